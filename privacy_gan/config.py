@@ -1,0 +1,68 @@
+"""The configuration of a training run: its schema, and what a type cannot check."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING, DictConfig
+
+from privacy_gan.attributes import canonical_attribute
+from privacy_gan.errors import UserError
+
+IMAGE_SIZE_STEP = 16
+
+
+@dataclass
+class TrainConfig:
+    """Types of everything at the top of conf/train.yaml, where the fields are explained."""
+
+    attribute: str = MISSING
+    num_classes: int = MISSING
+    epsilon: float = MISSING
+    seed: int = MISSING
+    image_size: int = MISSING
+    width: int = MISSING
+    output_dir: str = MISSING
+    run_dir: str = MISSING
+    checkpoint_minutes: float = MISSING
+    data: Any = MISSING
+    privatizer: Any = MISSING
+    loss: Any = MISSING
+    trainer: Any = MISSING
+    logger: Any = MISSING
+
+
+def register_schema() -> None:
+    """Make the schema known to Hydra, as conf/train.yaml names it."""
+    ConfigStore.instance().store(name="train_schema", node=TrainConfig)
+
+
+def check(config: DictConfig) -> None:
+    """Refuse what cannot be trained, and give the attribute its proper name.
+
+    Raises:
+        UserError: a value is out of its range.
+    """
+    if not (math.isfinite(config.epsilon) and config.epsilon > 0):
+        raise UserError(
+            f"epsilon={config.epsilon} is no distortion budget: it must be above 0, "
+            "the paper uses 0.001 to 0.05"
+        )
+    if config.image_size < IMAGE_SIZE_STEP or config.image_size % IMAGE_SIZE_STEP:
+        below = max(IMAGE_SIZE_STEP, config.image_size // IMAGE_SIZE_STEP * IMAGE_SIZE_STEP)
+        raise UserError(
+            f"image_size={config.image_size} is not a multiple of {IMAGE_SIZE_STEP}, which the "
+            f"UNet needs: the nearest are {below} and {below + IMAGE_SIZE_STEP}"
+        )
+    if config.width < 1:
+        raise UserError(f"width={config.width} must be at least 1; the paper's is 32")
+    if not 0 <= config.seed < 2**32:
+        raise UserError(f"seed={config.seed} must be between 0 and {2**32 - 1}")
+    if config.data.batch_size < 1:
+        raise UserError(f"data.batch_size={config.data.batch_size} must be at least 1")
+    if config.trainer.max_epochs < 1:
+        raise UserError(f"trainer.max_epochs={config.trainer.max_epochs} must be at least 1")
+    config.attribute = canonical_attribute(config.attribute)

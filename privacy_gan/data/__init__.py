@@ -1,0 +1,1 @@
+"""Data sets: each ends in batches of images and attributes."""

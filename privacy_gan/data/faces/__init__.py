@@ -1,0 +1,1 @@
+"""Parametric faces: a small renderer whose seven attributes are true factors of each drawing."""

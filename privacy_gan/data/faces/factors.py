@@ -1,0 +1,162 @@
+"""What each face is: seven attributes with CelebA's joint frequencies, and everything else.
+
+The attributes take one random number of their own, so nothing else moves when one of them is
+flipped. What depends on both, such as the length of a man's hair, is worked out in `traits`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from privacy_gan.data.faces.randomness import FACTOR_STREAM, random_words, uniforms
+
+Floats = npt.NDArray[np.float32]
+
+ATTRIBUTE_NAMES = (
+    "Smiling",
+    "Male",
+    "Wearing_Lipstick",
+    "Young",
+    "High_Cheekbones",
+    "Mouth_Slightly_Open",
+    "Heavy_Makeup",
+)
+WORDS_PER_FACE = 72  # the attributes' word, one for each nuisance, and room for more
+
+
+def span(low: float, high: float) -> Any:
+    """Declare a factor that is drawn evenly between two values."""
+    return dataclasses.field(metadata={"span": (low, high)})
+
+
+@dataclass(frozen=True)
+class Nuisances:
+    """Factors drawn independently of the attributes and of each other, each float32 [B, 1, 1].
+
+    The n-th field takes a face's n-th random number: a field added at the end leaves the others
+    as they were. Lengths are in half image sides; factors in 0..1 are given their meaning where
+    they are used. The seven strengths say how plainly an attribute shows where it is present.
+    """
+
+    smile_strength: Floats = span(0, 1)
+    male_strength: Floats = span(0, 1)
+    lipstick_strength: Floats = span(0, 1)
+    age_strength: Floats = span(0, 1)
+    cheekbone_strength: Floats = span(0, 1)
+    mouth_strength: Floats = span(0, 1)
+    makeup_strength: Floats = span(0, 1)
+    # Pose: where the head is, how it is turned in the image (tangent of half the angle), how far
+    # it looks aside and how large it is.
+    shift_x: Floats = span(-0.05, 0.05)
+    shift_y: Floats = span(-0.03, 0.05)
+    roll: Floats = span(-0.06, 0.06)
+    yaw: Floats = span(-0.07, 0.07)
+    scale: Floats = span(0.95, 1.07)
+    # Head and skin.
+    skin_tone: Floats = span(0, 1)
+    skin_warmth: Floats = span(-0.03, 0.03)
+    face_width: Floats = span(0.52, 0.56)
+    chin: Floats = span(0.71, 0.76)
+    jaw: Floats = span(0, 1)
+    flush: Floats = span(0, 1)
+    neck_width: Floats = span(0.20, 0.24)
+    # Hair: `hair_shade` and `hair_gray` choose the colour, `hair_tint` varies it.
+    hair_shade: Floats = span(0, 1)
+    hair_gray: Floats = span(0, 1)
+    hair_tint: Floats = span(-1, 1)
+    hair_length: Floats = span(0, 1)
+    hair_fringe: Floats = span(0, 1)
+    hair_part: Floats = span(-0.24, 0.24)
+    hairline: Floats = span(-0.56, -0.48)
+    hair_volume: Floats = span(0, 1)
+    hair_wave: Floats = span(0, 1)
+    beard: Floats = span(0, 1)
+    # Eyes and brows.
+    eye_colour: Floats = span(0, 1)
+    eye_width: Floats = span(0.135, 0.155)
+    eye_height: Floats = span(0.075, 0.10)
+    eye_slant: Floats = span(-0.005, 0.03)
+    lashes: Floats = span(0, 1)
+    brow_height: Floats = span(-0.03, 0.02)
+    brow_arch: Floats = span(0.02, 0.06)
+    brow_slope: Floats = span(-0.025, 0.015)
+    brow_weight: Floats = span(0.85, 1.2)
+    # Nose and mouth.
+    nose_width: Floats = span(0.075, 0.105)
+    nose_length: Floats = span(0.17, 0.22)
+    mouth_width: Floats = span(0.185, 0.225)
+    mouth_height: Floats = span(0.40, 0.44)
+    mouth_mood: Floats = span(-0.025, 0.012)
+    lip_fullness: Floats = span(0, 1)
+    lip_tone: Floats = span(0, 1)
+    # Colours of make-up.
+    lipstick_hue: Floats = span(0, 1)
+    shadow_hue: Floats = span(0, 1)
+    # Light: from the image's left (-1) or right (1).
+    light_side: Floats = span(-1, 1)
+    light_strength: Floats = span(0.1, 0.45)
+    exposure: Floats = span(0.93, 1.05)
+    # What is behind and below the face.
+    background_hue: Floats = span(0, 1)
+    background_turn: Floats = span(-0.18, 0.18)
+    background_saturation: Floats = span(0.12, 0.5)
+    background_value: Floats = span(0.5, 0.95)
+    background_slope: Floats = span(-1, 1)
+    disc_x: Floats = span(-0.9, 0.9)
+    disc_y: Floats = span(-0.9, 0.4)
+    disc_size: Floats = span(0.5, 1.1)
+    disc_light: Floats = span(-0.5, 0.9)
+    clothes_hue: Floats = span(0, 1)
+    clothes_saturation: Floats = span(0.05, 0.65)
+    clothes_value: Floats = span(0.25, 0.9)
+    neckline: Floats = span(0.05, 0.16)
+    noise: Floats = span(0.005, 0.05)
+
+
+@dataclass(frozen=True)
+class Factors:
+    """B faces: `attributes` uint8 [B, 7] in {0, 1}, in ATTRIBUTE_NAMES' order, and the rest."""
+
+    attributes: npt.NDArray[np.uint8]
+    nuisances: Nuisances
+
+
+def draw_factors(seed: int, start: int, stop: int) -> Factors:
+    """Return the factors of the faces from index `start` up to `stop`."""
+    numbers = uniforms(random_words(seed, FACTOR_STREAM, start, stop, WORDS_PER_FACE))
+    values = {}
+    for column, field in enumerate(dataclasses.fields(Nuisances), start=1):
+        low, high = field.metadata["span"]
+        value = low + (high - low) * numbers[:, column]
+        values[field.name] = value.astype(np.float32)[:, None, None]
+    return Factors(attributes_from(numbers[:, 0]), Nuisances(**values))
+
+
+def draw_attributes(seed: int, start: int, stop: int) -> npt.NDArray[np.uint8]:
+    """Return the attributes alone, uint8 [B, 7]: the ones that `draw_factors` returns."""
+    words = random_words(seed, FACTOR_STREAM, start, stop, WORDS_PER_FACE)
+    return attributes_from(uniforms(words[:, 0]))
+
+
+def attributes_from(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+    """Turn numbers in [0, 1) into attribute combinations, uint8 [B, 7], as often as CelebA's."""
+    combinations, counts = joint_frequencies()
+    ends = np.cumsum(counts)
+    return combinations[np.searchsorted(ends, numbers * ends[-1], side="right")]
+
+
+@lru_cache(maxsize=1)
+def joint_frequencies() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
+    """Return the combinations that occur in CelebA, uint8 [K, 7], and their counts [K]."""
+    table = resources.files(__package__).joinpath("celeba_attribute_joint.csv")
+    header, *rows = table.read_text(encoding="utf-8").split()
+    assert header.split(",") == [*ATTRIBUTE_NAMES, "count"]
+    numbers = np.array([row.split(",") for row in rows], dtype=np.int64)
+    return numbers[:, :-1].astype(np.uint8), numbers[:, -1]

@@ -1,0 +1,151 @@
+"""Antialiased drawing on many images at once.
+
+The same face must come out bit for bit the same on every machine and in every batch. So drawing
+uses only operations that IEEE 754 rounds exactly (+ - * / sqrt, comparisons, floor), one at a
+time and in float32: mathematics libraries differ in the last bit of sin, exp and pow, and sums
+over an axis depend on their order. Rotations are rational, soft edges are polynomials.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from privacy_gan.data.faces.factors import Floats
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """The same part of B images, and where each of its pixels lies in the face's own frame.
+
+    `pixels` is float32 [3, B, h, w], RGB in 0..1, drawn on in place; `x` and `y` broadcast to
+    [B, h, w], in half image sides, y downwards; `unit` is a pixel's width, [B, 1, 1].
+    """
+
+    pixels: Floats
+    x: Floats
+    y: Floats
+    unit: Floats
+
+    def mirrored(self) -> Sheet:
+        """Return the sheet with its left half addressed as the right: what is drawn shows twice."""
+        return replace(self, x=np.abs(self.x))
+
+    def moved(self, x: Floats | float = 0.0, y: Floats | float = 0.0) -> Sheet:
+        """Return the sheet with its origin moved by x and y."""
+        return replace(self, x=self.x - x, y=self.y - y)
+
+    def swapped(self) -> Sheet:
+        """Return the sheet with x and y exchanged, to draw upright what is drawn lying."""
+        return replace(self, x=self.y, y=self.x)
+
+    def paint(self, coverage: Floats, colour: Floats) -> None:
+        """Lay a colour [3, B, 1, 1], or another picture [3, B, h, w], over the sheet."""
+        change = colour - self.pixels
+        change *= coverage
+        np.add(self.pixels, change, out=self.pixels)
+
+    def tint(self, coverage: Floats, tint: Floats) -> None:
+        """Multiply by a tint [3, B or 1, 1, 1] where covered: below 1 shades, above 1 lights."""
+        change = (tint - 1) * coverage
+        change += 1
+        np.multiply(self.pixels, change, out=self.pixels)
+
+
+def cover(distance: Floats, unit: Floats) -> Floats:
+    """Return how much of each pixel lies inside an edge at a signed distance, negative inside.
+
+    Overwrites `distance`, which must be of the result's shape.
+    """
+    distance /= -unit
+    distance += 0.5
+    return np.clip(distance, 0, 1, out=distance)
+
+
+def between(outer: Floats, inner: Floats) -> Floats:
+    """Return the coverage of the strip that two coverages have in common."""
+    both = outer + inner
+    both -= 1
+    return np.maximum(both, 0, out=both)
+
+
+def ellipse(
+    sheet: Sheet, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
+) -> Floats:
+    """Return the coverage of an ellipse about (x, y) with radii rx and ry."""
+    px, py = (sheet.x - x) / rx, (sheet.y - y) / ry
+    near = np.sqrt(px * px + py * py + 1e-9)
+    px /= rx
+    py /= ry
+    slope = np.sqrt(px * px + py * py + 1e-9)
+    slope = near / slope
+    near -= 1
+    near *= slope
+    return cover(near, sheet.unit)
+
+
+def glow(
+    sheet: Sheet, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
+) -> Floats:
+    """Return a soft spot about (x, y): 1 in the middle, falling smoothly to 0 at radii rx, ry."""
+    px, py = (sheet.x - x) / rx, (sheet.y - y) / ry
+    return bump(px * px + py * py)
+
+
+def bump(square: Floats) -> Floats:
+    """Return (1 - s)^2 of the squares s of distances, 0 from distance 1 on; overwrites them."""
+    np.minimum(square, 1, out=square)
+    np.subtract(1, square, out=square)
+    return np.multiply(square, square, out=square)
+
+
+def above(sheet: Sheet, curve: Floats, slope: Floats) -> Floats:
+    """Return the coverage of what lies above y = curve(x), whose derivative is `slope`."""
+    return cover((sheet.y - curve) / np.sqrt(1 + slope * slope), sheet.unit)
+
+
+def below(sheet: Sheet, curve: Floats, slope: Floats) -> Floats:
+    """Return the coverage of what lies below y = curve(x), whose derivative is `slope`."""
+    return 1 - above(sheet, curve, slope)
+
+
+def stroke(
+    sheet: Sheet,
+    x: Floats | float,
+    y: Floats | float,
+    reach: Floats | float,
+    bend: Floats | float,
+    width: Floats | float,
+    slope: Floats | float = 0.0,
+) -> Floats:
+    """Return the coverage of a line that tapers to both its ends.
+
+    It follows y + slope t + bend t^2 for t in -1..1, where t is the distance from x in `reach`;
+    `width` is half its thickness in the middle.
+    """
+    t = (sheet.x - x) / reach
+    curve = (bend * t + slope) * t + y
+    rise = (2 * bend * t + slope) / reach
+    t *= t
+    half = np.maximum(width * (1 - t), 0)
+    return band(sheet, curve, rise, half)
+
+
+def band(sheet: Sheet, curve: Floats, slope: Floats, half: Floats) -> Floats:
+    """Return the coverage of a line along y = curve(x), `half` as wide to either side of it.
+
+    The difference of two edges, so that a line thinner than a pixel is faint and not broken.
+    """
+    distance = np.abs(sheet.y - curve)
+    distance /= np.sqrt(1 + slope * slope)
+    outer = cover(distance - half, sheet.unit)
+    distance += half
+    outer -= cover(distance, sheet.unit)
+    return outer
+
+
+def wave(t: Floats) -> Floats:
+    """Return a smooth wave of period 1 between -1 and 1, made of parabolas."""
+    t = 2 * (t - np.floor(t)) - 1
+    return 4 * t * (1 - np.abs(t))

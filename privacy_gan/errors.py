@@ -1,0 +1,23 @@
+"""Ends of a run that need one line and no traceback."""
+
+from __future__ import annotations
+
+import signal
+
+
+class UserError(Exception):
+    """A mistake that a user can mend: what is wrong, where, and what to do, in one line."""
+
+
+class Interrupted(Exception):
+    """A signal ended the run after its state was saved.
+
+    Args:
+        signum: the signal.
+        message: where the run stands and how it goes on.
+    """
+
+    def __init__(self, signum: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signum
+        self.signal_name = signal.Signals(signum).name

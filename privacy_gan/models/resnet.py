@@ -1,0 +1,67 @@
+"""The discriminators' networks: torchvision's ResNets with a head of our own size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torchvision.models.resnet import BasicBlock, ResNet
+
+from privacy_gan.errors import UserError
+
+
+class ImageClassifier(nn.Module):
+    """A ResNet from images in [0, 1] to logits in the images' precision, also under autocast.
+
+    Args:
+        layers: residual blocks in each of the four stages.
+        num_classes: size of the output.
+        weights: file with a torchvision state dict to start from (all but the last layer).
+    """
+
+    def __init__(
+        self, layers: list[int], num_classes: int, weights: str | Path | None = None
+    ) -> None:
+        super().__init__()
+        self.network = ResNet(BasicBlock, layers, num_classes=num_classes)
+        if weights is not None:
+            load_all_but_head(self.network, Path(weights))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """[B, 3, H, W] to [B, num_classes]."""
+        logits: Tensor = self.network(images)
+        return logits.to(images.dtype)
+
+
+def resnet18(num_classes: int, weights: str | Path | None = None) -> ImageClassifier:
+    """ResNet-18 (He et al., 2016): two blocks a stage; the filter's discriminator."""
+    return ImageClassifier([2, 2, 2, 2], num_classes, weights)
+
+
+def resnet10(num_classes: int, weights: str | Path | None = None) -> ImageClassifier:
+    """The paper's ResNet-10: one block a stage; the generator's discriminator."""
+    return ImageClassifier([1, 1, 1, 1], num_classes, weights)
+
+
+def load_all_but_head(network: ResNet, file: Path) -> None:
+    """Load a state dict's tensors except those of ``fc``.
+
+    Raises:
+        UserError: the file is missing, is no state dict, or belongs to another architecture.
+    """
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+        body = {name: value for name, value in state.items() if not name.startswith("fc.")}
+        missing, unexpected = network.load_state_dict(body, strict=False)
+    except FileNotFoundError as error:
+        raise UserError(f"{file} does not exist: weights must be a local file") from error
+    except Exception as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{file} holds no weights for this ResNet: {reason}") from error
+    wrong = unexpected + [name for name in missing if not name.startswith("fc.")]
+    if wrong:
+        raise UserError(
+            f"{file} belongs to another architecture: {len(wrong)} tensors do not match, "
+            f"the first is {wrong[0]}"
+        )

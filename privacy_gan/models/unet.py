@@ -1,0 +1,104 @@
+"""The UNet that filter and generator share (appendix A.1 and Figure 3, right)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from privacy_gan.errors import UserError
+
+LEVELS = 5
+DOWNSAMPLING = 2 ** (LEVELS - 1)
+EMBEDDING_SIZE = 128
+
+
+def double_block(in_channels: int, out_channels: int) -> nn.Sequential:
+    """(3x3 convolution, batch norm, ReLU) twice; the norm's shift makes a bias redundant."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(inplace=True),
+    )
+
+
+class UNet(nn.Module):
+    """Images and noise, optionally a class, to images of the same shape.
+
+    At the bottleneck the noise is projected to as many channels as the image has there, the class
+    (through an embedding) to one channel; both are concatenated along channels.
+
+    Args:
+        image_size: side of the images, or their (height, width); multiples of 16.
+        width: channels of the first level; each level doubles them. 32 is the paper's.
+        noise_size: dimensions of the noise. 1024 is the paper's.
+        num_classes: how many values the class input has; None for no such input (the filter).
+    """
+
+    def __init__(
+        self,
+        image_size: int | tuple[int, int],
+        width: int = 32,
+        noise_size: int = 1024,
+        num_classes: int | None = None,
+    ) -> None:
+        super().__init__()
+        height, img_width = (image_size, image_size) if isinstance(image_size, int) else image_size
+        if height % DOWNSAMPLING or img_width % DOWNSAMPLING or min(height, img_width) < 1:
+            raise UserError(
+                f"image size {height}x{img_width} cannot be halved {LEVELS - 1} times: "
+                f"height and width must be multiples of {DOWNSAMPLING}"
+            )
+        channels = [width * 2**level for level in range(LEVELS)]
+        self.noise_size = noise_size
+        self.bottleneck = (channels[-1], height // DOWNSAMPLING, img_width // DOWNSAMPLING)
+        positions = self.bottleneck[1] * self.bottleneck[2]
+
+        self.down = nn.ModuleList(
+            double_block(i, o) for i, o in zip([3, *channels], channels, strict=False)
+        )
+        self.pool = nn.MaxPool2d(2)
+        self.project_noise = nn.Linear(noise_size, channels[-1] * positions)
+        self.embed_class: nn.Sequential | None = None
+        if num_classes is not None:
+            self.embed_class = nn.Sequential(
+                nn.Embedding(num_classes, EMBEDDING_SIZE), nn.Linear(EMBEDDING_SIZE, positions)
+            )
+        self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
+        below = channels[-1] * 2 + (num_classes is not None)
+        self.up = nn.ModuleList()
+        for skip in reversed(channels[:-1]):
+            self.up.append(double_block(below + skip, skip))
+            below = skip
+        self.to_rgb = nn.Conv2d(width, 3, 1)
+
+    def forward(self, images: Tensor, noise: Tensor, classes: Tensor | None = None) -> Tensor:
+        """Censor images.
+
+        Args:
+            images: [B, 3, H, W] in [0, 1].
+            noise: [B, noise_size].
+            classes: [B] integers, exactly where the network was built with ``num_classes``.
+
+        Returns:
+            [B, 3, H, W] in [0, 1], in the precision of ``images`` also under autocast.
+        """
+        skips = []
+        hidden = images
+        for level, block in enumerate(self.down):
+            hidden = block(hidden if level == 0 else self.pool(hidden))  # [B, w*2^l, H/2^l, W/2^l]
+            skips.append(hidden)
+        skips.pop()
+        hidden = torch.cat([hidden, *self._inputs_at_bottleneck(noise, classes)], dim=1)
+        for block in self.up:
+            hidden = block(torch.cat([self.upsample(hidden), skips.pop()], dim=1))
+        return torch.sigmoid(self.to_rgb(hidden).to(images.dtype))  # [B, 3, H, W]
+
+    def _inputs_at_bottleneck(self, noise: Tensor, classes: Tensor | None) -> list[Tensor]:
+        channels, height, width = self.bottleneck
+        inputs = [self.project_noise(noise).view(-1, channels, height, width)]
+        if self.embed_class is not None:
+            inputs.append(self.embed_class(classes).view(-1, 1, height, width))
+        return inputs

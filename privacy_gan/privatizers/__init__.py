@@ -1,0 +1,1 @@
+"""Mechanisms that censor images, all behind one interface."""

@@ -1,0 +1,134 @@
+"""Algorithm 1: filter and generator, or either alone, trained against their discriminators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from privacy_gan.data.batch import Batch
+from privacy_gan.privatizers.base import Censored, Privatizer
+from privacy_gan.privatizers.filter import FilterStage
+from privacy_gan.privatizers.generator import GeneratorStage
+from privacy_gan.privatizers.stage import Losses, Stage
+from privacy_gan.randomness import Purpose, keyed_generator
+
+
+class AdversarialPrivatizer(LightningModule, Privatizer):
+    """g(f(x, z1), s', z2), the paper's mechanism; or f alone, or g alone (Table 3).
+
+    Args:
+        attribute_index: column of the sensitive attribute among the batch's attributes.
+        seed: of all noise and synthetic attributes in training.
+        optimizer: makes the optimizer of a list of parameters; called once for each network.
+        filter: takes the attribute out; None to leave it in.
+        generator: puts a random one in; None to put none in.
+    """
+
+    def __init__(
+        self,
+        attribute_index: int,
+        seed: int,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        filter: FilterStage | None = None,
+        generator: GeneratorStage | None = None,
+    ) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.attribute_index = attribute_index
+        self.seed = seed
+        self.make_optimizer = optimizer
+        self.filter = filter
+        self.generator = generator
+
+    @property
+    def stages(self) -> list[Stage]:
+        """Those that there are, in the order in which an image passes them."""
+        return [stage for stage in (self.filter, self.generator) if stage is not None]
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Return two optimizers a stage: its network's, then its discriminator's."""
+        return [
+            self.make_optimizer(player.parameters())
+            for stage in self.stages
+            for player in (stage.network, stage.discriminator)
+        ]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Take one step of Algorithm 1.
+
+        All gradients are taken at the parameters before the step; only then does anything change.
+        """
+        rng = keyed_generator(self.device, self.seed, Purpose.TRAIN, self.current_epoch, batch_idx)
+        due = [batch_idx % stage.discriminator_every == 0 for stage in self.stages]
+        results = self.stage_losses(batch, rng, due)
+        optimizers: list[Any] = self.optimizers()  # type: ignore[assignment]
+        stepping = []
+        for index, (stage, result) in enumerate(zip(self.stages, results, strict=True)):
+            network, discriminator = optimizers[2 * index : 2 * index + 2]
+            if result.discriminator is not None:
+                # first, because the network's pass below may then free what both go through
+                self.take_gradient(discriminator, result.discriminator, stage.discriminator, True)
+                stepping.append(discriminator)
+            self.take_gradient(network, result.network, stage.network, False)
+            stepping.append(network)
+        for optimizer in stepping:
+            optimizer.step()
+        self.log_losses("train", results)
+
+    def stage_losses(
+        self, batch: Batch, rng: torch.Generator, with_discriminator: list[bool]
+    ) -> list[Losses]:
+        """Pass a batch through all stages; what one makes is a constant to the next."""
+        sensitive = batch.attributes[:, self.attribute_index]
+        incoming = batch.images
+        results = []
+        for stage, with_its_own in zip(self.stages, with_discriminator, strict=True):
+            result = stage.losses(batch.images, incoming, sensitive, rng, with_its_own)
+            incoming = result.output.detach()
+            results.append(result)
+        return results
+
+    def take_gradient(
+        self, optimizer: Any, loss: Tensor, player: nn.Module, retain_graph: bool
+    ) -> None:
+        """Set the gradients of one player's parameters, and of no others."""
+        optimizer.zero_grad(set_to_none=True)
+        self.manual_backward(loss, inputs=list(player.parameters()), retain_graph=retain_graph)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Log the losses as the finished mechanism would have them, always at the same noise."""
+        rng = keyed_generator(self.device, self.seed, Purpose.VALID, batch_idx)
+        results = self.stage_losses(batch, rng, [True] * len(self.stages))
+        self.log_losses("valid", results, batch_size=len(batch.images))
+
+    def log_losses(self, split: str, results: list[Losses], **how: Any) -> None:
+        for stage, result in zip(self.stages, results, strict=True):
+            values = {"loss": result.network, "distortion": result.distortion, **result.metrics}
+            if result.discriminator is not None:
+                values["discriminator_loss"] = result.discriminator
+            self.log_dict(
+                {f"{split}/{stage.name}/{key}": value.detach() for key, value in values.items()},
+                **how,
+            )
+
+    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
+        """See Privatizer.privatize."""
+        censored = Censored(images, None)
+        for stage in self.stages:
+            censored = stage.privatize(censored.images, rng)
+        return censored
+
+    def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the rows of Figure 2: x, then x' and x'' as far as there are such stages."""
+        rows = {"x": images}
+        incoming = images
+        for stage in self.stages:
+            rows |= stage.figure_rows(incoming, rng)
+            if stage is not self.stages[-1]:
+                incoming = rows["x'"]
+        return rows

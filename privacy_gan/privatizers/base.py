@@ -1,0 +1,33 @@
+"""What everything after training knows of a mechanism."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Censored(NamedTuple):
+    """What a mechanism makes of a batch.
+
+    Attributes:
+        images: [B, 3, H, W] in [0, 1].
+        synthetic: the synthetic attribute s' [B] that was put in, or None where nothing was.
+    """
+
+    images: Tensor
+    synthetic: Tensor | None
+
+
+class Privatizer(nn.Module, ABC):
+    """A mechanism: images in, censored images and the synthetic attribute out."""
+
+    @abstractmethod
+    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
+        """Censor images [B, 3, H, W] in [0, 1]; all noise comes from ``rng``."""
+
+    def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the rows of Figure 2 by their labels: the images, then what is made of them."""
+        return {"x": images, "x'": self.privatize(images, rng).images}

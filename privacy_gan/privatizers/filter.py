@@ -1,0 +1,77 @@
+"""The filter f, which takes the sensitive attribute out (section 3.1, Huang et al., 2018)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from privacy_gan import losses
+from privacy_gan.privatizers.base import Censored
+from privacy_gan.privatizers.stage import Losses, Stage, accuracy
+
+
+class FilterStage(Stage):
+    """x' = f(x, z1) against h_f, which tells s from x'.
+
+    Args:
+        network: makes f.
+        discriminator: makes h_f, given its number of outputs.
+        adversarial_loss: f's adversarial term, of h_f(x') and s.
+        num_classes: values that s can take; h_f's number of outputs.
+        rules: budget and schedule, see Stage.
+
+    Raises:
+        UserError: the adversarial term is not defined for so many classes.
+    """
+
+    name = "filter"
+
+    def __init__(
+        self,
+        network: Callable[[], nn.Module],
+        discriminator: Callable[[int], nn.Module],
+        adversarial_loss: Callable[[Tensor, Tensor], Tensor],
+        num_classes: int,
+        **rules: Any,
+    ) -> None:
+        super().__init__(network(), discriminator(num_classes), **rules)
+        self.adversarial_loss = adversarial_loss
+        # a loss that refuses so many classes should do so now and not at the first step
+        adversarial_loss(torch.zeros(1, num_classes), torch.zeros(1, dtype=torch.long))
+
+    def losses(
+        self,
+        original: Tensor,
+        incoming: Tensor,
+        sensitive: Tensor,
+        rng: torch.Generator,
+        with_discriminator: bool,
+    ) -> Losses:
+        """See Stage.losses; h_f(x') is computed once for both players."""
+        censored = self.network(incoming, self.noise(incoming, rng))
+        logits = self.discriminator(censored)
+        adversarial = self.adversarial_loss(logits, sensitive)
+        distortion = losses.distortion(censored, original)
+        penalty = losses.distortion_penalty(distortion, self.epsilon, self.penalty_weight)
+        return Losses(
+            output=censored,
+            network=adversarial + penalty,
+            discriminator=F.cross_entropy(logits, sensitive) if with_discriminator else None,
+            distortion=distortion,
+            metrics={
+                "adversarial_loss": adversarial.detach(),
+                "discriminator_accuracy": accuracy(logits, sensitive),
+            },
+        )
+
+    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
+        """Take the attribute out; nothing is put in."""
+        return Censored(self.network(images, self.noise(images, rng)), None)
+
+    def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return x'."""
+        return {"x'": self.privatize(images, rng).images}

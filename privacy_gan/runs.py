@@ -1,0 +1,162 @@
+"""A run's folder: what the run is, whether it is finished, and who works on it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
+
+from privacy_gan.errors import UserError
+from privacy_gan.files import replacing
+
+# Where, on what and how visibly a run happens; all else decides what comes out of it.
+INCIDENTAL = {
+    "output_dir",
+    "run_dir",
+    "checkpoint_minutes",
+    "logger",
+    "data.root",
+    "data.cache_dir",
+    "data.num_workers",
+    "data.on_device",
+    "trainer.accelerator",
+    "trainer.devices",
+    "trainer.log_every_n_steps",
+    "trainer.enable_progress_bar",
+    "trainer.enable_model_summary",
+    "trainer.num_sanity_val_steps",
+    "trainer.profiler",
+}
+
+
+def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a nested dictionary's leaves by their dotted paths."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, dict):
+            leaves |= flatten(value, f"{path}.")
+        else:
+            leaves[path] = value
+    return leaves
+
+
+def identity(config: DictConfig, data_key: str) -> dict[str, Any]:
+    """Return what decides a run's outcome, by dotted path.
+
+    Args:
+        config: the run's configuration.
+        data_key: changes with the data's labels and splits, wherever the data lie.
+    """
+    tree = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(tree, dict)
+    leaves = flatten({str(key): value for key, value in tree.items()})
+    kept = {
+        path: value
+        for path, value in leaves.items()
+        if not any(path == name or path.startswith(f"{name}.") for name in INCIDENTAL)
+    }
+    return kept | {"data.key": data_key}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training run and its folder.
+
+    Attributes:
+        folder: holds config.yaml, last.ckpt, metrics.csv, images/ and, last, result.json.
+        identity: what decides the outcome; a folder holds one identity only.
+    """
+
+    folder: Path
+    identity: dict[str, Any]
+
+    @property
+    def checkpoint(self) -> Path:
+        """State to go on from; there from the first save on."""
+        return self.folder / "last.ckpt"
+
+    @property
+    def result(self) -> Path:
+        """What came out; there when all is done."""
+        return self.folder / "result.json"
+
+    def finished_result(self) -> dict[str, Any] | None:
+        """Return the result if the run is finished, else None.
+
+        Raises:
+            UserError: the result is unreadable or another run's.
+        """
+        try:
+            record = json.loads(self.result.read_text())
+            found = dict(record["identity"])
+        except FileNotFoundError:
+            return None
+        except (ValueError, KeyError, TypeError, OSError) as error:
+            raise UserError(
+                f"{self.result} is unreadable ({error}): delete it to finish the run again"
+            ) from error
+        self.require_same(found, self.result)
+        return dict(record)
+
+    def require_same(self, found: dict[str, Any], where: Path) -> None:
+        """Refuse to go on from what another run left.
+
+        Raises:
+            UserError: names the settings that differ.
+        """
+        general_first = sorted(found.keys() | self.identity.keys(), key=lambda k: (k.count("."), k))
+        differing = [
+            f"{key}={found.get(key, 'unset')} (this one: {self.identity.get(key, 'unset')})"
+            for key in general_first
+            if found.get(key) != self.identity.get(key)
+        ]
+        if differing:
+            more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+            raise UserError(
+                f"{where} belongs to a run with {', '.join(differing[:3])}{more}: give this run a "
+                f"folder of its own with run_dir=FOLDER, or delete {self.folder}"
+            )
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes out of the folder for a while.
+
+        Raises:
+            UserError: another process is at work on this run, or the folder cannot be made.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / ".lock", timeout=0)
+            lock.acquire()
+        except Timeout as error:
+            raise UserError(
+                f"another process is training in {self.folder}: wait for it or stop it"
+            ) from error
+        except OSError as error:
+            raise UserError(
+                f"cannot write to the run's folder {self.folder} ({error.strerror}): "
+                "choose another with output_dir=FOLDER"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def write_config(self, config: DictConfig) -> None:
+        """Keep the resolved configuration, which reproduces the run."""
+        with replacing(self.folder / "config.yaml") as file:
+            file.write_text(OmegaConf.to_yaml(config, resolve=True))
+
+    def write_result(self, outcome: dict[str, Any]) -> dict[str, Any]:
+        """Write and return the result record, whose file marks the run as finished."""
+        record = {**outcome, "identity": self.identity}
+        with replacing(self.result) as file:
+            file.write_text(json.dumps(record, indent=2) + "\n")
+        return record

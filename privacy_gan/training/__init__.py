@@ -1,0 +1,1 @@
+"""Training a privatizer: from a configuration to a finished run folder."""

@@ -1,0 +1,130 @@
+"""Saving a run so that it goes on exactly where it stopped."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import Checkpoint
+
+from privacy_gan.errors import Interrupted, UserError
+from privacy_gan.files import replacing
+from privacy_gan.runs import Run
+
+
+class RunCheckpointIO(TorchCheckpointIO):
+    """Writes checkpoints whole and marked with their run; reads them without running code.
+
+    Args:
+        run: whose checkpoints these are.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
+    ) -> None:
+        """Replace the file at ``path`` once all is written."""
+        with replacing(Path(path)) as temporary, temporary.open("wb") as file:
+            # into an open file, because given a path torch hides that the disk is full
+            torch.save({**checkpoint, "identity": self.run.identity}, file)
+
+    def load_checkpoint(
+        self, path: Any, map_location: Any = None, weights_only: bool | None = True
+    ) -> dict[str, Any]:
+        """Read a checkpoint of this run.
+
+        Raises:
+            UserError: the file is damaged or another run's.
+        """
+        try:
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            identity = dict(checkpoint["identity"])
+        except Exception as error:
+            raise UserError(
+                f"{path} is damaged or no checkpoint of this project: "
+                "delete it to train this run from the start"
+            ) from error
+        self.run.require_same(identity, Path(path))
+        return dict(checkpoint)
+
+
+class SaveLast(Checkpoint):
+    """Keeps ``last.ckpt``: every so often, at the end, and when a signal asks to stop.
+
+    A signal (Ctrl-C, SIGTERM) ends the run after the step at hand; a second Ctrl-C ends it at once.
+
+    Args:
+        path: the checkpoint.
+        every_minutes: time between two saves.
+
+    Raises:
+        Interrupted: from within training, after the save that a signal asked for.
+    """
+
+    def __init__(self, path: Path, every_minutes: float) -> None:
+        self.path = path
+        self.every_seconds = 60 * every_minutes
+        self.saved_at = time.monotonic()
+        self.received: int | None = None
+        self.previous_handlers: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen to signals."""
+        self.saved_at = time.monotonic()
+        if threading.current_thread() is threading.main_thread():
+            for signum in (signal.SIGINT, signal.SIGTERM):
+                self.previous_handlers[signum] = signal.signal(signum, self.note_signal)
+
+    def note_signal(self, signum: int, frame: FrameType | None) -> None:
+        """Remember the signal until the step is done."""
+        if self.received == signal.SIGINT == signum:
+            raise KeyboardInterrupt
+        self.received = signum
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *step: Any, **more: Any
+    ) -> None:
+        """Save within an epoch if it is time; after its last batch the epoch's end does."""
+        if not trainer.is_last_batch:
+            self.save_if_due(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save after an epoch if it is time, and always after the last."""
+        is_last = trainer.current_epoch + 1 == trainer.max_epochs
+        self.save_if_due(trainer, always=is_last)
+
+    def save_if_due(self, trainer: Trainer, always: bool = False) -> None:
+        """Save where time or a signal asks for it."""
+        due = time.monotonic() - self.saved_at >= self.every_seconds
+        if due or always or self.received is not None:
+            trainer.save_checkpoint(self.path, weights_only=False)
+            self.saved_at = time.monotonic()
+        if self.received is not None:
+            raise Interrupted(
+                self.received,
+                f"stopped in epoch {trainer.current_epoch + 1}, state saved to {self.path}: "
+                "repeat the command to go on",
+            )
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Give the signals back."""
+        self.restore_handlers()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Give the signals back."""
+        self.restore_handlers()
+
+    def restore_handlers(self) -> None:
+        while self.previous_handlers:
+            signal.signal(*self.previous_handlers.popitem())

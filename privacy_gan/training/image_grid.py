@@ -1,0 +1,97 @@
+"""Figure 2 while training: the same faces after every epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
+from torch import Tensor
+from torchvision.transforms.functional import pil_to_tensor, to_pil_image
+
+from privacy_gan.files import replacing
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.randomness import Purpose, keyed_generator
+
+CELL = 128
+GAP = 4
+MARGIN = 96
+HEADER = 28
+INK, PAPER = (40, 40, 40), (255, 255, 255)
+
+
+class ImageGrid(Callback):
+    """Draws Figure 2 after every epoch, for a few validation images of each class.
+
+    Args:
+        folder: for ``epoch-0001.png`` and so on.
+        attribute: name of the sensitive attribute.
+        attribute_index: its column.
+        columns: number of images.
+    """
+
+    def __init__(
+        self, folder: Path, attribute: str, attribute_index: int, columns: int = 8
+    ) -> None:
+        self.folder = folder
+        self.attribute = attribute
+        self.attribute_index = attribute_index
+        self.columns = columns
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Choose the images: the first of each class, in turn."""
+        datamodule = trainer.datamodule  # type: ignore[attr-defined]
+        rows = datamodule.rows("valid")
+        labels = datamodule.table.attributes[rows, self.attribute_index]
+        by_class = [rows[labels == label] for label in np.unique(labels)]
+        each = min(self.columns // len(by_class), *(len(some) for some in by_class))
+        chosen = np.stack([some[:each] for some in by_class], axis=1).ravel()
+        self.batch = datamodule.gather(torch.from_numpy(chosen))
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draw, save and show to the loggers that show images."""
+        if not trainer.is_global_zero:
+            return
+        assert isinstance(pl_module, Privatizer)
+        rng = keyed_generator(pl_module.device, 0, Purpose.FIGURE)
+        pl_module.eval()
+        with torch.no_grad():
+            rows = pl_module.figure_rows(self.batch.images.to(pl_module.device), rng)
+        pl_module.train()
+        labels = self.batch.attributes[:, self.attribute_index].tolist()
+        picture = draw_grid(rows, [f"{self.attribute} {label}" for label in labels])
+        epoch = trainer.current_epoch + 1
+        with replacing(self.folder / f"epoch-{epoch:04d}.png") as file:
+            picture.save(file, format="PNG")
+        for logger in trainer.loggers:
+            if isinstance(logger, WandbLogger):
+                logger.log_image("faces", [picture])
+            elif isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("faces", pil_to_tensor(picture), epoch)
+
+
+def draw_grid(rows: dict[str, Tensor], columns: Sequence[str]) -> Image.Image:
+    """Draw labelled rows of images.
+
+    Args:
+        rows: images [N, 3, H, W] in [0, 1] by the row's label.
+        columns: N labels.
+    """
+    height = HEADER + len(rows) * (CELL + GAP)
+    sheet = Image.new("RGB", (MARGIN + len(columns) * (CELL + GAP), height), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(14)
+    for column, label in enumerate(columns):
+        middle = MARGIN + column * (CELL + GAP) + CELL // 2
+        pen.text((middle, HEADER // 2), label, INK, font, anchor="mm")
+    for row, (label, images) in enumerate(rows.items()):
+        top = HEADER + row * (CELL + GAP)
+        pen.text((MARGIN - 10, top + CELL // 2), label, INK, font, anchor="rm")
+        for column, image in enumerate(images.float().cpu()):
+            face = to_pil_image(image).resize((CELL, CELL), Image.Resampling.NEAREST)
+            sheet.paste(face, (MARGIN + column * (CELL + GAP), top))
+    return sheet

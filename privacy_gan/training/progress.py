@@ -1,0 +1,71 @@
+"""What a person sees while a run trains, and how fast it is."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import TQDMProgressBar
+
+from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
+
+
+class DistortionProgressBar(TQDMProgressBar):
+    """Lightning's bar with each stage's distortion against its budget.
+
+    Where the output is no terminal, it draws a line now and then instead of redrawing one.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(refresh_rate=1 if sys.stdout.isatty() else 25)
+
+    def get_metrics(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        """Return what stands behind the bar."""
+        assert isinstance(pl_module, AdversarialPrivatizer)
+        shown: dict[str, int | str | float | dict[str, float]] = {}
+        for stage in pl_module.stages:
+            distortion = trainer.callback_metrics.get(f"train/{stage.name}/distortion")
+            if distortion is not None:
+                shown[f"{stage.name} distortion"] = f"{float(distortion):.4f}/{stage.epsilon:g}"
+        return shown
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Leave the line of the bar, so that the message has one to itself."""
+        if self._train_progress_bar is not None:
+            self.train_progress_bar.close()
+
+
+class Throughput(Callback):
+    """Logs training images per second, over a few steps at a time.
+
+    Args:
+        every_n_steps: how many.
+    """
+
+    def __init__(self, every_n_steps: int) -> None:
+        self.every_n_steps = every_n_steps
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start counting."""
+        self.images, self.since = 0, time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Count, and log when there is enough."""
+        self.images += len(batch.images) * trainer.world_size
+        if (batch_idx + 1) % self.every_n_steps == 0:
+            now = time.perf_counter()
+            pl_module.log("train/images_per_second", self.images / (now - self.since))
+            self.images, self.since = 0, now

@@ -1,0 +1,134 @@
+"""Trains what a configuration describes."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.loggers import Logger
+
+from privacy_gan.attributes import find_attribute
+from privacy_gan.config import check
+from privacy_gan.data.image_data_module import ImageDataModule
+from privacy_gan.errors import UserError
+from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
+from privacy_gan.runs import Run, identity
+from privacy_gan.training.checkpointing import RunCheckpointIO, SaveLast
+from privacy_gan.training.image_grid import ImageGrid
+from privacy_gan.training.metrics_csv import MetricsCSV
+from privacy_gan.training.progress import DistortionProgressBar, Throughput
+
+log = logging.getLogger(__name__)
+
+RESULT_VERSION = 1
+
+# Lightning's advice that does not hold here
+warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches are gathered
+warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")  # EpochOrder is
+warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
+logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+
+
+def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
+    """Train a run, or go on with it, or find it finished.
+
+    Args:
+        config: as conf/train.yaml describes it; the run's folder must be resolvable.
+
+    Returns:
+        The run and its result record.
+
+    Raises:
+        UserError: something in the configuration, the data or the folder is wrong.
+        Interrupted: a signal asked to stop; the same call goes on.
+    """
+    check(config)
+    datamodule: ImageDataModule = instantiate(config.data)
+    attribute = find_attribute(config.attribute, datamodule.attribute_names)
+    run = Run(Path(config.run_dir), identity(config, datamodule.source.content_key()))
+    record = run.finished_result()
+    if record is not None:
+        log.info("already finished: %s", run.result)
+        return run, record
+
+    pl.seed_everything(config.seed, verbose=False)
+    attribute_index = datamodule.attribute_names.index(attribute)
+    privatizer: AdversarialPrivatizer = instantiate(
+        config.privatizer, attribute_index=attribute_index, seed=config.seed, _convert_="all"
+    )
+    if config.num_classes != 2:
+        raise UserError(f"num_classes={config.num_classes}, but {attribute} is binary: set it to 2")
+    privatizer.to(memory_format=torch.channels_last)
+    callbacks = [
+        DistortionProgressBar(),
+        Throughput(config.trainer.log_every_n_steps),
+        ImageGrid(run.folder / "images", attribute, attribute_index),
+        SaveLast(run.checkpoint, config.checkpoint_minutes),
+    ]
+    with run.lock():
+        trainer = build_trainer(config, run, callbacks)
+        run.write_config(config)
+        log.info("training in %s", run.folder)
+        trainer.fit(
+            privatizer,
+            datamodule=datamodule,
+            ckpt_path=run.checkpoint if run.checkpoint.exists() else None,
+        )
+        if not trainer.callback_metrics:  # all epochs were done before, only the result is missing
+            trainer.validate(privatizer, datamodule=datamodule, verbose=False)
+        measures = {
+            name: float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("valid/")
+        }
+        outcome = {"version": RESULT_VERSION, "epochs": config.trainer.max_epochs}
+        record = run.write_result(outcome | {"measures": measures})
+    return run, record
+
+
+def build_trainer(config: DictConfig, run: Run, callbacks: list[Callback]) -> Trainer:
+    """Return Lightning's trainer with what every run has: callbacks, metrics.csv, checkpoints.
+
+    Raises:
+        UserError: the machine does not have what the configuration asks for.
+    """
+    loggers: list[Logger] = [MetricsCSV(run.folder / "metrics.csv")]
+    if config.logger:
+        tracker = instantiate(config.logger)
+        tracker.log_hyperparams(OmegaConf.to_container(config, resolve=True))
+        loggers.append(tracker)
+    try:
+        trainer: Trainer = instantiate(
+            config.trainer,
+            callbacks=callbacks,
+            logger=loggers,
+            plugins=[RunCheckpointIO(run)],
+            _convert_="all",
+        )
+    except InstantiationException as error:
+        raise UserError(f"trainer cannot be set up: {error.__cause__ or error}") from error
+    return trainer
+
+
+def summary(run: Run, record: dict[str, Any]) -> str:
+    """Return what a person wants to know at the end, in a few lines."""
+    lines = [
+        f"{run.identity['attribute']} censored with epsilon {run.identity['epsilon']:g} "
+        "(a distortion budget, not differential privacy's epsilon)"
+    ]
+    measures = record["measures"]
+    for stage in ("filter", "generator"):
+        if (distortion := measures.get(f"valid/{stage}/distortion")) is not None:
+            lines.append(f"  {stage:<10} distortion {distortion:.4f} on validation images")
+    pictures = sorted((run.folder / "images").glob("epoch-*.png"))
+    lines += [f"  faces      {picture}" for picture in pictures[-1:]]
+    lines.append(f"  result     {run.result}")
+    return "\n".join(lines)

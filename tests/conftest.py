@@ -1,0 +1,26 @@
+"""What tests of whole runs share."""
+
+from __future__ import annotations
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from tiny_runs import ROOT, TINY
+
+from privacy_gan.config import register_schema
+
+
+@pytest.fixture
+def tiny(tmp_path):
+    """Compose a tiny run's configuration in a folder of the test's own."""
+
+    def compose_tiny(*overrides, preset=TINY):
+        folders = [f"output_dir={tmp_path / 'outputs'}", f"data.cache_dir={tmp_path / 'cache'}"]
+        config = compose("train", [*preset, *folders, *overrides], return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        del config["hydra"]
+        return config
+
+    register_schema()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        yield compose_tiny

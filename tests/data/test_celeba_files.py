@@ -1,0 +1,470 @@
+"""CelebA's files: every layout, pixels worked out by hand, and one clear line for each defect."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from celeba_layouts import (
+    ATTRIBUTE_NAMES,
+    LAYOUTS,
+    FakeCelebA,
+    encode,
+    make_fake,
+    official_folder,
+    official_zip,
+    write_folder,
+    write_zip,
+)
+from PIL import Image
+
+from privacy_gan.data.celeba_source import CelebASource
+from privacy_gan.data.image_cache import load_or_build
+from privacy_gan.errors import UserError
+
+RELEASE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+HTML = "\n  <!DOCTYPE html><html><title>Google Drive - Quota exceeded</title></html>"
+
+
+@pytest.fixture(scope="module")
+def fake() -> FakeCelebA:
+    return make_fake()
+
+
+def one_image(root: Path, content: bytes) -> CelebASource:
+    labels = np.zeros((1, len(ATTRIBUTE_NAMES)), np.uint8)
+    official_folder(root, FakeCelebA({"000001.jpg": content}, labels, np.zeros(1, np.uint8)))
+    return CelebASource(root, 16)
+
+
+def read_everything(source: CelebASource) -> None:
+    source.fingerprint()
+    _, splits = source.labels()
+    source.images(0, len(splits))
+
+
+def error_of(source: CelebASource) -> str:
+    with pytest.raises(UserError) as caught:
+        read_everything(source)
+    message = str(caught.value)
+    assert "\n" not in message
+    return message
+
+
+# --- What is read
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_every_layout_reads_the_same(layout: str, fake: FakeCelebA, tmp_path: Path) -> None:
+    LAYOUTS[layout](tmp_path, fake)
+    source = CelebASource(tmp_path, 32)
+    attributes, splits = source.labels()
+    images = source.images(1, 5)
+
+    assert source.attribute_names == ATTRIBUTE_NAMES
+    assert attributes.dtype == splits.dtype == images.dtype == np.uint8
+    np.testing.assert_array_equal(attributes, fake.attributes)
+    np.testing.assert_array_equal(splits, fake.splits)
+    expected = [
+        np.asarray(Image.open(BytesIO(content)).resize((32, 32), Image.Resampling.BILINEAR))
+        for content in list(fake.files.values())[1:5]
+    ]
+    np.testing.assert_array_equal(images, expected)
+
+
+def test_a_folder_of_images_comes_before_a_zip(fake: FakeCelebA, tmp_path: Path) -> None:
+    official_folder(tmp_path, fake)
+    (tmp_path / "img_align_celeba.zip").write_text(HTML)
+    read_everything(CelebASource(tmp_path, 16))
+
+
+def test_an_empty_folder_does_not_hide_the_zip(fake: FakeCelebA, tmp_path: Path) -> None:
+    official_zip(tmp_path, fake)
+    (tmp_path / "img_align_celeba").mkdir()
+    read_everything(CelebASource(tmp_path, 16))
+
+
+def test_splits_follow_the_names_not_the_line_numbers(fake: FakeCelebA, tmp_path: Path) -> None:
+    official_zip(tmp_path, fake)
+    partition = tmp_path / "list_eval_partition.txt"
+    partition.write_text("\n".join(reversed(partition.read_text().split("\n"))).strip())
+    _, splits = CelebASource(tmp_path, 16).labels()
+    np.testing.assert_array_equal(splits, fake.splits)
+
+
+def test_images_are_read_without_labels_and_after_pickling(
+    fake: FakeCelebA, tmp_path: Path
+) -> None:
+    official_zip(tmp_path, fake)
+    source = CelebASource(tmp_path, 16)
+    first = source.images(0, 6)
+    source.labels()
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(source)).images(0, 6), first)
+
+
+def test_crop_and_antialiased_resize_by_hand(tmp_path: Path) -> None:
+    # 178x218 with a frame of 255 around a centred square of 160 pixels, whose left half is 0
+    # and right half 200. Shrunk tenfold, a pixel weighs 20 columns by a triangle; the column of
+    # pixels left of the edge reaches 5 columns over it, of weights 0.45, 0.35, 0.25, 0.15, 0.05
+    # out of 10: 200 * 1.25 / 10 = 25. Cropping one pixel off would show as 255 leaking in.
+    pixels = np.full((218, 178, 3), 255, np.uint8)
+    pixels[29:189, 9:89] = 0
+    pixels[29:189, 89:169] = 200
+    source = replace(one_image(tmp_path, encode(Image.fromarray(pixels), "PNG")), crop=160)
+    row = [0] * 7 + [25, 175] + [200] * 7
+    np.testing.assert_array_equal(source.images(0, 1)[0, :, :, 1], [row] * 16)
+
+
+def test_quadrants_keep_their_places_and_colours(tmp_path: Path) -> None:
+    pixels = np.zeros((64, 64, 3), np.uint8)
+    pixels[:32, :32], pixels[:32, 32:] = (250, 10, 20), (30, 240, 40)
+    pixels[32:, :32], pixels[32:, 32:] = (50, 60, 230), (220, 210, 70)
+    image = one_image(tmp_path, encode(Image.fromarray(pixels), "PNG")).images(0, 1)[0]
+    corners = [image[y, x].tolist() for y in (2, 13) for x in (2, 13)]
+    assert corners == [[250, 10, 20], [30, 240, 40], [50, 60, 230], [220, 210, 70]]
+
+
+def test_an_image_of_the_right_size_is_not_resampled(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
+    source = one_image(tmp_path, encode(Image.fromarray(pixels), "PNG"))
+    np.testing.assert_array_equal(source.images(0, 1)[0], pixels)
+
+
+def test_a_fine_checkerboard_becomes_grey(tmp_path: Path) -> None:
+    board = (np.indices((160, 160)).sum(0) % 2 * 200).astype(np.uint8)
+    image = one_image(tmp_path, encode(Image.fromarray(board), "PNG")).images(0, 1)
+    assert np.abs(image.astype(int) - 100).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "RGBA"])
+def test_other_colour_modes_become_rgb(mode: str, tmp_path: Path) -> None:
+    white = Image.new("RGB", (16, 16), "white").convert(mode)
+    content = encode(white, "TIFF" if mode == "CMYK" else "PNG")
+    assert (one_image(tmp_path, content).images(0, 1) == 255).all()
+
+
+def test_exif_orientation_is_followed(tmp_path: Path) -> None:
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:8] = 255
+    exif = Image.Exif()
+    exif[0x0112] = 3  # stored upside down
+    content = encode(Image.fromarray(pixels), "JPEG", quality=95, exif=exif)
+    image = one_image(tmp_path, content).images(0, 1)[0]
+    assert image[:6].max() < 30
+    assert image[-6:].min() > 225
+
+
+# --- Names and fingerprints
+
+
+def test_names_tell_sizes_and_crops_apart(tmp_path: Path) -> None:
+    assert CelebASource(tmp_path, 64).name == "celeba-64"
+    assert CelebASource(tmp_path, 128, 178).name == "celeba-128-crop178"
+
+
+@pytest.mark.parametrize("layout", ["official_zip", "official_folder"])
+def test_fingerprint_follows_every_part(layout: str, fake: FakeCelebA, tmp_path: Path) -> None:
+    LAYOUTS[layout](tmp_path, fake)
+    source = CelebASource(tmp_path, 16)
+    seen = [source.fingerprint()]
+    assert CelebASource(tmp_path, 16).fingerprint() == seen[0]
+
+    def changed(source: CelebASource) -> bool:
+        seen.append(source.fingerprint())
+        return len(set(seen)) == len(seen)
+
+    assert changed(replace(source, image_size=32))
+    assert changed(replace(source, crop=100))
+    images = tmp_path / "img_align_celeba.zip"
+    image = images if images.exists() else tmp_path / "img_align_celeba" / next(iter(fake.files))
+    os.utime(image, ns=(0, 0))
+    assert changed(source)
+    for name in ("list_attr_celeba.txt", "list_eval_partition.txt"):
+        path = tmp_path / name
+        before = path.stat()
+        lines = path.read_text().split("\n")
+        lines[-2], lines[-3] = lines[-3], lines[-2]
+        path.write_text("\n".join(lines))
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        assert path.stat().st_size == before.st_size
+        assert changed(source)
+
+
+def test_labels_and_images_follow_a_release_that_was_replaced(
+    fake: FakeCelebA, tmp_path: Path
+) -> None:
+    source = CelebASource(tmp_path, 16)
+    official_zip(tmp_path, fake)
+    read_everything(source)
+    other = make_fake(count=3, size=(64, 64))
+    other = replace(other, files={f"9{name}": content for name, content in other.files.items()})
+    official_zip(tmp_path, other)
+    attributes, _ = source.labels()
+    np.testing.assert_array_equal(attributes, other.attributes)
+    assert source.images(0, 3).shape == (3, 16, 16, 3)
+
+
+# --- Bad input
+
+
+@pytest.mark.parametrize(
+    ("size", "nearest"), [(100, "96 or 112"), (15, "16"), (0, "16"), (-16, "16"), (65, "64 or 80")]
+)
+def test_sizes_that_16_does_not_divide(size: int, nearest: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=f"image_size={size} .*16: use {nearest}$"):
+        CelebASource(tmp_path, size)
+
+
+def test_crops_that_cannot_be(fake: FakeCelebA, tmp_path: Path) -> None:
+    official_zip(tmp_path, fake)
+    read_everything(CelebASource(tmp_path, 16, crop=178))
+    message = error_of(CelebASource(tmp_path, 16, crop=179))
+    assert "data.crop=179 is larger than 000001.jpg" in message
+    assert "178x218 pixels: use at most 178" in message
+    with pytest.raises(UserError, match=r"data\.crop=0"):
+        CelebASource(tmp_path, 16, crop=0)
+
+
+def test_root_that_is_not_there(tmp_path: Path) -> None:
+    message = error_of(CelebASource(tmp_path / "nowhere", 16))
+    assert f"{tmp_path / 'nowhere'} is not a folder" in message
+    assert RELEASE in message
+
+
+@pytest.mark.parametrize(
+    "missing", ["img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt"]
+)
+def test_missing_files(missing: str, fake: FakeCelebA, tmp_path: Path) -> None:
+    official_zip(tmp_path, fake)
+    (tmp_path / missing).unlink()
+    message = error_of(CelebASource(tmp_path, 16))
+    problem = message[: message.index(RELEASE)]
+    assert missing.removesuffix(".txt") in problem
+    assert str(tmp_path) in problem
+
+
+@pytest.mark.parametrize(
+    "name", ["img_align_celeba.zip", "list_attr_celeba.txt", "list_eval_partition.txt"]
+)
+def test_web_pages_instead_of_files(name: str, fake: FakeCelebA, tmp_path: Path) -> None:
+    official_zip(tmp_path, fake)
+    (tmp_path / name).write_text(HTML)
+    message = error_of(CelebASource(tmp_path, 16))
+    assert f"{tmp_path / name} is a web page" in message
+    assert "quota" in message
+    assert RELEASE in message
+
+
+def test_a_truncated_zip(fake: FakeCelebA, tmp_path: Path) -> None:
+    official_zip(tmp_path, fake)
+    archive = tmp_path / "img_align_celeba.zip"
+    archive.write_bytes(archive.read_bytes()[:-1000])
+    message = error_of(CelebASource(tmp_path, 16))
+    assert f"{archive} is truncated or damaged" in message
+
+
+Edit = Callable[[str], str]
+
+
+@pytest.mark.parametrize(
+    ("name", "edit", "expected"),
+    [
+        (
+            "list_attr_celeba.txt",
+            lambda text: "\n".join(text.split("\n")[:5]),
+            "announces 6 images and 3 follow",
+        ),
+        ("list_attr_celeba.txt", lambda text: text[: len(text) // 2], "values, not 40"),
+        ("list_attr_celeba.txt", lambda text: text[:40], "lists no images"),
+        ("list_attr_celeba.txt", lambda text: "", "does not begin with a line that counts"),
+        (
+            "list_attr_celeba.txt",
+            lambda text: text.replace(" -1", " 0", 1),
+            "has the value '0', allowed are -1, 1",
+        ),
+        (
+            "list_attr_celeba.txt",
+            lambda text: text.replace("000004", "000001"),
+            "000001.jpg occurs in it more than once",
+        ),
+        (
+            "list_attr_celeba.txt",
+            lambda text: text.replace("Smiling", "Attribute_0"),
+            "Attribute_0",
+        ),
+        ("list_eval_partition.txt", lambda text: text.replace(" 2", " 3", 1), "the value '3'"),
+        ("list_eval_partition.txt", lambda text: text[:-2], "line 6 has 0 values, not 1"),
+        ("list_eval_partition.txt", lambda text: "", "lists no images"),
+        (
+            "list_eval_partition.txt",
+            lambda text: text.replace("000004", "000001"),
+            "000001.jpg occurs in it more than once",
+        ),
+    ],
+)
+def test_damaged_lists(
+    name: str, edit: Edit, expected: str, fake: FakeCelebA, tmp_path: Path
+) -> None:
+    official_zip(tmp_path, fake)
+    path = tmp_path / name
+    path.write_text(edit(path.read_text()))
+    message = error_of(CelebASource(tmp_path, 16))
+    assert str(path) in message
+    assert expected in message
+
+
+def test_damaged_csv_and_binary_lists(fake: FakeCelebA, tmp_path: Path) -> None:
+    LAYOUTS["csv_mirror"](tmp_path, fake)
+    path = tmp_path / "list_attr_celeba.csv"
+    path.write_text("\n".join(path.read_text().split("\n")[1:]))
+    assert "does not begin with image_id" in error_of(CelebASource(tmp_path, 16))
+    path.write_bytes(b"\xff\xfe\x00\x80")
+    assert "is not a text file" in error_of(CelebASource(tmp_path, 16))
+
+
+def without(fake: FakeCelebA, index: int) -> FakeCelebA:
+    name = list(fake.files)[index]
+    return FakeCelebA(
+        {key: value for key, value in fake.files.items() if key != name},
+        np.delete(fake.attributes, index, axis=0),
+        np.delete(fake.splits, index),
+    )
+
+
+@pytest.mark.parametrize(
+    ("short", "here", "there"),
+    [
+        ("images", "list_attr_celeba.txt", "img_align_celeba"),
+        ("attributes", "list_eval_partition.txt", "list_attr_celeba.txt"),
+        ("partition", "list_attr_celeba.txt", "list_eval_partition.txt"),
+        ("both lists", "img_align_celeba", "list_attr_celeba.txt"),
+    ],
+)
+def test_parts_that_disagree(
+    short: str, here: str, there: str, fake: FakeCelebA, tmp_path: Path
+) -> None:
+    official_folder(tmp_path, fake)
+    less = without(fake, 2)
+    if short == "images":
+        (tmp_path / "img_align_celeba" / "000007.jpg").unlink()
+    if short in ("attributes", "both lists"):
+        (tmp_path / "list_attr_celeba.txt").write_text(less.txt_attributes())
+    if short in ("partition", "both lists"):
+        (tmp_path / "list_eval_partition.txt").write_text(less.txt_partition())
+    message = error_of(CelebASource(tmp_path, 16))
+    more = f"1 of 6 images in {tmp_path / here} are not in {tmp_path / there}, such as 000007.jpg"
+    assert more in message
+
+
+def test_disagreement_in_both_directions_names_both(fake: FakeCelebA, tmp_path: Path) -> None:
+    official_zip(tmp_path, fake)
+    files = dict(fake.files)
+    files["123456.jpg"] = files.pop("000004.jpg")
+    write_zip(tmp_path / "img_align_celeba.zip", files)
+    message = error_of(CelebASource(tmp_path, 16))
+    assert "such as 000004.jpg" in message
+    assert "such as 123456.jpg" in message
+
+
+@pytest.mark.parametrize("damage", ["truncated", "text", "empty", "html"])
+@pytest.mark.parametrize("layout", ["official_zip", "official_folder"])
+def test_an_undecodable_image_is_named(
+    layout: str, damage: str, fake: FakeCelebA, tmp_path: Path
+) -> None:
+    content = fake.files["000010.jpg"]
+    bad = {"truncated": content[:-200], "text": b"no image", "empty": b"", "html": HTML.encode()}
+    damaged = replace(fake, files={**fake.files, "000010.jpg": bad[damage]})
+    LAYOUTS[layout](tmp_path, damaged)
+    message = error_of(CelebASource(tmp_path, 16))
+    container = "img_align_celeba.zip" if "zip" in layout else "img_align_celeba"
+    reason = "image file is truncated" if damage == "truncated" else "not an image): replace it"
+    assert f"000010.jpg in {tmp_path / container} cannot be decoded ({reason}" in message
+
+
+def test_a_flipped_bit_inside_the_zip_is_found(fake: FakeCelebA, tmp_path: Path) -> None:
+    official_zip(tmp_path, fake)
+    archive = tmp_path / "img_align_celeba.zip"
+    content = bytearray(archive.read_bytes())
+    position = content.index(fake.files["000010.jpg"]) + len(fake.files["000010.jpg"]) // 2
+    content[position] ^= 4
+    archive.write_bytes(content)
+    assert "000010.jpg" in error_of(CelebASource(tmp_path, 16))
+
+
+def test_an_undecodable_image_in_a_worker_process_leaves_no_cache(tmp_path: Path) -> None:
+    content = encode(Image.new("RGB", (16, 16), "gray"), "JPEG")
+    files = {f"{index:06d}.jpg": content for index in range(1, 1201)}
+    files["000700.jpg"] = content[:-20]
+    fake = FakeCelebA(
+        files, np.ones((1200, len(ATTRIBUTE_NAMES)), np.uint8), np.zeros(1200, np.uint8)
+    )
+    official_zip(tmp_path / "root", fake)
+    source = CelebASource(tmp_path / "root", 16)
+    with pytest.raises(UserError, match=r"000700\.jpg in .*img_align_celeba\.zip cannot"):
+        load_or_build(source, tmp_path / "cache", num_workers=2)
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
+
+    write_folder(tmp_path / "root" / "img_align_celeba", {**files, "000700.jpg": content})
+    table = load_or_build(source, tmp_path / "cache", num_workers=2)
+    assert table.images.shape == (1200, 16, 16, 3)
+    assert np.unique(table.images).tolist() == [128]
+
+
+# --- Speed and the real thing
+
+
+def test_torch_is_not_imported() -> None:
+    code = (
+        "import sys, privacy_gan.data.celeba_source, privacy_gan.data.image_cache;"
+        "sys.exit('torch' in sys.modules)"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment)
+
+
+def real_root() -> Path:
+    given = os.environ.get("PRIVACY_GAN_CELEBA")
+    return Path(given) if given else Path(__file__).parents[2].parent / "shared" / "celeba64"
+
+
+@pytest.mark.skipif(
+    not (real_root() / "img_align_celeba.zip").is_file(),
+    reason="celeba64 is not beside the project: set PRIVACY_GAN_CELEBA to its folder",
+)
+def test_the_real_faces() -> None:
+    root = real_root()
+    source = CelebASource(root, 64)
+    attributes, splits = source.labels()
+    assert np.bincount(splits).tolist() == [16_000, 2_000, 2_000]
+    assert attributes.shape == (20_000, 40)
+    assert (source.attribute_names[0], source.attribute_names[-1]) == ("5_o_Clock_Shadow", "Young")
+    smiling = attributes[:, source.attribute_names.index("Smiling")]
+    assert 0.45 < smiling.mean() < 0.52  # 48 % in the whole of CelebA
+
+    lines = (root / "list_attr_celeba.txt").read_text().split("\n")
+    with zipfile.ZipFile(root / "img_align_celeba.zip") as archive:
+        for index in (0, 12_345, 19_999):
+            name, *values = lines[2 + index].split()
+            assert [int(value == "1") for value in values] == attributes[index].tolist()
+            with Image.open(archive.open(f"img_align_celeba/{name}")) as image:
+                expected = np.asarray(image.convert("RGB"))
+            np.testing.assert_array_equal(source.images(index, index + 1)[0], expected)
+
+
+def test_a_cache_follows_a_moved_release(fake: FakeCelebA, tmp_path: Path) -> None:
+    official_folder(tmp_path / "here", fake)
+    load_or_build(CelebASource(tmp_path / "here", 16), tmp_path / "cache")
+    shutil.move(tmp_path / "here", tmp_path / "there")
+    table = load_or_build(CelebASource(tmp_path / "there", 16), tmp_path / "cache")
+    assert len(list((tmp_path / "cache").glob("*/meta.json"))) == 1
+    np.testing.assert_array_equal(table.splits, fake.splits)

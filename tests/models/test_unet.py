@@ -1,0 +1,81 @@
+"""The UNet against the paper's description (appendix A.1)."""
+
+import pytest
+import torch
+from torch import nn
+
+from privacy_gan.errors import UserError
+from privacy_gan.models.unet import UNet
+
+
+def parameters(module):
+    return sum(p.numel() for p in module.parameters())
+
+
+@pytest.mark.parametrize("size", [64, 128])
+@pytest.mark.parametrize("num_classes", [None, 2])
+def test_output_has_the_inputs_shape_and_range(size, num_classes):
+    network = UNet(size, width=4, num_classes=num_classes)
+    classes = None if num_classes is None else torch.tensor([0, 1])
+    out = network(torch.rand(2, 3, size, size), torch.randn(2, 1024), classes)
+    assert out.shape == (2, 3, size, size)
+    assert out.min() >= 0
+    assert out.max() <= 1
+
+
+def test_sides_may_differ():
+    out = UNet((32, 48), width=2)(torch.rand(2, 3, 32, 48), torch.randn(2, 1024))
+    assert out.shape == (2, 3, 32, 48)
+
+
+def test_channels_are_the_papers():
+    network = UNet(64, num_classes=2)
+    convolutions = [
+        (module.in_channels, module.out_channels)
+        for module in network.modules()
+        if isinstance(module, nn.Conv2d)
+    ]
+    down = [(3, 32), (32, 32), (32, 64), (64, 64), (64, 128), (128, 128)]
+    bottom = [(128, 256), (256, 256), (256, 512), (512, 512)]
+    # the bottleneck's 512, as many of noise and one of the class meet the skip of 256
+    up = [(512 + 512 + 1 + 256, 256), (256, 256), (256 + 128, 128), (128, 128)]
+    top = [(128 + 64, 64), (64, 64), (64 + 32, 32), (32, 32), (32, 3)]
+    assert convolutions == down + bottom + up + top
+
+
+def test_parameter_count_is_the_one_worked_by_hand():
+    # 3x3 convolutions without bias, batch norms with two values a channel, at width 1:
+    # channels 1, 2, 4, 8, 16; bottleneck 16 + 16 channels
+    pairs = [(3, 1), (1, 1), (1, 2), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8), (8, 16), (16, 16)]
+    pairs += [(40, 8), (8, 8), (12, 4), (4, 4), (6, 2), (2, 2), (3, 1), (1, 1)]
+    blocks = sum(9 * i * o + 2 * o for i, o in pairs)
+    to_rgb = 1 * 3 + 3
+    noise = (10 + 1) * 16 * 2 * 2
+    assert parameters(UNet(32, width=1, noise_size=10)) == blocks + to_rgb + noise
+    # the class: an embedding of 128, projected to one channel that the next convolution reads
+    more = 2 * 128 + (128 + 1) * 4 + 9 * 8
+    with_class = UNet(32, width=1, noise_size=10, num_classes=2)
+    assert parameters(with_class) == blocks + to_rgb + noise + more
+
+
+def test_noise_and_class_change_the_output():
+    torch.manual_seed(0)
+    network = UNet(16, width=4, num_classes=2).eval()
+    images, noise = torch.rand(1, 3, 16, 16), torch.randn(1, 1024)
+    zero, one = torch.tensor([0]), torch.tensor([1])
+    out = network(images, noise, zero)
+    assert not torch.equal(out, network(images, noise, one))
+    assert not torch.equal(out, network(images, torch.randn(1, 1024), zero))
+
+
+def test_output_keeps_the_images_precision_under_autocast():
+    network = UNet(16, width=2)
+    with torch.autocast("cpu", torch.bfloat16):
+        out = network(torch.rand(2, 3, 16, 16), torch.randn(2, 1024))
+    assert out.dtype == torch.float32
+
+
+@pytest.mark.parametrize("size", [0, 40, (64, 60)])
+def test_sizes_that_cannot_be_halved_four_times_are_refused(size):
+    with pytest.raises(UserError, match="multiples of 16"):
+        UNet(size)

@@ -1,0 +1,212 @@
+"""One step of training against Algorithm 1 written out literally, in float64."""
+
+import copy
+
+import pytest
+import torch
+import torch.nn.functional as F
+from pytorch_lightning import LightningDataModule, Trainer
+from torch import nn
+from torch.utils.data import DataLoader
+
+from privacy_gan.data.batch import Batch
+from privacy_gan.losses import complement_cross_entropy, negative_entropy
+from privacy_gan.models.unet import UNet
+from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
+from privacy_gan.privatizers.filter import FilterStage
+from privacy_gan.privatizers.generator import GeneratorStage
+from privacy_gan.randomness import Purpose, keyed_generator
+
+EPSILON, LAMBDA, LEARNING_RATE, BETAS, SEED = 0.01, 1e5, 5e-4, (0.9, 0.999), 3
+SIZE, NOISE, BATCH = 16, 7, 6
+SENSITIVE = 1  # the column
+
+
+def unet(num_classes=None):
+    return UNet(SIZE, width=2, noise_size=NOISE, num_classes=num_classes)
+
+
+def small_discriminator(num_classes):
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 4, stride=4),
+        nn.BatchNorm2d(8),
+        nn.ReLU(),
+        nn.Flatten(),
+        nn.Linear(8 * (SIZE // 4) ** 2, num_classes),
+    )
+
+
+def privatizer_with(adversarial_loss, with_filter=True, with_generator=True):
+    torch.manual_seed(0)
+    rules = {"epsilon": EPSILON, "penalty_weight": LAMBDA}
+    return AdversarialPrivatizer(
+        attribute_index=SENSITIVE,
+        seed=SEED,
+        optimizer=lambda parameters: torch.optim.Adam(parameters, LEARNING_RATE, BETAS),
+        filter=FilterStage(unet, small_discriminator, adversarial_loss, 2, **rules)
+        if with_filter
+        else None,
+        generator=GeneratorStage(unet, small_discriminator, 2, discriminator_every=3, **rules)
+        if with_generator
+        else None,
+    ).double()
+
+
+def batches(count):
+    rng = torch.Generator().manual_seed(1)
+    return [
+        Batch(
+            torch.rand(BATCH, 3, SIZE, SIZE, generator=rng, dtype=torch.float64),
+            torch.randint(2, (BATCH, 3), generator=rng),
+        )
+        for _ in range(count)
+    ]
+
+
+class Fixed(LightningDataModule):
+    def __init__(self, given):
+        super().__init__()
+        self.given = given
+
+    def train_dataloader(self):
+        return DataLoader(self.given, batch_size=None)
+
+
+def train(privatizer, given):
+    trainer = Trainer(
+        accelerator="cpu",
+        precision="64-true",
+        max_epochs=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+    )
+    trainer.fit(privatizer, datamodule=Fixed(given))
+
+
+class LiteralAdam:
+    """Kingma and Ba's Algorithm 1."""
+
+    def __init__(self, parameters):
+        self.parameters = list(parameters)
+        self.m = [torch.zeros_like(p) for p in self.parameters]
+        self.v = [torch.zeros_like(p) for p in self.parameters]
+        self.t = 0
+
+    @torch.no_grad()
+    def step(self, gradients):
+        self.t += 1
+        for p, g, m, v in zip(self.parameters, gradients, self.m, self.v, strict=True):
+            m.copy_(BETAS[0] * m + (1 - BETAS[0]) * g)
+            v.copy_(BETAS[1] * v + (1 - BETAS[1]) * g * g)
+            m_hat = m / (1 - BETAS[0] ** self.t)
+            v_hat = v / (1 - BETAS[1] ** self.t)
+            p.sub_(LEARNING_RATE * m_hat / (v_hat.sqrt() + 1e-8))
+
+
+def literal_algorithm_1(f, h_f, g, h_g, given, adversarial):
+    """The paper's Algorithm 1 with every loss taken from forward passes of its own."""
+    adams = {net: LiteralAdam(net.parameters()) for net in (f, h_f, g, h_g)}
+    for t, (x, attributes) in enumerate(given):
+        s = attributes[:, SENSITIVE]
+        rng = keyed_generator("cpu", SEED, Purpose.TRAIN, 0, t)
+        z1 = torch.randn(BATCH, NOISE, generator=rng, dtype=torch.float64)
+        s_new = torch.randint(2, (BATCH,), generator=rng)
+        z2 = torch.randn(BATCH, NOISE, generator=rng, dtype=torch.float64)
+
+        def penalty(changed, x=x):
+            d = ((changed - x) ** 2).sum() / x.numel()
+            return LAMBDA * torch.clamp(d - EPSILON, min=0) ** 2
+
+        censored = f(x, z1)
+        theta_f = adversarial(h_f(censored), s) + penalty(censored)
+        x1 = f(x, z1).detach()
+        synthetic = g(x1, z2, s_new)
+        theta_g = F.cross_entropy(h_g(synthetic), s_new) + penalty(synthetic)
+        phi_f = F.cross_entropy(h_f(x1), s)
+        x2 = g(x1, z2, s_new).detach()
+        fake = torch.full((BATCH,), 2)
+        phi_g = (F.cross_entropy(h_g(x2), fake) + F.cross_entropy(h_g(x), s)) / 2
+
+        # all gradients at the parameters before the step, then all updates
+        losses = [(f, theta_f), (h_f, phi_f), (g, theta_g)] + ([(h_g, phi_g)] if t % 3 == 0 else [])
+        gradients = [torch.autograd.grad(loss, list(net.parameters())) for net, loss in losses]
+        for (net, _), gradient in zip(losses, gradients, strict=True):
+            adams[net].step(gradient)
+
+
+def literal_entropy_loss(logits, s):
+    p = torch.softmax(logits, dim=1)
+    return sum((row * row.log()).sum() for row in p) / len(p)
+
+
+def literal_complement_loss(logits, s):
+    p = torch.softmax(logits, dim=1)
+    return -sum(p[i, 1 - s[i]].log() for i in range(len(p))) / len(p)
+
+
+def players(privatizer):
+    return [
+        player for stage in privatizer.stages for player in (stage.network, stage.discriminator)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("adversarial", "literal"),
+    [
+        (negative_entropy, literal_entropy_loss),
+        (complement_cross_entropy, literal_complement_loss),
+    ],
+)
+@pytest.mark.parametrize("steps", [1, 5])
+def test_training_equals_algorithm_1_parameter_by_parameter(adversarial, literal, steps):
+    privatizer = privatizer_with(adversarial)
+    f, h_f, g, h_g = copies = copy.deepcopy(players(privatizer))
+    given = batches(steps)
+    train(privatizer, given)
+    literal_algorithm_1(f, h_f, g, h_g, given, literal)
+    for trained, expected in zip(players(privatizer), copies, strict=True):
+        for (name, p), q in zip(trained.named_parameters(), expected.parameters(), strict=True):
+            torch.testing.assert_close(
+                p, q, rtol=1e-7, atol=1e-10, msg=lambda m, n=name: f"{n}: {m}"
+            )
+
+
+def changed(before, after):
+    return [
+        any(not torch.equal(p, q) for p, q in zip(b.parameters(), a.parameters(), strict=True))
+        for b, a in zip(before, after, strict=True)
+    ]
+
+
+def test_h_g_learns_in_every_third_step_and_the_others_in_each():
+    for steps, h_g_learns in [(1, True), (2, False), (3, False), (4, True)]:
+        given = batches(4)
+        until, beyond = (privatizer_with(negative_entropy) for _ in range(2))
+        train(until, given[: steps - 1]) if steps > 1 else None
+        train(beyond, given[:steps])
+        assert changed(players(until), players(beyond)) == [True, True, True, h_g_learns]
+
+
+@pytest.mark.parametrize(
+    ("with_filter", "with_generator"), [(True, False), (False, True)], ids=["filter", "generator"]
+)
+def test_an_ablation_trains_its_own_two_networks(with_filter, with_generator):
+    privatizer = privatizer_with(negative_entropy, with_filter, with_generator)
+    before = copy.deepcopy(players(privatizer))
+    train(privatizer, batches(1))
+    assert changed(before, players(privatizer)) == [True, True]
+
+
+def test_the_filter_trains_without_regard_to_the_generator():
+    alone, together = (
+        privatizer_with(negative_entropy, True, False),
+        privatizer_with(negative_entropy),
+    )
+    together.filter.load_state_dict(alone.filter.state_dict())
+    given = batches(3)
+    train(alone, given)
+    train(together, given)
+    for p, q in zip(alone.filter.parameters(), together.filter.parameters(), strict=True):
+        assert torch.equal(p, q)

@@ -1,0 +1,66 @@
+"""Mistakes on the command line: one clear line before any training, and a failing exit code."""
+
+import pytest
+from celeba_layouts import make_fake, official_zip
+from tiny_runs import TINY, run_train
+
+MISTAKES = {
+    "misspelt attribute": (["attribute=Smilling"], "did you mean Smiling"),
+    "attribute of other data": (["attribute=Bald"], "have no attribute 'Bald'"),
+    "no budget": (["epsilon=0"], "epsilon=0.0 is no distortion budget: it must be above 0"),
+    "negative budget": (["epsilon=-0.01"], "must be above 0"),
+    "infinite budget": (["epsilon=inf"], "must be above 0"),
+    "third class": (["loss=cross_entropy", "num_classes=3"], "use loss=entropy"),
+    "odd size": (["image_size=70"], "image_size=70 is not a multiple of 16"),
+    "negative seed": (["seed=-1"], "seed=-1 must be between"),
+    "no root": (["data=celeba"], "data.root has no value: give one with data.root="),
+    "large batch": (["data.batch_size=64"], "32 training images"),
+    "no such weights": (
+        ["privatizer.filter.discriminator.weights=none.pth"],
+        "none.pth does not exist",
+    ),
+}
+
+
+def error_line(process):
+    """Return what a refused command says, after checking how it says it."""
+    assert process.returncode not in (0, None)
+    assert "Traceback" not in process.stderr + process.stdout
+    *before, last = process.stderr.strip().splitlines()
+    assert last.startswith("error: ")
+    assert not [line for line in before if "rror" in line]
+    return last
+
+
+@pytest.mark.parametrize(("overrides", "expected"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_named_in_one_line_and_nothing_is_begun(overrides, expected, tmp_path):
+    preset = ["trainer=cpu"] if "data=celeba" in overrides else TINY
+    process = run_train(tmp_path, *overrides, preset=preset)
+    assert expected in error_line(process)
+    assert not list(tmp_path.rglob("config.yaml"))
+
+
+def test_a_download_page_instead_of_the_zip_is_recognised(tmp_path):
+    root = tmp_path / "celeba"
+    official_zip(root, make_fake())
+    (root / "img_align_celeba.zip").write_text("<!DOCTYPE html><title>Quota exceeded</title>")
+    process = run_train(tmp_path, "data=celeba", f"data.root={root}", preset=["trainer=cpu"])
+    line = error_line(process)
+    assert "img_align_celeba.zip" in line
+    assert "mmlab.ie.cuhk.edu.hk/projects/CelebA.html" in line
+
+
+@pytest.mark.parametrize("group", ["privatizer", "data", "loss", "trainer"])
+def test_an_unknown_choice_lists_those_that_exist(group, tmp_path):
+    process = run_train(tmp_path, f"{group}=unheard_of")
+    assert process.returncode != 0
+    assert "Traceback" not in process.stderr
+    assert "Available options" in process.stderr
+
+
+def test_a_machine_without_the_accelerator_is_told_so(tmp_path):
+    torch = pytest.importorskip("torch")
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    process = run_train(tmp_path, "trainer=gpu")
+    assert "trainer" in error_line(process)

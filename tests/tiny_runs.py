@@ -1,0 +1,45 @@
+"""Runs of a few seconds, through the real entry point."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+# A run of seconds: 16 pixels, two channels, four batches an epoch, arithmetic that repeats exactly.
+TINY = [
+    "trainer=cpu",
+    "trainer.precision=32-true",
+    "trainer.max_epochs=2",
+    "trainer.log_every_n_steps=1",
+    "+trainer.enable_progress_bar=false",
+    "image_size=16",
+    "width=2",
+    "data.batch_size=8",
+    "data.num_train=32",
+    "data.num_valid=16",
+    "data.num_test=8",
+    "data.num_workers=1",
+]
+
+
+def train_command(folder, *overrides, preset=TINY):
+    """Return the command line of a tiny run below a folder."""
+    folders = [f"output_dir={folder / 'outputs'}", f"data.cache_dir={folder / 'cache'}"]
+    script = str(ROOT / "experiments" / "train.py")
+    return [sys.executable, script, *preset, *folders, *overrides]
+
+
+def run_train(folder, *overrides, preset=TINY):
+    """Run experiments/train.py to its end in a process of its own."""
+    return subprocess.run(
+        train_command(folder, *overrides, preset=preset),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | {"WANDB_MODE": "offline"},
+        check=False,
+    )

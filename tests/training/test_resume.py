@@ -1,0 +1,147 @@
+"""Runs that are interrupted and repeated."""
+
+import csv
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+import torch
+from tiny_runs import train_command
+
+from privacy_gan.errors import Interrupted, UserError
+from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
+from privacy_gan.training.train import train
+
+
+def state(run):
+    """What training made: networks, optimizers and progress."""
+    checkpoint = torch.load(run.checkpoint, weights_only=True)
+    return checkpoint["state_dict"], checkpoint["optimizer_states"]
+
+
+def metrics(run):
+    with (run.folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row.pop("train/images_per_second")
+    return rows
+
+
+def assert_same(one, other):
+    torch.testing.assert_close(one, other, rtol=0, atol=0)
+
+
+@pytest.fixture
+def uninterrupted(tiny, tmp_path):
+    return train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
+
+
+def stop_after(step, monkeypatch):
+    """Send this process SIGTERM while it takes a certain step."""
+    taken = 0
+    original = AdversarialPrivatizer.training_step
+
+    def training_step(self, batch, batch_idx):
+        nonlocal taken
+        taken += 1
+        if taken == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(AdversarialPrivatizer, "training_step", training_step)
+
+
+@pytest.mark.parametrize("step", [1, 3, 4, 5, 7], ids=lambda s: f"step {s} of 4 + 4")
+def test_a_run_stopped_at_any_step_ends_bit_for_bit_as_if_it_had_not_been(
+    step, tiny, uninterrupted, monkeypatch
+):
+    with monkeypatch.context() as patched:
+        stop_after(step, patched)
+        with pytest.raises(Interrupted, match="repeat the command to go on") as stopped:
+            train(tiny())
+    assert stopped.value.exit_code == 128 + signal.SIGTERM
+    resumed, result = train(tiny())
+    expected, expected_result = uninterrupted
+    assert_same(state(resumed), state(expected))
+    assert result["measures"] == expected_result["measures"]
+    assert metrics(resumed) == metrics(expected)
+
+
+def test_a_run_killed_over_and_over_ends_bit_for_bit_as_if_it_had_not_been(
+    tiny, tmp_path, uninterrupted
+):
+    command = train_command(tmp_path, "checkpoint_minutes=0")
+    folder = tmp_path / "outputs"
+    for _ in range(3):
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        before = saved_at(folder)
+        while saved_at(folder) == before and process.poll() is None:
+            time.sleep(0.01)
+        process.kill()
+        process.wait()
+    completed = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+    assert completed.returncode == 0, completed.stderr
+    resumed, _ = train(tiny())
+    expected, _ = uninterrupted
+    assert_same(state(resumed), state(expected))
+
+
+def saved_at(folder):
+    return [path.stat().st_mtime_ns for path in folder.rglob("last.ckpt")]
+
+
+def test_a_finished_run_is_not_trained_again(tiny, uninterrupted, tmp_path, monkeypatch):
+    def refuse(*args):
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
+    again = train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
+    assert again[1] == uninterrupted[1]
+
+
+def test_a_run_whose_result_alone_is_missing_writes_it_without_training(
+    tiny, uninterrupted, tmp_path, monkeypatch
+):
+    run, record = uninterrupted
+    run.result.unlink()
+    monkeypatch.setattr(AdversarialPrivatizer, "training_step", None)
+    _, again = train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
+    assert again["measures"] == pytest.approx(record["measures"])
+    assert run.result.exists()
+
+
+def test_seeds_differ(tiny):
+    one, other = (train(tiny(f"seed={seed}")) for seed in (0, 1))
+    assert one[1]["measures"] != other[1]["measures"]
+
+
+def test_a_checkpoint_of_another_configuration_is_refused(tiny, uninterrupted):
+    run, _ = uninterrupted
+    run.result.unlink()
+    with pytest.raises(UserError, match=r"last.ckpt belongs to a run with width=2 \(this one: 4\)"):
+        train(tiny(f"run_dir={run.folder}", "width=4"))
+
+
+def test_the_result_of_another_configuration_is_refused(tiny, uninterrupted):
+    run, _ = uninterrupted
+    with pytest.raises(
+        UserError, match=r"result.json belongs to a run with epsilon=0.01 \(this one: 0.02\)"
+    ):
+        train(tiny(f"run_dir={run.folder}", "epsilon=0.02"))
+
+
+def test_a_damaged_checkpoint_is_refused(tiny, uninterrupted, tmp_path):
+    run, _ = uninterrupted
+    run.result.unlink()
+    run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"last.ckpt is damaged"):
+        train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
+
+
+def test_two_processes_do_not_train_the_same_run(tiny, uninterrupted, tmp_path):
+    run, _ = uninterrupted
+    run.result.unlink()
+    with run.lock(), pytest.raises(UserError, match="another process is training in"):
+        train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))

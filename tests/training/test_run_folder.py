@@ -1,0 +1,75 @@
+"""What a run leaves in its folder, and shows to trackers."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from omegaconf import OmegaConf
+from PIL import Image
+from tiny_runs import run_train
+
+from privacy_gan.training.train import summary, train
+
+
+def test_the_folder_is_named_after_what_the_run_is(tiny, tmp_path):
+    run, _ = train(tiny("attribute=gender", "epsilon=0.005", "seed=3", "loss=cross_entropy"))
+    parts = run.folder.relative_to(tmp_path / "outputs").parts
+    assert parts == (
+        "synthetic_faces-16",
+        "filter_generator-cross_entropy",
+        "Male",
+        "epsilon-0.005",
+        "seed-3",
+    )
+
+
+def test_the_folder_holds_config_checkpoint_metrics_images_and_result(tiny):
+    run, record = train(tiny())
+    assert OmegaConf.load(run.folder / "config.yaml").data.num_train == 32
+    assert run.checkpoint.exists()
+    assert sorted(p.name for p in (run.folder / "images").iterdir()) == [
+        "epsilon-0001.png".replace("epsilon", "epoch"),
+        "epoch-0002.png",
+    ]
+    assert json.loads(run.result.read_text()) == record
+    assert 0 < record["measures"]["valid/generator/distortion"] < 1
+    with (run.folder / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(8))
+    assert all(row["train/filter/distortion"] for row in rows)
+    assert [bool(row["valid/filter/distortion"]) for row in rows] == ([False] * 3 + [True]) * 2
+    assert not list(run.folder.glob(".*.[0-9]*")), "temporary files are left"
+
+
+@pytest.mark.parametrize(
+    ("privatizer", "rows"), [("filter_generator", 4), ("filter", 2), ("generator", 3)]
+)
+def test_the_grid_has_figure_2s_rows(privatizer, rows, tiny):
+    run, record = train(tiny(f"privatizer={privatizer}", "trainer.max_epochs=1"))
+    with Image.open(run.folder / "images" / "epoch-0001.png") as picture:
+        # a header of 28 pixels, then rows of 128 with a gap of 4
+        assert picture.height == 28 + rows * 132
+        assert np.asarray(picture).std() > 10
+    assert str(run.result) in summary(run, record)
+
+
+def test_wandb_tracks_offline_where_no_key_is_configured(tmp_path, monkeypatch):
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    process = run_train(tmp_path, "logger=wandb", "trainer.max_epochs=1")
+    assert process.returncode == 0, process.stderr
+    (tracked,) = tmp_path.rglob("offline-run-*/*.wandb")
+    assert b"valid/generator/distortion" in tracked.read_bytes()
+    assert list(tmp_path.rglob("offline-run-*/files/media/images/faces_*.png"))
+
+
+def test_tensorboard_gets_scalars_and_faces(tiny):
+    event_accumulator = pytest.importorskip(
+        "tensorboard.backend.event_processing.event_accumulator"
+    )
+    run, _ = train(tiny("logger=tensorboard", "trainer.max_epochs=1"))
+    events = event_accumulator.EventAccumulator(str(run.folder / "tensorboard"))
+    events.Reload()
+    assert "train/filter/distortion" in events.Tags()["scalars"]
+    assert events.Tags()["images"] == ["faces"]
