@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
+from omegaconf import open_dict
 from tiny_runs import ROOT, TINY
 
 from privacy_gan.config import register_schema
+
+torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -18,7 +22,8 @@ def tiny(tmp_path):
         folders = [f"output_dir={tmp_path / 'outputs'}", f"data.cache_dir={tmp_path / 'cache'}"]
         config = compose("train", [*preset, *folders, *overrides], return_hydra_config=True)
         HydraConfig.instance().set_config(config)
-        del config["hydra"]
+        with open_dict(config):
+            del config["hydra"]
         return config
 
     register_schema()

@@ -67,12 +67,13 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
     if config.num_classes != 2:
         raise UserError(f"num_classes={config.num_classes}, but {attribute} is binary: set it to 2")
     privatizer.to(memory_format=torch.channels_last)
-    callbacks = [
-        DistortionProgressBar(),
+    callbacks: list[Callback] = [
         Throughput(config.trainer.log_every_n_steps),
         ImageGrid(run.folder / "images", attribute, attribute_index),
         SaveLast(run.checkpoint, config.checkpoint_minutes),
     ]
+    if config.trainer.enable_progress_bar:
+        callbacks.append(DistortionProgressBar())
     with run.lock():
         trainer = build_trainer(config, run, callbacks)
         run.write_config(config)

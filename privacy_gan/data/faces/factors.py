@@ -1,3 +1,4 @@
+# ruff: noqa: RUF009 - `span` declares a dataclass field, which ruff cannot know
 """What each face is: seven attributes with CelebA's joint frequencies, and everything else.
 
 The attributes take one random number of their own, so nothing else moves when one of them is
@@ -17,7 +18,8 @@ import numpy.typing as npt
 
 from privacy_gan.data.faces.randomness import FACTOR_STREAM, random_words, uniforms
 
-Floats = npt.NDArray[np.float32]
+# float32 wherever images are drawn; numpy's stubs widen it beside plain Python numbers.
+Floats = npt.NDArray[np.floating[Any]]
 
 ATTRIBUTE_NAMES = (
     "Smiling",
@@ -28,7 +30,7 @@ ATTRIBUTE_NAMES = (
     "Mouth_Slightly_Open",
     "Heavy_Makeup",
 )
-WORDS_PER_FACE = 72  # the attributes' word, one for each nuisance, and room for more
+WORDS_PER_FACE = 96  # the attributes' word, one for each nuisance, and room for more
 
 
 def span(low: float, high: float) -> Any:
@@ -55,10 +57,10 @@ class Nuisances:
     # Pose: where the head is, how it is turned in the image (tangent of half the angle), how far
     # it looks aside and how large it is.
     shift_x: Floats = span(-0.05, 0.05)
-    shift_y: Floats = span(-0.03, 0.05)
+    shift_y: Floats = span(0.0, 0.07)
     roll: Floats = span(-0.06, 0.06)
     yaw: Floats = span(-0.07, 0.07)
-    scale: Floats = span(0.95, 1.07)
+    scale: Floats = span(1.0, 1.12)
     # Head and skin.
     skin_tone: Floats = span(0, 1)
     skin_warmth: Floats = span(-0.03, 0.03)
@@ -73,7 +75,7 @@ class Nuisances:
     hair_tint: Floats = span(-1, 1)
     hair_length: Floats = span(0, 1)
     hair_fringe: Floats = span(0, 1)
-    hair_part: Floats = span(-0.24, 0.24)
+    hair_part: Floats = span(-0.15, 0.15)
     hairline: Floats = span(-0.56, -0.48)
     hair_volume: Floats = span(0, 1)
     hair_wave: Floats = span(0, 1)
@@ -85,8 +87,8 @@ class Nuisances:
     eye_slant: Floats = span(-0.005, 0.03)
     lashes: Floats = span(0, 1)
     brow_height: Floats = span(-0.03, 0.02)
-    brow_arch: Floats = span(0.02, 0.06)
-    brow_slope: Floats = span(-0.025, 0.015)
+    brow_arch: Floats = span(0.015, 0.045)
+    brow_slope: Floats = span(-0.012, 0.025)
     brow_weight: Floats = span(0.85, 1.2)
     # Nose and mouth.
     nose_width: Floats = span(0.075, 0.105)
@@ -106,18 +108,18 @@ class Nuisances:
     # What is behind and below the face.
     background_hue: Floats = span(0, 1)
     background_turn: Floats = span(-0.18, 0.18)
-    background_saturation: Floats = span(0.12, 0.5)
-    background_value: Floats = span(0.5, 0.95)
+    background_saturation: Floats = span(0.08, 0.36)
+    background_value: Floats = span(0.55, 0.97)
     background_slope: Floats = span(-1, 1)
     disc_x: Floats = span(-0.9, 0.9)
     disc_y: Floats = span(-0.9, 0.4)
     disc_size: Floats = span(0.5, 1.1)
     disc_light: Floats = span(-0.5, 0.9)
     clothes_hue: Floats = span(0, 1)
-    clothes_saturation: Floats = span(0.05, 0.65)
+    clothes_saturation: Floats = span(0.05, 0.55)
     clothes_value: Floats = span(0.25, 0.9)
     neckline: Floats = span(0.05, 0.16)
-    noise: Floats = span(0.005, 0.05)
+    noise: Floats = span(0.004, 0.035)
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,10 @@ def attributes_from(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     """Turn numbers in [0, 1) into attribute combinations, uint8 [B, 7], as often as CelebA's."""
     combinations, counts = joint_frequencies()
     ends = np.cumsum(counts)
-    return combinations[np.searchsorted(ends, numbers * ends[-1], side="right")]
+    drawn: npt.NDArray[np.uint8] = combinations[
+        np.searchsorted(ends, numbers * ends[-1], side="right")
+    ]
+    return drawn
 
 
 @lru_cache(maxsize=1)

@@ -47,7 +47,8 @@ def window(sheet: Sheet, x: float, top: float, bottom: float) -> Sheet:
     roll = max(map(abs, SPANS["roll"]))
     sine = 2 * roll / (1 + roll * roll)
     small *= (1 - roll * roll) / (1 + roll * roll)
-    x = (x + SPANS["yaw"][1]) / (1 - TURN * SPANS["yaw"][1])
+    yaw = SPANS["yaw"][1]
+    x = max(x / (1 - TURN * yaw) - yaw, x / (1 + TURN * yaw) + yaw)
     across = SPANS["shift_x"][1] + large * (x + sine * max(abs(top), abs(bottom)))
     up = SPANS["shift_y"][0] + top * (large if top < 0 else small) - large * sine * x
     down = SPANS["shift_y"][1] + bottom * (small if bottom < 0 else large) + large * sine * x

@@ -24,4 +24,4 @@ def random_words(
 
 def uniforms(words: npt.NDArray[np.uint64]) -> npt.NDArray[np.float64]:
     """Return raw words as numbers in [0, 1), multiples of 2**-53."""
-    return (words >> np.uint64(11)) * 2.0**-53
+    return (words >> np.uint64(11)).astype(np.float64) * 2.0**-53

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from privacy_gan.data.faces.factors import Floats
 
@@ -36,6 +37,10 @@ class Sheet:
         """Return the sheet with its origin moved by x and y."""
         return replace(self, x=self.x - x, y=self.y - y)
 
+    def sheared(self, rise: float) -> Sheet:
+        """Return the sheet with lines y = 0 rising to the right by `rise` for each unit of x."""
+        return replace(self, y=self.y + rise * self.x)
+
     def swapped(self) -> Sheet:
         """Return the sheet with x and y exchanged, to draw upright what is drawn lying."""
         return replace(self, x=self.y, y=self.x)
@@ -46,8 +51,11 @@ class Sheet:
         change *= coverage
         np.add(self.pixels, change, out=self.pixels)
 
-    def tint(self, coverage: Floats, tint: Floats) -> None:
-        """Multiply by a tint [3, B or 1, 1, 1] where covered: below 1 shades, above 1 lights."""
+    def tint(self, coverage: Floats, tint: Floats | float) -> None:
+        """Multiply by a tint where covered: below 1 shades, above 1 lights.
+
+        It is [3, B or 1, 1, 1], or of no colour: [B, 1, 1] or a number.
+        """
         change = (tint - 1) * coverage
         change += 1
         np.multiply(self.pixels, change, out=self.pixels)
@@ -74,15 +82,22 @@ def ellipse(
     sheet: Sheet, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
 ) -> Floats:
     """Return the coverage of an ellipse about (x, y) with radii rx and ry."""
+    return cover(ellipse_distance(sheet, x, y, rx, ry), sheet.unit)
+
+
+def ellipse_distance(
+    sheet: Sheet, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
+) -> Floats:
+    """Return about how far each pixel is outside an ellipse, negative inside."""
     px, py = (sheet.x - x) / rx, (sheet.y - y) / ry
     near = np.sqrt(px * px + py * py + 1e-9)
     px /= rx
     py /= ry
     slope = np.sqrt(px * px + py * py + 1e-9)
-    slope = near / slope
+    np.divide(near, slope, out=slope)
     near -= 1
     near *= slope
-    return cover(near, sheet.unit)
+    return near
 
 
 def glow(
@@ -127,9 +142,12 @@ def stroke(
     t = (sheet.x - x) / reach
     curve = (bend * t + slope) * t + y
     rise = (2 * bend * t + slope) / reach
-    t *= t
-    half = np.maximum(width * (1 - t), 0)
-    return band(sheet, curve, rise, half)
+    return band(sheet, curve, rise, width * taper(t))
+
+
+def taper(t: Floats) -> Floats:
+    """Return 1 - t^2 between -1 and 1, and 0 beyond."""
+    return np.maximum(1 - t * t, 0)
 
 
 def band(sheet: Sheet, curve: Floats, slope: Floats, half: Floats) -> Floats:
@@ -145,7 +163,12 @@ def band(sheet: Sheet, curve: Floats, slope: Floats, half: Floats) -> Floats:
     return outer
 
 
+def choose(condition: npt.NDArray[np.bool_], yes: Floats | float, no: Floats | float) -> Floats:
+    """Return `yes` where a condition holds and `no` elsewhere, in single precision."""
+    return np.where(condition, yes, no).astype(np.float32, copy=False)
+
+
 def wave(t: Floats) -> Floats:
     """Return a smooth wave of period 1 between -1 and 1, made of parabolas."""
     t = 2 * (t - np.floor(t)) - 1
-    return 4 * t * (1 - np.abs(t))
+    return np.asarray(4 * t * (1 - np.abs(t)))

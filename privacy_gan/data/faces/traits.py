@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.data.faces.factors import ATTRIBUTE_NAMES, Factors, Floats
+from privacy_gan.data.faces.shapes import choose
 
 HAIR_COLOURS = ("black", "brown", "blond", "gray")
 
@@ -45,11 +46,9 @@ def traits_of(factors: Factors) -> Traits:
         lipstick=strength(present(factors, "Wearing_Lipstick"), chance.lipstick_strength),
         age=strength(~present(factors, "Young"), chance.age_strength),
         cheekbones=strength(present(factors, "High_Cheekbones"), chance.cheekbone_strength),
-        mouth_open=np.where(
-            present(factors, "Mouth_Slightly_Open"), 0.25 + 0.75 * chance.mouth_strength, 0
-        ).astype(np.float32),
+        mouth_open=opening(present(factors, "Mouth_Slightly_Open"), chance.mouth_strength),
         makeup=strength(present(factors, "Heavy_Makeup"), chance.makeup_strength),
-        beard=np.where(male, np.maximum(chance.beard - 0.25, 0) / 0.75, 0).astype(np.float32),
+        beard=choose(male, np.maximum(chance.beard - 0.25, 0) / 0.75, 0),
         hair_end=hair_end(male, chance.hair_length),
     )
 
@@ -57,20 +56,25 @@ def traits_of(factors: Factors) -> Traits:
 def present(factors: Factors, attribute: str) -> npt.NDArray[np.bool_]:
     """Return which faces have an attribute, bool [B, 1, 1]."""
     column = factors.attributes[:, ATTRIBUTE_NAMES.index(attribute)]
-    return (column == 1)[:, None, None]
+    return np.asarray(column == 1)[:, None, None]
 
 
 def strength(is_present: npt.NDArray[np.bool_], draw: Floats) -> Floats:
-    low = np.where(is_present, PRESENT[0], ABSENT[0])
-    high = np.where(is_present, PRESENT[1], ABSENT[1])
-    return (low + (high - low) * draw).astype(np.float32)
+    low = choose(is_present, PRESENT[0], ABSENT[0])
+    high = choose(is_present, PRESENT[1], ABSENT[1])
+    return low + (high - low) * draw
+
+
+def opening(is_open: npt.NDArray[np.bool_], draw: Floats) -> Floats:
+    """From barely parted to wide: a closed mouth has no gap at all, so open ones begin low."""
+    return choose(is_open, 0.12 + 0.88 * draw, 0)
 
 
 def hair_end(male: npt.NDArray[np.bool_], draw: Floats) -> Floats:
     """Short hair for all men and one woman in eight, else to the chin or over the shoulders."""
     cropped = -0.02 + 0.14 * draw
-    women = np.select([draw < 0.12, draw < 0.4], [cropped, 0.4 + 0.8 * draw], 0.7 + 0.6 * draw)
-    return np.where(male, cropped, women).astype(np.float32)
+    falling = choose(draw < 0.4, 0.4 + 0.8 * draw, 0.7 + 0.6 * draw)
+    return choose(male | (draw < 0.12), cropped, falling)
 
 
 def is_short(hair_end: Floats) -> npt.NDArray[np.bool_]:

@@ -1,0 +1,283 @@
+"""Synthetic faces: the same everywhere, as frequent as CelebA's, each attribute in its place."""
+
+import dataclasses
+import hashlib
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from privacy_gan.data.faces import eyes, mouth, pose, skin
+from privacy_gan.data.faces.face import draw_faces
+from privacy_gan.data.faces.factors import (
+    ATTRIBUTE_NAMES,
+    Factors,
+    Nuisances,
+    draw_factors,
+    joint_frequencies,
+)
+from privacy_gan.data.faces.source import SyntheticFacesSource
+from privacy_gan.data.faces.traits import HAIR_COLOURS, hair_colour
+from privacy_gan.errors import UserError
+
+VISIBLE = 8 / 255  # a change that a person notices
+NOTHING = 1e-5  # float32's rounding
+
+# Where each attribute may change an upright, centred face: x within +-width, y from top to
+# bottom, in half image sides from the centre, y downwards. And a narrower place where it must.
+HEAD = (0.75, -1.0, 0.95)
+MAY_CHANGE = {
+    "Smiling": (0.6, -0.25, 0.75),
+    "Male": (1.0, -1.0, 1.0),
+    "Wearing_Lipstick": (0.34, 0.25, 0.66),
+    "Young": (1.0, -1.0, 1.0),
+    "High_Cheekbones": (0.62, -0.1, 0.8),
+    "Mouth_Slightly_Open": (0.34, 0.25, 0.66),
+    "Heavy_Makeup": (0.6, -0.3, 0.5),
+}
+MUST_CHANGE = {
+    "Smiling": (0.34, 0.25, 0.66),
+    "Male": (0.45, -0.4, -0.1),
+    "Wearing_Lipstick": (0.2, 0.3, 0.6),
+    "Young": (0.45, -0.2, 0.2),
+    "High_Cheekbones": (0.55, 0.0, 0.4),
+    "Mouth_Slightly_Open": (0.2, 0.3, 0.6),
+    "Heavy_Makeup": (0.45, -0.25, 0.0),
+}
+
+
+def faces(size=64, seed=3):
+    return SyntheticFacesSource(size, num_train=60, num_valid=10, num_test=5, seed=seed)
+
+
+def upright(count, seed=1):
+    """Return faces that look straight ahead, so that their own coordinates are the image's."""
+    factors = draw_factors(seed, 0, count)
+    zero = np.zeros_like(factors.nuisances.roll)
+    straight = {"shift_x": zero, "shift_y": zero, "roll": zero, "yaw": zero, "scale": zero + 1}
+    return Factors(factors.attributes, dataclasses.replace(factors.nuisances, **straight))
+
+
+def flipped(factors, attribute):
+    attributes = factors.attributes.copy()
+    attributes[:, ATTRIBUTE_NAMES.index(attribute)] ^= 1
+    return Factors(attributes, factors.nuisances)
+
+
+def inside(box, size):
+    """Return which pixels lie in a box, bool [size, size]."""
+    width, top, bottom = box
+    place = (2 * np.arange(size) + 1) / size - 1
+    return ((place > top) & (place < bottom))[:, None] & (np.abs(place) < width)
+
+
+@pytest.mark.parametrize("size", [16, 64, 128])
+def test_images_are_bytes_of_the_asked_shape(size):
+    images = faces(size).images(2, 5)
+    assert images.shape == (3, size, size, 3)
+    assert images.dtype == np.uint8
+    assert images.min() < 60
+    assert images.max() > 180
+
+
+def test_a_face_does_not_depend_on_its_batch():
+    together = faces().images(0, 40)
+    pieces = [faces().images(start, stop) for start, stop in [(0, 1), (1, 18), (18, 18), (18, 40)]]
+    np.testing.assert_array_equal(together, np.concatenate(pieces))
+
+
+def test_labels_do_not_depend_on_the_batch_and_belong_to_the_images():
+    attributes, splits = faces().labels()
+    np.testing.assert_array_equal(attributes[50:60], draw_factors(3, 50, 60).attributes)
+    assert splits.tolist() == [0] * 60 + [1] * 10 + [2] * 5
+    assert attributes.dtype == splits.dtype == np.uint8
+    assert attributes.shape == (75, 7)
+
+
+def test_a_fresh_process_draws_the_same_faces_without_torch_or_pillow():
+    script = (
+        "import hashlib, sys\n"
+        "from privacy_gan.data.faces.source import SyntheticFacesSource\n"
+        "images = SyntheticFacesSource(64, 60, 10, 5, 3).images(7, 12)\n"
+        "print(hashlib.sha256(images.tobytes()).hexdigest())\n"
+        "print('torch' in sys.modules, 'PIL' in sys.modules)\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    here = hashlib.sha256(faces().images(7, 12).tobytes()).hexdigest()
+    assert run.stdout.split() == [here, "False", "False"]
+
+
+def test_faces_are_bit_for_bit_those_of_renderer_version_1():
+    # A failure after a change to the drawing: raise RENDERER_VERSION, so that caches of the old
+    # faces are rebuilt, and pin the new digest. A failure without one: this machine or this numpy
+    # computes something differently, and figures would not compare across machines.
+    digest = hashlib.sha256(faces(64, seed=0).images(0, 8).tobytes()).hexdigest()
+    assert digest[:16] == "316c6c0b38816553"
+
+
+def test_seed_and_index_make_different_faces():
+    first = faces(seed=0).images(0, 2)
+    assert np.abs(first[0].astype(int) - first[1]).mean() > 5
+    assert np.abs(first.astype(int) - faces(seed=1).images(0, 2)).mean() > 5
+
+
+def test_attribute_combinations_are_as_frequent_as_in_celeba():
+    count = 100_000
+    source = SyntheticFacesSource(64, count - 2, 1, 1, seed=0)
+    combinations, counts = joint_frequencies()
+    assert counts.sum() == 202_599
+    bits = 2 ** np.arange(7)
+    drawn = np.bincount(source.labels()[0] @ bits, minlength=128)
+    expected = np.zeros(128)
+    expected[combinations @ bits] = counts * (count / counts.sum())
+    assert drawn[expected == 0].sum() == 0
+    # Combinations of fewer than five expected faces are too rare for a chi-square. Its mean is
+    # the degrees of freedom and its deviation the root of twice that: five deviations at most.
+    frequent = expected >= 5
+    chi_square = ((drawn - expected)[frequent] ** 2 / expected[frequent]).sum()
+    freedom = frequent.sum() - 1
+    assert chi_square < freedom + 5 * np.sqrt(2 * freedom)
+    marginals = np.abs(source.labels()[0].mean(0) - np.average(combinations, 0, counts))
+    assert marginals.max() < 0.008
+
+
+def test_nuisances_are_independent_of_the_attributes_and_of_each_other():
+    factors = draw_factors(0, 0, 20_000)
+    fields = [field.name for field in dataclasses.fields(Nuisances)]
+    nuisances = [getattr(factors.nuisances, name).ravel() for name in fields]
+    correlations = np.corrcoef(np.vstack([factors.attributes.T, *nuisances]))
+    among_nuisances = correlations[7:, 7:] - np.eye(len(fields))
+    assert np.abs(correlations[:7, 7:]).max() < 0.04
+    assert np.abs(among_nuisances).max() < 0.04
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTE_NAMES)
+def test_an_attribute_changes_the_face_in_its_place_and_nowhere_else(attribute):
+    factors = upright(48)
+    change = np.abs(draw_faces(factors, 64) - draw_faces(flipped(factors, attribute), 64)).max(0)
+    assert change[:, ~inside(MAY_CHANGE[attribute], 64)].max(initial=0) < NOTHING
+    place = change[:, inside(MUST_CHANGE[attribute], 64)].max(1)
+    assert (place > VISIBLE).mean() > 0.95
+
+
+@pytest.mark.parametrize("attribute", ATTRIBUTE_NAMES)
+def test_nuisances_stay_as_they_are_when_an_attribute_is_flipped(attribute):
+    factors = draw_factors(2, 0, 32)
+    before, after = draw_faces(factors, 64), draw_faces(flipped(factors, attribute), 64)
+    np.testing.assert_array_equal(before[:, :, :3, :8], after[:, :, :3, :8])  # the background
+    if attribute not in ("Male", "Young"):  # men's hair is short, and age turns it gray
+        around = ~inside(HEAD, 64)
+        np.testing.assert_array_equal(before[..., around], after[..., around])
+    if attribute != "Young":
+        np.testing.assert_array_equal(
+            hair_colour(factors), hair_colour(flipped(factors, attribute))
+        )
+
+
+def test_hair_has_three_colours_and_gray_with_age():
+    factors = draw_factors(0, 0, 20_000)
+    young = factors.attributes[:, ATTRIBUTE_NAMES.index("Young")] == 1
+    colours = hair_colour(factors)
+    gray = colours == HAIR_COLOURS.index("gray")
+    assert not gray[young].any()
+    assert gray[~young].mean() == pytest.approx(0.4, abs=0.03)
+    assert np.bincount(colours[young], minlength=4)[:3].min() > 0.1 * young.sum()
+
+
+def test_men_have_no_long_hair_and_most_women_do():
+    # Long hair covers what is beside the neck, where otherwise the background shows.
+    women = upright(200)
+    women.attributes[:, ATTRIBUTE_NAMES.index("Male")] = 0
+    men = flipped(women, "Male")
+    bald = dataclasses.replace(women.nuisances, hair_length=0 * women.nuisances.hair_length)
+    bare = draw_faces(Factors(women.attributes, bald), 64)  # women of the shortest hair
+    beside = inside((0.62, 0.45, 0.6), 64) & ~inside((0.58, 0.45, 0.6), 64)
+
+    def covered(factors):
+        return np.abs(draw_faces(factors, 64) - bare)[..., beside].max((0, 2)) > VISIBLE
+
+    assert covered(men).mean() == 0
+    assert covered(women).mean() > 0.6
+
+
+def test_the_same_face_at_both_sizes():
+    factors = draw_factors(4, 0, 32)
+    small = draw_faces(factors, 64)
+    large = draw_faces(factors, 128).reshape(3, 32, 64, 2, 64, 2).mean((3, 5))
+    difference = np.abs(small - large)
+    assert difference.mean() < 0.003
+    assert np.quantile(difference, 0.99) < 0.06  # lines about a pixel wide
+    assert difference.mean((0, 2, 3)).max() < 0.006
+
+
+def test_no_part_is_cut_off_by_its_window_in_the_most_extreme_poses(monkeypatch):
+    count = 32
+    factors = draw_factors(6, 0, count)
+    extremes = {}
+    for bit, name in enumerate(("shift_x", "shift_y", "roll", "yaw", "scale")):
+        ends = np.array(pose.SPANS[name], dtype=np.float32)
+        extremes[name] = ends[(np.arange(count) >> bit) & 1][:, None, None]
+    everything = np.ones_like(factors.attributes)
+    posed = Factors(everything, dataclasses.replace(factors.nuisances, **extremes))
+    windowed = draw_faces(posed, 64)
+    for part in (eyes, mouth, skin):
+        monkeypatch.setattr(part, "window", lambda sheet, *box: sheet)
+    np.testing.assert_allclose(windowed, draw_faces(posed, 64), atol=NOTHING)
+
+
+def test_drawing_stays_in_single_precision_and_finite():
+    pixels = draw_faces(draw_factors(5, 0, 64), 64)
+    assert pixels.dtype == np.float32
+    assert np.isfinite(pixels).all()
+    assert -0.01 < pixels.min() < pixels.max() < 1.7
+
+
+def test_noise_is_even_and_as_strong_as_its_factor():
+    factors = draw_factors(3, 0, 8)
+    clean = 255 * draw_faces(factors, 64).transpose(1, 2, 3, 0)
+    noise = faces().images(0, 8) - clean
+    unclipped = (clean > 12) & (clean < 243)
+    for face in range(8):
+        amplitude = 255 * factors.nuisances.noise[face].item()
+        values = noise[face][unclipped[face]]
+        assert np.abs(values).max() <= amplitude + 0.51
+        assert abs(values.mean()) < 0.02 * amplitude + 0.05
+        assert values.std() == pytest.approx(np.hypot(amplitude, 0.5) / np.sqrt(3), rel=0.05)
+
+
+def test_the_fingerprint_follows_everything_that_determines_the_images():
+    source = faces()
+    others = [
+        dataclasses.replace(source, **{name: value})
+        for name, value in [
+            ("image_size", 128),
+            ("num_train", 61),
+            ("num_valid", 11),
+            ("num_test", 6),
+            ("seed", 4),
+        ]
+    ]
+    prints = {one.fingerprint() for one in [source, *others]}
+    assert len(prints) == 6
+    assert source.fingerprint() == faces().fingerprint()
+    assert source.name == "synthetic-faces-64"
+    assert pickle.loads(pickle.dumps(source)) == source
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"image_size": 60}, "image_size=60 is not a multiple of 16"),
+        ({"image_size": 0}, "image_size=0 is not a multiple of 16"),
+        ({"num_train": 0}, "num_train=0"),
+        ({"num_valid": -1}, "num_valid=-1"),
+        ({"num_test": 0}, "num_test=0"),
+        ({"seed": -1}, "drawing_seed=-1"),
+    ],
+)
+def test_impossible_sources_are_refused_in_one_line(change, message):
+    with pytest.raises(UserError, match=message) as error:
+        dataclasses.replace(faces(), **change)
+    assert "\n" not in str(error.value)
