@@ -7,6 +7,8 @@ import pytest
 from tiny_runs import ROOT, run_train
 
 CELEBA = Path(os.environ.get("PRIVACY_GAN_CELEBA", ROOT.parent / "shared" / "celeba64"))
+SMALL = ["trainer=cpu", "trainer.max_epochs=1", "image_size=32", "width=2"]
+SMALL += ["+trainer.limit_train_batches=3", "+trainer.limit_val_batches=2"]
 
 
 @pytest.mark.skipif(
@@ -19,8 +21,7 @@ def test_a_run_on_real_faces_trains_and_tells_where_its_result_is(tmp_path):
         "data=celeba",
         f"data.root={CELEBA}",
         "attribute=age",
-        preset=["trainer=cpu", "trainer.max_epochs=1", "image_size=32", "width=2"]
-        + ["+trainer.limit_train_batches=3", "+trainer.limit_val_batches=2"],
+        preset=SMALL,
     )
     assert process.returncode == 0, process.stderr
     folder = tmp_path / "outputs/celeba-32/filter_generator-entropy/Young/epsilon-0.01/seed-0"

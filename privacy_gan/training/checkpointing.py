@@ -17,6 +17,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from privacy_gan.errors import Interrupted, UserError
 from privacy_gan.files import replacing
 from privacy_gan.runs import Run
+from privacy_gan.training.metrics_csv import MetricsCSV
 
 
 class RunCheckpointIO(TorchCheckpointIO):
@@ -45,16 +46,30 @@ class RunCheckpointIO(TorchCheckpointIO):
         Raises:
             UserError: the file is damaged or another run's.
         """
+        return self._read(Path(path))
+
+    def find_own(self) -> Path | None:
+        """Return the run's checkpoint, or None if it has none yet; reads no more than it must.
+
+        Raises:
+            UserError: the file is damaged or another run's.
+        """
+        if not self.run.checkpoint.exists():
+            return None
+        self._read(self.run.checkpoint, mmap=True)
+        return self.run.checkpoint
+
+    def _read(self, path: Path, **how: Any) -> dict[str, Any]:
         try:
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+            checkpoint = dict(torch.load(path, map_location="cpu", weights_only=True, **how))
             identity = dict(checkpoint["identity"])
         except Exception as error:
             raise UserError(
                 f"{path} is damaged or no checkpoint of this project: "
                 "delete it to train this run from the start"
             ) from error
-        self.run.require_same(identity, Path(path))
-        return dict(checkpoint)
+        self.run.require_same(identity, path)
+        return checkpoint
 
 
 class SaveLast(Checkpoint):
@@ -75,6 +90,7 @@ class SaveLast(Checkpoint):
         self.every_seconds = 60 * every_minutes
         self.saved_at = time.monotonic()
         self.received: int | None = None
+        self.stopping = False
         self.previous_handlers: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -90,6 +106,12 @@ class SaveLast(Checkpoint):
             raise KeyboardInterrupt
         self.received = signum
 
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, *step: Any
+    ) -> None:
+        """Stop here rather than after a step, whose metrics Lightning logs after its hooks."""
+        self.stop_if_asked(trainer)
+
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *step: Any, **more: Any
     ) -> None:
@@ -101,14 +123,22 @@ class SaveLast(Checkpoint):
         """Save after an epoch if it is time, and always after the last."""
         is_last = trainer.current_epoch + 1 == trainer.max_epochs
         self.save_if_due(trainer, always=is_last)
+        self.stop_if_asked(trainer)
 
     def save_if_due(self, trainer: Trainer, always: bool = False) -> None:
         """Save where time or a signal asks for it."""
         due = time.monotonic() - self.saved_at >= self.every_seconds
         if due or always or self.received is not None:
+            for logger in trainer.loggers:
+                if isinstance(logger, MetricsCSV):
+                    logger.write()
             trainer.save_checkpoint(self.path, weights_only=False)
             self.saved_at = time.monotonic()
-        if self.received is not None:
+            self.stopping = self.received is not None
+
+    def stop_if_asked(self, trainer: Trainer) -> None:
+        """End the run if a signal asked for it and the state is saved."""
+        if self.stopping and self.received is not None:
             raise Interrupted(
                 self.received,
                 f"stopped in epoch {trainer.current_epoch + 1}, state saved to {self.path}: "

@@ -58,12 +58,12 @@ class MetricsCSV(Logger):
     def save(self) -> None:
         """Write the file if the last time is some seconds ago."""
         if time.monotonic() - self.written_at > SECONDS_BETWEEN_WRITES:
-            self._write()
+            self.write()
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
-        """Write the file."""
-        self._write()
+        """Write what the last save left out."""
+        self.write()
 
     def _read(self) -> dict[int, dict[str, str]]:
         if not self.path.exists():
@@ -72,7 +72,8 @@ class MetricsCSV(Logger):
             rows = [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
         return {int(row.pop("step")): row for row in rows if "step" in row}
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Write the file now."""
         columns = {column: None for row in self.rows.values() for column in row}
         with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
             writer = csv.DictWriter(file, ["step", *sorted(columns)])

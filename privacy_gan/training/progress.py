@@ -51,8 +51,12 @@ class Throughput(Callback):
     def __init__(self, every_n_steps: int) -> None:
         self.every_n_steps = every_n_steps
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start counting; a resumed run may start within an epoch."""
+        self.images, self.since = 0, time.perf_counter()
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start counting."""
+        """Start anew, so that validation does not count."""
         self.images, self.since = 0, time.perf_counter()
 
     def on_train_batch_end(

@@ -12,7 +12,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import Logger
 
 from privacy_gan.attributes import find_attribute
@@ -51,7 +51,7 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
         Interrupted: a signal asked to stop; the same call goes on.
     """
     check(config)
-    datamodule: ImageDataModule = instantiate(config.data)
+    datamodule: ImageDataModule = build(config.data)
     attribute = find_attribute(config.attribute, datamodule.attribute_names)
     run = Run(Path(config.run_dir), identity(config, datamodule.source.content_key()))
     record = run.finished_result()
@@ -59,30 +59,16 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
         log.info("already finished: %s", run.result)
         return run, record
 
-    pl.seed_everything(config.seed, verbose=False)
     attribute_index = datamodule.attribute_names.index(attribute)
-    privatizer: AdversarialPrivatizer = instantiate(
-        config.privatizer, attribute_index=attribute_index, seed=config.seed, _convert_="all"
-    )
-    if config.num_classes != 2:
-        raise UserError(f"num_classes={config.num_classes}, but {attribute} is binary: set it to 2")
-    privatizer.to(memory_format=torch.channels_last)
-    callbacks: list[Callback] = [
-        Throughput(config.trainer.log_every_n_steps),
-        ImageGrid(run.folder / "images", attribute, attribute_index),
-        SaveLast(run.checkpoint, config.checkpoint_minutes),
-    ]
-    if config.trainer.enable_progress_bar:
-        callbacks.append(DistortionProgressBar())
+    privatizer = build_privatizer(config, attribute_index)
+    datamodule.setup()
     with run.lock():
-        trainer = build_trainer(config, run, callbacks)
+        checkpoint = RunCheckpointIO(run).find_own()
         run.write_config(config)
+        grid = ImageGrid(run.folder / "images", attribute, attribute_index)
+        trainer = build_trainer(config, run, grid)
         log.info("training in %s", run.folder)
-        trainer.fit(
-            privatizer,
-            datamodule=datamodule,
-            ckpt_path=run.checkpoint if run.checkpoint.exists() else None,
-        )
+        trainer.fit(privatizer, datamodule=datamodule, ckpt_path=checkpoint)
         if not trainer.callback_metrics:  # all epochs were done before, only the result is missing
             trainer.validate(privatizer, datamodule=datamodule, verbose=False)
         measures = {
@@ -91,11 +77,25 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
             if name.startswith("valid/")
         }
         outcome = {"version": RESULT_VERSION, "epochs": config.trainer.max_epochs}
-        record = run.write_result(outcome | {"measures": measures})
-    return run, record
+        return run, run.write_result(outcome | {"measures": measures})
 
 
-def build_trainer(config: DictConfig, run: Run, callbacks: list[Callback]) -> Trainer:
+def build_privatizer(config: DictConfig, attribute_index: int) -> AdversarialPrivatizer:
+    """Return a mechanism whose initial weights are a function of the seed.
+
+    Raises:
+        UserError: the mechanism cannot be built as configured.
+    """
+    pl.seed_everything(config.seed, verbose=False)
+    privatizer: AdversarialPrivatizer = build(
+        config.privatizer, attribute_index=attribute_index, seed=config.seed
+    )
+    if config.num_classes != 2:
+        raise UserError(f"num_classes={config.num_classes}, but attributes are binary: set it to 2")
+    return privatizer.to(memory_format=torch.channels_last)
+
+
+def build_trainer(config: DictConfig, run: Run, grid: ImageGrid) -> Trainer:
     """Return Lightning's trainer with what every run has: callbacks, metrics.csv, checkpoints.
 
     Raises:
@@ -103,20 +103,40 @@ def build_trainer(config: DictConfig, run: Run, callbacks: list[Callback]) -> Tr
     """
     loggers: list[Logger] = [MetricsCSV(run.folder / "metrics.csv")]
     if config.logger:
-        tracker = instantiate(config.logger)
+        tracker = build(config.logger)
         tracker.log_hyperparams(OmegaConf.to_container(config, resolve=True))
         loggers.append(tracker)
+    callbacks = [
+        Throughput(config.trainer.log_every_n_steps),
+        grid,
+        SaveLast(run.checkpoint, config.checkpoint_minutes),
+    ]
+    if config.trainer.enable_progress_bar:
+        callbacks.append(DistortionProgressBar())
     try:
-        trainer: Trainer = instantiate(
-            config.trainer,
-            callbacks=callbacks,
-            logger=loggers,
-            plugins=[RunCheckpointIO(run)],
-            _convert_="all",
+        trainer: Trainer = build(
+            config.trainer, callbacks=callbacks, logger=loggers, plugins=[RunCheckpointIO(run)]
         )
     except InstantiationException as error:
         raise UserError(f"trainer cannot be set up: {error.__cause__ or error}") from error
     return trainer
+
+
+def build(node: DictConfig, **more: Any) -> Any:
+    """Build what a part of the configuration describes.
+
+    Raises:
+        UserError: as what is built raises it, rather than wrapped by Hydra.
+    """
+    try:
+        return instantiate(node, **more, _convert_="all")
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, UserError):
+                raise cause from None
+            cause = cause.__cause__
+        raise
 
 
 def summary(run: Run, record: dict[str, Any]) -> str:
