@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
-from omegaconf import MISSING, DictConfig
+from omegaconf import MISSING, DictConfig, OmegaConf
 
 from privacy_gan.attributes import canonical_attribute
 from privacy_gan.errors import UserError
@@ -57,12 +57,10 @@ def check(config: DictConfig) -> None:
             f"image_size={config.image_size} is not a multiple of {IMAGE_SIZE_STEP}, which the "
             f"UNet needs: the nearest are {below} and {below + IMAGE_SIZE_STEP}"
         )
-    if config.width < 1:
-        raise UserError(f"width={config.width} must be at least 1; the paper's is 32")
     if not 0 <= config.seed < 2**32:
         raise UserError(f"seed={config.seed} must be between 0 and {2**32 - 1}")
-    if config.data.batch_size < 1:
-        raise UserError(f"data.batch_size={config.data.batch_size} must be at least 1")
-    if config.trainer.max_epochs < 1:
-        raise UserError(f"trainer.max_epochs={config.trainer.max_epochs} must be at least 1")
+    for name in ("width", "num_classes", "data.batch_size", "trainer.max_epochs"):
+        value = OmegaConf.select(config, name)
+        if not isinstance(value, int) or value < 1:
+            raise UserError(f"{name}={value} must be a whole number, 1 or more")
     config.attribute = canonical_attribute(config.attribute)

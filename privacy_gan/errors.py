@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import signal
-
 
 class UserError(Exception):
     """A mistake that a user can mend: what is wrong, where, and what to do, in one line."""
@@ -19,5 +17,4 @@ class Interrupted(Exception):
 
     def __init__(self, signum: int, message: str) -> None:
         super().__init__(message)
-        self.exit_code = 128 + signum
-        self.signal_name = signal.Signals(signum).name
+        self.exit_code = 128 + signum  # as a shell reports it

@@ -13,10 +13,11 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; what is written there then takes its place.
 
     Whoever reads ``path`` sees the old content or the new one, also after a crash; if the block
-    fails, the old one stays and nothing else is left.
+    fails, the old one stays and nothing else is left. One process at a time may write a path.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    # always the same name, so that what a killed process left is overwritten by the next
+    temporary = path.with_name(f".{path.name}.partial")
     try:
         yield temporary
         with temporary.open("rb") as written:

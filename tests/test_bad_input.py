@@ -13,7 +13,9 @@ MISTAKES = {
     "third class": (["loss=cross_entropy", "num_classes=3"], "use loss=entropy"),
     "odd size": (["image_size=70"], "image_size=70 is not a multiple of 16"),
     "negative seed": (["seed=-1"], "seed=-1 must be between"),
-    "no root": (["data=celeba"], "data.root has no value: give one with data.root="),
+    "no root": (["data=celeba"], "data.root has no value: give one, data.root="),
+    "no epochs": (["trainer.max_epochs=0"], "trainer.max_epochs=0 must be a whole number"),
+    "unknown precision": (["trainer.precision=17"], "cannot be set up as configured"),
     "large batch": (["data.batch_size=64"], "32 training images"),
     "no such weights": (
         ["privatizer.filter.discriminator.weights=none.pth"],
@@ -63,4 +65,4 @@ def test_a_machine_without_the_accelerator_is_told_so(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     process = run_train(tmp_path, "trainer=gpu")
-    assert "trainer" in error_line(process)
+    assert "make_trainer cannot be set up as configured: " in error_line(process)

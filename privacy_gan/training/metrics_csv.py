@@ -15,6 +15,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from privacy_gan.errors import UserError
 from privacy_gan.files import replacing
 
 SECONDS_BETWEEN_WRITES = 10
@@ -70,7 +71,10 @@ class MetricsCSV(Logger):
             return {}
         with self.path.open(newline="") as file:
             rows = [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
-        return {int(row.pop("step")): row for row in rows if "step" in row}
+        try:
+            return {int(row.pop("step")): row for row in rows}
+        except (KeyError, ValueError) as error:
+            raise UserError(f"{self.path} is damaged: delete it, training goes on") from error
 
     def write(self) -> None:
         """Write the file now."""

@@ -64,9 +64,9 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
     datamodule.setup()
     with run.lock():
         checkpoint = RunCheckpointIO(run).find_own()
-        run.write_config(config)
         grid = ImageGrid(run.folder / "images", attribute, attribute_index)
         trainer = build_trainer(config, run, grid)
+        run.write_config(config)
         log.info("training in %s", run.folder)
         trainer.fit(privatizer, datamodule=datamodule, ckpt_path=checkpoint)
         if not trainer.callback_metrics:  # all epochs were done before, only the result is missing
@@ -113,12 +113,9 @@ def build_trainer(config: DictConfig, run: Run, grid: ImageGrid) -> Trainer:
     ]
     if config.trainer.enable_progress_bar:
         callbacks.append(DistortionProgressBar())
-    try:
-        trainer: Trainer = build(
-            config.trainer, callbacks=callbacks, logger=loggers, plugins=[RunCheckpointIO(run)]
-        )
-    except InstantiationException as error:
-        raise UserError(f"trainer cannot be set up: {error.__cause__ or error}") from error
+    trainer: Trainer = build(
+        config.trainer, callbacks=callbacks, logger=loggers, plugins=[RunCheckpointIO(run)]
+    )
     return trainer
 
 
@@ -126,17 +123,17 @@ def build(node: DictConfig, **more: Any) -> Any:
     """Build what a part of the configuration describes.
 
     Raises:
-        UserError: as what is built raises it, rather than wrapped by Hydra.
+        UserError: it cannot be built so, in the words of what was to be built.
     """
     try:
         return instantiate(node, **more, _convert_="all")
     except InstantiationException as error:
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, UserError):
-                raise cause from None
+        cause: BaseException = error
+        while cause.__cause__ is not None and not isinstance(cause, UserError):
             cause = cause.__cause__
-        raise
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise UserError(f"{node._target_} cannot be set up as configured: {cause}") from error
 
 
 def summary(run: Run, record: dict[str, Any]) -> str:
