@@ -8,6 +8,7 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 
@@ -19,7 +20,19 @@ class DistortionProgressBar(TQDMProgressBar):
     """
 
     def __init__(self) -> None:
-        super().__init__(refresh_rate=1 if sys.stdout.isatty() else 25)
+        self.redraws = sys.stdout.isatty()
+        super().__init__(refresh_rate=1 if self.redraws else 25)
+
+    def init_validation_tqdm(self) -> Tqdm:
+        """Return the second bar, which only a terminal can take away again."""
+        return super().init_validation_tqdm() if self.redraws else Tqdm(disable=True)
+
+    def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
+        """Count epochs from 1, as the image grids do."""
+        super().on_train_epoch_start(trainer, *args)
+        self.train_progress_bar.set_description(
+            f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        )
 
     def get_metrics(
         self, trainer: Trainer, pl_module: LightningModule
