@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from io import BytesIO
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -34,9 +35,10 @@ class RunCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
         """Replace the file at ``path`` once all is written."""
-        with replacing(Path(path)) as temporary, temporary.open("wb") as file:
-            # into an open file, because given a path torch hides that the disk is full
-            torch.save({**checkpoint, "identity": self.run.identity}, file)
+        serialized = BytesIO()  # torch, writing to a disk, does not say when the disk is full
+        torch.save({**checkpoint, "identity": self.run.identity}, serialized)
+        with replacing(Path(path)) as file:
+            file.write_bytes(serialized.getbuffer())
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning import Trainer
 from pytorch_lightning.loggers import Logger
 
+import privacy_gan
 from privacy_gan.attributes import find_attribute
 from privacy_gan.config import check
 from privacy_gan.data.image_data_module import ImageDataModule
@@ -76,8 +78,23 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
             for name, value in trainer.callback_metrics.items()
             if name.startswith("valid/")
         }
-        outcome = {"version": RESULT_VERSION, "epochs": config.trainer.max_epochs}
-        return run, run.write_result(outcome | {"measures": measures})
+        outcome = {
+            "version": RESULT_VERSION,
+            "measures": measures,
+            "made_with": circumstances(trainer),
+        }
+        return run, run.write_result(outcome)
+
+
+def circumstances(trainer: Trainer) -> dict[str, str]:
+    """Return what a result depends on beside the configuration, in its last digits."""
+    return {
+        "privacy_gan": privacy_gan.__version__,
+        "torch": torch.__version__,
+        "pytorch_lightning": version("pytorch-lightning"),
+        "device": trainer.strategy.root_device.type,
+        "precision": str(trainer.precision),
+    }
 
 
 def build_privatizer(config: DictConfig, attribute_index: int) -> AdversarialPrivatizer:
