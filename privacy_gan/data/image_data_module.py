@@ -65,7 +65,7 @@ class ImageDataModule(LightningDataModule):
         """Open the cache.
 
         Raises:
-            UserError: the training split does not fill one batch.
+            UserError: the training split does not fill one batch, or there is nothing to validate on.
         """
         if self.table is not None:
             return
@@ -75,6 +75,10 @@ class ImageDataModule(LightningDataModule):
             raise UserError(
                 f"{self.source.name} has {available} training images, too few for a batch of "
                 f"{self.batch_size}: set data.batch_size to {available} or less"
+            )
+        if not len(self.rows("valid")):
+            raise UserError(
+                f"{self.source.name} has no validation images: add some, as the official split has"
             )
 
     def rows(self, split: str) -> np.ndarray:

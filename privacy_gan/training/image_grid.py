@@ -29,16 +29,12 @@ class ImageGrid(Callback):
 
     Args:
         folder: for ``epoch-0001.png`` and so on.
-        attribute: name of the sensitive attribute.
-        attribute_index: its column.
+        attribute_index: the sensitive attribute's column.
         columns: number of images.
     """
 
-    def __init__(
-        self, folder: Path, attribute: str, attribute_index: int, columns: int = 8
-    ) -> None:
+    def __init__(self, folder: Path, attribute_index: int, columns: int = 8) -> None:
         self.folder = folder
-        self.attribute = attribute
         self.attribute_index = attribute_index
         self.columns = columns
 
@@ -63,7 +59,7 @@ class ImageGrid(Callback):
             rows = pl_module.figure_rows(self.batch.images.to(pl_module.device), rng)
         pl_module.train()
         labels = self.batch.attributes[:, self.attribute_index].tolist()
-        picture = draw_grid(rows, [f"{self.attribute} {label}" for label in labels])
+        picture = draw_grid(rows, [f"s={label}" for label in labels])
         epoch = trainer.current_epoch + 1
         with replacing(self.folder / f"epoch-{epoch:04d}.png") as file:
             picture.save(file, format="PNG")

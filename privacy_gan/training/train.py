@@ -66,7 +66,7 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
     datamodule.setup()
     with run.lock():
         checkpoint = RunCheckpointIO(run).find_own()
-        grid = ImageGrid(run.folder / "images", attribute, attribute_index)
+        grid = ImageGrid(run.folder / "images", attribute_index)
         trainer = build_trainer(config, run, grid)
         run.write_config(config)
         log.info("training in %s", run.folder)

@@ -107,6 +107,12 @@ def test_the_order_is_a_function_of_seed_and_epoch(module_of):
     assert order(module_of(), 3) == order(module_of(on_device=True), 3)
 
 
+def test_data_without_validation_images_are_refused(tmp_path):
+    module = ImageDataModule(NumberedImages(count=3), tmp_path, 2, seed=0, num_workers=1)
+    with pytest.raises(UserError, match="numbered has no validation images"):
+        module.setup()
+
+
 def test_too_few_images_for_a_batch_are_refused(module_of):
     with pytest.raises(UserError, match=r"24 training images.*set data.batch_size to 24 or less"):
         module_of(batch_size=25)
