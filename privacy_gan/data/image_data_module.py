@@ -65,7 +65,7 @@ class ImageDataModule(LightningDataModule):
         """Open the cache.
 
         Raises:
-            UserError: the training split does not fill one batch, or there is nothing to validate on.
+            UserError: training images do not fill a batch, or there are none to validate on.
         """
         if self.table is not None:
             return
