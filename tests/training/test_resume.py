@@ -151,3 +151,18 @@ def test_two_processes_do_not_train_the_same_run(tiny, uninterrupted, tmp_path):
     run.result.unlink()
     with run.lock(), pytest.raises(UserError, match="another process is training in"):
         train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
+
+
+def test_every_epoch_has_an_order_of_its_own(tiny, monkeypatch):
+    seen = []
+    original = AdversarialPrivatizer.training_step
+
+    def training_step(self, batch, batch_idx):
+        seen.extend(image.sum().item() for image in batch.images)
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(AdversarialPrivatizer, "training_step", training_step)
+    train(tiny())
+    first, second = seen[:32], seen[32:]
+    assert sorted(first) == sorted(second)
+    assert first != second
