@@ -28,6 +28,7 @@ class TrainConfig:
     output_dir: str = MISSING
     run_dir: str = MISSING
     checkpoint_minutes: float = MISSING
+    networks: Any = MISSING
     data: Any = MISSING
     privatizer: Any = MISSING
     loss: Any = MISSING

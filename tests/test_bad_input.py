@@ -18,7 +18,7 @@ MISTAKES = {
     "unknown precision": (["trainer.precision=17"], "cannot be set up as configured"),
     "large batch": (["data.batch_size=64"], "32 training images"),
     "no such weights": (
-        ["privatizer.filter.discriminator.weights=none.pth"],
+        ["networks.filter_discriminator.weights=none.pth"],
         "none.pth does not exist",
     ),
 }

@@ -1,47 +1,44 @@
-"""The discriminators' networks: torchvision's ResNets with a head of our own size."""
+"""torchvision's ResNets with a head of our own size."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from privacy_gan.errors import UserError
+from privacy_gan.models.classifier import Classifier
 
 
-class ImageClassifier(nn.Module):
-    """A ResNet from images in [0, 1] to logits in the images' precision, also under autocast.
+def resnet18(num_classes: int, weights: str | Path | None = None) -> Classifier:
+    """ResNet-18 (He et al., 2016): two blocks a stage; the filter's discriminator."""
+    return resnet([2, 2, 2, 2], num_classes, weights)
+
+
+def resnet10(num_classes: int, weights: str | Path | None = None) -> Classifier:
+    """The paper's ResNet-10: one block a stage; the generator's discriminator."""
+    return resnet([1, 1, 1, 1], num_classes, weights)
+
+
+def resnet(layers: list[int], num_classes: int, weights: str | Path | None = None) -> Classifier:
+    """Return a ResNet of basic blocks.
 
     Args:
         layers: residual blocks in each of the four stages.
         num_classes: size of the output.
         weights: file with a torchvision state dict to start from (all but the last layer).
+
+    Raises:
+        UserError: see ``load_all_but_head``.
     """
-
-    def __init__(
-        self, layers: list[int], num_classes: int, weights: str | Path | None = None
-    ) -> None:
-        super().__init__()
-        self.network = ResNet(BasicBlock, layers, num_classes=num_classes)
-        if weights is not None:
-            load_all_but_head(self.network, Path(weights))
-
-    def forward(self, images: Tensor) -> Tensor:
-        """[B, 3, H, W] to [B, num_classes]."""
-        logits: Tensor = self.network(images)
-        return logits.to(images.dtype)
-
-
-def resnet18(num_classes: int, weights: str | Path | None = None) -> ImageClassifier:
-    """ResNet-18 (He et al., 2016): two blocks a stage; the filter's discriminator."""
-    return ImageClassifier([2, 2, 2, 2], num_classes, weights)
-
-
-def resnet10(num_classes: int, weights: str | Path | None = None) -> ImageClassifier:
-    """The paper's ResNet-10: one block a stage; the generator's discriminator."""
-    return ImageClassifier([1, 1, 1, 1], num_classes, weights)
+    network = ResNet(BasicBlock, layers)
+    if weights is not None:
+        load_all_but_head(network, Path(weights))
+    num_features = network.fc.in_features
+    network.fc = nn.Identity()
+    return Classifier(network, num_features, num_classes)
 
 
 def load_all_but_head(network: ResNet, file: Path) -> None:

@@ -19,7 +19,7 @@ from pytorch_lightning.loggers import Logger
 import privacy_gan
 from privacy_gan.attributes import find_attribute
 from privacy_gan.config import check
-from privacy_gan.data.image_data_module import ImageDataModule
+from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.runs import Run, identity
@@ -53,9 +53,9 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
         Interrupted: a signal asked to stop; the same call goes on.
     """
     check(config)
-    datamodule: ImageDataModule = build(config.data)
+    datamodule: TableDataModule = build(config.data)
     attribute = find_attribute(config.attribute, datamodule.attribute_names)
-    run = Run(Path(config.run_dir), identity(config, datamodule.source.content_key()))
+    run = Run(Path(config.run_dir), identity(config, datamodule.content_key()))
     record = run.finished_result()
     if record is not None:
         log.info("already finished: %s", run.result)

@@ -42,7 +42,7 @@ class NumberedImages:
 def module_of(tmp_path):
     def build(batch_size=4, seed=0, **options):
         module = ImageDataModule(
-            NumberedImages(), tmp_path, batch_size, seed, num_workers=1, **options
+            NumberedImages(), tmp_path, 1, batch_size=batch_size, seed=seed, **options
         )
         module.prepare_data()
         module.setup()
@@ -108,7 +108,7 @@ def test_the_order_is_a_function_of_seed_and_epoch(module_of):
 
 
 def test_data_without_validation_images_are_refused(tmp_path):
-    module = ImageDataModule(NumberedImages(count=3), tmp_path, 2, seed=0, num_workers=1)
+    module = ImageDataModule(NumberedImages(count=3), tmp_path, 1, batch_size=2, seed=0)
     with pytest.raises(UserError, match="numbered has no validation images"):
         module.setup()
 

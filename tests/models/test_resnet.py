@@ -31,10 +31,10 @@ def test_logits_have_a_column_for_each_class(size):
 def test_weights_from_a_file_replace_all_but_the_head(tmp_path):
     source = models.resnet18()
     torch.save(source.state_dict(), tmp_path / "resnet18.pth")
-    network = resnet18(2, weights=tmp_path / "resnet18.pth").network
-    assert torch.equal(network.layer4[1].conv2.weight, source.layer4[1].conv2.weight)
-    assert torch.equal(network.conv1.weight, source.conv1.weight)
-    assert network.fc.out_features == 2
+    network = resnet18(2, weights=tmp_path / "resnet18.pth")
+    assert torch.equal(network.body.layer4[1].conv2.weight, source.layer4[1].conv2.weight)
+    assert torch.equal(network.body.conv1.weight, source.conv1.weight)
+    assert network.head.out_features == 2
 
 
 def test_weights_of_another_architecture_are_refused(tmp_path):

@@ -1,0 +1,212 @@
+"""Batches from a table of images: what all data sets have in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from pytorch_lightning import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from privacy_gan.data.batch import Batch
+from privacy_gan.data.image_cache import ImageTable
+from privacy_gan.errors import UserError
+from privacy_gan.randomness import Purpose, keyed_generator
+
+SPLITS = {"train": 0, "valid": 1, "test": 2}
+
+
+class TableDataModule(LightningDataModule, ABC):
+    """Serves a table of images in whole batches.
+
+    Args:
+        batch_size: images in a batch; a last, smaller one is left out in training.
+        seed: of the order of training images.
+        on_device: keep all images on the accelerator and gather batches there.
+
+    Attributes:
+        pictures: whether the images are pictures, to be looked at and compared as such.
+    """
+
+    pictures = True
+
+    def __init__(self, batch_size: int, seed: int, on_device: bool = False) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.seed = seed
+        self.on_device = on_device
+        self._table: ImageTable | None = None
+        self._resident: Batch | None = None
+
+    @property
+    @abstractmethod
+    def data_name(self) -> str:
+        """What the data are, and their size: celeba-64."""
+
+    @property
+    @abstractmethod
+    def attribute_names(self) -> tuple[str, ...]:
+        """Names of the batch's attribute columns."""
+
+    @abstractmethod
+    def content_key(self) -> str:
+        """Return hexadecimal digits that tell these data from others, wherever copies lie."""
+
+    @abstractmethod
+    def open_table(self) -> ImageTable:
+        """Return images and labels; images uint8 in 0 to 255, or float as they are meant."""
+
+    @property
+    def table(self) -> ImageTable:
+        """All images and labels, once ``setup`` was called."""
+        assert self._table is not None, "setup() opens the table"
+        return self._table
+
+    def setup(self, stage: str | None = None) -> None:
+        """Open the table.
+
+        Raises:
+            UserError: training images do not fill a batch, or there are none to validate on.
+        """
+        if self._table is not None:
+            return
+        self._table = self.open_table()
+        available = len(self.rows("train"))
+        if available < self.batch_size:
+            raise UserError(
+                f"{self.data_name} has {available} training images, too few for a batch of "
+                f"{self.batch_size}: set data.batch_size to {available} or less"
+            )
+        if not len(self.rows("valid")):
+            raise UserError(
+                f"{self.data_name} has no validation images: add some, as the official split has"
+            )
+
+    def rows(self, split: str) -> np.ndarray:
+        """Return where a split's images are in the table, [N] int64 in ascending order."""
+        return np.flatnonzero(self.table.splits == SPLITS[split])
+
+    def labels(self, split: str) -> Tensor:
+        """Return a split's attributes, [N, A] int64, in the order of ``rows``."""
+        return torch.from_numpy(self.table.attributes[self.rows(split)]).long()
+
+    def gather(self, rows: Tensor, device: torch.device | str = "cpu") -> Batch:
+        """Return chosen images on a device, whatever the split."""
+        device = torch.device(device)
+        if self.on_device and device.type != "cpu":
+            return self.on_after_batch_transfer(rows.to(device), 0)
+        images, attributes = TableRows(self.table)[rows]
+        return self.on_after_batch_transfer((images.to(device), attributes.to(device)), 0)
+
+    def train_dataloader(self) -> DataLoader[Any]:
+        """Shuffled batches of the training split, an order of its own in each epoch."""
+        return self._loader(EpochOrder(self.rows("train"), self.batch_size, self.seed, self))
+
+    def val_dataloader(self) -> DataLoader[Any]:
+        """Batches of the validation split in order."""
+        return self._loader(InOrder(self.rows("valid"), self.batch_size))
+
+    def test_dataloader(self) -> DataLoader[Any]:
+        """Batches of the test split in order."""
+        return self._loader(InOrder(self.rows("test"), self.batch_size))
+
+    def _loader(self, sampler: Sampler[Tensor]) -> DataLoader[Any]:
+        dataset = RowNumbers() if self.on_device else TableRows(self.table)
+        return DataLoader(
+            dataset,
+            sampler=sampler,
+            batch_size=None,  # the sampler's elements are whole batches already
+            pin_memory=torch.cuda.is_available() and not self.on_device,
+        )
+
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
+        """Convert to float where the batch is now: a quarter of the bytes had to travel."""
+        if isinstance(batch, Tensor):
+            table = self._resident_on(batch.device)
+            batch = Batch(table.images[batch], table.attributes[batch])
+        images, attributes = batch
+        # a transposed view of [B, H, W, C] is a batch in channels-last layout
+        floats = images.permute(0, 3, 1, 2).float()
+        return Batch(floats.div_(255) if images.dtype == torch.uint8 else floats, attributes.long())
+
+    def _resident_on(self, device: torch.device) -> Batch:
+        if self._resident is None or self._resident.images.device != device:
+            images, attributes = np.asarray(self.table.images), self.table.attributes
+            self._resident = Batch(
+                torch.tensor(images, device=device), torch.tensor(attributes, device=device)
+            )
+        return self._resident
+
+
+class TableRows(Dataset[Batch]):
+    """Gathers whole batches from a table's bytes, one call a batch."""
+
+    def __init__(self, table: ImageTable) -> None:
+        self.table = table
+
+    def __getitem__(self, rows: Tensor) -> Batch:
+        index = rows.numpy()
+        return Batch(
+            torch.from_numpy(self.table.images[index]),
+            torch.from_numpy(self.table.attributes[index]),
+        )
+
+
+class RowNumbers(Dataset[Tensor]):
+    """Passes on which rows a batch consists of, to be gathered on the accelerator."""
+
+    def __getitem__(self, rows: Tensor) -> Tensor:
+        return rows
+
+
+class InOrder(Sampler[Tensor]):
+    """Row numbers in whole batches, the last one as it comes."""
+
+    def __init__(self, rows: np.ndarray, batch_size: int) -> None:
+        self.batches = torch.split(torch.from_numpy(rows), batch_size)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return iter(self.batches)
+
+
+class EpochOrder(Sampler[Tensor]):
+    """Shuffled row numbers in whole batches; the order is a function of seed and epoch.
+
+    Where a run resumes in the middle of an epoch, it starts at the batch that comes next.
+    """
+
+    def __init__(
+        self, rows: np.ndarray, batch_size: int, seed: int, datamodule: LightningDataModule
+    ) -> None:
+        self.row_numbers = torch.from_numpy(rows)
+        self.batch_size = batch_size
+        self.seed = seed
+        self.datamodule = datamodule
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Lightning says here which epoch comes next."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.row_numbers) // self.batch_size
+
+    def __iter__(self) -> Iterator[Tensor]:
+        rng = keyed_generator("cpu", self.seed, Purpose.ORDER, self.epoch)
+        order = self.row_numbers[torch.randperm(len(self.row_numbers), generator=rng)]
+        for batch in range(self._next_batch(), len(self)):
+            yield order[batch * self.batch_size : (batch + 1) * self.batch_size]
+
+    def _next_batch(self) -> int:
+        trainer = self.datamodule.trainer
+        if trainer is None or not trainer.training:
+            return 0
+        # known only when the first batch is asked for: Lightning makes the iterator earlier
+        return int(trainer.fit_loop.epoch_loop.batch_idx) + 1
