@@ -12,8 +12,6 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from privacy_gan.attributes import canonical_attribute
 from privacy_gan.errors import UserError
 
-IMAGE_SIZE_STEP = 16
-
 
 @dataclass
 class TrainConfig:
@@ -22,10 +20,12 @@ class TrainConfig:
     attribute: str = MISSING
     num_classes: int = MISSING
     epsilon: float = MISSING
+    penalty_weight: float = MISSING
     seed: int = MISSING
     image_size: int = MISSING
     width: int = MISSING
     output_dir: str = MISSING
+    data_name: str = MISSING
     run_dir: str = MISSING
     checkpoint_minutes: float = MISSING
     networks: Any = MISSING
@@ -52,12 +52,8 @@ def check(config: DictConfig) -> None:
             f"epsilon={config.epsilon} is no distortion budget: it must be above 0, "
             "the paper uses 0.001 to 0.05"
         )
-    if config.image_size < IMAGE_SIZE_STEP or config.image_size % IMAGE_SIZE_STEP:
-        below = max(IMAGE_SIZE_STEP, config.image_size // IMAGE_SIZE_STEP * IMAGE_SIZE_STEP)
-        raise UserError(
-            f"image_size={config.image_size} is not a multiple of {IMAGE_SIZE_STEP}, which the "
-            f"UNet needs: the nearest are {below} and {below + IMAGE_SIZE_STEP}"
-        )
+    if not (math.isfinite(config.penalty_weight) and config.penalty_weight >= 0):
+        raise UserError(f"penalty_weight={config.penalty_weight} must be 0 or above")
     if not 0 <= config.seed < 2**32:
         raise UserError(f"seed={config.seed} must be between 0 and {2**32 - 1}")
     for name in ("width", "num_classes", "data.batch_size", "trainer.max_epochs"):

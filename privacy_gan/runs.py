@@ -18,7 +18,9 @@ from privacy_gan.files import replacing
 # Where, on what and how visibly a run happens; all else decides what comes out of it.
 INCIDENTAL = {
     "output_dir",
+    "data_name",
     "run_dir",
+    "penalty_weight",  # each stage has its own, which is the one that counts
     "checkpoint_minutes",
     "logger",
     "data.root",

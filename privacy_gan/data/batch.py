@@ -11,7 +11,8 @@ class Batch(NamedTuple):
     """Images and their attributes.
 
     Attributes:
-        images: [B, 3, H, W] float in [0, 1].
+        images: [B, 3, H, W] float in [0, 1]; [B, C, H, W] of any range where the data are no
+            pictures.
         attributes: [B, A] integers (int64), a column for each of the data's attribute names.
     """
 

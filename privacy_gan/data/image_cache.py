@@ -44,11 +44,12 @@ DAMAGE = (ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile)
 class ImageTable:
     """All images and labels of a source, the images left on disk until they are touched.
 
-    `images` is a read-only memory map uint8 [N, S, S, 3], `attributes` uint8 [N, A] in {0, 1},
+    `images` is a read-only memory map uint8 [N, S, S, 3], or float32 [N, H, W, C] where they are
+    no pictures and were never on disk, `attributes` uint8 [N, A] in {0, 1},
     `splits` uint8 [N], 0 train, 1 valid, 2 test.
     """
 
-    images: npt.NDArray[np.uint8]
+    images: npt.NDArray[np.uint8 | np.float32]
     attributes: npt.NDArray[np.uint8]
     splits: npt.NDArray[np.uint8]
     attribute_names: tuple[str, ...]

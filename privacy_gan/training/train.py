@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import torch
 from hydra.errors import InstantiationException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import Logger
 
 import privacy_gan
@@ -66,8 +67,8 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
     datamodule.setup()
     with run.lock():
         checkpoint = RunCheckpointIO(run).find_own()
-        grid = ImageGrid(run.folder / "images", attribute_index)
-        trainer = build_trainer(config, run, grid)
+        grids = [ImageGrid(run.folder / "images", attribute_index)] if datamodule.pictures else []
+        trainer = build_trainer(config, run, grids)
         run.write_config(config)
         log.info("training in %s", run.folder)
         trainer.fit(privatizer, datamodule=datamodule, ckpt_path=checkpoint)
@@ -112,8 +113,13 @@ def build_privatizer(config: DictConfig, attribute_index: int) -> AdversarialPri
     return privatizer.to(memory_format=torch.channels_last)
 
 
-def build_trainer(config: DictConfig, run: Run, grid: ImageGrid) -> Trainer:
+def build_trainer(config: DictConfig, run: Run, extras: Sequence[Callback]) -> Trainer:
     """Return Lightning's trainer with what every run has: callbacks, metrics.csv, checkpoints.
+
+    Args:
+        config: of the run.
+        run: where metrics and checkpoints go.
+        extras: callbacks that not every run has.
 
     Raises:
         UserError: the machine does not have what the configuration asks for.
@@ -125,7 +131,7 @@ def build_trainer(config: DictConfig, run: Run, grid: ImageGrid) -> Trainer:
         loggers.append(tracker)
     callbacks = [
         Throughput(config.trainer.log_every_n_steps),
-        grid,
+        *extras,
         SaveLast(run.checkpoint, config.checkpoint_minutes),
     ]
     if config.trainer.enable_progress_bar:

@@ -1,0 +1,1 @@
+"""What an adversary still learns, and what everyone else still can."""
