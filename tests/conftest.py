@@ -18,8 +18,10 @@ torch.set_num_threads(1)
 def tiny(tmp_path):
     """Compose a tiny run's configuration in a folder of the test's own."""
 
-    def compose_tiny(*overrides, preset=TINY):
-        folders = [f"output_dir={tmp_path / 'outputs'}", f"data.cache_dir={tmp_path / 'cache'}"]
+    def compose_tiny(*overrides, preset=TINY, cached=True):
+        folders = [f"output_dir={tmp_path / 'outputs'}"]
+        if cached:
+            folders.append(f"data.cache_dir={tmp_path / 'cache'}")
         config = compose("train", [*preset, *folders, *overrides], return_hydra_config=True)
         HydraConfig.instance().set_config(config)
         with open_dict(config):

@@ -57,12 +57,25 @@ def test_the_grid_has_figure_2s_rows(privatizer, rows, tiny):
 OPTIONAL = ["wandb", "tensorboard", "pandas", "matplotlib", "scipy", "rich"]
 
 
+# libraries ask the metadata, too, whether they can use a package
+WITHOUT_PACKAGES = """
+import importlib.metadata, runpy, sys
+absent = sys.argv.pop(1).split()
+sys.modules |= dict.fromkeys(absent)
+find = importlib.metadata.Distribution.from_name
+def find_others(name):
+    if name in absent:
+        raise importlib.metadata.PackageNotFoundError(name)
+    return find(name)
+importlib.metadata.Distribution.from_name = find_others
+sys.argv.pop(0)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def test_training_needs_no_optional_package(tmp_path):
     interpreter, *arguments = train_command(tmp_path, "trainer.max_epochs=1")
-    code = "import runpy, sys; sys.modules |= dict.fromkeys(sys.argv.pop(1).split()); " + (
-        "sys.argv.pop(0); runpy.run_path(sys.argv[0], run_name='__main__')"
-    )
-    command = [interpreter, "-c", code, " ".join(OPTIONAL), *arguments]
+    command = [interpreter, "-c", WITHOUT_PACKAGES, " ".join(OPTIONAL), *arguments]
     process = subprocess.run(
         command, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=False
     )
