@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from privacy_gan.data.batch import Batch
+from privacy_gan.errors import UserError
 from privacy_gan.privatizers.base import Censored, Privatizer
 from privacy_gan.privatizers.filter import FilterStage
 from privacy_gan.privatizers.generator import GeneratorStage
@@ -27,6 +28,8 @@ class AdversarialPrivatizer(LightningModule, Privatizer):
         optimizer: makes the optimizer of a list of parameters; called once for each network.
         filter: takes the attribute out; None to leave it in.
         generator: puts a random one in; None to put none in.
+        decay: share of the training, at its end, in which the learning rates fall evenly to 0; 0
+            keeps them, as the paper does. Players that circle each other come to rest so.
     """
 
     def __init__(
@@ -36,14 +39,18 @@ class AdversarialPrivatizer(LightningModule, Privatizer):
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         filter: FilterStage | None = None,
         generator: GeneratorStage | None = None,
+        decay: float = 0.0,
     ) -> None:
         super().__init__()
+        if not 0 <= decay <= 1:
+            raise UserError(f"privatizer.decay={decay} is no share: set it between 0 and 1")
         self.automatic_optimization = False
         self.attribute_index = attribute_index
         self.seed = seed
         self.make_optimizer = optimizer
         self.filter = filter
         self.generator = generator
+        self.decay = decay
 
     @property
     def stages(self) -> list[Stage]:
@@ -76,9 +83,20 @@ class AdversarialPrivatizer(LightningModule, Privatizer):
                 stepping.append(discriminator)
             self.take_gradient(network, result.network, stage.network, False)
             stepping.append(network)
+        rate = self.share_of_learning_rate(batch_idx)
         for optimizer in stepping:
+            for group in optimizer.param_groups:
+                group["lr"] = rate * optimizer.defaults["lr"]
             optimizer.step()
         self.log_losses("train", results)
+
+    def share_of_learning_rate(self, batch_idx: int) -> float:
+        """Return what of the learning rate is left, in (0, 1]; a function of the step alone."""
+        if not self.decay:
+            return 1.0
+        assert self.trainer.max_epochs is not None
+        done = self.current_epoch + batch_idx / self.trainer.num_training_batches
+        return min(1.0, (1 - done / self.trainer.max_epochs) / self.decay)
 
     def stage_losses(
         self, batch: Batch, rng: torch.Generator, with_discriminator: list[bool]

@@ -1,0 +1,44 @@
+"""Learning rates that fall at the end of training."""
+
+import pytest
+from pytorch_lightning import Callback
+
+from privacy_gan.errors import UserError
+from privacy_gan.training.train import build, train
+
+NUMBERS = [
+    "experiment=gaussian",
+    "trainer.enable_progress_bar=false",
+    "trainer.max_epochs=2",
+    "width=4",
+    "data.num_train=32",
+    "data.num_valid=16",
+    "data.batch_size=16",
+    "privatizer.optimizer.lr=0.01",
+]
+
+
+class Rates(Callback):
+    """Notes both players' learning rates after every step."""
+
+    seen: list = []  # noqa: RUF012 - made by Hydra, read by the test
+
+    def on_train_batch_end(self, trainer, *args):
+        self.seen.append([o.param_groups[0]["lr"] for o in trainer.optimizers])
+
+
+@pytest.mark.parametrize(
+    ("decay", "shares"), [(0, [1, 1, 1, 1]), (0.5, [1, 1, 1, 0.5]), (1, [1, 0.75, 0.5, 0.25])]
+)
+def test_they_fall_evenly_over_the_last_share_of_the_steps(decay, shares, tiny, monkeypatch):
+    seen = Rates.seen = []
+    monkeypatch.setattr("privacy_gan.training.train.Throughput", lambda every: Rates())
+    train(tiny(f"privatizer.decay={decay}", preset=NUMBERS, cached=False))
+    assert seen == [pytest.approx([0.01 * share] * 2) for share in shares]
+
+
+@pytest.mark.parametrize("decay", [-0.1, 1.1])
+def test_what_is_no_share_is_refused(decay, tiny):
+    config = tiny(f"privatizer.decay={decay}", preset=NUMBERS, cached=False)
+    with pytest.raises(UserError, match=f"privatizer.decay={decay} is no share"):
+        build(config.privatizer, attribute_index=0, seed=0)
