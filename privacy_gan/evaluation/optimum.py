@@ -3,6 +3,11 @@
 A mechanism is a channel Q(x'|x). Its strongest adversary answers the likelier s at each x', and is
 right as often as sum_x' max_s sum_x P(s, x) Q(x'|x). This is convex and piecewise linear in Q, and
 the distortion E (x' - x)^2 is linear, so that the best channel on a grid is a linear program.
+
+The grid costs little: with mu = sqrt 2, sigma = 0.7 and budgets 0, 0.1, 0.5, 1 and 2.5, 61 points
+up to 5 sigma beyond the means give 97.76, 87.17, 73.03, 62.99 and 50 %, 201 points 97.83, 87.08,
+72.94, 62.93 and 50 %. Reaching out 4 sigma changes neither by more than 0.1 points. Compare with
+the finer grid what may come within a tenth of a point of the optimum.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ class NoisyMLP(nn.Module):
     """
 
     def __init__(
-        self, width: int = 64, noise_size: int = 4, num_classes: int | None = None
+        self, width: int = 64, noise_size: int = 1, num_classes: int | None = None
     ) -> None:
         super().__init__()
         self.noise_size = noise_size
