@@ -14,8 +14,9 @@ register_schema()
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
 @in_one_line
 def main(config: DictConfig) -> None:
-    """Train what the configuration describes and say where the result is."""
-    from privacy_gan.training.train import summary, train  # after mistakes that need no torch
+    """Train and judge what the configuration describes, and say what came out."""
+    from privacy_gan.experiment import train  # after mistakes that need no torch
+    from privacy_gan.summary import summary
 
     print(summary(*train(config)))
 

@@ -8,7 +8,8 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import ParamSpec
+from pathlib import Path
+from typing import NoReturn, ParamSpec
 
 from omegaconf.errors import MissingMandatoryValue
 
@@ -47,7 +48,28 @@ def in_one_line(command: Callable[Arguments, None]) -> Callable[Arguments, None]
     return wrapped
 
 
-def end(message: str, exit_code: int) -> None:
+def from_run(arguments: list[str]) -> list[str]:
+    """Turn ``run=FOLDER`` into Hydra's way to begin with the configuration that lies there.
+
+    The other arguments change it. Where nothing can be begun with, says so and leaves.
+    """
+    folders = [argument.removeprefix("run=") for argument in arguments if argument[:4] == "run="]
+    if {"-h", "--help"} & set(arguments):
+        return arguments
+    if len(folders) != 1:
+        end("error: which run? give its folder, run=FOLDER", MISTAKE)
+    folder = Path(folders[0]).absolute()
+    if not (folder / "config.yaml").is_file():
+        end(f"error: {folder} holds no config.yaml, so it is no run's folder", MISTAKE)
+    begun = ["--config-path", str(folder), "--config-name", "config"]
+    changes = [argument for argument in arguments if argument[:4] != "run="]
+    # where the folder lies now counts, not where it was made
+    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    whereabouts = [f"run_dir='{quoted}'", "hydra.run.dir=.", "hydra.output_subdir=null"]
+    return [*begun, *whereabouts, "hydra/job_logging=stdout", *changes]
+
+
+def end(message: str, exit_code: int) -> NoReturn:
     """Say a message on one line of the error stream and leave."""
     print(" ".join(message.split()), file=sys.stderr)
     raise SystemExit(exit_code)

@@ -22,6 +22,7 @@ class TrainConfig:
     epsilon: float = MISSING
     penalty_weight: float = MISSING
     seed: int = MISSING
+    evaluate: bool = MISSING
     image_size: int = MISSING
     width: int = MISSING
     output_dir: str = MISSING
@@ -32,6 +33,8 @@ class TrainConfig:
     data: Any = MISSING
     privatizer: Any = MISSING
     loss: Any = MISSING
+    classifiers: Any = MISSING
+    judge: Any = MISSING
     trainer: Any = MISSING
     logger: Any = MISSING
 

@@ -20,11 +20,21 @@ class Purpose(IntEnum):
     TRAIN = 1
     VALID = 2
     FIGURE = 3
+    JUDGE_INIT = 4
+    JUDGE_ORDER = 5
+    JUDGE_TRAIN = 6
+    JUDGE_SCORE = 7
+    BOOTSTRAP = 8
 
 
 def keyed_generator(
     device: torch.device | str, seed: int, purpose: Purpose, *counters: int
 ) -> torch.Generator:
     """Return a generator on a device whose stream is a function of the key alone."""
+    return torch.Generator(device).manual_seed(keyed_seed(seed, purpose, *counters))
+
+
+def keyed_seed(seed: int, purpose: Purpose, *counters: int) -> int:
+    """Return a seed below 2**63 that is a function of the key alone."""
     state = np.random.SeedSequence([seed, purpose, *counters]).generate_state(1, np.uint64)
-    return torch.Generator(device).manual_seed(int(state[0] >> np.uint64(1)))
+    return int(state[0] >> np.uint64(1))

@@ -22,6 +22,9 @@ INCIDENTAL = {
     "run_dir",
     "penalty_weight",  # each stage has its own, which is the one that counts
     "checkpoint_minutes",
+    "evaluate",
+    "classifiers",
+    "judge",
     "logger",
     "data.root",
     "data.cache_dir",
@@ -139,7 +142,7 @@ class Run:
             lock.acquire()
         except Timeout as error:
             raise UserError(
-                f"another process is training in {self.folder}: wait for it or stop it"
+                f"another process is at work in {self.folder}: wait for it or stop it"
             ) from error
         except OSError as error:
             raise UserError(

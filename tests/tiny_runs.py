@@ -17,6 +17,7 @@ TINY = [
     "trainer=cpu",
     "trainer.precision=32-true",
     "trainer.max_epochs=2",
+    "evaluate=false",
     "trainer.log_every_n_steps=1",
     "trainer.enable_progress_bar=false",
     "image_size=16",
@@ -26,6 +27,22 @@ TINY = [
     "data.num_valid=16",
     "data.num_test=8",
     "data.num_workers=1",
+]
+
+
+# What judging adds to a tiny run that is not to take more than seconds.
+JUDGED = [
+    "evaluate=true",
+    "classifiers=quick",
+    "classifiers.epochs=1",
+    "classifiers.batch_size=8",
+    "judge=quick",
+    "judge.attackers.fixed_classifier=null",
+    "judge.epochs=1",
+    "judge.batch_size=16",
+    "judge.queries=[1,2]",
+    "judge.resamples=50",
+    "judge.attributes=[Smiling,Male]",
 ]
 
 

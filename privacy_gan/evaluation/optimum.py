@@ -42,7 +42,16 @@ def least_accuracy(points: Floats, joint: Floats, budgets: Sequence[float]) -> F
     if not all(budget >= 0 for budget in budgets):
         raise UserError(f"a distortion budget below 0 cannot be kept: {list(budgets)}")
     program = channel_program(points, joint)
-    return np.array([_solve(program, budget) for budget in budgets])
+    return np.array([float(_solve(program, budget).fun) for budget in budgets])
+
+
+def best_channel(points: Floats, joint: Floats, budget: float) -> Floats:
+    """Return a channel Q(x'|x) that reaches ``least_accuracy``, [N, N], rows x that sum to 1."""
+    require_law(points, joint)
+    size = len(points)
+    solution = _solve(channel_program(points, joint), budget)
+    channel: Floats = solution.x[: size * size].reshape(size, size)
+    return channel
 
 
 def gaussian_optimum(
@@ -127,7 +136,7 @@ def channel_program(points: Floats, joint: Floats) -> dict[str, Any]:
     }
 
 
-def _solve(program: dict[str, Any], budget: float) -> float:
+def _solve(program: dict[str, Any], budget: float) -> Any:
     from scipy.optimize import linprog
 
     bounds = program["b_ub"].copy()
@@ -135,4 +144,4 @@ def _solve(program: dict[str, Any], budget: float) -> float:
     solution = linprog(**{**program, "b_ub": bounds}, method="highs")
     if not solution.success:
         raise RuntimeError(f"the linear program was not solved: {solution.message}")
-    return float(solution.fun)
+    return solution

@@ -17,9 +17,15 @@ def make_trainer(accelerator: str = "auto", precision: str = "auto", **options: 
             computes it and float32 elsewhere.
         options: Lightning's.
     """
-    if precision == "auto":
-        precision = "bf16-mixed" if computes_bfloat16(accelerator) else "32-true"
+    precision = choose_precision(accelerator, precision)
     return Trainer(accelerator=accelerator, precision=precision, **options)  # type: ignore[arg-type]
+
+
+def choose_precision(accelerator: str, precision: str) -> str:
+    """Return Lightning's name of a precision in place of "auto"."""
+    if precision == "auto":
+        return "bf16-mixed" if computes_bfloat16(accelerator) else "32-true"
+    return precision
 
 
 def computes_bfloat16(accelerator: str) -> bool:

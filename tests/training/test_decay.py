@@ -3,8 +3,9 @@
 import pytest
 from pytorch_lightning import Callback
 
+from privacy_gan.building import build
 from privacy_gan.errors import UserError
-from privacy_gan.training.train import build, train
+from privacy_gan.experiment import train
 
 NUMBERS = [
     "experiment=gaussian",

@@ -3,7 +3,7 @@
 import pytest
 
 from privacy_gan.errors import UserError
-from privacy_gan.training.train import train
+from privacy_gan.experiment import train
 
 NUMBERS = [
     "data=gaussian",
@@ -36,7 +36,7 @@ def test_every_mechanism_trains_on_numbers_and_draws_no_pictures(
     privatizer, stages, numbers, tmp_path
 ):
     run, record = train(numbers(f"privatizer={privatizer}"))
-    assert {name.split("/")[1] for name in record["measures"]} == stages
+    assert {name.split("/")[1] for name in record["training"]} == stages
     assert run.folder == tmp_path / (
         f"outputs/gaussian/{privatizer}-entropy/Sign/epsilon-0.5/seed-0"
     )

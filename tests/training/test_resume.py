@@ -12,8 +12,8 @@ import torch
 from tiny_runs import ONE_THREAD, train_command
 
 from privacy_gan.errors import Interrupted, UserError
+from privacy_gan.experiment import train
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
-from privacy_gan.training.train import train
 
 
 def state(run):
@@ -69,7 +69,7 @@ def test_a_run_stopped_at_any_step_ends_bit_for_bit_as_if_it_had_not_been(
     resumed, result = train(tiny())
     expected, expected_result = uninterrupted
     assert_same(state(resumed), state(expected))
-    assert result["measures"] == expected_result["measures"]
+    assert result["training"] == expected_result["training"]
     assert metrics(resumed) == metrics(expected)
 
 
@@ -112,13 +112,13 @@ def test_a_run_whose_result_alone_is_missing_writes_it_without_training(
     run.result.unlink()
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse_to_train)
     _, again = train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
-    assert again["measures"] == pytest.approx(record["measures"])
+    assert again["training"] == pytest.approx(record["training"])
     assert run.result.exists()
 
 
 def test_seeds_differ(tiny):
     one, other = (train(tiny(f"seed={seed}")) for seed in (0, 1))
-    assert one[1]["measures"] != other[1]["measures"]
+    assert one[1]["training"] != other[1]["training"]
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(tiny, uninterrupted):
@@ -149,7 +149,7 @@ def test_a_damaged_checkpoint_is_refused(tiny, uninterrupted, tmp_path):
 def test_two_processes_do_not_train_the_same_run(tiny, uninterrupted, tmp_path):
     run, _ = uninterrupted
     run.result.unlink()
-    with run.lock(), pytest.raises(UserError, match="another process is training in"):
+    with run.lock(), pytest.raises(UserError, match="another process is at work in"):
         train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
 
 

@@ -11,7 +11,8 @@ from omegaconf import OmegaConf
 from PIL import Image
 from tiny_runs import ONE_THREAD, run_train, train_command
 
-from privacy_gan.training.train import summary, train
+from privacy_gan.experiment import train
+from privacy_gan.summary import summary
 
 
 def test_the_folder_is_named_after_what_the_run_is(tiny, tmp_path):
@@ -33,7 +34,7 @@ def test_the_folder_holds_config_checkpoint_metrics_images_and_result(tiny):
     pictures = sorted(picture.name for picture in (run.folder / "images").iterdir())
     assert pictures == ["epoch-0001.png", "epoch-0002.png"]
     assert json.loads(run.result.read_text()) == record
-    assert 0 < record["measures"]["valid/generator/distortion"] < 1
+    assert 0 < record["training"]["valid/generator/distortion"] < 1
     with (run.folder / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == list(range(8))

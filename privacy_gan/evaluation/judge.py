@@ -1,0 +1,190 @@
+"""The judge: what an adversary learns of censored images, and what everyone else still can."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from privacy_gan.attributes import find_attribute
+from privacy_gan.data.table_data_module import SPLITS, TableDataModule
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation import measures
+from privacy_gan.evaluation.attacking import attempts, describe, query, strongest
+from privacy_gan.evaluation.bootstrap import Bootstrap
+from privacy_gan.evaluation.censoring import Arithmetic, Censor
+from privacy_gan.evaluation.classifiers import (
+    ClassifierSchool,
+    FixedClassifier,
+    require_both_classes,
+)
+from privacy_gan.evaluation.floor import prior
+from privacy_gan.evaluation.inception import load_inception
+from privacy_gan.evaluation.learning import Learner, learn_together
+from privacy_gan.evaluation.record import Evaluation
+from privacy_gan.evaluation.scores import SCORES
+from privacy_gan.evaluation.viewing import view_test_split
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.randomness import Purpose, keyed_seed
+
+NUM_CLASSES = 2
+
+
+class Judge:
+    """Judges any mechanism on any data.
+
+    Args:
+        classifiers: where fixed classifiers come from.
+        attributes: that are measured; all but the sensitive one are the utility attributes.
+        attackers: functions that make them, by name, see evaluation/attackers.py; None is left out.
+        seed: of the attackers' weights, of their batches' order and of all noise.
+        epochs: that attackers learn; each is taken at its best by validation loss.
+        batch_size: of the attackers.
+        queries: numbers of censored versions that attackers average over.
+        resamples: of the bootstrap.
+        inception_weights: file with torch-fidelity's InceptionV3 for its FID, or None.
+
+    Raises:
+        UserError: there is no attacker or no query.
+    """
+
+    def __init__(
+        self,
+        classifiers: ClassifierSchool,
+        attributes: Sequence[str],
+        attackers: Mapping[str, Callable[..., Learner] | None],
+        seed: int,
+        epochs: int,
+        batch_size: int,
+        queries: Sequence[int],
+        resamples: int,
+        inception_weights: str | Path | None = None,
+    ) -> None:
+        self.classifiers = classifiers
+        self.attributes = attributes
+        self.makers = {name: make for name, make in attackers.items() if make is not None}
+        self.seed = seed
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.queries = sorted(queries)
+        self.bootstrap = Bootstrap(resamples, seed)
+        self.inception_weights = inception_weights
+        if not self.makers:
+            raise UserError("judge.attackers is empty: nobody would try to learn the attribute")
+        if not self.queries or self.queries[0] < 1:
+            raise UserError(f"judge.queries={list(queries)} must be numbers of 1 or more")
+        for name in ("epochs", "batch_size", "resamples"):
+            if getattr(self, name, resamples) < 1:
+                raise UserError(f"judge.{name} must be 1 or more")
+
+    def judge(
+        self,
+        privatizer: Privatizer,
+        datamodule: TableDataModule,
+        attribute: str,
+        arithmetic: Arithmetic,
+        epsilon: float,
+        epsilon_batch_size: int,
+    ) -> Evaluation:
+        """Attack a mechanism and measure it.
+
+        Args:
+            privatizer: the mechanism, trained.
+            datamodule: set up.
+            attribute: the sensitive one.
+            arithmetic: where and how exactly to compute.
+            epsilon: the mechanism's distortion budget.
+            epsilon_batch_size: images whose mean distortion the budget was meant for.
+
+        Raises:
+            UserError: the data lack an attribute, or one of its classes in some split; or a fixed
+                classifier is damaged.
+        """
+        utilities = self.check(datamodule, attribute)
+        fixed = self.classifiers.get([attribute, *utilities], datamodule, arithmetic)
+        inception = load_inception(self.inception_weights, arithmetic.device)
+        censor = Censor(
+            privatizer.to(arithmetic.device), datamodule, self.batch_size, self.seed, arithmetic
+        )
+        labels = {split: labels_of(datamodule, split, fixed) for split in SPLITS}
+        sensitive = {split: by_name[attribute] for split, by_name in labels.items()}
+        frequencies = prior(sensitive["train"], NUM_CLASSES)
+
+        attackers = self.train_attackers(censor, attribute, fixed)
+        answers = {
+            split: query(attackers, censor, split, self.queries[-1]) for split in ("valid", "test")
+        }
+        made = attempts(
+            answers["valid"], answers["test"], sensitive, frequencies, self.queries, self.bootstrap
+        )
+        best = {score: strongest(made, score) for score in SCORES}
+        view = view_test_split(censor, fixed, inception, NUM_CLASSES)
+        floor = measures.floor_of(attribute, labels["train"], labels["test"])
+        return Evaluation(
+            attribute=attribute,
+            images={split: len(values) for split, values in sensitive.items()},
+            measures={
+                **measures.privacy(
+                    best,
+                    view.original.probabilities[attribute],
+                    floor,
+                    frequencies,
+                    sensitive["test"],
+                    self.bootstrap,
+                ),
+                **measures.utility(
+                    view, utilities, labels["train"], labels["test"], self.bootstrap
+                ),
+                **measures.replacement(view, attribute, utilities, self.bootstrap),
+                **measures.change(view, epsilon, epsilon_batch_size, self.bootstrap),
+            },
+            strongest={score: describe(attempt) for score, attempt in best.items()},
+            attempts=made,
+            classifiers={name: classifier.test_accuracy for name, classifier in fixed.items()},
+        )
+
+    def check(self, datamodule: TableDataModule, attribute: str) -> list[str]:
+        """Return the utility attributes; what ``judge`` would refuse later is refused now.
+
+        Raises:
+            UserError: see ``judge``.
+        """
+        found = [find_attribute(name, datamodule.attribute_names) for name in self.attributes]
+        for split in SPLITS:
+            require_both_classes(datamodule, split, attribute)
+        load_inception(self.inception_weights, torch.device("cpu"))
+        return [name for name in found if name != attribute]
+
+    def train_attackers(
+        self, censor: Censor, attribute: str, fixed: Mapping[str, FixedClassifier]
+    ) -> dict[str, Learner]:
+        """Return all attackers, trained on the same censored batches."""
+        column = censor.datamodule.attribute_names.index(attribute)
+        attackers = {}
+        for name, make in self.makers.items():
+            with torch.random.fork_rng():  # the same attacker whoever else attacks
+                torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, *name.encode()))
+                attackers[name] = make(
+                    num_classes=NUM_CLASSES, column=column, fixed=fixed[attribute].network
+                )
+        learn_together(
+            attackers,
+            censor.training_epoch,
+            lambda: censor.query("valid", 0),
+            self.epochs,
+            censor.batches_in("train"),
+            censor.arithmetic,
+            "attackers",
+        )
+        return attackers
+
+
+def labels_of(
+    datamodule: TableDataModule, split: str, attributes: Mapping[str, Any]
+) -> dict[str, Tensor]:
+    """Return a split's labels by attribute, [N] each."""
+    labels = datamodule.labels(split)
+    return {name: labels[:, datamodule.attribute_names.index(name)] for name in attributes}

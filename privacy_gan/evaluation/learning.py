@@ -1,0 +1,133 @@
+"""Several networks learning from the same batches, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import deepcopy
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from privacy_gan.evaluation.censoring import Arithmetic, CensoredBatch
+from privacy_gan.evaluation.progress import progress
+
+MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+class Learner:
+    """A network that learns to tell one attribute from images.
+
+    Args:
+        network: images to logits.
+        optimizer: makes the network's optimizer.
+        column: the attribute's, among the batch's attributes.
+
+    Attributes:
+        best_loss: least validation loss so far, nats an image.
+    """
+
+    def __init__(self, network: nn.Module, optimizer: MakeOptimizer, column: int) -> None:
+        self.network = network.to(memory_format=torch.channels_last)
+        self.make_optimizer = optimizer
+        self.column = column
+        self.best_loss = float("inf")
+        self._best_state: dict[str, Any] = {}
+        self._optimizer: Optimizer | None = None
+
+    def loss(self, batch: CensoredBatch) -> Tensor:
+        """Return what a training step lessens: the cross-entropy."""
+        return F.cross_entropy(self.network(batch.images), batch.attributes[:, self.column])
+
+    def log_probabilities(self, images: Tensor) -> Tensor:
+        """Return log p(class | image), [B, C]."""
+        return F.log_softmax(self.network(images), dim=1)
+
+    def to(self, device: torch.device) -> None:
+        """Move to a device."""
+        self.network.to(device)
+
+    def step(self, batch: CensoredBatch, arithmetic: Arithmetic) -> None:
+        """Learn from one batch."""
+        if self._optimizer is None:
+            self._optimizer = self.make_optimizer(self.network.parameters())
+        with arithmetic.autocast():
+            loss = self.loss(batch)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step()
+
+    def keep_if_best(self, loss: float) -> None:
+        """Remember the present weights if they are the best so far."""
+        if loss < self.best_loss:
+            self.best_loss = loss
+            self._best_state = deepcopy(self.network.state_dict())
+
+    def end(self) -> None:
+        """Go back to the best weights and learn no more.
+
+        Raises:
+            FloatingPointError: there are none, because every epoch ended with a loss of NaN.
+        """
+        if not self._best_state:
+            raise FloatingPointError("every epoch ended with an undefined validation loss")
+        self.network.load_state_dict(self._best_state)
+        self._best_state, self._optimizer = {}, None
+        self.network.eval().requires_grad_(False)
+
+
+def learn_together(
+    learners: Mapping[str, Learner],
+    training_epoch: Callable[[int], Iterator[CensoredBatch]],
+    validation: Callable[[], Iterator[CensoredBatch]],
+    epochs: int,
+    batches: int,
+    arithmetic: Arithmetic,
+    description: str,
+) -> None:
+    """Train all learners on the same batches and leave each at its best epoch by validation loss.
+
+    Args:
+        learners: by name; all end ready to predict.
+        training_epoch: yields an epoch's batches, given its number.
+        validation: yields the validation split.
+        epochs: passes over the training split.
+        batches: that one pass has.
+        arithmetic: where and how exactly.
+        description: for the progress bar.
+    """
+    for learner in learners.values():
+        learner.to(arithmetic.device)
+    with progress(description, epochs * batches) as bar:
+        for epoch in range(epochs):
+            for learner in learners.values():
+                learner.network.train().requires_grad_(True)
+            for batch in training_epoch(epoch):
+                for learner in learners.values():
+                    learner.step(batch, arithmetic)
+                bar.update()
+            for learner, loss in zip(
+                learners.values(), losses(learners, validation(), arithmetic), strict=True
+            ):
+                learner.keep_if_best(loss)
+    for learner in learners.values():
+        learner.end()
+
+
+def losses(
+    learners: Mapping[str, Learner], batches: Iterable[CensoredBatch], arithmetic: Arithmetic
+) -> list[float]:
+    """Return each learner's mean negative log-likelihood over all images of some batches, nats."""
+    for learner in learners.values():
+        learner.network.eval()
+    totals, count = [0.0] * len(learners), 0
+    for batch in batches:
+        count += len(batch.images)
+        for index, learner in enumerate(learners.values()):
+            with torch.no_grad(), arithmetic.autocast():
+                predicted = learner.log_probabilities(batch.images)
+            labels = batch.attributes[:, learner.column]
+            totals[index] += F.nll_loss(predicted.float(), labels, reduction="sum").item()
+    return [total / count for total in totals]

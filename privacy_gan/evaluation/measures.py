@@ -1,0 +1,184 @@
+"""The measures of a judgement, each from what was seen of the test split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torchmetrics.functional import pearson_corrcoef
+
+from privacy_gan.evaluation.bootstrap import Bootstrap, Estimate, mean
+from privacy_gan.evaluation.floor import correlation_floor, prior
+from privacy_gan.evaluation.frechet import frechet_distance, mean_frechet_distance
+from privacy_gan.evaluation.record import Attempt, Measure
+from privacy_gan.evaluation.scores import SCORES
+from privacy_gan.evaluation.viewing import View
+
+FRECHET_RESAMPLES = 50  # a distance takes some tenths of a second
+
+
+def privacy(
+    strongest: Mapping[str, Attempt],
+    original: Tensor,
+    floor: Tensor,
+    frequencies: Tensor,
+    labels: Tensor,
+    bootstrap: Bootstrap,
+) -> dict[str, Measure]:
+    """Return what is learned of s: privacy loss (eq. 5) and three measures that need no context.
+
+    Args:
+        strongest: attempts by score.
+        original: probabilities from original images, [N, C].
+        floor: probabilities from the other attributes, [N, C].
+        frequencies: of s in training, [C].
+        labels: s, [N].
+        bootstrap: for the intervals.
+    """
+
+    def estimate(score: str, probabilities: Tensor) -> Estimate | None:
+        return bootstrap.percentile(
+            lambda p, s: SCORES[score](p, s, frequencies), probabilities, labels
+        )
+
+    constant = frequencies.expand(len(labels), -1)
+    return {
+        "privacy_loss" if score == "accuracy" else score: Measure(
+            strongest[score].test[score],
+            estimate(score, original),
+            estimate(score, constant),
+            estimate(score, floor),
+        )
+        for score in SCORES
+    }
+
+
+def utility(
+    view: View,
+    names: Sequence[str],
+    train_labels: Mapping[str, Tensor],
+    test_labels: Mapping[str, Tensor],
+    bootstrap: Bootstrap,
+) -> dict[str, Measure]:
+    """Return the utility score (eq. 6) and its summands, each attribute's accuracy.
+
+    Args:
+        view: of the test split.
+        names: the utility attributes.
+        train_labels: of all measured attributes, [N] each.
+        test_labels: likewise, [M] each.
+        bootstrap: for the intervals.
+    """
+    if not names:
+        return {}
+    correct = {name: correctness(view, name, train_labels, test_labels) for name in names}
+    by_attribute = {
+        f"utility/{name}": Measure(*(bootstrap.percentile(mean, column) for column in columns.T))
+        for name, columns in correct.items()
+    }
+    averages = torch.stack(list(correct.values())).mean(dim=0)
+    score = Measure(*(bootstrap.percentile(mean, column) for column in averages.T))
+    return {"utility_score": score, **by_attribute}
+
+
+def correctness(
+    view: View, name: str, train_labels: Mapping[str, Tensor], test_labels: Mapping[str, Tensor]
+) -> Tensor:
+    """Return whether an attribute is told right of each test image, float64 [N, 4].
+
+    The columns: from the censored image, from the original one, as always the most frequent value,
+    from the other attributes.
+    """
+    truth = test_labels[name]
+    guesses = (
+        view.censored.predicted(name),
+        view.original.predicted(name),
+        prior(train_labels[name]).argmax().expand(len(truth)),
+        floor_of(name, train_labels, test_labels).argmax(dim=1),
+    )
+    return torch.stack([(guess == truth).double() for guess in guesses], dim=1)
+
+
+def floor_of(
+    name: str, train_labels: Mapping[str, Tensor], test_labels: Mapping[str, Tensor]
+) -> Tensor:
+    """Return an attribute's probabilities from all other measured attributes, [N, C]."""
+    others = [other for other in train_labels if other != name]
+    if not others:
+        return prior(train_labels[name]).expand(len(test_labels[name]), -1)
+    return correlation_floor(
+        train_labels[name],
+        torch.stack([train_labels[other] for other in others], dim=1),
+        torch.stack([test_labels[other] for other in others], dim=1),
+    )
+
+
+def replacement(
+    view: View, sensitive: str, names: Sequence[str], bootstrap: Bootstrap
+) -> dict[str, Measure]:
+    """Return Table 1's success rate and Table 2's correlations.
+
+    Args:
+        view: of the test split.
+        sensitive: the sensitive attribute.
+        names: the utility attributes.
+        bootstrap: for the intervals.
+    """
+    sides = (view.censored, view.original)
+    seen = [side.predicted(sensitive) for side in sides]
+    fooled = (bootstrap.percentile(mean, what == view.synthetic) for what in seen)
+    measures = {"success_rate": Measure(*fooled)}
+    for name in names:
+        pairs = ((side.predicted(name), what) for side, what in zip(sides, seen, strict=True))
+        measures[f"correlation/{name}"] = Measure(
+            *(bootstrap.percentile(correlation, *pair) for pair in pairs)
+        )
+    return measures
+
+
+def correlation(one: Tensor, other: Tensor) -> float:
+    """Return Pearson's correlation; nan where one of the two does not vary."""
+    if bool((one == one[0]).all()) or bool((other == other[0]).all()):
+        return math.nan
+    return float(pearson_corrcoef(one.double(), other.double()))
+
+
+def change(view: View, epsilon: float, batch_size: int, bootstrap: Bootstrap) -> dict[str, Measure]:
+    """Return how much censoring changed the images.
+
+    Args:
+        view: of the test split.
+        epsilon: the distortion budget.
+        batch_size: images whose mean the budget was meant for.
+        bootstrap: for the intervals.
+    """
+    whole = view.distortion[: max(len(view.distortion) // batch_size, 1) * batch_size]
+    batches = torch.stack([batch.mean() for batch in torch.split(whole, batch_size)])
+    measures = {
+        "distortion": Measure(bootstrap.percentile(mean, view.distortion)),
+        "images_over_budget": Measure(bootstrap.percentile(mean, view.distortion > epsilon)),
+        "batches_over_budget": Measure(bootstrap.percentile(mean, batches > epsilon)),
+    }
+    if view.ssim is not None:
+        measures["psnr"] = Measure(bootstrap.percentile(psnr, view.distortion))
+        measures["ssim"] = Measure(bootstrap.percentile(mean, view.ssim))
+    distance = bootstrap.normal(
+        lambda one, other: mean_frechet_distance(view.feature_sizes, one, other),
+        FRECHET_RESAMPLES,
+        view.censored.features,
+        view.original.features,
+    )
+    measures["frechet_distance"] = Measure(distance)
+    ours, theirs = view.censored.inception_features, view.original.inception_features
+    if ours is not None and theirs is not None:
+        fid = bootstrap.normal(frechet_distance, FRECHET_RESAMPLES, ours, theirs)
+        measures["inception_fid"] = Measure(fid)
+    return measures
+
+
+def psnr(distortion: Tensor) -> float:
+    """Return the peak signal-to-noise ratio of all images together, dB; infinite without noise."""
+    error = mean(distortion)
+    return -10 * math.log10(error) if error > 0 else math.inf

@@ -1,0 +1,70 @@
+"""The judge's result, as docs/results.md describes it."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from privacy_gan.evaluation.bootstrap import Estimate
+from privacy_gan.evaluation.calibration import Calibration
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure on the test split, None where it is not defined.
+
+    Attributes:
+        censored: on censored images.
+        original: on the same images uncensored.
+        prior: achieved by always predicting as is most frequent.
+        floor: achieved from the other attributes alone.
+    """
+
+    censored: Estimate | None
+    original: Estimate | None = None
+    prior: Estimate | None = None
+    floor: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What one attacker achieved with one number of queries.
+
+    Attributes:
+        attacker: its name.
+        queries: censored versions of each image that it averaged over.
+        calibration: of its averaged probabilities, fitted on the validation split.
+        valid: its scores on the validation split, by which the strongest is chosen.
+        test: the same on the test split.
+    """
+
+    attacker: str
+    queries: int
+    calibration: Calibration
+    valid: dict[str, float]
+    test: dict[str, Estimate | None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that a judge found.
+
+    Attributes:
+        attribute: the sensitive one.
+        images: number of images in each split.
+        measures: by name.
+        strongest: for each score, the attempt that was strongest in it on the validation split.
+        attempts: of all attackers.
+        classifiers: the fixed classifiers' accuracies on original test images.
+    """
+
+    attribute: str
+    images: dict[str, int]
+    measures: dict[str, Measure]
+    strongest: dict[str, dict[str, Any]]
+    attempts: list[Attempt] = field(default_factory=list)
+    classifiers: dict[str, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what JSON can hold; a measure that is not defined is null."""
+        return asdict(self)

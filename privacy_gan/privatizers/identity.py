@@ -1,0 +1,25 @@
+"""No censoring: what all mechanisms are compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from privacy_gan.privatizers.base import Censored, Privatizer
+
+
+class Identity(Privatizer):
+    """Hands images on as they are.
+
+    Args:
+        context: what learned mechanisms need to know; not used.
+    """
+
+    def __init__(self, **context: Any) -> None:
+        super().__init__()
+
+    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
+        """Change nothing and put nothing in."""
+        return Censored(images, None)

@@ -1,0 +1,114 @@
+"""What a person sees at the end: the result as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from privacy_gan.runs import Run
+
+PERCENT: Callable[[float], str] = "{:.1%}".format
+THREE_DIGITS: Callable[[float], str] = "{:.3f}".format
+FIVE_DIGITS: Callable[[float], str] = "{:.5f}".format
+ONE_DIGIT: Callable[[float], str] = "{:.1f}".format
+
+# how measures are called and written; those that are not named here are shares
+FORMATS = {
+    "auroc": THREE_DIGITS,
+    "leaked_bits": THREE_DIGITS,
+    "distortion": FIVE_DIGITS,
+    "psnr": ONE_DIGIT,
+    "ssim": THREE_DIGITS,
+    "frechet_distance": THREE_DIGITS,
+    "inception_fid": ONE_DIGIT,
+}
+NAMES = {
+    "privacy_loss": "privacy loss (accuracy)",
+    "auroc": "ROC AUC",
+    "leaked_bits": "leaked bits",
+    "psnr": "PSNR (dB)",
+    "ssim": "SSIM",
+    "frechet_distance": "Frechet distance",
+    "inception_fid": "Inception FID",
+}
+COLUMNS = ("censored", "original", "prior", "floor")
+TITLE = (
+    "{attribute} censored with epsilon {epsilon:g} "
+    "(a distortion budget, not differential privacy's epsilon)"
+)
+
+
+def summary(run: Run, record: dict[str, Any]) -> str:
+    """Return the result as lines for a terminal: tables, then where the files are."""
+    lines = [TITLE.format(**run.identity)]
+    if record["evaluation"] is not None:
+        lines += ["", *evaluation_lines(record["evaluation"]), ""]
+    for stage in ("filter", "generator"):
+        distortion = record["training"].get(f"valid/{stage}/distortion")
+        if distortion is not None:
+            lines.append(f"{stage:<10} distortion {distortion:.4f} on validation images")
+    pictures = sorted((run.folder / "images").glob("epoch-*.png"))
+    lines += [f"faces      {picture}" for picture in pictures[-1:]]
+    lines.append(f"result     {run.result}")
+    return "\n".join(lines)
+
+
+def evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
+    """Return two tables, of measures and of attackers."""
+    winner = evaluation["strongest"]["accuracy"]
+    return [
+        *measure_table(evaluation["measures"]),
+        "",
+        f"{evaluation['images']['test']} test images; [95% bootstrap intervals]",
+        "prior: without looking; floor: from the other attributes alone",
+        "privacy is what the strongest attacker on validation images learns; in accuracy, "
+        f"{winner['attacker']} with {winner['queries']} queries",
+        "",
+        *attacker_table(evaluation["attempts"]),
+    ]
+
+
+def measure_table(measures: dict[str, Any]) -> list[str]:
+    """Return a line a measure."""
+    rows = [["measure", *COLUMNS]]
+    for key, measure in measures.items():
+        name = NAMES.get(key, key.replace("_", " ") if "/" not in key else indented(key))
+        show = FORMATS.get(key, THREE_DIGITS if key.startswith("correlation/") else PERCENT)
+        cells = [cell(measure[column], show, column == "censored") for column in COLUMNS]
+        rows.append([name, *cells])
+    return aligned(rows)
+
+
+def attacker_table(attempts: list[dict[str, Any]]) -> list[str]:
+    """Return a line an attacker: its accuracy on test images with each number of queries."""
+    queries = sorted({attempt["queries"] for attempt in attempts})
+    found = {(a["attacker"], a["queries"]): a["test"]["accuracy"] for a in attempts}
+    rows = [["attacker's accuracy", *(f"{n} quer{'y' if n == 1 else 'ies'}" for n in queries)]]
+    for name in dict.fromkeys(attempt["attacker"] for attempt in attempts):
+        rows.append([name, *(cell(found[name, n], PERCENT, True) for n in queries)])
+    return aligned(rows)
+
+
+def indented(key: str) -> str:
+    """Return the attribute of "utility/Male" or "correlation/Male" as part of a list."""
+    kind, attribute = key.split("/")
+    return f"  {attribute}" if kind == "utility" else f"  {kind} with {attribute}"
+
+
+def cell(estimate: dict[str, float] | None, show: Callable[[float], str], interval: bool) -> str:
+    """Return a value, with its interval where there is room for it."""
+    if estimate is None:
+        return "-"
+    value = show(estimate["value"])
+    if not interval:
+        return value
+    return f"{value} [{show(estimate['low']).rstrip('%')}, {show(estimate['high'])}]"
+
+
+def aligned(rows: list[list[str]]) -> list[str]:
+    """Return rows with columns of equal width, the first to the left, under a ruled header."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
+    return [lines[0], "-" * len(lines[0]), *lines[1:]]

@@ -1,0 +1,112 @@
+"""Data whose attribute anyone can see, and mechanisms that leak it in known ways."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+
+from privacy_gan.data.image_cache import ImageTable
+from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.evaluation.attackers import from_scratch
+from privacy_gan.evaluation.classifiers import ClassifierSchool
+from privacy_gan.evaluation.judge import Judge
+from privacy_gan.models.classifier import Classifier
+from privacy_gan.privatizers.base import Censored, Privatizer
+
+SIZE = 16
+
+
+class LightAndDark(TableDataModule):
+    """Noise that is light where "Light" is 1, and redder where "Red", independent of it, is."""
+
+    data_name = "light-and-dark"
+    attribute_names = ("Light", "Red")
+
+    def __init__(self, train=512, valid=256, test=256, constant_in=None):
+        super().__init__(batch_size=32, seed=0)
+        self.counts = (train, valid, test)
+        self.constant_in = constant_in
+
+    def content_key(self):
+        return f"{sum(self.counts):016x}"
+
+    def open_table(self):
+        rng = np.random.default_rng(0)
+        splits = np.repeat(np.arange(3, dtype=np.uint8), self.counts)
+        attributes = rng.integers(0, 2, (len(splits), 2)).astype(np.uint8)
+        if self.constant_in is not None:
+            attributes[splits == self.constant_in, 0] = 1
+        images = rng.integers(0, 100, (len(splits), SIZE, SIZE, 3))
+        images += 100 * attributes[:, :1, None, None]
+        images[..., 0] += 55 * attributes[:, 1, None, None]
+        return ImageTable(images.astype(np.uint8), attributes, splits, self.attribute_names, "")
+
+
+class Planted(Privatizer):
+    """Reads s from an image and makes a new image from s and noise, or from noise alone."""
+
+    def privatize(self, images, rng):
+        light = (images[:, 1:].mean(dim=(1, 2, 3)) > 0.4).long()
+        return Censored(self.draw(light, torch.rand(images.shape, generator=rng), rng), None)
+
+
+class InOnePixel(Planted):
+    """Noise, but for one pixel."""
+
+    def draw(self, light, noise, rng):
+        noise[:, :, 3, 5] = light[:, None].float()
+        return noise
+
+
+class InTheNoise(Planted):
+    """Noise that has the same distribution in every pixel, but is alike in neighbours where s."""
+
+    def draw(self, light, noise, rng):
+        alike = noise.clone()
+        alike[..., 1::2] = alike[..., ::2]
+        return torch.where(light[:, None, None, None] == 1, alike, noise)
+
+
+class OverManyQueries(Planted):
+    """Shows s three times of five, and the opposite otherwise."""
+
+    def draw(self, light, noise, rng):
+        lies = torch.rand(len(light), generator=rng) < 0.4
+        shown = torch.where(lies, 1 - light, light)
+        return (noise + shown[:, None, None, None]) / 2
+
+
+class AtRandom(Planted):
+    """Shows an attribute that is drawn afresh."""
+
+    def privatize(self, images, rng):
+        shown = torch.randint(2, (len(images),), generator=rng)
+        noise = torch.rand(images.shape, generator=rng)
+        return Censored((noise + shown[:, None, None, None]) / 2, shown)
+
+
+def adam(parameters):
+    return torch.optim.Adam(parameters, lr=3e-3)
+
+
+def small_network(num_classes):
+    """Two convolutions that keep track of places, quick to train."""
+    body = nn.Sequential(
+        *(nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
+        *(nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.AvgPool2d(2)),
+        nn.Flatten(),
+    )
+    return Classifier(body, 32 * (SIZE // 4) ** 2, num_classes)
+
+
+def judge_in(folder, epochs=5, attackers=None, resamples=200, queries=(1, 4, 16)):
+    """A small judge whose classifiers lie in a folder."""
+    school = ClassifierSchool(folder, small_network, adam, 5, 32, seed=0, settings="small")
+    if attackers is None:
+        attackers = {"small": scratch}
+    return Judge(school, ["Light", "Red"], attackers, 0, epochs, 32, queries, resamples)
+
+
+def scratch(**task):
+    return from_scratch(network=small_network, optimizer=adam, **task)

@@ -1,0 +1,49 @@
+"""Intervals around measured values."""
+
+import math
+
+import pytest
+import torch
+
+from privacy_gan.evaluation.bootstrap import Bootstrap, mean
+
+BOOTSTRAP = Bootstrap(resamples=2000, seed=0)
+
+
+def test_a_means_interval_is_two_standard_errors_wide_to_each_side():
+    heads = torch.tensor([1] * 300 + [0] * 100)
+    estimate = BOOTSTRAP.percentile(mean, heads)
+    error = math.sqrt(0.75 * 0.25 / 400)
+    assert estimate.value == 0.75
+    assert estimate.low == pytest.approx(0.75 - 1.96 * error, abs=0.004)
+    assert estimate.high == pytest.approx(0.75 + 1.96 * error, abs=0.004)
+
+
+def test_what_does_not_vary_has_no_width():
+    estimate = BOOTSTRAP.percentile(mean, torch.ones(10))
+    assert (estimate.value, estimate.low, estimate.high) == (1, 1, 1)
+
+
+def test_columns_are_drawn_together():
+    column = torch.randn(50, generator=torch.Generator().manual_seed(0))
+    difference = BOOTSTRAP.percentile(lambda a, b: float((a - b).abs().max()), column, column)
+    assert difference.high == 0
+
+
+def test_what_is_not_defined_has_no_estimate():
+    assert BOOTSTRAP.percentile(lambda column: math.nan, torch.ones(3)) is None
+    assert BOOTSTRAP.percentile(lambda column: math.inf, torch.ones(3)) is None
+
+
+def test_the_same_seed_gives_the_same_interval():
+    column = torch.arange(30.0)
+    again = Bootstrap(resamples=2000, seed=0).percentile(mean, column)
+    assert BOOTSTRAP.percentile(mean, column) == again
+    assert Bootstrap(resamples=2000, seed=1).percentile(mean, column) != again
+
+
+def test_the_normal_interval_of_a_mean_is_the_percentile_interval():
+    column = torch.randn(400, generator=torch.Generator().manual_seed(0)) + 10
+    normal, percentile = BOOTSTRAP.normal(mean, 1000, column), BOOTSTRAP.percentile(mean, column)
+    assert normal.low == pytest.approx(percentile.low, abs=0.02)
+    assert normal.high == pytest.approx(percentile.high, abs=0.02)

@@ -1,0 +1,51 @@
+"""Probabilities that mean what they say."""
+
+import math
+
+import pytest
+import torch
+
+from privacy_gan.evaluation.calibration import calibrate
+from privacy_gan.evaluation.scores import cross_entropy
+
+
+def predictions(*of_one):
+    one = torch.tensor(of_one, dtype=torch.float64)
+    return torch.stack([1 - one, one], dim=1)
+
+
+# right 8 times of 10, and sure of it each time
+SURE = predictions(*[0.999] * 10, *[0.001] * 10)
+LABELS = torch.tensor([1] * 8 + [0] * 2 + [0] * 8 + [1] * 2)
+
+
+def test_too_much_certainty_becomes_the_share_of_right_answers():
+    mended = calibrate(SURE, LABELS).apply(SURE)
+    assert mended[0, 1].item() == pytest.approx(0.8, abs=0.005)
+    assert mended[10, 0].item() == pytest.approx(0.8, abs=0.005)
+    # minus the entropy of 0.8
+    entropy = -0.8 * math.log(0.8) - 0.2 * math.log(0.2)
+    assert cross_entropy(mended, LABELS) == pytest.approx(entropy, abs=0.001)
+
+
+def test_who_leans_to_one_side_is_set_upright():
+    leaning = predictions(*[0.9] * 10, *[0.6] * 10)  # says 1 of all, but more of the first ten
+    mended = calibrate(leaning, LABELS).apply(leaning)
+    assert mended.argmax(dim=1).tolist() == [1] * 10 + [0] * 10
+
+
+def test_what_means_what_it_says_stays():
+    meant = predictions(*[0.8] * 10, *[0.2] * 10)
+    torch.testing.assert_close(calibrate(meant, LABELS).apply(meant), meant, atol=1e-3, rtol=0)
+
+
+def test_a_perfect_adversary_stays_perfect_and_finite():
+    labels = torch.tensor([1, 0, 1, 0])
+    perfect = predictions(1.0, 0.0, 1.0, 0.0)
+    found = calibrate(perfect, labels)
+    assert math.isfinite(found.slope)
+    assert cross_entropy(found.apply(perfect), labels) < 1e-3
+
+
+def test_rows_are_probabilities():
+    assert torch.allclose(calibrate(SURE, LABELS).apply(SURE).sum(dim=1), torch.ones(20).double())

@@ -1,0 +1,223 @@
+"""Runs that end by being judged, and are judged again."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY, run_train
+
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.judge import Judge
+from privacy_gan.experiment import evaluate, train, train_classifiers
+from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
+from privacy_gan.summary import summary
+
+PRESET = [*TINY, *JUDGED]
+
+
+@pytest.fixture
+def judged(tiny, tmp_path):
+    """Compose a tiny run with its judge; its classifiers lie in the test's folder."""
+    where = f"classifiers.folder={tmp_path / 'classifiers'}"
+    return lambda *overrides: tiny(where, *overrides, preset=PRESET)
+
+
+def refuse(*args, **kwargs):
+    raise AssertionError("done again")
+
+
+def run_evaluate(*arguments):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "experiments" / "evaluate.py"), *arguments],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | ONE_THREAD,
+        check=False,
+    )
+
+
+def error_line(process):
+    assert process.returncode == 2, process.stderr
+    assert "Traceback" not in process.stderr
+    last = process.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    return last
+
+
+def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, monkeypatch):
+    run, record = train(judged())
+    assert json.loads(run.result.read_text()) == json.loads(json.dumps(record))
+    evaluation = record["evaluation"]
+    assert list(evaluation["measures"]) == [
+        "privacy_loss",
+        "balanced_accuracy",
+        "auroc",
+        "leaked_bits",
+        "utility_score",
+        "utility/Male",
+        "success_rate",
+        "correlation/Male",
+        "distortion",
+        "images_over_budget",
+        "batches_over_budget",
+        "psnr",
+        "ssim",
+        "frechet_distance",
+    ]
+    for name in ("privacy_loss", "utility_score", "utility/Male"):
+        assert all(evaluation["measures"][name].values()), name
+    assert {a["attacker"] for a in evaluation["attempts"]} == {"resnet10", "inversion"}
+    assert {a["queries"] for a in evaluation["attempts"]} == {1, 2}
+    assert set(evaluation["classifiers"]) == {"Smiling", "Male"}
+    assert evaluation["images"] == {"train": 32, "valid": 16, "test": 8}
+    table = summary(run, record)
+    for words in (
+        "privacy loss (accuracy)",
+        "original",
+        "prior",
+        "floor",
+        "inversion",
+        "2 queries",
+    ):
+        assert words in table
+    assert max(map(len, table.splitlines()[:30])) <= 110
+
+    monkeypatch.setattr(Judge, "judge", refuse)
+    monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
+    assert train(judged())[1] == json.loads(json.dumps(record))
+
+
+def test_a_run_trained_without_being_judged_is_judged_when_asked(judged, monkeypatch):
+    run, record = train(judged("evaluate=false"))
+    assert record["evaluation"] is None
+    monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
+    again, judged_record = train(judged())
+    assert again.folder == run.folder
+    assert judged_record["evaluation"]["attribute"] == "Smiling"
+    assert judged_record["training"] == pytest.approx(record["training"])
+
+
+def test_judging_again_is_the_same_and_can_be_more_thorough(judged, tmp_path):
+    run, record = train(judged())
+    before = json.loads(json.dumps(record))["evaluation"]
+    _, same = evaluate(judged(f"run_dir={run.folder}"))
+    assert json.loads(json.dumps(same))["evaluation"] == before
+    process = run_evaluate(f"run={run.folder}", "judge.queries=[1,2,3]")
+    assert process.returncode == 0, process.stderr
+    assert "3 queries" in process.stdout
+    after = json.loads(run.result.read_text())
+    assert {a["queries"] for a in after["evaluation"]["attempts"]} == {1, 2, 3}
+    assert after["training"] == record["training"]
+
+
+def test_a_finished_run_judged_otherwise_says_how_to_judge_it_so(judged, caplog):
+    train(judged())
+    train(judged("judge.epochs=2"))
+    assert "judged with judge.epochs=1, not 2: experiments/evaluate.py run=" in caplog.text
+
+
+def test_identity_has_nothing_to_train_and_hides_nothing(judged):
+    _, record = train(judged("privatizer=identity", "judge.attackers.inversion=null"))
+    assert record["training"] == {}
+    measures = record["evaluation"]["measures"]
+    assert measures["distortion"]["censored"]["value"] == 0
+    assert measures["psnr"]["censored"] is None
+    assert measures["utility_score"]["censored"] == measures["utility_score"]["original"]
+
+
+def test_classifiers_are_trained_once_and_say_how_good_they_are(judged, monkeypatch):
+    first = train_classifiers(judged())
+    assert list(first) == ["Smiling", "Male"]
+    monkeypatch.setattr("privacy_gan.evaluation.classifiers.learn_together", refuse)
+    again = train_classifiers(judged())
+    for name, classifier in first.items():
+        assert again[name].test_accuracy == classifier.test_accuracy
+        torch.testing.assert_close(
+            again[name].network.state_dict(), classifier.network.state_dict()
+        )
+    with pytest.raises(AssertionError, match="done again"):  # other settings are other classifiers
+        train_classifiers(judged("classifiers.epochs=2"))
+
+
+def the_classifier(tmp_path, attribute="Male"):
+    (file,) = (tmp_path / "classifiers").rglob(f"{attribute}-*.pt")
+    return file
+
+
+def test_a_damaged_classifier_is_named(judged, tmp_path):
+    train_classifiers(judged())
+    file = the_classifier(tmp_path)
+    file.write_bytes(file.read_bytes()[:500])
+    with pytest.raises(UserError, match=rf"{file} is damaged: delete it to train it again"):
+        train_classifiers(judged())
+
+
+def test_classifiers_of_another_size_are_refused(judged, tmp_path):
+    train_classifiers(judged())
+    file = the_classifier(tmp_path)
+    torch.save(torch.load(file, weights_only=True) | {"data": "synthetic-faces-64"}, file)
+    with pytest.raises(UserError, match="of synthetic-faces-64, not of synthetic-faces-16"):
+        train_classifiers(judged())
+
+
+def test_a_classifier_that_is_code_is_not_run(judged, tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return (refuse, ())
+
+    train_classifiers(judged())
+    file = the_classifier(tmp_path)
+    torch.save({"data": "synthetic-faces-16", "weights": Hostile(), "test_accuracy": 1.0}, file)
+    with pytest.raises(UserError, match="is damaged"):
+        train_classifiers(judged())
+
+
+def test_a_split_with_one_class_only_is_refused_before_training(judged):
+    # the eight test faces of this seed have both classes, the only one does not
+    with pytest.raises(UserError, match=r"all 1 test images .* have Smiling=\d: nothing can be"):
+        train(judged("data.num_test=1"))
+
+
+@pytest.fixture
+def finished(tmp_path):
+    process = run_train(tmp_path, "trainer.max_epochs=1")
+    assert process.returncode == 0, process.stderr
+    (result,) = (tmp_path / "outputs").rglob("result.json")
+    return result.parent
+
+
+def test_what_cannot_be_judged_is_refused_in_one_line(finished, tmp_path):
+    assert "give its folder, run=FOLDER" in error_line(run_evaluate())
+    assert "no run's folder" in error_line(run_evaluate(f"run={tmp_path}"))
+    larger = run_evaluate(f"run={finished}", "image_size=32")
+    assert "belongs to a run with" in error_line(larger)
+    checkpoint = (finished / "last.ckpt").read_bytes()
+    (finished / "last.ckpt").write_bytes(checkpoint[:1000])
+    assert "last.ckpt is damaged" in error_line(run_evaluate(f"run={finished}"))
+    (finished / "last.ckpt").unlink()
+    assert "has no checkpoint last.ckpt" in error_line(run_evaluate(f"run={finished}"))
+    (finished / "result.json").unlink()
+    assert "training is not finished" in error_line(run_evaluate(f"run={finished}"))
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("judge.queries=[]", "judge.queries=[] must be numbers of 1 or more"),
+        ("judge.queries=[0,1]", "must be numbers of 1 or more"),
+        ("judge.epochs=0", "judge.epochs must be 1 or more"),
+        ("judge.attributes=[Smiling,Bald]", "have no attribute 'Bald'"),
+        ("judge.inception_weights=none.pth", "none.pth does not exist"),
+    ],
+)
+def test_a_judge_that_makes_no_sense_is_refused_before_training(
+    override, message, judged, monkeypatch
+):
+    monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
+    with pytest.raises(UserError) as refused:
+        train(judged(override))
+    assert message in str(refused.value)

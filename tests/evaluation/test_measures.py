@@ -1,0 +1,99 @@
+"""The paper's measures, worked by hand on four test images."""
+
+import math
+
+import pytest
+import torch
+
+from privacy_gan.evaluation import measures
+from privacy_gan.evaluation.bootstrap import Bootstrap
+from privacy_gan.evaluation.viewing import Side, View
+
+BOOTSTRAP = Bootstrap(resamples=20, seed=0)
+
+
+def sees(*classes):
+    """Probabilities of a classifier that is sure of what it sees."""
+    return torch.eye(2, dtype=torch.float64)[torch.tensor(classes)]
+
+
+def side(**seen):
+    features = torch.randn(4, 2, generator=torch.Generator().manual_seed(len(seen)))
+    return Side({name: sees(*classes) for name, classes in seen.items()}, features, None)
+
+
+VIEW = View(
+    censored=side(s=(1, 1, 0, 0), u=(1, 0, 0, 0), v=(1, 1, 1, 1)),
+    original=side(s=(1, 0, 1, 0), u=(1, 1, 0, 0), v=(0, 0, 1, 1)),
+    feature_sizes=[2],
+    synthetic=torch.tensor([1, 1, 1, 0]),
+    distortion=torch.tensor([0.01, 0.03, 0.00, 0.00]),
+    ssim=torch.tensor([0.9, 0.8, 1.0, 1.0]),
+)
+TRAIN = {
+    "s": torch.tensor([0, 0, 1, 1]),
+    "u": torch.tensor([0, 0, 1, 1]),
+    "v": torch.tensor([0, 1, 1, 1]),
+}
+TEST = {
+    "s": torch.tensor([0, 1, 1, 0]),
+    "u": torch.tensor([1, 1, 1, 0]),
+    "v": torch.tensor([1, 0, 1, 1]),
+}
+
+
+def values(measure):
+    columns = (measure.censored, measure.original, measure.prior, measure.floor)
+    return [None if column is None else pytest.approx(column.value) for column in columns]
+
+
+def test_utility_is_each_attributes_accuracy_and_their_mean():
+    found = measures.utility(VIEW, ["u", "v"], TRAIN, TEST, BOOTSTRAP)
+    # u: censored right in images 1 and 4, original in 1, 2 and 4; prior is a tie, won by class 0
+    assert values(found["utility/u"])[:3] == [0.5, 0.75, 0.25]
+    # v: always 1 is right thrice, as is the prior; original in images 2, 3 and 4
+    assert values(found["utility/v"])[:3] == [0.75, 0.75, 0.75]
+    assert values(found["utility_score"])[:3] == [(0.5 + 0.75) / 2, 0.75, 0.5]
+
+
+def test_floors_come_from_all_other_attributes():
+    found = measures.utility(VIEW, ["u", "v"], TRAIN, TEST, BOOTSTRAP)
+    # in training u is s: cells (s, v) = (0, 0), (0, 1), (1, 1) predict u = 0, 0, 1 and (1, 0) its
+    # prior, a tie won by 0; test cells are (0, 1), (1, 0), (1, 1), (0, 1): right in 3 and 4
+    assert values(found["utility/u"])[3] == 0.5
+
+
+def test_success_is_seeing_the_synthetic_attribute():
+    found = measures.replacement(VIEW, "s", ["u", "v"], BOOTSTRAP)
+    # censored shows 1, 1, 0, 0 where 1, 1, 1, 0 was put in; originals show 1, 0, 1, 0
+    assert values(found["success_rate"]) == [0.75, 0.75, None, None]
+
+
+def test_correlations_are_between_what_classifiers_see():
+    found = measures.replacement(VIEW, "s", ["u", "v"], BOOTSTRAP)
+    # s and u censored: covariance 1/8, variances 1/4 and 3/16
+    expected = (1 / 8) / math.sqrt(1 / 4 * 3 / 16)
+    assert values(found["correlation/u"]) == [expected, 0, None, None]
+
+
+def test_a_classifier_that_always_sees_the_same_has_no_correlation():
+    found = measures.replacement(VIEW, "s", ["v"], BOOTSTRAP)
+    assert values(found["correlation/v"]) == [None, 0, None, None]
+
+
+def test_change_is_measured_by_image_and_by_batch():
+    found = measures.change(VIEW, epsilon=0.015, batch_size=2, bootstrap=BOOTSTRAP)
+    assert values(found["distortion"])[0] == 0.01
+    assert values(found["images_over_budget"])[0] == 0.25
+    assert values(found["batches_over_budget"])[0] == 0.5  # of 0.02 and 0
+    assert values(found["psnr"])[0] == 20  # -10 log10 0.01
+    assert values(found["ssim"])[0] == 0.925
+
+
+def test_a_last_smaller_batch_does_not_count():
+    found = measures.change(VIEW, epsilon=0.011, batch_size=3, bootstrap=BOOTSTRAP)
+    assert values(found["batches_over_budget"])[0] == 1  # of 0.0133 alone
+
+
+def test_unchanged_images_have_no_finite_psnr():
+    assert measures.psnr(torch.zeros(3)) == math.inf
