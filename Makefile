@@ -10,11 +10,11 @@ INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
-demo: $(VENV)/installed ## train on drawn faces (a few minutes) and say where to look
+demo: $(VENV)/installed ## train on drawn faces and judge the result, in a few minutes
 	$(RUN) experiments/train.py experiment=demo
 
 test: $(VENV)/installed-dev ## run all tests
-	$(RUN) -m pytest
+	$(RUN) -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/installed-dev ## check style and types
 	$(RUN) -m ruff check .

@@ -221,3 +221,21 @@ def test_a_judge_that_makes_no_sense_is_refused_before_training(
     with pytest.raises(UserError) as refused:
         train(judged(override))
     assert message in str(refused.value)
+
+
+def test_two_processes_that_need_classifiers_train_them_once(tmp_path):
+    script = str(ROOT / "experiments" / "train_classifiers.py")
+    folders = [f"classifiers.folder={tmp_path / 'c'}", f"data.cache_dir={tmp_path / 'cache'}"]
+    command = [sys.executable, script, *PRESET, *folders, f"output_dir={tmp_path}"]
+    both = [
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | ONE_THREAD
+        )
+        for _ in range(2)
+    ]
+    outputs = [process.communicate(timeout=300)[0].decode() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert sum("training 2 fixed classifiers" in output for output in outputs) == 1
+    figures = [[line for line in out.splitlines() if "of test images" in line] for out in outputs]
+    assert figures[0] == figures[1]
+    assert len(figures[0]) == 2

@@ -1,0 +1,49 @@
+"""Runs on numbers beside the optimum."""
+
+import json
+
+import pytest
+
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.comparison import compare_with_optimum
+from privacy_gan.evaluation.optimum import gaussian_optimum
+from privacy_gan.experiment import train
+
+QUICK = [
+    "experiment=gaussian",
+    "trainer.enable_progress_bar=false",
+    "trainer.max_epochs=4",
+    "trainer.log_every_n_steps=16",
+    "data.num_train=4096",
+    "data.num_valid=1024",
+    "data.num_test=2048",
+    "data.batch_size=256",
+    "classifiers.epochs=2",
+    "judge.epochs=8",
+    "judge.batch_size=256",
+    "judge.queries=[1]",
+    "judge.resamples=200",
+    "judge.attackers.wide_mlp=null",
+    "judge.attackers.inversion=null",
+]
+
+
+@pytest.mark.parametrize("epsilon", [0.1, 0.5, 1, 2.5])
+def test_no_learned_filter_is_better_than_the_best(epsilon, tiny, tmp_path):
+    where = f"classifiers.folder={tmp_path / 'classifiers'}"
+    run, record = train(tiny(where, f"epsilon={epsilon}", preset=QUICK, cached=False))
+    (compared,) = compare_with_optimum(tmp_path)
+    assert compared.folder == run.folder
+    assert compared.epsilon == epsilon
+    measured = record["evaluation"]["measures"]["distortion"]["censored"]["value"]
+    assert compared.distortion == pytest.approx(measured)
+    (optimum,) = gaussian_optimum(2**0.5, 0.7, [measured])
+    assert compared.optimum == pytest.approx(optimum, abs=0.005)
+    # beyond the error bars, that would mean a weak adversary
+    assert compared.accuracy.high >= compared.optimum
+
+
+def test_runs_on_pictures_do_not_count(tmp_path):
+    (tmp_path / "result.json").write_text(json.dumps({"identity": {}, "evaluation": {}}))
+    with pytest.raises(UserError, match="no judged run on numbers lies below"):
+        compare_with_optimum(tmp_path)

@@ -1,0 +1,45 @@
+"""The usual FID, from a local file."""
+
+import pytest
+import torch
+
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.inception import load_inception
+from privacy_gan.evaluation.viewing import inception_features
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    """Random weights in the published ones' form; those are not to be had without the network."""
+    extractor = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
+    file = tmp_path_factory.mktemp("inception") / "weights.pth"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(torch.nn.Module, "load_state_dict", lambda *args, **kwargs: None)
+        patched.setattr(torch, "load", lambda *args, **kwargs: {})
+        torch.manual_seed(0)
+        network = extractor.FeatureExtractorInceptionV3("x", ["2048"], str(file))
+    torch.save(network.state_dict(), file)
+    return file
+
+
+def test_without_a_file_there_is_no_network():
+    assert load_inception(None, CPU) is None
+
+
+def test_features_come_from_the_files_weights(weights):
+    network = load_inception(weights, CPU)
+    images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        features = inception_features(network, images)
+    assert features.shape == (2, 2048)
+    assert not torch.equal(features[0], features[1])
+
+
+def test_a_missing_or_a_wrong_file_is_named(tmp_path):
+    with pytest.raises(UserError, match=r"none.pth does not exist"):
+        load_inception(tmp_path / "none.pth", CPU)
+    torch.save({"some": torch.zeros(1)}, tmp_path / "other.pth")
+    with pytest.raises(UserError, match=r"other.pth holds no weights of"):
+        load_inception(tmp_path / "other.pth", CPU)
