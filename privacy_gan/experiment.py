@@ -23,7 +23,6 @@ from privacy_gan.evaluation.censoring import Arithmetic
 from privacy_gan.evaluation.classifiers import ClassifierSchool, FixedClassifier
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.progress import bars_shown
-from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs import Run, flatten, identity
 from privacy_gan.training.checkpointing import RunCheckpointIO
@@ -42,7 +41,7 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
         config: as conf/train.yaml describes it; the run's folder must be resolvable.
 
     Returns:
-        The run and its result record, see docs/results.md.
+        The run and its result record, see docs/judging.md.
 
     Raises:
         UserError: something in the configuration, the data or the folder is wrong.
@@ -60,10 +59,11 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
     if config.evaluate:
         judge.check(datamodule, config.attribute)
     with run.lock():
-        run.write_config(config)
         training = {}
-        if isinstance(privatizer, AdversarialPrivatizer):
+        if isinstance(privatizer, pl.LightningModule):
             training = fit(config, run, privatizer, datamodule)
+        else:
+            run.write_config(config)
         evaluation = None
         if config.evaluate:
             evaluation = evaluation_by(judge, config, privatizer, datamodule)
@@ -90,7 +90,7 @@ def evaluate(config: DictConfig) -> tuple[Run, dict[str, Any]]:
             "repeat the command that trains it"
         )
     privatizer = build_privatizer(config, datamodule)
-    if isinstance(privatizer, AdversarialPrivatizer):
+    if isinstance(privatizer, pl.LightningModule):
         checkpoint = RunCheckpointIO(run).find_own()
         if checkpoint is None:
             raise UserError(

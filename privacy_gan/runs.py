@@ -160,8 +160,8 @@ class Run:
             file.write_text(OmegaConf.to_yaml(config, resolve=True))
 
     def write_result(self, outcome: dict[str, Any]) -> dict[str, Any]:
-        """Write and return the result record, whose file marks the run as finished."""
-        record = {**outcome, "identity": self.identity}
+        """Write the result record, whose file marks the run as finished; return it as read back."""
+        text = json.dumps({**outcome, "identity": self.identity}, indent=2)
         with replacing(self.result) as file:
-            file.write_text(json.dumps(record, indent=2) + "\n")
-        return record
+            file.write_text(text + "\n")
+        return dict(json.loads(text))

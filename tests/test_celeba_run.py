@@ -7,7 +7,7 @@ import pytest
 from tiny_runs import ROOT, run_train
 
 CELEBA = Path(os.environ.get("PRIVACY_GAN_CELEBA", ROOT.parent / "shared" / "celeba64"))
-SMALL = ["trainer=cpu", "trainer.max_epochs=1", "image_size=32", "width=2"]
+SMALL = ["evaluate=false", "trainer=cpu", "trainer.max_epochs=1", "image_size=32", "width=2"]
 SMALL += ["+trainer.limit_train_batches=3", "+trainer.limit_val_batches=2"]
 
 

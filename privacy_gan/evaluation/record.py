@@ -1,4 +1,4 @@
-"""The judge's result, as docs/results.md describes it."""
+"""The judge's result, as docs/judging.md describes it."""
 
 from __future__ import annotations
 

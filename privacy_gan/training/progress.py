@@ -10,16 +10,18 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
-from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
-
 
 class DistortionProgressBar(TQDMProgressBar):
-    """Lightning's bar with each stage's distortion against its budget.
+    """Lightning's bar with each stage's distortion against the budget.
 
     Where the output is no terminal, it draws a line now and then instead of redrawing one.
+
+    Args:
+        epsilon: the budget.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, epsilon: float) -> None:
+        self.epsilon = epsilon
         self.redraws = sys.stdout.isatty()
         super().__init__(refresh_rate=1 if self.redraws else 25)
 
@@ -38,13 +40,11 @@ class DistortionProgressBar(TQDMProgressBar):
         self, trainer: Trainer, pl_module: LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
         """Return what stands behind the bar."""
-        assert isinstance(pl_module, AdversarialPrivatizer)
-        shown: dict[str, int | str | float | dict[str, float]] = {}
-        for stage in pl_module.stages:
-            distortion = trainer.callback_metrics.get(f"train/{stage.name}/distortion")
-            if distortion is not None:
-                shown[f"{stage.name} distortion"] = f"{float(distortion):.4f}/{stage.epsilon:g}"
-        return shown
+        return {
+            f"{name.split('/')[1]} distortion": f"{float(value):.4f}/{self.epsilon:g}"
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("train/") and name.endswith("/distortion")
+        }
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

@@ -7,12 +7,11 @@ import warnings
 from collections.abc import Sequence
 
 from omegaconf import DictConfig, OmegaConf
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import Logger
 
 from privacy_gan.building import build
 from privacy_gan.data.table_data_module import TableDataModule
-from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.runs import Run
 from privacy_gan.training.checkpointing import RunCheckpointIO, SaveLast
 from privacy_gan.training.image_grid import ImageGrid
@@ -29,7 +28,7 @@ logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 
 
 def fit(
-    config: DictConfig, run: Run, privatizer: AdversarialPrivatizer, datamodule: TableDataModule
+    config: DictConfig, run: Run, privatizer: LightningModule, datamodule: TableDataModule
 ) -> dict[str, float]:
     """Train a mechanism, or go on with it; to be called with the run's lock.
 
@@ -47,9 +46,10 @@ def fit(
         Interrupted: a signal asked to stop; the same call goes on.
     """
     checkpoint = RunCheckpointIO(run).find_own()
-    column = privatizer.attribute_index
+    column = datamodule.attribute_names.index(config.attribute)
     grids = [ImageGrid(run.folder / "images", column)] if datamodule.pictures else []
     trainer = build_trainer(config, run, grids)
+    run.write_config(config)  # only now: a refused command changes nothing
     log.info("training in %s", run.folder)
     trainer.fit(privatizer, datamodule=datamodule, ckpt_path=checkpoint)
     if not trainer.callback_metrics:  # all epochs were done before, only the result is missing
@@ -83,7 +83,7 @@ def build_trainer(config: DictConfig, run: Run, extras: Sequence[Callback]) -> T
         SaveLast(run.checkpoint, config.checkpoint_minutes),
     ]
     if config.trainer.enable_progress_bar:
-        callbacks.append(DistortionProgressBar())
+        callbacks.append(DistortionProgressBar(config.epsilon))
     trainer: Trainer = build(
         config.trainer, callbacks=callbacks, logger=loggers, plugins=[RunCheckpointIO(run)]
     )
