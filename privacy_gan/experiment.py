@@ -25,6 +25,7 @@ from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.progress import bars_shown
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs import Run, flatten, identity
+from privacy_gan.training.adaptation import adapt
 from privacy_gan.training.checkpointing import RunCheckpointIO
 from privacy_gan.training.train import fit
 from privacy_gan.training.trainer import choose_precision
@@ -59,11 +60,10 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
     if config.evaluate:
         judge.check(datamodule, config.attribute)
     with run.lock():
-        training = {}
         if isinstance(privatizer, pl.LightningModule):
             training = fit(config, run, privatizer, datamodule)
         else:
-            run.write_config(config)
+            training = adapt(config, run, privatizer, datamodule, arithmetic_of(config).device)
         evaluation = None
         if config.evaluate:
             evaluation = evaluation_by(judge, config, privatizer, datamodule)
@@ -90,7 +90,7 @@ def evaluate(config: DictConfig) -> tuple[Run, dict[str, Any]]:
             "repeat the command that trains it"
         )
     privatizer = build_privatizer(config, datamodule)
-    if isinstance(privatizer, pl.LightningModule):
+    if privatizer.state_dict():
         checkpoint = RunCheckpointIO(run).find_own()
         if checkpoint is None:
             raise UserError(

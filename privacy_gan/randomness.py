@@ -25,6 +25,7 @@ class Purpose(IntEnum):
     JUDGE_TRAIN = 6
     JUDGE_SCORE = 7
     BOOTSTRAP = 8
+    ADAPT = 9
 
 
 def keyed_generator(

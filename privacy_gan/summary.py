@@ -47,7 +47,7 @@ def summary(run: Run, record: dict[str, Any]) -> str:
         distortion = record["training"].get(f"valid/{stage}/distortion")
         if distortion is not None:
             lines.append(f"{stage:<10} distortion {distortion:.4f} on validation images")
-    pictures = sorted((run.folder / "images").glob("epoch-*.png"))
+    pictures = sorted((run.folder / "images").glob("*.png"))
     lines += [f"faces      {picture}" for picture in pictures[-1:]]
     lines.append(f"result     {run.result}")
     return "\n".join(lines)

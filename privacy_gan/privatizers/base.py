@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import torch
@@ -27,6 +28,19 @@ class Privatizer(nn.Module, ABC):
     @abstractmethod
     def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
         """Censor images [B, 3, H, W] in [0, 1]; all noise comes from ``rng``."""
+
+    def adapt(self, batches: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
+        """Adapt to training images, where the mechanism is no LightningModule, which is trained.
+
+        Args:
+            batches: makes a pass over training images, [B, 3, H, W] in [0, 1] each, always the
+                same ones.
+
+        Returns:
+            What is worth recording in result.json.
+        """
+        del batches
+        return {}
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the rows of Figure 2 by their labels: the images, then what is made of them."""

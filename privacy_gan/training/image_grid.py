@@ -1,4 +1,4 @@
-"""Figure 2 while training: the same faces after every epoch."""
+"""Figure 2 of a run: a few faces, and what its mechanism makes of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from torch import Tensor
 from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
+from privacy_gan.data.batch import Batch
+from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.files import replacing
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.randomness import Purpose, keyed_generator
@@ -39,35 +41,51 @@ class ImageGrid(Callback):
         self.columns = columns
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Choose the images: the first of each class, in turn."""
+        """Choose the images."""
         datamodule = trainer.datamodule  # type: ignore[attr-defined]
-        rows = datamodule.rows("valid")
-        labels = datamodule.table.attributes[rows, self.attribute_index]
-        by_class = [rows[labels == label] for label in np.unique(labels)]
-        each = min(self.columns // len(by_class), *(len(some) for some in by_class))
-        chosen = np.stack([some[:each] for some in by_class], axis=1).ravel()
-        self.batch = datamodule.gather(torch.from_numpy(chosen))
+        self.batch = example_faces(datamodule, self.attribute_index, self.columns)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw, save and show to the loggers that show images."""
         if not trainer.is_global_zero:
             return
         assert isinstance(pl_module, Privatizer)
-        rng = keyed_generator(pl_module.device, 0, Purpose.FIGURE)
         pl_module.eval()
-        with torch.no_grad():
-            rows = pl_module.figure_rows(self.batch.images.to(pl_module.device), rng)
+        picture = draw_figure(pl_module, self.batch, self.attribute_index, pl_module.device)
         pl_module.train()
-        labels = self.batch.attributes[:, self.attribute_index].tolist()
-        picture = draw_grid(rows, [f"s={label}" for label in labels])
         epoch = trainer.current_epoch + 1
-        with replacing(self.folder / f"epoch-{epoch:04d}.png") as file:
-            picture.save(file, format="PNG")
+        save_picture(picture, self.folder / f"epoch-{epoch:04d}.png")
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("faces", [picture])
             elif isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image("faces", pil_to_tensor(picture), epoch)
+
+
+def example_faces(datamodule: TableDataModule, column: int, count: int = 8) -> Batch:
+    """Return a few validation images: the first of each class, in turn."""
+    rows = datamodule.rows("valid")
+    labels = datamodule.table.attributes[rows, column]
+    by_class = [rows[labels == label] for label in np.unique(labels)]
+    each = min(max(count // len(by_class), 1), *(len(some) for some in by_class))
+    chosen = np.stack([some[:each] for some in by_class], axis=1).ravel()
+    return datamodule.gather(torch.from_numpy(chosen))
+
+
+def draw_figure(
+    privatizer: Privatizer, faces: Batch, column: int, device: torch.device
+) -> Image.Image:
+    """Draw faces and what a mechanism makes of them, always with the same noise."""
+    rng = keyed_generator(device, 0, Purpose.FIGURE)
+    with torch.no_grad():
+        rows = privatizer.figure_rows(faces.images.to(device), rng)
+    return draw_grid(rows, [f"s={label}" for label in faces.attributes[:, column].tolist()])
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a PNG whole or not at all."""
+    with replacing(path) as file:
+        picture.save(file, format="PNG")
 
 
 def draw_grid(rows: dict[str, Tensor], columns: Sequence[str]) -> Image.Image:

@@ -1,0 +1,27 @@
+"""Gaussian blur, a common way to hide what a face shows."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torchvision.transforms.v2.functional import gaussian_blur
+
+from privacy_gan.privatizers.operation import Operation
+
+
+class Blur(Operation):
+    """Blurs; its strength is the Gaussian's standard deviation in pixels."""
+
+    def strongest(self, images: Tensor) -> float:
+        """Return a deviation of half the image."""
+        return min(images.shape[-2:]) / 2
+
+    def operate(self, images: Tensor, strength: float, rng: torch.Generator) -> Tensor:
+        """Blur, mirroring at the borders; the kernel ends at three deviations or the far border."""
+        height, width = images.shape[-2:]
+        reach = math.ceil(3 * strength)
+        kernel = [2 * min(reach, side - 1) + 1 for side in (width, height)]
+        blurred: Tensor = gaussian_blur(images, kernel, [strength, strength])
+        return blurred

@@ -1,0 +1,121 @@
+"""Blur, mosaic and noise: what they do, and that they are as strong as the budget allows."""
+
+import pytest
+import torch
+
+from privacy_gan.errors import UserError
+from privacy_gan.experiment import evaluate, train
+from privacy_gan.privatizers.blur import Blur
+from privacy_gan.privatizers.noise import Noise
+from privacy_gan.privatizers.pixelate import Pixelate, mosaic
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def smooth_images(count=64, size=32):
+    """Return blurred noise: neighbouring pixels resemble each other, as in photographs."""
+    noise = torch.rand(count, 3, size + 8, size + 8, generator=rng(7))
+    smooth = torch.nn.functional.avg_pool2d(noise, 9, stride=1)
+    return ((smooth - 0.5) * 4 + 0.5).clamp(0, 1)
+
+
+IMAGES = smooth_images()
+OPERATIONS = [Blur, Pixelate, Noise]
+
+
+def batches():
+    return torch.split(IMAGES, 24)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("epsilon", [0.001, 0.005, 0.01])
+def test_the_distortion_of_other_draws_is_the_budget(operation, epsilon):
+    mechanism = operation(epsilon=epsilon)
+    found = mechanism.adapt(batches)
+    assert found["strength"] == mechanism.strength > 0
+    draws = [mechanism.privatize(IMAGES, rng(seed)).images for seed in range(100)]
+    measured = torch.stack([(draw - IMAGES).square().mean() for draw in draws]).mean()
+    assert measured == pytest.approx(epsilon, rel=0.02)
+    assert all(draw.min() >= 0 and draw.max() <= 1 for draw in draws)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_nothing_is_put_in_and_shapes_stay(operation):
+    mechanism = operation(epsilon=0.01)
+    mechanism.adapt(batches)
+    images, synthetic = mechanism.privatize(IMAGES[:, :, :, :20], rng())
+    assert synthetic is None
+    assert images.shape == (64, 3, 32, 20)
+
+
+@pytest.mark.parametrize("operation", [Blur, Pixelate])
+def test_more_than_can_be_done_is_refused(operation):
+    with pytest.raises(UserError, match=f"more than {operation.__name__} can distort"):
+        operation(epsilon=0.9).adapt(batches)
+
+
+def test_a_mosaic_shows_the_means_of_blocks():
+    image = torch.arange(15.0).view(1, 1, 3, 5)
+    # columns 0-1, 2-3 and 4; rows 0-1 and 2
+    expected = torch.tensor(
+        [[3.0, 3, 5, 5, 6.5], [3.0, 3, 5, 5, 6.5], [10.5, 10.5, 12.5, 12.5, 14]]
+    )
+    assert torch.equal(mosaic(image, 2)[0, 0], expected)
+    assert torch.equal(mosaic(image, 1), image)
+
+
+def test_a_fractional_strength_mixes_two_mosaics_in_its_proportion():
+    images = IMAGES[:1].expand(4000, -1, -1, -1)
+    made = Pixelate(epsilon=1).operate(images, 3.25, rng())
+    larger = (made == mosaic(IMAGES[:1], 5)).flatten(1).all(dim=1)
+    smaller = (made == mosaic(IMAGES[:1], 4)).flatten(1).all(dim=1)
+    assert bool((larger ^ smaller).all())
+    assert larger.float().mean() == pytest.approx(0.25, abs=0.03)
+
+
+def test_blur_spreads_a_point_as_a_gaussian_does():
+    image = torch.zeros(1, 1, 33, 33)
+    image[0, 0, 16, 16] = 1
+    blurred = Blur(epsilon=1).operate(image, 2.0, rng())[0, 0]
+    offsets = torch.arange(33.0) - 16
+    assert blurred.sum() == pytest.approx(1, rel=1e-5)
+    variance = (blurred * offsets.square()[:, None]).sum() / blurred.sum()
+    assert variance == pytest.approx(4, rel=0.05)  # a little less: the kernel ends at 3 deviations
+
+
+def test_noise_has_the_deviation_and_stays_in_range():
+    grey = torch.full((8, 3, 32, 32), 0.5)
+    noise = Noise(epsilon=1).operate(grey, 0.1, rng()) - grey
+    assert noise.std() == pytest.approx(0.1, rel=0.02)
+    assert noise.mean().abs() < 0.003
+    black = Noise(epsilon=1).operate(torch.zeros(1, 3, 8, 8), 0.1, rng())
+    assert black.min() == 0
+
+
+@pytest.mark.parametrize("privatizer", ["blur", "pixelate", "noise"])
+def test_a_run_is_as_strong_when_it_is_judged_again(privatizer, tiny):
+    config = tiny(f"privatizer={privatizer}")
+    run, record = train(config)
+    assert record["training"]["train/distortion"] == pytest.approx(0.01, rel=0.002)
+    assert (run.folder / "images" / "faces.png").exists()
+    stored = torch.load(run.checkpoint, weights_only=True)["state_dict"]["strength"]
+    assert stored == record["training"]["strength"]
+    run.checkpoint.unlink()
+    with pytest.raises(UserError, match=r"no checkpoint last.ckpt"):
+        evaluate(config)
+
+
+def test_numbers_are_no_pictures_to_blur(tiny):
+    with pytest.raises(UserError, match="more than Blur can distort these images, which is 0"):
+        train(
+            tiny(
+                "data=gaussian",
+                "privatizer=blur",
+                "trainer=cpu",
+                "evaluate=false",
+                preset=[],
+                cached=False,
+            )
+        )
