@@ -11,6 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from privacy_gan.errors import UserError
 from privacy_gan.files import replacing
@@ -165,3 +166,20 @@ class Run:
         with replacing(self.result) as file:
             file.write_text(text + "\n")
         return dict(json.loads(text))
+
+
+def read_config(folder: Path) -> DictConfig:
+    """Return how a run was made.
+
+    Raises:
+        UserError: the folder is no run's, or its configuration is damaged.
+    """
+    try:
+        config = OmegaConf.load(folder / "config.yaml")
+    except OSError as error:
+        raise UserError(f"{folder} holds no config.yaml, so it is no run's folder") from error
+    except (ValueError, OmegaConfBaseException) as error:
+        raise UserError(f"{folder}/config.yaml is damaged: {error}") from error
+    if not isinstance(config, DictConfig) or "privatizer" not in config:
+        raise UserError(f"{folder}/config.yaml is no run's configuration")
+    return config

@@ -31,6 +31,7 @@ NAMES = {
     "frechet_distance": "Frechet distance",
     "inception_fid": "Inception FID",
 }
+KINDS = ("correlation/", "association/")
 COLUMNS = ("censored", "original", "prior", "floor")
 TITLE = (
     "{attribute} censored with epsilon {epsilon:g} "
@@ -40,9 +41,10 @@ TITLE = (
 
 def summary(run: Run, record: dict[str, Any]) -> str:
     """Return the result as lines for a terminal: tables, then where the files are."""
-    lines = [TITLE.format(**run.identity)]
-    if record["evaluation"] is not None:
-        lines += ["", *evaluation_lines(record["evaluation"]), ""]
+    hidden = " and ".join(record["evaluations"] or [run.identity["attribute"]])
+    lines = [TITLE.format(attribute=hidden, epsilon=run.identity["epsilon"])]
+    for evaluation in record["evaluations"].values():
+        lines += ["", *evaluation_lines(evaluation), ""]
     for stage in ("filter", "generator"):
         distortion = record["training"].get(f"valid/{stage}/distortion")
         if distortion is not None:
@@ -57,7 +59,7 @@ def evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
     """Return two tables, of measures and of attackers."""
     winner = evaluation["strongest"]["accuracy"]
     return [
-        *measure_table(evaluation["measures"]),
+        *measure_table(evaluation["attribute"], evaluation["measures"]),
         "",
         f"{evaluation['images']['test']} test images; [95% bootstrap intervals]",
         "prior: without looking; floor: from the other attributes alone",
@@ -68,12 +70,12 @@ def evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
     ]
 
 
-def measure_table(measures: dict[str, Any]) -> list[str]:
+def measure_table(attribute: str, measures: dict[str, Any]) -> list[str]:
     """Return a line a measure."""
-    rows = [["measure", *COLUMNS]]
+    rows = [[attribute, *COLUMNS]]
     for key, measure in measures.items():
         name = NAMES.get(key, key.replace("_", " ") if "/" not in key else indented(key))
-        show = FORMATS.get(key, THREE_DIGITS if key.startswith("correlation/") else PERCENT)
+        show = FORMATS.get(key, THREE_DIGITS if key.startswith(KINDS) else PERCENT)
         cells = [cell(measure[column], show, column == "censored") for column in COLUMNS]
         rows.append([name, *cells])
     return aligned(rows)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +14,14 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from privacy_gan.data.attribute_group import AttributeGroup
 from privacy_gan.data.batch import Batch
 from privacy_gan.data.image_cache import ImageTable
 from privacy_gan.errors import UserError
 from privacy_gan.randomness import Purpose, keyed_generator
 
 SPLITS = {"train": 0, "valid": 1, "test": 2}
+LEFT_OUT = 255
 
 
 class TableDataModule(LightningDataModule, ABC):
@@ -30,9 +34,12 @@ class TableDataModule(LightningDataModule, ABC):
 
     Attributes:
         pictures: whether the images are pictures, to be looked at and compared as such.
+        group: a categorical attribute, which is the last of the batch's attribute columns, after
+            the binary ones; to be set before ``setup``.
     """
 
     pictures = True
+    group: AttributeGroup | None = None
 
     def __init__(self, batch_size: int, seed: int, on_device: bool = False) -> None:
         super().__init__()
@@ -50,7 +57,7 @@ class TableDataModule(LightningDataModule, ABC):
     @property
     @abstractmethod
     def attribute_names(self) -> tuple[str, ...]:
-        """Names of the batch's attribute columns."""
+        """Names of the batch's binary attributes, which are its first columns."""
 
     @abstractmethod
     def content_key(self) -> str:
@@ -59,6 +66,25 @@ class TableDataModule(LightningDataModule, ABC):
     @abstractmethod
     def open_table(self) -> ImageTable:
         """Return images and labels; images uint8 in 0 to 255, or float as they are meant."""
+
+    def column(self, attribute: str) -> int:
+        """Return which of the batch's columns an attribute is."""
+        if self.group is not None and attribute == self.group.name:
+            return len(self.attribute_names)
+        return self.attribute_names.index(attribute)
+
+    def classes(self, attribute: str) -> tuple[str, ...]:
+        """Return what the values of an attribute are called, in the order of their numbers."""
+        if self.group is not None and attribute == self.group.name:
+            return self.group.classes
+        return ("0", "1")
+
+    def split_key(self) -> str:
+        """Return the content key, changed where the group leaves images out."""
+        key = self.content_key()
+        if self.group is None or self.group.rule in (None, "other"):
+            return key
+        return hashlib.sha256(f"{key} {self.group.name}".encode()).hexdigest()[:16]
 
     @property
     def table(self) -> ImageTable:
@@ -74,7 +100,7 @@ class TableDataModule(LightningDataModule, ABC):
         """
         if self._table is not None:
             return
-        self._table = self.open_table()
+        self._table = self._grouped(self.open_table())
         available = len(self.rows("train"))
         if available < self.batch_size:
             raise UserError(
@@ -85,6 +111,16 @@ class TableDataModule(LightningDataModule, ABC):
             raise UserError(
                 f"{self.data_name} has no validation images: add some, as the official split has"
             )
+
+    def _grouped(self, table: ImageTable) -> ImageTable:
+        if self.group is None:
+            return table
+        labels, kept = self.group.labels(table.attributes, self.attribute_names)
+        return replace(
+            table,
+            attributes=np.column_stack([table.attributes, labels]),
+            splits=np.where(kept, table.splits, np.uint8(LEFT_OUT)),
+        )
 
     def rows(self, split: str) -> np.ndarray:
         """Return where a split's images are in the table, [N] int64 in ascending order."""

@@ -100,18 +100,18 @@ class ClassifierSchool:
         return self._folder_of(datamodule) / f"{attribute}-{how}.pt"
 
     def _folder_of(self, datamodule: TableDataModule) -> Path:
-        return self.folder / f"{datamodule.data_name}-{datamodule.content_key()[:8]}"
+        return self.folder / f"{datamodule.data_name}-{datamodule.split_key()[:8]}"
 
     def _find(
         self, attributes: Sequence[str], datamodule: TableDataModule
     ) -> dict[str, FixedClassifier]:
         return {
-            name: self._read(path, datamodule)
+            name: self._read(path, name, datamodule)
             for name in attributes
             if (path := self.path(name, datamodule)).exists()
         }
 
-    def _read(self, path: Path, datamodule: TableDataModule) -> FixedClassifier:
+    def _read(self, path: Path, attribute: str, datamodule: TableDataModule) -> FixedClassifier:
         try:
             stored = torch.load(path, map_location="cpu", weights_only=True)
             found, weights = str(stored["data"]), stored["weights"]
@@ -123,7 +123,7 @@ class ClassifierSchool:
                 f"{path} is a classifier of {found}, not of {datamodule.data_name}: delete it to "
                 "train one that fits"
             )
-        network = self.network(2)
+        network = self.network(len(datamodule.classes(attribute)))
         try:
             network.load_state_dict(weights)
         except (RuntimeError, TypeError) as error:
@@ -138,13 +138,14 @@ class ClassifierSchool:
         censor = Censor(Identity(), datamodule, self.batch_size, self.seed, arithmetic)
         for split in ("train", "valid", "test"):
             for name in attributes:
-                require_both_classes(datamodule, split, name)
+                require_all_classes(datamodule, split, name)
         learners = {}
         for name in attributes:
-            column = datamodule.attribute_names.index(name)
+            column = datamodule.column(name)
             with torch.random.fork_rng():
                 torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, column))
-                learners[name] = Learner(self.network(2), self.optimizer, column)
+                network = self.network(len(datamodule.classes(name)))
+                learners[name] = Learner(network, self.optimizer, column)
         log.info("training %d fixed classifiers into %s", len(learners), self.folder)
         learn_together(
             learners,
@@ -211,18 +212,19 @@ def accuracies_of(
     return {name: right / count for name, right in correct.items()}
 
 
-def require_both_classes(datamodule: TableDataModule, split: str, attribute: str) -> None:
-    """Refuse a split in which an attribute does not vary.
+def require_all_classes(datamodule: TableDataModule, split: str, attribute: str) -> None:
+    """Refuse a split in which an attribute does not take all its values.
 
     Raises:
         UserError: names the split.
     """
-    column = datamodule.attribute_names.index(attribute)
-    labels = datamodule.labels(split)[:, column]
+    labels = datamodule.labels(split)[:, datamodule.column(attribute)]
     if not len(labels):
         raise UserError(f"{datamodule.data_name} has no {split} images, which judging needs")
-    if bool((labels == labels[0]).all()):
+    classes = datamodule.classes(attribute)
+    missing = [name for value, name in enumerate(classes) if not bool((labels == value).any())]
+    if missing:
         raise UserError(
-            f"all {len(labels)} {split} images of {datamodule.data_name} have {attribute}="
-            f"{int(labels[0])}: nothing can be learned or measured there, use more images"
+            f"none of the {len(labels)} {split} images of {datamodule.data_name} has {attribute}="
+            f"{missing[0]}: nothing can be learned or measured there, use more images"
         )

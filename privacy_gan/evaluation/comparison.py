@@ -48,7 +48,7 @@ def compare_with_optimum(folder: Path) -> list[Comparison]:
     numbers = [
         (where, record)
         for where, record in records
-        if "data.mu" in record.get("identity", {}) and record.get("evaluation") is not None
+        if "data.mu" in record.get("identity", {}) and record.get("evaluations")
     ]
     if not numbers:
         raise UserError(
@@ -73,7 +73,7 @@ def read(path: Path) -> dict[str, Any]:
 
 def compare(folder: Path, record: dict[str, Any]) -> Comparison:
     """Return one run beside the optimum."""
-    identity, evaluation = record["identity"], record["evaluation"]
+    identity, (evaluation,) = record["identity"], record["evaluations"].values()
     single = [attempt for attempt in evaluation["attempts"] if attempt["queries"] == 1]
     if not single:
         raise UserError(f"{folder} was not judged with one query, which the optimum is about")

@@ -19,7 +19,7 @@ from privacy_gan.evaluation.censoring import Arithmetic, Censor
 from privacy_gan.evaluation.classifiers import (
     ClassifierSchool,
     FixedClassifier,
-    require_both_classes,
+    require_all_classes,
 )
 from privacy_gan.evaluation.floor import prior
 from privacy_gan.evaluation.inception import load_inception
@@ -29,8 +29,6 @@ from privacy_gan.evaluation.scores import SCORES
 from privacy_gan.evaluation.viewing import view_test_split
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.randomness import Purpose, keyed_seed
-
-NUM_CLASSES = 2
 
 
 class Judge:
@@ -111,7 +109,8 @@ class Judge:
         )
         labels = {split: labels_of(datamodule, split, fixed) for split in SPLITS}
         sensitive = {split: by_name[attribute] for split, by_name in labels.items()}
-        frequencies = prior(sensitive["train"], NUM_CLASSES)
+        classes = datamodule.classes(attribute)
+        frequencies = prior(sensitive["train"], len(classes))
 
         attackers = self.train_attackers(censor, attribute, fixed)
         answers = {
@@ -121,10 +120,11 @@ class Judge:
             answers["valid"], answers["test"], sensitive, frequencies, self.queries, self.bootstrap
         )
         best = {score: strongest(made, score) for score in SCORES}
-        view = view_test_split(censor, fixed, inception, NUM_CLASSES)
-        floor = measures.floor_of(attribute, labels["train"], labels["test"])
+        view = view_test_split(censor, fixed, inception, len(classes))
+        floor = measures.floor_of(attribute, labels["train"], labels["test"], len(classes))
         return Evaluation(
             attribute=attribute,
+            classes=classes,
             images={split: len(values) for split, values in sensitive.items()},
             measures={
                 **measures.privacy(
@@ -138,7 +138,7 @@ class Judge:
                 **measures.utility(
                     view, utilities, labels["train"], labels["test"], self.bootstrap
                 ),
-                **measures.replacement(view, attribute, utilities, self.bootstrap),
+                **measures.replacement(view, attribute, utilities, len(classes), self.bootstrap),
                 **measures.change(view, epsilon, epsilon_batch_size, self.bootstrap),
             },
             strongest={score: describe(attempt) for score, attempt in best.items()},
@@ -154,21 +154,24 @@ class Judge:
         """
         found = [find_attribute(name, datamodule.attribute_names) for name in self.attributes]
         for split in SPLITS:
-            require_both_classes(datamodule, split, attribute)
+            require_all_classes(datamodule, split, attribute)
         load_inception(self.inception_weights, torch.device("cpu"))
-        return [name for name in found if name != attribute]
+        group = datamodule.group
+        hidden = group.members if group and attribute == group.name else (attribute,)
+        return [name for name in found if name not in hidden]
 
     def train_attackers(
         self, censor: Censor, attribute: str, fixed: Mapping[str, FixedClassifier]
     ) -> dict[str, Learner]:
         """Return all attackers, trained on the same censored batches."""
-        column = censor.datamodule.attribute_names.index(attribute)
+        column = censor.datamodule.column(attribute)
+        num_classes = len(censor.datamodule.classes(attribute))
         attackers = {}
         for name, make in self.makers.items():
             with torch.random.fork_rng():  # the same attacker whoever else attacks
                 torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, *name.encode()))
                 attackers[name] = make(
-                    num_classes=NUM_CLASSES, column=column, fixed=fixed[attribute].network
+                    num_classes=num_classes, column=column, fixed=fixed[attribute].network
                 )
         learn_together(
             attackers,
@@ -187,4 +190,4 @@ def labels_of(
 ) -> dict[str, Tensor]:
     """Return a split's labels by attribute, [N] each."""
     labels = datamodule.labels(split)
-    return {name: labels[:, datamodule.attribute_names.index(name)] for name in attributes}
+    return {name: labels[:, datamodule.column(name)] for name in attributes}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 from torchmetrics.functional import pearson_corrcoef
+from torchmetrics.functional.nominal import cramers_v
 
 from privacy_gan.evaluation.bootstrap import Bootstrap, Estimate, mean
 from privacy_gan.evaluation.floor import correlation_floor, prior
@@ -102,38 +103,46 @@ def correctness(
 
 
 def floor_of(
-    name: str, train_labels: Mapping[str, Tensor], test_labels: Mapping[str, Tensor]
+    name: str,
+    train_labels: Mapping[str, Tensor],
+    test_labels: Mapping[str, Tensor],
+    num_classes: int = 2,
 ) -> Tensor:
     """Return an attribute's probabilities from all other measured attributes, [N, C]."""
     others = [other for other in train_labels if other != name]
     if not others:
-        return prior(train_labels[name]).expand(len(test_labels[name]), -1)
+        return prior(train_labels[name], num_classes).expand(len(test_labels[name]), -1)
     return correlation_floor(
         train_labels[name],
         torch.stack([train_labels[other] for other in others], dim=1),
         torch.stack([test_labels[other] for other in others], dim=1),
+        num_classes,
     )
 
 
 def replacement(
-    view: View, sensitive: str, names: Sequence[str], bootstrap: Bootstrap
+    view: View, sensitive: str, names: Sequence[str], num_classes: int, bootstrap: Bootstrap
 ) -> dict[str, Measure]:
     """Return Table 1's success rate and Table 2's correlations.
+
+    An attribute of more than two classes has no correlation; its association is measured instead.
 
     Args:
         view: of the test split.
         sensitive: the sensitive attribute.
         names: the utility attributes.
+        num_classes: values of the sensitive attribute.
         bootstrap: for the intervals.
     """
+    kind, strength = ("correlation", correlation) if num_classes == 2 else ("association", cramers)
     sides = (view.censored, view.original)
     seen = [side.predicted(sensitive) for side in sides]
     fooled = (bootstrap.percentile(mean, what == view.synthetic) for what in seen)
     measures = {"success_rate": Measure(*fooled)}
     for name in names:
         pairs = ((side.predicted(name), what) for side, what in zip(sides, seen, strict=True))
-        measures[f"correlation/{name}"] = Measure(
-            *(bootstrap.percentile(correlation, *pair) for pair in pairs)
+        measures[f"{kind}/{name}"] = Measure(
+            *(bootstrap.percentile(strength, *pair) for pair in pairs)
         )
     return measures
 
@@ -143,6 +152,13 @@ def correlation(one: Tensor, other: Tensor) -> float:
     if bool((one == one[0]).all()) or bool((other == other[0]).all()):
         return math.nan
     return float(pearson_corrcoef(one.double(), other.double()))
+
+
+def cramers(one: Tensor, other: Tensor) -> float:
+    """Return Cramer's V, for two binary attributes the absolute value of their correlation."""
+    if bool((one == one[0]).all()) or bool((other == other[0]).all()):
+        return math.nan
+    return float(cramers_v(one, other, bias_correction=False))
 
 
 def change(view: View, epsilon: float, batch_size: int, bootstrap: Bootstrap) -> dict[str, Measure]:

@@ -51,6 +51,7 @@ class Evaluation:
 
     Attributes:
         attribute: the sensitive one.
+        classes: what its values are called.
         images: number of images in each split.
         measures: by name.
         strongest: for each score, the attempt that was strongest in it on the validation split.
@@ -59,6 +60,7 @@ class Evaluation:
     """
 
     attribute: str
+    classes: tuple[str, ...]
     images: dict[str, int]
     measures: dict[str, Measure]
     strongest: dict[str, dict[str, Any]]

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics.functional.classification import multiclass_accuracy, multiclass_auroc
+from torchmetrics.functional.classification import binary_auroc, multiclass_accuracy
 
 Score = Callable[[Tensor, Tensor, Tensor], float]
 
@@ -34,9 +34,8 @@ def balanced_accuracy(probabilities: Tensor, labels: Tensor, prior: Tensor) -> f
         prior: frequencies of the classes in training, [C].
     """
     predicted = (probabilities / prior).argmax(dim=1)
-    classes = len(prior)
-    recall = multiclass_accuracy(predicted, labels, classes, average="macro", validate_args=False)
-    return float(recall)
+    recalls = multiclass_accuracy(predicted, labels, len(prior), average=None, validate_args=False)
+    return float(recalls[present(labels, prior)].double().mean())
 
 
 def auroc(probabilities: Tensor, labels: Tensor, prior: Tensor) -> float:
@@ -44,10 +43,19 @@ def auroc(probabilities: Tensor, labels: Tensor, prior: Tensor) -> float:
 
     It is nan where only one class occurs.
     """
-    classes = len(prior)
-    if bool((labels == labels[0]).all()):
+    occurring = present(labels, prior).nonzero().flatten().tolist()
+    if len(occurring) < 2:
         return math.nan  # there is no pair to be put in order
-    return float(multiclass_auroc(probabilities, labels, classes, validate_args=False))
+    areas = [
+        float(binary_auroc(probabilities[:, c], (labels == c).long(), validate_args=False))
+        for c in occurring
+    ]
+    return sum(areas) / len(areas)
+
+
+def present(labels: Tensor, prior: Tensor) -> Tensor:
+    """Return which classes occur, [C]; a resample may lack a rare one."""
+    return torch.bincount(labels, minlength=len(prior)) > 0
 
 
 def leaked_bits(probabilities: Tensor, labels: Tensor, prior: Tensor) -> float:

@@ -16,6 +16,7 @@ from privacy_gan.privatizers.base import Censored, Privatizer
 from privacy_gan.privatizers.filter import FilterStage
 from privacy_gan.privatizers.generator import GeneratorStage
 from privacy_gan.privatizers.stage import Losses, Stage
+from privacy_gan.privatizers.synthetic import EMPIRICAL
 from privacy_gan.randomness import Purpose, keyed_generator
 
 
@@ -56,6 +57,12 @@ class AdversarialPrivatizer(LightningModule, Privatizer):
     def stages(self) -> list[Stage]:
         """Those that there are, in the order in which an image passes them."""
         return [stage for stage in (self.filter, self.generator) if stage is not None]
+
+    def setup(self, stage: str) -> None:
+        """Let the generator know how frequent the attribute's values are, where it wants to."""
+        if self.generator is not None and self.generator.synthetic.law == EMPIRICAL:
+            labels = self.trainer.datamodule.labels("train")  # type: ignore[attr-defined]
+            self.generator.synthetic.learn(labels[:, self.attribute_index])
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return two optimizers a stage: its network's, then its discriminator's."""

@@ -23,11 +23,22 @@ class Censored(NamedTuple):
 
 
 class Privatizer(nn.Module, ABC):
-    """A mechanism: images in, censored images and the synthetic attribute out."""
+    """A mechanism: images in, censored images and the synthetic attribute out.
+
+    Attributes:
+        attributes: those that it hides, where it is not the configured one.
+    """
+
+    attributes: tuple[str, ...] = ()
 
     @abstractmethod
     def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
         """Censor images [B, 3, H, W] in [0, 1]; all noise comes from ``rng``."""
+
+    def reporting(self, attribute: str) -> Privatizer:
+        """Return the mechanism as one whose ``synthetic`` is an attribute that it hides."""
+        del attribute
+        return self
 
     def adapt(self, batches: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
         """Adapt to training images, where the mechanism is no LightningModule, which is trained.

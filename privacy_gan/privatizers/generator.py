@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from privacy_gan import losses
 from privacy_gan.privatizers.base import Censored
 from privacy_gan.privatizers.stage import Losses, Stage, accuracy
+from privacy_gan.privatizers.synthetic import UNIFORM, SyntheticAttribute
 
 
 class GeneratorStage(Stage):
@@ -21,6 +22,7 @@ class GeneratorStage(Stage):
         network: makes g, given the number of classes of its input s'.
         discriminator: makes h_g, given its number of outputs.
         num_classes: values that s can take; h_g has one output more, for fakes.
+        synthetic: the law of s', see SyntheticAttribute.
         rules: budget and schedule, see Stage.
     """
 
@@ -31,10 +33,11 @@ class GeneratorStage(Stage):
         network: Callable[..., nn.Module],
         discriminator: Callable[[int], nn.Module],
         num_classes: int,
+        synthetic: str = UNIFORM,
         **rules: Any,
     ) -> None:
         super().__init__(network(num_classes=num_classes), discriminator(num_classes + 1), **rules)
-        self.num_classes = num_classes
+        self.synthetic = SyntheticAttribute(num_classes, synthetic)
 
     def losses(
         self,
@@ -45,7 +48,7 @@ class GeneratorStage(Stage):
         with_discriminator: bool,
     ) -> Losses:
         """See Stage.losses; h_g(x'') is computed once for both players, h_g(x) only if needed."""
-        synthetic = self.draw_synthetic(incoming, rng)
+        synthetic = self.synthetic.draw(incoming, rng)
         replaced = self.network(incoming, self.noise(incoming, rng), synthetic)
         logits = self.discriminator(replaced)
         adversarial = F.cross_entropy(logits, synthetic)
@@ -62,21 +65,15 @@ class GeneratorStage(Stage):
             metrics["discriminator_accuracy"] = accuracy(real, sensitive)
         return Losses(replaced, adversarial + penalty, discriminator_loss, distortion, metrics)
 
-    def draw_synthetic(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Draw s' ~ U{0, ..., C - 1}, [B]."""
-        return torch.randint(self.num_classes, (len(images),), generator=rng, device=rng.device).to(
-            images.device
-        )
-
     def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
         """Put a random attribute in."""
-        synthetic = self.draw_synthetic(images, rng)
+        synthetic = self.synthetic.draw(images, rng)
         return Censored(self.network(images, self.noise(images, rng), synthetic), synthetic)
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return x'' for every value of s', with the same noise."""
         noise = self.noise(images, rng)
-        labels = torch.arange(self.num_classes, device=images.device)
+        labels = torch.arange(self.synthetic.num_classes, device=images.device)
         return {
             f"x''  s'={value}": self.network(images, noise, label.expand(len(images)))
             for value, label in enumerate(labels)

@@ -55,7 +55,7 @@ def adapt(
     if state := privatizer.state_dict():
         RunCheckpointIO(run).save_checkpoint({"state_dict": state}, run.checkpoint)
     if datamodule.pictures:
-        column = datamodule.attribute_names.index(config.attribute)
+        column = datamodule.column(config.attribute)
         faces = example_faces(datamodule, column)
         save_picture(
             draw_figure(privatizer, faces, column, device), run.folder / "images" / "faces.png"

@@ -46,7 +46,7 @@ def fit(
         Interrupted: a signal asked to stop; the same call goes on.
     """
     checkpoint = RunCheckpointIO(run).find_own()
-    column = datamodule.attribute_names.index(config.attribute)
+    column = datamodule.column(config.attribute)
     grids = [ImageGrid(run.folder / "images", column)] if datamodule.pictures else []
     trainer = build_trainer(config, run, grids)
     run.write_config(config)  # only now: a refused command changes nothing

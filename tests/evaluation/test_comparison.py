@@ -35,7 +35,7 @@ def test_no_learned_filter_is_better_than_the_best(epsilon, tiny, tmp_path):
     (compared,) = compare_with_optimum(tmp_path)
     assert compared.folder == run.folder
     assert compared.epsilon == epsilon
-    measured = record["evaluation"]["measures"]["distortion"]["censored"]["value"]
+    measured = record["evaluations"]["Sign"]["measures"]["distortion"]["censored"]["value"]
     assert compared.distortion == pytest.approx(measured)
     (optimum,) = gaussian_optimum(2**0.5, 0.7, [measured])
     assert compared.optimum == pytest.approx(optimum, abs=0.005)
@@ -44,6 +44,6 @@ def test_no_learned_filter_is_better_than_the_best(epsilon, tiny, tmp_path):
 
 
 def test_runs_on_pictures_do_not_count(tmp_path):
-    (tmp_path / "result.json").write_text(json.dumps({"identity": {}, "evaluation": {}}))
+    (tmp_path / "result.json").write_text(json.dumps({"identity": {}, "evaluations": {}}))
     with pytest.raises(UserError, match="no judged run on numbers lies below"):
         compare_with_optimum(tmp_path)

@@ -51,7 +51,7 @@ def error_line(process):
 def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, monkeypatch):
     run, record = train(judged())
     assert json.loads(run.result.read_text()) == json.loads(json.dumps(record))
-    evaluation = record["evaluation"]
+    evaluation = record["evaluations"]["Smiling"]
     assert list(evaluation["measures"]) == [
         "privacy_loss",
         "balanced_accuracy",
@@ -93,24 +93,24 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
 
 def test_a_run_trained_without_being_judged_is_judged_when_asked(judged, monkeypatch):
     run, record = train(judged("evaluate=false"))
-    assert record["evaluation"] is None
+    assert record["evaluations"] == {}
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
     again, judged_record = train(judged())
     assert again.folder == run.folder
-    assert judged_record["evaluation"]["attribute"] == "Smiling"
+    assert judged_record["evaluations"]["Smiling"]["attribute"] == "Smiling"
     assert judged_record["training"] == pytest.approx(record["training"])
 
 
 def test_judging_again_is_the_same_and_can_be_more_thorough(judged, tmp_path):
     run, record = train(judged())
-    before = json.loads(json.dumps(record))["evaluation"]
+    before = json.loads(json.dumps(record))["evaluations"]["Smiling"]
     _, same = evaluate(judged(f"run_dir={run.folder}"))
-    assert json.loads(json.dumps(same))["evaluation"] == before
+    assert json.loads(json.dumps(same))["evaluations"]["Smiling"] == before
     process = run_evaluate(f"run={run.folder}", "judge.queries=[1,2,3]")
     assert process.returncode == 0, process.stderr
     assert "3 queries" in process.stdout
     after = json.loads(run.result.read_text())
-    assert {a["queries"] for a in after["evaluation"]["attempts"]} == {1, 2, 3}
+    assert {a["queries"] for a in after["evaluations"]["Smiling"]["attempts"]} == {1, 2, 3}
     assert after["training"] == record["training"]
 
 
@@ -123,7 +123,7 @@ def test_a_finished_run_judged_otherwise_says_how_to_judge_it_so(judged, caplog)
 def test_identity_has_nothing_to_train_and_hides_nothing(judged):
     _, record = train(judged("privatizer=identity", "judge.attackers.inversion=null"))
     assert record["training"] == {}
-    measures = record["evaluation"]["measures"]
+    measures = record["evaluations"]["Smiling"]["measures"]
     assert measures["distortion"]["censored"]["value"] == 0
     assert measures["psnr"]["censored"] is None
     assert measures["utility_score"]["censored"] == measures["utility_score"]["original"]
@@ -178,7 +178,9 @@ def test_a_classifier_that_is_code_is_not_run(judged, tmp_path):
 
 def test_a_split_with_one_class_only_is_refused_before_training(judged):
     # the eight test faces of this seed have both classes, the only one does not
-    with pytest.raises(UserError, match=r"all 1 test images .* have Smiling=\d: nothing can be"):
+    with pytest.raises(
+        UserError, match=r"none of the 1 test images .* has Smiling=\d: nothing can"
+    ):
         train(judged("data.num_test=1"))
 
 

@@ -64,20 +64,20 @@ def test_floors_come_from_all_other_attributes():
 
 
 def test_success_is_seeing_the_synthetic_attribute():
-    found = measures.replacement(VIEW, "s", ["u", "v"], BOOTSTRAP)
+    found = measures.replacement(VIEW, "s", ["u", "v"], 2, BOOTSTRAP)
     # censored shows 1, 1, 0, 0 where 1, 1, 1, 0 was put in; originals show 1, 0, 1, 0
     assert values(found["success_rate"]) == [0.75, 0.75, None, None]
 
 
 def test_correlations_are_between_what_classifiers_see():
-    found = measures.replacement(VIEW, "s", ["u", "v"], BOOTSTRAP)
+    found = measures.replacement(VIEW, "s", ["u", "v"], 2, BOOTSTRAP)
     # s and u censored: covariance 1/8, variances 1/4 and 3/16
     expected = (1 / 8) / math.sqrt(1 / 4 * 3 / 16)
     assert values(found["correlation/u"]) == [expected, 0, None, None]
 
 
 def test_a_classifier_that_always_sees_the_same_has_no_correlation():
-    found = measures.replacement(VIEW, "s", ["v"], BOOTSTRAP)
+    found = measures.replacement(VIEW, "s", ["v"], 2, BOOTSTRAP)
     assert values(found["correlation/v"]) == [None, 0, None, None]
 
 

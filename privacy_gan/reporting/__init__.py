@@ -1,0 +1,1 @@
+"""What finished runs have in common, from their result files alone."""

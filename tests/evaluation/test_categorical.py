@@ -1,0 +1,97 @@
+"""A categorical attribute, from the command line to the table."""
+
+import pytest
+import torch
+from tiny_runs import JUDGED, TINY
+
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.measures import cramers
+from privacy_gan.evaluation.scores import auroc, balanced_accuracy
+from privacy_gan.experiment import evaluate, train
+from privacy_gan.summary import summary
+
+COUNTS = ["data.num_train=64", "data.num_valid=48", "data.num_test=48"]
+GROUP = ["attribute=[age,Male]", "group_rule=other"]
+ALL = "judge.attributes=[Smiling,Male,Young,Heavy_Makeup]"
+
+
+@pytest.fixture
+def judged(tiny, tmp_path):
+    where = f"classifiers.folder={tmp_path / 'classifiers'}"
+    return lambda *overrides: tiny(where, *overrides, preset=[*TINY, *JUDGED, *COUNTS])
+
+
+def test_a_run_on_a_categorical_attribute_has_all_measures(judged):
+    config = judged(*GROUP, ALL)
+    run, record = train(config)
+    name = "Young+Male-other"
+    assert run.folder.parts[-3] == name
+    found = record["evaluations"][name]
+    assert found["classes"] == ["Young", "Male", "other"]
+    assert all(len(attempt["calibration"]["bias"]) == 3 for attempt in found["attempts"])
+    measures = found["measures"]
+    # its members would give it away: neither are they useful, nor is the floor taken from them
+    assert [key for key in measures if key.startswith("utility/")] == [
+        "utility/Smiling",
+        "utility/Heavy_Makeup",
+    ]
+    assert [key for key in measures if "/Smiling" in key] == [
+        "utility/Smiling",
+        "association/Smiling",
+    ]
+    assert measures["privacy_loss"]["floor"]["value"] < 0.95
+    assert "association with Smiling" in summary(run, record)
+    filters = torch.load(run.checkpoint, weights_only=True)["state_dict"]
+    assert filters["filter.discriminator.head.bias"].shape == (3,)
+    assert filters["generator.discriminator.head.bias"].shape == (4,)  # and fake
+    assert evaluate(config)[1] == record
+
+
+def test_the_same_attribute_may_be_named_in_one_word(judged):
+    words = judged("attribute=Young+Male", "group_rule=other", "evaluate=false", ALL)
+    listed = judged(*GROUP, "evaluate=false", ALL)
+    assert train(words)[0] == train(listed)[0]
+
+
+def test_a_member_of_other_data_is_refused(judged):
+    with pytest.raises(UserError, match="no attribute 'Bald'"):
+        train(judged("attribute=[Male,Bald]", "group_rule=other"))
+
+
+def test_images_that_are_left_out_are_nowhere(judged):
+    _, record = train(judged("attribute=[Young,Male]", "group_rule=drop", ALL))
+    (found,) = record["evaluations"].values()
+    assert found["classes"] == ["Young", "Male"]
+    assert 0 < found["images"]["train"] < 64
+    assert "correlation/Smiling" in found["measures"]  # two classes have one
+
+
+def test_an_empirical_law_is_that_of_the_training_images(judged):
+    law = ["synthetic=empirical", "evaluate=false"]
+    run, _ = train(judged(*GROUP, *law))
+    state = torch.load(run.checkpoint, weights_only=True)["state_dict"]
+    probabilities = state["generator.synthetic.probabilities"] * 64
+    assert probabilities.sum() == pytest.approx(64)
+    assert torch.allclose(probabilities, probabilities.round(), atol=1e-4)
+    assert len(set(probabilities.tolist())) > 1
+
+
+def test_scores_take_the_mean_over_the_classes_that_occur():
+    prior = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    probabilities = torch.tensor(
+        [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]], dtype=torch.float64
+    )
+    labels = torch.tensor([0, 0, 1, 1])  # class 2 is absent
+    # relative to the prior: predicted 0, 1, 0, 2 (0.6 / 0.5 > 0.3 / 0.3); recalls 1/2 and 0
+    assert balanced_accuracy(probabilities, labels, prior) == pytest.approx(0.25)
+    # class 0 orders 0.8, 0.2 above 0.6, 0.1: pairs (1 + 1 + 0 + 1) / 4; class 1: 0.3, 0.1 above
+    # 0.1, 0.7: (1 + 0 + 1/2 + 0) / 4
+    assert auroc(probabilities, labels, prior) == pytest.approx((0.75 + 0.375) / 2)
+
+
+def test_association_of_binary_attributes_is_their_correlation_without_sign():
+    one = torch.tensor([0, 0, 0, 1, 1, 1])
+    other = torch.tensor([1, 1, 0, 0, 0, 1])
+    # 2 x 2 table [[1, 2], [2, 1]]: phi = (1 * 1 - 2 * 2) / 9
+    assert cramers(one, other) == pytest.approx(1 / 3)
+    assert cramers(torch.tensor([0, 1, 2] * 4), torch.tensor([0, 1, 2] * 4)) == pytest.approx(1)

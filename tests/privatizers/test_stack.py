@@ -1,0 +1,115 @@
+"""Finished mechanisms one after the other."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_runs import JUDGED, TINY
+
+from privacy_gan.errors import UserError
+from privacy_gan.experiment import evaluate, train
+from privacy_gan.finished import load_finished_run
+from privacy_gan.privatizers.stack import Stack
+from privacy_gan.summary import summary
+
+IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.fixture
+def runs(tiny):
+    """Train a filter against Male and a filter with generator against Young."""
+    choices = [("Male", "filter"), ("Young", "filter_generator")]
+    return [
+        train(tiny(f"attribute={name}", f"privatizer={choice}"))[0].folder
+        for name, choice in choices
+    ]
+
+
+def stacked(runs):
+    listed = ",".join(f"'{run}'" for run in runs)
+    return ["privatizer=stack", f"privatizer.runs=[{listed}]"]
+
+
+def rng():
+    return torch.Generator().manual_seed(0)
+
+
+def test_a_stack_is_its_mechanisms_in_their_order(runs):
+    stack = Stack([str(run) for run in runs], image_size=16).eval()
+    first, second = (load_finished_run(run).privatizer for run in runs)
+    noise = rng()
+    expected = second.privatize(first.privatize(IMAGES, noise).images, noise)
+    found = stack.reporting("Young").privatize(IMAGES, rng())
+    assert torch.equal(found.images, expected.images)
+    assert torch.equal(found.synthetic, expected.synthetic)
+    assert stack.reporting("Male").privatize(IMAGES, rng()).synthetic is None  # a filter's
+
+
+def test_a_stack_is_judged_for_every_attribute_that_it_hides(runs, tiny, tmp_path):
+    where = f"classifiers.folder={tmp_path / 'classifiers'}"
+    judged = [*TINY, *JUDGED, "judge.attributes=[Smiling,Male,Young]"]
+    config = tiny(where, *stacked(runs), preset=judged)
+    run, record = train(config)
+    assert run.folder.parts[-4:-2] == ("stack-entropy", "Male")
+    assert list(record["evaluations"]) == ["Male", "Young"]
+    for attribute, utility in [("Male", "Young"), ("Young", "Male")]:
+        found = record["evaluations"][attribute]
+        assert found["attribute"] == attribute
+        assert f"utility/{utility}" in found["measures"]
+    shown = summary(run, record)
+    assert shown.startswith("Male and Young censored with epsilon 0.01 ")
+    assert (run.folder / "images" / "faces.png").exists()
+    _, again = evaluate(config)
+    assert again == record
+
+
+def test_a_stack_is_its_own_folder_alone(runs, tiny):
+    config = tiny(*stacked(runs))
+    run, _ = train(config)
+    stored = torch.load(run.checkpoint, weights_only=True)["state_dict"]
+    of_first = load_finished_run(runs[0]).privatizer.state_dict()
+    assert all(torch.equal(stored[f"parts.0.{name}"], value) for name, value in of_first.items())
+
+
+@pytest.mark.parametrize(
+    ("damage", "said"),
+    [
+        (lambda run: (run / "result.json").unlink(), "training is not finished"),
+        (lambda run: (run / "last.ckpt").unlink(), "has no checkpoint last.ckpt"),
+        (lambda run: (run / "last.ckpt").write_bytes(b"PK"), "last.ckpt is damaged"),
+        (lambda run: (run / "config.yaml").unlink(), "holds no config.yaml"),
+        (lambda run: (run / "config.yaml").write_text("- a"), "is no run's configuration"),
+    ],
+)
+def test_what_is_no_finished_run_is_refused(damage, said, runs):
+    damage(runs[1])
+    with pytest.raises(UserError, match=said):
+        load_finished_run(runs[1])
+
+
+def test_runs_of_another_size_are_refused(runs, tiny):
+    with pytest.raises(UserError, match=r"on images of 16 pixels, which cannot be stacked with i"):
+        train(tiny(*stacked(runs), "image_size=32"))
+
+
+def test_a_stack_of_nothing_is_refused(tiny):
+    with pytest.raises(UserError, match="names no runs to stack"):
+        train(tiny("privatizer=stack"))
+
+
+def test_a_categorical_attribute_is_not_stacked(tiny):
+    group = ["attribute=[Male,Young]", "group_rule=other", "privatizer=filter"]
+    run, _ = train(tiny(*group))
+    with pytest.raises(UserError, match=r"Male\+Young-other, which is no binary attribute"):
+        Stack([str(run.folder)], image_size=16)
+
+
+def test_a_planted_pickle_is_not_executed(runs, tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "executed",))
+
+    torch.save({"state_dict": Hostile()}, runs[0] / "last.ckpt")
+    with pytest.raises(UserError, match=r"last.ckpt is damaged"):
+        load_finished_run(runs[0])
+    assert not (tmp_path / "executed").exists()
