@@ -32,6 +32,7 @@ class TrainConfig:
     width: int = MISSING
     output_dir: str = MISSING
     data_name: str = MISSING
+    mechanism: str = MISSING
     run_dir: str = MISSING
     checkpoint_minutes: float = MISSING
     networks: Any = MISSING

@@ -20,8 +20,11 @@ from privacy_gan.files import replacing
 INCIDENTAL = {
     "output_dir",
     "data_name",
+    "mechanism",
     "run_dir",
-    "penalty_weight",  # each stage has its own, which is the one that counts
+    "penalty_weight",  # those that use it have their own, which is the one that counts
+    "loss",  # likewise
+    "synthetic",  # likewise
     "checkpoint_minutes",
     "evaluate",
     "classifiers",

@@ -50,7 +50,7 @@ def test_a_stack_is_judged_for_every_attribute_that_it_hides(runs, tiny, tmp_pat
     judged = [*TINY, *JUDGED, "judge.attributes=[Smiling,Male,Young]"]
     config = tiny(where, *stacked(runs), preset=judged)
     run, record = train(config)
-    assert run.folder.parts[-4:-2] == ("stack-entropy", "Male")
+    assert run.folder.parts[-4:-2] == ("stack", "Male")
     assert list(record["evaluations"]) == ["Male", "Young"]
     for attribute, utility in [("Male", "Young"), ("Young", "Male")]:
         found = record["evaluations"][attribute]
