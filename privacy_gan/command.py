@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import NoReturn, ParamSpec
 
 from omegaconf.errors import MissingMandatoryValue
@@ -28,6 +29,7 @@ def in_one_line(command: Callable[Arguments, None]) -> Callable[Arguments, None]
 
     @functools.wraps(command)
     def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        signal.signal(signal.SIGTERM, interrupt)
         try:
             command(*args, **kwargs)
         except UserError as error:
@@ -46,6 +48,12 @@ def in_one_line(command: Callable[Arguments, None]) -> Callable[Arguments, None]
             end("interrupted: repeat the command to go on", 128 + signal.SIGINT)
 
     return wrapped
+
+
+def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    """Leave in good order: with locks given back and no half of a file."""
+    del frame
+    raise Interrupted(signum, "repeat the command to go on")
 
 
 def from_run(arguments: list[str]) -> list[str]:

@@ -8,7 +8,7 @@ class UserError(Exception):
 
 
 class Interrupted(Exception):
-    """A signal ended the run after its state was saved.
+    """A signal ended the command, whose state is saved as far as it can be.
 
     Args:
         signum: the signal.

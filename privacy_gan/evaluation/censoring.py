@@ -80,6 +80,8 @@ class Censor:
         rows = torch.from_numpy(self.datamodule.rows("train"))
         rng = keyed_generator("cpu", self.seed, Purpose.JUDGE_ORDER, epoch)
         shuffled = rows[torch.randperm(len(rows), generator=rng)]
+        if len(rows) % self.batch_size == 1 < len(rows):
+            shuffled = shuffled[:-1]  # batch norm cannot learn from one image
         yield from self._censor(shuffled, Purpose.JUDGE_TRAIN, epoch)
 
     def query(self, split: str, number: int) -> Iterator[CensoredBatch]:

@@ -2,12 +2,13 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
 import pytest
 import torch
-from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY, run_train
+from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY, run_train, train_command
 
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.judge import Judge
@@ -241,3 +242,27 @@ def test_two_processes_that_need_classifiers_train_them_once(tmp_path):
     figures = [[line for line in out.splitlines() if "of test images" in line] for out in outputs]
     assert figures[0] == figures[1]
     assert len(figures[0]) == 2
+
+
+def test_a_signal_while_judging_leaves_a_run_that_the_same_command_finishes(tmp_path):
+    where = f"classifiers.folder={tmp_path / 'classifiers'}"
+    hours = ["judge.resamples=1000000", "trainer.enable_progress_bar=true"]
+    process = subprocess.Popen(
+        train_command(tmp_path, where, *hours, preset=PRESET),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | ONE_THREAD,
+    )
+    folder = tmp_path / "outputs"
+    said = ""
+    while "querying (test)" not in said:
+        said += process.stderr.read(1)
+    process.terminate()
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == 128 + signal.SIGTERM
+    assert rest.strip().splitlines()[-1] == "interrupted: repeat the command to go on"
+    assert not list(folder.rglob("result.json"))
+    again = run_train(tmp_path, where, preset=PRESET)
+    assert again.returncode == 0, again.stderr
+    assert list(folder.rglob("result.json"))
