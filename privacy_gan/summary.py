@@ -64,7 +64,7 @@ def evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
         f"{evaluation['images']['test']} test images; [95% bootstrap intervals]",
         "prior: without looking; floor: from the other attributes alone",
         "privacy is what the strongest attacker on validation images learns; in accuracy, "
-        f"{winner['attacker']} with {winner['queries']} queries",
+        f"{winner['attacker']} with {queries_in_words(winner['queries'])}",
         "",
         *attacker_table(evaluation["attempts"]),
     ]
@@ -85,10 +85,15 @@ def attacker_table(attempts: list[dict[str, Any]]) -> list[str]:
     """Return a line an attacker: its accuracy on test images with each number of queries."""
     queries = sorted({attempt["queries"] for attempt in attempts})
     found = {(a["attacker"], a["queries"]): a["test"]["accuracy"] for a in attempts}
-    rows = [["attacker's accuracy", *(f"{n} quer{'y' if n == 1 else 'ies'}" for n in queries)]]
+    rows = [["attacker's accuracy", *map(queries_in_words, queries)]]
     for name in dict.fromkeys(attempt["attacker"] for attempt in attempts):
         rows.append([name, *(cell(found[name, n], PERCENT, True) for n in queries)])
     return aligned(rows)
+
+
+def queries_in_words(count: int) -> str:
+    """Return "1 query" or "4 queries"."""
+    return f"{count} quer{'y' if count == 1 else 'ies'}"
 
 
 def indented(key: str) -> str:
