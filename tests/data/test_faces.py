@@ -90,10 +90,10 @@ def test_a_face_does_not_depend_on_its_batch():
 
 def test_labels_do_not_depend_on_the_batch_and_belong_to_the_images():
     attributes, splits = faces().labels()
-    np.testing.assert_array_equal(attributes[50:60], draw_factors(3, 50, 60).attributes)
+    np.testing.assert_array_equal(attributes[50:60, :7], draw_factors(3, 50, 60).attributes)
     assert splits.tolist() == [0] * 60 + [1] * 10 + [2] * 5
     assert attributes.dtype == splits.dtype == np.uint8
-    assert attributes.shape == (75, 7)
+    assert attributes.shape == (75, 11)
 
 
 def test_a_fresh_process_draws_the_same_faces_without_torch_or_pillow():
@@ -129,7 +129,7 @@ def test_attribute_combinations_are_as_frequent_as_in_celeba():
     combinations, counts = joint_frequencies()
     assert counts.sum() == 202_599
     bits = 2 ** np.arange(7)
-    drawn = np.bincount(source.labels()[0] @ bits, minlength=128)
+    drawn = np.bincount(source.labels()[0][:, :7] @ bits, minlength=128)
     expected = np.zeros(128)
     expected[combinations @ bits] = counts * (count / counts.sum())
     assert drawn[expected == 0].sum() == 0
@@ -139,7 +139,7 @@ def test_attribute_combinations_are_as_frequent_as_in_celeba():
     chi_square = ((drawn - expected)[frequent] ** 2 / expected[frequent]).sum()
     freedom = frequent.sum() - 1
     assert chi_square < freedom + 5 * np.sqrt(2 * freedom)
-    marginals = np.abs(source.labels()[0].mean(0) - np.average(combinations, 0, counts))
+    marginals = np.abs(source.labels()[0][:, :7].mean(0) - np.average(combinations, 0, counts))
     assert marginals.max() < 0.008
 
 
@@ -184,6 +184,26 @@ def test_hair_has_three_colours_and_gray_with_age():
     assert not gray[young].any()
     assert gray[~young].mean() == pytest.approx(0.4, abs=0.03)
     assert np.bincount(colours[young], minlength=4)[:3].min() > 0.1 * young.sum()
+
+
+def test_the_label_of_the_hair_is_the_colour_that_it_shows():
+    source = faces()
+    names = source.attribute_names[7:]
+    assert names == ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
+    factors = upright(400)
+    labels = hair_colour(factors)
+    crown = inside((0.2, -0.78, -0.66), 64)
+    shown = draw_faces(factors, 64)[..., crown].mean(-1).T  # [400, 3]
+    centres = np.stack([shown[:200][labels[:200] == colour].mean(0) for colour in range(4)])
+    nearest = np.square(shown[200:, None] - centres).sum(-1).argmin(1)
+    assert (nearest == labels[200:]).mean() > 0.95
+
+
+def test_every_face_has_one_colour_of_the_hair():
+    source = faces()
+    hair = source.labels()[0][:, 7:]
+    assert (hair.sum(1) == 1).all()
+    np.testing.assert_array_equal(hair.argmax(1), hair_colour(draw_factors(3, 0, 75)))
 
 
 def test_men_have_no_long_hair_and_most_women_do():

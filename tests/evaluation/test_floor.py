@@ -1,10 +1,9 @@
 """What the other attributes tell of one."""
 
-import numpy as np
 import pytest
 import torch
 
-from privacy_gan.data.faces.factors import ATTRIBUTE_NAMES, draw_attributes, joint_frequencies
+from privacy_gan.data.faces.factors import ATTRIBUTE_NAMES, draw_factors, joint_frequencies
 from privacy_gan.evaluation.floor import correlation_floor, prior
 
 # from the paper's data, all of CelebA, see the description of the method
@@ -43,7 +42,7 @@ def literal_floor(name):
 
 @pytest.mark.parametrize("name", ATTRIBUTE_NAMES)
 def test_the_floor_of_drawn_faces_is_that_of_their_joint_table(name):
-    labels = torch.from_numpy(np.array(draw_attributes(0, 0, 60_000))).long()
+    labels = torch.from_numpy(draw_factors(0, 0, 60_000).attributes).long()
     column = ATTRIBUTE_NAMES.index(name)
     truth = labels[:, column]
     others = torch.cat([labels[:, :column], labels[:, column + 1 :]], dim=1)

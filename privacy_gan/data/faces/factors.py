@@ -141,12 +141,6 @@ def draw_factors(seed: int, start: int, stop: int) -> Factors:
     return Factors(attributes_from(numbers[:, 0]), Nuisances(**values))
 
 
-def draw_attributes(seed: int, start: int, stop: int) -> npt.NDArray[np.uint8]:
-    """Return the attributes alone, uint8 [B, 7]: the ones that `draw_factors` returns."""
-    words = random_words(seed, FACTOR_STREAM, start, stop, WORDS_PER_FACE)
-    return attributes_from(uniforms(words[:, 0]))
-
-
 def attributes_from(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     """Turn numbers in [0, 1) into attribute combinations, uint8 [B, 7], as often as CelebA's."""
     combinations, counts = joint_frequencies()

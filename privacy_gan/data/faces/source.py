@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.data.faces.face import draw_faces, finish
-from privacy_gan.data.faces.factors import ATTRIBUTE_NAMES, draw_attributes, draw_factors
+from privacy_gan.data.faces.factors import ATTRIBUTE_NAMES, draw_factors
 from privacy_gan.data.faces.randomness import NOISE_STREAM, random_words
+from privacy_gan.data.faces.traits import HAIR_COLOURS, hair_colour
 from privacy_gan.errors import UserError
 
-RENDERER_VERSION = 1  # raise it whenever the same seed and index give another image or label
+RENDERER_VERSION = 2  # raise it whenever the same seed and index give another image or label
+HAIR_ATTRIBUTES = tuple(f"{colour.capitalize()}_Hair" for colour in HAIR_COLOURS)
 PIXELS_AT_A_TIME = 65_536  # drawn together: few enough for the processor's cache
 
 
@@ -48,7 +50,7 @@ class SyntheticFacesSource:
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
-        return ATTRIBUTE_NAMES
+        return (*ATTRIBUTE_NAMES, *HAIR_ATTRIBUTES)
 
     def fingerprint(self) -> str:
         """Return a short hash of all that determines images and labels."""
@@ -59,13 +61,15 @@ class SyntheticFacesSource:
         return self.fingerprint()
 
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Return attributes uint8 [N, 7] in {0, 1} and splits uint8 [N]: 0 train, 1 valid, 2 test.
+        """Return attributes uint8 [N, 11] in {0, 1} and splits uint8 [N]: 0 train, 1 valid, 2 test.
 
-        Train comes first, then valid, then test.
+        Train comes first, then valid, then test. Every face has exactly one colour of the hair.
         """
         counts = (self.num_train, self.num_valid, self.num_test)
         splits = np.repeat(np.arange(3, dtype=np.uint8), counts)
-        return draw_attributes(self.seed, 0, len(splits)), splits
+        factors = draw_factors(self.seed, 0, len(splits))
+        hair = np.eye(len(HAIR_COLOURS), dtype=np.uint8)[hair_colour(factors)]
+        return np.hstack([factors.attributes, hair]), splits
 
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Return the faces from index `start` up to `stop`, uint8 [stop - start, S, S, 3]."""
