@@ -3,7 +3,6 @@
 import pytest
 from pytorch_lightning import Callback
 
-from privacy_gan.building import build
 from privacy_gan.errors import UserError
 from privacy_gan.experiment import train
 
@@ -42,4 +41,4 @@ def test_they_fall_evenly_over_the_last_share_of_the_steps(decay, shares, tiny, 
 def test_what_is_no_share_is_refused(decay, tiny):
     config = tiny(f"privatizer.decay={decay}", preset=NUMBERS, cached=False)
     with pytest.raises(UserError, match=f"privatizer.decay={decay} is no share"):
-        build(config.privatizer, attribute_index=0, seed=0)
+        train(config)
