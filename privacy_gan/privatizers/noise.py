@@ -11,6 +11,8 @@ from privacy_gan.privatizers.operation import Operation
 class Noise(Operation):
     """Adds independent Gaussian noise to every value; its strength is the standard deviation."""
 
+    first_guess = 0.1
+
     def strongest(self, images: Tensor) -> float:
         """Return a deviation that leaves hardly more than black and white."""
         return 100.0

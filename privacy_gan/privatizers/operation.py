@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -14,8 +15,8 @@ from privacy_gan.errors import UserError
 from privacy_gan.privatizers.base import Censored, Privatizer
 from privacy_gan.randomness import Purpose, keyed_generator
 
-TOLERANCE = 1e-3  # of the budget; test images differ from training images by more
-STEPS = 50  # by then the interval is as small as floating point allows
+TOLERANCE = 1e-3  # of the budget, half as much of its root; test images differ by more
+STEPS = 50  # far more than are needed
 
 
 class Operation(Privatizer, ABC):
@@ -30,6 +31,7 @@ class Operation(Privatizer, ABC):
     """
 
     strength: Tensor
+    first_guess = 1.0
 
     def __init__(self, epsilon: float, **context: Any) -> None:
         super().__init__()
@@ -50,28 +52,25 @@ class Operation(Privatizer, ABC):
             return Censored(self.operate(images, float(self.strength), rng), None)
 
     def adapt(self, batches: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
-        """Solve for the strength by bisection, always with the same noise.
+        """Solve for the strength, always with the same noise.
 
         Raises:
             UserError: no strength distorts the images so much.
         """
-        weakest, strongest = 0.0, self.strongest(next(iter(batches())))
-        most = self.mean_distortion(batches, strongest)
-        if not most > self.epsilon:
+        limit = self.strongest(next(iter(batches())))
+        target = math.sqrt(self.epsilon)  # its root grows about as the strength does
+
+        def root_of_distortion(strength: float) -> float:
+            return math.sqrt(self.mean_distortion(batches, strength))
+
+        strength, root = solve(root_of_distortion, target, min(self.first_guess, limit), limit)
+        if root < target * (1 - TOLERANCE / 2):
             raise UserError(
                 f"epsilon={self.epsilon:g} is more than {type(self).__name__} can distort these "
-                f"images, which is {most:.3g}: choose a smaller one"
+                f"images, which is {root**2:.3g}: choose a smaller one"
             )
-        for _ in range(STEPS):
-            middle = (weakest + strongest) / 2
-            distortion = self.mean_distortion(batches, middle)
-            if abs(distortion / self.epsilon - 1) < TOLERANCE:
-                break
-            weakest, strongest = (
-                (middle, strongest) if distortion < self.epsilon else (weakest, middle)
-            )
-        self.strength.fill_(middle)
-        return {"strength": middle, "train/distortion": distortion}
+        self.strength.fill_(strength)
+        return {"strength": strength, "train/distortion": root**2}
 
     def expected_distortion(self, images: Tensor, strength: float, rng: torch.Generator) -> float:
         """Return the distortion of a batch; its mean over all draws, if that is as easy."""
@@ -85,3 +84,30 @@ class Operation(Privatizer, ABC):
             total += self.expected_distortion(images, strength, rng) * len(images)
             count += len(images)
         return total / count
+
+
+def solve(
+    function: Callable[[float], float], target: float, first: float, limit: float
+) -> tuple[float, float]:
+    """Return where a growing function that begins with f(0) = 0 takes a value, and its value there.
+
+    Doubles x until the value is exceeded, then draws straight lines (regula falsi, in the Illinois
+    form). Where the value lies beyond the limit, returns the limit.
+    """
+    before, under = 0.0, -target
+    x, over = first, function(first) - target
+    while over < 0 and x < limit:
+        before, under = x, over
+        x = min(2 * x, limit)
+        over = function(x) - target
+    for _ in range(STEPS):
+        if over == under or abs(over) <= TOLERANCE / 2 * target or (x == limit and over < 0):
+            break
+        middle = (before * over - x * under) / (over - under)
+        difference = function(middle) - target
+        if difference * over < 0:
+            before, under = x, over
+        else:
+            under /= 2
+        x, over = middle, difference
+    return x, over + target

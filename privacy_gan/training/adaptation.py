@@ -50,6 +50,7 @@ def adapt(
         for some in torch.split(sample, config.data.batch_size):
             yield datamodule.gather(some, device).images
 
+    log.info("adapting to %d training images in %s", len(sample), run.folder)
     found = privatizer.adapt(batches)
     run.write_config(config)
     if state := privatizer.state_dict():

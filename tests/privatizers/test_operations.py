@@ -7,6 +7,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.experiment import evaluate, train
 from privacy_gan.privatizers.blur import Blur
 from privacy_gan.privatizers.noise import Noise
+from privacy_gan.privatizers.operation import solve
 from privacy_gan.privatizers.pixelate import Pixelate, mosaic
 
 
@@ -119,3 +120,22 @@ def test_numbers_are_no_pictures_to_blur(tiny):
                 cached=False,
             )
         )
+
+
+@pytest.mark.parametrize("power", [0.5, 1, 1.5, 3])
+@pytest.mark.parametrize("target", [1e-3, 0.3, 7.0])
+def test_the_strength_is_found_in_few_steps(power, target):
+    calls = []
+
+    def function(x):
+        calls.append(x)
+        return x**power
+
+    x, value = solve(function, target, first=1.0, limit=1e9)
+    assert value == pytest.approx(target, rel=1e-3)
+    assert x == pytest.approx(target ** (1 / power), rel=3e-3)
+    assert len(calls) < 30
+
+
+def test_beyond_the_limit_there_is_the_limit():
+    assert solve(lambda x: x, 5.0, first=1.0, limit=3.0) == (3.0, 3.0)
