@@ -22,6 +22,8 @@ class Blur(Operation):
         """Blur, mirroring at the borders; the kernel ends at three deviations or the far border."""
         height, width = images.shape[-2:]
         reach = math.ceil(3 * strength)
-        kernel = [2 * min(reach, side - 1) + 1 for side in (width, height)]
-        blurred: Tensor = gaussian_blur(images, kernel, [strength, strength])
+        across, down = (2 * min(reach, side - 1) + 1 for side in (width, height))
+        # a row of the kernel, then a column: the same as both at once, and far fewer products
+        rows = gaussian_blur(images, [across, 1], [strength, strength])
+        blurred: Tensor = gaussian_blur(rows, [1, down], [strength, strength])
         return blurred

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torchvision.transforms.v2.functional import gaussian_blur
 
 from privacy_gan.errors import UserError
 from privacy_gan.experiment import evaluate, train
@@ -84,6 +85,12 @@ def test_blur_spreads_a_point_as_a_gaussian_does():
     assert blurred.sum() == pytest.approx(1, rel=1e-5)
     variance = (blurred * offsets.square()[:, None]).sum() / blurred.sum()
     assert variance == pytest.approx(4, rel=0.05)  # a little less: the kernel ends at 3 deviations
+
+
+def test_blur_is_torchvisions():
+    found = Blur(epsilon=1).operate(IMAGES, 2.0, rng())
+    expected = gaussian_blur(IMAGES, [13, 13], [2.0, 2.0])
+    assert torch.allclose(found, expected, atol=1e-6)
 
 
 def test_noise_has_the_deviation_and_stays_in_range():
