@@ -57,14 +57,18 @@ def summary(run: Run, record: dict[str, Any]) -> str:
 
 def evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
     """Return two tables, of measures and of attackers."""
-    winner = evaluation["strongest"]["accuracy"]
+    strongest = evaluation["strongest"]
     return [
         *measure_table(evaluation["attribute"], evaluation["measures"]),
         "",
         f"{evaluation['images']['test']} test images; [95% bootstrap intervals]",
         "prior: without looking; floor: from the other attributes alone",
-        "privacy is what the strongest attacker on validation images learns; in accuracy, "
-        f"{winner['attacker']} with {queries_in_words(winner['queries'])}",
+        "privacy is what the strongest attacker on validation images learns:",
+        *(
+            f"  {NAMES.get(score, score.replace('_', ' '))}: {who['attacker']} with "
+            f"{queries_in_words(who['queries'])}"
+            for score, who in strongest.items()
+        ),
         "",
         *attacker_table(evaluation["attempts"]),
     ]

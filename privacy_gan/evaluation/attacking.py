@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from privacy_gan.evaluation.bootstrap import Bootstrap
-from privacy_gan.evaluation.calibration import calibrate
+from privacy_gan.evaluation.calibration import Calibration, calibrate
 from privacy_gan.evaluation.censoring import Censor
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.progress import progress
@@ -60,24 +60,53 @@ def attempts(
     with progress("scoring", len(valid) * len(queries)) as bar:
         for name in valid:
             for times in queries:
-                seen = valid[name][:times].mean(dim=0)
-                calibration = calibrate(seen, labels["valid"])
-                at_valid = calibration.apply(seen)
-                at_test = calibration.apply(test[name][:times].mean(dim=0))
+                at_valid, at_test = (seen[name][:times].mean(dim=0) for seen in (valid, test))
+                calibration, readings = read(at_valid, at_test, labels["valid"], prior)
                 scores = {
                     score: bootstrap.percentile(
                         lambda p, s, score=score: SCORES[score](p, s, prior),
-                        at_test,
+                        reading.test,
                         labels["test"],
                     )
-                    for score in SCORES
+                    for score, reading in readings.items()
                 }
-                on_valid = {
-                    score: of(at_valid, labels["valid"], prior) for score, of in SCORES.items()
-                }
+                on_valid = {score: reading.valid for score, reading in readings.items()}
                 made.append(Attempt(name, times, calibration, on_valid, scores))
                 bar.update()
     return made
+
+
+class Reading(NamedTuple):
+    """How predictions are read for one score.
+
+    Attributes:
+        valid: the score on the validation split.
+        test: probabilities on the test split, [N, C].
+    """
+
+    valid: float
+    test: Tensor
+
+
+def read(
+    valid: Tensor, test: Tensor, labels: Tensor, prior: Tensor
+) -> tuple[Calibration, dict[str, Reading]]:
+    """Read predictions for each score as they are or calibrated, as is better on validation images.
+
+    Args:
+        valid: probabilities on the validation split, [N, C].
+        test: on the test split, [M, C].
+        labels: of the validation split, [N].
+        prior: frequencies in training, [C].
+    """
+    calibration = calibrate(valid, labels)
+    ways = [(valid, test), (calibration.apply(valid), calibration.apply(test))]
+    readings = {}
+    for score, of in SCORES.items():
+        values = [of(predicted, labels, prior) for predicted, _ in ways]
+        best = max(range(len(ways)), key=values.__getitem__)
+        readings[score] = Reading(values[best], ways[best][1])
+    return calibration, readings
 
 
 def strongest(made: Sequence[Attempt], score: str) -> Attempt:

@@ -54,13 +54,18 @@ class Bootstrap:
         low, high = np.quantile(drawn[np.isfinite(drawn)], [TAIL, 1 - TAIL])
         return Estimate(value, float(low), float(high))
 
-    def normal(self, statistic: Callable[..., float], resamples: int, *columns: Tensor) -> Estimate:
+    def normal(
+        self, statistic: Callable[..., float], resamples: int, *columns: Tensor
+    ) -> Estimate | None:
         """Return a statistic, not below 0, with an interval from its bootstrap standard error.
 
         For statistics that repeated images bias, such as a Frechet distance: their bootstrap
-        values lie beside the value, but spread as it does.
+        values lie beside the value, but spread as it does. None where the statistic is not
+        defined.
         """
         value = float(statistic(*columns))
+        if not math.isfinite(value):
+            return None
         spread = NORMAL_QUANTILE * float(np.std(self._drawn(statistic, columns, resamples), ddof=1))
         return Estimate(value, max(0.0, value - spread), value + spread)
 

@@ -13,7 +13,7 @@ from privacy_gan.attributes import find_attribute
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation import measures
-from privacy_gan.evaluation.attacking import attempts, describe, query, strongest
+from privacy_gan.evaluation.attacking import attempts, describe, query, read, strongest
 from privacy_gan.evaluation.bootstrap import Bootstrap
 from privacy_gan.evaluation.censoring import Arithmetic, Censor
 from privacy_gan.evaluation.classifiers import (
@@ -26,8 +26,9 @@ from privacy_gan.evaluation.inception import load_inception
 from privacy_gan.evaluation.learning import Learner, learn_together
 from privacy_gan.evaluation.record import Evaluation
 from privacy_gan.evaluation.scores import SCORES
-from privacy_gan.evaluation.viewing import view_test_split
+from privacy_gan.evaluation.viewing import View, probabilities_of, view_test_split
 from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.privatizers.identity import Identity
 from privacy_gan.randomness import Purpose, keyed_seed
 
 
@@ -129,7 +130,7 @@ class Judge:
             measures={
                 **measures.privacy(
                     best,
-                    view.original.probabilities[attribute],
+                    self.originals(censor, attribute, fixed, view, sensitive["valid"], frequencies),
                     floor,
                     frequencies,
                     sensitive["test"],
@@ -145,6 +146,24 @@ class Judge:
             attempts=made,
             classifiers={name: classifier.test_accuracy for name, classifier in fixed.items()},
         )
+
+    def originals(
+        self,
+        censor: Censor,
+        attribute: str,
+        fixed: Mapping[str, FixedClassifier],
+        view: View,
+        valid_labels: Tensor,
+        frequencies: Tensor,
+    ) -> dict[str, Tensor]:
+        """Return what the fixed classifier says of original test images, read as attackers are."""
+        untouched = Censor(
+            Identity(), censor.datamodule, self.batch_size, self.seed, censor.arithmetic
+        )
+        valid = probabilities_of(fixed[attribute].network, untouched, "valid")
+        test = view.original.probabilities[attribute]
+        _, readings = read(valid, test, valid_labels, frequencies)
+        return {score: reading.test for score, reading in readings.items()}
 
     def check(self, datamodule: TableDataModule, attribute: str) -> list[str]:
         """Return the utility attributes; what ``judge`` would refuse later is refused now.

@@ -22,7 +22,7 @@ FRECHET_RESAMPLES = 50  # a distance takes some tenths of a second
 
 def privacy(
     strongest: Mapping[str, Attempt],
-    original: Tensor,
+    original: Mapping[str, Tensor],
     floor: Tensor,
     frequencies: Tensor,
     labels: Tensor,
@@ -32,7 +32,7 @@ def privacy(
 
     Args:
         strongest: attempts by score.
-        original: probabilities from original images, [N, C].
+        original: probabilities from original images, [N, C] by score.
         floor: probabilities from the other attributes, [N, C].
         frequencies: of s in training, [C].
         labels: s, [N].
@@ -48,7 +48,7 @@ def privacy(
     return {
         "privacy_loss" if score == "accuracy" else score: Measure(
             strongest[score].test[score],
-            estimate(score, original),
+            estimate(score, original[score]),
             estimate(score, constant),
             estimate(score, floor),
         )
@@ -158,6 +158,8 @@ def cramers(one: Tensor, other: Tensor) -> float:
     """Return Cramer's V, for two binary attributes the absolute value of their correlation."""
     if bool((one == one[0]).all()) or bool((other == other[0]).all()):
         return math.nan
+    # torchmetrics takes the number of values that occur for the number of classes
+    one, other = (torch.unique(column, return_inverse=True)[1] for column in (one, other))
     return float(cramers_v(one, other, bias_correction=False))
 
 

@@ -93,6 +93,15 @@ def view_test_split(
     )
 
 
+def probabilities_of(network: Classifier, censor: Censor, split: str) -> Tensor:
+    """Return what a network says of a split, censored once, float64 [N, C]."""
+    seen = []
+    for batch in censor.query(split, 0):
+        with torch.no_grad(), censor.arithmetic.autocast():
+            seen.append(network(batch.images).double().softmax(dim=1).cpu())
+    return torch.cat(seen)
+
+
 def look(
     networks: Mapping[str, Classifier], images: Tensor, inception: nn.Module | None
 ) -> dict[str, Any]:
@@ -110,7 +119,8 @@ def look(
 
 def inception_features(inception: nn.Module, images: Tensor) -> Tensor:
     """Return Inception's features of images in [0, 1], which it takes as bytes, [B, 2048]."""
-    features: Tensor = inception((images * 255).round().to(torch.uint8))
+    with torch.autocast(images.device.type, enabled=False):  # as published distances are taken
+        features: Tensor = inception((images * 255).round().to(torch.uint8))
     return features.float().cpu()
 
 

@@ -49,3 +49,17 @@ def test_a_perfect_adversary_stays_perfect_and_finite():
 
 def test_rows_are_probabilities():
     assert torch.allclose(calibrate(SURE, LABELS).apply(SURE).sum(dim=1), torch.ones(20).double())
+
+
+def test_averages_of_many_answers_may_need_a_steep_slope():
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.randint(2, (2000,), generator=rng)
+    # an average of 0.731 and a bit more or less, whose little difference tells all
+    noise = 0.01 * torch.randn(2000, generator=rng, dtype=torch.float64)
+    leaning = predictions(*torch.sigmoid(1 + 0.02 * (2 * labels - 1) + noise).tolist())
+    assert (leaning.argmax(dim=1) == labels).double().mean() < 0.6
+    mended = calibrate(leaning, labels).apply(leaning)
+    # the two Gaussians lie 4 deviations apart: right in Phi(2) of all cases
+    assert (mended.argmax(dim=1) == labels).double().mean() == pytest.approx(0.977, abs=0.01)
+    bits = 1 - cross_entropy(mended, labels) / math.log(2)
+    assert bits > 0.85

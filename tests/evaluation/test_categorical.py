@@ -95,3 +95,12 @@ def test_association_of_binary_attributes_is_their_correlation_without_sign():
     # 2 x 2 table [[1, 2], [2, 1]]: phi = (1 * 1 - 2 * 2) / 9
     assert cramers(one, other) == pytest.approx(1 / 3)
     assert cramers(torch.tensor([0, 1, 2] * 4), torch.tensor([0, 1, 2] * 4)) == pytest.approx(1)
+
+
+def test_association_does_not_mind_a_class_that_nobody_sees():
+    one = torch.tensor([0, 0, 1, 1, 4, 4] * 5)
+    other = torch.tensor([0, 0, 1, 1, 1, 0] * 5)
+    relabelled = torch.where(one == 4, 2, one)
+    assert cramers(one, other) == pytest.approx(cramers(relabelled, other))
+    # chi squared of the table [[10, 0], [0, 10], [5, 5]] is 20, of 30 images
+    assert cramers(one, other) == pytest.approx((20 / 30) ** 0.5)
