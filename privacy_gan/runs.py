@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -54,6 +55,17 @@ def flatten(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         else:
             leaves[path] = value
     return leaves
+
+
+def finite(value: Any) -> Any:
+    """Return a value with null for all numbers in it that JSON does not know."""
+    if isinstance(value, dict):
+        return {key: finite(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [finite(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
 
 
 def identity(config: DictConfig, data_key: str) -> dict[str, Any]:
@@ -165,7 +177,7 @@ class Run:
 
     def write_result(self, outcome: dict[str, Any]) -> dict[str, Any]:
         """Write the result record, whose file marks the run as finished; return it as read back."""
-        text = json.dumps({**outcome, "identity": self.identity}, indent=2)
+        text = json.dumps(finite({**outcome, "identity": self.identity}), indent=2)
         with replacing(self.result) as file:
             file.write_text(text + "\n")
         return dict(json.loads(text))

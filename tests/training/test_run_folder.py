@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import subprocess
 
@@ -12,6 +13,7 @@ from PIL import Image
 from tiny_runs import ONE_THREAD, run_train, train_command
 
 from privacy_gan.experiment import train
+from privacy_gan.runs import Run
 from privacy_gan.summary import summary
 
 
@@ -103,3 +105,10 @@ def test_tensorboard_gets_scalars_and_faces(tiny):
     events.Reload()
     assert "train/filter/distortion" in events.Tags()["scalars"]
     assert events.Tags()["images"] == ["faces"]
+
+
+def test_a_result_is_json_also_where_a_number_is_not_defined(tmp_path):
+    run = Run(tmp_path, {"seed": 0})
+    record = run.write_result({"training": {"loss": math.nan, "all": (1.0, -math.inf)}})
+    assert record["training"] == {"loss": None, "all": [1.0, None]}
+    assert "NaN" not in run.result.read_text()
