@@ -6,9 +6,9 @@ import hydra
 from omegaconf import DictConfig
 
 from privacy_gan.command import in_one_line
-from privacy_gan.config import register_schema
+from privacy_gan.config import register_with_hydra
 
-register_schema()
+register_with_hydra()
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")

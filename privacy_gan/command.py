@@ -14,9 +14,12 @@ from typing import NoReturn, ParamSpec
 
 from omegaconf.errors import MissingMandatoryValue
 
-from privacy_gan.errors import Interrupted, UserError
+from privacy_gan.errors import Interrupted, RunFailed, UserError
 
 Arguments = ParamSpec("Arguments")
+
+# What asks a command to stop, beside Ctrl-C; clusters choose among these.
+STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 MISTAKE = 2  # the shell's own exit code for a command that was given wrongly
 
@@ -29,7 +32,9 @@ def in_one_line(command: Callable[Arguments, None]) -> Callable[Arguments, None]
 
     @functools.wraps(command)
     def wrapped(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
-        signal.signal(signal.SIGTERM, interrupt)
+        for signum in STOPPING:
+            if signal.getsignal(signum) == signal.SIG_DFL:
+                signal.signal(signum, interrupt)
         try:
             command(*args, **kwargs)
         except UserError as error:
@@ -42,6 +47,8 @@ def in_one_line(command: Callable[Arguments, None]) -> Callable[Arguments, None]
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
             end(f"error: no space left to write {error.filename}: free some and repeat", MISTAKE)
+        except RunFailed as failure:  # which has shown why
+            raise SystemExit(failure.exit_code) from None
         except Interrupted as interruption:
             end(f"interrupted: {interruption}", interruption.exit_code)
         except KeyboardInterrupt:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
+from hydra.core.plugins import Plugins
 from omegaconf import MISSING, DictConfig, OmegaConf
 
 from privacy_gan.attributes import canonical_attribute
@@ -28,6 +29,7 @@ class TrainConfig:
     penalty_weight: float = MISSING
     seed: int = MISSING
     evaluate: bool = MISSING
+    baseline: bool = MISSING
     image_size: int = MISSING
     width: int = MISSING
     output_dir: str = MISSING
@@ -35,6 +37,7 @@ class TrainConfig:
     mechanism: str = MISSING
     run_dir: str = MISSING
     checkpoint_minutes: float = MISSING
+    runs_per_gpu: int = MISSING
     networks: Any = MISSING
     data: Any = MISSING
     privatizer: Any = MISSING
@@ -45,8 +48,13 @@ class TrainConfig:
     logger: Any = MISSING
 
 
-def register_schema() -> None:
-    """Make the schema known to Hydra, as conf/train.yaml names it."""
+def register_with_hydra() -> None:
+    """Make known to Hydra what conf/train.yaml names: the schema and the sweeper."""
+    plugins = Plugins.instance()  # before the import: it loads Hydra's own sweeper anew
+
+    from hydra_plugins.privacy_gan import ResumingSweeper  # type: ignore[import-untyped]
+
+    plugins.register(ResumingSweeper)
     ConfigStore.instance().store(name="train_schema", node=TrainConfig)
 
 
@@ -65,7 +73,7 @@ def check(config: DictConfig) -> None:
         raise UserError(f"penalty_weight={config.penalty_weight} must be 0 or above")
     if not 0 <= config.seed < 2**32:
         raise UserError(f"seed={config.seed} must be between 0 and {2**32 - 1}")
-    for name in ("width", "data.batch_size", "trainer.max_epochs"):
+    for name in ("width", "data.batch_size", "trainer.max_epochs", "runs_per_gpu"):
         value = OmegaConf.select(config, name)
         if not isinstance(value, int) or value < 1:
             raise UserError(f"{name}={value} must be a whole number, 1 or more")

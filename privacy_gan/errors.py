@@ -18,3 +18,16 @@ class Interrupted(Exception):
     def __init__(self, signum: int, message: str) -> None:
         super().__init__(message)
         self.exit_code = 128 + signum  # as a shell reports it
+
+
+class RunFailed(Exception):
+    """A run in a process of its own ended without a result, and has shown why.
+
+    Args:
+        reason: why.
+        exit_code: the process's, as a shell reports it.
+    """
+
+    def __init__(self, reason: str, exit_code: int) -> None:
+        super().__init__(reason)
+        self.exit_code = exit_code

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
 
 import privacy_gan
 from privacy_gan.attributes import find_attribute
@@ -24,20 +27,22 @@ from privacy_gan.judging import (
     arithmetic_of,
     build_judge,
     build_school,
-    evaluate_all,
     hidden_attributes,
+    judge_all,
     warn_if_judged_otherwise,
 )
+from privacy_gan.launched import is_first_process
 from privacy_gan.privatizers.base import Privatizer
-from privacy_gan.runs import Run, identity
+from privacy_gan.runs import Run, identity, is_complete
 from privacy_gan.training.adaptation import adapt
 from privacy_gan.training.checkpointing import RunCheckpointIO
+from privacy_gan.training.tracking import track_result
 from privacy_gan.training.train import fit
 from privacy_gan.training.trainer import choose_precision
 
 log = logging.getLogger(__name__)
 
-RESULT_VERSION = 3
+RESULT_VERSION = 4
 
 
 def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
@@ -52,10 +57,11 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
     Raises:
         UserError: something in the configuration, the data or the folder is wrong.
         Interrupted: a signal asked to stop; the same call goes on.
+        SystemExit: this is not the first of the run's processes, and its part is done.
     """
     run, datamodule = open_run(config)
     record = run.finished_result()
-    if record is not None and (record["evaluations"] or not config.evaluate):
+    if record is not None and is_complete(record, config):
         log.info("already finished: %s", run.result)
         warn_if_judged_otherwise(config, run, record)
         return run, record
@@ -65,15 +71,19 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
     if config.evaluate:
         for attribute in hidden_attributes(privatizer, config):
             judge.check(datamodule, attribute)
-    with run.lock():
+    tracker = build_tracker(config)
+    with run.lock() if is_first_process() else nullcontext():
         if isinstance(privatizer, pl.LightningModule):
-            training = fit(config, run, privatizer, datamodule)
-        else:
+            training = fit(config, run, privatizer, datamodule, tracker)
+        if not is_first_process():
+            sys.exit(0)  # what is left is work for one
+        if not isinstance(privatizer, pl.LightningModule):
             training = adapt(config, run, privatizer, datamodule, arithmetic_of(config).device)
-        evaluations = {}
-        if config.evaluate:
-            evaluations = evaluate_all(judge, config, privatizer, datamodule)
-        return run, write_result(config, run, training, evaluations)
+        judged = judge_all(judge, config, privatizer, datamodule) if config.evaluate else {}
+        record = write_result(config, run, training, judged)
+    if tracker is not None:
+        track_result(tracker, run, record)
+    return run, record
 
 
 def evaluate(config: DictConfig) -> tuple[Run, dict[str, Any]]:
@@ -105,8 +115,11 @@ def evaluate(config: DictConfig) -> tuple[Run, dict[str, Any]]:
         privatizer.load_state_dict(RunCheckpointIO(run).load_checkpoint(checkpoint)["state_dict"])
     datamodule.setup()
     with run.lock():
-        evaluations = evaluate_all(build_judge(config), config, privatizer, datamodule)
-        return run, write_result(config, run, record["training"], evaluations)
+        judged = judge_all(build_judge(config), config, privatizer, datamodule)
+        record = write_result(config, run, record["training"], judged)
+    if (tracker := build_tracker(config)) is not None:
+        track_result(tracker, run, record)
+    return run, record
 
 
 def train_classifiers(config: DictConfig) -> dict[str, FixedClassifier]:
@@ -153,18 +166,35 @@ def build_privatizer(config: DictConfig, datamodule: TableDataModule) -> Privati
     return privatizer.to(memory_format=torch.channels_last)
 
 
+def build_tracker(config: DictConfig) -> Logger | None:
+    """Return what follows the run beside metrics.csv, if anything does.
+
+    Raises:
+        UserError: a package is missing.
+    """
+    if not config.logger:
+        return None
+    tracker: Logger = build(config.logger)
+    settings = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(settings, dict)
+    tracker.log_hyperparams({str(key): value for key, value in settings.items()})
+    return tracker
+
+
 def write_result(
     config: DictConfig,
     run: Run,
     training: dict[str, float],
-    evaluations: dict[str, dict[str, Any]],
+    judged: dict[str, Any],
 ) -> dict[str, Any]:
     """Write and return the result record; with it the run is finished."""
     return run.write_result(
         {
             "version": RESULT_VERSION,
             "training": training,
-            "evaluations": evaluations,
+            "evaluations": {},
+            "baseline": {},
+            **judged,
             "made_with": circumstances(config),
         }
     )

@@ -46,6 +46,28 @@ def hidden_attributes(privatizer: Privatizer, config: DictConfig) -> tuple[str, 
     return privatizer.attributes or (config.attribute,)
 
 
+def judge_all(
+    judge: Judge, config: DictConfig, privatizer: Privatizer, datamodule: TableDataModule
+) -> dict[str, Any]:
+    """Return all that is found of a mechanism: "evaluations", and the same of its "baseline".
+
+    The latter is None where there is none, and empty where it was not asked for.
+
+    Raises:
+        UserError: the judge cannot judge these data.
+    """
+    baseline: dict[str, Any] | None = {}
+    if privatizer.baseline is None:
+        baseline = None
+    elif config.baseline:
+        log.info("judging the filter alone, then with the generator")
+        baseline = evaluate_all(judge, config, privatizer.baseline, datamodule)
+    return {
+        "evaluations": evaluate_all(judge, config, privatizer, datamodule),
+        "baseline": baseline,
+    }
+
+
 def evaluate_all(
     judge: Judge, config: DictConfig, privatizer: Privatizer, datamodule: TableDataModule
 ) -> dict[str, dict[str, Any]]:

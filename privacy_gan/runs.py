@@ -28,15 +28,20 @@ INCIDENTAL = {
     "synthetic",  # likewise
     "checkpoint_minutes",
     "evaluate",
+    "baseline",
     "classifiers",
     "judge",
     "logger",
+    "runs_per_gpu",
     "data.root",
     "data.cache_dir",
     "data.num_workers",
     "data.on_device",
     "trainer.accelerator",
-    "trainer.devices",
+    "trainer.devices",  # processes that share batch norm do together what one does
+    "trainer.num_nodes",
+    "trainer.strategy",
+    "trainer.sync_batchnorm",
     "trainer.log_every_n_steps",
     "trainer.enable_progress_bar",
     "trainer.enable_model_summary",
@@ -83,7 +88,17 @@ def identity(config: DictConfig, data_key: str) -> dict[str, Any]:
         for path, value in leaves.items()
         if not any(path == name or path.startswith(f"{name}.") for name in INCIDENTAL)
     }
+    if replicas := local_batch_norms(config):
+        kept["trainer.batch_norms"] = replicas
     return kept | {"data.key": data_key}
+
+
+def local_batch_norms(config: DictConfig) -> str | None:
+    """Return how many processes have a batch norm of their own, where they do not share it."""
+    trainer = config.trainer
+    if "strategy" not in trainer or trainer.sync_batchnorm:
+        return None
+    return f"{trainer.get('num_nodes', 1)} x {trainer.devices}"
 
 
 @dataclass(frozen=True)
@@ -181,6 +196,13 @@ class Run:
         with replacing(self.result) as file:
             file.write_text(text + "\n")
         return dict(json.loads(text))
+
+
+def is_complete(record: dict[str, Any], config: DictConfig) -> bool:
+    """Tell whether a result holds all that a configuration asks for."""
+    judged = bool(record["evaluations"]) or not config.evaluate
+    # null where the mechanism has no baseline within it, empty where it was not judged
+    return judged and (record["baseline"] != {} or not (config.evaluate and config.baseline))
 
 
 def read_config(folder: Path) -> DictConfig:

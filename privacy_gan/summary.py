@@ -45,6 +45,8 @@ def summary(run: Run, record: dict[str, Any]) -> str:
     lines = [TITLE.format(attribute=hidden, epsilon=run.identity["epsilon"])]
     for evaluation in record["evaluations"].values():
         lines += ["", *evaluation_lines(evaluation), ""]
+    for evaluation in (record["baseline"] or {}).values():
+        lines += ["The filter alone, the baseline:", "", *evaluation_lines(evaluation), ""]
     for stage in ("filter", "generator"):
         distortion = record["training"].get(f"valid/{stage}/distortion")
         if distortion is not None:

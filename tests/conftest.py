@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 from tiny_runs import ROOT, TINY
 
-from privacy_gan.config import register_schema
+from privacy_gan.config import register_with_hydra
 
 torch.set_num_threads(1)
 
@@ -28,6 +28,6 @@ def tiny(tmp_path):
             del config["hydra"]
         return config
 
-    register_schema()
+    register_with_hydra()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         yield compose_tiny

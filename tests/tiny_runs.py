@@ -50,7 +50,9 @@ def train_command(folder, *overrides, preset=TINY):
     """Return the command line of a tiny run below a folder."""
     folders = [f"output_dir={folder / 'outputs'}", f"data.cache_dir={folder / 'cache'}"]
     script = str(ROOT / "experiments" / "train.py")
-    return [sys.executable, script, *preset, *folders, *overrides]
+    multirun = ["-m"] if "-m" in overrides else []  # overrides are not to be on both its sides
+    changes = [override for override in overrides if override != "-m"]
+    return [sys.executable, script, *multirun, *preset, *folders, *changes]
 
 
 def run_train(folder, *overrides, preset=TINY):

@@ -14,6 +14,7 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from privacy_gan import replicas
 from privacy_gan.data.attribute_group import AttributeGroup
 from privacy_gan.data.batch import Batch
 from privacy_gan.data.image_cache import ImageTable
@@ -28,7 +29,8 @@ class TableDataModule(LightningDataModule, ABC):
     """Serves a table of images in whole batches.
 
     Args:
-        batch_size: images in a batch; a last, smaller one is left out in training.
+        batch_size: images in a batch, over all processes that share it; a last, smaller one is
+            left out in training.
         seed: of the order of training images.
         on_device: keep all images on the accelerator and gather batches there.
 
@@ -144,7 +146,18 @@ class TableDataModule(LightningDataModule, ABC):
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Batches of the validation split in order."""
-        return self._loader(InOrder(self.rows("valid"), self.batch_size))
+        order = InOrder(self.rows("valid"), self.batch_size)
+        return self._loader(order.part(self._validation_batches(len(order))))
+
+    def validation_batch(self, index: int) -> int:
+        """Return which of the validation split's batches is this process's ``index``-th."""
+        total = len(InOrder(self.rows("valid"), self.batch_size))
+        return self._validation_batches(total)[index]
+
+    def _validation_batches(self, total: int) -> range:
+        processes = replicas.count()
+        # where there is not one for each process, all see all
+        return range(replicas.rank(), total, processes) if total >= processes else range(total)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Batches of the test split in order."""
@@ -203,7 +216,12 @@ class InOrder(Sampler[Tensor]):
     """Row numbers in whole batches, the last one as it comes."""
 
     def __init__(self, rows: np.ndarray, batch_size: int) -> None:
-        self.batches = torch.split(torch.from_numpy(rows), batch_size)
+        self.batches = list(torch.split(torch.from_numpy(rows), batch_size))
+
+    def part(self, numbers: range) -> InOrder:
+        """Keep some batches only."""
+        self.batches = [self.batches[number] for number in numbers]
+        return self
 
     def __len__(self) -> int:
         return len(self.batches)
@@ -214,6 +232,8 @@ class InOrder(Sampler[Tensor]):
 
 class EpochOrder(Sampler[Tensor]):
     """Shuffled row numbers in whole batches; the order is a function of seed and epoch.
+
+    Where several processes share the work, each gets its part of every batch.
 
     Where a run resumes in the middle of an epoch, it starts at the batch that comes next.
     """
@@ -238,7 +258,7 @@ class EpochOrder(Sampler[Tensor]):
         rng = keyed_generator("cpu", self.seed, Purpose.ORDER, self.epoch)
         order = self.row_numbers[torch.randperm(len(self.row_numbers), generator=rng)]
         for batch in range(self._next_batch(), len(self)):
-            yield order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            yield replicas.own_part(order[batch * self.batch_size : (batch + 1) * self.batch_size])
 
     def _next_batch(self) -> int:
         trainer = self.datamodule.trainer

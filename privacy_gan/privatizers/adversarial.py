@@ -10,6 +10,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from privacy_gan import replicas
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.base import Censored, Privatizer
@@ -58,6 +59,11 @@ class AdversarialPrivatizer(LightningModule, Privatizer):
         """Those that there are, in the order in which an image passes them."""
         return [stage for stage in (self.filter, self.generator) if stage is not None]
 
+    @property
+    def baseline(self) -> Privatizer | None:
+        """Return the filter of the paper's mechanism, which the generator does not influence."""
+        return self.filter if self.generator is not None else None
+
     def setup(self, stage: str) -> None:
         """Let the generator know how frequent the attribute's values are, where it wants to."""
         if self.generator is not None and self.generator.synthetic.law == EMPIRICAL:
@@ -79,7 +85,12 @@ class AdversarialPrivatizer(LightningModule, Privatizer):
         """
         rng = keyed_generator(self.device, self.seed, Purpose.TRAIN, self.current_epoch, batch_idx)
         due = [batch_idx % stage.discriminator_every == 0 for stage in self.stages]
-        results = self.stage_losses(batch, rng, due)
+        whole = len(batch.images) * replicas.count()
+        drawn = [tuple(map(replicas.own_part, stage.draw(whole, rng))) for stage in self.stages]
+        results = [  # distortion, of the whole batch, is what the penalty is on
+            result._replace(distortion=replicas.mean(result.distortion))
+            for result in self.stage_losses(batch, drawn, due)
+        ]
         optimizers: list[Any] = self.optimizers()  # type: ignore[assignment]
         stepping = []
         for index, (stage, result) in enumerate(zip(self.stages, results, strict=True)):
@@ -88,14 +99,15 @@ class AdversarialPrivatizer(LightningModule, Privatizer):
                 # first, because the network's pass below may then free what both go through
                 self.take_gradient(discriminator, result.discriminator, stage.discriminator, True)
                 stepping.append(discriminator)
-            self.take_gradient(network, result.network, stage.network, False)
+            loss = result.adversarial + stage.penalty(result.distortion)
+            self.take_gradient(network, loss, stage.network, False)
             stepping.append(network)
         rate = self.share_of_learning_rate(batch_idx)
         for optimizer in stepping:
             for group in optimizer.param_groups:
                 group["lr"] = rate * optimizer.defaults["lr"]
             optimizer.step()
-        self.log_losses("train", results)
+        self.log_dict(replicas.mean_values(self.values_of("train", results)))
 
     def share_of_learning_rate(self, batch_idx: int) -> float:
         """Return what of the learning rate is left, in (0, 1]; a function of the step alone."""
@@ -106,14 +118,14 @@ class AdversarialPrivatizer(LightningModule, Privatizer):
         return min(1.0, (1 - done / self.trainer.max_epochs) / self.decay)
 
     def stage_losses(
-        self, batch: Batch, rng: torch.Generator, with_discriminator: list[bool]
+        self, batch: Batch, drawn: list[tuple[Tensor, ...]], with_discriminator: list[bool]
     ) -> list[Losses]:
         """Pass a batch through all stages; what one makes is a constant to the next."""
         sensitive = batch.attributes[:, self.attribute_index]
         incoming = batch.images
         results = []
-        for stage, with_its_own in zip(self.stages, with_discriminator, strict=True):
-            result = stage.losses(batch.images, incoming, sensitive, rng, with_its_own)
+        for stage, random, with_its_own in zip(self.stages, drawn, with_discriminator, strict=True):
+            result = stage.losses(batch.images, incoming, sensitive, random, with_its_own)
             incoming = result.output.detach()
             results.append(result)
         return results
@@ -124,22 +136,30 @@ class AdversarialPrivatizer(LightningModule, Privatizer):
         """Set the gradients of one player's parameters, and of no others."""
         optimizer.zero_grad(set_to_none=True)
         self.manual_backward(loss, inputs=list(player.parameters()), retain_graph=retain_graph)
+        replicas.average_gradients(player.parameters())
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the losses as the finished mechanism would have them, always at the same noise."""
-        rng = keyed_generator(self.device, self.seed, Purpose.VALID, batch_idx)
-        results = self.stage_losses(batch, rng, [True] * len(self.stages))
-        self.log_losses("valid", results, batch_size=len(batch.images))
+        number = self.trainer.datamodule.validation_batch(batch_idx)  # type: ignore[attr-defined]
+        rng = keyed_generator(self.device, self.seed, Purpose.VALID, number)
+        drawn = [stage.draw_for(batch.images, rng) for stage in self.stages]
+        results = self.stage_losses(batch, drawn, [True] * len(self.stages))
+        values = self.values_of("valid", results)
+        self.log_dict(values, batch_size=len(batch.images), sync_dist=replicas.count() > 1)
 
-    def log_losses(self, split: str, results: list[Losses], **how: Any) -> None:
+    def values_of(self, split: str, results: list[Losses]) -> dict[str, Tensor]:
+        """Return what is worth logging."""
+        values: dict[str, Tensor] = {}
         for stage, result in zip(self.stages, results, strict=True):
-            values = {"loss": result.network, "distortion": result.distortion, **result.metrics}
+            of_stage = {
+                "loss": result.adversarial + stage.penalty(result.distortion),
+                "distortion": result.distortion,
+                **result.metrics,
+            }
             if result.discriminator is not None:
-                values["discriminator_loss"] = result.discriminator
-            self.log_dict(
-                {f"{split}/{stage.name}/{key}": value.detach() for key, value in values.items()},
-                **how,
-            )
+                of_stage["discriminator_loss"] = result.discriminator
+            values |= {f"{split}/{stage.name}/{key}": of.detach() for key, of in of_stage.items()}
+        return values
 
     def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
         """See Privatizer.privatize."""

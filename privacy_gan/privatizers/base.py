@@ -40,6 +40,11 @@ class Privatizer(nn.Module, ABC):
         del attribute
         return self
 
+    @property
+    def baseline(self) -> Privatizer | None:
+        """A part of the mechanism that is one by itself, with which it is to be compared."""
+        return None
+
     def adapt(self, batches: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
         """Adapt to training images, where the mechanism is no LightningModule, which is trained.
 

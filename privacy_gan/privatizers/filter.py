@@ -43,25 +43,28 @@ class FilterStage(Stage):
         # a loss that refuses so many classes should do so now and not at the first step
         adversarial_loss(torch.zeros(1, num_classes), torch.zeros(1, dtype=torch.long))
 
+    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor]:
+        """Draw z1."""
+        return (self.noise(count, rng),)
+
     def losses(
         self,
         original: Tensor,
         incoming: Tensor,
         sensitive: Tensor,
-        rng: torch.Generator,
+        drawn: tuple[Tensor, ...],
         with_discriminator: bool,
     ) -> Losses:
         """See Stage.losses; h_f(x') is computed once for both players."""
-        censored = self.network(incoming, self.noise(incoming, rng))
+        (noise,) = drawn
+        censored = self.network(incoming, noise)
         logits = self.discriminator(censored)
         adversarial = self.adversarial_loss(logits, sensitive)
-        distortion = losses.distortion(censored, original)
-        penalty = losses.distortion_penalty(distortion, self.epsilon, self.penalty_weight)
         return Losses(
             output=censored,
-            network=adversarial + penalty,
+            adversarial=adversarial,
             discriminator=F.cross_entropy(logits, sensitive) if with_discriminator else None,
-            distortion=distortion,
+            distortion=losses.distortion(censored, original),
             metrics={
                 "adversarial_loss": adversarial.detach(),
                 "discriminator_accuracy": accuracy(logits, sensitive),
@@ -70,7 +73,7 @@ class FilterStage(Stage):
 
     def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
         """Take the attribute out; nothing is put in."""
-        return Censored(self.network(images, self.noise(images, rng)), None)
+        return Censored(self.network(images, *self.draw_for(images, rng)), None)
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return x'."""

@@ -39,21 +39,24 @@ class GeneratorStage(Stage):
         super().__init__(network(num_classes=num_classes), discriminator(num_classes + 1), **rules)
         self.synthetic = SyntheticAttribute(num_classes, synthetic)
 
+    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw s', then z2."""
+        return self.synthetic.draw(count, rng), self.noise(count, rng)
+
     def losses(
         self,
         original: Tensor,
         incoming: Tensor,
         sensitive: Tensor,
-        rng: torch.Generator,
+        drawn: tuple[Tensor, ...],
         with_discriminator: bool,
     ) -> Losses:
         """See Stage.losses; h_g(x'') is computed once for both players, h_g(x) only if needed."""
-        synthetic = self.synthetic.draw(incoming, rng)
-        replaced = self.network(incoming, self.noise(incoming, rng), synthetic)
+        synthetic, noise = drawn
+        replaced = self.network(incoming, noise, synthetic)
         logits = self.discriminator(replaced)
         adversarial = F.cross_entropy(logits, synthetic)
         distortion = losses.distortion(replaced, original)
-        penalty = losses.distortion_penalty(distortion, self.epsilon, self.penalty_weight)
         metrics = {
             "adversarial_loss": adversarial.detach(),
             "fooled": accuracy(logits, synthetic),
@@ -63,16 +66,16 @@ class GeneratorStage(Stage):
             real = self.discriminator(original)
             discriminator_loss = losses.discriminator_loss(real, sensitive, logits)
             metrics["discriminator_accuracy"] = accuracy(real, sensitive)
-        return Losses(replaced, adversarial + penalty, discriminator_loss, distortion, metrics)
+        return Losses(replaced, adversarial, discriminator_loss, distortion, metrics)
 
     def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
         """Put a random attribute in."""
-        synthetic = self.synthetic.draw(images, rng)
-        return Censored(self.network(images, self.noise(images, rng), synthetic), synthetic)
+        synthetic, noise = self.draw_for(images, rng)
+        return Censored(self.network(images, noise, synthetic), synthetic)
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return x'' for every value of s', with the same noise."""
-        noise = self.noise(images, rng)
+        noise = self.noise(len(images), rng).to(images.device)
         labels = torch.arange(self.synthetic.num_classes, device=images.device)
         return {
             f"x''  s'={value}": self.network(images, noise, label.expand(len(images)))

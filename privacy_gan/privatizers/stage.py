@@ -8,6 +8,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from privacy_gan import losses
 from privacy_gan.privatizers.base import Privatizer
 
 
@@ -16,14 +17,14 @@ class Losses(NamedTuple):
 
     Attributes:
         output: the changed images [B, 3, H, W], still attached to the network.
-        network: what the network is trained to lessen.
-        discriminator: the same for the discriminator, or None where this step leaves it alone.
+        adversarial: what the network is trained to lessen, beside the penalty on distortion.
+        discriminator: what the discriminator is, or None where this step leaves it alone.
         distortion: d(output, original).
         metrics: further scalars worth logging, detached.
     """
 
     output: Tensor
-    network: Tensor
+    adversarial: Tensor
     discriminator: Tensor | None
     distortion: Tensor
     metrics: dict[str, Tensor]
@@ -58,12 +59,16 @@ class Stage(Privatizer, ABC):
         self.discriminator_every = discriminator_every
 
     @abstractmethod
+    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, ...]:
+        """Draw all that is random in the stage for ``count`` images; a row for each."""
+
+    @abstractmethod
     def losses(
         self,
         original: Tensor,
         incoming: Tensor,
         sensitive: Tensor,
-        rng: torch.Generator,
+        drawn: tuple[Tensor, ...],
         with_discriminator: bool,
     ) -> Losses:
         """Change the incoming images and take all losses of the stage.
@@ -72,16 +77,22 @@ class Stage(Privatizer, ABC):
             original: x, [B, 3, H, W] in [0, 1].
             incoming: what the stage before made of them, or the same; a constant here.
             sensitive: s, [B].
-            rng: source of all noise.
+            drawn: what ``draw`` drew for these images, on their device.
             with_discriminator: whether this step trains the discriminator.
         """
 
-    def noise(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Draw the network's noise from N(0, I), [B, noise_size]."""
-        size = (len(images), cast(int, self.network.noise_size))
-        return torch.randn(size, generator=rng, device=rng.device, dtype=images.dtype).to(
-            images.device
-        )
+    def penalty(self, distortion: Tensor) -> Tensor:
+        """Return what a batch's mean distortion adds to what the network lessens."""
+        return losses.distortion_penalty(distortion, self.epsilon, self.penalty_weight)
+
+    def draw_for(self, images: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
+        """Draw for images, on their device."""
+        return tuple(values.to(images.device) for values in self.draw(len(images), rng))
+
+    def noise(self, count: int, rng: torch.Generator) -> Tensor:
+        """Draw the network's noise from N(0, I), [count, noise_size]."""
+        size = (count, cast(int, self.network.noise_size))
+        return torch.randn(size, generator=rng, device=rng.device)
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:

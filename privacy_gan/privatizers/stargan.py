@@ -11,6 +11,7 @@ from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from privacy_gan import replicas
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.losses import distortion
@@ -91,7 +92,8 @@ class StarGAN(LightningModule, Privatizer):
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Take a step of the discriminator and, every so often, then one of the generator."""
         rng = keyed_generator(self.device, self.seed, Purpose.TRAIN, self.current_epoch, batch_idx)
-        real, sensitive, synthetic, share = self.draw(batch, rng)
+        real, sensitive = to_signed(batch.images), batch.attributes[:, self.attribute_index]
+        synthetic, share = map(replicas.own_part, self.draw(len(real) * replicas.count(), rng))
         every = min(self.discriminator_steps, int(self.trainer.num_training_batches))
         generators_turn = (batch_idx + 1) % every == 0
         with torch.set_grad_enabled(generators_turn):
@@ -103,25 +105,26 @@ class StarGAN(LightningModule, Privatizer):
             generator_values = self.generator_losses(real, sensitive, fake, synthetic)
             self.take_step(generator, generator_values["loss"], self.generator)
             values |= generator_values
-        self.log_values("train", values | {"distortion": distortion(to_unit(fake), batch.images)})
+        values["distortion"] = distortion(to_unit(fake), batch.images)
+        self.log_dict(replicas.mean_values(named("train", values)))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log both players' losses, always at the same synthetic attributes."""
-        rng = keyed_generator(self.device, self.seed, Purpose.VALID, batch_idx)
-        real, sensitive, synthetic, share = self.draw(batch, rng)
+        number = self.trainer.datamodule.validation_batch(batch_idx)  # type: ignore[attr-defined]
+        rng = keyed_generator(self.device, self.seed, Purpose.VALID, number)
+        real, sensitive = to_signed(batch.images), batch.attributes[:, self.attribute_index]
+        synthetic, share = self.draw(len(real), rng)
         fake = self.generator(real, synthetic)
         values = self.discriminator_losses(real, sensitive, fake, share)
         values |= self.generator_losses(real, sensitive, fake, synthetic)
         values["distortion"] = distortion(to_unit(fake), batch.images)
-        self.log_values("valid", values, batch_size=len(real))
+        values = named("valid", values)
+        self.log_dict(values, batch_size=len(real), sync_dist=replicas.count() > 1)
 
-    def draw(self, batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return x in [-1, 1], s [B], a random s' [B], and alpha [B, 1, 1, 1] of the penalty."""
-        real = to_signed(batch.images)
-        synthetic = self.synthetic.draw(real, rng)
-        share = torch.rand(len(real), 1, 1, 1, generator=rng, device=rng.device, dtype=real.dtype)
-        sensitive = batch.attributes[:, self.attribute_index]
-        return real, sensitive, synthetic, share.to(real.device)
+    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return a random s' [count], and alpha [count, 1, 1, 1] of the gradient penalty."""
+        synthetic = self.synthetic.draw(count, rng)
+        return synthetic, torch.rand(count, 1, 1, 1, generator=rng, device=rng.device)
 
     def discriminator_losses(
         self, real: Tensor, sensitive: Tensor, fake: Tensor, share: Tensor
@@ -175,16 +178,12 @@ class StarGAN(LightningModule, Privatizer):
         """Update one player's parameters from gradients of no others."""
         optimizer.zero_grad(set_to_none=True)
         self.manual_backward(loss, inputs=list(player.parameters()))
+        replicas.average_gradients(player.parameters())
         optimizer.step()
-
-    def log_values(self, split: str, values: dict[str, Tensor], **how: Any) -> None:
-        self.log_dict(
-            {f"{split}/stargan/{key}": value.detach() for key, value in values.items()}, **how
-        )
 
     def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
         """Set the attribute to a random value; see Privatizer.privatize."""
-        synthetic = self.synthetic.draw(images, rng)
+        synthetic = self.synthetic.draw(len(images), rng).to(images.device)
         return Censored(self.set_to(images, synthetic), synthetic)
 
     def set_to(self, images: Tensor, classes: Tensor) -> Tensor:
@@ -198,6 +197,11 @@ class StarGAN(LightningModule, Privatizer):
             f"x''  s'={value}": self.set_to(images, label.expand(len(images)))
             for value, label in enumerate(labels)
         }
+
+
+def named(split: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return values worth logging by their full names, detached."""
+    return {f"{split}/stargan/{key}": value.detach() for key, value in values.items()}
 
 
 def gradient_penalty(

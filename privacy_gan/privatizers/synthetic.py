@@ -36,12 +36,9 @@ class SyntheticAttribute(nn.Module):
         counts = torch.bincount(labels, minlength=self.num_classes)
         self.probabilities.copy_(counts / len(labels))
 
-    def draw(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Draw a value for each image, [B]."""
+    def draw(self, count: int, rng: torch.Generator) -> Tensor:
+        """Draw some values, [count]."""
         if self.law == UNIFORM:
-            size = (len(images),)
-            drawn = torch.randint(self.num_classes, size, generator=rng, device=rng.device)
-        else:
-            law = self.probabilities.to(rng.device)
-            drawn = torch.multinomial(law, len(images), replacement=True, generator=rng)
-        return drawn.to(images.device)
+            return torch.randint(self.num_classes, (count,), generator=rng, device=rng.device)
+        law = self.probabilities.to(rng.device)
+        return torch.multinomial(law, count, replacement=True, generator=rng)

@@ -24,46 +24,46 @@ def compare_runs(folder: Path) -> str:
     Raises:
         UserError: there are no judged runs, or a result is unreadable.
     """
-    judged = [
-        (path.parent, evaluation)
-        for path in sorted(folder.rglob("result.json"))
-        for evaluation in read_evaluations(path)
-    ]
+    judged = [entry for path in sorted(folder.rglob("result.json")) for entry in read_result(path)]
     if not judged:
         raise UserError(f"no judged run lies below {folder}")
     attributes = dict.fromkeys(evaluation["attribute"] for _, evaluation in judged)
     tables = [
-        table(attribute, [(run, found) for run, found in judged if found["attribute"] == attribute])
+        table(attribute, [entry for entry in judged if entry[1]["attribute"] == attribute])
         for attribute in attributes
     ]
     return "\n\n".join("\n".join(aligned(rows)) for rows in tables)
 
 
-def read_evaluations(path: Path) -> list[dict[str, Any]]:
-    """Return what a result file says of each attribute that its run hides.
+def read_result(path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """Return what a result file says of each attribute that its run hides, and who hides it.
 
     Raises:
         UserError: it is unreadable.
     """
+    name = named(path.parent)
     try:
-        return list(json.loads(path.read_text())["evaluations"].values())
+        record = json.loads(path.read_text())
+        found = [(name, evaluation) for evaluation in record["evaluations"].values()]
+        alone = (record["baseline"] or {}).values()
+        return found + [(f"{name}, its filter alone", evaluation) for evaluation in alone]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is unreadable ({error}): delete it") from error
 
 
-def table(attribute: str, judged: list[tuple[Path, dict[str, Any]]]) -> list[list[str]]:
+def table(attribute: str, judged: list[tuple[str, dict[str, Any]]]) -> list[list[str]]:
     """Return rows of one attribute: all runs, then what bounds them."""
     rows = [[attribute, *(name for name, _ in COLUMNS.values())]]
-    for run, found in sorted(judged, key=leak, reverse=True):
+    for name, found in sorted(judged, key=leak, reverse=True):
         measures = found["measures"]
-        rows.append([named(run), *line(measures, "censored", interval=True)])
+        rows.append([name, *line(measures, "censored", interval=True)])
     bounds = judged[0][1]["measures"]
     for bound in ("original", "floor", "prior"):
         rows.append([f"({bound})", *line(bounds, bound, interval=False)])
     return rows
 
 
-def leak(judged: tuple[Path, dict[str, Any]]) -> float:
+def leak(judged: tuple[str, dict[str, Any]]) -> float:
     """Return a run's privacy loss."""
     return float(judged[1]["measures"]["privacy_loss"]["censored"]["value"])
 

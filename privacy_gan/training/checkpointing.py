@@ -15,10 +15,14 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
+from privacy_gan import replicas
+from privacy_gan.command import STOPPING
 from privacy_gan.errors import Interrupted, UserError
 from privacy_gan.files import replacing
 from privacy_gan.runs import Run
 from privacy_gan.training.metrics_csv import MetricsCSV
+
+BATCHES_BETWEEN_QUESTIONS = 10
 
 
 class RunCheckpointIO(TorchCheckpointIO):
@@ -77,7 +81,9 @@ class RunCheckpointIO(TorchCheckpointIO):
 class SaveLast(Checkpoint):
     """Keeps ``last.ckpt``: every so often, at the end, and when a signal asks to stop.
 
-    A signal (Ctrl-C, SIGTERM) ends the run after the step at hand; a second Ctrl-C ends it at once.
+    A signal (Ctrl-C, or those that clusters send) ends the run after the step at hand; a second
+    Ctrl-C ends it at once. Several processes save and end together, and ask each other every few
+    steps only, because that takes time.
 
     Args:
         path: the checkpoint.
@@ -99,7 +105,7 @@ class SaveLast(Checkpoint):
         """Listen to signals."""
         self.saved_at = time.monotonic()
         if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGINT, signal.SIGTERM):
+            for signum in (signal.SIGINT, *STOPPING):
                 self.previous_handlers[signum] = signal.signal(signum, self.note_signal)
 
     def note_signal(self, signum: int, frame: FrameType | None) -> None:
@@ -118,8 +124,12 @@ class SaveLast(Checkpoint):
         self, trainer: Trainer, pl_module: LightningModule, *step: Any, **more: Any
     ) -> None:
         """Save within an epoch if it is time; after its last batch the epoch's end does."""
-        if not trainer.is_last_batch:
+        batches = trainer.fit_loop.epoch_loop.batch_idx + 1
+        if not trainer.is_last_batch and batches % self.batches_between_questions() == 0:
             self.save_if_due(trainer)
+
+    def batches_between_questions(self) -> int:
+        return 1 if replicas.count() == 1 else BATCHES_BETWEEN_QUESTIONS
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after an epoch if it is time, and always after the last."""
@@ -129,8 +139,11 @@ class SaveLast(Checkpoint):
 
     def save_if_due(self, trainer: Trainer, always: bool = False) -> None:
         """Save where time or a signal asks for it."""
+        device = trainer.strategy.root_device
         due = time.monotonic() - self.saved_at >= self.every_seconds
-        if due or always or self.received is not None:
+        if replicas.any_process(self.received is not None, device) and self.received is None:
+            self.received = signal.SIGTERM  # another process got it
+        if replicas.any_process(due or always or self.received is not None, device):
             for logger in trainer.loggers:
                 if isinstance(logger, MetricsCSV):
                     logger.write()

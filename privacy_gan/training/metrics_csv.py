@@ -55,13 +55,11 @@ class MetricsCSV(Logger):
             self.rows = {kept: row for kept, row in self.rows.items() if kept <= step}
         self.rows.setdefault(step, {}).update({k: f"{v:.6g}" for k, v in metrics.items()})
 
-    @rank_zero_only
     def save(self) -> None:
         """Write the file if the last time is some seconds ago."""
         if time.monotonic() - self.written_at > SECONDS_BETWEEN_WRITES:
             self.write()
 
-    @rank_zero_only
     def finalize(self, status: str) -> None:
         """Write what the last save left out."""
         self.write()
@@ -76,6 +74,7 @@ class MetricsCSV(Logger):
         except (KeyError, ValueError) as error:
             raise UserError(f"{self.path} is damaged: delete it, training goes on") from error
 
+    @rank_zero_only
     def write(self) -> None:
         """Write the file now."""
         columns = {column: None for row in self.rows.values() for column in row}

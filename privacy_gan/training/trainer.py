@@ -2,23 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
+from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning import Trainer
 
+from privacy_gan.training.replica_strategy import ReplicatedBatchNorms
 
-def make_trainer(accelerator: str = "auto", precision: str = "auto", **options: Any) -> Trainer:
+
+def make_trainer(
+    accelerator: str = "auto",
+    precision: str = "auto",
+    sync_batchnorm: bool = True,
+    plugins: Sequence[Any] = (),
+    **options: Any,
+) -> Trainer:
     """Return a Trainer.
 
     Args:
         accelerator: "cpu", "gpu", or "auto" for the best at hand.
         precision: Lightning's name of a precision, or "auto" for bfloat16 where the hardware
             computes it and float32 elsewhere.
+        sync_batchnorm: whether batch norm sees the images of all processes.
+        plugins: Lightning's.
         options: Lightning's.
     """
-    precision = choose_precision(accelerator, precision)
-    return Trainer(accelerator=accelerator, precision=precision, **options)  # type: ignore[arg-type]
+    plugins = list(plugins)
+    if sync_batchnorm and accelerator == "cpu":  # torch has its own on GPUs only
+        plugins.append(ReplicatedBatchNorms())
+        sync_batchnorm = False
+    if SLURMEnvironment.detect():
+        plugins.append(SLURMEnvironment(auto_requeue=False))  # whoever started the run does that
+    return Trainer(
+        accelerator=accelerator,
+        precision=choose_precision(accelerator, precision),  # type: ignore[arg-type]
+        sync_batchnorm=sync_batchnorm,
+        plugins=plugins,
+        **options,
+    )
 
 
 def choose_precision(accelerator: str, precision: str) -> str:

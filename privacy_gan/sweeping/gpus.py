@@ -1,0 +1,108 @@
+"""GPUs handed out, so that runs that go on side by side do not take the same one."""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig
+
+from privacy_gan.errors import UserError
+
+log = logging.getLogger(__name__)
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+SECONDS_BETWEEN_TRIES = 2
+
+
+@contextmanager
+def claimed(config: DictConfig) -> Iterator[dict[str, str]]:
+    """Keep as many GPUs as a run takes from other runs on this machine; wait for them if need be.
+
+    Yields:
+        Environment variables that make the run see these alone; none where it takes none.
+
+    Raises:
+        UserError: the machine does not have so many.
+    """
+    wanted = config.trainer.devices
+    if config.trainer.accelerator not in ("auto", "gpu", "cuda") or not isinstance(wanted, int):
+        yield {}
+        return
+    gpus = visible_gpus()
+    if not gpus:  # Lightning says so, if one is needed
+        yield {}
+        return
+    if wanted > len(gpus):
+        raise UserError(
+            f"trainer.devices={wanted}, but {len(gpus)} GPUs are visible here: "
+            f"set trainer.devices to {len(gpus)} or less"
+        )
+    with ExitStack() as locks:
+        waiting = False
+        while (taken := claim(gpus, wanted, config.runs_per_gpu, locks)) is None:
+            if not waiting:
+                log.info(
+                    "waiting for a GPU: other runs have all %d (runs_per_gpu=%d lets more share)",
+                    *(len(gpus), config.runs_per_gpu + 1),
+                )
+            waiting = True
+            time.sleep(SECONDS_BETWEEN_TRIES)
+        yield {VISIBLE: ",".join(taken)}
+
+
+def claim(
+    gpus: Sequence[str], wanted: int, runs_per_gpu: int, locks: ExitStack
+) -> list[str] | None:
+    """Lock GPUs, all that are wanted or none.
+
+    Args:
+        gpus: identifiers of those to choose from.
+        wanted: how many.
+        runs_per_gpu: that may share one; the emptiest are taken.
+        locks: keeps what was locked, and gives it back when it is closed.
+    """
+    folder = Path(tempfile.gettempdir()) / f"privacy_gan-gpus-{getpass.getuser()}"
+    folder.mkdir(exist_ok=True)
+    with ExitStack() as tried:
+        taken: list[str] = []
+        for place in range(runs_per_gpu):
+            for gpu in gpus:
+                if len(taken) == wanted:
+                    break
+                lock = FileLock(folder / f"{gpu}-{place}.lock", blocking=False)
+                try:
+                    if gpu not in taken:
+                        tried.enter_context(lock)
+                        taken.append(gpu)
+                except Timeout:
+                    continue
+        if len(taken) < wanted:
+            return None
+        locks.push(tried.pop_all())
+        return taken
+
+
+def visible_gpus() -> list[str]:
+    """Return the universally unique identifiers of the NVIDIA GPUs that may be used here.
+
+    A number means another GPU to another job of the same machine; an identifier does not.
+    """
+    try:
+        query = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
+        listed = subprocess.run(query, capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    by_index = dict(line.split(", ") for line in listed.strip().splitlines())
+    if VISIBLE not in os.environ:
+        return list(by_index.values())
+    chosen = [entry.strip() for entry in os.environ[VISIBLE].split(",")]
+    return [by_index.get(entry, entry) for entry in chosen if entry not in ("", "-1")]

@@ -1,0 +1,48 @@
+"""Installed as hydra_plugins.privacy_gan, the only place where Hydra looks for sweepers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig
+
+from privacy_gan.sweeping.memory import RememberingLauncher
+
+
+class ResumingSweeper(BasicSweeper):
+    """Hydra's own sweeper, for sweeps that are repeated until all of their runs are finished.
+
+    Whatever launcher is configured gets only the runs that are not. One that fails does not stop
+    the others; at the end a summary says what became of each, and the exit code whether all is
+    done.
+    """
+
+    def __init__(self, leave_out: list[list[str]], **grid: Any) -> None:
+        """Take the grid and what is left out of it: combinations, as lists of overrides."""
+        super().__init__(**grid)
+        self.left_out = [set(combination) for combination in leave_out]
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Put the memory between sweeper and launcher."""
+        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self.memory = RememberingLauncher(self.launcher, hydra_context, config)
+        self.launcher = self.memory
+
+    def sweep(self, arguments: list[str]) -> Any:
+        """Launch what is not finished, then say how it went.
+
+        Raises:
+            SystemExit: with exit code 1 where a run failed.
+        """
+        typed = {argument.split("=")[0] for argument in arguments}
+        self.memory.left_out = [
+            combination
+            for combination in self.left_out
+            if not typed & {override.split("=")[0] for override in combination}
+        ]
+        with self.memory.summing_up():
+            super().sweep(arguments)

@@ -1,0 +1,99 @@
+"""GPUs are handed out to processes that are alive, as nvidia-smi lists them."""
+
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+from omegaconf import OmegaConf
+
+from privacy_gan.errors import UserError
+from privacy_gan.sweeping.gpus import VISIBLE, claim, claimed, visible_gpus
+
+
+@pytest.fixture
+def two_gpus(tmp_path, monkeypatch):
+    """Put a program in nvidia-smi's place that lists two GPUs, and locks in a folder of its own."""
+    listing = tmp_path / "nvidia-smi"
+    listing.write_text("#!/bin/sh\necho '0, GPU-a'\necho '1, GPU-b'\n")
+    listing.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.delenv(VISIBLE, raising=False)
+
+
+def config(devices=1, runs_per_gpu=1, accelerator="gpu"):
+    return OmegaConf.create(
+        {"trainer": {"devices": devices, "accelerator": accelerator}, "runs_per_gpu": runs_per_gpu}
+    )
+
+
+CLAIM = """
+import sys
+from omegaconf import OmegaConf
+from privacy_gan.sweeping.gpus import claimed
+trainer = {"devices": 1, "accelerator": "gpu"}
+with claimed(OmegaConf.create({"trainer": trainer, "runs_per_gpu": 1})) as gpus:
+    print(gpus["CUDA_VISIBLE_DEVICES"], flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_processes_side_by_side_get_different_gpus_and_a_killed_one_gives_its_back():
+    def start():
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        return subprocess.Popen([sys.executable, "-c", CLAIM], **pipes)
+
+    first, second = start(), start()
+    given = {first: first.stdout.readline(), second: second.stdout.readline()}
+    assert sorted(given.values()) == ["GPU-a\n", "GPU-b\n"]
+    third = start()  # waits
+    first.kill()
+    assert third.stdout.readline() == given[first]
+    for process in (first, second, third):
+        process.communicate()
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_all_that_are_wanted_or_none():
+    with claimed(config()) as first:
+        assert first == {VISIBLE: "GPU-a"}
+        with ExitStack() as locks:
+            assert claim(["GPU-a", "GPU-b"], 2, 1, locks) is None
+        with claimed(config()) as second:
+            assert second == {VISIBLE: "GPU-b"}
+    with claimed(config(devices=2)) as both:
+        assert both == {VISIBLE: "GPU-a,GPU-b"}
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_gpus_are_shared_where_that_is_asked_for_the_emptiest_first():
+    with claimed(config(runs_per_gpu=2)) as first, claimed(config(runs_per_gpu=2)) as second:
+        assert (first, second) == ({VISIBLE: "GPU-a"}, {VISIBLE: "GPU-b"})
+        with claimed(config(runs_per_gpu=2)) as third:
+            assert third == {VISIBLE: "GPU-a"}
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_only_what_is_visible_is_handed_out(monkeypatch):
+    monkeypatch.setenv(VISIBLE, "1")
+    assert visible_gpus() == ["GPU-b"]
+    monkeypatch.setenv(VISIBLE, "")
+    assert visible_gpus() == []
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_more_gpus_than_there_are_is_a_mistake():
+    with (
+        pytest.raises(UserError, match=r"trainer.devices=3, but 2 GPUs are visible"),
+        claimed(config(devices=3)),
+    ):
+        pass
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_nothing_is_claimed_on_the_cpu():
+    with claimed(config(accelerator="cpu")) as gpus:
+        assert gpus == {}
