@@ -7,7 +7,7 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from privacy_gan.command import from_run, in_one_line
+from privacy_gan.command import from_run, in_one_line, start
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
@@ -22,4 +22,4 @@ def main(config: DictConfig) -> None:
 
 if __name__ == "__main__":
     sys.argv[1:] = from_run(sys.argv[1:])
-    main()
+    start(main)

@@ -7,7 +7,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from privacy_gan.command import in_one_line
+from privacy_gan.command import in_one_line, start
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="optimum")
@@ -34,4 +34,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

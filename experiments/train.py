@@ -7,7 +7,7 @@ import os
 import hydra
 from omegaconf import DictConfig
 
-from privacy_gan.command import in_one_line
+from privacy_gan.command import in_one_line, start
 from privacy_gan.config import register_with_hydra
 from privacy_gan.sweeping.gpus import claimed
 from privacy_gan.sweeping.supervisor import is_swept, run_apart, run_swept, starts_processes
@@ -39,4 +39,4 @@ def run(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hydra
 from omegaconf import DictConfig
 
-from privacy_gan.command import in_one_line
+from privacy_gan.command import in_one_line, start
 from privacy_gan.config import register_with_hydra
 
 register_with_hydra()
@@ -22,4 +22,4 @@ def main(config: DictConfig) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    start(main)

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn, ParamSpec
 
+import hydra._internal.utils
+from hydra.errors import CompactHydraException
 from omegaconf.errors import MissingMandatoryValue
 
 from privacy_gan.errors import Interrupted, RunFailed, UserError
@@ -22,6 +24,28 @@ Arguments = ParamSpec("Arguments")
 STOPPING = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 MISTAKE = 2  # the shell's own exit code for a command that was given wrongly
+
+
+def start(main: Callable[[], None]) -> None:
+    """Run a Hydra command; a configuration that Hydra cannot compose is refused in one line."""
+    # Hydra would print a refusal as a page, and leave
+    hydra._internal.utils.run_and_report = lambda func: func()
+    try:
+        main()
+    except CompactHydraException as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        end(f"error: {refusal(str(error))}", MISTAKE)
+
+
+def refusal(message: str) -> str:
+    """Return what Hydra says, without where it looked, and with its list of choices as a list."""
+    told, _, choices = message.partition("Config search path:")[0].partition("Available options")
+    if not choices:
+        return told
+    group, *names = choices.splitlines()
+    listed = ", ".join(name.strip() for name in names if name.strip())
+    return f"{' '.join(told.split())}; available options{group} {listed}"
 
 
 def in_one_line(command: Callable[Arguments, None]) -> Callable[Arguments, None]:

@@ -33,7 +33,7 @@ from privacy_gan.judging import (
 )
 from privacy_gan.launched import is_first_process
 from privacy_gan.privatizers.base import Privatizer
-from privacy_gan.runs import Run, identity, is_complete
+from privacy_gan.runs import RESULT_VERSION, Run, identity, is_complete
 from privacy_gan.training.adaptation import adapt
 from privacy_gan.training.checkpointing import RunCheckpointIO
 from privacy_gan.training.tracking import track_result
@@ -41,8 +41,6 @@ from privacy_gan.training.train import fit
 from privacy_gan.training.trainer import choose_precision
 
 log = logging.getLogger(__name__)
-
-RESULT_VERSION = 4
 
 
 def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
@@ -80,7 +78,7 @@ def train(config: DictConfig) -> tuple[Run, dict[str, Any]]:
         if not isinstance(privatizer, pl.LightningModule):
             training = adapt(config, run, privatizer, datamodule, arithmetic_of(config).device)
         judged = judge_all(judge, config, privatizer, datamodule) if config.evaluate else {}
-        record = write_result(config, run, training, judged)
+        record = write_result(config, run, datamodule, training, judged)
     if tracker is not None:
         track_result(tracker, run, record)
     return run, record
@@ -116,7 +114,7 @@ def evaluate(config: DictConfig) -> tuple[Run, dict[str, Any]]:
     datamodule.setup()
     with run.lock():
         judged = judge_all(build_judge(config), config, privatizer, datamodule)
-        record = write_result(config, run, record["training"], judged)
+        record = write_result(config, run, datamodule, record["training"], judged)
     if (tracker := build_tracker(config)) is not None:
         track_result(tracker, run, record)
     return run, record
@@ -184,6 +182,7 @@ def build_tracker(config: DictConfig) -> Logger | None:
 def write_result(
     config: DictConfig,
     run: Run,
+    datamodule: TableDataModule,
     training: dict[str, float],
     judged: dict[str, Any],
 ) -> dict[str, Any]:
@@ -191,6 +190,7 @@ def write_result(
     return run.write_result(
         {
             "version": RESULT_VERSION,
+            "data": datamodule.data_name,
             "training": training,
             "evaluations": {},
             "baseline": {},

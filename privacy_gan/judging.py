@@ -16,6 +16,7 @@ from privacy_gan.evaluation.censoring import Arithmetic
 from privacy_gan.evaluation.classifiers import ClassifierSchool
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.progress import bars_shown
+from privacy_gan.evaluation.references import References
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs import Run, flatten
 from privacy_gan.training.trainer import choose_precision
@@ -29,8 +30,29 @@ def build_judge(config: DictConfig) -> Judge:
     Raises:
         UserError: it cannot be built as configured.
     """
-    judge: Judge = build(config.judge, classifiers=build_school(config))
+    judge: Judge = build(
+        config.judge, classifiers=build_school(config), references=build_references(config)
+    )
     return judge
+
+
+def build_references(config: DictConfig) -> References:
+    """Return what finds, or has made, the adversaries' answers on original images."""
+    settings = judge_settings(config)
+    of_all = {
+        key: value
+        for key, value in settings.items()
+        if key.startswith("classifiers.") or key in ("judge.epochs", "judge.batch_size")
+    }
+    by_attacker = {
+        name: json.dumps(
+            of_all
+            | {k: v for k, v in settings.items() if k.startswith(f"judge.attackers.{name}.")},
+            sort_keys=True,
+        )
+        for name in config.judge.attackers
+    }
+    return References(config.classifiers.folder, config.classifiers.seed, by_attacker)
 
 
 def build_school(config: DictConfig) -> ClassifierSchool:
@@ -87,6 +109,8 @@ def evaluate_all(
                 epsilon=config.epsilon,
                 epsilon_batch_size=config.data.batch_size,
             )
+            for warning in evaluation.warnings:
+                log.warning(warning)
             evaluations[attribute] = evaluation.to_json() | {"settings": judge_settings(config)}
     return evaluations
 

@@ -26,6 +26,7 @@ class Purpose(IntEnum):
     JUDGE_SCORE = 7
     BOOTSTRAP = 8
     ADAPT = 9
+    JUDGE_AUGMENT = 10
 
 
 def keyed_generator(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from privacy_gan.errors import UserError
 from privacy_gan.files import replacing
+
+RESULT_VERSION = 5  # rises when a name or a meaning in result.json changes
 
 # Where, on what and how visibly a run happens; all else decides what comes out of it.
 INCIDENTAL = {
@@ -90,7 +93,33 @@ def identity(config: DictConfig, data_key: str) -> dict[str, Any]:
     }
     if replicas := local_batch_norms(config):
         kept["trainer.batch_norms"] = replicas
+    if parts := OmegaConf.select(config, "privatizer.runs"):
+        kept["privatizer.parts"] = [training_key(Path(part)) for part in parts]
     return kept | {"data.key": data_key}
+
+
+def training_key(folder: Path) -> str:
+    """Return what changes when another training fills a run's folder, "" where none is finished.
+
+    Two trainings of the same configuration are told apart by what they measured at their end.
+    """
+    try:
+        record = json.loads((folder / "result.json").read_text())
+        training = {key: record[key] for key in ("identity", "training")}
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""  # whoever loads the part says what is wrong with it
+    return short_hash(json.dumps(training, sort_keys=True))
+
+
+def short_hash(text: str) -> str:
+    """Return eight hexadecimal digits that tell texts apart."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+# names a stack's folder by what is stacked, in its order
+OmegaConf.register_new_resolver(
+    "short_hash", lambda parts: short_hash(" ".join(map(str, parts))), replace=True
+)
 
 
 def local_batch_norms(config: DictConfig) -> str | None:
@@ -126,6 +155,8 @@ class Run:
     def finished_result(self) -> dict[str, Any] | None:
         """Return the result if the run is finished, else None.
 
+        Of another version's result nothing is left but the training: the run can be judged again.
+
         Raises:
             UserError: the result is unreadable or another run's.
         """
@@ -139,6 +170,8 @@ class Run:
                 f"{self.result} is unreadable ({error}): delete it to finish the run again"
             ) from error
         self.require_same(found, self.result)
+        if record.get("version") != RESULT_VERSION:
+            record |= {"evaluations": {}, "baseline": {}}
         return dict(record)
 
     def require_same(self, found: dict[str, Any], where: Path) -> None:
@@ -156,8 +189,8 @@ class Run:
         if differing:
             more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
             raise UserError(
-                f"{where} belongs to a run with {', '.join(differing[:3])}{more}: give this run a "
-                f"folder of its own with run_dir=FOLDER, or delete {self.folder}"
+                f"{where} belongs to a run with {', '.join(differing[:3])}{more}: train this one "
+                "into a folder of its own, run_dir=FOLDER"
             )
 
     @contextmanager

@@ -24,6 +24,8 @@ FORMATS = {
 }
 NAMES = {
     "privacy_loss": "privacy loss (accuracy)",
+    "normalized_gain": "  normalized gain",
+    "paper_privacy_loss": "  as in the paper",
     "auroc": "ROC AUC",
     "leaked_bits": "leaked bits",
     "psnr": "PSNR (dB)",
@@ -33,6 +35,9 @@ NAMES = {
 }
 KINDS = ("correlation/", "association/")
 COLUMNS = ("censored", "original", "prior", "floor")
+INTERVALS = (
+    "[95% bootstrap intervals over test images; trained with another seed, networks differ, too]"
+)
 TITLE = (
     "{attribute} censored with epsilon {epsilon:g} "
     "(a distortion budget, not differential privacy's epsilon)"
@@ -63,8 +68,12 @@ def evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
     return [
         *measure_table(evaluation["attribute"], evaluation["measures"]),
         "",
-        f"{evaluation['images']['test']} test images; [95% bootstrap intervals]",
+        f"{evaluation['images']['test']} test images",
+        INTERVALS,
+        "original: on uncensored images, where the same adversaries were trained on such, too",
         "prior: without looking; floor: from the other attributes alone",
+        "normalized gain: (censored - prior) / (original - prior)",
+        "as in the paper: one ResNet-10 that sees each image once",
         "privacy is what the strongest attacker on validation images learns:",
         *(
             f"  {NAMES.get(score, score.replace('_', ' '))}: {who['attacker']} with "
@@ -73,6 +82,7 @@ def evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
         ),
         "",
         *attacker_table(evaluation["attempts"]),
+        *(f"\nwarning: {warning}" for warning in evaluation["warnings"]),
     ]
 
 

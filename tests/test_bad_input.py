@@ -61,11 +61,19 @@ def test_a_download_page_instead_of_the_zip_is_recognised(tmp_path):
 
 
 @pytest.mark.parametrize("group", ["privatizer", "data", "loss", "trainer"])
-def test_an_unknown_choice_lists_those_that_exist(group, tmp_path):
-    process = run_train(tmp_path, f"{group}=unheard_of")
-    assert process.returncode != 0
-    assert "Traceback" not in process.stderr
-    assert "Available options" in process.stderr
+def test_an_unknown_choice_lists_those_that_exist_in_one_line(group, tmp_path):
+    line = error_line(run_train(tmp_path, f"{group}=unheard_of"))
+    assert f"'{group}/unheard_of'" in line
+    known = {
+        "privatizer": "blur, filter,",
+        "data": "celeba, gaussian",
+        "loss": "cross_entropy, entropy",
+    }
+    assert f"available options in '{group}': {known.get(group, '')}" in line
+
+
+def test_a_misspelt_override_is_one_line(tmp_path):
+    assert "epsylon" in error_line(run_train(tmp_path, "epsylon=0.1"))
 
 
 def test_a_machine_without_the_accelerator_is_told_so(tmp_path):

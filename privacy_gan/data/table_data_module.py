@@ -81,6 +81,10 @@ class TableDataModule(LightningDataModule, ABC):
             return self.group.classes
         return ("0", "1")
 
+    def split_name(self) -> str:
+        """Return a name for these images in these splits, of whatever is made from them once."""
+        return f"{self.data_name}-{self.split_key()[:8]}"
+
     def split_key(self) -> str:
         """Return the content key, changed where the group leaves images out."""
         key = self.content_key()

@@ -16,39 +16,39 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_gan.evaluation.censoring import CensoredBatch
-from privacy_gan.evaluation.learning import Learner, MakeOptimizer
+from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.models.classifier import Classifier
 
 
 def from_scratch(
     network: Callable[[int], nn.Module],
-    optimizer: MakeOptimizer,
+    recipe: Recipe,
     num_classes: int,
     column: int,
     fixed: Classifier,
 ) -> Learner:
     """Return an attacker that begins with nothing; with ResNet-10 the paper's."""
     del fixed
-    return Learner(network(num_classes), optimizer, column)
+    return Learner(network(num_classes), recipe, column)
 
 
 def from_fixed_classifier(
-    optimizer: MakeOptimizer, num_classes: int, column: int, fixed: Classifier
+    recipe: Recipe, num_classes: int, column: int, fixed: Classifier
 ) -> Learner:
     """Return an attacker that knows already what the attribute looks like in original images."""
     del num_classes
-    return Learner(deepcopy(fixed), optimizer, column)
+    return Learner(deepcopy(fixed), recipe, column)
 
 
 def inversion(
     network: Callable[[int], nn.Module],
-    optimizer: MakeOptimizer,
+    recipe: Recipe,
     num_classes: int,
     column: int,
     fixed: Classifier,
 ) -> Learner:
     """Return the attack of the paper's discussion (section 6)."""
-    return Inversion(network(2), optimizer, column, fixed, num_classes)
+    return Inversion(network(2), recipe, column, fixed, num_classes)
 
 
 class Inversion(Learner):
@@ -60,7 +60,7 @@ class Inversion(Learner):
 
     Args:
         network: images to logits of unchanged and changed.
-        optimizer: makes the network's optimizer.
+        recipe: how the network learns.
         column: the attribute's.
         fixed: the fixed classifier of s; not trained any further.
         num_classes: values of s.
@@ -69,12 +69,12 @@ class Inversion(Learner):
     def __init__(
         self,
         network: nn.Module,
-        optimizer: MakeOptimizer,
+        recipe: Recipe,
         column: int,
         fixed: Classifier,
         num_classes: int,
     ) -> None:
-        super().__init__(network, optimizer, column)
+        super().__init__(network, recipe, column)
         self.fixed = fixed
         # how often s was seen in changed images that show v, [v, s]; one each to begin with
         self.changed_counts = torch.ones(num_classes, num_classes).fill_diagonal_(0)
@@ -112,3 +112,59 @@ class Inversion(Learner):
         with torch.no_grad():
             shown: Tensor = self.fixed(images).argmax(dim=1)
         return shown
+
+
+def restoration(
+    network: Callable[[], nn.Module],
+    recipe: Recipe,
+    num_classes: int,
+    column: int,
+    fixed: Classifier,
+) -> Learner:
+    """Return an attacker that first undoes the censoring, then classifies."""
+    del num_classes
+    return Restoration(Restorer(network(), deepcopy(fixed)), recipe, column)
+
+
+class Restorer(nn.Module):
+    """Images to images as they were before they were censored, and those to logits.
+
+    Args:
+        restoring: censored images to original ones, both [B, 3, H, W] in [0, 1].
+        classifier: of s, in original images.
+    """
+
+    def __init__(self, restoring: nn.Module, classifier: Classifier) -> None:
+        super().__init__()
+        self.restoring = restoring
+        self.classifier = classifier
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Censored images to logits, [B, C]."""
+        logits: Tensor = self.classifier(self.restoring(images))
+        return logits
+
+
+class Restoration(Learner):
+    """Learns to restore the original images, and at the same time to classify what it restored.
+
+    Args:
+        network: the two in one.
+        recipe: how they learn.
+        column: the attribute's.
+    """
+
+    def __init__(self, network: Restorer, recipe: Recipe, column: int) -> None:
+        super().__init__(network, recipe, column)
+        self.restorer = network
+
+    def loss(self, batch: CensoredBatch) -> Tensor:
+        """Return the error of restoring and the cross-entropy of classifying.
+
+        What is restored is a constant to the classifier: classes have no part in restoring.
+        """
+        restored = self.restorer.restoring(batch.images)
+        logits = self.restorer.classifier(restored.detach())
+        return F.mse_loss(restored, batch.original) + F.cross_entropy(
+            logits, batch.attributes[:, self.column]
+        )

@@ -1,4 +1,4 @@
-"""Random flips and shifts of training images, which keep adversaries from learning them by heart."""
+"""Random flips and shifts of training images, so that networks do not learn them by heart."""
 
 from __future__ import annotations
 
@@ -29,9 +29,7 @@ def flipped_and_shifted(batch: CensoredBatch, rng: torch.Generator) -> CensoredB
     ]
 
     def moved(images: Tensor) -> Tensor:
-        return shifted(
-            torch.where(mirrored[:, None, None, None], images.flip(3), images), *shifts
-        )
+        return shifted(torch.where(mirrored[:, None, None, None], images.flip(3), images), *shifts)
 
     return batch._replace(images=moved(batch.images), original=moved(batch.original))
 

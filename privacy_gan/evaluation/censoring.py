@@ -31,7 +31,10 @@ class Arithmetic:
 
 
 class CensoredBatch(NamedTuple):
-    """What the judge knows of a batch; an adversary gets ``images`` and, in training, labels.
+    """What the judge knows of a batch.
+
+    An adversary gets ``images``; in training, where it censors images of its own, ``original`` and
+    the labels, too.
 
     Attributes:
         images: x'' or x', [B, C, H, W].

@@ -10,20 +10,17 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.censoring import Arithmetic, Censor, CensoredBatch
-from privacy_gan.evaluation.learning import Learner, MakeOptimizer, learn_together
-from privacy_gan.files import replacing
+from privacy_gan.evaluation.learning import Learner, Recipe, learn_together
+from privacy_gan.evaluation.store import Content, Store
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.privatizers.identity import Identity
 from privacy_gan.randomness import Purpose, keyed_seed
@@ -50,7 +47,7 @@ class ClassifierSchool:
     Args:
         folder: of all fixed classifiers.
         network: makes a classifier, given its number of outputs.
-        optimizer: makes the optimizer of each.
+        recipe: how each learns.
         epochs: passes over the training split; the best by validation loss is kept.
         batch_size: images in a batch.
         seed: of initial weights and order.
@@ -61,7 +58,7 @@ class ClassifierSchool:
         self,
         folder: str | Path,
         network: Callable[[int], Classifier],
-        optimizer: MakeOptimizer,
+        recipe: Recipe,
         epochs: int,
         batch_size: int,
         seed: int,
@@ -69,7 +66,7 @@ class ClassifierSchool:
     ) -> None:
         self.folder = Path(folder)
         self.network = network
-        self.optimizer = optimizer
+        self.recipe = recipe
         self.epochs = epochs
         self.batch_size = batch_size
         self.seed = seed
@@ -83,50 +80,39 @@ class ClassifierSchool:
         Raises:
             UserError: a file is damaged or belongs to other data, or a folder cannot be written.
         """
-        found = self._find(attributes, datamodule)
-        if missing := [name for name in attributes if name not in found]:
-            with self._exclusive(datamodule):
-                found |= self._find(missing, datamodule)  # another process may have trained them
-                if missing := [name for name in attributes if name not in found]:
-                    self._train(missing, datamodule, arithmetic)
-                    found |= self._find(missing, datamodule)
+        store = Store(
+            self.folder / datamodule.split_name(), "fixed classifiers", "classifiers.folder"
+        )
+        contents = store.get(
+            {name: self.file(name) for name in attributes},
+            lambda missing: self._train(missing, datamodule, arithmetic),
+        )
+        found = {
+            name: self._load(content, store.folder / self.file(name), name, datamodule)
+            for name, content in contents.items()
+        }
         for classifier in found.values():
             classifier.network.to(memory_format=torch.channels_last).to(arithmetic.device)
-        return {name: found[name] for name in attributes}
+        return found
 
-    def path(self, attribute: str, datamodule: TableDataModule) -> Path:
-        """Return where a classifier lies."""
+    def file(self, attribute: str) -> str:
+        """Return the name of the file with a classifier."""
         how = hashlib.sha256(self.settings.encode()).hexdigest()[:8]
-        return self._folder_of(datamodule) / f"{attribute}-{how}.pt"
+        return f"{attribute}-{how}.pt"
 
-    def _folder_of(self, datamodule: TableDataModule) -> Path:
-        return self.folder / f"{datamodule.data_name}-{datamodule.split_key()[:8]}"
-
-    def _find(
-        self, attributes: Sequence[str], datamodule: TableDataModule
-    ) -> dict[str, FixedClassifier]:
-        return {
-            name: self._read(path, name, datamodule)
-            for name in attributes
-            if (path := self.path(name, datamodule)).exists()
-        }
-
-    def _read(self, path: Path, attribute: str, datamodule: TableDataModule) -> FixedClassifier:
-        try:
-            stored = torch.load(path, map_location="cpu", weights_only=True)
-            found, weights = str(stored["data"]), stored["weights"]
-            accuracy = float(stored["test_accuracy"])
-        except Exception as error:
-            raise UserError(f"{path} is damaged: delete it to train it again") from error
-        if found != datamodule.data_name:
+    def _load(
+        self, stored: Content, path: Path, attribute: str, datamodule: TableDataModule
+    ) -> FixedClassifier:
+        if stored.get("data") != datamodule.data_name:
             raise UserError(
-                f"{path} is a classifier of {found}, not of {datamodule.data_name}: delete it to "
-                "train one that fits"
+                f"{path} is a classifier of {stored.get('data')}, not of {datamodule.data_name}: "
+                "delete it to train one that fits"
             )
         network = self.network(len(datamodule.classes(attribute)))
         try:
-            network.load_state_dict(weights)
-        except (RuntimeError, TypeError) as error:
+            network.load_state_dict(stored["weights"])
+            accuracy = float(stored["test_accuracy"])
+        except (RuntimeError, TypeError, KeyError) as error:
             raise UserError(
                 f"{path} holds another network's weights: delete it to train it again"
             ) from error
@@ -134,7 +120,7 @@ class ClassifierSchool:
 
     def _train(
         self, attributes: Sequence[str], datamodule: TableDataModule, arithmetic: Arithmetic
-    ) -> None:
+    ) -> dict[str, Content]:
         censor = Censor(Identity(), datamodule, self.batch_size, self.seed, arithmetic)
         for split in ("train", "valid", "test"):
             for name in attributes:
@@ -145,7 +131,7 @@ class ClassifierSchool:
             with torch.random.fork_rng():
                 torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, column))
                 network = self.network(len(datamodule.classes(name)))
-                learners[name] = Learner(network, self.optimizer, column)
+                learners[name] = Learner(network, self.recipe, column)
         log.info("training %d fixed classifiers into %s", len(learners), self.folder)
         learn_together(
             learners,
@@ -153,49 +139,22 @@ class ClassifierSchool:
             lambda: censor.query("valid", 0),
             self.epochs,
             censor.batches_in("train"),
+            self.seed,
             arithmetic,
             "fixed classifiers",
         )
         accuracies = accuracies_of(learners, censor.query("test", 0), arithmetic)
-        for name, learner in learners.items():
-            self._write(name, learner, accuracies[name], datamodule)
-
-    def _write(
-        self, attribute: str, learner: Learner, accuracy: float, datamodule: TableDataModule
-    ) -> None:
-        stored = {
-            "attribute": attribute,
-            "data": datamodule.data_name,
-            "settings": self.settings,
-            "test_accuracy": accuracy,
-            "validation_loss": learner.best_loss,
-            "weights": learner.network.state_dict(),
+        return {
+            name: {
+                "attribute": name,
+                "data": datamodule.data_name,
+                "settings": self.settings,
+                "test_accuracy": accuracies[name],
+                "validation_loss": learner.best_loss,
+                "weights": learner.network.state_dict(),
+            }
+            for name, learner in learners.items()
         }
-        serialized = BytesIO()  # torch, writing to a disk, does not say when the disk is full
-        torch.save(stored, serialized)
-        with replacing(self.path(attribute, datamodule)) as file:
-            file.write_bytes(serialized.getbuffer())
-
-    @contextmanager
-    def _exclusive(self, datamodule: TableDataModule) -> Iterator[None]:
-        folder = self._folder_of(datamodule)
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            lock = FileLock(folder / ".lock")
-            try:
-                lock.acquire(blocking=False)
-            except Timeout:
-                log.warning("Waiting for another process that trains classifiers in %s", folder)
-                lock.acquire()
-        except OSError as error:
-            raise UserError(
-                f"cannot write fixed classifiers to {folder} ({error.strerror}): choose another "
-                "folder with judge.classifiers.folder=FOLDER"
-            ) from error
-        try:
-            yield
-        finally:
-            lock.release()
 
 
 def accuracies_of(

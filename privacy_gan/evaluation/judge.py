@@ -13,7 +13,13 @@ from privacy_gan.attributes import find_attribute
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation import measures
-from privacy_gan.evaluation.attacking import attempts, describe, query, read, strongest
+from privacy_gan.evaluation.attacking import (
+    attempts,
+    describe,
+    query,
+    read_all,
+    strongest,
+)
 from privacy_gan.evaluation.bootstrap import Bootstrap
 from privacy_gan.evaluation.censoring import Arithmetic, Censor
 from privacy_gan.evaluation.classifiers import (
@@ -25,8 +31,9 @@ from privacy_gan.evaluation.floor import prior
 from privacy_gan.evaluation.inception import load_inception
 from privacy_gan.evaluation.learning import Learner, learn_together
 from privacy_gan.evaluation.record import Evaluation
+from privacy_gan.evaluation.references import References
 from privacy_gan.evaluation.scores import SCORES
-from privacy_gan.evaluation.viewing import View, probabilities_of, view_test_split
+from privacy_gan.evaluation.viewing import view_test_split
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.privatizers.identity import Identity
 from privacy_gan.randomness import Purpose, keyed_seed
@@ -37,12 +44,13 @@ class Judge:
 
     Args:
         classifiers: where fixed classifiers come from.
+        references: where the same adversaries' answers on original images come from.
         attributes: that are measured; all but the sensitive one are the utility attributes.
         attackers: functions that make them, by name, see evaluation/attackers.py; None is left out.
         seed: of the attackers' weights, of their batches' order and of all noise.
         epochs: that attackers learn; each is taken at its best by validation loss.
         batch_size: of the attackers.
-        queries: numbers of censored versions that attackers average over.
+        queries: numbers of censored versions of an image that attackers see.
         resamples: of the bootstrap.
         inception_weights: file with torch-fidelity's InceptionV3 for its FID, or None.
 
@@ -53,6 +61,7 @@ class Judge:
     def __init__(
         self,
         classifiers: ClassifierSchool,
+        references: References,
         attributes: Sequence[str],
         attackers: Mapping[str, Callable[..., Learner] | None],
         seed: int,
@@ -63,6 +72,7 @@ class Judge:
         inception_weights: str | Path | None = None,
     ) -> None:
         self.classifiers = classifiers
+        self.references = references
         self.attributes = attributes
         self.makers = {name: make for name, make in attackers.items() if make is not None}
         self.seed = seed
@@ -113,57 +123,60 @@ class Judge:
         classes = datamodule.classes(attribute)
         frequencies = prior(sensitive["train"], len(classes))
 
-        attackers = self.train_attackers(censor, attribute, fixed)
-        answers = {
-            split: query(attackers, censor, split, self.queries[-1]) for split in ("valid", "test")
-        }
-        made = attempts(
-            answers["valid"], answers["test"], sensitive, frequencies, self.queries, self.bootstrap
+        answers = self.answers(censor, attribute, fixed, self.makers, self.seed, self.queries[-1])
+        originals = self.original_answers(datamodule, attribute, arithmetic, fixed)
+        read, read_originals = (
+            read_all(of["valid"], of["test"], sensitive["valid"], frequencies, queries)
+            for of, queries in [(answers, self.queries), (originals, [1])]
         )
-        best = {score: strongest(made, score) for score in SCORES}
+        best, best_originals = (
+            {score: strongest(of, score) for score in SCORES} for of in (read, read_originals)
+        )
         view = view_test_split(censor, fixed, inception, len(classes))
         floor = measures.floor_of(attribute, labels["train"], labels["test"], len(classes))
+        found = {
+            **measures.privacy(
+                {score: who.readings[score].test for score, who in best.items()},
+                {score: who.readings[score].test for score, who in best_originals.items()},
+                floor,
+                frequencies,
+                sensitive["test"],
+                self.bootstrap,
+            ),
+            **measures.as_in_the_paper(
+                answers["test"], originals["test"], sensitive["test"], self.bootstrap
+            ),
+            **measures.utility(view, utilities, labels["train"], labels["test"], self.bootstrap),
+            **measures.replacement(view, attribute, utilities, len(classes), self.bootstrap),
+            **measures.change(view, epsilon, epsilon_batch_size, self.bootstrap),
+        }
+        accuracies = {name: classifier.test_accuracy for name, classifier in fixed.items()}
         return Evaluation(
             attribute=attribute,
             classes=classes,
             images={split: len(values) for split, values in sensitive.items()},
-            measures={
-                **measures.privacy(
-                    best,
-                    self.originals(censor, attribute, fixed, view, sensitive["valid"], frequencies),
-                    floor,
-                    frequencies,
-                    sensitive["test"],
-                    self.bootstrap,
-                ),
-                **measures.utility(
-                    view, utilities, labels["train"], labels["test"], self.bootstrap
-                ),
-                **measures.replacement(view, attribute, utilities, len(classes), self.bootstrap),
-                **measures.change(view, epsilon, epsilon_batch_size, self.bootstrap),
-            },
-            strongest={score: describe(attempt) for score, attempt in best.items()},
-            attempts=made,
-            classifiers={name: classifier.test_accuracy for name, classifier in fixed.items()},
+            measures=found,
+            strongest={score: describe(who) for score, who in best.items()},
+            attempts=attempts(read, sensitive["test"], frequencies, self.bootstrap),
+            classifiers=accuracies,
+            warnings=measures.warnings(found, attribute, accuracies),
         )
 
-    def originals(
+    def original_answers(
         self,
-        censor: Censor,
+        datamodule: TableDataModule,
         attribute: str,
+        arithmetic: Arithmetic,
         fixed: Mapping[str, FixedClassifier],
-        view: View,
-        valid_labels: Tensor,
-        frequencies: Tensor,
-    ) -> dict[str, Tensor]:
-        """Return what the fixed classifier says of original test images, read as attackers are."""
-        untouched = Censor(
-            Identity(), censor.datamodule, self.batch_size, self.seed, censor.arithmetic
-        )
-        valid = probabilities_of(fixed[attribute].network, untouched, "valid")
-        test = view.original.probabilities[attribute]
-        _, readings = read(valid, test, valid_labels, frequencies)
-        return {score: reading.test for score, reading in readings.items()}
+    ) -> dict[str, dict[str, Tensor]]:
+        """Return what the same adversaries say after learning from original images, by split."""
+
+        def make(names: Sequence[str], seed: int) -> dict[str, dict[str, Tensor]]:
+            untouched = Censor(Identity(), datamodule, self.batch_size, seed, arithmetic)
+            makers = {name: self.makers[name] for name in names}
+            return self.answers(untouched, attribute, fixed, makers, seed, queries=1)
+
+        return self.references.get(list(self.makers), datamodule, attribute, make)
 
     def check(self, datamodule: TableDataModule, attribute: str) -> list[str]:
         """Return the utility attributes; what ``judge`` would refuse later is refused now.
@@ -179,16 +192,46 @@ class Judge:
         hidden = group.members if group and attribute == group.name else (attribute,)
         return [name for name in found if name not in hidden]
 
+    def answers(
+        self,
+        censor: Censor,
+        attribute: str,
+        fixed: Mapping[str, FixedClassifier],
+        makers: Mapping[str, Callable[..., Learner]],
+        seed: int,
+        queries: int,
+    ) -> dict[str, dict[str, Tensor]]:
+        """Return what adversaries say of both splits after learning from the training split.
+
+        Args:
+            censor: of all images.
+            attribute: the one that they tell.
+            fixed: the fixed classifiers.
+            makers: of the adversaries, by name.
+            seed: of their weights and of the augmentation.
+            queries: how often they see each image.
+
+        Returns:
+            Probabilities by split and adversary, float64 [queries, N, C].
+        """
+        attackers = self.train_attackers(censor, attribute, fixed, makers, seed)
+        return {split: query(attackers, censor, split, queries) for split in ("valid", "test")}
+
     def train_attackers(
-        self, censor: Censor, attribute: str, fixed: Mapping[str, FixedClassifier]
+        self,
+        censor: Censor,
+        attribute: str,
+        fixed: Mapping[str, FixedClassifier],
+        makers: Mapping[str, Callable[..., Learner]],
+        seed: int,
     ) -> dict[str, Learner]:
-        """Return all attackers, trained on the same censored batches."""
+        """Return adversaries, trained on the same batches; see ``answers``."""
         column = censor.datamodule.column(attribute)
         num_classes = len(censor.datamodule.classes(attribute))
         attackers = {}
-        for name, make in self.makers.items():
+        for name, make in makers.items():
             with torch.random.fork_rng():  # the same attacker whoever else attacks
-                torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, *name.encode()))
+                torch.manual_seed(keyed_seed(seed, Purpose.JUDGE_INIT, *name.encode()))
                 attackers[name] = make(
                     num_classes=num_classes, column=column, fixed=fixed[attribute].network
                 )
@@ -198,6 +241,7 @@ class Judge:
             lambda: censor.query("valid", 0),
             self.epochs,
             censor.batches_in("train"),
+            seed,
             censor.arithmetic,
             "attackers",
         )

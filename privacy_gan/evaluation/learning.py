@@ -4,17 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
+from privacy_gan.evaluation.augmentation import flipped_and_shifted
 from privacy_gan.evaluation.censoring import Arithmetic, CensoredBatch
 from privacy_gan.evaluation.progress import progress
+from privacy_gan.randomness import Purpose, keyed_generator
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network learns.
+
+    Attributes:
+        optimizer: makes the network's optimizer.
+        annealed: whether the learning rate falls to 0 along half a cosine, or stays.
+        augmented: whether training images are mirrored and shifted at random.
+    """
+
+    optimizer: MakeOptimizer
+    annealed: bool = False
+    augmented: bool = False
 
 
 class Learner:
@@ -22,23 +41,24 @@ class Learner:
 
     Args:
         network: images to logits.
-        optimizer: makes the network's optimizer.
+        recipe: how it learns.
         column: the attribute's, among the batch's attributes.
 
     Attributes:
         best_loss: least validation loss so far, nats an image.
     """
 
-    def __init__(self, network: nn.Module, optimizer: MakeOptimizer, column: int) -> None:
+    def __init__(self, network: nn.Module, recipe: Recipe, column: int) -> None:
         self.network = network.to(memory_format=torch.channels_last)
-        self.make_optimizer = optimizer
+        self.recipe = recipe
         self.column = column
         self.best_loss = float("inf")
         self._best_state: dict[str, Any] = {}
         self._optimizer: Optimizer | None = None
+        self._schedule: LRScheduler | None = None
 
     def loss(self, batch: CensoredBatch) -> Tensor:
-        """Return what a training step lessens: the cross-entropy."""
+        """Return what a training step minimises: the cross-entropy."""
         return F.cross_entropy(self.network(batch.images), batch.attributes[:, self.column])
 
     def log_probabilities(self, images: Tensor) -> Tensor:
@@ -49,15 +69,21 @@ class Learner:
         """Move to a device."""
         self.network.to(device)
 
+    def begin(self, steps: int) -> None:
+        """Get ready to take so many steps."""
+        self._optimizer = self.recipe.optimizer(self.network.parameters())
+        self._schedule = CosineAnnealingLR(self._optimizer, steps) if self.recipe.annealed else None
+
     def step(self, batch: CensoredBatch, arithmetic: Arithmetic) -> None:
         """Learn from one batch."""
-        if self._optimizer is None:
-            self._optimizer = self.make_optimizer(self.network.parameters())
+        assert self._optimizer is not None
         with arithmetic.autocast():
             loss = self.loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
+        if self._schedule is not None:
+            self._schedule.step()
 
     def keep_if_best(self, loss: float) -> None:
         """Remember the present weights if they are the best so far."""
@@ -74,7 +100,7 @@ class Learner:
         if not self._best_state:
             raise FloatingPointError("every epoch ended with an undefined validation loss")
         self.network.load_state_dict(self._best_state)
-        self._best_state, self._optimizer = {}, None
+        self._best_state, self._optimizer, self._schedule = {}, None, None
         self.network.eval().requires_grad_(False)
 
 
@@ -84,6 +110,7 @@ def learn_together(
     validation: Callable[[], Iterator[CensoredBatch]],
     epochs: int,
     batches: int,
+    seed: int,
     arithmetic: Arithmetic,
     description: str,
 ) -> None:
@@ -95,18 +122,26 @@ def learn_together(
         validation: yields the validation split.
         epochs: passes over the training split.
         batches: that one pass has.
+        seed: of the augmentation, which is the same for all that want it.
         arithmetic: where and how exactly.
         description: for the progress bar.
     """
+    augmenting = any(learner.recipe.augmented for learner in learners.values())
     for learner in learners.values():
         learner.to(arithmetic.device)
+        learner.begin(epochs * batches)
     with progress(description, epochs * batches) as bar:
         for epoch in range(epochs):
             for learner in learners.values():
                 learner.network.train().requires_grad_(True)
-            for batch in training_epoch(epoch):
+            for index, batch in enumerate(training_epoch(epoch)):
+                augmented = batch
+                if augmenting:
+                    key = (seed, Purpose.JUDGE_AUGMENT, epoch, index)
+                    rng = keyed_generator(arithmetic.device, *key)
+                    augmented = flipped_and_shifted(batch, rng)
                 for learner in learners.values():
-                    learner.step(batch, arithmetic)
+                    learner.step(augmented if learner.recipe.augmented else batch, arithmetic)
                 bar.update()
             for learner, loss in zip(
                 learners.values(), losses(learners, validation(), arithmetic), strict=True

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from privacy_gan.evaluation.bootstrap import Estimate
-from privacy_gan.evaluation.calibration import Calibration
 
 
 @dataclass(frozen=True)
@@ -15,7 +14,8 @@ class Measure:
 
     Attributes:
         censored: on censored images.
-        original: on the same images uncensored.
+        original: on the same images uncensored; for what adversaries learn, by the same adversaries
+            trained in the same way on uncensored images.
         prior: achieved by always predicting as is most frequent.
         floor: achieved from the other attributes alone.
     """
@@ -32,15 +32,15 @@ class Attempt:
 
     Attributes:
         attacker: its name.
-        queries: censored versions of each image that it averaged over.
-        calibration: of its averaged probabilities, fitted on the validation split.
+        queries: censored versions of each image that it saw.
+        ways: for each score, how its answers are read, as is best on the validation split.
         valid: its scores on the validation split, by which the strongest is chosen.
         test: the same on the test split.
     """
 
     attacker: str
     queries: int
-    calibration: Calibration
+    ways: dict[str, str]
     valid: dict[str, float]
     test: dict[str, Estimate | None]
 
@@ -57,6 +57,7 @@ class Evaluation:
         strongest: for each score, the attempt that was strongest in it on the validation split.
         attempts: of all attackers.
         classifiers: the fixed classifiers' accuracies on original test images.
+        warnings: what a reader should know before believing the numbers.
     """
 
     attribute: str
@@ -66,6 +67,7 @@ class Evaluation:
     strongest: dict[str, dict[str, Any]]
     attempts: list[Attempt] = field(default_factory=list)
     classifiers: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """Return what JSON can hold; a measure that is not defined is null."""

@@ -93,15 +93,6 @@ def view_test_split(
     )
 
 
-def probabilities_of(network: Classifier, censor: Censor, split: str) -> Tensor:
-    """Return what a network says of a split, censored once, float64 [N, C]."""
-    seen = []
-    for batch in censor.query(split, 0):
-        with torch.no_grad(), censor.arithmetic.autocast():
-            seen.append(network(batch.images).double().softmax(dim=1).cpu())
-    return torch.cat(seen)
-
-
 def look(
     networks: Mapping[str, Classifier], images: Tensor, inception: nn.Module | None
 ) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class UNet(nn.Module):
     Args:
         image_size: side of the images, or their (height, width); multiples of 16.
         width: channels of the first level; each level doubles them. 32 is the paper's.
-        noise_size: dimensions of the noise. 1024 is the paper's.
+        noise_size: dimensions of the noise, 0 for no such input. 1024 is the paper's.
         num_classes: how many values the class input has; None for no such input (the filter).
     """
 
@@ -60,26 +60,28 @@ class UNet(nn.Module):
             double_block(i, o) for i, o in zip([3, *channels], channels, strict=False)
         )
         self.pool = nn.MaxPool2d(2)
-        self.project_noise = nn.Linear(noise_size, channels[-1] * positions)
+        self.project_noise = nn.Linear(noise_size, channels[-1] * positions) if noise_size else None
         self.embed_class: nn.Sequential | None = None
         if num_classes is not None:
             self.embed_class = nn.Sequential(
                 nn.Embedding(num_classes, EMBEDDING_SIZE), nn.Linear(EMBEDDING_SIZE, positions)
             )
         self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
-        below = channels[-1] * 2 + (num_classes is not None)
+        below = channels[-1] * (1 + (noise_size > 0)) + (num_classes is not None)
         self.up = nn.ModuleList()
         for skip in reversed(channels[:-1]):
             self.up.append(double_block(below + skip, skip))
             below = skip
         self.to_rgb = nn.Conv2d(width, 3, 1)
 
-    def forward(self, images: Tensor, noise: Tensor, classes: Tensor | None = None) -> Tensor:
+    def forward(
+        self, images: Tensor, noise: Tensor | None = None, classes: Tensor | None = None
+    ) -> Tensor:
         """Censor images.
 
         Args:
             images: [B, 3, H, W] in [0, 1].
-            noise: [B, noise_size].
+            noise: [B, noise_size], exactly where the network was built with some.
             classes: [B] integers, exactly where the network was built with ``num_classes``.
 
         Returns:
@@ -96,9 +98,11 @@ class UNet(nn.Module):
             hidden = block(torch.cat([self.upsample(hidden), skips.pop()], dim=1))
         return torch.sigmoid(self.to_rgb(hidden).to(images.dtype))  # [B, 3, H, W]
 
-    def _inputs_at_bottleneck(self, noise: Tensor, classes: Tensor | None) -> list[Tensor]:
+    def _inputs_at_bottleneck(self, noise: Tensor | None, classes: Tensor | None) -> list[Tensor]:
         channels, height, width = self.bottleneck
-        inputs = [self.project_noise(noise).view(-1, channels, height, width)]
+        inputs = []
+        if self.project_noise is not None:
+            inputs.append(self.project_noise(noise).view(-1, channels, height, width))
         if self.embed_class is not None:
             inputs.append(self.embed_class(classes).view(-1, 1, height, width))
         return inputs

@@ -3,74 +3,161 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from privacy_gan.errors import UserError
-from privacy_gan.summary import FIVE_DIGITS, PERCENT, THREE_DIGITS, aligned, cell
+from privacy_gan.runs import RESULT_VERSION
+from privacy_gan.summary import FIVE_DIGITS, INTERVALS, PERCENT, THREE_DIGITS, aligned, cell
 
 COLUMNS = {
     "privacy_loss": ("adversary", PERCENT),
+    "normalized_gain": ("normalized", PERCENT),
+    "paper_privacy_loss": ("as in the paper", PERCENT),
     "leaked_bits": ("leaked bits", THREE_DIGITS),
     "utility_score": ("utility score", PERCENT),
     "success_rate": ("success rate", PERCENT),
     "distortion": ("distortion", FIVE_DIGITS),
 }
+LEGEND = """\
+adversary: the strongest's accuracy; normalized: (adversary - prior) / (original - prior)
+as in the paper: the accuracy of one ResNet-10 that sees each image once
+original: the same adversaries trained on uncensored images
+floor: from the other attributes alone; prior: without looking"""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One mechanism, judged for one attribute.
+
+    Attributes:
+        folder: of its run.
+        mechanism: what it is called.
+        data: what the images are called, and a key that tells these from all others.
+        evaluation: what the judge found.
+    """
+
+    folder: Path
+    mechanism: str
+    data: tuple[str, str]
+    evaluation: dict[str, Any]
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """How it was judged; seeds differ without making another measure of it."""
+        settings: dict[str, Any] = self.evaluation["settings"]
+        return {key: value for key, value in settings.items() if key != "judge.seed"}
+
+    @property
+    def leak(self) -> float:
+        """The privacy loss."""
+        return float(self.evaluation["measures"]["privacy_loss"]["censored"]["value"])
 
 
 def compare_runs(folder: Path) -> str:
-    """Return a table for each hidden attribute, a line a run, the run that leaks most first.
+    """Return a table for all that can be compared, a line a mechanism, who leaks most first.
+
+    Mechanisms can be compared that hide the same attribute in the same images and were judged in
+    the same way.
 
     Raises:
-        UserError: there are no judged runs, or a result is unreadable.
+        UserError: there are no judged runs, or a result is unreadable or an earlier version's.
     """
     judged = [entry for path in sorted(folder.rglob("result.json")) for entry in read_result(path)]
     if not judged:
         raise UserError(f"no judged run lies below {folder}")
-    attributes = dict.fromkeys(evaluation["attribute"] for _, evaluation in judged)
+    groups: dict[tuple[str, ...], list[Judged]] = {}
+    for entry in judged:
+        how = json.dumps(entry.settings, sort_keys=True)
+        groups.setdefault((*entry.data, entry.evaluation["attribute"], how), []).append(entry)
+    titles = titled(list(groups.values()))
     tables = [
-        table(attribute, [entry for entry in judged if entry[1]["attribute"] == attribute])
-        for attribute in attributes
+        "\n".join([title, "", *aligned(table(entries))])
+        for title, entries in zip(titles, groups.values(), strict=True)
     ]
-    return "\n\n".join("\n".join(aligned(rows)) for rows in tables)
+    return "\n\n".join([*tables, f"{INTERVALS}\n{LEGEND}"])
 
 
-def read_result(path: Path) -> list[tuple[str, dict[str, Any]]]:
+def read_result(path: Path) -> list[Judged]:
     """Return what a result file says of each attribute that its run hides, and who hides it.
 
     Raises:
-        UserError: it is unreadable.
+        UserError: it is unreadable, or an earlier version's.
     """
-    name = named(path.parent)
     try:
         record = json.loads(path.read_text())
-        found = [(name, evaluation) for evaluation in record["evaluations"].values()]
-        alone = (record["baseline"] or {}).values()
-        return found + [(f"{name}, its filter alone", evaluation) for evaluation in alone]
+        version = record["version"]
+        if version == RESULT_VERSION:
+            data = (record["data"], record["identity"]["data.key"])
+            name = mechanism_of(path.parent)
+            both = [
+                (name, record["evaluations"]),
+                (f"{name}, its filter alone", record["baseline"]),
+            ]
+            return [
+                Judged(path.parent, who, data, evaluation)
+                for who, evaluations in both
+                for evaluation in (evaluations or {}).values()
+            ]
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is unreadable ({error}): delete it") from error
+    raise UserError(
+        f"{path} was written by another version, whose numbers mean something else: judge the run "
+        f"again, experiments/evaluate.py run={path.parent}"
+    )
 
 
-def table(attribute: str, judged: list[tuple[str, dict[str, Any]]]) -> list[list[str]]:
-    """Return rows of one attribute: all runs, then what bounds them."""
-    rows = [[attribute, *(name for name, _ in COLUMNS.values())]]
-    for name, found in sorted(judged, key=leak, reverse=True):
-        measures = found["measures"]
-        rows.append([name, *line(measures, "censored", interval=True)])
-    bounds = judged[0][1]["measures"]
+def mechanism_of(run: Path) -> str:
+    """Return what tells a run from others on the same data: its mechanism, budget and seed."""
+    return " ".join([run.parts[-4], *run.parts[-2:]]) if len(run.parts) > 3 else str(run)
+
+
+def titled(groups: Sequence[Sequence[Judged]]) -> list[str]:
+    """Return a title for each group: its data and attribute, and what tells it from its like."""
+    titles = []
+    for entries in groups:
+        first = entries[0]
+        name, key = first.data
+        title = f"{first.evaluation['attribute']} in {name}"
+        alike = [
+            other[0]
+            for other in groups
+            if other is not entries
+            and other[0].data[0] == name
+            and other[0].evaluation["attribute"] == first.evaluation["attribute"]
+        ]
+        if any(other.data[1] != key for other in alike):
+            title += f" ({key[:8]})"
+        differing = sorted(
+            {
+                setting
+                for other in alike
+                for setting in first.settings | other.settings
+                if first.settings.get(setting) != other.settings.get(setting)
+            }
+        )
+        if differing:
+            told = [f"{key}={first.settings.get(key, 'unset')}" for key in differing[:3]]
+            more = f" and {len(differing) - 3} more settings" if len(differing) > 3 else ""
+            title += f", judged with {', '.join(told)}{more}"
+        titles.append(title)
+    return titles
+
+
+def table(entries: Sequence[Judged]) -> list[list[str]]:
+    """Return rows of one group: all runs, then what bounds them."""
+    rows = [["", *(name for name, _ in COLUMNS.values())]]
+    names = [entry.mechanism for entry in entries]
+    for entry in sorted(entries, key=lambda entry: entry.leak, reverse=True):
+        clash = names.count(entry.mechanism) > 1
+        name = f"{entry.mechanism}  {entry.folder}" if clash else entry.mechanism
+        rows.append([name, *line(entry.evaluation["measures"], "censored", interval=True)])
+    bounds = entries[0].evaluation["measures"]
     for bound in ("original", "floor", "prior"):
         rows.append([f"({bound})", *line(bounds, bound, interval=False)])
     return rows
-
-
-def leak(judged: tuple[str, dict[str, Any]]) -> float:
-    """Return a run's privacy loss."""
-    return float(judged[1]["measures"]["privacy_loss"]["censored"]["value"])
-
-
-def named(run: Path) -> str:
-    """Return what tells a run from others: its mechanism, budget and seed."""
-    return " ".join([run.parts[-4], *run.parts[-2:]]) if len(run.parts) > 3 else str(run)
 
 
 def line(measures: dict[str, Any], column: str, interval: bool) -> list[str]:

@@ -11,6 +11,8 @@ from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.evaluation.attackers import from_scratch
 from privacy_gan.evaluation.classifiers import ClassifierSchool
 from privacy_gan.evaluation.judge import Judge
+from privacy_gan.evaluation.learning import Recipe
+from privacy_gan.evaluation.references import References
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.privatizers.base import Censored, Privatizer
 
@@ -23,8 +25,9 @@ class LightAndDark(TableDataModule):
     data_name = "light-and-dark"
     attribute_names = ("Light", "Red")
 
-    def __init__(self, train=512, valid=256, test=256, constant_in=None):
+    def __init__(self, train=512, valid=256, test=256, constant_in=None, size=SIZE):
         super().__init__(batch_size=32, seed=0)
+        self.size = size
         self.counts = (train, valid, test)
         self.constant_in = constant_in
 
@@ -37,7 +40,7 @@ class LightAndDark(TableDataModule):
         attributes = rng.integers(0, 2, (len(splits), 2)).astype(np.uint8)
         if self.constant_in is not None:
             attributes[splits == self.constant_in, 0] = 1
-        images = rng.integers(0, 100, (len(splits), SIZE, SIZE, 3))
+        images = rng.integers(0, 100, (len(splits), self.size, self.size, 3))
         images += 100 * attributes[:, :1, None, None]
         images[..., 0] += 55 * attributes[:, 1, None, None]
         return ImageTable(images.astype(np.uint8), attributes, splits, self.attribute_names, "")
@@ -102,11 +105,15 @@ def small_network(num_classes):
 
 def judge_in(folder, epochs=5, attackers=None, resamples=200, queries=(1, 4, 16)):
     """A small judge whose classifiers lie in a folder."""
-    school = ClassifierSchool(folder, small_network, adam, 5, 32, seed=0, settings="small")
+    recipe = Recipe(adam)
+    school = ClassifierSchool(folder, small_network, recipe, 5, 32, seed=0, settings="small")
     if attackers is None:
         attackers = {"small": scratch}
-    return Judge(school, ["Light", "Red"], attackers, 0, epochs, 32, queries, resamples)
+    references = References(folder, 0, dict.fromkeys(attackers, f"{epochs} epochs"))
+    return Judge(
+        *(school, references, ["Light", "Red"], attackers, 0, epochs, 32, queries, resamples)
+    )
 
 
 def scratch(**task):
-    return from_scratch(network=small_network, optimizer=adam, **task)
+    return from_scratch(network=small_network, recipe=Recipe(adam), **task)

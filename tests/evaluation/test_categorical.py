@@ -28,7 +28,6 @@ def test_a_run_on_a_categorical_attribute_has_all_measures(judged):
     assert run.folder.parts[-3] == name
     found = record["evaluations"][name]
     assert found["classes"] == ["Young", "Male", "other"]
-    assert all(len(attempt["calibration"]["bias"]) == 3 for attempt in found["attempts"])
     measures = found["measures"]
     # its members would give it away: neither are they useful, nor is the floor taken from them
     assert [key for key in measures if key.startswith("utility/")] == [

@@ -45,3 +45,35 @@ def test_no_two_queries_share_their_noise():
     assert len(set(first)) == len(first)
     again = next(censor.query("test", 1)).images.sum().item()
     assert again == first[-1]
+
+
+class Normed(Privatizer):
+    """Batch norm, which in training mode looks at an image's companions and remembers them."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(3)
+
+    def privatize(self, images, rng):
+        return Censored(self.norm(images), None)
+
+
+def test_a_mechanism_is_judged_as_it_is_used_not_as_it_is_trained():
+    data = LightAndDark(train=32, valid=32, test=32)
+    data.setup()
+    mechanism = Normed().train()
+    mechanism.norm.running_mean += 0.25
+    remembered = mechanism.norm.running_mean.clone()
+    seen = {
+        size: torch.cat(
+            [
+                batch.images
+                for batch in Censor(
+                    *(mechanism, data, size, 0, Arithmetic(torch.device("cpu"), nullcontext))
+                ).query("test", 0)
+            ]
+        )
+        for size in (4, 32)
+    }
+    assert torch.equal(seen[4], seen[32])
+    assert torch.equal(mechanism.norm.running_mean, remembered)

@@ -55,9 +55,11 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
     evaluation = record["evaluations"]["Smiling"]
     assert list(evaluation["measures"]) == [
         "privacy_loss",
+        "normalized_gain",
         "balanced_accuracy",
         "auroc",
         "leaked_bits",
+        "paper_privacy_loss",
         "utility_score",
         "utility/Male",
         "success_rate",

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from privacy_gan.evaluation import measures
-from privacy_gan.evaluation.bootstrap import Bootstrap
+from privacy_gan.evaluation.bootstrap import Bootstrap, Estimate
+from privacy_gan.evaluation.scores import SCORES
 from privacy_gan.evaluation.viewing import Side, View
 
 BOOTSTRAP = Bootstrap(resamples=20, seed=0)
@@ -97,3 +98,54 @@ def test_a_last_smaller_batch_does_not_count():
 
 def test_unchanged_images_have_no_finite_psnr():
     assert measures.psnr(torch.zeros(3)) == math.inf
+
+
+def right(*images):
+    return torch.tensor(images, dtype=torch.float64)
+
+
+def test_the_normalized_gain_is_nothing_at_the_prior_and_one_at_the_original():
+    prior, original = right(1, 1, 0, 0), right(1, 1, 1, 1)
+    gains = [measures.normalized_gain(prior, original, who) for who in (prior, original)]
+    assert gains == [0, 1]
+    # (3/4 - 2/4) / (4/4 - 2/4), and less than nothing for who is worse than the prior
+    assert measures.normalized_gain(prior, original, right(0, 1, 1, 1)) == 0.5
+    assert measures.normalized_gain(prior, original, right(0, 1, 0, 0)) == -0.5
+    assert math.isnan(measures.normalized_gain(prior, prior, original))
+
+
+def test_what_is_learned_is_held_against_the_same_adversaries_on_original_images():
+    labels = TEST["s"]
+    certain = dict.fromkeys(SCORES, sees(0, 1, 1, 1))  # three right
+    perfect = dict.fromkeys(SCORES, sees(0, 1, 1, 0))
+    frequencies = torch.tensor([0.6, 0.4], dtype=torch.float64)
+    floor = sees(1, 1, 1, 0)  # three right
+    found = measures.privacy(certain, perfect, floor, frequencies, labels, BOOTSTRAP)
+    assert list(found) == [
+        *("privacy_loss", "normalized_gain", "balanced_accuracy", "auroc", "leaked_bits")
+    ]
+    assert values(found["privacy_loss"]) == [0.75, 1.0, 0.5, 0.75]
+    assert values(found["normalized_gain"]) == [0.5, 1.0, 0.0, 0.5]
+
+
+def test_the_papers_measure_is_its_own_adversary_asked_once_and_taken_at_its_word():
+    labels = TEST["s"]
+    once, later = sees(0, 1, 0, 1), sees(0, 1, 1, 0)
+    answers = {"resnet10": torch.stack([once, later]), "convnext": later[None]}
+    found = measures.as_in_the_paper(answers, {"resnet10": later[None]}, labels, BOOTSTRAP)
+    assert values(found["paper_privacy_loss"]) == [0.5, 1.0, None, None]
+    assert measures.as_in_the_paper({"mlp": once[None]}, {}, labels, BOOTSTRAP) == {}
+
+
+def test_classifiers_that_labels_beat_are_warned_of():
+    def of(floor):
+        return measures.Measure(None, floor=Estimate(floor, floor, floor))
+
+    found = {"privacy_loss": of(0.84), "utility/u": of(0.87), "utility/v": of(0.70)}
+    (warning,) = measures.warnings(found, "s", {"s": 0.86, "u": 0.85, "v": 0.71})
+    assert "u (85.0%, from labels 87.0%)" in warning
+    assert "classifiers.epochs=N" in warning
+    assert "v (" not in warning
+    (both,) = measures.warnings(found, "s", {"s": 0.83, "u": 0.85, "v": 0.71})
+    assert "s (83.0%, from labels 84.0%), u (" in both
+    assert measures.warnings(found, "s", {"s": 0.84, "u": 0.87, "v": 0.7}) == []

@@ -18,6 +18,7 @@ from planted import (
 
 from privacy_gan.evaluation.attackers import inversion
 from privacy_gan.evaluation.censoring import Arithmetic
+from privacy_gan.evaluation.learning import Recipe
 from privacy_gan.privatizers.base import Censored, Privatizer
 from privacy_gan.privatizers.identity import Identity
 
@@ -100,7 +101,7 @@ class ChangedWithATrace(Privatizer):
 
 def test_inversion_recovers_the_attribute_from_traces_of_a_change(data, folder):
     def attack(**task):
-        return inversion(network=small_network, optimizer=adam, **task)
+        return inversion(network=small_network, recipe=Recipe(adam), **task)
 
     found = judged(ChangedWithATrace(), data, folder, attackers={"inversion": attack})
     assert by_queries(found, "inversion")[1]["accuracy"].low > 0.9
@@ -117,7 +118,7 @@ def test_the_same_seed_judges_the_same_whoever_else_attacks(data, folder):
     alone = judged(InTheNoise(), data, folder, epochs=1, queries=[1])
 
     def attack(**task):
-        return inversion(network=small_network, optimizer=adam, **task)
+        return inversion(network=small_network, recipe=Recipe(adam), **task)
 
     both = judged(
         *(InTheNoise(), data, folder),

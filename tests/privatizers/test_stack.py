@@ -1,5 +1,6 @@
 """Finished mechanisms one after the other."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -50,7 +51,8 @@ def test_a_stack_is_judged_for_every_attribute_that_it_hides(runs, tiny, tmp_pat
     judged = [*TINY, *JUDGED, "judge.attributes=[Smiling,Male,Young]"]
     config = tiny(where, *stacked(runs), preset=judged)
     run, record = train(config)
-    assert run.folder.parts[-4:-2] == ("stack", "Male")
+    assert run.folder.parts[-4].startswith("stack-")
+    assert run.folder.parts[-3] == "Male"
     assert list(record["evaluations"]) == ["Male", "Young"]
     for attribute, utility in [("Male", "Young"), ("Young", "Male")]:
         found = record["evaluations"][attribute]
@@ -113,3 +115,31 @@ def test_a_planted_pickle_is_not_executed(runs, tmp_path):
     with pytest.raises(UserError, match=r"last.ckpt is damaged"):
         load_finished_run(runs[0])
     assert not (tmp_path / "executed").exists()
+
+
+def test_the_order_of_a_stack_is_part_of_what_it_is(runs, tiny):
+    one, _ = train(tiny(*stacked(runs)))
+    other, _ = train(tiny(*stacked(runs[::-1]), "attribute=Male"))
+    assert one.folder != other.folder
+    assert one.folder.parts[-3] == other.folder.parts[-3] == "Male"
+
+
+def test_a_stack_whose_part_was_trained_again_is_not_taken_for_finished(runs, tiny):
+    config = tiny(*stacked(runs))
+    _, record = train(config)
+    assert train(tiny(*stacked(runs)))[1] == record
+    # the same command, the same folder, another outcome: as on another machine
+    result = runs[1] / "result.json"
+    other = json.loads(result.read_text())
+    other["training"]["valid/filter/distortion"] += 1e-9
+    result.write_text(json.dumps(other))
+    with pytest.raises(UserError, match=r"belongs to a run with privatizer.parts="):
+        train(tiny(*stacked(runs)))
+
+
+def test_judging_a_part_again_leaves_its_stack_finished(runs, tiny, tmp_path):
+    _, record = train(tiny(*stacked(runs)))
+    where = f"classifiers.folder={tmp_path / 'classifiers'}"
+    part = tiny(where, "attribute=Male", "privatizer=filter", preset=[*TINY, *JUDGED])
+    assert evaluate(part)[0].folder == runs[0]
+    assert train(tiny(*stacked(runs)))[1] == record

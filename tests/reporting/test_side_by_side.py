@@ -10,34 +10,64 @@ from tiny_runs import ROOT
 
 from privacy_gan.errors import UserError
 from privacy_gan.reporting.side_by_side import compare_runs
+from privacy_gan.runs import RESULT_VERSION
 
 
 def estimate(value):
     return {"value": value, "low": value - 0.01, "high": value + 0.01}
 
 
-def measure(value):
+def measure(value, original):
     return {
         "censored": estimate(value),
-        "original": estimate(0.9),
+        "original": estimate(original),
         "prior": estimate(0.5),
         "floor": None,
     }
 
 
-def write_run(folder, mechanism, leaks):
+def write_run(
+    folder,
+    mechanism,
+    leaks,
+    data="faces-64",
+    key="0123456789abcdef",
+    settings=(),
+    original=0.9,
+    version=RESULT_VERSION,
+    seed=0,
+):
     """Write a result in which an attribute leaks so much."""
-    run = folder / mechanism / "Smiling" / "epsilon-0.01" / "seed-0"
+    run = folder / mechanism / "Smiling" / "epsilon-0.01" / f"seed-{seed}"
     run.mkdir(parents=True)
     evaluations = {
         attribute: {
             "attribute": attribute,
-            "measures": {"privacy_loss": measure(leak), "distortion": measure(0.01)},
+            "measures": {
+                "privacy_loss": measure(leak, original),
+                "paper_privacy_loss": measure(leak - 0.02, original - 0.02),
+                "distortion": measure(0.01, 0),
+            },
+            "settings": {"judge.epochs": 5, "judge.seed": seed, **dict(settings)},
         }
         for attribute, leak in leaks.items()
     }
-    (run / "result.json").write_text(json.dumps({"evaluations": evaluations}))
+    record = {
+        "version": version,
+        "data": data,
+        "identity": {"data.key": key},
+        "evaluations": evaluations,
+        "baseline": None,
+    }
+    (run / "result.json").write_text(json.dumps(record))
     return run
+
+
+def tables(folder):
+    """Return the tables by title, each a list of lines, and the legend."""
+    *found, legend = compare_runs(folder).split("\n\n")
+    titles, bodies = found[::2], found[1::2]
+    return {t: b.splitlines() for t, b in zip(titles, bodies, strict=True)}, legend
 
 
 def test_each_attribute_has_a_table_and_who_leaks_most_comes_first(tmp_path):
@@ -45,10 +75,10 @@ def test_each_attribute_has_a_table_and_who_leaks_most_comes_first(tmp_path):
     write_run(tmp_path, "stargan-10", {"Smiling": 0.85})
     write_run(tmp_path, "stack", {"Smiling": 0.55, "Male": 0.7})
     write_run(tmp_path, "filter-entropy", {})  # was not judged
-    smiling, male = compare_runs(tmp_path).split("\n\n")
-    names = [line.split("  ")[0] for line in smiling.splitlines()]
-    assert names[0] == "Smiling"
-    assert names[2:] == [
+    found, legend = tables(tmp_path)
+    assert list(found) == ["Smiling in faces-64", "Male in faces-64"]
+    smiling = found["Smiling in faces-64"]
+    assert [line.split("  ")[0] for line in smiling[2:]] == [
         "stargan-10 epsilon-0.01 seed-0",
         "blur epsilon-0.01 seed-0",
         "stack epsilon-0.01 seed-0",
@@ -56,16 +86,78 @@ def test_each_attribute_has_a_table_and_who_leaks_most_comes_first(tmp_path):
         "(floor)",
         "(prior)",
     ]
-    assert "85.0% [84.0, 86.0%]" in smiling.splitlines()[2]
-    assert male.splitlines()[0].startswith("Male")
-    assert "70.0%" in male
-    assert len({len(line) for line in smiling.splitlines()}) == 1
+    assert "85.0% [84.0, 86.0%]" in smiling[2]
+    assert "70.0%" in "".join(found["Male in faces-64"])
+    assert len({len(line) for line in smiling}) == 1
+    assert "over test images" in legend
+
+
+def test_the_papers_own_measure_has_a_column(tmp_path):
+    write_run(tmp_path, "blur", {"Smiling": 0.6})
+    (lines,) = tables(tmp_path)[0].values()
+    assert "as in the paper" in lines[0]
+    assert "60.0% [59.0, 61.0%]" in lines[2]
+    assert "58.0% [57.0, 59.0%]" in lines[2]
+    assert "88.0%" in lines[3]  # the same adversary on original images
+
+
+def test_other_images_are_another_table_with_bounds_of_their_own(tmp_path):
+    write_run(tmp_path / "a", "blur", {"Smiling": 0.6}, data="celeba-64", original=0.91)
+    write_run(tmp_path / "b", "blur", {"Smiling": 0.7}, data="celeba-128", original=0.95)
+    found, _ = tables(tmp_path)
+    assert list(found) == ["Smiling in celeba-64", "Smiling in celeba-128"]
+    assert "91.0%" in found["Smiling in celeba-64"][3]
+    assert "95.0%" in found["Smiling in celeba-128"][3]
+
+
+def test_images_of_one_name_that_are_others_are_told_apart(tmp_path):
+    write_run(tmp_path / "a", "blur", {"Smiling": 0.6})
+    write_run(tmp_path / "b", "blur", {"Smiling": 0.7}, key="fedcba9876543210")
+    assert list(tables(tmp_path)[0]) == [
+        "Smiling in faces-64 (01234567)",
+        "Smiling in faces-64 (fedcba98)",
+    ]
+
+
+def test_another_judge_is_another_table_and_what_differs_is_said(tmp_path):
+    write_run(tmp_path / "a", "blur", {"Smiling": 0.6})
+    write_run(tmp_path / "b", "noise", {"Smiling": 0.7}, settings={"judge.epochs": 2})
+    assert list(tables(tmp_path)[0]) == [
+        "Smiling in faces-64, judged with judge.epochs=5",
+        "Smiling in faces-64, judged with judge.epochs=2",
+    ]
+
+
+def test_seeds_are_compared(tmp_path):
+    write_run(tmp_path, "blur", {"Smiling": 0.6})
+    write_run(tmp_path, "blur", {"Smiling": 0.62}, seed=1)
+    ((title, lines),) = tables(tmp_path)[0].items()
+    assert title == "Smiling in faces-64"
+    assert [line.split("  ")[0] for line in lines[2:4]] == [
+        "blur epsilon-0.01 seed-1",
+        "blur epsilon-0.01 seed-0",
+    ]
+
+
+def test_runs_of_one_name_are_told_apart_by_their_folders(tmp_path):
+    narrow = write_run(tmp_path / "width-16", "filter", {"Smiling": 0.6})
+    wide = write_run(tmp_path / "width-32", "filter", {"Smiling": 0.5})
+    (lines,) = tables(tmp_path)[0].values()
+    assert str(narrow) in lines[2]
+    assert str(wide) in lines[3]
 
 
 def test_a_damaged_result_is_named(tmp_path):
     run = write_run(tmp_path, "blur", {"Smiling": 0.6})
     (run / "result.json").write_text("{")
     with pytest.raises(UserError, match=r"result.json is unreadable"):
+        compare_runs(tmp_path)
+
+
+@pytest.mark.parametrize("version", [3, RESULT_VERSION + 1])
+def test_a_result_of_another_version_is_refused_with_what_to_do(version, tmp_path):
+    run = write_run(tmp_path, "blur", {"Smiling": 0.6}, version=version)
+    with pytest.raises(UserError, match=rf"again, experiments/evaluate.py run={run}"):
         compare_runs(tmp_path)
 
 

@@ -1,0 +1,83 @@
+"""What the judge's adversaries achieve on original images: the reference for all that is censored.
+
+The same adversaries, trained in the same way on images that nobody censored. They are trained once
+for each data set, attribute and way of training, and their answers are kept beside the fixed
+classifiers:
+
+    DATA-SIZE-CONTENT/ATTRIBUTE-ATTACKER-SETTINGS.pt
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from torch import Tensor
+
+from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.evaluation.store import Content, Store
+
+log = logging.getLogger(__name__)
+
+Answers = Mapping[str, Mapping[str, Tensor]]
+
+
+class References:
+    """Finds the answers of adversaries on original images, or has them made.
+
+    Args:
+        folder: of all fixed classifiers.
+        seed: of the adversaries and of their batches' order, the same for all runs.
+        settings: by attacker, what decides how it turns out, in any form that changes with it.
+    """
+
+    def __init__(self, folder: str | Path, seed: int, settings: Mapping[str, str]) -> None:
+        self.folder = Path(folder)
+        self.seed = seed
+        self.settings = settings
+
+    def get(
+        self,
+        attackers: Sequence[str],
+        datamodule: TableDataModule,
+        attribute: str,
+        make: Callable[[Sequence[str], int], Answers],
+    ) -> dict[str, dict[str, Tensor]]:
+        """Return each attacker's answers on original images of both splits.
+
+        Args:
+            attackers: their names.
+            datamodule: set up.
+            attribute: the one that they tell.
+            make: called with names and a seed, trains such attackers and returns, by split ("valid"
+                and "test") and attacker, their probabilities, float64 [1, N, C].
+
+        Returns:
+            The same, of all attackers.
+
+        Raises:
+            UserError: a file is damaged, or the folder cannot be written.
+        """
+
+        def make_missing(names: Sequence[str]) -> dict[str, Content]:
+            log.info(
+                "training %s on original images, once for all runs on them: %s",
+                *(f"{len(names)} reference adversaries" if len(names) > 1 else names[0], attribute),
+            )
+            made = make(names, self.seed)
+            return {name: {split: made[split][name] for split in made} for name in names}
+
+        store = Store(
+            self.folder / datamodule.split_name(), "reference adversaries", "classifiers.folder"
+        )
+        found = store.get({name: self.file(attribute, name) for name in attackers}, make_missing)
+        return {
+            split: {name: found[name][split] for name in attackers} for split in ("valid", "test")
+        }
+
+    def file(self, attribute: str, attacker: str) -> str:
+        """Return the name of the file with an attacker's answers."""
+        how = hashlib.sha256(self.settings[attacker].encode()).hexdigest()[:8]
+        return f"{attribute}-{attacker}-{how}.pt"

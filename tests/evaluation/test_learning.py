@@ -1,0 +1,128 @@
+"""How adversaries and fixed classifiers learn: best epochs, falling rates, moved images."""
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+from torch import nn
+
+from privacy_gan.evaluation.augmentation import flipped_and_shifted, shifted
+from privacy_gan.evaluation.censoring import Arithmetic, CensoredBatch
+from privacy_gan.evaluation.learning import Learner, Recipe, learn_together
+
+ARITHMETIC = Arithmetic(torch.device("cpu"), nullcontext)
+
+
+class Bias(nn.Module):
+    """Says the same of every image: one log-odds. Counts its steps as batch norm does."""
+
+    def __init__(self, value):
+        super().__init__()
+        self.log_odds = nn.Parameter(torch.tensor(float(value)))
+        self.register_buffer("steps", torch.zeros(()))
+
+    def forward(self, images):
+        if self.training:
+            self.steps += 1
+        ones = images.new_ones(len(images))
+        return torch.stack([0 * ones, self.log_odds * ones], dim=1)
+
+
+class Ramp(torch.optim.Optimizer):
+    """Adds its rate to every parameter, whatever the gradient is, and remembers its rates."""
+
+    def __init__(self, parameters, lr=1.0):
+        super().__init__(parameters, {"lr": lr})
+        self.rates = []
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            self.rates.append(group["lr"])
+            for parameter in group["params"]:
+                parameter.data += group["lr"]
+
+
+def batch_of(labels):
+    images = torch.rand(len(labels), 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    return CensoredBatch(images, images, torch.tensor(labels)[:, None], None)
+
+
+def learn(learners, epochs, batches=1, seed=0):
+    learn_together(
+        learners,
+        lambda epoch: iter([batch_of([0, 1])] * batches),
+        lambda: iter([batch_of([0, 1, 0, 1])]),
+        *(epochs, batches, seed, ARITHMETIC, "test"),
+    )
+
+
+def test_each_is_left_at_its_own_best_epoch_by_validation_loss():
+    # half of the validation images are of each class, so log-odds of 0 are best
+    late, early = Bias(-4), Bias(-2)
+    learn({"late": Learner(late, Recipe(Ramp), 0), "early": Learner(early, Recipe(Ramp), 0)}, 6)
+    assert (late.log_odds.item(), late.steps.item()) == (0, 4)
+    assert (early.log_odds.item(), early.steps.item()) == (0, 2)
+
+
+def test_what_has_learned_predicts_and_learns_no_more():
+    learner = Learner(Bias(-1), Recipe(Ramp), 0)
+    learn({"one": learner}, 2)
+    assert learner.best_loss == pytest.approx(0.6931, abs=1e-4)
+    assert not learner.network.training
+    assert not learner.network.log_odds.requires_grad
+
+
+def test_rates_stay_or_fall_along_half_a_cosine():
+    made = []
+
+    def ramp(parameters):
+        made.append(Ramp(parameters))
+        return made[-1]
+
+    learners = {
+        "constant": Learner(Bias(0), Recipe(ramp), 0),
+        "annealed": Learner(Bias(0), Recipe(ramp, annealed=True), 0),
+    }
+    learn(learners, epochs=2, batches=2)
+    assert made[0].rates == [1, 1, 1, 1]
+    # (1 + cos(pi step / 4)) / 2
+    assert made[1].rates == pytest.approx([1, 0.8536, 0.5, 0.1464], abs=1e-4)
+
+
+class Watching(Learner):
+    def loss(self, batch):
+        self.seen = batch
+        return super().loss(batch)
+
+
+def test_images_are_moved_only_for_those_that_want_it_and_for_all_of_them_alike():
+    still = Watching(Bias(0), Recipe(Ramp), 0)
+    moved = [Watching(Bias(0), Recipe(Ramp, augmented=True), 0) for _ in range(2)]
+    learn({"still": still, "a": moved[0], "b": moved[1]}, 1)
+    plain = batch_of([0, 1]).images
+    assert torch.equal(still.seen.images, plain)
+    assert not torch.equal(moved[0].seen.images, plain)
+    assert torch.equal(moved[0].seen.images, moved[1].seen.images)
+    # of a censored image and its original, both are moved in the same way
+    assert torch.equal(moved[0].seen.images, moved[0].seen.original)
+    again = Watching(Bias(0), Recipe(Ramp, augmented=True), 0)
+    learn({"again": again}, 1, seed=1)
+    assert not torch.equal(again.seen.images, moved[0].seen.images)
+
+
+def test_shifts_are_by_whole_pixels_and_repeat_the_edge():
+    image = torch.arange(9.0).view(1, 1, 3, 3)
+    down, right = torch.tensor([1]), torch.tensor([-1])
+    expected = [[1, 2, 2], [1, 2, 2], [4, 5, 5]]
+    assert shifted(image, down, right)[0, 0].tolist() == expected
+
+
+def test_half_of_the_images_are_mirrored_and_none_moves_far():
+    row = torch.arange(64.0).expand(400, 1, 64, 64)
+    batch = CensoredBatch(row, row, torch.zeros(400, 1).long(), None)
+    moved = flipped_and_shifted(batch, torch.Generator().manual_seed(0)).images
+    centres = moved[:, 0, 0, 30:34]
+    mirrored = centres[:, 0] > centres[:, 1]
+    assert 150 < int(mirrored.sum()) < 250
+    places = torch.where(mirrored, 63 - centres[:, 0], centres[:, 0]) - 30
+    assert set(places.abs().tolist()) == {0, 1, 2, 3, 4}  # a sixteenth of 64

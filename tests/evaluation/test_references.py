@@ -1,0 +1,87 @@
+"""The reference on original images: the same adversaries, trained once."""
+
+import pytest
+from tiny_runs import JUDGED, TINY
+
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.judge import Judge
+from privacy_gan.evaluation.references import References
+from privacy_gan.experiment import train
+
+PRESET = [*TINY, *JUDGED]
+
+
+@pytest.fixture
+def judged(tiny, tmp_path):
+    where = f"classifiers.folder={tmp_path / 'classifiers'}"
+    return lambda *overrides: tiny(where, *overrides, preset=PRESET)
+
+
+@pytest.fixture
+def trained(monkeypatch):
+    """Which adversaries were trained, and on whose images, in their order."""
+    found = []
+    original = Judge.train_attackers
+
+    def spy(self, censor, attribute, fixed, makers, seed):
+        found.append((type(censor.privatizer).__name__, attribute, *makers))
+        return original(self, censor, attribute, fixed, makers, seed)
+
+    monkeypatch.setattr(Judge, "train_attackers", spy)
+    return found
+
+
+def test_uncensored_images_leak_exactly_as_much_as_the_reference(judged):
+    # the judge's seed is the run's, the reference's that of the classifiers: both are 0 here
+    _, record = train(judged("privatizer=identity", "judge.queries=[1]"))
+    measures = record["evaluations"]["Smiling"]["measures"]
+    for name in ("privacy_loss", "balanced_accuracy", "auroc", "leaked_bits", "paper_privacy_loss"):
+        assert measures[name]["censored"] == measures[name]["original"], name
+
+
+def test_reference_adversaries_are_trained_once_for_all_runs_on_the_same_images(judged, trained):
+    panel = ("resnet10", "inversion")
+    train(judged("privatizer=noise"))
+    assert trained == [("Noise", "Smiling", *panel), ("Identity", "Smiling", *panel)]
+    trained.clear()
+    train(judged("privatizer=noise", "seed=1"))
+    train(judged("privatizer=blur"))
+    assert trained == [("Noise", "Smiling", *panel), ("Blur", "Smiling", *panel)]
+    trained.clear()
+    train(judged("privatizer=pixelate", "attribute=Male"))
+    assert trained[1:] == [("Identity", "Male", *panel)]
+
+
+@pytest.mark.parametrize(
+    ("override", "anew"),
+    [
+        ("judge.attackers.resnet10.recipe.optimizer.lr=1e-3", ("resnet10",)),
+        ("judge.epochs=2", ("resnet10", "inversion")),
+        ("judge.queries=[1,3]", ()),
+        ("judge.resamples=51", ()),
+    ],
+)
+def test_only_those_that_would_turn_out_otherwise_are_trained_anew(override, anew, judged, trained):
+    train(judged("privatizer=noise"))
+    trained.clear()
+    train(judged("privatizer=blur", override))
+    assert [entry[2:] for entry in trained if entry[0] == "Identity"] == ([anew] if anew else [])
+
+
+def test_a_damaged_reference_is_named(judged, tmp_path):
+    train(judged("privatizer=noise"))
+    (file,) = (tmp_path / "classifiers").rglob("Smiling-inversion-*.pt")
+    file.write_bytes(b"PK")
+    with pytest.raises(UserError, match=rf"{file} is damaged: delete it to train it again"):
+        train(judged("privatizer=blur"))
+
+
+def test_a_folder_that_cannot_be_written_says_which_option_chooses_another(tmp_path):
+    class Images:
+        def split_name(self):
+            return "images-0"
+
+    (tmp_path / "folder").write_text("a file")
+    references = References(tmp_path / "folder", 0, {"one": "settings"})
+    with pytest.raises(UserError, match=r"choose another folder with classifiers\.folder=FOLDER"):
+        references.get(["one"], Images(), "Light", lambda names, seed: {})
