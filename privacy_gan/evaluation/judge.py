@@ -123,11 +123,12 @@ class Judge:
         classes = datamodule.classes(attribute)
         frequencies = prior(sensitive["train"], len(classes))
 
-        answers = self.answers(censor, attribute, fixed, self.makers, self.seed, self.queries[-1])
+        queries = [1] if privatizer.deterministic else self.queries
+        answers = self.answers(censor, attribute, fixed, self.makers, self.seed, queries[-1])
         originals = self.original_answers(datamodule, attribute, arithmetic, fixed)
         read, read_originals = (
-            read_all(of["valid"], of["test"], sensitive["valid"], frequencies, queries)
-            for of, queries in [(answers, self.queries), (originals, [1])]
+            read_all(of["valid"], of["test"], sensitive["valid"], frequencies, times)
+            for of, times in [(answers, queries), (originals, [1])]
         )
         best, best_originals = (
             {score: strongest(of, score) for score in SCORES} for of in (read, read_originals)

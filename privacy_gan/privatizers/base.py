@@ -27,9 +27,11 @@ class Privatizer(nn.Module, ABC):
 
     Attributes:
         attributes: those that it hides, where it is not the configured one.
+        deterministic: whether it makes the same of an image each time, so that one query tells all.
     """
 
     attributes: tuple[str, ...] = ()
+    deterministic: bool = False
 
     @abstractmethod
     def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:

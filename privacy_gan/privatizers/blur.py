@@ -14,6 +14,8 @@ from privacy_gan.privatizers.operation import Operation
 class Blur(Operation):
     """Blurs; its strength is the Gaussian's standard deviation in pixels."""
 
+    deterministic = True
+
     def strongest(self, images: Tensor) -> float:
         """Return a deviation of half the image."""
         return min(images.shape[-2:]) / 2

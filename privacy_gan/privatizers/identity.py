@@ -17,6 +17,8 @@ class Identity(Privatizer):
         context: what learned mechanisms need to know; not used.
     """
 
+    deterministic = True
+
     def __init__(self, **context: Any) -> None:
         super().__init__()
 

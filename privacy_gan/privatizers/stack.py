@@ -45,6 +45,7 @@ class Stack(Privatizer):
         self.parts = nn.ModuleList(run.privatizer for run in finished)
         self.hidden = tuple(str(run.config.attribute) for run in finished)
         self.attributes = tuple(dict.fromkeys(self.hidden))
+        self.deterministic = all(run.privatizer.deterministic for run in finished)
         self.reported = self.attributes[0]
 
     def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:

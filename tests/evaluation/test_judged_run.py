@@ -123,6 +123,28 @@ def test_a_finished_run_judged_otherwise_says_how_to_judge_it_so(judged, caplog)
     assert "judged with judge.epochs=1, not 2: experiments/evaluate.py run=" in caplog.text
 
 
+def test_a_result_of_an_earlier_version_is_judged_again_and_not_trained_again(judged, monkeypatch):
+    run, record = train(judged())
+    run.result.write_text(json.dumps(record | {"version": 3, "evaluations": {"Smiling": "old"}}))
+    monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
+    assert train(judged())[1]["evaluations"] == record["evaluations"]
+
+
+def test_classifiers_that_know_too_little_are_warned_of(judged, caplog):
+    run, record = train(judged("privatizer=noise", "data.num_test=64"))
+    found = record["evaluations"]["Smiling"]
+    floors = {
+        "Smiling": found["measures"]["privacy_loss"]["floor"]["value"],
+        "Male": found["measures"]["utility/Male"]["floor"]["value"],
+    }
+    worse = [name for name, accuracy in found["classifiers"].items() if accuracy < floors[name]]
+    assert worse  # after an epoch of four batches
+    (warning,) = found["warnings"]
+    assert all(name in warning for name in worse)
+    assert warning in caplog.text
+    assert f"warning: {warning}" in summary(run, record)
+
+
 def test_identity_has_nothing_to_train_and_hides_nothing(judged):
     _, record = train(judged("privatizer=identity", "judge.attackers.inversion=null"))
     assert record["training"] == {}
@@ -198,8 +220,9 @@ def finished(tmp_path):
 def test_what_cannot_be_judged_is_refused_in_one_line(finished, tmp_path):
     assert "give its folder, run=FOLDER" in error_line(run_evaluate())
     assert "no run's folder" in error_line(run_evaluate(f"run={tmp_path}"))
-    larger = run_evaluate(f"run={finished}", "image_size=32")
-    assert "belongs to a run with" in error_line(larger)
+    larger = error_line(run_evaluate(f"run={finished}", "image_size=32"))
+    assert "belongs to a run with image_size=16 (this one: 32)" in larger
+    assert "delete" not in larger
     checkpoint = (finished / "last.ckpt").read_bytes()
     (finished / "last.ckpt").write_bytes(checkpoint[:1000])
     assert "last.ckpt is damaged" in error_line(run_evaluate(f"run={finished}"))

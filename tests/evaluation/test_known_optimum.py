@@ -1,8 +1,7 @@
-"""The judge on data whose optimum is known: adversaries neither below it nor far above."""
+"""The shipped judge on data whose optimum is known: never below it, and as far above as is true."""
 
 from contextlib import nullcontext
 
-import numpy as np
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -20,6 +19,8 @@ from privacy_gan.evaluation.optimum import (
     normal_cdf,
 )
 from privacy_gan.evaluation.progress import bars_shown
+from privacy_gan.experiment import train
+from privacy_gan.finished import load_finished_run
 from privacy_gan.judging import build_judge
 from privacy_gan.privatizers.base import Censored, Privatizer
 
@@ -88,6 +89,33 @@ def test_the_best_mechanism_is_found_to_be_as_good_as_it_is_and_no_better(budget
     assert accuracy.value == pytest.approx(optimum, abs=half(accuracy) + 0.005)
 
 
+def bayes_accuracy(privatizer, draws=500_000, bins=400):
+    """What nobody can beat who sees x', from a histogram; it flatters by a tenth of a point."""
+    rng = torch.Generator().manual_seed(1)
+    signs = torch.randint(2, (draws,), generator=rng)
+    numbers = (2 * signs - 1) * MU + SIGMA * torch.randn(draws, generator=rng)
+    with torch.no_grad():
+        seen = privatizer.privatize(numbers.view(-1, 1, 1, 1), rng).images.flatten()
+    low, high = seen.min().item(), seen.max().item()
+    counts = torch.stack([torch.histc(seen[signs == sign], bins, low, high) for sign in (0, 1)])
+    return float(counts.max(dim=0).values.sum()) / draws
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_a_trained_filter_leaks_what_it_leaks_and_never_less_than_the_optimum(
+    budget, shipped, tiny
+):
+    short = ["experiment=gaussian", "trainer.max_epochs=30", "trainer.enable_progress_bar=false"]
+    run, _ = train(tiny(f"epsilon={budget}", "evaluate=false", preset=short, cached=False))
+    privatizer = load_finished_run(run.folder).privatizer
+    accuracy, distortion = judged(privatizer, shipped)
+    truth = bayes_accuracy(privatizer)
+    assert accuracy.value == pytest.approx(truth, abs=half(accuracy) + 0.005)
+    (optimum,) = gaussian_optimum(MU, SIGMA, [distortion.value])
+    assert truth >= optimum - 0.002  # of the program's grid and the histogram
+    assert accuracy.high >= optimum
+
+
 class AddNoise(Privatizer):
     """x + n, the simplest mechanism; known to be worse than the best."""
 
@@ -99,12 +127,12 @@ class AddNoise(Privatizer):
         return Censored(images + self.deviation * torch.randn(images.shape, generator=rng), None)
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
-def test_added_noise_leaves_what_theory_says_which_is_more_than_the_optimum(budget, shipped):
+def test_added_noise_leaves_what_theory_says_which_is_more_than_the_optimum(shipped):
+    budget = 0.5
     accuracy, distortion = judged(AddNoise(budget), shipped)
     # the sign of x + n, of variance sigma^2 + budget around +-mu
     expected = normal_cdf(MU / (SIGMA**2 + budget) ** 0.5)
-    assert accuracy.value == pytest.approx(expected, abs=2 * half(accuracy))
+    assert accuracy.value == pytest.approx(expected, abs=half(accuracy) + 0.005)
+    assert bayes_accuracy(AddNoise(budget)) == pytest.approx(expected, abs=0.003)
     (optimum,) = gaussian_optimum(MU, SIGMA, [distortion.value])
-    assert accuracy.high >= optimum
-    assert np.isfinite(distortion.value)
+    assert accuracy.low > optimum

@@ -127,3 +127,10 @@ def test_the_same_seed_judges_the_same_whoever_else_attacks(data, folder):
         attackers={"inversion": attack, "small": scratch},
     )
     assert by_queries(alone) == by_queries(both)
+
+
+def test_a_mechanism_that_makes_the_same_each_time_is_asked_once(data, folder):
+    found = judged(Identity(), data, folder, queries=[1, 4])
+    assert {attempt.queries for attempt in found.attempts} == {1}
+    again = judged(AtRandom(), data, folder, queries=[1, 4])
+    assert {attempt.queries for attempt in again.attempts} == {1, 4}

@@ -146,3 +146,11 @@ def test_the_strength_is_found_in_few_steps(power, target):
 
 def test_beyond_the_limit_there_is_the_limit():
     assert solve(lambda x: x, 5.0, first=1.0, limit=3.0) == (3.0, 3.0)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_what_says_that_it_is_deterministic_is(operation):
+    mechanism = operation(epsilon=0.01)
+    mechanism.adapt(batches)
+    one, other = (mechanism.privatize(IMAGES, rng(seed)).images for seed in (0, 1))
+    assert torch.equal(one, other) == mechanism.deterministic

@@ -33,7 +33,7 @@ class Rates(Callback):
 def test_they_fall_evenly_over_the_last_share_of_the_steps(decay, shares, tiny, monkeypatch):
     seen = Rates.seen = []
     monkeypatch.setattr("privacy_gan.training.train.Throughput", lambda every: Rates())
-    train(tiny(f"privatizer.decay={decay}", preset=NUMBERS, cached=False))
+    train(tiny(f"decay={decay}", preset=NUMBERS, cached=False))
     assert seen == [pytest.approx([0.01 * share] * 2) for share in shares]
 
 
