@@ -27,6 +27,7 @@ class TrainConfig:
     synthetic: str = MISSING
     epsilon: float = MISSING
     penalty_weight: float = MISSING
+    learning_rate: float = MISSING
     decay: float = MISSING
     seed: int = MISSING
     evaluate: bool = MISSING

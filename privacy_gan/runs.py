@@ -28,6 +28,7 @@ INCIDENTAL = {
     "run_dir",
     "penalty_weight",  # those that use it have their own, which is the one that counts
     "loss",  # likewise
+    "learning_rate",  # likewise
     "decay",  # likewise
     "synthetic",  # likewise
     "checkpoint_minutes",

@@ -15,6 +15,7 @@ from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.randomness import Purpose, keyed_generator
 
 SPLIT_NUMBERS = {"valid": 0, "test": 1}
+QUERY_BATCH = 256  # images at a time where nobody learns from them: small batches take longer
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Censor:
     Args:
         privatizer: the mechanism, on the arithmetic's device.
         datamodule: set up.
-        batch_size: images at a time.
+        batch_size: images at a time in training.
         seed: of the order in training and of all noise.
         arithmetic: where and how exactly.
     """
@@ -76,7 +77,8 @@ class Censor:
 
     def batches_in(self, split: str) -> int:
         """Return the number of batches in a pass over a split."""
-        return -(-len(self.datamodule.rows(split)) // self.batch_size)
+        size = self.batch_size if split == "train" else QUERY_BATCH
+        return -(-len(self.datamodule.rows(split)) // size)
 
     def training_epoch(self, epoch: int) -> Iterator[CensoredBatch]:
         """Yield the training split in an order and with noise of the epoch's own."""
@@ -85,16 +87,20 @@ class Censor:
         shuffled = rows[torch.randperm(len(rows), generator=rng)]
         if len(rows) % self.batch_size == 1 < len(rows):
             shuffled = shuffled[:-1]  # batch norm cannot learn from one image
-        yield from self._censor(shuffled, Purpose.JUDGE_TRAIN, epoch)
+        yield from self._censor(shuffled, self.batch_size, Purpose.JUDGE_TRAIN, epoch)
 
     def query(self, split: str, number: int) -> Iterator[CensoredBatch]:
         """Yield a split in order, censored for the ``number``-th time."""
         rows = torch.from_numpy(self.datamodule.rows(split))
-        yield from self._censor(rows, Purpose.JUDGE_SCORE, SPLIT_NUMBERS[split], number)
+        yield from self._censor(
+            rows, QUERY_BATCH, Purpose.JUDGE_SCORE, SPLIT_NUMBERS[split], number
+        )
 
-    def _censor(self, rows: Tensor, purpose: Purpose, *counters: int) -> Iterator[CensoredBatch]:
+    def _censor(
+        self, rows: Tensor, batch_size: int, purpose: Purpose, *counters: int
+    ) -> Iterator[CensoredBatch]:
         device = self.arithmetic.device
-        for index, some in enumerate(torch.split(rows, self.batch_size)):
+        for index, some in enumerate(torch.split(rows, batch_size)):
             batch = self.datamodule.gather(some, device)
             rng = keyed_generator(device, self.seed, purpose, *counters, index)
             with torch.no_grad(), self.arithmetic.autocast():

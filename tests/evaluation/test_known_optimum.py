@@ -61,12 +61,12 @@ def shipped(tmp_path_factory):
             return_hydra_config=True,
         )
         HydraConfig.instance().set_config(config)
-        with open_dict(config):
-            del config["hydra"]
-        check(config)
-        data = build(config.data)
-        data.setup()
-        yield build_judge(config), data
+    with open_dict(config):
+        del config["hydra"]
+    check(config)
+    data = build(config.data)
+    data.setup()
+    return build_judge(config), data
 
 
 def judged(privatizer, shipped):
