@@ -89,6 +89,17 @@ class AtRandom(Planted):
         return Censored((noise + shown[:, None, None, None]) / 2, shown)
 
 
+class ChangedWithATrace(Privatizer):
+    """Shows a random attribute; where that is not the true one, the image is smoother."""
+
+    def privatize(self, images, rng):
+        light = (images[:, 1:].mean(dim=(1, 2, 3)) > 0.4).long()
+        shown = torch.randint(2, (len(images),), generator=rng)
+        noise = torch.rand(images.shape, generator=rng)
+        noise = torch.where((shown == light)[:, None, None, None], noise, 0.4 + 0.2 * noise)
+        return Censored((noise + shown[:, None, None, None]) / 2, shown)
+
+
 def adam(parameters):
     return torch.optim.Adam(parameters, lr=3e-3)
 

@@ -6,6 +6,7 @@ import pytest
 import torch
 from planted import (
     AtRandom,
+    ChangedWithATrace,
     InOnePixel,
     InTheNoise,
     LightAndDark,
@@ -19,7 +20,6 @@ from planted import (
 from privacy_gan.evaluation.attackers import inversion
 from privacy_gan.evaluation.censoring import Arithmetic
 from privacy_gan.evaluation.learning import Recipe
-from privacy_gan.privatizers.base import Censored, Privatizer
 from privacy_gan.privatizers.identity import Identity
 
 ARITHMETIC = Arithmetic(torch.device("cpu"), nullcontext)
@@ -86,17 +86,6 @@ def test_no_leak_is_reported_where_the_attribute_was_replaced_at_random(data, fo
     assert found.measures["leaked_bits"].censored.low == 0
     assert found.measures["leaked_bits"].censored.value < 0.02
     assert found.measures["success_rate"].censored.value > 0.95
-
-
-class ChangedWithATrace(Privatizer):
-    """Shows a random attribute; where that is not the true one, the image is smoother."""
-
-    def privatize(self, images, rng):
-        light = (images[:, 1:].mean(dim=(1, 2, 3)) > 0.4).long()
-        shown = torch.randint(2, (len(images),), generator=rng)
-        noise = torch.rand(images.shape, generator=rng)
-        noise = torch.where((shown == light)[:, None, None, None], noise, 0.4 + 0.2 * noise)
-        return Censored((noise + shown[:, None, None, None]) / 2, shown)
 
 
 def test_inversion_recovers_the_attribute_from_traces_of_a_change(data, folder):

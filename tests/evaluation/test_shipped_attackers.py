@@ -6,7 +6,7 @@ from copy import deepcopy
 import pytest
 import torch
 from hydra.utils import instantiate
-from planted import LightAndDark
+from planted import ChangedWithATrace, LightAndDark
 
 from privacy_gan.evaluation.attackers import from_fixed_classifier
 from privacy_gan.evaluation.censoring import Arithmetic, Censor, CensoredBatch
@@ -37,17 +37,6 @@ class Darkened(Privatizer):
 
     def privatize(self, images, rng):
         return Censored(images / 2, None)
-
-
-class ChangedWithATrace(Privatizer):
-    """Shows a random attribute; where that is not the true one, the image is smoother."""
-
-    def privatize(self, images, rng):
-        light = (images[:, 1:].mean(dim=(1, 2, 3)) > 0.4).long()
-        shown = torch.randint(2, (len(images),), generator=rng)
-        noise = torch.rand(images.shape, generator=rng)
-        noise = torch.where((shown == light)[:, None, None, None], noise, 0.4 + 0.2 * noise)
-        return Censored((noise + shown[:, None, None, None]) / 2, shown)
 
 
 @pytest.fixture(scope="module")
