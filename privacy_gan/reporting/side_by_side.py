@@ -92,6 +92,8 @@ def read_result(path: Path) -> list[Judged]:
         if version == RESULT_VERSION:
             data = (record["data"], record["identity"]["data.key"])
             name = mechanism_of(path.parent)
+            if len(record["evaluations"]) > 1:  # a stack, which hides them all
+                name += f" ({' and '.join(record['evaluations'])})"
             both = [
                 (name, record["evaluations"]),
                 (f"{name}, its filter alone", record["baseline"]),

@@ -56,7 +56,7 @@ def shipped(tmp_path_factory):
             "train",
             [
                 *("experiment=gaussian", f"output_dir={folder}", f"classifiers.folder={folder}"),
-                *("judge.queries=[1]", "judge.resamples=200", "trainer.enable_progress_bar=false"),
+                *("judge.queries=[1]", "judge.resamples=200", "data.num_train=8192"),
             ],
             return_hydra_config=True,
         )
@@ -105,7 +105,10 @@ def bayes_accuracy(privatizer, draws=500_000, bins=400):
 def test_a_trained_filter_leaks_what_it_leaks_and_never_less_than_the_optimum(
     budget, shipped, tiny
 ):
-    short = ["experiment=gaussian", "trainer.max_epochs=30", "trainer.enable_progress_bar=false"]
+    short = [
+        *("experiment=gaussian", "trainer.max_epochs=60", "data.num_train=8192"),
+        "trainer.enable_progress_bar=false",
+    ]
     run, _ = train(tiny(f"epsilon={budget}", "evaluate=false", preset=short, cached=False))
     privatizer = load_finished_run(run.folder).privatizer
     accuracy, distortion = judged(privatizer, shipped)

@@ -81,7 +81,7 @@ def test_each_attribute_has_a_table_and_who_leaks_most_comes_first(tmp_path):
     assert [line.split("  ")[0] for line in smiling[2:]] == [
         "stargan-10 epsilon-0.01 seed-0",
         "blur epsilon-0.01 seed-0",
-        "stack epsilon-0.01 seed-0",
+        "stack epsilon-0.01 seed-0 (Smiling and Male)",
         "(original)",
         "(floor)",
         "(prior)",
