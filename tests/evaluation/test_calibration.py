@@ -63,3 +63,10 @@ def test_averages_of_many_answers_may_need_a_steep_slope():
     assert (mended.argmax(dim=1) == labels).double().mean() == pytest.approx(0.977, abs=0.01)
     bits = 1 - cross_entropy(mended, labels) / math.log(2)
     assert bits > 0.85
+
+
+def test_answers_that_say_nothing_are_left_alone():
+    nothing = predictions(*[0.5] * 20)
+    found = calibrate(nothing, torch.tensor([0, 1] * 10))
+    assert found.slope == pytest.approx(1)
+    assert found.bias == pytest.approx((0, 0), abs=1e-6)

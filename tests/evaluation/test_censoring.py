@@ -35,6 +35,13 @@ def test_a_single_image_is_no_batch_to_learn_from():
     assert [len(batch.images) for batch in censor_of(33).training_epoch(0)] == [16, 16]
 
 
+def test_batches_are_counted_as_they_come():
+    censor = censor_of(50)
+    assert censor.batches_in("train") == len(list(censor.training_epoch(0))) == 4
+    for split in ("valid", "test"):
+        assert censor.batches_in(split) == len(list(censor.query(split, 0))) == 1
+
+
 def test_no_two_queries_share_their_noise():
     censor = censor_of(48)
     passes = [

@@ -115,6 +115,8 @@ def test_shifts_are_by_whole_pixels_and_repeat_the_edge():
     down, right = torch.tensor([1]), torch.tensor([-1])
     expected = [[1, 2, 2], [1, 2, 2], [4, 5, 5]]
     assert shifted(image, down, right)[0, 0].tolist() == expected
+    back = [[3, 3, 4], [6, 6, 7], [6, 6, 7]]
+    assert shifted(image, -down, -right)[0, 0].tolist() == back
 
 
 def test_half_of_the_images_are_mirrored_and_none_moves_far():
@@ -125,4 +127,5 @@ def test_half_of_the_images_are_mirrored_and_none_moves_far():
     mirrored = centres[:, 0] > centres[:, 1]
     assert 150 < int(mirrored.sum()) < 250
     places = torch.where(mirrored, 63 - centres[:, 0], centres[:, 0]) - 30
-    assert set(places.abs().tolist()) == {0, 1, 2, 3, 4}  # a sixteenth of 64
+    assert set(places[~mirrored].tolist()) == set(range(-4, 5))  # a sixteenth of 64
+    assert set(places.tolist()) == set(range(-4, 5))

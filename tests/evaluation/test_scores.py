@@ -62,3 +62,14 @@ def test_a_wrong_adversary_leaks_nothing_rather_than_less():
 
 def test_certain_and_wrong_is_finite():
     assert math.isfinite(leaked_bits(predictions(0.0, 1.0), torch.tensor([1, 0]), HALF))
+
+
+def test_auroc_needs_two_classes_and_takes_the_mean_over_more():
+    assert math.isnan(auroc(predictions(0.9, 0.4), torch.tensor([1, 1]), HALF))
+    prior = torch.full((3,), 1 / 3, dtype=torch.float64)
+    rows = [[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.5, 0.1, 0.4]]
+    # class 0 before both others; class 1 likewise; class 2 likewise
+    found = torch.tensor(rows, dtype=torch.float64)
+    assert auroc(found, torch.tensor([0, 1, 2]), prior) == 1
+    # class 0's 0.2 is behind 0.6 and 0.5, class 1's 0.3 before 0.5 or not: 0.3 < 0.5 and > 0.1
+    assert auroc(found, torch.tensor([1, 0, 2]), prior) == pytest.approx((0 + 0.5 + 1) / 3)
