@@ -106,8 +106,8 @@ def read_result(path: Path) -> list[Judged]:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{path} is unreadable ({error}): delete it") from error
     raise UserError(
-        f"{path} was written by another version, whose numbers mean something else: judge the run "
-        f"again, experiments/evaluate.py run={path.parent}"
+        f"{path} was written by another version, whose numbers mean something else: repeat the "
+        "command that made it, which judges it again"
     )
 
 

@@ -157,7 +157,7 @@ def test_a_damaged_result_is_named(tmp_path):
 @pytest.mark.parametrize("version", [3, RESULT_VERSION + 1])
 def test_a_result_of_another_version_is_refused_with_what_to_do(version, tmp_path):
     run = write_run(tmp_path, "blur", {"Smiling": 0.6}, version=version)
-    with pytest.raises(UserError, match=rf"again, experiments/evaluate.py run={run}"):
+    with pytest.raises(UserError, match=rf"{run}.* another version.*: repeat the command"):
         compare_runs(tmp_path)
 
 
