@@ -25,7 +25,7 @@ FORMATS = {
 NAMES = {
     "privacy_loss": "privacy loss (accuracy)",
     "normalized_gain": "  normalized gain",
-    "paper_privacy_loss": "  as in the paper",
+    "paper_privacy_loss": "privacy loss, the paper's way",
     "auroc": "ROC AUC",
     "leaked_bits": "leaked bits",
     "psnr": "PSNR (dB)",
@@ -73,7 +73,7 @@ def evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
         "original: on uncensored images, where the same adversaries were trained on such, too",
         "prior: without looking; floor: from the other attributes alone",
         "normalized gain: (censored - prior) / (original - prior)",
-        "as in the paper: one ResNet-10 that sees each image once",
+        "the paper's way: one ResNet-10 that sees each image once",
         "privacy is what the strongest attacker on validation images learns:",
         *(
             f"  {NAMES.get(score, score.replace('_', ' '))}: {who['attacker']} with "
