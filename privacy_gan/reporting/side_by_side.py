@@ -15,15 +15,16 @@ from privacy_gan.summary import FIVE_DIGITS, INTERVALS, PERCENT, THREE_DIGITS, a
 COLUMNS = {
     "privacy_loss": ("adversary", PERCENT),
     "normalized_gain": ("normalized", PERCENT),
-    "paper_privacy_loss": ("as in the paper", PERCENT),
+    "paper_privacy_loss": ("the paper's way", PERCENT),
     "leaked_bits": ("leaked bits", THREE_DIGITS),
     "utility_score": ("utility score", PERCENT),
     "success_rate": ("success rate", PERCENT),
     "distortion": ("distortion", FIVE_DIGITS),
 }
+WITH_INTERVALS = ("privacy_loss", "utility_score")  # there is no room for all
 LEGEND = """\
 adversary: the strongest's accuracy; normalized: (adversary - prior) / (original - prior)
-as in the paper: the accuracy of one ResNet-10 that sees each image once
+the paper's way: the accuracy of one ResNet-10 that sees each image once
 original: the same adversaries trained on uncensored images
 floor: from the other attributes alone; prior: without looking"""
 
@@ -35,12 +36,14 @@ class Judged:
     Attributes:
         folder: of its run.
         mechanism: what it is called.
+        instance: its budget and seed.
         data: what the images are called, and a key that tells these from all others.
         evaluation: what the judge found.
     """
 
     folder: Path
     mechanism: str
+    instance: str
     data: tuple[str, str]
     evaluation: dict[str, Any]
 
@@ -91,7 +94,7 @@ def read_result(path: Path) -> list[Judged]:
         version = record["version"]
         if version == RESULT_VERSION:
             data = (record["data"], record["identity"]["data.key"])
-            name = mechanism_of(path.parent)
+            name, instance = named(path.parent)
             if len(record["evaluations"]) > 1:  # a stack, which hides them all
                 name += f" ({' and '.join(record['evaluations'])})"
             both = [
@@ -99,7 +102,7 @@ def read_result(path: Path) -> list[Judged]:
                 (f"{name}, its filter alone", record["baseline"]),
             ]
             return [
-                Judged(path.parent, who, data, evaluation)
+                Judged(path.parent, who, instance, data, evaluation)
                 for who, evaluations in both
                 for evaluation in (evaluations or {}).values()
             ]
@@ -111,9 +114,9 @@ def read_result(path: Path) -> list[Judged]:
     )
 
 
-def mechanism_of(run: Path) -> str:
-    """Return what tells a run from others on the same data: its mechanism, budget and seed."""
-    return " ".join([run.parts[-4], *run.parts[-2:]]) if len(run.parts) > 3 else str(run)
+def named(run: Path) -> tuple[str, str]:
+    """Return what tells a run from others on the same data: its mechanism; its budget and seed."""
+    return (run.parts[-4], " ".join(run.parts[-2:])) if len(run.parts) > 3 else (str(run), "")
 
 
 def titled(groups: Sequence[Sequence[Judged]]) -> list[str]:
@@ -123,6 +126,8 @@ def titled(groups: Sequence[Sequence[Judged]]) -> list[str]:
         first = entries[0]
         name, key = first.data
         title = f"{first.evaluation['attribute']} in {name}"
+        if same_instance(entries) and first.instance:
+            title += f", {first.instance}"
         alike = [
             other[0]
             for other in groups
@@ -151,20 +156,30 @@ def titled(groups: Sequence[Sequence[Judged]]) -> list[str]:
 def table(entries: Sequence[Judged]) -> list[list[str]]:
     """Return rows of one group: all runs, then what bounds them."""
     rows = [["", *(name for name, _ in COLUMNS.values())]]
-    names = [entry.mechanism for entry in entries]
-    for entry in sorted(entries, key=lambda entry: entry.leak, reverse=True):
-        clash = names.count(entry.mechanism) > 1
-        name = f"{entry.mechanism}  {entry.folder}" if clash else entry.mechanism
-        rows.append([name, *line(entry.evaluation["measures"], "censored", interval=True)])
+    names = [
+        entry.mechanism if same_instance(entries) else f"{entry.mechanism} {entry.instance}"
+        for entry in entries
+    ]
+    by_leak = sorted(zip(entries, names, strict=True), key=lambda pair: pair[0].leak, reverse=True)
+    for entry, name in by_leak:
+        told_apart = f"{name}  {entry.folder}" if names.count(name) > 1 else name
+        rows.append([told_apart, *line(entry.evaluation["measures"], "censored")])
     bounds = entries[0].evaluation["measures"]
     for bound in ("original", "floor", "prior"):
-        rows.append([f"({bound})", *line(bounds, bound, interval=False)])
+        rows.append([f"({bound})", *line(bounds, bound)])
     return rows
 
 
-def line(measures: dict[str, Any], column: str, interval: bool) -> list[str]:
+def same_instance(entries: Sequence[Judged]) -> bool:
+    """Tell whether all have one budget and seed."""
+    return len({entry.instance for entry in entries}) == 1
+
+
+def line(measures: dict[str, Any], column: str) -> list[str]:
     """Return a line's cells."""
     return [
-        cell(measures[key][column], show, interval) if key in measures else "-"
+        cell(measures[key][column], show, column == "censored" and key in WITH_INTERVALS)
+        if key in measures
+        else "-"
         for key, (_, show) in COLUMNS.items()
     ]
