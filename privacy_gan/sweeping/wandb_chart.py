@@ -15,6 +15,7 @@ COLUMNS: list[str | int] = [
     "attribute",
     "epsilon",
     "privacy loss",
+    "privacy loss, the paper's way",
     "utility score",
 ]
 
@@ -62,7 +63,8 @@ def points(name: str, folder: Path) -> list[list[object]]:
     ]:
         for attribute, evaluation in evaluations.items():
             measures = evaluation["measures"]
-            values = [measures[key]["censored"] for key in ("privacy_loss", "utility_score")]
+            keys = ("privacy_loss", "paper_privacy_loss", "utility_score")
+            values = [measures.get(key, {}).get("censored") for key in keys]
             found = [value["value"] if value else None for value in values]
             rows.append([name, who, attribute, record["identity"]["epsilon"], *found])
     return rows
