@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import hydra
 from omegaconf import DictConfig
 
-from privacy_gan.command import in_one_line, start
+from privacy_gan.commands import compare
+from privacy_gan.commands.command_line import job, start
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="compare")
-@in_one_line
+@job
 def main(config: DictConfig) -> None:
     """Print a table for each hidden attribute."""
-    from privacy_gan.reporting.side_by_side import compare_runs
-
-    print(compare_runs(Path(config.folder)))
+    compare.main(config)
 
 
 if __name__ == "__main__":

@@ -7,17 +7,16 @@ import sys
 import hydra
 from omegaconf import DictConfig
 
-from privacy_gan.command import from_run, in_one_line, start
+from privacy_gan.commands.command_line import from_run, job, start
 
 
 @hydra.main(version_base="1.3", config_path="../conf", config_name="train")
-@in_one_line
+@job
 def main(config: DictConfig) -> None:
-    """Judge what the run's own configuration, with changes, describes; replace its result."""
-    from privacy_gan.experiment import evaluate  # after mistakes that need no torch
-    from privacy_gan.summary import summary
+    """Judge what the run's own configuration, with changes, describes."""
+    from privacy_gan.commands import evaluate  # after mistakes that need no torch
 
-    print(summary(*evaluate(config)))
+    evaluate.main(config)
 
 
 if __name__ == "__main__":

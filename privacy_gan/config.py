@@ -1,20 +1,27 @@
-"""The configuration of a training run: its schema, and what a type cannot check."""
+"""The configuration of a run: its schema, what a type cannot check, and objects built from it."""
 
 from __future__ import annotations
 
+import copy
 import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from hydra.core.config_store import ConfigStore
-from hydra.core.plugins import Plugins
+from hydra.errors import InstantiationException
+from hydra.utils import instantiate
 from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import InterpolationResolutionError
 
-from privacy_gan.attributes import canonical_attribute
-from privacy_gan.data.attribute_group import SEPARATOR, AttributeGroup, group_of
+from privacy_gan.attributes import (
+    SEPARATOR,
+    AttributeGroup,
+    canonical_attribute,
+    find_attribute,
+    group_of,
+)
 from privacy_gan.errors import UserError
-from privacy_gan.runs import read_config
 
 
 @dataclass
@@ -50,25 +57,108 @@ class TrainConfig:
     logger: Any = MISSING
 
 
-def register_with_hydra() -> None:
-    """Make known to Hydra what conf/train.yaml names: the schema and the sweeper."""
-    plugins = Plugins.instance()  # before the import: it loads Hydra's own sweeper anew
+@dataclass(frozen=True)
+class Task:
+    """What a run is about: all that has to be worked out from its configuration, and once.
 
-    from hydra_plugins.privacy_gan import ResumingSweeper  # type: ignore[import-untyped]
+    Attributes:
+        attribute: the proper name of what is sensitive, one attribute or a group of several.
+        group: the group, or None.
+        num_classes: values that it can take.
+        epsilon: the distortion budget.
+        accelerator: the trainer's, "auto" included.
+        precision: likewise.
+    """
 
-    plugins.register(ResumingSweeper)
-    ConfigStore.instance().store(name="train_schema", node=TrainConfig)
+    attribute: str
+    group: AttributeGroup | None
+    num_classes: int
+    epsilon: float
+    accelerator: str
+    precision: str
+
+
+def resolve(config: DictConfig, attribute_names: Sequence[str] | None = None) -> Task:
+    """Return what a run is about.
+
+    Args:
+        config: of the run.
+        attribute_names: of the data; None where they are not known yet, then a word that means none
+            of CelebA's attributes stands for itself.
+
+    Raises:
+        UserError: the data have no such attribute, several attributes are not a group, or
+            ``num_classes`` contradicts it.
+    """
+
+    def proper(word: str) -> str:
+        if attribute_names is None:
+            return canonical_attribute(word)
+        return find_attribute(word, attribute_names)
+
+    with user_errors_unwrapped():
+        typed = config.attribute
+    words = [str(word) for word in ([typed] if isinstance(typed, str) else typed)]
+    group = None
+    if len(words) > 1 or SEPARATOR in words[0]:
+        members = group_of(words, config.group_rule).members
+        group = AttributeGroup(tuple(map(proper, members)), config.group_rule)
+    attribute = group.name if group else proper(words[0])
+    num_classes = len(group.classes) if group else 2
+    if config.num_classes not in (None, num_classes):
+        raise UserError(
+            f"num_classes={config.num_classes}, but {attribute} has {num_classes} classes: "
+            "leave num_classes out, it follows from the attribute"
+        )
+    trainer = config.trainer
+    return Task(
+        attribute, group, num_classes, config.epsilon, trainer.accelerator, trainer.precision
+    )
+
+
+def resolved(config: DictConfig, task: Task) -> DictConfig:
+    """Return a copy in which everything has its value, and the sensitive attribute its name.
+
+    Raises:
+        UserError: something that a value is read from is not there.
+    """
+    settled = copy.deepcopy(config)
+    settled.attribute = task.attribute
+    settled.group_rule = task.group.rule if task.group else None  # about groups only
+    settled.num_classes = task.num_classes
+    with user_errors_unwrapped():
+        OmegaConf.resolve(settled)
+    return settled
+
+
+def settings_of(config: DictConfig) -> dict[str, Any]:
+    """Return a configuration as nested dictionaries."""
+    tree = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(tree, dict)
+    return {str(key): value for key, value in tree.items()}
+
+
+@contextmanager
+def user_errors_unwrapped() -> Iterator[None]:
+    """Raise what our resolvers raise as it is; OmegaConf wraps it, more than once."""
+    try:
+        yield
+    except InterpolationResolutionError as error:
+        wrapped: BaseException | None = error
+        while wrapped is not None and not isinstance(wrapped, UserError):
+            wrapped = getattr(wrapped, "cause", None) or wrapped.__context__
+        raise wrapped or error from None
 
 
 def check(config: DictConfig) -> None:
-    """Refuse what cannot be trained, give the attribute its proper name and count its classes.
+    """Refuse what cannot be trained; changes nothing.
 
     Raises:
         UserError: a value is out of its range.
     """
     if not (math.isfinite(config.epsilon) and config.epsilon > 0):
         raise UserError(
-            f"epsilon={config.epsilon} is no distortion budget: it must be above 0, "
+            f"epsilon={config.epsilon} is not a distortion budget: it must be above 0, "
             "the paper uses 0.001 to 0.05"
         )
     if not (math.isfinite(config.penalty_weight) and config.penalty_weight >= 0):
@@ -79,56 +169,20 @@ def check(config: DictConfig) -> None:
         value = OmegaConf.select(config, name)
         if not isinstance(value, int) or value < 1:
             raise UserError(f"{name}={value} must be a whole number, 1 or more")
-    name_attribute(config)
 
 
-def name_attribute(config: DictConfig) -> None:
-    """Give the attribute, or the group of attributes, its proper name, and count its classes.
-
-    Raises:
-        UserError: several attributes make up no group, or the number of classes is another.
-    """
-    group = sensitive_group(config)
-    if group is None:
-        config.attribute = canonical_attribute(config.attribute)
-        config.group_rule = None  # about groups only
-    else:
-        config.attribute = group.name
-    num_classes = len(group.classes) if group else 2
-    if config.num_classes not in (None, num_classes):
-        raise UserError(
-            f"num_classes={config.num_classes}, but {config.attribute} has {num_classes} classes: "
-            "leave num_classes out, it follows from the attribute"
-        )
-    config.num_classes = num_classes
-
-
-def sensitive_group(config: DictConfig) -> AttributeGroup | None:
-    """Return the categorical attribute that several binary ones make up, or None for one alone.
+def build(node: DictConfig, **more: Any) -> Any:
+    """Build what a part of the configuration describes.
 
     Raises:
-        UserError: they make up none.
+        UserError: it cannot be built so, in the words of what was to be built.
     """
-    if config.attribute is None:
-        config.attribute = first_hidden(config)
-    words = [config.attribute] if isinstance(config.attribute, str) else list(config.attribute)
-    if len(words) == 1 and SEPARATOR not in words[0]:
-        config.attribute = words[0]
-        return None
-    group = group_of([str(word) for word in words], config.group_rule)
-    return AttributeGroup(tuple(map(canonical_attribute, group.members)), group.rule)
-
-
-def first_hidden(config: DictConfig) -> str:
-    """Return what the first of the stacked runs hides.
-
-    Raises:
-        UserError: there is none.
-    """
-    runs = OmegaConf.select(config, "privatizer.runs")
-    if not runs:
-        raise UserError(
-            "privatizer.runs names no runs to stack: give finished ones, "
-            "privatizer.runs=[FOLDER,FOLDER]"
-        )
-    return str(read_config(Path(runs[0])).attribute)
+    try:
+        return instantiate(node, **more, _convert_="all")
+    except InstantiationException as error:
+        cause: BaseException = error
+        while cause.__cause__ is not None and not isinstance(cause, UserError):
+            cause = cause.__cause__
+        if isinstance(cause, UserError):
+            raise cause from None
+        raise UserError(f"{node._target_} cannot be set up as configured: {cause}") from error

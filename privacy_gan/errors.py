@@ -1,14 +1,22 @@
-"""Ends of a run that need one line and no traceback."""
+"""Ends of a command that need one line and no traceback."""
 
 from __future__ import annotations
+
+import signal
+
+# What asks a command to stop, beside Ctrl-C; clusters choose among these.
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class UserError(Exception):
     """A mistake that a user can mend: what is wrong, where, and what to do, in one line."""
 
 
-class Interrupted(Exception):
+class Interrupted(BaseException):
     """A signal ended the command, whose state is saved as far as it can be.
+
+    Like KeyboardInterrupt it is no Exception: a sweep must not take it for one run's failure and
+    start the next.
 
     Args:
         signum: the signal.
@@ -16,8 +24,13 @@ class Interrupted(Exception):
     """
 
     def __init__(self, signum: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(signum, message)  # all arguments, so that it can travel between processes
+        self.message = message
         self.exit_code = 128 + signum  # as a shell reports it
+
+    def __str__(self) -> str:
+        """Return the message alone."""
+        return self.message
 
 
 class RunFailed(Exception):
@@ -29,5 +42,10 @@ class RunFailed(Exception):
     """
 
     def __init__(self, reason: str, exit_code: int) -> None:
-        super().__init__(reason)
+        super().__init__(reason, exit_code)
+        self.reason = reason
         self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        """Return the reason alone."""
+        return self.reason

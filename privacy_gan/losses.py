@@ -11,7 +11,7 @@ from privacy_gan.errors import UserError
 def negative_entropy(logits: Tensor, sensitive: Tensor) -> Tensor:
     """Filter's adversarial term, the paper's choice (section 3.3): minus the entropy of h_f(x').
 
-    Least where the discriminator is undecided; it ignores the true attribute.
+    Smallest where the discriminator is undecided; it ignores the true attribute.
 
     Args:
         logits: h_f(x'), [B, C].

@@ -9,7 +9,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 from tiny_runs import ROOT, TINY
 
-from privacy_gan.config import register_with_hydra
+from privacy_gan.commands.command_line import register_with_hydra
 
 torch.set_num_threads(1)
 

@@ -7,7 +7,7 @@ from tiny_runs import TINY, run_train
 MISTAKES = {
     "misspelt attribute": (["attribute=Smilling"], "did you mean Smiling"),
     "attribute of other data": (["attribute=Bald"], "have no attribute 'Bald'"),
-    "no budget": (["epsilon=0"], "epsilon=0.0 is no distortion budget: it must be above 0"),
+    "no budget": (["epsilon=0"], "epsilon=0.0 is not a distortion budget: it must be above 0"),
     "negative budget": (["epsilon=-0.01"], "must be above 0"),
     "infinite budget": (["epsilon=inf"], "must be above 0"),
     "third class": (
@@ -18,7 +18,7 @@ MISTAKES = {
     "group of one": (["attribute=[Male,gender]"], "must list two or more different attributes"),
     "group without a rule": (["attribute=[Male,Young]"], "say with group_rule=RULE what they are"),
     "unknown rule": (["attribute=[Male,Young]", "group_rule=any"], "there are other, drop, first"),
-    "unknown law": (["synthetic=normal"], "there are uniform and empirical"),
+    "unknown distribution": (["synthetic=normal"], "there are uniform and empirical"),
     "odd size": (["image_size=70"], "image_size=70 is not a multiple of 16"),
     "negative seed": (["seed=-1"], "seed=-1 must be between"),
     "no root": (["data=celeba"], "data.root has no value: give one, data.root="),

@@ -34,6 +34,6 @@ def test_a_mechanism_of_ones_own_is_trained_and_judged(tmp_path):
         check=False,
     )
     assert process.returncode == 0, process.stderr
-    folder = tmp_path / "out/synthetic_faces-16/patch-entropy/Smiling/epsilon-0.01/seed-0"
+    folder = tmp_path / "out/synthetic_faces-16/patch/Smiling/epsilon-0.01/seed-0"
     assert (folder / "result.json").exists()
     assert "privacy loss" in process.stdout

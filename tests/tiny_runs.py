@@ -37,7 +37,7 @@ JUDGED = [
     "classifiers.epochs=1",
     "classifiers.batch_size=8",
     "judge=quick",
-    "judge.attackers.fixed_classifier=null",
+    "judge.adversaries.fixed_classifier=null",
     "judge.epochs=1",
     "judge.batch_size=16",
     "judge.queries=[1,2]",
@@ -46,19 +46,21 @@ JUDGED = [
 ]
 
 
-def train_command(folder, *overrides, preset=TINY):
+def train_command(folder, *overrides, preset=TINY, cached=True):
     """Return the command line of a tiny run below a folder."""
-    folders = [f"output_dir={folder / 'outputs'}", f"data.cache_dir={folder / 'cache'}"]
+    folders = [f"output_dir={folder / 'outputs'}"]
+    if cached:
+        folders.append(f"data.cache_dir={folder / 'cache'}")
     script = str(ROOT / "experiments" / "train.py")
     multirun = ["-m"] if "-m" in overrides else []  # overrides are not to be on both its sides
     changes = [override for override in overrides if override != "-m"]
     return [sys.executable, script, *multirun, *preset, *folders, *changes]
 
 
-def run_train(folder, *overrides, preset=TINY):
+def run_train(folder, *overrides, preset=TINY, cached=True):
     """Run experiments/train.py to its end in a process of its own."""
     return subprocess.run(
-        train_command(folder, *overrides, preset=preset),
+        train_command(folder, *overrides, preset=preset, cached=cached),
         capture_output=True,
         text=True,
         timeout=300,

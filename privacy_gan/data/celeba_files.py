@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from privacy_gan.data.image_files import is_image_name
 from privacy_gan.errors import UserError
 
 RELEASE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
 # In order of preference. The release keeps its parts in Img/, Anno/ and Eval/; the CSV mirror
 # has one folder inside another of the same name.
 IMAGE_FOLDERS = (
@@ -87,15 +87,10 @@ def find_celeba_files(root: Path) -> CelebaFiles:
     )
 
 
-def is_image_name(name: str) -> bool:
-    """Whether a file name is an image's; macOS leaves hidden `._000001.jpg` beside the images."""
-    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
-
-
 def read_attribute_list(path: Path) -> ImageList:
     """Read `list_attr_celeba` (.txt or .csv); values are 1 where the attribute is present, else 0.
 
-    Raises a `UserError` for a file that is no list, is truncated, or repeats an image.
+    Raises a `UserError` for a file that is not such a list, is truncated, or repeats an image.
     """
     lines = _read_lines(path)
     if path.suffix == ".csv":
@@ -119,7 +114,7 @@ def read_attribute_names(path: Path) -> tuple[str, ...]:
 def read_partition_list(path: Path) -> ImageList:
     """Read `list_eval_partition` (.txt or .csv); the one value is 0 train, 1 valid, 2 test.
 
-    Raises a `UserError` for a file that is no list, has another value, or repeats an image.
+    Raises a `UserError` for a file that is not such a list, has another value, or repeats an image.
     """
     lines = _read_lines(path)
     if path.suffix != ".csv":

@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import zipfile
-from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from io import BytesIO
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
 
 from privacy_gan.data.celeba_files import (
     ImageList,
     find_celeba_files,
-    is_image_name,
     read_attribute_list,
     read_attribute_names,
     read_partition_list,
     release_error,
     require_not_html,
     require_same_images,
+)
+from privacy_gan.data.image_files import (
+    DamagedError,
+    StoredImages,
+    decode,
+    open_images,
+    squared,
+    stamp_images,
 )
 from privacy_gan.errors import UserError
 
@@ -51,7 +53,9 @@ class CelebASource:
             nearest = " or ".join(str(size) for size in (below, below + 16) if size)
             raise UserError(f"image_size={self.image_size} is not a multiple of 16: use {nearest}")
         if self.crop is not None and self.crop < 1:
-            raise UserError(f"data.crop={self.crop} is no number of pixels: use null for no crop")
+            raise UserError(
+                f"data.crop={self.crop} is not a number of pixels: use null for no crop"
+            )
 
     @property
     def name(self) -> str:
@@ -68,7 +72,7 @@ class CelebASource:
         files = find_celeba_files(self.root)
         how = (DECODING_VERSION, self.image_size, self.crop, self.content_key())
         digest = hashlib.sha256(repr(how).encode())
-        digest.update(_stamp_images(files.images))
+        digest.update(stamp_images(files.images))
         return digest.hexdigest()
 
     def content_key(self) -> str:
@@ -88,7 +92,7 @@ class CelebASource:
         files = find_celeba_files(self.root)
         attributes = read_attribute_list(files.attributes)
         partition = read_partition_list(files.partition)
-        stored = _open_images(files.images).names()
+        stored = _open(files.images).names()
         require_same_images(attributes.path, attributes.names, partition.path, partition.names)
         require_same_images(attributes.path, attributes.names, files.images, stored)
         # Keep the names that belong to these labels: pickling the source then carries them to
@@ -101,7 +105,7 @@ class CelebASource:
 
         Raises a `UserError` that names the image which cannot be decoded or is too small to crop.
         """
-        stored = _open_images(find_celeba_files(self.root).images)
+        stored = _open(find_celeba_files(self.root).images)
         names = self._names[start:stop]
         squares = np.empty((len(names), self.image_size, self.image_size, 3), np.uint8)
         for square, name in zip(squares, names, strict=True):
@@ -113,86 +117,30 @@ class CelebASource:
         return read_attribute_list(find_celeba_files(self.root).attributes).names
 
     def _square(self, photo: Image.Image, name: str) -> Image.Image:
-        if self.crop is not None:
-            if self.crop > min(photo.size):
-                raise UserError(
-                    f"data.crop={self.crop} is larger than {name} in {self.root}, which has "
-                    f"{photo.width}x{photo.height} pixels: use at most {min(photo.size)}"
-                )
-            left, top = (photo.width - self.crop) // 2, (photo.height - self.crop) // 2
-            photo = photo.crop((left, top, left + self.crop, top + self.crop))
-        size = (self.image_size, self.image_size)
-        # Pillow widens the filter when it shrinks an image: this bilinear resize is antialiased.
-        return photo if photo.size == size else photo.resize(size, Image.Resampling.BILINEAR)
+        if self.crop is not None and self.crop > min(photo.size):
+            raise UserError(
+                f"data.crop={self.crop} is larger than {name} in {self.root}, which has "
+                f"{photo.width}x{photo.height} pixels: use at most {min(photo.size)}"
+            )
+        return squared(photo, self.image_size, self.crop)
 
 
-class _StoredImages(Protocol):
-    path: Path
-
-    def names(self) -> Collection[str]: ...
-
-    def read(self, name: str) -> bytes: ...
-
-
-class _Folder:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def names(self) -> Collection[str]:
-        return [path.name for path in self.path.iterdir() if is_image_name(path.name)]
-
-    def read(self, name: str) -> bytes:
-        return (self.path / name).read_bytes()
-
-
-class _Zip:
-    def __init__(self, path: Path) -> None:
-        require_not_html(path)
-        self.path = path
-        try:
-            self._zip = zipfile.ZipFile(path)
-        except zipfile.BadZipFile as error:
-            raise release_error(
-                f"{path} is truncated or damaged ({error}): compare its size with the release's "
-                "and download it again"
-            ) from error
-        self._members = {
-            member.rsplit("/", 1)[-1]: member
-            for member in self._zip.namelist()
-            if is_image_name(member.rsplit("/", 1)[-1])
-        }
-
-    def names(self) -> Collection[str]:
-        return self._members
-
-    def read(self, name: str) -> bytes:
-        return self._zip.read(self._members[name])
-
-
-def _open_images(path: Path) -> _StoredImages:
-    return _Folder(path) if path.is_dir() else _open_zip(path, path.stat().st_mtime_ns)
-
-
-@lru_cache(maxsize=1)
-def _open_zip(path: Path, mtime_ns: int) -> _Zip:
-    # One handle for each process, since opening means reading the index of 200,000 members;
-    # a file that was replaced has another time and is opened anew.
-    del mtime_ns
-    return _Zip(path)
-
-
-def _stamp_images(path: Path) -> bytes:
-    """Collect what changes with the images: name, size and time of each file, or of the zip."""
+def _open(path: Path) -> StoredImages:
     if not path.is_dir():
-        status = path.stat()
-        return f"{status.st_size} {status.st_mtime_ns}".encode()
-    with os.scandir(path) as entries:
-        stamps = [
-            f"{entry.name} {status.st_size} {status.st_mtime_ns}"
-            for entry in entries
-            if is_image_name(entry.name) and (status := entry.stat())
-        ]
-    return "\n".join(sorted(stamps)).encode()
+        require_not_html(path)
+    try:
+        return open_images(path)
+    except DamagedError as error:
+        raise release_error(
+            f"{error}: compare its size with the release's and download it again"
+        ) from error
+
+
+def _decode(stored: StoredImages, name: str) -> Image.Image:
+    try:
+        return decode(stored, name)
+    except DamagedError as error:
+        raise release_error(f"{error}: replace it") from error
 
 
 def _splits_in_order(partition: ImageList, names: tuple[str, ...]) -> npt.NDArray[np.uint8]:
@@ -201,17 +149,3 @@ def _splits_in_order(partition: ImageList, names: tuple[str, ...]) -> npt.NDArra
         return splits
     row = {name: index for index, name in enumerate(partition.names)}
     return splits[[row[name] for name in names]]
-
-
-def _decode(stored: _StoredImages, name: str) -> Image.Image:
-    """Decode one image upright and as RGB, whatever colours the file has."""
-    try:
-        with Image.open(BytesIO(stored.read(name))) as photo:
-            ImageOps.exif_transpose(photo, in_place=True)
-            return photo.convert("RGB")
-    # Damaged bytes lead decoders to errors of many kinds, not only OSError.
-    except Exception as error:
-        reason = "not an image" if isinstance(error, UnidentifiedImageError) else error
-        raise release_error(
-            f"{name} in {stored.path} cannot be decoded ({reason}): replace it"
-        ) from error

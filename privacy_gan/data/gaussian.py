@@ -1,4 +1,4 @@
-"""Numbers of two overlapping kinds as images of one pixel: data whose law is known exactly."""
+"""Gaussian toy data as images of one pixel: their distribution is known exactly."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from privacy_gan.data.image_cache import ImageTable
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 
-DRAWING_VERSION = 1  # raise it whenever the same arguments give other numbers
+DRAWING_VERSION = 1  # raise it whenever the same arguments give other data
 
 
 class GaussianDataModule(TableDataModule):
@@ -23,9 +23,9 @@ class GaussianDataModule(TableDataModule):
     best mechanism could do with them is in ``privacy_gan.evaluation.optimum``.
 
     Args:
-        num_train: numbers in the training split; likewise num_valid and num_test. A split is the
+        num_train: samples in the training split; likewise num_valid and num_test. A split is the
             beginning of a longer one.
-        drawing_seed: of the numbers, apart from the seed of training.
+        drawing_seed: of the samples, apart from the seed of training.
         mu: distance of both means from 0.
         sigma: standard deviation of both classes.
         image_size: 1, for there is one pixel.
@@ -58,13 +58,16 @@ class GaussianDataModule(TableDataModule):
     def _require_sense(self, image_size: int) -> None:
         if image_size != 1:
             raise UserError(
-                f"image_size={image_size}, but numbers are images of one pixel: set it to 1"
+                f"image_size={image_size}, but Gaussian toy data are images of one pixel: set it "
+                "to 1"
             )
         for name, count in self.counts.items():
             if count < 1:
-                raise UserError(f"data.{name}={count}: each split needs a number, set it to 1 up")
+                raise UserError(
+                    f"data.{name}={count}: each split needs a sample, set it to 1 or more"
+                )
         if not (math.isfinite(self.sigma) and self.sigma > 0):
-            raise UserError(f"data.sigma={self.sigma} is no standard deviation: set it above 0")
+            raise UserError(f"data.sigma={self.sigma} is not a standard deviation: set it above 0")
         if not (math.isfinite(self.mu) and self.mu >= 0):
             raise UserError(f"data.mu={self.mu} must be 0 or above: the classes lie at +-mu")
         if self.drawing_seed < 0:
@@ -72,7 +75,7 @@ class GaussianDataModule(TableDataModule):
 
     @property
     def data_name(self) -> str:
-        """Gaussian; numbers have no size."""
+        """Gaussian, without a size."""
         return "gaussian"
 
     @property
@@ -81,16 +84,16 @@ class GaussianDataModule(TableDataModule):
         return ("Sign",)
 
     def content_key(self) -> str:
-        """Return a hash of all that determines the numbers."""
+        """Return a hash of all that determines the samples."""
         facts = (DRAWING_VERSION, *self.counts.values(), self.drawing_seed, self.mu, self.sigma)
         return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
 
     def open_table(self) -> ImageTable:
-        """Draw the numbers: float32 [N, 1, 1, 1] with attributes [N, 1], train first."""
+        """Draw the samples: float32 [N, 1, 1, 1] with attributes [N, 1], train first."""
         drawn = [self._draw(split, count) for split, count in enumerate(self.counts.values())]
-        numbers, signs = (np.concatenate(column) for column in zip(*drawn, strict=True))
+        samples, signs = (np.concatenate(column) for column in zip(*drawn, strict=True))
         return ImageTable(
-            images=numbers.astype(np.float32).reshape(-1, 1, 1, 1),
+            images=samples.astype(np.float32).reshape(-1, 1, 1, 1),
             attributes=signs.astype(np.uint8).reshape(-1, 1),
             splits=np.repeat(np.arange(3, dtype=np.uint8), list(self.counts.values())),
             attribute_names=self.attribute_names,
@@ -100,7 +103,7 @@ class GaussianDataModule(TableDataModule):
     def _draw(
         self, split: int, count: int
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        # two streams a split: a longer one then begins with the numbers of a shorter one
+        # two streams a split: a longer one then begins with the samples of a shorter one
         of_signs, of_noise = np.random.SeedSequence([self.drawing_seed, split]).spawn(2)
         signs = np.random.default_rng(of_signs).integers(0, 2, count)
         noise = np.random.default_rng(of_noise).standard_normal(count)

@@ -45,7 +45,7 @@ class ImageTable:
     """All images and labels of a source, the images left on disk until they are touched.
 
     `images` is a read-only memory map uint8 [N, S, S, 3], or float32 [N, H, W, C] where they are
-    no pictures and were never on disk, `attributes` uint8 [N, A] in {0, 1},
+    toy data and were never on disk, `attributes` uint8 [N, A] in {0, 1},
     `splits` uint8 [N], 0 train, 1 valid, 2 test.
     """
 
@@ -59,7 +59,7 @@ class ImageTable:
 def load_or_build(
     source: ImageSource, cache_dir: Path, num_workers: int | None = None
 ) -> ImageTable:
-    """Open the source's cache below `cache_dir`, building it first where there is no sound one.
+    """Open the source's cache below `cache_dir`; build it first where it is missing or damaged.
 
     `num_workers` processes build it, by default one for each core at hand. Raises a `UserError`
     where the source does, where the folder cannot be written, and for a full disk; no part of a
@@ -87,7 +87,7 @@ def _open_if_sound(folder: Path, fingerprint: str) -> ImageTable | None:
         return _open(folder, fingerprint)
     except (FileNotFoundError, NotADirectoryError, *DAMAGE):
         return None
-    except OSError as error:  # no leave to read, too many open files: no reason to build anew
+    except OSError as error:  # permission denied, too many open files: no reason to build it again
         raise _unusable(folder.parent, error) from error
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from privacy_gan import replicas
-from privacy_gan.data.attribute_group import AttributeGroup
+from privacy_gan.attributes import AttributeGroup
 from privacy_gan.data.batch import Batch
 from privacy_gan.data.image_cache import ImageTable
 from privacy_gan.errors import UserError
@@ -35,7 +35,7 @@ class TableDataModule(LightningDataModule, ABC):
         on_device: keep all images on the accelerator and gather batches there.
 
     Attributes:
-        pictures: whether the images are pictures, to be looked at and compared as such.
+        pictures: whether the images can be looked at and compared as such; toy data cannot.
         group: a categorical attribute, which is the last of the batch's attribute columns, after
             the binary ones; to be set before ``setup``.
     """

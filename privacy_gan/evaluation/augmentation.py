@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from privacy_gan.evaluation.censoring import CensoredBatch
+from privacy_gan.evaluation.source import CensoredBatch
 
 LARGEST_SHIFT = 1 / 16  # of an image's side
 

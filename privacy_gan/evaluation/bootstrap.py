@@ -4,25 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from privacy_gan.randomness import Purpose, keyed_generator
+from privacy_gan.runs.result import Estimate
 
 TAIL = 0.025
 NORMAL_QUANTILE = 1.959963984540054  # of 1 - TAIL
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A measured value and the interval that holds the true one in 95 of 100 test splits."""
-
-    value: float
-    low: float
-    high: float
 
 
 class Bootstrap:

@@ -31,7 +31,7 @@ class Calibration:
     bias: tuple[float, ...]
 
     def apply(self, probabilities: Tensor) -> Tensor:
-        """Return mended probabilities, float64 [N, C]."""
+        """Return calibrated probabilities, float64 [N, C]."""
         bias = torch.tensor(self.bias, dtype=torch.float64)
         return F.softmax(self.slope * log_of(probabilities) + bias, dim=1)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from torch import Tensor
 
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.censoring import Arithmetic, Censor, CensoredBatch
 from privacy_gan.evaluation.learning import Learner, Recipe, learn_together
+from privacy_gan.evaluation.source import CensoredSource, original_images
 from privacy_gan.evaluation.store import Content, Store
+from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
-from privacy_gan.privatizers.identity import Identity
 from privacy_gan.randomness import Purpose, keyed_seed
 
 log = logging.getLogger(__name__)
@@ -41,8 +41,8 @@ class FixedClassifier:
     test_accuracy: float
 
 
-class ClassifierSchool:
-    """Trains fixed classifiers and finds those that are trained already.
+class FixedClassifiers:
+    """Finds fixed classifiers that are trained already, and trains those that are missing.
 
     Args:
         folder: of all fixed classifiers.
@@ -73,7 +73,7 @@ class ClassifierSchool:
         self.settings = settings
 
     def get(
-        self, attributes: Sequence[str], datamodule: TableDataModule, arithmetic: Arithmetic
+        self, attributes: Sequence[str], datamodule: TableDataModule, compute: Compute
     ) -> dict[str, FixedClassifier]:
         """Return a classifier for each attribute, training those that are missing.
 
@@ -85,14 +85,14 @@ class ClassifierSchool:
         )
         contents = store.get(
             {name: self.file(name) for name in attributes},
-            lambda missing: self._train(missing, datamodule, arithmetic),
+            lambda missing: self._train(missing, datamodule, compute),
         )
         found = {
             name: self._load(content, store.folder / self.file(name), name, datamodule)
             for name, content in contents.items()
         }
         for classifier in found.values():
-            classifier.network.to(memory_format=torch.channels_last).to(arithmetic.device)
+            classifier.network.to(memory_format=torch.channels_last).to(compute.device)
         return found
 
     def file(self, attribute: str) -> str:
@@ -119,9 +119,9 @@ class ClassifierSchool:
         return FixedClassifier(network.eval().requires_grad_(False), accuracy)
 
     def _train(
-        self, attributes: Sequence[str], datamodule: TableDataModule, arithmetic: Arithmetic
+        self, attributes: Sequence[str], datamodule: TableDataModule, compute: Compute
     ) -> dict[str, Content]:
-        censor = Censor(Identity(), datamodule, self.batch_size, self.seed, arithmetic)
+        source = original_images(datamodule, compute)
         for split in ("train", "valid", "test"):
             for name in attributes:
                 require_all_classes(datamodule, split, name)
@@ -134,16 +134,9 @@ class ClassifierSchool:
                 learners[name] = Learner(network, self.recipe, column)
         log.info("training %d fixed classifiers into %s", len(learners), self.folder)
         learn_together(
-            learners,
-            censor.training_epoch,
-            lambda: censor.query("valid", 0),
-            self.epochs,
-            censor.batches_in("train"),
-            self.seed,
-            arithmetic,
-            "fixed classifiers",
+            learners, source, self.epochs, self.batch_size, self.seed, "fixed classifiers"
         )
-        accuracies = accuracies_of(learners, censor.query("test", 0), arithmetic)
+        accuracies = accuracies_of(learners, source, self.seed)
         return {
             name: {
                 "attribute": name,
@@ -158,14 +151,14 @@ class ClassifierSchool:
 
 
 def accuracies_of(
-    learners: dict[str, Learner], batches: Iterator[CensoredBatch], arithmetic: Arithmetic
+    learners: dict[str, Learner], source: CensoredSource, seed: int
 ) -> dict[str, float]:
-    """Return how often each learner is right."""
+    """Return how often each learner is right on the test split."""
     correct, count = dict.fromkeys(learners, 0), 0
-    for batch in batches:
+    for batch in source.query("test", 0, seed):
         count += len(batch.images)
         for name, learner in learners.items():
-            with torch.no_grad(), arithmetic.autocast():
+            with torch.no_grad(), source.compute.autocast():
                 predicted: Tensor = learner.log_probabilities(batch.images).argmax(dim=1)
             correct[name] += int((predicted == batch.attributes[:, learner.column]).sum())
     return {name: right / count for name, right in correct.items()}

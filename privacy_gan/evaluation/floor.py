@@ -27,7 +27,7 @@ def correlation_floor(
         num_classes: values of the attribute.
 
     Returns:
-        Probabilities, float64 [M, C]. A censor that leaves the other attributes readable cannot
+        Probabilities, float64 [M, C]. A mechanism that leaves the other attributes readable cannot
         push an adversary below what these achieve.
     """
     cells, place = torch.unique(torch.cat([train_others, test_others]), dim=0, return_inverse=True)

@@ -19,7 +19,7 @@ def load_inception(weights: str | Path | None, device: torch.device) -> nn.Modul
         device: where it goes.
 
     Raises:
-        UserError: the file is missing or no such state dict, or torch-fidelity is not installed.
+        UserError: the file is missing or not such a state dict, or torch-fidelity is not installed.
     """
     if weights is None:
         return None

@@ -13,57 +13,50 @@ from privacy_gan.attributes import find_attribute
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation import measures
-from privacy_gan.evaluation.attacking import (
-    attempts,
-    describe,
-    query,
-    read_all,
-    strongest,
-)
 from privacy_gan.evaluation.bootstrap import Bootstrap
-from privacy_gan.evaluation.censoring import Arithmetic, Censor
 from privacy_gan.evaluation.classifiers import (
-    ClassifierSchool,
     FixedClassifier,
+    FixedClassifiers,
     require_all_classes,
 )
 from privacy_gan.evaluation.floor import prior
 from privacy_gan.evaluation.inception import load_inception
 from privacy_gan.evaluation.learning import Learner, learn_together
-from privacy_gan.evaluation.record import Evaluation
+from privacy_gan.evaluation.outputs import outputs_on_test
+from privacy_gan.evaluation.predictions import predict_all, query, scores_on_test, strongest, who
 from privacy_gan.evaluation.references import References
 from privacy_gan.evaluation.scores import SCORES
-from privacy_gan.evaluation.viewing import view_test_split
-from privacy_gan.privatizers.base import Privatizer
-from privacy_gan.privatizers.identity import Identity
+from privacy_gan.evaluation.source import CensoredSource, original_images
 from privacy_gan.randomness import Purpose, keyed_seed
+from privacy_gan.runs.result import Evaluation
 
 
 class Judge:
-    """Judges any mechanism on any data.
+    """Judges any source of censored images.
 
     Args:
         classifiers: where fixed classifiers come from.
         references: where the same adversaries' answers on original images come from.
         attributes: that are measured; all but the sensitive one are the utility attributes.
-        attackers: functions that make them, by name, see evaluation/attackers.py; None is left out.
-        seed: of the attackers' weights, of their batches' order and of all noise.
-        epochs: that attackers learn; each is taken at its best by validation loss.
-        batch_size: of the attackers.
-        queries: numbers of censored versions of an image that attackers see.
+        adversaries: functions that make them, by name, see evaluation/adversaries.py; None is
+            left out.
+        seed: of the adversaries' weights, of their batches' order and of all noise.
+        epochs: that adversaries learn; each is taken at its best by validation loss.
+        batch_size: of the adversaries.
+        queries: numbers of censored versions of an image that adversaries see.
         resamples: of the bootstrap.
         inception_weights: file with torch-fidelity's InceptionV3 for its FID, or None.
 
     Raises:
-        UserError: there is no attacker or no query.
+        UserError: there is no adversary or no query, or an adversary cannot be made.
     """
 
     def __init__(
         self,
-        classifiers: ClassifierSchool,
+        classifiers: FixedClassifiers,
         references: References,
         attributes: Sequence[str],
-        attackers: Mapping[str, Callable[..., Learner] | None],
+        adversaries: Mapping[str, Callable[..., Learner] | None],
         seed: int,
         epochs: int,
         batch_size: int,
@@ -74,15 +67,22 @@ class Judge:
         self.classifiers = classifiers
         self.references = references
         self.attributes = attributes
-        self.makers = {name: make for name, make in attackers.items() if make is not None}
+        self.makers = {name: make for name, make in adversaries.items() if make is not None}
         self.seed = seed
         self.epochs = epochs
         self.batch_size = batch_size
         self.queries = sorted(queries)
         self.bootstrap = Bootstrap(resamples, seed)
         self.inception_weights = inception_weights
+        for name, make in self.makers.items():
+            if not callable(make):
+                raise UserError(
+                    f"judge.adversaries.{name} cannot be made, for it lacks _target_ and "
+                    "_partial_=true (was it left out, as judge=quick does?): complete it, or leave "
+                    f"it out with judge.adversaries.{name}=null"
+                )
         if not self.makers:
-            raise UserError("judge.attackers is empty: nobody would try to learn the attribute")
+            raise UserError("judge.adversaries is empty: nobody would try to learn the attribute")
         if not self.queries or self.queries[0] < 1:
             raise UserError(f"judge.queries={list(queries)} must be numbers of 1 or more")
         for name in ("epochs", "batch_size", "resamples"):
@@ -90,55 +90,45 @@ class Judge:
                 raise UserError(f"judge.{name} must be 1 or more")
 
     def judge(
-        self,
-        privatizer: Privatizer,
-        datamodule: TableDataModule,
-        attribute: str,
-        arithmetic: Arithmetic,
-        epsilon: float,
-        epsilon_batch_size: int,
+        self, source: CensoredSource, attribute: str, epsilon: float, epsilon_batch_size: int
     ) -> Evaluation:
-        """Attack a mechanism and measure it.
+        """Attack what was censored and measure it.
 
         Args:
-            privatizer: the mechanism, trained.
-            datamodule: set up.
+            source: of the censored images: a mechanism, or images that someone else censored.
             attribute: the sensitive one.
-            arithmetic: where and how exactly to compute.
-            epsilon: the mechanism's distortion budget.
+            epsilon: the distortion budget.
             epsilon_batch_size: images whose mean distortion the budget was meant for.
 
         Raises:
             UserError: the data lack an attribute, or one of its classes in some split; or a fixed
                 classifier is damaged.
         """
+        datamodule = source.datamodule
         utilities = self.check(datamodule, attribute)
-        fixed = self.classifiers.get([attribute, *utilities], datamodule, arithmetic)
-        inception = load_inception(self.inception_weights, arithmetic.device)
-        censor = Censor(
-            privatizer.to(arithmetic.device), datamodule, self.batch_size, self.seed, arithmetic
-        )
+        fixed = self.classifiers.get([attribute, *utilities], datamodule, source.compute)
+        inception = load_inception(self.inception_weights, source.compute.device)
         labels = {split: labels_of(datamodule, split, fixed) for split in SPLITS}
         sensitive = {split: by_name[attribute] for split, by_name in labels.items()}
         classes = datamodule.classes(attribute)
         frequencies = prior(sensitive["train"], len(classes))
 
-        queries = [1] if privatizer.deterministic else self.queries
-        answers = self.answers(censor, attribute, fixed, self.makers, self.seed, queries[-1])
-        originals = self.original_answers(datamodule, attribute, arithmetic, fixed)
-        read, read_originals = (
-            read_all(of["valid"], of["test"], sensitive["valid"], frequencies, times)
+        queries = [1] if source.deterministic else self.queries
+        answers = self.answers(source, attribute, fixed, self.makers, self.seed, queries[-1])
+        originals = self.original_answers(source, attribute, fixed)
+        predictions, of_originals = (
+            predict_all(of["valid"], of["test"], sensitive["valid"], frequencies, times)
             for of, times in [(answers, queries), (originals, [1])]
         )
         best, best_originals = (
-            {score: strongest(of, score) for score in SCORES} for of in (read, read_originals)
+            {score: strongest(of, score) for score in SCORES} for of in (predictions, of_originals)
         )
-        view = view_test_split(censor, fixed, inception, len(classes))
+        outputs = outputs_on_test(source, fixed, inception, len(classes), self.seed)
         floor = measures.floor_of(attribute, labels["train"], labels["test"], len(classes))
         found = {
             **measures.privacy(
-                {score: who.readings[score].test for score, who in best.items()},
-                {score: who.readings[score].test for score, who in best_originals.items()},
+                {score: of.by_score[score].test for score, of in best.items()},
+                {score: of.by_score[score].test for score, of in best_originals.items()},
                 floor,
                 frequencies,
                 sensitive["test"],
@@ -147,9 +137,9 @@ class Judge:
             **measures.as_in_the_paper(
                 answers["test"], originals["test"], sensitive["test"], self.bootstrap
             ),
-            **measures.utility(view, utilities, labels["train"], labels["test"], self.bootstrap),
-            **measures.replacement(view, attribute, utilities, len(classes), self.bootstrap),
-            **measures.change(view, epsilon, epsilon_batch_size, self.bootstrap),
+            **measures.utility(outputs, utilities, labels["train"], labels["test"], self.bootstrap),
+            **measures.replacement(outputs, attribute, utilities, len(classes), self.bootstrap),
+            **measures.change(outputs, epsilon, epsilon_batch_size, self.bootstrap),
         }
         accuracies = {name: classifier.test_accuracy for name, classifier in fixed.items()}
         return Evaluation(
@@ -157,27 +147,23 @@ class Judge:
             classes=classes,
             images={split: len(values) for split, values in sensitive.items()},
             measures=found,
-            strongest={score: describe(who) for score, who in best.items()},
-            attempts=attempts(read, sensitive["test"], frequencies, self.bootstrap),
+            strongest={score: who(of) for score, of in best.items()},
+            adversaries=scores_on_test(predictions, sensitive["test"], frequencies, self.bootstrap),
             classifiers=accuracies,
             warnings=measures.warnings(found, attribute, accuracies),
         )
 
     def original_answers(
-        self,
-        datamodule: TableDataModule,
-        attribute: str,
-        arithmetic: Arithmetic,
-        fixed: Mapping[str, FixedClassifier],
+        self, source: CensoredSource, attribute: str, fixed: Mapping[str, FixedClassifier]
     ) -> dict[str, dict[str, Tensor]]:
         """Return what the same adversaries say after learning from original images, by split."""
+        original = original_images(source.datamodule, source.compute)
 
         def make(names: Sequence[str], seed: int) -> dict[str, dict[str, Tensor]]:
-            untouched = Censor(Identity(), datamodule, self.batch_size, seed, arithmetic)
             makers = {name: self.makers[name] for name in names}
-            return self.answers(untouched, attribute, fixed, makers, seed, queries=1)
+            return self.answers(original, attribute, fixed, makers, seed, queries=1)
 
-        return self.references.get(list(self.makers), datamodule, attribute, make)
+        return self.references.get(list(self.makers), source.datamodule, attribute, make)
 
     def check(self, datamodule: TableDataModule, attribute: str) -> list[str]:
         """Return the utility attributes; what ``judge`` would refuse later is refused now.
@@ -195,7 +181,7 @@ class Judge:
 
     def answers(
         self,
-        censor: Censor,
+        source: CensoredSource,
         attribute: str,
         fixed: Mapping[str, FixedClassifier],
         makers: Mapping[str, Callable[..., Learner]],
@@ -205,48 +191,41 @@ class Judge:
         """Return what adversaries say of both splits after learning from the training split.
 
         Args:
-            censor: of all images.
+            source: of the images.
             attribute: the one that they tell.
             fixed: the fixed classifiers.
             makers: of the adversaries, by name.
-            seed: of their weights and of the augmentation.
+            seed: of their weights, of order, noise and augmentation.
             queries: how often they see each image.
 
         Returns:
             Probabilities by split and adversary, float64 [queries, N, C].
         """
-        attackers = self.train_attackers(censor, attribute, fixed, makers, seed)
-        return {split: query(attackers, censor, split, queries) for split in ("valid", "test")}
+        adversaries = self.train_adversaries(source, attribute, fixed, makers, seed)
+        return {
+            split: query(adversaries, source, split, queries, seed) for split in ("valid", "test")
+        }
 
-    def train_attackers(
+    def train_adversaries(
         self,
-        censor: Censor,
+        source: CensoredSource,
         attribute: str,
         fixed: Mapping[str, FixedClassifier],
         makers: Mapping[str, Callable[..., Learner]],
         seed: int,
     ) -> dict[str, Learner]:
         """Return adversaries, trained on the same batches; see ``answers``."""
-        column = censor.datamodule.column(attribute)
-        num_classes = len(censor.datamodule.classes(attribute))
-        attackers = {}
+        column = source.datamodule.column(attribute)
+        num_classes = len(source.datamodule.classes(attribute))
+        adversaries = {}
         for name, make in makers.items():
-            with torch.random.fork_rng():  # the same attacker whoever else attacks
+            with torch.random.fork_rng():  # the same adversary whoever else attacks
                 torch.manual_seed(keyed_seed(seed, Purpose.JUDGE_INIT, *name.encode()))
-                attackers[name] = make(
+                adversaries[name] = make(
                     num_classes=num_classes, column=column, fixed=fixed[attribute].network
                 )
-        learn_together(
-            attackers,
-            censor.training_epoch,
-            lambda: censor.query("valid", 0),
-            self.epochs,
-            censor.batches_in("train"),
-            seed,
-            censor.arithmetic,
-            "attackers",
-        )
-        return attackers
+        learn_together(adversaries, source, self.epochs, self.batch_size, seed, "adversaries")
+        return adversaries
 
 
 def labels_of(

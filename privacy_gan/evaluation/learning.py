@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -14,8 +14,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from privacy_gan.evaluation.augmentation import flipped_and_shifted
-from privacy_gan.evaluation.censoring import Arithmetic, CensoredBatch
 from privacy_gan.evaluation.progress import progress
+from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, batches_in
+from privacy_gan.hardware import Compute
 from privacy_gan.randomness import Purpose, keyed_generator
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -74,10 +75,10 @@ class Learner:
         self._optimizer = self.recipe.optimizer(self.network.parameters())
         self._schedule = CosineAnnealingLR(self._optimizer, steps) if self.recipe.annealed else None
 
-    def step(self, batch: CensoredBatch, arithmetic: Arithmetic) -> None:
+    def step(self, batch: CensoredBatch, compute: Compute) -> None:
         """Learn from one batch."""
         assert self._optimizer is not None
-        with arithmetic.autocast():
+        with compute.autocast():
             loss = self.loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -106,53 +107,51 @@ class Learner:
 
 def learn_together(
     learners: Mapping[str, Learner],
-    training_epoch: Callable[[int], Iterator[CensoredBatch]],
-    validation: Callable[[], Iterator[CensoredBatch]],
+    source: CensoredSource,
     epochs: int,
-    batches: int,
+    batch_size: int,
     seed: int,
-    arithmetic: Arithmetic,
     description: str,
 ) -> None:
     """Train all learners on the same batches and leave each at its best epoch by validation loss.
 
     Args:
         learners: by name; all end ready to predict.
-        training_epoch: yields an epoch's batches, given its number.
-        validation: yields the validation split.
+        source: of training and validation images.
         epochs: passes over the training split.
-        batches: that one pass has.
-        seed: of the augmentation, which is the same for all that want it.
-        arithmetic: where and how exactly.
+        batch_size: images in a batch.
+        seed: of order, noise and augmentation, which are the same for all.
         description: for the progress bar.
     """
+    compute = source.compute
+    batches = batches_in(source.datamodule, "train", batch_size)
     augmenting = any(learner.recipe.augmented for learner in learners.values())
     for learner in learners.values():
-        learner.to(arithmetic.device)
+        learner.to(compute.device)
         learner.begin(epochs * batches)
     with progress(description, epochs * batches) as bar:
         for epoch in range(epochs):
             for learner in learners.values():
                 learner.network.train().requires_grad_(True)
-            for index, batch in enumerate(training_epoch(epoch)):
+            for index, batch in enumerate(source.training_epoch(epoch, batch_size, seed)):
                 augmented = batch
                 if augmenting:
                     key = (seed, Purpose.JUDGE_AUGMENT, epoch, index)
-                    rng = keyed_generator(arithmetic.device, *key)
+                    rng = keyed_generator(compute.device, *key)
                     augmented = flipped_and_shifted(batch, rng)
                 for learner in learners.values():
-                    learner.step(augmented if learner.recipe.augmented else batch, arithmetic)
+                    learner.step(augmented if learner.recipe.augmented else batch, compute)
                 bar.update()
-            for learner, loss in zip(
-                learners.values(), losses(learners, validation(), arithmetic), strict=True
-            ):
+            validation = source.query("valid", 0, seed)
+            found = losses(learners, validation, compute)
+            for learner, loss in zip(learners.values(), found, strict=True):
                 learner.keep_if_best(loss)
     for learner in learners.values():
         learner.end()
 
 
 def losses(
-    learners: Mapping[str, Learner], batches: Iterable[CensoredBatch], arithmetic: Arithmetic
+    learners: Mapping[str, Learner], batches: Iterable[CensoredBatch], compute: Compute
 ) -> list[float]:
     """Return each learner's mean negative log-likelihood over all images of some batches, nats."""
     for learner in learners.values():
@@ -161,7 +160,7 @@ def losses(
     for batch in batches:
         count += len(batch.images)
         for index, learner in enumerate(learners.values()):
-            with torch.no_grad(), arithmetic.autocast():
+            with torch.no_grad(), compute.autocast():
                 predicted = learner.log_probabilities(batch.images)
             labels = batch.attributes[:, learner.column]
             totals[index] += F.nll_loss(predicted.float(), labels, reduction="sum").item()

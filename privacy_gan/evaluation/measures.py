@@ -10,12 +10,12 @@ from torch import Tensor
 from torchmetrics.functional import pearson_corrcoef
 from torchmetrics.functional.nominal import cramers_v
 
-from privacy_gan.evaluation.bootstrap import Bootstrap, Estimate, mean
+from privacy_gan.evaluation.bootstrap import Bootstrap, mean
 from privacy_gan.evaluation.floor import correlation_floor, prior
 from privacy_gan.evaluation.frechet import frechet_distance, mean_frechet_distance
-from privacy_gan.evaluation.record import Measure
+from privacy_gan.evaluation.outputs import TestOutputs
 from privacy_gan.evaluation.scores import SCORES
-from privacy_gan.evaluation.viewing import View
+from privacy_gan.runs.result import Estimate, Measure
 
 FRECHET_RESAMPLES = 50  # a distance takes some tenths of a second
 PAPERS_ADVERSARY = "resnet10"
@@ -110,7 +110,7 @@ def as_in_the_paper(
 
 
 def utility(
-    view: View,
+    outputs: TestOutputs,
     names: Sequence[str],
     train_labels: Mapping[str, Tensor],
     test_labels: Mapping[str, Tensor],
@@ -119,7 +119,7 @@ def utility(
     """Return the utility score (eq. 6) and its summands, each attribute's accuracy.
 
     Args:
-        view: of the test split.
+        outputs: of networks, on the test split.
         names: the utility attributes.
         train_labels: of all measured attributes, [N] each.
         test_labels: likewise, [M] each.
@@ -127,7 +127,7 @@ def utility(
     """
     if not names:
         return {}
-    correct = {name: correctness(view, name, train_labels, test_labels) for name in names}
+    correct = {name: correctness(outputs, name, train_labels, test_labels) for name in names}
     by_attribute = {
         f"utility/{name}": Measure(*(bootstrap.percentile(mean, column) for column in columns.T))
         for name, columns in correct.items()
@@ -138,7 +138,10 @@ def utility(
 
 
 def correctness(
-    view: View, name: str, train_labels: Mapping[str, Tensor], test_labels: Mapping[str, Tensor]
+    outputs: TestOutputs,
+    name: str,
+    train_labels: Mapping[str, Tensor],
+    test_labels: Mapping[str, Tensor],
 ) -> Tensor:
     """Return whether an attribute is told right of each test image, float64 [N, 4].
 
@@ -147,8 +150,8 @@ def correctness(
     """
     truth = test_labels[name]
     guesses = (
-        view.censored.predicted(name),
-        view.original.predicted(name),
+        outputs.censored.predicted(name),
+        outputs.original.predicted(name),
         prior(train_labels[name]).argmax().expand(len(truth)),
         floor_of(name, train_labels, test_labels).argmax(dim=1),
     )
@@ -174,26 +177,30 @@ def floor_of(
 
 
 def replacement(
-    view: View, sensitive: str, names: Sequence[str], num_classes: int, bootstrap: Bootstrap
+    outputs: TestOutputs,
+    sensitive: str,
+    names: Sequence[str],
+    num_classes: int,
+    bootstrap: Bootstrap,
 ) -> dict[str, Measure]:
     """Return Table 1's success rate and Table 2's correlations.
 
     An attribute of more than two classes has no correlation; its association is measured instead.
 
     Args:
-        view: of the test split.
+        outputs: of networks, on the test split.
         sensitive: the sensitive attribute.
         names: the utility attributes.
         num_classes: values of the sensitive attribute.
         bootstrap: for the intervals.
     """
     kind, strength = ("correlation", correlation) if num_classes == 2 else ("association", cramers)
-    sides = (view.censored, view.original)
-    seen = [side.predicted(sensitive) for side in sides]
-    fooled = (bootstrap.percentile(mean, what == view.synthetic) for what in seen)
+    both = (outputs.censored, outputs.original)
+    seen = [of.predicted(sensitive) for of in both]
+    fooled = (bootstrap.percentile(mean, what == outputs.synthetic) for what in seen)
     measures = {"success_rate": Measure(*fooled)}
     for name in names:
-        pairs = ((side.predicted(name), what) for side, what in zip(sides, seen, strict=True))
+        pairs = ((of.predicted(name), what) for of, what in zip(both, seen, strict=True))
         measures[f"{kind}/{name}"] = Measure(
             *(bootstrap.percentile(strength, *pair) for pair in pairs)
         )
@@ -216,33 +223,35 @@ def cramers(one: Tensor, other: Tensor) -> float:
     return float(cramers_v(one, other, bias_correction=False))
 
 
-def change(view: View, epsilon: float, batch_size: int, bootstrap: Bootstrap) -> dict[str, Measure]:
+def change(
+    outputs: TestOutputs, epsilon: float, batch_size: int, bootstrap: Bootstrap
+) -> dict[str, Measure]:
     """Return how much censoring changed the images.
 
     Args:
-        view: of the test split.
+        outputs: of networks, on the test split.
         epsilon: the distortion budget.
         batch_size: images whose mean the budget was meant for.
         bootstrap: for the intervals.
     """
-    whole = view.distortion[: max(len(view.distortion) // batch_size, 1) * batch_size]
+    whole = outputs.distortion[: max(len(outputs.distortion) // batch_size, 1) * batch_size]
     batches = torch.stack([batch.mean() for batch in torch.split(whole, batch_size)])
     measures = {
-        "distortion": Measure(bootstrap.percentile(mean, view.distortion)),
-        "images_over_budget": Measure(bootstrap.percentile(mean, view.distortion > epsilon)),
+        "distortion": Measure(bootstrap.percentile(mean, outputs.distortion)),
+        "images_over_budget": Measure(bootstrap.percentile(mean, outputs.distortion > epsilon)),
         "batches_over_budget": Measure(bootstrap.percentile(mean, batches > epsilon)),
     }
-    if view.ssim is not None:
-        measures["psnr"] = Measure(bootstrap.percentile(psnr, view.distortion))
-        measures["ssim"] = Measure(bootstrap.percentile(mean, view.ssim))
+    if outputs.ssim is not None:
+        measures["psnr"] = Measure(bootstrap.percentile(psnr, outputs.distortion))
+        measures["ssim"] = Measure(bootstrap.percentile(mean, outputs.ssim))
     distance = bootstrap.normal(
-        lambda one, other: mean_frechet_distance(view.feature_sizes, one, other),
+        lambda one, other: mean_frechet_distance(outputs.feature_sizes, one, other),
         FRECHET_RESAMPLES,
-        view.censored.features,
-        view.original.features,
+        outputs.censored.features,
+        outputs.original.features,
     )
     measures["frechet_distance"] = Measure(distance)
-    ours, theirs = view.censored.inception_features, view.original.inception_features
+    ours, theirs = outputs.censored.inception_features, outputs.original.inception_features
     if ours is not None and theirs is not None:
         fid = bootstrap.normal(frechet_distance, FRECHET_RESAMPLES, ours, theirs)
         measures["inception_fid"] = Measure(fid)
@@ -257,7 +266,7 @@ def psnr(distortion: Tensor) -> float:
 
 def warnings(
     measures: Mapping[str, Measure], attribute: str, classifiers: Mapping[str, float]
-) -> list[str]:
+) -> tuple[str, ...]:
     """Return what should be known before the measures are believed.
 
     Args:
@@ -273,9 +282,9 @@ def warnings(
         if floor is not None and classifiers[name] < floor.value
     ]
     if not worse:
-        return []
-    return [
+        return ()
+    return (
         "these fixed classifiers see less in original images than the other attributes' labels "
         f"tell, so utility and success rate say little: {', '.join(worse)}; train them longer, "
-        "classifiers.epochs=N"
-    ]
+        "classifiers.epochs=N",
+    )

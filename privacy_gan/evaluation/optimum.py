@@ -1,4 +1,4 @@
-"""The least that an adversary can learn within a budget, where the data's law is known.
+"""The least that an adversary can learn within a budget, where the data's distribution is known.
 
 A mechanism is a channel Q(x'|x). Its strongest adversary answers the likelier s at each x', and is
 right as often as sum_x' max_s sum_x P(s, x) Q(x'|x). This is convex and piecewise linear in Q, and
@@ -36,9 +36,9 @@ def least_accuracy(points: Floats, joint: Floats, budgets: Sequence[float]) -> F
         Accuracies in [0, 1], one a budget; 1 is certainty.
 
     Raises:
-        UserError: the law or a budget makes no sense, or SciPy is missing.
+        UserError: the distribution or a budget makes no sense, or SciPy is missing.
     """
-    require_law(points, joint)
+    require_joint(points, joint)
     if not all(budget >= 0 for budget in budgets):
         raise UserError(f"a distortion budget below 0 cannot be kept: {list(budgets)}")
     program = channel_program(points, joint)
@@ -47,7 +47,7 @@ def least_accuracy(points: Floats, joint: Floats, budgets: Sequence[float]) -> F
 
 def best_channel(points: Floats, joint: Floats, budget: float) -> Floats:
     """Return a channel Q(x'|x) that reaches ``least_accuracy``, [N, N], rows x that sum to 1."""
-    require_law(points, joint)
+    require_joint(points, joint)
     size = len(points)
     solution = _solve(channel_program(points, joint), budget)
     channel: Floats = solution.x[: size * size].reshape(size, size)
@@ -73,7 +73,7 @@ def gaussian_optimum(
 def gaussian_grid(
     mu: float, sigma: float, points: int, deviations: float = 5.0
 ) -> tuple[Floats, Floats]:
-    """Return evenly spaced points [N] and the joint law of s and the nearest of them, [2, N].
+    """Return evenly spaced points [N], and the joint distribution of s and the nearest one [2, N].
 
     Each point has the mass of its cell, the outermost two that of the tails as well.
     """
@@ -91,18 +91,18 @@ def normal_cdf(value: float) -> float:
     return (1 + math.erf(value / math.sqrt(2))) / 2
 
 
-def require_law(points: Floats, joint: Floats) -> None:
-    """Refuse what is no joint law on the points.
+def require_joint(points: Floats, joint: Floats) -> None:
+    """Refuse what is not a joint distribution on the points.
 
     Raises:
-        UserError: shapes do not match, or the joint is no distribution.
+        UserError: shapes do not match, or the joint is not a distribution.
     """
     if points.ndim != 1 or joint.ndim != 2 or joint.shape[1] != len(points):
         raise UserError(
             f"points {points.shape} and joint {joint.shape} do not match: give [N] and [C, N]"
         )
     if (joint < 0).any() or not math.isclose(joint.sum(), 1, abs_tol=1e-9):
-        raise UserError(f"the joint law sums to {joint.sum():g}, or is negative somewhere")
+        raise UserError(f"the joint distribution sums to {joint.sum():g}, or is negative somewhere")
 
 
 def channel_program(points: Floats, joint: Floats) -> dict[str, Any]:
@@ -121,7 +121,9 @@ def channel_program(points: Floats, joint: Floats) -> dict[str, Any]:
         raise UserError("the optimum needs SciPy: pip install 'privacy_gan[optimum]'") from error
     size = len(points)
     one = sparse.identity(size, format="csr")
-    posteriors = [sparse.hstack([sparse.kron(law, one), -one]) for law in joint]  # P(s, x') - t(x')
+    posteriors = [
+        sparse.hstack([sparse.kron(masses, one), -one]) for masses in joint
+    ]  # P(s, x') - t(x')
     squares = (points[None, :] - points[:, None]) ** 2
     moved = (joint.sum(axis=0)[:, None] * squares).reshape(1, -1)
     distortion = sparse.csr_matrix(np.hstack([moved, np.zeros((1, size))]))

@@ -24,7 +24,7 @@ def bars_shown(shown: bool) -> Iterator[None]:
 
 
 def progress(description: str, total: int) -> Any:
-    """Return a bar to be used in a ``with``; where the output is no terminal, seldom drawn."""
+    """Return a bar to be used in a ``with``; where the output is not a terminal, seldom drawn."""
     redraws = sys.stderr.isatty()
     return tqdm(
         desc=description,

@@ -30,7 +30,7 @@ class References:
     Args:
         folder: of all fixed classifiers.
         seed: of the adversaries and of their batches' order, the same for all runs.
-        settings: by attacker, what decides how it turns out, in any form that changes with it.
+        settings: by adversary, what decides how it turns out, in any form that changes with it.
     """
 
     def __init__(self, folder: str | Path, seed: int, settings: Mapping[str, str]) -> None:
@@ -40,22 +40,22 @@ class References:
 
     def get(
         self,
-        attackers: Sequence[str],
+        adversaries: Sequence[str],
         datamodule: TableDataModule,
         attribute: str,
         make: Callable[[Sequence[str], int], Answers],
     ) -> dict[str, dict[str, Tensor]]:
-        """Return each attacker's answers on original images of both splits.
+        """Return each adversary's answers on original images of both splits.
 
         Args:
-            attackers: their names.
+            adversaries: their names.
             datamodule: set up.
             attribute: the one that they tell.
-            make: called with names and a seed, trains such attackers and returns, by split ("valid"
-                and "test") and attacker, their probabilities, float64 [1, N, C].
+            make: called with names and a seed, trains such adversaries and returns, by split
+                ("valid" and "test") and adversary, their probabilities, float64 [1, N, C].
 
         Returns:
-            The same, of all attackers.
+            The same, of all adversaries.
 
         Raises:
             UserError: a file is damaged, or the folder cannot be written.
@@ -72,12 +72,12 @@ class References:
         store = Store(
             self.folder / datamodule.split_name(), "reference adversaries", "classifiers.folder"
         )
-        found = store.get({name: self.file(attribute, name) for name in attackers}, make_missing)
+        found = store.get({name: self.file(attribute, name) for name in adversaries}, make_missing)
         return {
-            split: {name: found[name][split] for name in attackers} for split in ("valid", "test")
+            split: {name: found[name][split] for name in adversaries} for split in ("valid", "test")
         }
 
-    def file(self, attribute: str, attacker: str) -> str:
-        """Return the name of the file with an attacker's answers."""
-        how = hashlib.sha256(self.settings[attacker].encode()).hexdigest()[:8]
-        return f"{attribute}-{attacker}-{how}.pt"
+    def file(self, attribute: str, adversary: str) -> str:
+        """Return the name of the file with an adversary's answers."""
+        how = hashlib.sha256(self.settings[adversary].encode()).hexdigest()[:8]
+        return f"{attribute}-{adversary}-{how}.pt"

@@ -13,7 +13,7 @@ import torch
 from filelock import FileLock, Timeout
 
 from privacy_gan.errors import UserError
-from privacy_gan.files import replacing
+from privacy_gan.runs.files import replacing
 
 log = logging.getLogger(__name__)
 

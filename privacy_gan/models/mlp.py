@@ -1,4 +1,4 @@
-"""Networks for single numbers, which take the place of UNet and ResNet where no pictures are."""
+"""Networks for scalars, which take the place of UNet and ResNet on Gaussian toy data."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ ONE_NUMBER = (1, 1, 1)
 
 
 class NoisyMLP(nn.Module):
-    """Numbers and noise, optionally a class, to numbers; called as the UNet is.
+    """Scalars and noise, optionally a class, to scalars; called as the UNet is.
 
-    The output is x plus a change, unbounded: numbers have no range to be squeezed into.
+    The output is x plus a change, unbounded: scalars have no range to be squeezed into.
 
     Args:
         width: units of each of the three hidden layers.
@@ -36,7 +36,7 @@ class NoisyMLP(nn.Module):
         )
 
     def forward(self, images: Tensor, noise: Tensor, classes: Tensor | None = None) -> Tensor:
-        """Censor numbers.
+        """Censor scalars.
 
         Args:
             images: [B, 1, 1, 1].
@@ -49,7 +49,7 @@ class NoisyMLP(nn.Module):
         Raises:
             UserError: the images are not of one pixel and channel.
         """
-        inputs = [as_numbers(images), noise]
+        inputs = [as_scalars(images), noise]
         if self.num_classes is not None:
             assert classes is not None
             inputs.append(F.one_hot(classes, self.num_classes).to(images.dtype))
@@ -57,22 +57,22 @@ class NoisyMLP(nn.Module):
         return images + change.to(images.dtype).view_as(images)
 
 
-class AsNumbers(nn.Module):
-    """Images of one pixel as [B, 1]; see ``as_numbers``."""
+class AsScalars(nn.Module):
+    """Images of one pixel as [B, 1]; see ``as_scalars``."""
 
     def forward(self, images: Tensor) -> Tensor:
         """[B, 1, 1, 1] to [B, 1]."""
-        return as_numbers(images)
+        return as_scalars(images)
 
 
 def mlp_classifier(num_classes: int, width: int = 64) -> Classifier:
-    """Return a classifier of numbers: discriminator or adversary.
+    """Return a classifier of scalars: discriminator or adversary.
 
     Args:
         num_classes: size of the output.
         width: units of each of the three hidden layers; the size of its features.
     """
-    body = nn.Sequential(AsNumbers(), *hidden_layers(1, width, depth=3))
+    body = nn.Sequential(AsScalars(), *hidden_layers(1, width, depth=3))
     return Classifier(body, width, num_classes)
 
 
@@ -82,7 +82,7 @@ def hidden_layers(in_features: int, width: int, depth: int) -> list[nn.Module]:
     return [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.LeakyReLU(0.1))]
 
 
-def as_numbers(images: Tensor) -> Tensor:
+def as_scalars(images: Tensor) -> Tensor:
     """View images of one pixel and channel as [B, 1].
 
     Raises:
@@ -90,5 +90,5 @@ def as_numbers(images: Tensor) -> Tensor:
     """
     if images.shape[1:] != ONE_NUMBER:
         size = "x".join(map(str, images.shape[1:]))
-        raise UserError(f"networks=mlp takes single numbers, not images of {size}: networks=unet")
+        raise UserError(f"networks=mlp takes images of one pixel, not of {size}: set networks=unet")
     return images.reshape(-1, 1)

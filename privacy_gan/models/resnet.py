@@ -45,7 +45,7 @@ def load_all_but_head(network: ResNet, file: Path) -> None:
     """Load a state dict's tensors except those of ``fc``.
 
     Raises:
-        UserError: the file is missing, is no state dict, or belongs to another architecture.
+        UserError: the file is missing, is not a state dict, or belongs to another architecture.
     """
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)

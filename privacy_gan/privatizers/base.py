@@ -9,6 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+# All that is random in a mechanism, by name: noise, the synthetic attribute. Each has a row for
+# every image, so that a batch can be shared by several processes.
+Draws = dict[str, Tensor]
+
 
 class Censored(NamedTuple):
     """What a mechanism makes of a batch.
@@ -25,6 +29,8 @@ class Censored(NamedTuple):
 class Privatizer(nn.Module, ABC):
     """A mechanism: images in, censored images and the synthetic attribute out.
 
+    What is random in it is drawn first; the rest is a function of images and draws alone.
+
     Attributes:
         attributes: those that it hides, where it is not the configured one.
         deterministic: whether it makes the same of an image each time, so that one query tells all.
@@ -33,11 +39,29 @@ class Privatizer(nn.Module, ABC):
     attributes: tuple[str, ...] = ()
     deterministic: bool = False
 
-    @abstractmethod
-    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
-        """Censor images [B, 3, H, W] in [0, 1]; all noise comes from ``rng``."""
+    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
+        """Draw all that censoring these images needs; nothing, unless a mechanism says otherwise.
 
-    def reporting(self, attribute: str) -> Privatizer:
+        Args:
+            images: [B, 3, H, W], of which only number, size and device matter.
+            rng: of all that is drawn.
+
+        Returns:
+            Tensors [B, ...] on the images' device.
+        """
+        del images, rng
+        return {}
+
+    @abstractmethod
+    def forward(self, images: Tensor, draws: Draws) -> Censored:
+        """Censor images [B, 3, H, W] in [0, 1], given what ``draw`` drew for them."""
+
+    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
+        """Censor images [B, 3, H, W] in [0, 1]; all that is random comes from ``rng``."""
+        censored: Censored = self(images, self.draw(images, rng))
+        return censored
+
+    def for_attribute(self, attribute: str) -> Privatizer:
         """Return the mechanism as one whose ``synthetic`` is an attribute that it hides."""
         del attribute
         return self
@@ -48,7 +72,7 @@ class Privatizer(nn.Module, ABC):
         return None
 
     def adapt(self, batches: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
-        """Adapt to training images, where the mechanism is no LightningModule, which is trained.
+        """Adapt to training images, where the mechanism is not a LightningModule, which is trained.
 
         Args:
             batches: makes a pass over training images, [B, 3, H, W] in [0, 1] each, always the
@@ -63,3 +87,14 @@ class Privatizer(nn.Module, ABC):
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the rows of Figure 2 by their labels: the images, then what is made of them."""
         return {"x": images, "x'": self.privatize(images, rng).images}
+
+
+def with_every_value(
+    privatizer: Privatizer, images: Tensor, draws: Draws, num_classes: int
+) -> dict[str, Tensor]:
+    """Return rows of Figure 2: x'' for every value of s', all else that is drawn being the same."""
+    rows = {}
+    for value in range(num_classes):
+        chosen = {**draws, "synthetic": torch.full_like(draws["synthetic"], value)}
+        rows[f"x''  s'={value}"] = privatizer(images, chosen).images
+    return rows

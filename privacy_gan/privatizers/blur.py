@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 from torchvision.transforms.v2.functional import gaussian_blur
 
+from privacy_gan.privatizers.base import Draws
 from privacy_gan.privatizers.operation import Operation
 
 
@@ -20,7 +20,7 @@ class Blur(Operation):
         """Return a deviation of half the image."""
         return min(images.shape[-2:]) / 2
 
-    def operate(self, images: Tensor, strength: float, rng: torch.Generator) -> Tensor:
+    def operate(self, images: Tensor, strength: float, draws: Draws) -> Tensor:
         """Blur, mirroring at the borders; the kernel ends at three deviations or the far border."""
         height, width = images.shape[-2:]
         reach = math.ceil(3 * strength)

@@ -10,11 +10,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_gan import losses
-from privacy_gan.privatizers.base import Censored
-from privacy_gan.privatizers.stage import Losses, Stage, accuracy
+from privacy_gan.privatizers.base import Censored, Draws
+from privacy_gan.privatizers.game import Game, Losses, accuracy
 
 
-class FilterStage(Stage):
+class Filter(Game):
     """x' = f(x, z1) against h_f, which tells s from x'.
 
     Args:
@@ -22,7 +22,7 @@ class FilterStage(Stage):
         discriminator: makes h_f, given its number of outputs.
         adversarial_loss: f's adversarial term, of h_f(x') and s.
         num_classes: values that s can take; h_f's number of outputs.
-        rules: budget and schedule, see Stage.
+        rules: budget and schedule, see Game.
 
     Raises:
         UserError: the adversarial term is not defined for so many classes.
@@ -43,21 +43,24 @@ class FilterStage(Stage):
         # a loss that refuses so many classes should do so now and not at the first step
         adversarial_loss(torch.zeros(1, num_classes), torch.zeros(1, dtype=torch.long))
 
-    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor]:
+    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
         """Draw z1."""
-        return (self.noise(count, rng),)
+        return {"filter_noise": self.noise(images, rng)}
+
+    def forward(self, images: Tensor, draws: Draws) -> Censored:
+        """Take the attribute out; nothing is put in."""
+        return Censored(self.network(images, draws["filter_noise"]), None)
 
     def losses(
         self,
         original: Tensor,
         incoming: Tensor,
         sensitive: Tensor,
-        drawn: tuple[Tensor, ...],
+        draws: Draws,
         with_discriminator: bool,
     ) -> Losses:
-        """See Stage.losses; h_f(x') is computed once for both players."""
-        (noise,) = drawn
-        censored = self.network(incoming, noise)
+        """See Game.losses; h_f(x') is computed once for both players."""
+        censored = self(incoming, draws).images
         logits = self.discriminator(censored)
         adversarial = self.adversarial_loss(logits, sensitive)
         return Losses(
@@ -70,10 +73,6 @@ class FilterStage(Stage):
                 "discriminator_accuracy": accuracy(logits, sensitive),
             },
         )
-
-    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
-        """Take the attribute out; nothing is put in."""
-        return Censored(self.network(images, *self.draw_for(images, rng)), None)
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return x'."""

@@ -10,20 +10,20 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_gan import losses
-from privacy_gan.privatizers.base import Censored
-from privacy_gan.privatizers.stage import Losses, Stage, accuracy
+from privacy_gan.privatizers.base import Censored, Draws, with_every_value
+from privacy_gan.privatizers.game import Game, Losses, accuracy
 from privacy_gan.privatizers.synthetic import UNIFORM, SyntheticAttribute
 
 
-class GeneratorStage(Stage):
+class Generator(Game):
     """x'' = g(x', s', z2) against h_g, which tells s from real images and knows fakes.
 
     Args:
         network: makes g, given the number of classes of its input s'.
         discriminator: makes h_g, given its number of outputs.
         num_classes: values that s can take; h_g has one output more, for fakes.
-        synthetic: the law of s', see SyntheticAttribute.
-        rules: budget and schedule, see Stage.
+        synthetic: the distribution of s', see SyntheticAttribute.
+        rules: budget and schedule, see Game.
     """
 
     name = "generator"
@@ -39,27 +39,34 @@ class GeneratorStage(Stage):
         super().__init__(network(num_classes=num_classes), discriminator(num_classes + 1), **rules)
         self.synthetic = SyntheticAttribute(num_classes, synthetic)
 
-    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
+    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
         """Draw s', then z2."""
-        return self.synthetic.draw(count, rng), self.noise(count, rng)
+        return {
+            "synthetic": self.synthetic.draw(images, rng),
+            "generator_noise": self.noise(images, rng),
+        }
+
+    def forward(self, images: Tensor, draws: Draws) -> Censored:
+        """Put s' in."""
+        synthetic = draws["synthetic"]
+        return Censored(self.network(images, draws["generator_noise"], synthetic), synthetic)
 
     def losses(
         self,
         original: Tensor,
         incoming: Tensor,
         sensitive: Tensor,
-        drawn: tuple[Tensor, ...],
+        draws: Draws,
         with_discriminator: bool,
     ) -> Losses:
-        """See Stage.losses; h_g(x'') is computed once for both players, h_g(x) only if needed."""
-        synthetic, noise = drawn
-        replaced = self.network(incoming, noise, synthetic)
+        """See Game.losses; h_g(x'') is computed once for both players, h_g(x) only if needed."""
+        replaced = self(incoming, draws).images
         logits = self.discriminator(replaced)
-        adversarial = F.cross_entropy(logits, synthetic)
+        adversarial = F.cross_entropy(logits, draws["synthetic"])
         distortion = losses.distortion(replaced, original)
         metrics = {
             "adversarial_loss": adversarial.detach(),
-            "fooled": accuracy(logits, synthetic),
+            "fooled": accuracy(logits, draws["synthetic"]),
         }
         discriminator_loss = None
         if with_discriminator:
@@ -68,16 +75,7 @@ class GeneratorStage(Stage):
             metrics["discriminator_accuracy"] = accuracy(real, sensitive)
         return Losses(replaced, adversarial, discriminator_loss, distortion, metrics)
 
-    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
-        """Put a random attribute in."""
-        synthetic, noise = self.draw_for(images, rng)
-        return Censored(self.network(images, noise, synthetic), synthetic)
-
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return x'' for every value of s', with the same noise."""
-        noise = self.noise(len(images), rng).to(images.device)
-        labels = torch.arange(self.synthetic.num_classes, device=images.device)
-        return {
-            f"x''  s'={value}": self.network(images, noise, label.expand(len(images)))
-            for value, label in enumerate(labels)
-        }
+        draws = self.draw(images, rng)
+        return with_every_value(self, images, draws, self.synthetic.num_classes)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from privacy_gan.privatizers.base import Censored, Privatizer
+from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 
 
 class Identity(Privatizer):
@@ -22,6 +21,6 @@ class Identity(Privatizer):
     def __init__(self, **context: Any) -> None:
         super().__init__()
 
-    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
+    def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Change nothing and put nothing in."""
         return Censored(images, None)

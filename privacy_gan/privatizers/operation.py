@@ -12,7 +12,7 @@ from torch import Tensor
 
 from privacy_gan import losses
 from privacy_gan.errors import UserError
-from privacy_gan.privatizers.base import Censored, Privatizer
+from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 from privacy_gan.randomness import Purpose, keyed_generator
 
 TOLERANCE = 1e-3  # of the budget, half as much of its root; test images differ by more
@@ -43,13 +43,13 @@ class Operation(Privatizer, ABC):
         """Return the strength at which images like these are changed as far as they can be."""
 
     @abstractmethod
-    def operate(self, images: Tensor, strength: float, rng: torch.Generator) -> Tensor:
+    def operate(self, images: Tensor, strength: float, draws: Draws) -> Tensor:
         """Change images [B, 3, H, W] in [0, 1] by a strength above 0."""
 
-    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
+    def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Change the images; nothing is put in."""
         with torch.autocast(images.device.type, enabled=False):
-            return Censored(self.operate(images, float(self.strength), rng), None)
+            return Censored(self.operate(images, float(self.strength), draws), None)
 
     def adapt(self, batches: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
         """Solve for the strength, always with the same noise.
@@ -74,7 +74,8 @@ class Operation(Privatizer, ABC):
 
     def expected_distortion(self, images: Tensor, strength: float, rng: torch.Generator) -> float:
         """Return the distortion of a batch; its mean over all draws, if that is as easy."""
-        return losses.distortion(self.operate(images, strength, rng), images).item()
+        draws = self.draw(images, rng)
+        return losses.distortion(self.operate(images, strength, draws), images).item()
 
     def mean_distortion(self, batches: Callable[[], Iterable[Tensor]], strength: float) -> float:
         """Return the distortion of all images together at a strength."""

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from privacy_gan import losses
+from privacy_gan.privatizers.base import Draws
 from privacy_gan.privatizers.operation import Operation
 
 
@@ -21,11 +22,15 @@ class Pixelate(Operation):
         """Return a block as large as the image."""
         return float(max(images.shape[-2:]) - 1)
 
-    def operate(self, images: Tensor, strength: float, rng: torch.Generator) -> Tensor:
+    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
+        """Draw a number in [0, 1) for each image, which decides between two sides."""
+        drawn = torch.rand(len(images), 1, 1, 1, generator=rng, device=rng.device)
+        return {"side": drawn.to(images.device)}
+
+    def operate(self, images: Tensor, strength: float, draws: Draws) -> Tensor:
         """Pixelate; blocks at the right and lower border are as large as there is room."""
         fine, coarse, share = mosaics(images, strength)
-        drawn = torch.rand(len(images), 1, 1, 1, generator=rng, device=rng.device)
-        return torch.where(drawn.to(images.device) < share, coarse, fine)
+        return torch.where(draws["side"] < share, coarse, fine)
 
     def expected_distortion(self, images: Tensor, strength: float, rng: torch.Generator) -> float:
         """Return the mean over both sides of blocks, by how often each is drawn."""

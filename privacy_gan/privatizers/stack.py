@@ -3,56 +3,80 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from privacy_gan.errors import UserError
-from privacy_gan.finished import load_finished_run
-from privacy_gan.privatizers.base import Censored, Privatizer
+from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 
 
 class Stack(Privatizer):
     """Applies the mechanisms of finished runs in their order.
 
+    It keeps copies: how they were made is part of its configuration, and their weights are part of
+    its own state once it was adapted.
+
     Args:
-        runs: their folders.
+        parts: of each run its "folder", the "attribute" that it hides, its "image_size" and
+            its "privatizer", untrained.
         image_size: of the images that come.
+        read_weights: returns the state dict of a run's mechanism, given its folder.
         context: what learned mechanisms need to know; not used.
 
     Raises:
-        UserError: there are no runs, one is not finished or hides a categorical attribute, or they
-            are made for images of another size.
+        UserError: a run is made for images of another size.
     """
 
-    def __init__(self, runs: Sequence[str], image_size: int, **context: Any) -> None:
+    def __init__(
+        self,
+        parts: Sequence[Mapping[str, Any]],
+        image_size: int,
+        read_weights: Callable[[str], dict[str, Any]],
+        **context: Any,
+    ) -> None:
         super().__init__()
-        finished = [load_finished_run(Path(run)) for run in runs]
-        for run in finished:
-            if run.config.image_size != image_size:
+        for part in parts:
+            if part["image_size"] != image_size:
                 raise UserError(
-                    f"{run.folder} was trained on images of {run.config.image_size} pixels, which "
+                    f"{part['folder']} was trained on images of {part['image_size']} pixels, which "
                     f"cannot be stacked with image_size={image_size}: stack runs of one size"
                 )
-            if run.config.num_classes != 2:
-                raise UserError(
-                    f"{run.folder} hides {run.config.attribute}, which is no binary attribute: "
-                    "stack runs on binary ones"
-                )
-        self.parts = nn.ModuleList(run.privatizer for run in finished)
-        self.hidden = tuple(str(run.config.attribute) for run in finished)
+        self.folders = [str(part["folder"]) for part in parts]
+        self.read_weights = read_weights
+        self.parts = nn.ModuleList(part["privatizer"] for part in parts)
+        self.hidden = tuple(str(part["attribute"]) for part in parts)
         self.attributes = tuple(dict.fromkeys(self.hidden))
-        self.deterministic = all(run.privatizer.deterministic for run in finished)
+        self.deterministic = all(part.deterministic for _, part in self.steps())
         self.reported = self.attributes[0]
 
-    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
+    def adapt(self, batches: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
+        """Take over the runs' weights; no images are needed.
+
+        Raises:
+            UserError: a run's checkpoint is missing or damaged.
+        """
+        del batches
+        for folder, (_, part) in zip(self.folders, self.steps(), strict=True):
+            if part.state_dict():
+                part.load_state_dict(self.read_weights(folder))
+        return {}
+
+    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
+        """Draw for each mechanism what it needs, with its number before each name."""
+        return {
+            f"{number}.{name}": rows
+            for number, (_, part) in enumerate(self.steps())
+            for name, rows in part.draw(images, rng).items()
+        }
+
+    def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Apply all; what the last one to hide the reported attribute puts in is reported."""
         synthetic: dict[str, Tensor | None] = {}
-        for attribute, part in self.steps():
-            images, synthetic[attribute] = part.privatize(images, rng)
+        for number, (attribute, part) in enumerate(self.steps()):
+            images, synthetic[attribute] = part(images, draws_of(number, draws))
         return Censored(images, synthetic[self.reported])
 
     def steps(self) -> Iterator[tuple[str, Privatizer]]:
@@ -60,7 +84,7 @@ class Stack(Privatizer):
         for attribute, part in zip(self.hidden, self.parts, strict=True):
             yield attribute, cast(Privatizer, part)
 
-    def reporting(self, attribute: str) -> Stack:
+    def for_attribute(self, attribute: str) -> Stack:
         """Return the same networks, reporting another attribute's synthetic value."""
         other = copy.copy(self)
         other.reported = attribute
@@ -69,7 +93,16 @@ class Stack(Privatizer):
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the images and what each mechanism leaves of them."""
         rows = {"x": images}
-        for number, (attribute, part) in enumerate(self.steps(), 1):
-            images = part.privatize(images, rng).images
-            rows[f"{number} {attribute}"] = images
+        draws = self.draw(images, rng)
+        for number, (attribute, part) in enumerate(self.steps()):
+            images = part(images, draws_of(number, draws)).images
+            rows[f"{number + 1} {attribute}"] = images
         return rows
+
+
+def draws_of(number: int, draws: Draws) -> Draws:
+    """Return what was drawn for one of the mechanisms, by its own names."""
+    prefix = f"{number}."
+    return {
+        name.removeprefix(prefix): rows for name, rows in draws.items() if name.startswith(prefix)
+    }

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
-from pytorch_lightning import LightningModule
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -16,12 +14,12 @@ from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.losses import distortion
 from privacy_gan.models.stargan import StarGANDiscriminator, StarGANGenerator
-from privacy_gan.privatizers.base import Censored, Privatizer
-from privacy_gan.privatizers.synthetic import EMPIRICAL, UNIFORM, SyntheticAttribute
-from privacy_gan.randomness import Purpose, keyed_generator
+from privacy_gan.privatizers.base import Censored, Draws, with_every_value
+from privacy_gan.privatizers.synthetic import UNIFORM, SyntheticAttribute
+from privacy_gan.privatizers.trained import TrainedPrivatizer
 
 
-class StarGAN(LightningModule, Privatizer):
+class StarGAN(TrainedPrivatizer):
     """x'' = G(x, s') with a random s', against a critic that also tells classes.
 
     No budget holds the distortion; the weight of the cycle does, as far as it is held.
@@ -39,7 +37,8 @@ class StarGAN(LightningModule, Privatizer):
         lambda_cls: weight of the classification losses.
         lambda_rec: weight of the cycle G(G(x, s'), s), which is left out where this is 0.
         lambda_gp: weight of the gradient penalty.
-        synthetic: the law of s', see SyntheticAttribute.
+        synthetic: the distribution of s', see SyntheticAttribute.
+        decay: see TrainedPrivatizer.
 
     Raises:
         UserError: a number is out of its range, the size of the images among them.
@@ -59,15 +58,12 @@ class StarGAN(LightningModule, Privatizer):
         lambda_rec: float = 10.0,
         lambda_gp: float = 10.0,
         synthetic: str = UNIFORM,
+        decay: float = 0.0,
     ) -> None:
-        super().__init__()
+        super().__init__(attribute_index, seed, optimizer, decay)
         refuse_below("discriminator_steps", discriminator_steps, 1)
         for name, weight in [("cls", lambda_cls), ("rec", lambda_rec), ("gp", lambda_gp)]:
             refuse_below(f"lambda_{name}", weight, 0)
-        self.automatic_optimization = False
-        self.attribute_index = attribute_index
-        self.seed = seed
-        self.make_optimizer = optimizer
         self.discriminator_steps = discriminator_steps
         self.lambda_cls = lambda_cls
         self.lambda_rec = lambda_rec
@@ -76,60 +72,57 @@ class StarGAN(LightningModule, Privatizer):
         self.discriminator = StarGANDiscriminator(image_size, num_classes, width)
         self.synthetic = SyntheticAttribute(num_classes, synthetic)
 
-    def setup(self, stage: str) -> None:
-        """Learn how frequent the attribute's values are, where s' is to be as frequent."""
-        if self.synthetic.law == EMPIRICAL:
-            labels = self.trainer.datamodule.labels("train")  # type: ignore[attr-defined]
-            self.synthetic.learn(labels[:, self.attribute_index])
+    @property
+    def players(self) -> list[nn.Module]:
+        """The generator, then the discriminator."""
+        return [self.generator, self.discriminator]
 
-    def configure_optimizers(self) -> list[Optimizer]:
-        """Return the generator's optimizer, then the discriminator's."""
-        return [
-            self.make_optimizer(player.parameters())
-            for player in (self.generator, self.discriminator)
-        ]
+    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
+        """Draw s'."""
+        return {"synthetic": self.synthetic.draw(images, rng)}
+
+    def forward(self, images: Tensor, draws: Draws) -> Censored:
+        """Set the attribute to s'."""
+        synthetic = draws["synthetic"]
+        return Censored(to_unit(self.generator(to_signed(images), synthetic)), synthetic)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Take a step of the discriminator and, every so often, then one of the generator."""
-        rng = keyed_generator(self.device, self.seed, Purpose.TRAIN, self.current_epoch, batch_idx)
-        real, sensitive = to_signed(batch.images), batch.attributes[:, self.attribute_index]
-        synthetic, share = map(replicas.own_part, self.draw(len(real) * replicas.count(), rng))
+        rng = self.training_rng(batch_idx)
+        real, sensitive = to_signed(batch.images), self.sensitive(batch)
+        synthetic = self.draw_own(batch.images, rng)["synthetic"]
+        share = replicas.own_part(draw_shares(len(real) * replicas.count(), rng))
         every = min(self.discriminator_steps, int(self.trainer.num_training_batches))
         generators_turn = (batch_idx + 1) % every == 0
         with torch.set_grad_enabled(generators_turn):
             fake = self.generator(real, synthetic)
         generator, discriminator = self.optimizers()  # type: ignore[attr-defined]
         values = self.discriminator_losses(real, sensitive, fake.detach(), share)
-        self.take_step(discriminator, values["discriminator_loss"], self.discriminator)
+        self.take_gradient(discriminator, values["discriminator_loss"], self.discriminator)
+        self.take_step(discriminator, batch_idx)
         if generators_turn:
             generator_values = self.generator_losses(real, sensitive, fake, synthetic)
-            self.take_step(generator, generator_values["loss"], self.generator)
+            self.take_gradient(generator, generator_values["loss"], self.generator)
+            self.take_step(generator, batch_idx)
             values |= generator_values
         values["distortion"] = distortion(to_unit(fake), batch.images)
-        self.log_dict(replicas.mean_values(named("train", values)))
+        self.log_training(named(values))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log both players' losses, always at the same synthetic attributes."""
-        number = self.trainer.datamodule.validation_batch(batch_idx)  # type: ignore[attr-defined]
-        rng = keyed_generator(self.device, self.seed, Purpose.VALID, number)
-        real, sensitive = to_signed(batch.images), batch.attributes[:, self.attribute_index]
-        synthetic, share = self.draw(len(real), rng)
+        rng = self.validation_rng(batch_idx)
+        real, sensitive = to_signed(batch.images), self.sensitive(batch)
+        synthetic = self.draw(batch.images, rng)["synthetic"]
         fake = self.generator(real, synthetic)
-        values = self.discriminator_losses(real, sensitive, fake, share)
+        values = self.discriminator_losses(real, sensitive, fake, draw_shares(len(real), rng))
         values |= self.generator_losses(real, sensitive, fake, synthetic)
         values["distortion"] = distortion(to_unit(fake), batch.images)
-        values = named("valid", values)
-        self.log_dict(values, batch_size=len(real), sync_dist=replicas.count() > 1)
-
-    def draw(self, count: int, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Return a random s' [count], and alpha [count, 1, 1, 1] of the gradient penalty."""
-        synthetic = self.synthetic.draw(count, rng)
-        return synthetic, torch.rand(count, 1, 1, 1, generator=rng, device=rng.device)
+        self.log_validation(named(values), len(real))
 
     def discriminator_losses(
         self, real: Tensor, sensitive: Tensor, fake: Tensor, share: Tensor
     ) -> dict[str, Tensor]:
-        """Return what the discriminator is trained to lessen (eqs. 5 and 8), and its parts.
+        """Return what the discriminator is trained to minimise (eqs. 5 and 8), and its parts.
 
         Args:
             real: x, [B, 3, H, W] in [-1, 1].
@@ -152,7 +145,7 @@ class StarGAN(LightningModule, Privatizer):
     def generator_losses(
         self, real: Tensor, sensitive: Tensor, fake: Tensor, synthetic: Tensor
     ) -> dict[str, Tensor]:
-        """Return what the generator is trained to lessen (eqs. 6 and 8), and its parts.
+        """Return what the generator is trained to minimise (eqs. 6 and 8), and its parts.
 
         Args:
             real: x, [B, 3, H, W] in [-1, 1].
@@ -174,34 +167,20 @@ class StarGAN(LightningModule, Privatizer):
             values["reconstruction_loss"] = reconstruction
         return values
 
-    def take_step(self, optimizer: Any, loss: Tensor, player: nn.Module) -> None:
-        """Update one player's parameters from gradients of no others."""
-        optimizer.zero_grad(set_to_none=True)
-        self.manual_backward(loss, inputs=list(player.parameters()))
-        replicas.average_gradients(player.parameters())
-        optimizer.step()
-
-    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
-        """Set the attribute to a random value; see Privatizer.privatize."""
-        synthetic = self.synthetic.draw(len(images), rng).to(images.device)
-        return Censored(self.set_to(images, synthetic), synthetic)
-
-    def set_to(self, images: Tensor, classes: Tensor) -> Tensor:
-        """Return images [B, 3, H, W] in [0, 1] with the attribute set to classes [B]."""
-        return to_unit(self.generator(to_signed(images), classes))
-
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return x, and x'' for every value of s'."""
-        labels = torch.arange(self.synthetic.num_classes, device=images.device)
-        return {"x": images} | {
-            f"x''  s'={value}": self.set_to(images, label.expand(len(images)))
-            for value, label in enumerate(labels)
-        }
+        draws = self.draw(images, rng)
+        return {"x": images} | with_every_value(self, images, draws, self.synthetic.num_classes)
 
 
-def named(split: str, values: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return values worth logging by their full names, detached."""
-    return {f"{split}/stargan/{key}": value.detach() for key, value in values.items()}
+def named(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return values worth logging by their names among all mechanisms."""
+    return {f"stargan/{key}": value for key, value in values.items()}
+
+
+def draw_shares(count: int, rng: torch.Generator) -> Tensor:
+    """Draw alpha of the gradient penalty, [count, 1, 1, 1] in [0, 1)."""
+    return torch.rand(count, 1, 1, 1, generator=rng, device=rng.device)
 
 
 def gradient_penalty(

@@ -15,30 +15,36 @@ class SyntheticAttribute(nn.Module):
 
     Args:
         num_classes: values of s'.
-        law: "uniform", the paper's, or "empirical": as frequent as among the training images.
+        distribution: "uniform", the paper's, or "empirical": as frequent as among the training
+            images.
 
     Raises:
-        UserError: there is no such law.
+        UserError: there is no such distribution.
     """
 
     probabilities: Tensor
 
-    def __init__(self, num_classes: int, law: str = UNIFORM) -> None:
+    def __init__(self, num_classes: int, distribution: str = UNIFORM) -> None:
         super().__init__()
-        if law not in (UNIFORM, EMPIRICAL):
-            raise UserError(f"synthetic={law} is unknown: there are {UNIFORM} and {EMPIRICAL}")
+        if distribution not in (UNIFORM, EMPIRICAL):
+            raise UserError(
+                f"synthetic={distribution} is unknown: there are {UNIFORM} and {EMPIRICAL}"
+            )
         self.num_classes = num_classes
-        self.law = law
+        self.distribution = distribution
         self.register_buffer("probabilities", torch.full((num_classes,), 1 / num_classes))
 
     def learn(self, labels: Tensor) -> None:
-        """Take over the frequencies of the training images' s [N], where the law is empirical."""
+        """Take over the frequencies of the training images' s, [N]."""
         counts = torch.bincount(labels, minlength=self.num_classes)
         self.probabilities.copy_(counts / len(labels))
 
-    def draw(self, count: int, rng: torch.Generator) -> Tensor:
-        """Draw some values, [count]."""
-        if self.law == UNIFORM:
-            return torch.randint(self.num_classes, (count,), generator=rng, device=rng.device)
-        law = self.probabilities.to(rng.device)
-        return torch.multinomial(law, count, replacement=True, generator=rng)
+    def draw(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw a value for each image, [B], on the images' device."""
+        count = len(images)
+        if self.distribution == UNIFORM:
+            drawn = torch.randint(self.num_classes, (count,), generator=rng, device=rng.device)
+        else:
+            probabilities = self.probabilities.to(rng.device)
+            drawn = torch.multinomial(probabilities, count, replacement=True, generator=rng)
+        return drawn.to(images.device)

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from privacy_gan.errors import UserError
-from privacy_gan.runs import RESULT_VERSION
-from privacy_gan.summary import FIVE_DIGITS, INTERVALS, PERCENT, THREE_DIGITS, aligned, cell
+from privacy_gan.reporting.reading import results_below
+from privacy_gan.reporting.summary import (
+    FIVE_DIGITS,
+    INTERVALS,
+    PERCENT,
+    THREE_DIGITS,
+    aligned,
+    cell,
+)
+from privacy_gan.runs.result import Evaluation, Measure, Result
 
 COLUMNS = {
     "privacy_loss": ("adversary", PERCENT),
@@ -45,18 +53,20 @@ class Judged:
     mechanism: str
     instance: str
     data: tuple[str, str]
-    evaluation: dict[str, Any]
+    evaluation: Evaluation
 
     @property
     def settings(self) -> dict[str, Any]:
         """How it was judged; seeds differ without making another measure of it."""
-        settings: dict[str, Any] = self.evaluation["settings"]
+        settings = self.evaluation.settings
         return {key: value for key, value in settings.items() if key != "judge.seed"}
 
     @property
     def leak(self) -> float:
         """The privacy loss."""
-        return float(self.evaluation["measures"]["privacy_loss"]["censored"]["value"])
+        accuracy = self.evaluation.measures["privacy_loss"].censored
+        assert accuracy is not None  # an accuracy is always defined
+        return accuracy.value
 
 
 def compare_runs(folder: Path) -> str:
@@ -68,13 +78,13 @@ def compare_runs(folder: Path) -> str:
     Raises:
         UserError: there are no judged runs, or a result is unreadable or an earlier version's.
     """
-    judged = [entry for path in sorted(folder.rglob("result.json")) for entry in read_result(path)]
+    judged = [entry for path, result in results_below(folder) for entry in all_judged(path, result)]
     if not judged:
         raise UserError(f"no judged run lies below {folder}")
     groups: dict[tuple[str, ...], list[Judged]] = {}
     for entry in judged:
         how = json.dumps(entry.settings, sort_keys=True)
-        groups.setdefault((*entry.data, entry.evaluation["attribute"], how), []).append(entry)
+        groups.setdefault((*entry.data, entry.evaluation.attribute, how), []).append(entry)
     titles = titled(list(groups.values()))
     tables = [
         "\n".join([title, "", *aligned(table(entries))])
@@ -83,35 +93,18 @@ def compare_runs(folder: Path) -> str:
     return "\n\n".join([*tables, f"{INTERVALS}\n{LEGEND}"])
 
 
-def read_result(path: Path) -> list[Judged]:
-    """Return what a result file says of each attribute that its run hides, and who hides it.
-
-    Raises:
-        UserError: it is unreadable, or an earlier version's.
-    """
-    try:
-        record = json.loads(path.read_text())
-        version = record["version"]
-        if version == RESULT_VERSION:
-            data = (record["data"], record["identity"]["data.key"])
-            name, instance = named(path.parent)
-            if len(record["evaluations"]) > 1:  # a stack, which hides them all
-                name += f" ({' and '.join(record['evaluations'])})"
-            both = [
-                (name, record["evaluations"]),
-                (f"{name}, its filter alone", record["baseline"]),
-            ]
-            return [
-                Judged(path.parent, who, instance, data, evaluation)
-                for who, evaluations in both
-                for evaluation in (evaluations or {}).values()
-            ]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{path} is unreadable ({error}): delete it") from error
-    raise UserError(
-        f"{path} was written by another version, whose numbers mean something else: repeat the "
-        "command that made it, which judges it again"
-    )
+def all_judged(folder: Path, result: Result) -> list[Judged]:
+    """Return what a result says of each attribute that its run hides, and who hides it."""
+    data = (result.data, str(result.identity["data.key"]))
+    name, instance = named(folder)
+    if len(result.evaluations) > 1:  # a stack, which hides them all
+        name += f" ({' and '.join(result.evaluations)})"
+    both = [(name, result.evaluations), (f"{name}, its filter alone", result.baseline)]
+    return [
+        Judged(folder, who, instance, data, evaluation)
+        for who, evaluations in both
+        for evaluation in (evaluations or {}).values()
+    ]
 
 
 def named(run: Path) -> tuple[str, str]:
@@ -125,7 +118,7 @@ def titled(groups: Sequence[Sequence[Judged]]) -> list[str]:
     for entries in groups:
         first = entries[0]
         name, key = first.data
-        title = f"{first.evaluation['attribute']} in {name}"
+        title = f"{first.evaluation.attribute} in {name}"
         if same_instance(entries) and first.instance:
             title += f", {first.instance}"
         alike = [
@@ -133,7 +126,7 @@ def titled(groups: Sequence[Sequence[Judged]]) -> list[str]:
             for other in groups
             if other is not entries
             and other[0].data[0] == name
-            and other[0].evaluation["attribute"] == first.evaluation["attribute"]
+            and other[0].evaluation.attribute == first.evaluation.attribute
         ]
         if any(other.data[1] != key for other in alike):
             title += f" ({key[:8]})"
@@ -163,8 +156,8 @@ def table(entries: Sequence[Judged]) -> list[list[str]]:
     by_leak = sorted(zip(entries, names, strict=True), key=lambda pair: pair[0].leak, reverse=True)
     for entry, name in by_leak:
         told_apart = f"{name}  {entry.folder}" if names.count(name) > 1 else name
-        rows.append([told_apart, *line(entry.evaluation["measures"], "censored")])
-    bounds = entries[0].evaluation["measures"]
+        rows.append([told_apart, *line(entry.evaluation.measures, "censored")])
+    bounds = entries[0].evaluation.measures
     for bound in ("original", "floor", "prior"):
         rows.append([f"({bound})", *line(bounds, bound)])
     return rows
@@ -175,10 +168,10 @@ def same_instance(entries: Sequence[Judged]) -> bool:
     return len({entry.instance for entry in entries}) == 1
 
 
-def line(measures: dict[str, Any], column: str) -> list[str]:
+def line(measures: Mapping[str, Measure], column: str) -> list[str]:
     """Return a line's cells."""
     return [
-        cell(measures[key][column], show, column == "censored" and key in WITH_INTERVALS)
+        cell(getattr(measures[key], column), show, column == "censored" and key in WITH_INTERVALS)
         if key in measures
         else "-"
         for key, (_, show) in COLUMNS.items()

@@ -13,7 +13,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
-from omegaconf import DictConfig
 
 from privacy_gan.errors import UserError
 
@@ -24,8 +23,13 @@ SECONDS_BETWEEN_TRIES = 2
 
 
 @contextmanager
-def claimed(config: DictConfig) -> Iterator[dict[str, str]]:
+def claimed(accelerator: str, devices: object, runs_per_gpu: int) -> Iterator[dict[str, str]]:
     """Keep as many GPUs as a run takes from other runs on this machine; wait for them if need be.
+
+    Args:
+        accelerator: the trainer's.
+        devices: how many a run takes; anything else than a number is Lightning's own choice.
+        runs_per_gpu: that may share one.
 
     Yields:
         Environment variables that make the run see these alone; none where it takes none.
@@ -33,26 +37,25 @@ def claimed(config: DictConfig) -> Iterator[dict[str, str]]:
     Raises:
         UserError: the machine does not have so many.
     """
-    wanted = config.trainer.devices
-    if config.trainer.accelerator not in ("auto", "gpu", "cuda") or not isinstance(wanted, int):
+    if accelerator not in ("auto", "gpu", "cuda") or not isinstance(devices, int):
         yield {}
         return
     gpus = visible_gpus()
     if not gpus:  # Lightning says so, if one is needed
         yield {}
         return
-    if wanted > len(gpus):
+    if devices > len(gpus):
         raise UserError(
-            f"trainer.devices={wanted}, but {len(gpus)} GPUs are visible here: "
+            f"trainer.devices={devices}, but {len(gpus)} GPUs are visible here: "
             f"set trainer.devices to {len(gpus)} or less"
         )
     with ExitStack() as locks:
         waiting = False
-        while (taken := claim(gpus, wanted, config.runs_per_gpu, locks)) is None:
+        while (taken := claim(gpus, devices, runs_per_gpu, locks)) is None:
             if not waiting:
                 log.info(
                     "waiting for a GPU: other runs have all %d (runs_per_gpu=%d lets more share)",
-                    *(len(gpus), config.runs_per_gpu + 1),
+                    *(len(gpus), runs_per_gpu + 1),
                 )
             waiting = True
             time.sleep(SECONDS_BETWEEN_TRIES)

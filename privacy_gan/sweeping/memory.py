@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,12 +17,12 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from omegaconf.errors import OmegaConfBaseException
 
-from privacy_gan.command import MISTAKE, end
-from privacy_gan.config import check
+from privacy_gan.config import check, resolve, resolved, settings_of
 from privacy_gan.errors import UserError
-from privacy_gan.runs import Run, identity, is_complete
+from privacy_gan.runs.folder import run_of
+from privacy_gan.runs.result import Result
 
 SKIPPED, FINISHED, FAILED, MISSING = "finished before", "finished", "failed", "not run"
 
@@ -68,16 +67,14 @@ def is_finished(config: DictConfig) -> bool:
     Raises:
         UserError: the result is damaged or another run's.
     """
-    folder = Path(config.run_dir)
     try:
-        # what the data hold is not known without opening them; the run itself looks
-        key = json.loads((folder / "result.json").read_text())["identity"]["data.key"]
+        result = Result.read(Path(config.run_dir) / "result.json")
     except FileNotFoundError:
         return False
-    except (ValueError, KeyError, TypeError, OSError):
-        key = ""
-    record = Run(folder, identity(config, key)).finished_result()
-    return record is not None and is_complete(record, config)
+    # what the data hold is not known without opening them; the run itself looks
+    run = run_of(settings_of(config), str(result.identity.get("data.key")))
+    run.require_same(result.identity, run.folder.result_file)
+    return result.is_complete(config.evaluate, config.baseline)
 
 
 @dataclass
@@ -148,9 +145,8 @@ class RememberingLauncher(Launcher):
         config = copy.deepcopy(composed)
         with read_write(config), open_dict(config):
             del config["hydra"]
-        check(config)  # first, because what it finds out is part of other values
-        OmegaConf.resolve(config)
-        return config
+        check(config)
+        return resolved(config, resolve(config))
 
     def chart(self) -> None:
         """Show the sweep's finished runs where its tracker, if it has one, shows charts."""
@@ -165,18 +161,12 @@ class RememberingLauncher(Launcher):
         """Say at the end, whatever happens, what became of each run.
 
         Raises:
-            SystemExit: nothing could be launched, or a run failed.
+            SystemExit: a run failed.
         """
         try:
             yield
-        except UserError as error:
-            end(f"error: {error}", MISTAKE)
-        except MissingMandatoryValue as error:
-            end(f"error: {error.full_key} has no value: give one, {error.full_key}=...", MISTAKE)
-        except OmegaConfBaseException as error:
-            end(f"error: {error}", MISTAKE)
-        except HydraException:
-            raise  # Hydra says what does not exist
+        except (UserError, OmegaConfBaseException, HydraException):
+            raise  # nothing could be launched
         except BaseException:
             for run in self.runs:
                 run.find_out()

@@ -11,23 +11,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from privacy_gan.command import STOPPING, end
-from privacy_gan.config import check
-from privacy_gan.errors import Interrupted, RunFailed
+from privacy_gan.config import check, resolve, resolved
+from privacy_gan.errors import STOP_SIGNALS, Interrupted, RunFailed
 from privacy_gan.launched import is_first_process
 from privacy_gan.sweeping.gpus import claimed
 
+CHILD = "privacy_gan.commands.child"  # named, not imported: it depends on this room
 CONFIG, PARENT, FAILURE = "PRIVACY_GAN_CONFIG", "PRIVACY_GAN_PARENT", "PRIVACY_GAN_FAILURE"
 
 
 def is_swept() -> bool:
     """Tell whether Hydra is at work on one run of several."""
     return HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def gpus_wanted(config: DictConfig) -> dict[str, Any]:
+    """Return what ``claimed`` wants to know of a run."""
+    trainer = config.trainer
+    return {
+        "accelerator": trainer.accelerator,
+        "devices": trainer.devices,
+        "runs_per_gpu": config.runs_per_gpu,
+    }
 
 
 def starts_processes(config: DictConfig) -> bool:
@@ -44,18 +55,17 @@ def run_swept(config: DictConfig) -> None:
 
     Raises:
         RunFailed: it ended without a result; the sweep goes on.
-        SystemExit: a signal asked to stop the sweep; or the run is several tasks of a cluster's
-            job, of which the others should not wait for this one.
+        UserError: a value is out of its range; the sweep goes on.
+        Interrupted: a signal asked to stop the sweep.
+        SystemExit: the run failed and is several tasks of a cluster's job, of which the others
+            should not wait for this one.
     """
     try:
         run_apart(config)
-    except Interrupted as interruption:
-        end(f"interrupted: {interruption}", interruption.exit_code)
-    except KeyboardInterrupt:
-        end("interrupted: repeat the command to go on", 128 + signal.SIGINT)
     except RunFailed as failure:
         if int(os.environ.get("SLURM_NTASKS", 1)) > 1:
-            end(f"error: {failure}", failure.exit_code)
+            print(f"error: {failure}", file=sys.stderr)
+            raise SystemExit(failure.exit_code) from None
         raise
 
 
@@ -70,16 +80,18 @@ def run_apart(config: DictConfig) -> None:
         Interrupted: a signal asked to stop; the same call goes on.
         UserError: a value is out of its range.
     """
-    check(config)  # before values are resolved, because what it finds out is part of others
-    with tempfile.NamedTemporaryFile(prefix="privacy_gan-") as failure, claimed(config) as gpus:
+    check(config)
+    text = OmegaConf.to_yaml(resolved(config, resolve(config)))
+    gpus_of_its_own = claimed(**gpus_wanted(config))
+    with tempfile.NamedTemporaryFile(prefix="privacy_gan-") as failure, gpus_of_its_own as gpus:
         environment = {
             **os.environ,
             **gpus,
-            CONFIG: OmegaConf.to_yaml(config, resolve=True),
+            CONFIG: text,
             PARENT: str(os.getpid()),
             FAILURE: failure.name,
         }
-        command = [sys.executable, "-m", "privacy_gan.sweeping.child"]
+        command = [sys.executable, "-m", CHILD]
         process = subprocess.Popen(command, env=environment, start_new_session=True)
         with passing_signals_on(process) as received:
             code = process.wait()
@@ -103,7 +115,7 @@ def passing_signals_on(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
         received.append(signum)
         process.send_signal(signum)
 
-    previous = {signum: signal.signal(signum, pass_on) for signum in (signal.SIGINT, *STOPPING)}
+    previous = {signum: signal.signal(signum, pass_on) for signum in (signal.SIGINT, *STOP_SIGNALS)}
     try:
         yield received
     finally:

@@ -16,10 +16,9 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from privacy_gan import replicas
-from privacy_gan.command import STOPPING
-from privacy_gan.errors import Interrupted, UserError
-from privacy_gan.files import replacing
-from privacy_gan.runs import Run
+from privacy_gan.errors import STOP_SIGNALS, Interrupted, UserError
+from privacy_gan.runs.files import replacing
+from privacy_gan.runs.folder import Run
 from privacy_gan.training.metrics_csv import MetricsCSV
 
 BATCHES_BETWEEN_QUESTIONS = 10
@@ -60,10 +59,10 @@ class RunCheckpointIO(TorchCheckpointIO):
         Raises:
             UserError: the file is damaged or another run's.
         """
-        if not self.run.checkpoint.exists():
+        if not self.run.folder.checkpoint.exists():
             return None
-        self._read(self.run.checkpoint, mmap=True)
-        return self.run.checkpoint
+        self._read(self.run.folder.checkpoint, mmap=True)
+        return self.run.folder.checkpoint
 
     def _read(self, path: Path, **how: Any) -> dict[str, Any]:
         try:
@@ -71,7 +70,7 @@ class RunCheckpointIO(TorchCheckpointIO):
             identity = dict(checkpoint["identity"])
         except Exception as error:
             raise UserError(
-                f"{path} is damaged or no checkpoint of this project: "
+                f"{path} is damaged or not a checkpoint of this project: "
                 "delete it to train this run from the start"
             ) from error
         self.run.require_same(identity, path)
@@ -97,6 +96,7 @@ class SaveLast(Checkpoint):
         self.path = path
         self.every_seconds = 60 * every_minutes
         self.saved_at = time.monotonic()
+        self.saved_step = -1
         self.received: int | None = None
         self.stopping = False
         self.previous_handlers: dict[int, Any] = {}
@@ -105,7 +105,7 @@ class SaveLast(Checkpoint):
         """Listen to signals."""
         self.saved_at = time.monotonic()
         if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGINT, *STOPPING):
+            for signum in (signal.SIGINT, *STOP_SIGNALS):
                 self.previous_handlers[signum] = signal.signal(signum, self.note_signal)
 
     def note_signal(self, signum: int, frame: FrameType | None) -> None:
@@ -148,6 +148,7 @@ class SaveLast(Checkpoint):
                 if isinstance(logger, MetricsCSV):
                     logger.write()
             trainer.save_checkpoint(self.path, weights_only=False)
+            self.saved_step = trainer.global_step
             self.saved_at = time.monotonic()
             self.stopping = self.received is not None
 
@@ -161,7 +162,12 @@ class SaveLast(Checkpoint):
             )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Give the signals back."""
+        """Save what is not saved yet, for training may end within an epoch; give signals back.
+
+        Limits of Lightning's, on steps or on time, end it so.
+        """
+        if self.saved_step != trainer.global_step:
+            self.save_if_due(trainer, always=True)
         self.restore_handlers()
 
     def on_exception(

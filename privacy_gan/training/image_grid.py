@@ -15,9 +15,9 @@ from torchvision.transforms.functional import pil_to_tensor, to_pil_image
 
 from privacy_gan.data.batch import Batch
 from privacy_gan.data.table_data_module import TableDataModule
-from privacy_gan.files import replacing
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.randomness import Purpose, keyed_generator
+from privacy_gan.runs.files import replacing
 
 CELL = 128
 GAP = 4

@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from privacy_gan.errors import UserError
-from privacy_gan.files import replacing
+from privacy_gan.runs.files import replacing
 
 SECONDS_BETWEEN_WRITES = 10
 

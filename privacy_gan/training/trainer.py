@@ -1,14 +1,14 @@
-"""Lightning's Trainer with the arithmetic that the machine is fast at."""
+"""Lightning's Trainer with what this project always wants of it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning import Trainer
 
+from privacy_gan.hardware import choose_precision
 from privacy_gan.training.replica_strategy import ReplicatedBatchNorms
 
 
@@ -42,19 +42,3 @@ def make_trainer(
         plugins=plugins,
         **options,
     )
-
-
-def choose_precision(accelerator: str, precision: str) -> str:
-    """Return Lightning's name of a precision in place of "auto"."""
-    if precision == "auto":
-        return "bf16-mixed" if computes_bfloat16(accelerator) else "32-true"
-    return precision
-
-
-def computes_bfloat16(accelerator: str) -> bool:
-    """Tell whether the hardware has bfloat16 arithmetic, rather than emulating it."""
-    if accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available():
-        return torch.cuda.get_device_capability() >= (8, 0)
-    if accelerator == "cpu" or not torch.backends.mps.is_available():
-        return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return False

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from privacy_gan.data.attribute_group import AttributeGroup, group_of
+from privacy_gan.attributes import AttributeGroup, group_of
 from privacy_gan.errors import UserError
 
 NAMES = ("Hat", "Black", "Brown", "Blond")

@@ -1,4 +1,4 @@
-"""Numbers of two kinds: their law, their order and what is refused."""
+"""Gaussian toy data: their distribution, their order and what is refused."""
 
 import math
 

@@ -8,8 +8,8 @@ from torch import nn
 
 from privacy_gan.data.image_cache import ImageTable
 from privacy_gan.data.table_data_module import TableDataModule
-from privacy_gan.evaluation.attackers import from_scratch
-from privacy_gan.evaluation.classifiers import ClassifierSchool
+from privacy_gan.evaluation.adversaries import from_scratch
+from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.learning import Recipe
 from privacy_gan.evaluation.references import References
@@ -49,23 +49,27 @@ class LightAndDark(TableDataModule):
 class Planted(Privatizer):
     """Reads s from an image and makes a new image from s and noise, or from noise alone."""
 
-    def privatize(self, images, rng):
+    def draw(self, images, rng):
+        return {"noise": torch.rand(images.shape, generator=rng)}
+
+    def forward(self, images, draws):
         light = (images[:, 1:].mean(dim=(1, 2, 3)) > 0.4).long()
-        return Censored(self.draw(light, torch.rand(images.shape, generator=rng), rng), None)
+        return Censored(self.show(light, **draws), None)
 
 
 class InOnePixel(Planted):
     """Noise, but for one pixel."""
 
-    def draw(self, light, noise, rng):
-        noise[:, :, 3, 5] = light[:, None].float()
-        return noise
+    def show(self, light, noise):
+        shown = noise.clone()
+        shown[:, :, 3, 5] = light[:, None].float()
+        return shown
 
 
 class InTheNoise(Planted):
     """Noise that has the same distribution in every pixel, but is alike in neighbours where s."""
 
-    def draw(self, light, noise, rng):
+    def show(self, light, noise):
         alike = noise.clone()
         alike[..., 1::2] = alike[..., ::2]
         return torch.where(light[:, None, None, None] == 1, alike, noise)
@@ -74,8 +78,11 @@ class InTheNoise(Planted):
 class OverManyQueries(Planted):
     """Shows s three times of five, and the opposite otherwise."""
 
-    def draw(self, light, noise, rng):
-        lies = torch.rand(len(light), generator=rng) < 0.4
+    def draw(self, images, rng):
+        draws = super().draw(images, rng)
+        return {**draws, "lies": torch.rand(len(images), generator=rng) < 0.4}
+
+    def show(self, light, noise, lies):
         shown = torch.where(lies, 1 - light, light)
         return (noise + shown[:, None, None, None]) / 2
 
@@ -83,19 +90,21 @@ class OverManyQueries(Planted):
 class AtRandom(Planted):
     """Shows an attribute that is drawn afresh."""
 
-    def privatize(self, images, rng):
-        shown = torch.randint(2, (len(images),), generator=rng)
-        noise = torch.rand(images.shape, generator=rng)
-        return Censored((noise + shown[:, None, None, None]) / 2, shown)
+    def draw(self, images, rng):
+        synthetic = torch.randint(2, (len(images),), generator=rng)
+        return {"synthetic": synthetic, **super().draw(images, rng)}
+
+    def forward(self, images, draws):
+        shown = draws["synthetic"]
+        return Censored((draws["noise"] + shown[:, None, None, None]) / 2, shown)
 
 
-class ChangedWithATrace(Privatizer):
+class ChangedWithATrace(AtRandom):
     """Shows a random attribute; where that is not the true one, the image is smoother."""
 
-    def privatize(self, images, rng):
+    def forward(self, images, draws):
         light = (images[:, 1:].mean(dim=(1, 2, 3)) > 0.4).long()
-        shown = torch.randint(2, (len(images),), generator=rng)
-        noise = torch.rand(images.shape, generator=rng)
+        shown, noise = draws["synthetic"], draws["noise"]
         noise = torch.where((shown == light)[:, None, None, None], noise, 0.4 + 0.2 * noise)
         return Censored((noise + shown[:, None, None, None]) / 2, shown)
 
@@ -114,15 +123,15 @@ def small_network(num_classes):
     return Classifier(body, 32 * (SIZE // 4) ** 2, num_classes)
 
 
-def judge_in(folder, epochs=5, attackers=None, resamples=200, queries=(1, 4, 16)):
+def judge_in(folder, epochs=5, adversaries=None, resamples=200, queries=(1, 4, 16)):
     """A small judge whose classifiers lie in a folder."""
     recipe = Recipe(adam)
-    school = ClassifierSchool(folder, small_network, recipe, 5, 32, seed=0, settings="small")
-    if attackers is None:
-        attackers = {"small": scratch}
-    references = References(folder, 0, dict.fromkeys(attackers, f"{epochs} epochs"))
+    classifiers = FixedClassifiers(folder, small_network, recipe, 5, 32, seed=0, settings="small")
+    if adversaries is None:
+        adversaries = {"small": scratch}
+    references = References(folder, 0, dict.fromkeys(adversaries, f"{epochs} epochs"))
     return Judge(
-        *(school, references, ["Light", "Red"], attackers, 0, epochs, 32, queries, resamples)
+        *(classifiers, references, ["Light", "Red"], adversaries, 0, epochs, 32, queries, resamples)
     )
 
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 from tiny_runs import JUDGED, TINY
 
+from privacy_gan.commands.run import evaluate, train
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.measures import cramers
 from privacy_gan.evaluation.scores import auroc, balanced_accuracy
-from privacy_gan.experiment import evaluate, train
-from privacy_gan.summary import summary
+from privacy_gan.reporting.summary import summary
 
 COUNTS = ["data.num_train=64", "data.num_valid=48", "data.num_test=48"]
 GROUP = ["attribute=[age,Male]", "group_rule=other"]
@@ -25,10 +25,10 @@ def test_a_run_on_a_categorical_attribute_has_all_measures(judged):
     config = judged(*GROUP, ALL)
     run, record = train(config)
     name = "Young+Male-other"
-    assert run.folder.parts[-3] == name
-    found = record["evaluations"][name]
-    assert found["classes"] == ["Young", "Male", "other"]
-    measures = found["measures"]
+    assert run.path.parts[-3] == name
+    found = record.evaluations[name]
+    assert found.classes == ("Young", "Male", "other")
+    measures = found.measures
     # its members would give it away: neither are they useful, nor is the floor taken from them
     assert [key for key in measures if key.startswith("utility/")] == [
         "utility/Smiling",
@@ -38,7 +38,7 @@ def test_a_run_on_a_categorical_attribute_has_all_measures(judged):
         "utility/Smiling",
         "association/Smiling",
     ]
-    assert measures["privacy_loss"]["floor"]["value"] < 0.95
+    assert measures["privacy_loss"].floor.value < 0.95
     assert "association with Smiling" in summary(run, record)
     filters = torch.load(run.checkpoint, weights_only=True)["state_dict"]
     assert filters["filter.discriminator.head.bias"].shape == (3,)
@@ -59,15 +59,15 @@ def test_a_member_of_other_data_is_refused(judged):
 
 def test_images_that_are_left_out_are_nowhere(judged):
     _, record = train(judged("attribute=[Young,Male]", "group_rule=drop", ALL))
-    (found,) = record["evaluations"].values()
-    assert found["classes"] == ["Young", "Male"]
-    assert 0 < found["images"]["train"] < 64
-    assert "correlation/Smiling" in found["measures"]  # two classes have one
+    (found,) = record.evaluations.values()
+    assert found.classes == ("Young", "Male")
+    assert 0 < found.images["train"] < 64
+    assert "correlation/Smiling" in found.measures  # two classes have one
 
 
-def test_an_empirical_law_is_that_of_the_training_images(judged):
-    law = ["synthetic=empirical", "evaluate=false"]
-    run, _ = train(judged(*GROUP, *law))
+def test_an_empirical_distribution_is_that_of_the_training_images(judged):
+    empirical = ["synthetic=empirical", "evaluate=false"]
+    run, _ = train(judged(*GROUP, *empirical))
     state = torch.load(run.checkpoint, weights_only=True)["state_dict"]
     probabilities = state["generator.synthetic.probabilities"] * 64
     assert probabilities.sum() == pytest.approx(64)

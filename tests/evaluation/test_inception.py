@@ -5,7 +5,7 @@ import torch
 
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.inception import load_inception
-from privacy_gan.evaluation.viewing import inception_features
+from privacy_gan.evaluation.outputs import inception_features
 
 CPU = torch.device("cpu")
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from privacy_gan.evaluation.attackers import Inversion
-from privacy_gan.evaluation.censoring import CensoredBatch
+from privacy_gan.evaluation.adversaries import Inversion
 from privacy_gan.evaluation.learning import Recipe
+from privacy_gan.evaluation.source import CensoredBatch
 
 
 class Says(nn.Module):
@@ -23,25 +23,25 @@ class Says(nn.Module):
 
 
 @pytest.fixture
-def attacker():
+def adversary():
     """Finds a change in three images of four, where the fixed classifier sees class 0."""
     network, fixed = Says(0.0, math.log(3)), Says(9.0, 0.0, 0.0)
     return Inversion(network, Recipe(torch.optim.Adam), 0, fixed, num_classes=3)
 
 
-def of_one_image(attacker):
+def of_one_image(adversary):
     with torch.no_grad():
-        return attacker.log_probabilities(torch.zeros(1, 3, 16, 16)).exp()[0].tolist()
+        return adversary.log_probabilities(torch.zeros(1, 3, 16, 16)).exp()[0].tolist()
 
 
-def test_unchanged_images_show_the_attribute_and_changed_ones_any_other(attacker):
-    assert of_one_image(attacker) == pytest.approx([0.25, 0.375, 0.375])
+def test_unchanged_images_show_the_attribute_and_changed_ones_any_other(adversary):
+    assert of_one_image(adversary) == pytest.approx([0.25, 0.375, 0.375])
 
 
-def test_what_changed_images_hid_in_training_is_what_they_are_taken_to_hide(attacker):
+def test_what_changed_images_hid_in_training_is_what_they_are_taken_to_hide(adversary):
     attributes = torch.tensor([[1], [1], [2], [0], [1]])  # four changed images and one unchanged
     images = torch.zeros(5, 3, 16, 16)
-    loss = attacker.loss(CensoredBatch(images, images, attributes, None))
+    loss = adversary.loss(CensoredBatch(images, images, attributes, None))
     assert loss.item() == pytest.approx(-(4 * math.log(0.75) + math.log(0.25)) / 5)
     # one of each to begin with, then three times class 1 and once class 2
-    assert of_one_image(attacker) == pytest.approx([0.25, 0.75 * 4 / 6, 0.75 * 2 / 6])
+    assert of_one_image(adversary) == pytest.approx([0.25, 0.75 * 4 / 6, 0.75 * 2 / 6])

@@ -10,11 +10,12 @@ import pytest
 import torch
 from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY, run_train, train_command
 
+from privacy_gan.commands.run import evaluate, train, train_classifiers
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.judge import Judge
-from privacy_gan.experiment import evaluate, train, train_classifiers
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
-from privacy_gan.summary import summary
+from privacy_gan.reporting.summary import summary
+from privacy_gan.runs.result import Result
 
 PRESET = [*TINY, *JUDGED]
 
@@ -51,9 +52,9 @@ def error_line(process):
 
 def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, monkeypatch):
     run, record = train(judged())
-    assert json.loads(run.result.read_text()) == json.loads(json.dumps(record))
-    evaluation = record["evaluations"]["Smiling"]
-    assert list(evaluation["measures"]) == [
+    assert Result.read(run.result_file) == record
+    evaluation = record.evaluations["Smiling"]
+    assert list(evaluation.measures) == [
         "privacy_loss",
         "normalized_gain",
         "balanced_accuracy",
@@ -72,11 +73,11 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
         "frechet_distance",
     ]
     for name in ("privacy_loss", "utility_score", "utility/Male"):
-        assert all(evaluation["measures"][name].values()), name
-    assert {a["attacker"] for a in evaluation["attempts"]} == {"resnet10", "inversion"}
-    assert {a["queries"] for a in evaluation["attempts"]} == {1, 2}
-    assert set(evaluation["classifiers"]) == {"Smiling", "Male"}
-    assert evaluation["images"] == {"train": 32, "valid": 16, "test": 8}
+        assert all(vars(evaluation.measures[name]).values()), name
+    assert {a.adversary for a in evaluation.adversaries} == {"resnet10", "inversion"}
+    assert {a.queries for a in evaluation.adversaries} == {1, 2}
+    assert set(evaluation.classifiers) == {"Smiling", "Male"}
+    assert evaluation.images == {"train": 32, "valid": 16, "test": 8}
     table = summary(run, record)
     for words in (
         "privacy loss (accuracy)",
@@ -91,30 +92,29 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
 
     monkeypatch.setattr(Judge, "judge", refuse)
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
-    assert train(judged())[1] == json.loads(json.dumps(record))
+    assert train(judged())[1] == record
 
 
 def test_a_run_trained_without_being_judged_is_judged_when_asked(judged, monkeypatch):
     run, record = train(judged("evaluate=false"))
-    assert record["evaluations"] == {}
+    assert record.evaluations == {}
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
     again, judged_record = train(judged())
-    assert again.folder == run.folder
-    assert judged_record["evaluations"]["Smiling"]["attribute"] == "Smiling"
-    assert judged_record["training"] == pytest.approx(record["training"])
+    assert again == run
+    assert judged_record.evaluations["Smiling"].attribute == "Smiling"
+    assert judged_record.training == pytest.approx(record.training)
 
 
 def test_judging_again_is_the_same_and_can_be_more_thorough(judged, tmp_path):
     run, record = train(judged())
-    before = json.loads(json.dumps(record))["evaluations"]["Smiling"]
-    _, same = evaluate(judged(f"run_dir={run.folder}"))
-    assert json.loads(json.dumps(same))["evaluations"]["Smiling"] == before
-    process = run_evaluate(f"run={run.folder}", "judge.queries=[1,2,3]")
+    _, same = evaluate(judged(f"run_dir={run.path}"))
+    assert same == record
+    process = run_evaluate(f"run={run.path}", "judge.queries=[1,2,3]")
     assert process.returncode == 0, process.stderr
     assert "3 queries" in process.stdout
-    after = json.loads(run.result.read_text())
-    assert {a["queries"] for a in after["evaluations"]["Smiling"]["attempts"]} == {1, 2, 3}
-    assert after["training"] == record["training"]
+    after = Result.read(run.result_file)
+    assert {a.queries for a in after.evaluations["Smiling"].adversaries} == {1, 2, 3}
+    assert after.training == record.training
 
 
 def test_a_finished_run_judged_otherwise_says_how_to_judge_it_so(judged, caplog):
@@ -125,33 +125,35 @@ def test_a_finished_run_judged_otherwise_says_how_to_judge_it_so(judged, caplog)
 
 def test_a_result_of_an_earlier_version_is_judged_again_and_not_trained_again(judged, monkeypatch):
     run, record = train(judged())
-    run.result.write_text(json.dumps(record | {"version": 3, "evaluations": {"Smiling": "old"}}))
+    earlier = json.loads(run.result_file.read_text())
+    earlier |= {"version": 3, "evaluations": {"Smiling": "old"}}
+    run.result_file.write_text(json.dumps(earlier))
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
-    assert train(judged())[1]["evaluations"] == record["evaluations"]
+    assert train(judged())[1] == record
 
 
 def test_classifiers_that_know_too_little_are_warned_of(judged, caplog):
     run, record = train(judged("privatizer=noise", "data.num_test=64"))
-    found = record["evaluations"]["Smiling"]
+    found = record.evaluations["Smiling"]
     floors = {
-        "Smiling": found["measures"]["privacy_loss"]["floor"]["value"],
-        "Male": found["measures"]["utility/Male"]["floor"]["value"],
+        "Smiling": found.measures["privacy_loss"].floor.value,
+        "Male": found.measures["utility/Male"].floor.value,
     }
-    worse = [name for name, accuracy in found["classifiers"].items() if accuracy < floors[name]]
+    worse = [name for name, accuracy in found.classifiers.items() if accuracy < floors[name]]
     assert worse  # after an epoch of four batches
-    (warning,) = found["warnings"]
+    (warning,) = found.warnings
     assert all(name in warning for name in worse)
     assert warning in caplog.text
     assert f"warning: {warning}" in summary(run, record)
 
 
 def test_identity_has_nothing_to_train_and_hides_nothing(judged):
-    _, record = train(judged("privatizer=identity", "judge.attackers.inversion=null"))
-    assert record["training"] == {}
-    measures = record["evaluations"]["Smiling"]["measures"]
-    assert measures["distortion"]["censored"]["value"] == 0
-    assert measures["psnr"]["censored"] is None
-    assert measures["utility_score"]["censored"] == measures["utility_score"]["original"]
+    _, record = train(judged("privatizer=identity", "judge.adversaries.inversion=null"))
+    assert record.training == {}
+    measures = record.evaluations["Smiling"].measures
+    assert measures["distortion"].censored.value == 0
+    assert measures["psnr"].censored is None
+    assert measures["utility_score"].censored == measures["utility_score"].original
 
 
 def test_classifiers_are_trained_once_and_say_how_good_they_are(judged, monkeypatch):
@@ -219,7 +221,7 @@ def finished(tmp_path):
 
 def test_what_cannot_be_judged_is_refused_in_one_line(finished, tmp_path):
     assert "give its folder, run=FOLDER" in error_line(run_evaluate())
-    assert "no run's folder" in error_line(run_evaluate(f"run={tmp_path}"))
+    assert "is not a run folder" in error_line(run_evaluate(f"run={tmp_path}"))
     larger = error_line(run_evaluate(f"run={finished}", "image_size=32"))
     assert "belongs to a run with image_size=16 (this one: 32)" in larger
     assert "delete" not in larger
@@ -236,6 +238,10 @@ def test_what_cannot_be_judged_is_refused_in_one_line(finished, tmp_path):
     ("override", "message"),
     [
         ("judge.queries=[]", "judge.queries=[] must be numbers of 1 or more"),
+        (
+            "++judge.adversaries.convnext.recipe.annealed=true",
+            "convnext cannot be made",
+        ),
         ("judge.queries=[0,1]", "must be numbers of 1 or more"),
         ("judge.epochs=0", "judge.epochs must be 1 or more"),
         ("judge.attributes=[Smiling,Bald]", "have no attribute 'Bald'"),

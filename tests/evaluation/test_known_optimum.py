@@ -9,9 +9,10 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 from tiny_runs import ROOT
 
-from privacy_gan.building import build
-from privacy_gan.config import check, register_with_hydra
-from privacy_gan.evaluation.censoring import Arithmetic
+from privacy_gan.commands.building import build_judge
+from privacy_gan.commands.command_line import register_with_hydra
+from privacy_gan.commands.run import train
+from privacy_gan.config import build
 from privacy_gan.evaluation.optimum import (
     best_channel,
     gaussian_grid,
@@ -19,12 +20,12 @@ from privacy_gan.evaluation.optimum import (
     normal_cdf,
 )
 from privacy_gan.evaluation.progress import bars_shown
-from privacy_gan.experiment import train
-from privacy_gan.finished import load_finished_run
-from privacy_gan.judging import build_judge
+from privacy_gan.evaluation.source import MechanismSource
+from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import Censored, Privatizer
+from privacy_gan.runs.loading import load_privatizer
 
-ARITHMETIC = Arithmetic(torch.device("cpu"), nullcontext)
+CPU = Compute(torch.device("cpu"), nullcontext)
 MU, SIGMA = 2**0.5, 0.7
 BUDGETS = [0.1, 0.5, 1.0, 2.5]
 
@@ -39,10 +40,12 @@ class BestChannel(Privatizer):
         channel = torch.from_numpy(best_channel(grid, joint, budget)).clamp_min(0)
         self.cumulative = (channel / channel.sum(dim=1, keepdim=True)).cumsum(dim=1)
 
-    def privatize(self, images, rng):
+    def draw(self, images, rng):
+        return {"level": torch.rand(len(images), 1, generator=rng, dtype=torch.float64)}
+
+    def forward(self, images, draws):
         nearest = (images.view(-1, 1).double() - self.grid).abs().argmin(dim=1)
-        drawn = torch.rand(len(images), 1, generator=rng, dtype=torch.float64)
-        sent = (self.cumulative[nearest] < drawn).sum(dim=1).clamp_max(len(self.grid) - 1)
+        sent = (self.cumulative[nearest] < draws["level"]).sum(dim=1).clamp_max(len(self.grid) - 1)
         return Censored(self.grid[sent].float().view_as(images), None)
 
 
@@ -63,7 +66,6 @@ def shipped(tmp_path_factory):
         HydraConfig.instance().set_config(config)
     with open_dict(config):
         del config["hydra"]
-    check(config)
     data = build(config.data)
     data.setup()
     return build_judge(config), data
@@ -72,7 +74,7 @@ def shipped(tmp_path_factory):
 def judged(privatizer, shipped):
     judge, data = shipped
     with bars_shown(False):
-        found = judge.judge(privatizer, data, "Sign", ARITHMETIC, 1.0, 512)
+        found = judge.judge(MechanismSource(privatizer, data, CPU), "Sign", 1.0, 512)
     return found.measures["privacy_loss"].censored, found.measures["distortion"].censored
 
 
@@ -115,7 +117,7 @@ def test_a_trained_filter_leaks_what_it_leaks_and_never_less_than_the_optimum(
         "trainer.enable_progress_bar=false",
     ]
     run, _ = train(tiny(f"epsilon={budget}", "evaluate=false", preset=short, cached=False))
-    privatizer = load_finished_run(run.folder).privatizer
+    privatizer = load_privatizer(run.path)
     accuracy, distortion = judged(privatizer, shipped)
     truth = bayes_accuracy(privatizer)
     assert accuracy.value == pytest.approx(truth, abs=half(accuracy) + 0.005)
@@ -131,8 +133,11 @@ class AddNoise(Privatizer):
         super().__init__()
         self.deviation = budget**0.5
 
-    def privatize(self, images, rng):
-        return Censored(images + self.deviation * torch.randn(images.shape, generator=rng), None)
+    def draw(self, images, rng):
+        return {"noise": torch.randn(images.shape, generator=rng)}
+
+    def forward(self, images, draws):
+        return Censored(images + self.deviation * draws["noise"], None)
 
 
 def test_added_noise_leaves_what_theory_says_which_is_more_than_the_optimum(shipped):

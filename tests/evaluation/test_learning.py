@@ -7,10 +7,11 @@ import torch
 from torch import nn
 
 from privacy_gan.evaluation.augmentation import flipped_and_shifted, shifted
-from privacy_gan.evaluation.censoring import Arithmetic, CensoredBatch
 from privacy_gan.evaluation.learning import Learner, Recipe, learn_together
+from privacy_gan.evaluation.source import CensoredBatch
+from privacy_gan.hardware import Compute
 
-ARITHMETIC = Arithmetic(torch.device("cpu"), nullcontext)
+CPU = Compute(torch.device("cpu"), nullcontext)
 
 
 class Bias(nn.Module):
@@ -47,13 +48,27 @@ def batch_of(labels):
     return CensoredBatch(images, images, torch.tensor(labels)[:, None], None)
 
 
+class Source:
+    """Yields batches of two training images and one batch of four validation images."""
+
+    compute = CPU
+
+    def __init__(self, batches):
+        self.batches = batches
+        self.datamodule = self
+
+    def rows(self, split):
+        return range(2 * self.batches)
+
+    def training_epoch(self, epoch, batch_size, seed):
+        return iter([batch_of([0, 1])] * self.batches)
+
+    def query(self, split, number, seed):
+        return iter([batch_of([0, 1, 0, 1])])
+
+
 def learn(learners, epochs, batches=1, seed=0):
-    learn_together(
-        learners,
-        lambda epoch: iter([batch_of([0, 1])] * batches),
-        lambda: iter([batch_of([0, 1, 0, 1])]),
-        *(epochs, batches, seed, ARITHMETIC, "test"),
-    )
+    learn_together(learners, Source(batches), epochs, 2, seed, "test")
 
 
 def test_each_is_left_at_its_own_best_epoch_by_validation_loss():

@@ -6,9 +6,10 @@ import pytest
 import torch
 
 from privacy_gan.evaluation import measures
-from privacy_gan.evaluation.bootstrap import Bootstrap, Estimate
+from privacy_gan.evaluation.bootstrap import Bootstrap
+from privacy_gan.evaluation.outputs import Outputs, TestOutputs
 from privacy_gan.evaluation.scores import SCORES
-from privacy_gan.evaluation.viewing import Side, View
+from privacy_gan.runs.result import Estimate
 
 BOOTSTRAP = Bootstrap(resamples=20, seed=0)
 
@@ -18,14 +19,14 @@ def sees(*classes):
     return torch.eye(2, dtype=torch.float64)[torch.tensor(classes)]
 
 
-def side(**seen):
+def outputs(**seen):
     features = torch.randn(4, 2, generator=torch.Generator().manual_seed(len(seen)))
-    return Side({name: sees(*classes) for name, classes in seen.items()}, features, None)
+    return Outputs({name: sees(*classes) for name, classes in seen.items()}, features, None)
 
 
-VIEW = View(
-    censored=side(s=(1, 1, 0, 0), u=(1, 0, 0, 0), v=(1, 1, 1, 1)),
-    original=side(s=(1, 0, 1, 0), u=(1, 1, 0, 0), v=(0, 0, 1, 1)),
+OUTPUTS = TestOutputs(
+    censored=outputs(s=(1, 1, 0, 0), u=(1, 0, 0, 0), v=(1, 1, 1, 1)),
+    original=outputs(s=(1, 0, 1, 0), u=(1, 1, 0, 0), v=(0, 0, 1, 1)),
     feature_sizes=[2],
     synthetic=torch.tensor([1, 1, 1, 0]),
     distortion=torch.tensor([0.01, 0.03, 0.00, 0.00]),
@@ -49,7 +50,7 @@ def values(measure):
 
 
 def test_utility_is_each_attributes_accuracy_and_their_mean():
-    found = measures.utility(VIEW, ["u", "v"], TRAIN, TEST, BOOTSTRAP)
+    found = measures.utility(OUTPUTS, ["u", "v"], TRAIN, TEST, BOOTSTRAP)
     # u: censored right in images 1 and 4, original in 1, 2 and 4; prior is a tie, won by class 0
     assert values(found["utility/u"])[:3] == [0.5, 0.75, 0.25]
     # v: always 1 is right thrice, as is the prior; original in images 2, 3 and 4
@@ -58,32 +59,32 @@ def test_utility_is_each_attributes_accuracy_and_their_mean():
 
 
 def test_floors_come_from_all_other_attributes():
-    found = measures.utility(VIEW, ["u", "v"], TRAIN, TEST, BOOTSTRAP)
+    found = measures.utility(OUTPUTS, ["u", "v"], TRAIN, TEST, BOOTSTRAP)
     # in training u is s: cells (s, v) = (0, 0), (0, 1), (1, 1) predict u = 0, 0, 1 and (1, 0) its
     # prior, a tie won by 0; test cells are (0, 1), (1, 0), (1, 1), (0, 1): right in 3 and 4
     assert values(found["utility/u"])[3] == 0.5
 
 
 def test_success_is_seeing_the_synthetic_attribute():
-    found = measures.replacement(VIEW, "s", ["u", "v"], 2, BOOTSTRAP)
+    found = measures.replacement(OUTPUTS, "s", ["u", "v"], 2, BOOTSTRAP)
     # censored shows 1, 1, 0, 0 where 1, 1, 1, 0 was put in; originals show 1, 0, 1, 0
     assert values(found["success_rate"]) == [0.75, 0.75, None, None]
 
 
 def test_correlations_are_between_what_classifiers_see():
-    found = measures.replacement(VIEW, "s", ["u", "v"], 2, BOOTSTRAP)
+    found = measures.replacement(OUTPUTS, "s", ["u", "v"], 2, BOOTSTRAP)
     # s and u censored: covariance 1/8, variances 1/4 and 3/16
     expected = (1 / 8) / math.sqrt(1 / 4 * 3 / 16)
     assert values(found["correlation/u"]) == [expected, 0, None, None]
 
 
 def test_a_classifier_that_always_sees_the_same_has_no_correlation():
-    found = measures.replacement(VIEW, "s", ["v"], 2, BOOTSTRAP)
+    found = measures.replacement(OUTPUTS, "s", ["v"], 2, BOOTSTRAP)
     assert values(found["correlation/v"]) == [None, 0, None, None]
 
 
 def test_change_is_measured_by_image_and_by_batch():
-    found = measures.change(VIEW, epsilon=0.015, batch_size=2, bootstrap=BOOTSTRAP)
+    found = measures.change(OUTPUTS, epsilon=0.015, batch_size=2, bootstrap=BOOTSTRAP)
     assert values(found["distortion"])[0] == 0.01
     assert values(found["images_over_budget"])[0] == 0.25
     assert values(found["batches_over_budget"])[0] == 0.5  # of 0.02 and 0
@@ -92,7 +93,7 @@ def test_change_is_measured_by_image_and_by_batch():
 
 
 def test_a_last_smaller_batch_does_not_count():
-    found = measures.change(VIEW, epsilon=0.011, batch_size=3, bootstrap=BOOTSTRAP)
+    found = measures.change(OUTPUTS, epsilon=0.011, batch_size=3, bootstrap=BOOTSTRAP)
     assert values(found["batches_over_budget"])[0] == 1  # of 0.0133 alone
 
 
@@ -148,4 +149,4 @@ def test_classifiers_that_labels_beat_are_warned_of():
     assert "v (" not in warning
     (both,) = measures.warnings(found, "s", {"s": 0.83, "u": 0.85, "v": 0.71})
     assert "s (83.0%, from labels 84.0%), u (" in both
-    assert measures.warnings(found, "s", {"s": 0.84, "u": 0.87, "v": 0.7}) == []
+    assert measures.warnings(found, "s", {"s": 0.84, "u": 0.87, "v": 0.7}) == ()

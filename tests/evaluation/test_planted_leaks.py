@@ -17,12 +17,13 @@ from planted import (
     small_network,
 )
 
-from privacy_gan.evaluation.attackers import inversion
-from privacy_gan.evaluation.censoring import Arithmetic
+from privacy_gan.evaluation.adversaries import inversion
 from privacy_gan.evaluation.learning import Recipe
+from privacy_gan.evaluation.source import MechanismSource
+from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.identity import Identity
 
-ARITHMETIC = Arithmetic(torch.device("cpu"), nullcontext)
+CPU = Compute(torch.device("cpu"), nullcontext)
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,12 @@ def data():
 
 
 def judged(privatizer, data, folder, **how):
-    return judge_in(folder, **how).judge(privatizer, data, "Light", ARITHMETIC, 0.01, 32)
+    source = MechanismSource(privatizer, data, CPU)
+    return judge_in(folder, **how).judge(source, "Light", 0.01, 32)
 
 
-def by_queries(evaluation, attacker="small"):
-    return {a.queries: a.test for a in evaluation.attempts if a.attacker == attacker}
+def by_queries(evaluation, adversary="small"):
+    return {a.queries: a.test for a in evaluation.adversaries if a.adversary == adversary}
 
 
 def test_uncensored_images_tell_all(data, folder):
@@ -70,12 +72,12 @@ def test_an_attribute_hidden_in_one_pixel_or_in_the_noise_is_found(mechanism, ep
 
 def test_a_leak_that_shows_over_many_queries_only_is_found_by_many_queries(data, folder):
     found = judged(OverManyQueries(), data, folder)
-    attempts = by_queries(found)
+    scores = by_queries(found)
     # one look is right in 60 %; the majority of 16, ties counting half, in 79 %
-    assert attempts[1]["accuracy"].value == pytest.approx(0.6, abs=0.08)
-    assert attempts[16]["accuracy"].value == pytest.approx(0.79, abs=0.07)
-    assert attempts[16]["leaked_bits"].low > attempts[1]["leaked_bits"].high
-    assert found.strongest["accuracy"]["queries"] == 16
+    assert scores[1]["accuracy"].value == pytest.approx(0.6, abs=0.08)
+    assert scores[16]["accuracy"].value == pytest.approx(0.79, abs=0.07)
+    assert scores[16]["leaked_bits"].low > scores[1]["leaked_bits"].high
+    assert found.strongest["accuracy"].queries == 16
 
 
 def test_no_leak_is_reported_where_the_attribute_was_replaced_at_random(data, folder):
@@ -92,15 +94,15 @@ def test_inversion_recovers_the_attribute_from_traces_of_a_change(data, folder):
     def attack(**task):
         return inversion(network=small_network, recipe=Recipe(adam), **task)
 
-    found = judged(ChangedWithATrace(), data, folder, attackers={"inversion": attack})
+    found = judged(ChangedWithATrace(), data, folder, adversaries={"inversion": attack})
     assert by_queries(found, "inversion")[1]["accuracy"].low > 0.9
 
 
 def test_the_strongest_is_chosen_on_validation_images(data, folder):
     found = judged(OverManyQueries(), data, folder)
     for score, winner in found.strongest.items():
-        valid = {a.queries: a.valid[score] for a in found.attempts}
-        assert valid[winner["queries"]] == max(valid.values())
+        valid = {a.queries: a.valid[score] for a in found.adversaries}
+        assert valid[winner.queries] == max(valid.values())
 
 
 def test_the_same_seed_judges_the_same_whoever_else_attacks(data, folder):
@@ -113,13 +115,13 @@ def test_the_same_seed_judges_the_same_whoever_else_attacks(data, folder):
         *(InTheNoise(), data, folder),
         epochs=1,
         queries=[1],
-        attackers={"inversion": attack, "small": scratch},
+        adversaries={"inversion": attack, "small": scratch},
     )
     assert by_queries(alone) == by_queries(both)
 
 
 def test_a_mechanism_that_makes_the_same_each_time_is_asked_once(data, folder):
     found = judged(Identity(), data, folder, queries=[1, 4])
-    assert {attempt.queries for attempt in found.attempts} == {1}
+    assert {each.queries for each in found.adversaries} == {1}
     again = judged(AtRandom(), data, folder, queries=[1, 4])
-    assert {attempt.queries for attempt in again.attempts} == {1, 4}
+    assert {each.queries for each in again.adversaries} == {1, 4}

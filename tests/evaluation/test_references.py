@@ -3,10 +3,10 @@
 import pytest
 from tiny_runs import JUDGED, TINY
 
+from privacy_gan.commands.run import train
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.references import References
-from privacy_gan.experiment import train
 
 PRESET = [*TINY, *JUDGED]
 
@@ -21,22 +21,22 @@ def judged(tiny, tmp_path):
 def trained(monkeypatch):
     """Which adversaries were trained, and on whose images, in their order."""
     found = []
-    original = Judge.train_attackers
+    original = Judge.train_adversaries
 
-    def spy(self, censor, attribute, fixed, makers, seed):
-        found.append((type(censor.privatizer).__name__, attribute, *makers))
-        return original(self, censor, attribute, fixed, makers, seed)
+    def spy(self, source, attribute, fixed, makers, seed):
+        found.append((type(source.privatizer).__name__, attribute, *makers))
+        return original(self, source, attribute, fixed, makers, seed)
 
-    monkeypatch.setattr(Judge, "train_attackers", spy)
+    monkeypatch.setattr(Judge, "train_adversaries", spy)
     return found
 
 
 def test_uncensored_images_leak_exactly_as_much_as_the_reference(judged):
     # the judge's seed is the run's, the reference's that of the classifiers: both are 0 here
     _, record = train(judged("privatizer=identity", "judge.queries=[1]"))
-    measures = record["evaluations"]["Smiling"]["measures"]
+    measures = record.evaluations["Smiling"].measures
     for name in ("privacy_loss", "balanced_accuracy", "auroc", "leaked_bits", "paper_privacy_loss"):
-        assert measures[name]["censored"] == measures[name]["original"], name
+        assert measures[name].censored == measures[name].original, name
 
 
 def test_reference_adversaries_are_trained_once_for_all_runs_on_the_same_images(judged, trained):
@@ -55,7 +55,7 @@ def test_reference_adversaries_are_trained_once_for_all_runs_on_the_same_images(
 @pytest.mark.parametrize(
     ("override", "anew"),
     [
-        ("judge.attackers.resnet10.recipe.optimizer.lr=1e-3", ("resnet10",)),
+        ("judge.adversaries.resnet10.recipe.optimizer.lr=1e-3", ("resnet10",)),
         ("judge.epochs=2", ("resnet10", "inversion")),
         ("judge.queries=[1,3]", ()),
         ("judge.resamples=51", ()),

@@ -1,4 +1,4 @@
-"""Networks for single numbers."""
+"""Networks for scalars."""
 
 import pytest
 import torch
@@ -55,7 +55,7 @@ def test_a_classifier_has_features_and_a_logit_for_each_class():
 def test_pictures_are_refused_in_one_line():
     pictures = torch.zeros(2, 3, 16, 16)
     network = NoisyMLP(width=8)
-    with pytest.raises(UserError, match="not images of 3x16x16: networks=unet"):
+    with pytest.raises(UserError, match="not of 3x16x16: set networks=unet"):
         network(pictures, noise(network, 2))
-    with pytest.raises(UserError, match="not images of 3x16x16"):
+    with pytest.raises(UserError, match="not of 3x16x16"):
         mlp_classifier(2, width=8)(pictures)

@@ -13,8 +13,8 @@ from privacy_gan.data.batch import Batch
 from privacy_gan.losses import complement_cross_entropy, negative_entropy
 from privacy_gan.models.unet import UNet
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
-from privacy_gan.privatizers.filter import FilterStage
-from privacy_gan.privatizers.generator import GeneratorStage
+from privacy_gan.privatizers.filter import Filter
+from privacy_gan.privatizers.generator import Generator
 from privacy_gan.randomness import Purpose, keyed_generator
 
 EPSILON, LAMBDA, LEARNING_RATE, BETAS, SEED = 0.01, 1e5, 5e-4, (0.9, 0.999), 3
@@ -43,10 +43,10 @@ def privatizer_with(adversarial_loss, with_filter=True, with_generator=True):
         attribute_index=SENSITIVE,
         seed=SEED,
         optimizer=lambda parameters: torch.optim.Adam(parameters, LEARNING_RATE, BETAS),
-        filter=FilterStage(unet, small_discriminator, adversarial_loss, 2, **rules)
+        filter=Filter(unet, small_discriminator, adversarial_loss, 2, **rules)
         if with_filter
         else None,
-        generator=GeneratorStage(unet, small_discriminator, 2, discriminator_every=3, **rules)
+        generator=Generator(unet, small_discriminator, 2, discriminator_every=3, **rules)
         if with_generator
         else None,
     ).double()
@@ -147,9 +147,7 @@ def literal_complement_loss(logits, s):
 
 
 def players(privatizer):
-    return [
-        player for stage in privatizer.stages for player in (stage.network, stage.discriminator)
-    ]
+    return [player for game in privatizer.games for player in (game.network, game.discriminator)]
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torchvision.transforms.v2.functional import gaussian_blur
 
+from privacy_gan.commands.run import evaluate, train
 from privacy_gan.errors import UserError
-from privacy_gan.experiment import evaluate, train
 from privacy_gan.privatizers.blur import Blur
 from privacy_gan.privatizers.noise import Noise
 from privacy_gan.privatizers.operation import solve
@@ -70,7 +70,8 @@ def test_a_mosaic_shows_the_means_of_blocks():
 
 def test_a_fractional_strength_mixes_two_mosaics_in_its_proportion():
     images = IMAGES[:1].expand(4000, -1, -1, -1)
-    made = Pixelate(epsilon=1).operate(images, 3.25, rng())
+    mechanism = Pixelate(epsilon=1)
+    made = mechanism.operate(images, 3.25, mechanism.draw(images, rng()))
     larger = (made == mosaic(IMAGES[:1], 5)).flatten(1).all(dim=1)
     smaller = (made == mosaic(IMAGES[:1], 4)).flatten(1).all(dim=1)
     assert bool((larger ^ smaller).all())
@@ -80,7 +81,7 @@ def test_a_fractional_strength_mixes_two_mosaics_in_its_proportion():
 def test_blur_spreads_a_point_as_a_gaussian_does():
     image = torch.zeros(1, 1, 33, 33)
     image[0, 0, 16, 16] = 1
-    blurred = Blur(epsilon=1).operate(image, 2.0, rng())[0, 0]
+    blurred = Blur(epsilon=1).operate(image, 2.0, {})[0, 0]
     offsets = torch.arange(33.0) - 16
     assert blurred.sum() == pytest.approx(1, rel=1e-5)
     variance = (blurred * offsets.square()[:, None]).sum() / blurred.sum()
@@ -88,17 +89,22 @@ def test_blur_spreads_a_point_as_a_gaussian_does():
 
 
 def test_blur_is_torchvisions():
-    found = Blur(epsilon=1).operate(IMAGES, 2.0, rng())
+    found = Blur(epsilon=1).operate(IMAGES, 2.0, {})
     expected = gaussian_blur(IMAGES, [13, 13], [2.0, 2.0])
     assert torch.allclose(found, expected, atol=1e-6)
 
 
+def noised(images):
+    mechanism = Noise(epsilon=1)
+    return mechanism.operate(images, 0.1, mechanism.draw(images, rng()))
+
+
 def test_noise_has_the_deviation_and_stays_in_range():
     grey = torch.full((8, 3, 32, 32), 0.5)
-    noise = Noise(epsilon=1).operate(grey, 0.1, rng()) - grey
+    noise = noised(grey) - grey
     assert noise.std() == pytest.approx(0.1, rel=0.02)
     assert noise.mean().abs() < 0.003
-    black = Noise(epsilon=1).operate(torch.zeros(1, 3, 8, 8), 0.1, rng())
+    black = noised(torch.zeros(1, 3, 8, 8))
     assert black.min() == 0
 
 
@@ -106,16 +112,16 @@ def test_noise_has_the_deviation_and_stays_in_range():
 def test_a_run_is_as_strong_when_it_is_judged_again(privatizer, tiny):
     config = tiny(f"privatizer={privatizer}")
     run, record = train(config)
-    assert record["training"]["train/distortion"] == pytest.approx(0.01, rel=0.002)
-    assert (run.folder / "images" / "faces.png").exists()
+    assert record.training["train/distortion"] == pytest.approx(0.01, rel=0.002)
+    assert (run.path / "images" / "faces.png").exists()
     stored = torch.load(run.checkpoint, weights_only=True)["state_dict"]["strength"]
-    assert stored == record["training"]["strength"]
+    assert stored == record.training["strength"]
     run.checkpoint.unlink()
     with pytest.raises(UserError, match=r"no checkpoint last.ckpt"):
         evaluate(config)
 
 
-def test_numbers_are_no_pictures_to_blur(tiny):
+def test_gaussian_toy_data_cannot_be_blurred(tiny):
     with pytest.raises(UserError, match="more than Blur can distort these images, which is 0"):
         train(
             tiny(

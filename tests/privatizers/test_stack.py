@@ -1,17 +1,22 @@
 """Finished mechanisms one after the other."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from tiny_runs import JUDGED, TINY
 
+from privacy_gan.commands.run import evaluate, train
+from privacy_gan.config import build
 from privacy_gan.errors import UserError
-from privacy_gan.experiment import evaluate, train
-from privacy_gan.finished import load_finished_run
 from privacy_gan.privatizers.stack import Stack
-from privacy_gan.summary import summary
+from privacy_gan.reporting.summary import summary
+from privacy_gan.runs.folder import open_folder
+from privacy_gan.runs.loading import load_privatizer, read_weights
+from privacy_gan.runs.stacking import stacked_parts
 
 IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 
@@ -21,8 +26,7 @@ def runs(tiny):
     """Train a filter against Male and a filter with generator against Young."""
     choices = [("Male", "filter"), ("Young", "filter_generator")]
     return [
-        train(tiny(f"attribute={name}", f"privatizer={choice}"))[0].folder
-        for name, choice in choices
+        train(tiny(f"attribute={name}", f"privatizer={choice}"))[0].path for name, choice in choices
     ]
 
 
@@ -35,15 +39,23 @@ def rng():
     return torch.Generator().manual_seed(0)
 
 
+def built(runs):
+    """Return a stack as a run has it after its training."""
+    parts = OmegaConf.create(stacked_parts([str(run) for run in runs]))
+    stack = Stack(build(parts), image_size=16, read_weights=read_weights)
+    stack.adapt(list)
+    return stack.eval()
+
+
 def test_a_stack_is_its_mechanisms_in_their_order(runs):
-    stack = Stack([str(run) for run in runs], image_size=16).eval()
-    first, second = (load_finished_run(run).privatizer for run in runs)
+    stack = built(runs)
+    first, second = map(load_privatizer, runs)
     noise = rng()
     expected = second.privatize(first.privatize(IMAGES, noise).images, noise)
-    found = stack.reporting("Young").privatize(IMAGES, rng())
+    found = stack.for_attribute("Young").privatize(IMAGES, rng())
     assert torch.equal(found.images, expected.images)
     assert torch.equal(found.synthetic, expected.synthetic)
-    assert stack.reporting("Male").privatize(IMAGES, rng()).synthetic is None  # a filter's
+    assert stack.for_attribute("Male").privatize(IMAGES, rng()).synthetic is None  # a filter's
 
 
 def test_a_stack_is_judged_for_every_attribute_that_it_hides(runs, tiny, tmp_path):
@@ -51,16 +63,16 @@ def test_a_stack_is_judged_for_every_attribute_that_it_hides(runs, tiny, tmp_pat
     judged = [*TINY, *JUDGED, "judge.attributes=[Smiling,Male,Young]"]
     config = tiny(where, *stacked(runs), preset=judged)
     run, record = train(config)
-    assert run.folder.parts[-4].startswith("stack-")
-    assert run.folder.parts[-3] == "Male"
-    assert list(record["evaluations"]) == ["Male", "Young"]
+    assert run.path.parts[-4].startswith("stack-")
+    assert run.path.parts[-3] == "Male"
+    assert list(record.evaluations) == ["Male", "Young"]
     for attribute, utility in [("Male", "Young"), ("Young", "Male")]:
-        found = record["evaluations"][attribute]
-        assert found["attribute"] == attribute
-        assert f"utility/{utility}" in found["measures"]
+        found = record.evaluations[attribute]
+        assert found.attribute == attribute
+        assert f"utility/{utility}" in found.measures
     shown = summary(run, record)
     assert shown.startswith("Male and Young censored with epsilon 0.01 ")
-    assert (run.folder / "images" / "faces.png").exists()
+    assert (run.path / "images" / "faces.png").exists()
     _, again = evaluate(config)
     assert again == record
 
@@ -69,8 +81,22 @@ def test_a_stack_is_its_own_folder_alone(runs, tiny):
     config = tiny(*stacked(runs))
     run, _ = train(config)
     stored = torch.load(run.checkpoint, weights_only=True)["state_dict"]
-    of_first = load_finished_run(runs[0]).privatizer.state_dict()
+    of_first = load_privatizer(runs[0]).state_dict()
     assert all(torch.equal(stored[f"parts.0.{name}"], value) for name, value in of_first.items())
+
+
+def test_a_finished_stack_needs_its_parts_no_more(runs, tiny, tmp_path, monkeypatch):
+    where = f"classifiers.folder={tmp_path / 'classifiers'}"
+    judged = [*TINY, *JUDGED, "judge.attributes=[Smiling,Male,Young]"]
+    run, record = train(tiny(where, *stacked(runs), preset=judged))
+    before = load_privatizer(run.path).privatize(IMAGES, rng())
+    for part in runs:
+        shutil.rmtree(part)
+    monkeypatch.chdir(tmp_path)  # where the parts' folders were, if relative, is forgotten, too
+    again = load_privatizer(run.path).privatize(IMAGES, rng())
+    assert torch.equal(again.images, before.images)
+    config = open_folder(run.path).config()
+    assert evaluate(config)[1] == record
 
 
 @pytest.mark.parametrize(
@@ -80,13 +106,13 @@ def test_a_stack_is_its_own_folder_alone(runs, tiny):
         (lambda run: (run / "last.ckpt").unlink(), "has no checkpoint last.ckpt"),
         (lambda run: (run / "last.ckpt").write_bytes(b"PK"), "last.ckpt is damaged"),
         (lambda run: (run / "config.yaml").unlink(), "holds no config.yaml"),
-        (lambda run: (run / "config.yaml").write_text("- a"), "is no run's configuration"),
+        (lambda run: (run / "config.yaml").write_text("- a"), "is not the configuration of a run"),
     ],
 )
 def test_what_is_no_finished_run_is_refused(damage, said, runs):
     damage(runs[1])
     with pytest.raises(UserError, match=said):
-        load_finished_run(runs[1])
+        load_privatizer(runs[1])
 
 
 def test_runs_of_another_size_are_refused(runs, tiny):
@@ -102,8 +128,8 @@ def test_a_stack_of_nothing_is_refused(tiny):
 def test_a_categorical_attribute_is_not_stacked(tiny):
     group = ["attribute=[Male,Young]", "group_rule=other", "privatizer=filter"]
     run, _ = train(tiny(*group))
-    with pytest.raises(UserError, match=r"Male\+Young-other, which is no binary attribute"):
-        Stack([str(run.folder)], image_size=16)
+    with pytest.raises(UserError, match=r"Male\+Young-other, which is not a binary attribute"):
+        train(tiny(*stacked([run.path])))
 
 
 def test_a_planted_pickle_is_not_executed(runs, tmp_path):
@@ -113,15 +139,15 @@ def test_a_planted_pickle_is_not_executed(runs, tmp_path):
 
     torch.save({"state_dict": Hostile()}, runs[0] / "last.ckpt")
     with pytest.raises(UserError, match=r"last.ckpt is damaged"):
-        load_finished_run(runs[0])
+        load_privatizer(runs[0])
     assert not (tmp_path / "executed").exists()
 
 
 def test_the_order_of_a_stack_is_part_of_what_it_is(runs, tiny):
     one, _ = train(tiny(*stacked(runs)))
     other, _ = train(tiny(*stacked(runs[::-1]), "attribute=Male"))
-    assert one.folder != other.folder
-    assert one.folder.parts[-3] == other.folder.parts[-3] == "Male"
+    assert one.path != other.path
+    assert one.path.parts[-3] == other.path.parts[-3] == "Male"
 
 
 def test_a_stack_whose_part_was_trained_again_is_not_taken_for_finished(runs, tiny):
@@ -133,7 +159,7 @@ def test_a_stack_whose_part_was_trained_again_is_not_taken_for_finished(runs, ti
     other = json.loads(result.read_text())
     other["training"]["valid/filter/distortion"] += 1e-9
     result.write_text(json.dumps(other))
-    with pytest.raises(UserError, match=r"belongs to a run with privatizer.parts="):
+    with pytest.raises(UserError, match=r"belongs to a run with privatizer.parts.1.training="):
         train(tiny(*stacked(runs)))
 
 
@@ -141,5 +167,5 @@ def test_judging_a_part_again_leaves_its_stack_finished(runs, tiny, tmp_path):
     _, record = train(tiny(*stacked(runs)))
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     part = tiny(where, "attribute=Male", "privatizer=filter", preset=[*TINY, *JUDGED])
-    assert evaluate(part)[0].folder == runs[0]
+    assert evaluate(part)[0].path == runs[0]
     assert train(tiny(*stacked(runs)))[1] == record

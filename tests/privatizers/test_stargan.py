@@ -10,10 +10,10 @@ import torch
 from pytorch_lightning import Callback, LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 
-from privacy_gan.building import build
+from privacy_gan.commands.run import train
+from privacy_gan.config import build
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import Interrupted, UserError
-from privacy_gan.experiment import train
 from privacy_gan.models.stargan import StarGANDiscriminator
 from privacy_gan.privatizers.stargan import StarGAN, gradient_penalty
 from privacy_gan.randomness import Purpose, keyed_generator
@@ -181,14 +181,14 @@ def test_the_generator_learns_once_in_an_epoch_shorter_than_that():
 def test_neither_players_loss_reaches_the_other(monkeypatch):
     privatizer = stargan(discriminator_steps=2).double()
     stepped = []
-    original = StarGAN.take_step
+    original = StarGAN.take_gradient
 
-    def take_step(self, optimizer, loss, player):
+    def take_gradient(self, optimizer, loss, player):
         self.zero_grad(set_to_none=True)
         original(self, optimizer, loss, player)
         stepped.append({n.split(".")[0] for n, p in self.named_parameters() if p.grad is not None})
 
-    monkeypatch.setattr(StarGAN, "take_step", take_step)
+    monkeypatch.setattr(StarGAN, "take_gradient", take_gradient)
     fit(privatizer, batches(2))
     assert stepped == [{"discriminator"}, {"discriminator"}, {"generator"}]
 
@@ -314,9 +314,9 @@ def test_a_run_stopped_and_repeated_ends_bit_for_bit_as_if_it_had_not_been(
             train(tiny(*TINY_STARGAN))
     resumed, resumed_record = train(tiny(*TINY_STARGAN))
     torch.testing.assert_close(state(resumed), state(expected), rtol=0, atol=0)
-    assert resumed.result.exists()
-    assert resumed_record["training"] == record["training"]
-    assert 0 < record["training"]["valid/stargan/distortion"] < 1
+    assert resumed.result_file.exists()
+    assert resumed_record.training == record.training
+    assert 0 < record.training["valid/stargan/distortion"] < 1
     logged = {
         f"valid/stargan/{name}"
         for name in (
@@ -324,21 +324,21 @@ def test_a_run_stopped_and_repeated_ends_bit_for_bit_as_if_it_had_not_been(
             *("discriminator_loss", "gradient_penalty", "discriminator_accuracy"),
         )
     }
-    assert set(record["training"]) == logged
-    assert all(math.isfinite(value) for value in record["training"].values())
-    columns = (resumed.folder / "metrics.csv").read_text().splitlines()[0].split(",")
+    assert set(record.training) == logged
+    assert all(math.isfinite(value) for value in record.training.values())
+    columns = (resumed.path / "metrics.csv").read_text().splitlines()[0].split(",")
     assert {name.replace("valid", "train") for name in logged} <= set(columns)
-    assert list((resumed.folder / "images").glob("*.png"))
+    assert list((resumed.path / "images").glob("*.png"))
 
 
 def test_a_categorical_attribute_is_drawn_as_often_as_it_occurs(tiny):
     group = ["attribute=[Male,Young]", "group_rule=other", "synthetic=empirical"]
     run, record = train(tiny(*TINY_STARGAN, *group, "trainer.max_epochs=1"))
-    law = state(run)[0]["synthetic.probabilities"]
-    assert law.shape == (3,)
-    assert law.sum() == pytest.approx(1)
-    assert law.tolist() != [pytest.approx(1 / 3)] * 3
-    assert 0 < record["training"]["valid/stargan/distortion"] < 1
+    probabilities = state(run)[0]["synthetic.probabilities"]
+    assert probabilities.shape == (3,)
+    assert probabilities.sum() == pytest.approx(1)
+    assert probabilities.tolist() != [pytest.approx(1 / 3)] * 3
+    assert 0 < record.training["valid/stargan/distortion"] < 1
 
 
 def test_the_configuration_is_the_authors(tiny):

@@ -1,6 +1,5 @@
 """Finished runs side by side."""
 
-import json
 import os
 import subprocess
 import sys
@@ -10,22 +9,17 @@ from tiny_runs import ROOT
 
 from privacy_gan.errors import UserError
 from privacy_gan.reporting.side_by_side import compare_runs
-from privacy_gan.runs import RESULT_VERSION
+from privacy_gan.runs.result import RESULT_VERSION, Estimate, Evaluation, Measure, Result
 
 ALONE = "epsilon-0.01 seed-0"
 
 
 def estimate(value):
-    return {"value": value, "low": value - 0.01, "high": value + 0.01}
+    return Estimate(value, value - 0.01, value + 0.01)
 
 
 def measure(value, original):
-    return {
-        "censored": estimate(value),
-        "original": estimate(original),
-        "prior": estimate(0.5),
-        "floor": None,
-    }
+    return Measure(estimate(value), estimate(original), estimate(0.5))
 
 
 def write_run(
@@ -43,25 +37,22 @@ def write_run(
     run = folder / mechanism / "Smiling" / "epsilon-0.01" / f"seed-{seed}"
     run.mkdir(parents=True)
     evaluations = {
-        attribute: {
-            "attribute": attribute,
-            "measures": {
+        attribute: Evaluation(
+            attribute=attribute,
+            classes=("0", "1"),
+            images={},
+            measures={
                 "privacy_loss": measure(leak, original),
                 "paper_privacy_loss": measure(leak - 0.02, original - 0.02),
                 "distortion": measure(0.01, 0),
             },
-            "settings": {"judge.epochs": 5, "judge.seed": seed, **dict(settings)},
-        }
+            strongest={},
+            settings={"judge.epochs": 5, "judge.seed": seed, **dict(settings)},
+        )
         for attribute, leak in leaks.items()
     }
-    record = {
-        "version": version,
-        "data": data,
-        "identity": {"data.key": key},
-        "evaluations": evaluations,
-        "baseline": None,
-    }
-    (run / "result.json").write_text(json.dumps(record))
+    result = Result(data, {"data.key": key}, {}, evaluations, baseline=None, version=version)
+    result.write(run / "result.json")
     return run
 
 

@@ -5,7 +5,6 @@ import sys
 from contextlib import ExitStack
 
 import pytest
-from omegaconf import OmegaConf
 
 from privacy_gan.errors import UserError
 from privacy_gan.sweeping.gpus import VISIBLE, claim, claimed, visible_gpus
@@ -23,18 +22,10 @@ def two_gpus(tmp_path, monkeypatch):
     monkeypatch.delenv(VISIBLE, raising=False)
 
 
-def config(devices=1, runs_per_gpu=1, accelerator="gpu"):
-    return OmegaConf.create(
-        {"trainer": {"devices": devices, "accelerator": accelerator}, "runs_per_gpu": runs_per_gpu}
-    )
-
-
 CLAIM = """
 import sys
-from omegaconf import OmegaConf
 from privacy_gan.sweeping.gpus import claimed
-trainer = {"devices": 1, "accelerator": "gpu"}
-with claimed(OmegaConf.create({"trainer": trainer, "runs_per_gpu": 1})) as gpus:
+with claimed("gpu", devices=1, runs_per_gpu=1) as gpus:
     print(gpus["CUDA_VISIBLE_DEVICES"], flush=True)
     sys.stdin.read()
 """
@@ -58,21 +49,21 @@ def test_processes_side_by_side_get_different_gpus_and_a_killed_one_gives_its_ba
 
 @pytest.mark.usefixtures("two_gpus")
 def test_all_that_are_wanted_or_none():
-    with claimed(config()) as first:
+    with claimed("gpu", 1, 1) as first:
         assert first == {VISIBLE: "GPU-a"}
         with ExitStack() as locks:
             assert claim(["GPU-a", "GPU-b"], 2, 1, locks) is None
-        with claimed(config()) as second:
+        with claimed("gpu", 1, 1) as second:
             assert second == {VISIBLE: "GPU-b"}
-    with claimed(config(devices=2)) as both:
+    with claimed("gpu", 2, 1) as both:
         assert both == {VISIBLE: "GPU-a,GPU-b"}
 
 
 @pytest.mark.usefixtures("two_gpus")
 def test_gpus_are_shared_where_that_is_asked_for_the_emptiest_first():
-    with claimed(config(runs_per_gpu=2)) as first, claimed(config(runs_per_gpu=2)) as second:
+    with claimed("gpu", 1, 2) as first, claimed("gpu", 1, 2) as second:
         assert (first, second) == ({VISIBLE: "GPU-a"}, {VISIBLE: "GPU-b"})
-        with claimed(config(runs_per_gpu=2)) as third:
+        with claimed("gpu", 1, 2) as third:
             assert third == {VISIBLE: "GPU-a"}
 
 
@@ -88,12 +79,12 @@ def test_only_what_is_visible_is_handed_out(monkeypatch):
 def test_more_gpus_than_there_are_is_a_mistake():
     with (
         pytest.raises(UserError, match=r"trainer.devices=3, but 2 GPUs are visible"),
-        claimed(config(devices=3)),
+        claimed("gpu", 3, 1),
     ):
         pass
 
 
 @pytest.mark.usefixtures("two_gpus")
 def test_nothing_is_claimed_on_the_cpu():
-    with claimed(config(accelerator="cpu")) as gpus:
+    with claimed("cpu", 1, 1) as gpus:
         assert gpus == {}

@@ -87,22 +87,32 @@ def test_a_finished_sweep_is_repeated_without_importing_torch(uninterrupted):
 
 def test_a_run_that_fails_does_not_end_the_sweep_and_the_exit_code_tells(tmp_path):
     folders = "run_dir=${output_dir}/${data.batch_size}"
-    process = sweep(tmp_path, "-m", "trainer.max_epochs=1", "data.batch_size=64,8", folders)
+    process = sweep(tmp_path, "-m", "trainer.max_epochs=1", "data.batch_size=8,64,16", folders)
     assert process.returncode == 1
-    assert "sweep of 2 runs: 1 finished, 1 failed" in process.stdout
+    assert "sweep of 3 runs: 2 finished, 1 failed" in process.stdout
     failed = process.stdout.splitlines().index(
         next(line for line in process.stdout.splitlines() if line.startswith("  failed"))
     )
     assert "data.batch_size=64" in process.stdout.splitlines()[failed]
     assert "too few for a batch of 64" in process.stdout.splitlines()[failed + 1]
     assert "Traceback" not in process.stderr
-    assert list(results(tmp_path / "outputs")) == ["8"]
+    assert set(results(tmp_path / "outputs")) == {"8", "16"}
+
+
+def test_hydras_own_sweeper_goes_on_after_a_refused_run_too(tmp_path):
+    folders = "run_dir=${output_dir}/${image_size}"
+    sizes = ["-m", "hydra/sweeper=basic", "privatizer=identity", "image_size=16,17,32", folders]
+    process = sweep(tmp_path, *sizes)
+    assert process.returncode not in (0, None)
+    assert "error: image_size=17 is not a multiple of 16" in process.stderr
+    assert "Traceback" not in process.stderr
+    assert set(results(tmp_path / "outputs")) == {"16", "32"}
 
 
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        (["epsilon=0.01,-1"], "epsilon=-1.0 is no distortion budget"),
+        (["epsilon=0.01,-1"], "epsilon=-1.0 is not a distortion budget"),
         (["width=2,4"], "would share the folder"),
         (["data=celeba", "seed=0,1"], "data.root has no value"),
         (["privatizer=filter,philter"], "philter"),

@@ -3,8 +3,8 @@
 import pytest
 from pytorch_lightning import Callback
 
+from privacy_gan.commands.run import train
 from privacy_gan.errors import UserError
-from privacy_gan.experiment import train
 
 NUMBERS = [
     "experiment=gaussian",
@@ -32,7 +32,7 @@ class Rates(Callback):
 )
 def test_they_fall_evenly_over_the_last_share_of_the_steps(decay, shares, tiny, monkeypatch):
     seen = Rates.seen = []
-    monkeypatch.setattr("privacy_gan.training.train.Throughput", lambda every: Rates())
+    monkeypatch.setattr("privacy_gan.training.fit.Throughput", Rates)
     train(tiny(f"decay={decay}", preset=NUMBERS, cached=False))
     assert seen == [pytest.approx([0.01 * share] * 2) for share in shares]
 
@@ -40,5 +40,5 @@ def test_they_fall_evenly_over_the_last_share_of_the_steps(decay, shares, tiny, 
 @pytest.mark.parametrize("decay", [-0.1, 1.1])
 def test_what_is_no_share_is_refused(decay, tiny):
     config = tiny(f"privatizer.decay={decay}", preset=NUMBERS, cached=False)
-    with pytest.raises(UserError, match=f"privatizer.decay={decay} is no share"):
+    with pytest.raises(UserError, match=f"privatizer.decay={decay} is not a share"):
         train(config)

@@ -1,11 +1,11 @@
-"""Runs on numbers, through the same door as those on pictures."""
+"""Runs on Gaussian toy data, through the same commands as those on pictures."""
 
 import pytest
 
+from privacy_gan.commands.run import train
 from privacy_gan.errors import UserError
-from privacy_gan.experiment import train
 
-NUMBERS = [
+TOY = [
     "data=gaussian",
     "trainer=cpu",
     "trainer.precision=32-true",
@@ -19,37 +19,35 @@ NUMBERS = [
 
 
 @pytest.fixture
-def numbers(tiny):
-    """Compose a run on few numbers; they need no cache."""
-    return lambda *overrides, preset=NUMBERS: tiny(*overrides, preset=preset, cached=False)
+def toy(tiny):
+    """Compose a run on little toy data, which needs no cache."""
+    return lambda *overrides, preset=TOY: tiny(*overrides, preset=preset, cached=False)
 
 
 @pytest.mark.parametrize(
-    ("privatizer", "stages"),
+    ("privatizer", "networks", "name"),
     [
-        ("filter", {"filter"}),
-        ("generator", {"generator"}),
-        ("filter_generator", {"filter", "generator"}),
+        ("filter", {"filter"}, "filter-entropy"),
+        ("generator", {"generator"}, "generator"),
+        ("filter_generator", {"filter", "generator"}, "filter_generator-entropy"),
     ],
 )
-def test_every_mechanism_trains_on_numbers_and_draws_no_pictures(
-    privatizer, stages, numbers, tmp_path
+def test_every_mechanism_trains_on_toy_data_and_draws_no_pictures(
+    privatizer, networks, name, toy, tmp_path
 ):
-    run, record = train(numbers(f"privatizer={privatizer}"))
-    assert {name.split("/")[1] for name in record["training"]} == stages
-    assert run.folder == tmp_path / (
-        f"outputs/gaussian/{privatizer}-entropy/Sign/epsilon-0.5/seed-0"
-    )
-    assert not (run.folder / "images").exists()
+    run, record = train(toy(f"privatizer={privatizer}"))
+    assert {name.split("/")[1] for name in record.training} == networks
+    assert run.path == tmp_path / (f"outputs/gaussian/{name}/Sign/epsilon-0.5/seed-0")
+    assert not (run.path / "images").exists()
 
 
-def test_a_finished_run_is_found_finished(numbers):
-    config = numbers("privatizer=filter")
+def test_a_finished_run_is_found_finished(toy):
+    config = toy("privatizer=filter")
     assert train(config)[1] == train(config)[1]
 
 
-def test_the_command_line_wins_over_what_the_data_suggest(numbers):
-    config = numbers("epsilon=2.5", "penalty_weight=7", "width=12")
+def test_the_command_line_wins_over_what_the_data_suggest(toy):
+    config = toy("epsilon=2.5", "penalty_weight=7", "width=12")
     assert (config.epsilon, config.penalty_weight, config.width) == (2.5, 7, 12)
     assert config.privatizer.filter.penalty_weight == 7
     assert config.networks.privatizer.width == 12
@@ -66,12 +64,12 @@ def test_pictures_keep_the_papers_penalty_and_networks(tiny):
     ("override", "said"),
     [
         ("attribute=Smiling", "no attribute 'Smiling': there are Sign"),
-        ("image_size=64", "image_size=64, but numbers are images of one pixel"),
+        ("image_size=64", "image_size=64, but Gaussian toy data are images of one pixel"),
         ("networks=unet", "multiples of 16"),
         ("data.sigma=0", "data.sigma=0"),
         ("penalty_weight=-1", "penalty_weight=-1.0 must be 0 or above"),
     ],
 )
-def test_what_does_not_go_with_numbers_is_refused(override, said, numbers):
+def test_what_does_not_go_with_toy_data_is_refused(override, said, toy):
     with pytest.raises(UserError, match=said):
-        train(numbers(override))
+        train(toy(override))

@@ -11,8 +11,8 @@ import pytest
 import torch
 from tiny_runs import ONE_THREAD, train_command
 
+from privacy_gan.commands.run import train
 from privacy_gan.errors import Interrupted, UserError
-from privacy_gan.experiment import train
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 
 
@@ -23,7 +23,7 @@ def state(run):
 
 
 def metrics(run):
-    with (run.folder / "metrics.csv").open(newline="") as file:
+    with (run.path / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     for row in rows:
         row.pop("train/images_per_second")
@@ -69,7 +69,7 @@ def test_a_run_stopped_at_any_step_ends_bit_for_bit_as_if_it_had_not_been(
     resumed, result = train(tiny())
     expected, expected_result = uninterrupted
     assert_same(state(resumed), state(expected))
-    assert result["training"] == expected_result["training"]
+    assert result.training == expected_result.training
     assert metrics(resumed) == metrics(expected)
 
 
@@ -109,25 +109,25 @@ def test_a_run_whose_result_alone_is_missing_writes_it_without_training(
     tiny, uninterrupted, tmp_path, monkeypatch
 ):
     run, record = uninterrupted
-    run.result.unlink()
+    run.result_file.unlink()
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse_to_train)
     _, again = train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
-    assert again["training"] == pytest.approx(record["training"])
-    assert run.result.exists()
+    assert again.training == pytest.approx(record.training)
+    assert run.result_file.exists()
 
 
 def test_seeds_differ(tiny):
     one, other = (train(tiny(f"seed={seed}")) for seed in (0, 1))
-    assert one[1]["training"] != other[1]["training"]
+    assert one[1].training != other[1].training
 
 
 def test_a_checkpoint_of_another_configuration_is_refused(tiny, uninterrupted):
     run, _ = uninterrupted
-    run.result.unlink()
-    config = (run.folder / "config.yaml").read_text()
+    run.result_file.unlink()
+    config = (run.path / "config.yaml").read_text()
     with pytest.raises(UserError, match=r"last.ckpt belongs to a run with width=2 \(this one: 4\)"):
-        train(tiny(f"run_dir={run.folder}", "width=4"))
-    assert (run.folder / "config.yaml").read_text() == config
+        train(tiny(f"run_dir={run.path}", "width=4"))
+    assert (run.path / "config.yaml").read_text() == config
 
 
 def test_the_result_of_another_configuration_is_refused(tiny, uninterrupted):
@@ -135,12 +135,12 @@ def test_the_result_of_another_configuration_is_refused(tiny, uninterrupted):
     with pytest.raises(
         UserError, match=r"result.json belongs to a run with epsilon=0.01 \(this one: 0.02\)"
     ):
-        train(tiny(f"run_dir={run.folder}", "epsilon=0.02"))
+        train(tiny(f"run_dir={run.path}", "epsilon=0.02"))
 
 
 def test_a_damaged_checkpoint_is_refused(tiny, uninterrupted, tmp_path):
     run, _ = uninterrupted
-    run.result.unlink()
+    run.result_file.unlink()
     run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"last.ckpt is damaged"):
         train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
@@ -148,7 +148,7 @@ def test_a_damaged_checkpoint_is_refused(tiny, uninterrupted, tmp_path):
 
 def test_two_processes_do_not_train_the_same_run(tiny, uninterrupted, tmp_path):
     run, _ = uninterrupted
-    run.result.unlink()
+    run.result_file.unlink()
     with run.lock(), pytest.raises(UserError, match="another process is at work in"):
         train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
 

@@ -1,7 +1,6 @@
 """What a run leaves in its folder, and shows to trackers."""
 
 import csv
-import json
 import math
 import os
 import subprocess
@@ -12,14 +11,14 @@ from omegaconf import OmegaConf
 from PIL import Image
 from tiny_runs import ONE_THREAD, run_train, train_command
 
-from privacy_gan.experiment import train
-from privacy_gan.runs import Run
-from privacy_gan.summary import summary
+from privacy_gan.commands.run import train
+from privacy_gan.reporting.summary import summary
+from privacy_gan.runs.result import Result
 
 
 def test_the_folder_is_named_after_what_the_run_is(tiny, tmp_path):
     run, _ = train(tiny("attribute=gender", "epsilon=0.005", "seed=3", "loss=cross_entropy"))
-    parts = run.folder.relative_to(tmp_path / "outputs").parts
+    parts = run.path.relative_to(tmp_path / "outputs").parts
     assert parts == (
         "synthetic_faces-16",
         "filter_generator-cross_entropy",
@@ -31,18 +30,18 @@ def test_the_folder_is_named_after_what_the_run_is(tiny, tmp_path):
 
 def test_the_folder_holds_config_checkpoint_metrics_images_and_result(tiny):
     run, record = train(tiny())
-    assert OmegaConf.load(run.folder / "config.yaml").data.num_train == 32
+    assert OmegaConf.load(run.path / "config.yaml").data.num_train == 32
     assert run.checkpoint.exists()
-    pictures = sorted(picture.name for picture in (run.folder / "images").iterdir())
+    pictures = sorted(picture.name for picture in (run.path / "images").iterdir())
     assert pictures == ["epoch-0001.png", "epoch-0002.png"]
-    assert json.loads(run.result.read_text()) == record
-    assert 0 < record["training"]["valid/generator/distortion"] < 1
-    with (run.folder / "metrics.csv").open(newline="") as file:
+    assert Result.read(run.result_file) == record
+    assert 0 < record.training["valid/generator/distortion"] < 1
+    with (run.path / "metrics.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["step"]) for row in rows] == list(range(8))
     assert all(row["train/filter/distortion"] for row in rows)
     assert [bool(row["valid/filter/distortion"]) for row in rows] == ([False] * 3 + [True]) * 2
-    assert not list(run.folder.rglob("*.partial")), "temporary files are left"
+    assert not list(run.path.rglob("*.partial")), "temporary files are left"
 
 
 @pytest.mark.parametrize(
@@ -50,11 +49,11 @@ def test_the_folder_holds_config_checkpoint_metrics_images_and_result(tiny):
 )
 def test_the_grid_has_figure_2s_rows(privatizer, rows, tiny):
     run, record = train(tiny(f"privatizer={privatizer}", "trainer.max_epochs=1"))
-    with Image.open(run.folder / "images" / "epoch-0001.png") as picture:
+    with Image.open(run.path / "images" / "epoch-0001.png") as picture:
         # a header of 28 pixels, then rows of 128 with a gap of 4
         assert picture.height == 28 + rows * 132
         assert np.asarray(picture).std() > 10
-    assert str(run.result) in summary(run, record)
+    assert str(run.result_file) in summary(run, record)
 
 
 OPTIONAL = ["wandb", "tensorboard", "pandas", "matplotlib", "scipy", "rich"]
@@ -101,14 +100,14 @@ def test_tensorboard_gets_scalars_and_faces(tiny):
         "tensorboard.backend.event_processing.event_accumulator"
     )
     run, _ = train(tiny("logger=tensorboard", "trainer.max_epochs=1"))
-    events = event_accumulator.EventAccumulator(str(run.folder / "tensorboard"))
+    events = event_accumulator.EventAccumulator(str(run.path / "tensorboard"))
     events.Reload()
     assert "train/filter/distortion" in events.Tags()["scalars"]
     assert events.Tags()["images"] == ["faces"]
 
 
 def test_a_result_is_json_also_where_a_number_is_not_defined(tmp_path):
-    run = Run(tmp_path, {"seed": 0})
-    record = run.write_result({"training": {"loss": math.nan, "all": (1.0, -math.inf)}})
-    assert record["training"] == {"loss": None, "all": [1.0, None]}
-    assert "NaN" not in run.result.read_text()
+    path = tmp_path / "result.json"
+    Result("faces-64", {"seed": 0}, {"loss": math.nan, "all": (1.0, -math.inf)}).write(path)
+    assert Result.read(path).training == {"loss": None, "all": [1.0, None]}
+    assert "NaN" not in path.read_text()

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from privacy_gan.data.faces.randomness import FACTOR_STREAM, random_words, uniforms
+from privacy_gan.data.faces.sampling import FACTOR_STREAM, random_words, uniforms
 
 # float32 wherever images are drawn; numpy's stubs widen it beside plain Python numbers.
 Floats = npt.NDArray[np.floating[Any]]

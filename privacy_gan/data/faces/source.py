@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from privacy_gan.data.faces.face import draw_faces, finish
 from privacy_gan.data.faces.factors import ATTRIBUTE_NAMES, draw_factors
-from privacy_gan.data.faces.randomness import NOISE_STREAM, random_words
+from privacy_gan.data.faces.sampling import NOISE_STREAM, random_words
 from privacy_gan.data.faces.traits import HAIR_COLOURS, hair_colour
 from privacy_gan.errors import UserError
 

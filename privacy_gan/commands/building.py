@@ -1,0 +1,134 @@
+"""What a configuration describes, built: the run and its data, the mechanism, the judge."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
+
+from privacy_gan.config import Task, build, check, resolve, resolved, settings_of
+from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.evaluation.classifiers import FixedClassifiers
+from privacy_gan.evaluation.judge import Judge
+from privacy_gan.evaluation.references import References
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.runs.folder import Run, run_of
+from privacy_gan.runs.identity import flatten
+
+
+@dataclass(frozen=True)
+class RunSetup:
+    """A run, before it is trained.
+
+    Attributes:
+        config: resolved.
+        task: what the run is about.
+        run: what it is, and its folder.
+        datamodule: its data, not set up.
+    """
+
+    config: DictConfig
+    task: Task
+    run: Run
+    datamodule: TableDataModule
+
+    @property
+    def column(self) -> int:
+        """The sensitive attribute's, among the batch's attributes."""
+        return self.datamodule.column(self.task.attribute)
+
+
+def open_run(config: DictConfig) -> RunSetup:
+    """Return what a configuration is about.
+
+    Raises:
+        UserError: a value is out of its range, or the data are not there.
+    """
+    check(config)
+    datamodule: TableDataModule = build(config.data)
+    task = resolve(config, datamodule.attribute_names)
+    datamodule.group = task.group
+    config = resolved(config, task)
+    run = run_of(settings_of(config), datamodule.content_key())
+    return RunSetup(config, task, run, datamodule)
+
+
+def build_privatizer(setup: RunSetup) -> Privatizer:
+    """Return a mechanism whose initial weights are a function of the seed.
+
+    Raises:
+        UserError: the mechanism cannot be built as configured.
+    """
+    seed = setup.config.seed
+    pl.seed_everything(seed, verbose=False)
+    privatizer: Privatizer = build(setup.config.privatizer, attribute_index=setup.column, seed=seed)
+    return privatizer.to(memory_format=torch.channels_last)
+
+
+def build_tracker(config: DictConfig) -> Logger | None:
+    """Return what follows the run beside metrics.csv, if anything does.
+
+    Raises:
+        UserError: a package is missing.
+    """
+    if not config.logger:
+        return None
+    tracker: Logger = build(config.logger)
+    tracker.log_hyperparams(settings_of(config))
+    return tracker
+
+
+def build_judge(config: DictConfig) -> Judge:
+    """Return the judge.
+
+    Raises:
+        UserError: it cannot be built as configured.
+    """
+    judge: Judge = build(
+        config.judge,
+        classifiers=build_fixed_classifiers(config),
+        references=build_references(config),
+    )
+    return judge
+
+
+def build_fixed_classifiers(config: DictConfig) -> FixedClassifiers:
+    """Return what trains and finds fixed classifiers."""
+    settings = json.dumps(classifier_settings(config), sort_keys=True)
+    classifiers: FixedClassifiers = build(config.classifiers, settings=settings)
+    return classifiers
+
+
+def build_references(config: DictConfig) -> References:
+    """Return what finds, or has made, the adversaries' answers on original images."""
+    settings = judge_settings(config)
+    of_all = {
+        key: value
+        for key, value in settings.items()
+        if key.startswith("classifiers.") or key in ("judge.epochs", "judge.batch_size")
+    }
+    by_adversary = {
+        name: json.dumps(
+            of_all
+            | {k: v for k, v in settings.items() if k.startswith(f"judge.adversaries.{name}.")},
+            sort_keys=True,
+        )
+        for name in config.judge.adversaries
+    }
+    return References(config.classifiers.folder, config.classifiers.seed, by_adversary)
+
+
+def classifier_settings(config: DictConfig) -> dict[str, Any]:
+    """Return what decides how fixed classifiers turn out, by dotted path."""
+    settings = settings_of(config.classifiers)
+    return flatten({key: value for key, value in settings.items() if key != "folder"})
+
+
+def judge_settings(config: DictConfig) -> dict[str, Any]:
+    """Return what decides how a judgement turns out, by dotted path."""
+    return flatten({"judge": settings_of(config.judge), "classifiers": classifier_settings(config)})

@@ -1,0 +1,154 @@
+"""How commands end when something is in the way: one line, an exit code, no traceback.
+
+Within a Hydra job errors are raised as they are, so that a sweep can note one and go on with the
+next run; they are said, and the command left, outside of ``hydra.main``.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import hydra._internal.utils
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
+from hydra.errors import CompactHydraException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+
+import privacy_gan.runs.stacking  # noqa: F401 - the resolvers that conf/ uses
+from privacy_gan.config import TrainConfig
+from privacy_gan.errors import STOP_SIGNALS, Interrupted, RunFailed, UserError
+
+MISTAKE = 2  # the shell's own exit code for a command that was given wrongly
+
+
+def register_with_hydra() -> None:
+    """Make known to Hydra what conf/train.yaml names: the schema and the sweeper."""
+    plugins = Plugins.instance()  # before the import: it loads Hydra's own sweeper anew
+
+    from hydra_plugins.privacy_gan import ResumingSweeper  # type: ignore[import-untyped]
+
+    plugins.register(ResumingSweeper)
+    ConfigStore.instance().store(name="train_schema", node=TrainConfig)
+
+
+class PastHydra(BaseException):
+    """Carries a job's error past Hydra, which would print lines of its own about it."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def job(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
+    """Wrap what ``hydra.main`` calls; to be used with ``start``."""
+
+    @functools.wraps(task)
+    def wrapped(config: DictConfig) -> None:
+        try:
+            task(config)
+        except Exception as error:
+            if HydraConfig.get().mode == RunMode.MULTIRUN:
+                raise  # the other runs do not depend on this one
+            raise PastHydra(error) from error
+
+    return wrapped
+
+
+def start(main: Callable[[], None]) -> None:
+    """Run a function of ``hydra.main``; what a user can mend, or did, is said in one line."""
+    # Hydra would print a refusal as a page, and leave
+    hydra._internal.utils.run_and_report = lambda func: func()
+    with report_errors():
+        try:
+            main()
+        except PastHydra as carrier:
+            raise carrier.error from None
+
+
+@contextmanager
+def report_errors() -> Iterator[None]:
+    """Leave with one line where a user can mend what is wrong, or asked to stop.
+
+    HYDRA_FULL_ERROR=1 shows the traceback of a mistake all the same.
+    """
+    for signum in STOP_SIGNALS:
+        if signal.getsignal(signum) == signal.SIG_DFL:
+            signal.signal(signum, interrupt)
+    try:
+        yield
+    except (UserError, CompactHydraException, OmegaConfBaseException) as error:
+        if os.environ.get("HYDRA_FULL_ERROR") == "1":
+            raise
+        end(f"error: {in_words(error)}", MISTAKE)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        end(f"error: no space left to write {error.filename}: free some and repeat", MISTAKE)
+    except RunFailed as failure:  # which has shown why
+        raise SystemExit(failure.exit_code) from None
+    except Interrupted as interruption:
+        end(f"interrupted: {interruption}", interruption.exit_code)
+    except KeyboardInterrupt:
+        end("interrupted: repeat the command to go on", 128 + signal.SIGINT)
+
+
+def in_words(error: Exception) -> str:
+    """Return what a user should read of an error."""
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} has no value: give one, {error.full_key}=..."
+    return refusal(str(error)) if isinstance(error, CompactHydraException) else str(error)
+
+
+def refusal(message: str) -> str:
+    """Return what Hydra says, without where it looked, and with its list of choices as a list."""
+    told, _, choices = message.partition("Config search path:")[0].partition("Available options")
+    if not choices:
+        return told
+    group, *names = choices.splitlines()
+    listed = ", ".join(name.strip() for name in names if name.strip())
+    return f"{' '.join(told.split())}; available options{group} {listed}"
+
+
+def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    """Leave in good order: with locks given back and no half of a file."""
+    del frame
+    raise Interrupted(signum, "repeat the command to go on")
+
+
+def from_run(arguments: list[str]) -> list[str]:
+    """Turn ``run=FOLDER`` into Hydra's way to begin with the configuration that lies there.
+
+    The other arguments change it. Where there is nothing to begin with, says so and leaves.
+    """
+    folders = [argument.removeprefix("run=") for argument in arguments if argument[:4] == "run="]
+    if {"-h", "--help"} & set(arguments):
+        return arguments
+    if len(folders) != 1:
+        end("error: which run? give its folder, run=FOLDER", MISTAKE)
+    folder = Path(folders[0]).absolute()
+    if not (folder / "config.yaml").is_file():
+        end(f"error: {folder} is not a run folder: it holds no config.yaml", MISTAKE)
+    begun = ["--config-path", str(folder), "--config-name", "config"]
+    changes = [argument for argument in arguments if argument[:4] != "run="]
+    # where the folder lies now counts, not where it was made
+    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
+    location = [f"run_dir='{quoted}'", "hydra.run.dir=.", "hydra.output_subdir=null"]
+    return [*begun, *location, "hydra/job_logging=stdout", *changes]
+
+
+def end(message: str, exit_code: int) -> NoReturn:
+    """Say a message on one line of the error stream and leave."""
+    print(" ".join(message.split()), file=sys.stderr)
+    raise SystemExit(exit_code)

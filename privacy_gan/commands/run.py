@@ -1,0 +1,259 @@
+"""One run, from its configuration to its result: train, judge, and write down what came out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import nullcontext
+from dataclasses import replace
+from functools import partial
+from importlib.metadata import version
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
+
+import privacy_gan
+from privacy_gan.attributes import find_attribute
+from privacy_gan.commands.building import (
+    RunSetup,
+    build_fixed_classifiers,
+    build_judge,
+    build_privatizer,
+    build_tracker,
+    judge_settings,
+    open_run,
+)
+from privacy_gan.config import build, check
+from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.classifiers import FixedClassifier
+from privacy_gan.evaluation.judge import Judge
+from privacy_gan.evaluation.progress import bars_shown
+from privacy_gan.evaluation.source import MechanismSource
+from privacy_gan.hardware import choose_compute, choose_precision
+from privacy_gan.launched import is_first_process
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.reporting.tracking import track_result
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.runs.loading import load_privatizer
+from privacy_gan.runs.result import Evaluation, Result
+from privacy_gan.training.adaptation import adapt
+from privacy_gan.training.checkpointing import RunCheckpointIO
+from privacy_gan.training.fit import build_trainer, fit
+
+log = logging.getLogger(__name__)
+
+Judged = tuple[dict[str, Evaluation], dict[str, Evaluation] | None]
+NOT_JUDGED: Judged = ({}, {})
+
+
+def train(config: DictConfig) -> tuple[RunFolder, Result]:
+    """Train a run and judge it, or go on with it, or find it finished.
+
+    Args:
+        config: as conf/train.yaml describes it; the run's folder must be resolvable.
+
+    Returns:
+        The run's folder and its result, see docs/judging.md.
+
+    Raises:
+        UserError: something in the configuration, the data or the folder is wrong.
+        Interrupted: a signal asked to stop; the same call goes on.
+        SystemExit: this is not the first of the run's processes, and its part is done.
+    """
+    setup = open_run(config)
+    config, folder = setup.config, setup.run.folder
+    result = setup.run.result()
+    if result is not None and result.is_complete(config.evaluate, config.baseline):
+        log.info("already finished: %s", folder.result_file)
+        warn_if_judged_otherwise(setup, result)
+        return folder, result
+    privatizer = build_privatizer(setup)
+    setup.datamodule.setup()
+    judge = build_judge(config)
+    if config.evaluate:
+        for attribute in hidden_attributes(privatizer, setup):
+            judge.check(setup.datamodule, attribute)
+    tracker = build_tracker(config)
+    with folder.lock() if is_first_process() else nullcontext():
+        training = train_privatizer(setup, privatizer, tracker)
+        if not is_first_process():
+            sys.exit(0)  # what is left is work for one
+        if privatizer.state_dict() and not folder.checkpoint.exists():
+            raise UserError(
+                f"training ended without {folder.checkpoint}, so nobody could load the mechanism "
+                "again: leave out limits of the trainer that keep it from training at all"
+            )
+        judged = judge_all(judge, setup, privatizer) if config.evaluate else NOT_JUDGED
+        result = write_result(setup, training, *judged)
+    if tracker is not None:
+        track_result(tracker, folder, result)
+    return folder, result
+
+
+def train_privatizer(
+    setup: RunSetup, privatizer: Privatizer, tracker: Logger | None
+) -> dict[str, float]:
+    """Train a mechanism, or adapt it to the data; return what was measured of it.
+
+    Raises:
+        UserError: a checkpoint is damaged or another run's, or the machine lacks a device.
+        Interrupted: a signal asked to stop; the same call goes on.
+    """
+    config, run, datamodule = setup.config, setup.run, setup.datamodule
+    text = OmegaConf.to_yaml(config)
+    if isinstance(privatizer, pl.LightningModule):
+        trainer = build_trainer(
+            partial(build, config.trainer),
+            run,
+            datamodule,
+            setup.column,
+            config.checkpoint_minutes,
+            setup.task.epsilon if config.trainer.enable_progress_bar else None,
+            tracker,
+        )
+        checkpoint = RunCheckpointIO(run).find_own()
+        if is_first_process():
+            run.folder.write_config(text)  # only now: a refused command changes nothing
+            log.info("training in %s", run.folder.path)
+        return fit(trainer, privatizer, datamodule, checkpoint)
+    if not is_first_process():
+        return {}
+    device = choose_compute(setup.task.accelerator, setup.task.precision).device
+    found = adapt(run, privatizer, datamodule, setup.column, device)
+    run.folder.write_config(text)
+    return found
+
+
+def evaluate(config: DictConfig) -> tuple[RunFolder, Result]:
+    """Judge a trained run, again or for the first time, and replace what its result says of that.
+
+    Args:
+        config: the run's own, its judge, classifiers or data's location changed at will.
+
+    Returns:
+        The run's folder and its new result.
+
+    Raises:
+        UserError: the run is not trained, its checkpoint is damaged or another run's, ...
+    """
+    setup = open_run(config)
+    folder = setup.run.folder
+    folder.finished_result()
+    result = setup.run.result()
+    assert result is not None
+    privatizer = load_privatizer(folder.path)
+    setup.datamodule.setup()
+    with folder.lock():
+        judge = build_judge(setup.config)
+        result = write_result(setup, result.training, *judge_all(judge, setup, privatizer))
+    if (tracker := build_tracker(setup.config)) is not None:
+        track_result(tracker, folder, result)
+    return folder, result
+
+
+def train_classifiers(config: DictConfig) -> dict[str, FixedClassifier]:
+    """Return the fixed classifiers of a configuration's data, training those that are missing.
+
+    Raises:
+        UserError: something in the configuration, the data or the folder is wrong.
+    """
+    check(config)
+    datamodule: TableDataModule = build(config.data)
+    datamodule.setup()
+    names = [find_attribute(name, datamodule.attribute_names) for name in config.judge.attributes]
+    compute = choose_compute(config.trainer.accelerator, config.trainer.precision)
+    with bars_shown(config.trainer.enable_progress_bar):
+        return build_fixed_classifiers(config).get(names, datamodule, compute)
+
+
+def hidden_attributes(privatizer: Privatizer, setup: RunSetup) -> tuple[str, ...]:
+    """Return the attributes that a mechanism hides; most hide the configured one."""
+    return privatizer.attributes or (setup.task.attribute,)
+
+
+def judge_all(judge: Judge, setup: RunSetup, privatizer: Privatizer) -> Judged:
+    """Return what is found of a mechanism, and of the baseline within it, by hidden attribute.
+
+    The latter is None where there is no baseline, and empty where nobody asked for it.
+
+    Raises:
+        UserError: the judge cannot judge these data.
+    """
+    baseline: dict[str, Evaluation] | None = {}
+    if privatizer.baseline is None:
+        baseline = None
+    elif setup.config.baseline:
+        log.info("judging the filter alone, then with the generator")
+        baseline = judge_mechanism(judge, setup, privatizer.baseline)
+    return judge_mechanism(judge, setup, privatizer), baseline
+
+
+def judge_mechanism(judge: Judge, setup: RunSetup, privatizer: Privatizer) -> dict[str, Evaluation]:
+    """Return what the judge finds, by hidden attribute, and how the judge was configured.
+
+    Raises:
+        UserError: it cannot judge these data.
+    """
+    compute = choose_compute(setup.task.accelerator, setup.task.precision)
+    evaluations = {}
+    with bars_shown(setup.config.trainer.enable_progress_bar):
+        for attribute in hidden_attributes(privatizer, setup):
+            evaluation = judge.judge(
+                MechanismSource(privatizer.for_attribute(attribute), setup.datamodule, compute),
+                attribute,
+                epsilon=setup.task.epsilon,
+                epsilon_batch_size=setup.datamodule.batch_size,
+            )
+            for warning in evaluation.warnings:
+                log.warning(warning)
+            evaluations[attribute] = replace(evaluation, settings=judge_settings(setup.config))
+    return evaluations
+
+
+def warn_if_judged_otherwise(setup: RunSetup, result: Result) -> None:
+    """Say so where a finished run was judged with other settings than are asked for now."""
+    if not result.evaluations or not setup.config.evaluate:
+        return
+    found = next(iter(result.evaluations.values())).settings
+    asked = judge_settings(setup.config)
+    differing = sorted(key for key in found | asked if found.get(key) != asked.get(key))
+    if differing:
+        key, folder = differing[0], setup.run.folder.path
+        log.warning(
+            "it was judged with %s=%s, not %s: experiments/evaluate.py run=%s %s=%s judges it so",
+            *(key, found.get(key), asked.get(key), folder, key, asked.get(key)),
+        )
+
+
+def write_result(
+    setup: RunSetup,
+    training: dict[str, float],
+    evaluations: dict[str, Evaluation],
+    baseline: dict[str, Evaluation] | None,
+) -> Result:
+    """Write and return the result; with it the run is finished."""
+    path = setup.run.folder.result_file
+    Result(
+        data=setup.datamodule.data_name,
+        identity=setup.run.identity,
+        training=training,
+        evaluations=evaluations,
+        baseline=baseline,
+        environment=environment(setup),
+    ).write(path)
+    return Result.read(path)
+
+
+def environment(setup: RunSetup) -> dict[str, str]:
+    """Return what a result depends on beside the configuration, in its last digits."""
+    accelerator, precision = setup.task.accelerator, setup.task.precision
+    return {
+        "privacy_gan": privacy_gan.__version__,
+        "torch": torch.__version__,
+        "pytorch_lightning": version("pytorch-lightning"),
+        "device": choose_compute(accelerator, precision).device.type,
+        "precision": choose_precision(accelerator, precision),
+    }

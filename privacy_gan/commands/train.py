@@ -1,0 +1,31 @@
+"""Train a privatizer and judge it: one run, alone or as one of a sweep's."""
+
+from __future__ import annotations
+
+import os
+
+from omegaconf import DictConfig
+
+from privacy_gan.sweeping.gpus import claimed
+from privacy_gan.sweeping.supervisor import (
+    gpus_wanted,
+    is_swept,
+    run_apart,
+    run_swept,
+    starts_processes,
+)
+
+
+def main(config: DictConfig) -> None:
+    """Train and judge what the configuration describes, and print what came out."""
+    if is_swept():
+        run_swept(config)
+    elif starts_processes(config):
+        run_apart(config)
+    else:
+        with claimed(**gpus_wanted(config)) as gpus:
+            os.environ.update(gpus)
+            from privacy_gan.commands.run import train  # after mistakes that need no torch
+            from privacy_gan.reporting.summary import summary
+
+            print(summary(*train(config)))

@@ -1,0 +1,182 @@
+"""What adversaries predict for images that they have not seen, and who of them is strongest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from privacy_gan.evaluation.bootstrap import Bootstrap
+from privacy_gan.evaluation.calibration import calibrate, log_of
+from privacy_gan.evaluation.learning import Learner
+from privacy_gan.evaluation.progress import progress
+from privacy_gan.evaluation.scores import SCORES
+from privacy_gan.evaluation.source import CensoredSource, batches_in
+from privacy_gan.runs.result import AdversaryScores, Strongest
+
+
+def query(
+    adversaries: Mapping[str, Learner], source: CensoredSource, split: str, times: int, seed: int
+) -> dict[str, Tensor]:
+    """Let all adversaries see a split again and again, censored anew each time.
+
+    Returns:
+        Probabilities by adversary, float64 [times, N, C].
+    """
+    answers: dict[str, list[Tensor]] = {name: [] for name in adversaries}
+    with progress(f"querying ({split})", times * batches_in(source.datamodule, split)) as bar:
+        for number in range(times):
+            for batch in source.query(split, number, seed):
+                for name, adversary in adversaries.items():
+                    with torch.no_grad(), source.compute.autocast():
+                        answer = adversary.log_probabilities(batch.images)
+                    answers[name].append(answer.double().exp().cpu())
+                bar.update()
+    count = len(source.datamodule.rows(split))
+    return {name: torch.cat(seen).view(times, count, -1) for name, seen in answers.items()}
+
+
+class Prediction(NamedTuple):
+    """What an adversary predicts where one score is to be as good as it can be.
+
+    Attributes:
+        valid: the score on the validation split.
+        test: probabilities on the test split, [N, C].
+        method: how its answers to several queries were combined, in words.
+    """
+
+    valid: float
+    test: Tensor
+    method: str
+
+
+@dataclass(frozen=True)
+class AdversaryPredictions:
+    """What one adversary predicts after one number of queries.
+
+    Attributes:
+        adversary: its name.
+        queries: censored versions of each image that it saw.
+        by_score: its predictions, by the score that they are best in.
+    """
+
+    adversary: str
+    queries: int
+    by_score: dict[str, Prediction]
+
+
+def predict_all(
+    valid: Mapping[str, Tensor],
+    test: Mapping[str, Tensor],
+    labels: Tensor,
+    prior: Tensor,
+    queries: Sequence[int],
+) -> list[AdversaryPredictions]:
+    """Return every adversary's predictions at every number of queries.
+
+    Args:
+        valid: what ``query`` returned for the validation split.
+        test: the same for the test split.
+        labels: s of the validation split, [N].
+        prior: frequencies of s in training, [C].
+        queries: how many answers to combine, the first ones.
+    """
+    return [
+        AdversaryPredictions(
+            name, times, predict(valid[name][:times], test[name][:times], labels, prior)
+        )
+        for name in valid
+        for times in queries
+    ]
+
+
+def predict(valid: Tensor, test: Tensor, labels: Tensor, prior: Tensor) -> dict[str, Prediction]:
+    """Combine answers, for each score by the method that is best in it on validation images.
+
+    Args:
+        valid: answers on the validation split, probabilities [K, N, C].
+        test: on the test split, [K, M, C].
+        labels: of the validation split, [N].
+        prior: frequencies in training, [C].
+    """
+    methods: dict[str, tuple[Tensor, Tensor]] = {}
+    at_test = combined(test)
+    for name, at_valid in combined(valid).items():
+        calibration = calibrate(at_valid, labels)
+        methods[name] = at_valid, at_test[name]
+        methods[f"{name}, calibrated"] = (
+            calibration.apply(at_valid),
+            calibration.apply(at_test[name]),
+        )
+    predictions = {}
+    for score, of in SCORES.items():
+        values = {method: of(on_valid, labels, prior) for method, (on_valid, _) in methods.items()}
+        best = max(values, key=values.__getitem__)
+        predictions[score] = Prediction(values[best], methods[best][1], best)
+    return predictions
+
+
+def combined(answers: Tensor) -> dict[str, Tensor]:
+    """Return what several answers amount to, [N, C], by each method of combining them.
+
+    The sum of log-odds is right where the censored versions of an image are independent given s;
+    the mean is better where one answer may be sure and wrong.
+
+    Args:
+        answers: probabilities [K, N, C].
+    """
+    if len(answers) == 1:
+        return {"as answered": answers[0]}
+    return {
+        "mean": answers.mean(dim=0),
+        "sum of log-odds": F.softmax(log_of(answers).sum(dim=0), dim=1),
+    }
+
+
+def strongest(predictions: Sequence[AdversaryPredictions], score: str) -> AdversaryPredictions:
+    """Return those that are strongest in a score on the validation split, never on test.
+
+    Of equal ones the most informative are taken, then the first: with few queries.
+    """
+    return max(
+        predictions,
+        key=lambda each: (each.by_score[score].valid, each.by_score["leaked_bits"].valid),
+    )
+
+
+def scores_on_test(
+    predictions: Sequence[AdversaryPredictions], labels: Tensor, prior: Tensor, bootstrap: Bootstrap
+) -> tuple[AdversaryScores, ...]:
+    """Score all predictions on the test split.
+
+    Args:
+        predictions: of all adversaries.
+        labels: s of the test split, [M].
+        prior: frequencies of s in training, [C].
+        bootstrap: for the intervals.
+    """
+    found = []
+    with progress("scoring", len(predictions)) as bar:
+        for each in predictions:
+            test = {
+                score: bootstrap.percentile(
+                    lambda p, s, score=score: SCORES[score](p, s, prior), prediction.test, labels
+                )
+                for score, prediction in each.by_score.items()
+            }
+            valid: dict[str, float | None] = {
+                score: prediction.valid for score, prediction in each.by_score.items()
+            }
+            methods = {score: prediction.method for score, prediction in each.by_score.items()}
+            found.append(AdversaryScores(each.adversary, each.queries, methods, valid, test))
+            bar.update()
+    return tuple(found)
+
+
+def who(predictions: AdversaryPredictions) -> Strongest:
+    """Return whose predictions they are."""
+    return Strongest(predictions.adversary, predictions.queries)

@@ -1,0 +1,118 @@
+"""Censored batches for all who look at them, wherever they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.hardware import Compute
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.privatizers.identity import Identity
+from privacy_gan.randomness import Purpose, keyed_generator
+
+SPLIT_NUMBERS = {"valid": 0, "test": 1}
+QUERY_BATCH = 256  # images at a time where nobody learns from them: small batches take longer
+
+
+class CensoredBatch(NamedTuple):
+    """What the judge knows of a batch.
+
+    An adversary gets ``images``; in training, where it censors images of its own, ``original`` and
+    the labels, too.
+
+    Attributes:
+        images: x'' or x', [B, C, H, W].
+        original: x, likewise.
+        attributes: true attributes [B, A] int64.
+        synthetic: s' [B], or None where nothing is put in.
+    """
+
+    images: Tensor
+    original: Tensor
+    attributes: Tensor
+    synthetic: Tensor | None
+
+
+class CensoredSource(Protocol):
+    """What can be judged: something that yields a data set's images, censored.
+
+    Attributes:
+        datamodule: the data set, set up.
+        compute: where batches are, and in which precision networks run.
+        deterministic: whether an image is always censored alike, so that one query tells all.
+    """
+
+    datamodule: TableDataModule
+    compute: Compute
+    deterministic: bool
+
+    def training_epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[CensoredBatch]:
+        """Yield the training split in an order, and with noise, of the epoch's and seed's own."""
+
+    def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
+        """Yield a split in order, QUERY_BATCH images at a time, censored for a further time."""
+
+
+class MechanismSource:
+    """Applies a mechanism to a data set; all noise is a function of the seed.
+
+    Args:
+        privatizer: the mechanism.
+        datamodule: set up.
+        compute: where, and in which precision.
+    """
+
+    def __init__(
+        self, privatizer: Privatizer, datamodule: TableDataModule, compute: Compute
+    ) -> None:
+        self.privatizer = privatizer.to(compute.device).eval()
+        self.datamodule = datamodule
+        self.compute = compute
+        self.deterministic = privatizer.deterministic
+
+    def training_epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[CensoredBatch]:
+        """See CensoredSource."""
+        rows = training_order(self.datamodule, epoch, batch_size, seed)
+        yield from self._censor(rows, batch_size, seed, Purpose.JUDGE_TRAIN, epoch)
+
+    def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
+        """See CensoredSource."""
+        rows = torch.from_numpy(self.datamodule.rows(split))
+        key = (Purpose.JUDGE_SCORE, SPLIT_NUMBERS[split], number)
+        yield from self._censor(rows, QUERY_BATCH, seed, *key)
+
+    def _censor(
+        self, rows: Tensor, batch_size: int, seed: int, purpose: Purpose, *counters: int
+    ) -> Iterator[CensoredBatch]:
+        device = self.compute.device
+        for index, some in enumerate(torch.split(rows, batch_size)):
+            batch = self.datamodule.gather(some, device)
+            rng = keyed_generator(device, seed, purpose, *counters, index)
+            with torch.no_grad(), self.compute.autocast():
+                images, synthetic = self.privatizer.privatize(batch.images, rng)
+            yield CensoredBatch(images, batch.images, batch.attributes, synthetic)
+
+
+def original_images(datamodule: TableDataModule, compute: Compute) -> MechanismSource:
+    """Return a source of images that nobody censored."""
+    return MechanismSource(Identity(), datamodule, compute)
+
+
+def training_order(datamodule: TableDataModule, epoch: int, batch_size: int, seed: int) -> Tensor:
+    """Return which images an epoch's batches consist of, [N] rows of the table."""
+    rows = torch.from_numpy(datamodule.rows("train"))
+    rng = keyed_generator("cpu", seed, Purpose.JUDGE_ORDER, epoch)
+    shuffled = rows[torch.randperm(len(rows), generator=rng)]
+    if len(rows) % batch_size == 1 and len(rows) > batch_size:
+        shuffled = shuffled[:-1]  # batch norm cannot learn from one image
+    return shuffled
+
+
+def batches_in(datamodule: TableDataModule, split: str, batch_size: int = QUERY_BATCH) -> int:
+    """Return the number of batches in a pass over a split."""
+    full, left = divmod(len(datamodule.rows(split)), batch_size)
+    return full + (left > 0 and not (split == "train" and full and left == 1))

@@ -1,0 +1,124 @@
+"""What mechanisms that learn have in common: players that take turns, under Lightning.
+
+A player is a network with an optimizer of its own, which minimises a loss of its own. Draws,
+gradients and learning rates are solved here once, so that all such mechanisms resume exactly, and
+come out the same however many processes share their batches.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from pytorch_lightning import LightningModule
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from privacy_gan import replicas
+from privacy_gan.data.batch import Batch
+from privacy_gan.errors import UserError
+from privacy_gan.privatizers.base import Draws, Privatizer
+from privacy_gan.privatizers.synthetic import EMPIRICAL, SyntheticAttribute
+from privacy_gan.randomness import Purpose, keyed_generator
+
+
+class TrainedPrivatizer(LightningModule, Privatizer):
+    """A mechanism whose players are trained by manual optimization.
+
+    Args:
+        attribute_index: column of the sensitive attribute among the batch's attributes.
+        seed: of all noise and synthetic attributes in training.
+        optimizer: makes the optimizer of a list of parameters; called once for each player.
+        decay: share of the training, at its end, in which the learning rates fall evenly to 0; 0
+            keeps them, as the paper does. Players that circle each other come to rest so.
+
+    Raises:
+        UserError: the decay is not a share.
+    """
+
+    def __init__(
+        self,
+        attribute_index: int,
+        seed: int,
+        optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
+        decay: float = 0.0,
+    ) -> None:
+        super().__init__()
+        if not 0 <= decay <= 1:
+            raise UserError(f"privatizer.decay={decay} is not a share: set it between 0 and 1")
+        self.automatic_optimization = False
+        self.attribute_index = attribute_index
+        self.seed = seed
+        self.make_optimizer = optimizer
+        self.decay = decay
+
+    @property
+    @abstractmethod
+    def players(self) -> list[nn.Module]:
+        """The networks that learn, in the order of their optimizers."""
+
+    def setup(self, stage: str) -> None:
+        """Let empirical synthetic attributes know how frequent the sensitive one's values are."""
+        for module in self.modules():
+            if isinstance(module, SyntheticAttribute) and module.distribution == EMPIRICAL:
+                labels = self.trainer.datamodule.labels("train")  # type: ignore[attr-defined]
+                module.learn(labels[:, self.attribute_index])
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Return an optimizer for each player."""
+        return [self.make_optimizer(player.parameters()) for player in self.players]
+
+    def sensitive(self, batch: Batch) -> Tensor:
+        """Return a batch's sensitive attribute s, [B]."""
+        return batch.attributes[:, self.attribute_index]
+
+    def training_rng(self, batch_idx: int) -> torch.Generator:
+        """Return the generator of all that a training step draws, the same in every process."""
+        key = (Purpose.TRAIN, self.current_epoch, batch_idx)
+        return keyed_generator(self.device, self.seed, *key)
+
+    def validation_rng(self, batch_idx: int) -> torch.Generator:
+        """Return the generator of a validation batch's draws, the same after every epoch."""
+        number = self.trainer.datamodule.validation_batch(batch_idx)  # type: ignore[attr-defined]
+        return keyed_generator(self.device, self.seed, Purpose.VALID, number)
+
+    def draw_own(self, images: Tensor, rng: torch.Generator) -> Draws:
+        """Draw for the batch that all processes share, and return what belongs to these images."""
+        shape = images.shape[1:]
+        whole = images[:1].expand(len(images) * replicas.count(), *shape)
+        return {name: replicas.own_part(rows) for name, rows in self.draw(whole, rng).items()}
+
+    def take_gradient(
+        self, optimizer: Any, loss: Tensor, player: nn.Module, retain_graph: bool = False
+    ) -> None:
+        """Set the gradients of one player's parameters, and of no others."""
+        optimizer.zero_grad(set_to_none=True)
+        self.manual_backward(loss, inputs=list(player.parameters()), retain_graph=retain_graph)
+        replicas.average_gradients(player.parameters())
+
+    def take_step(self, optimizer: Any, batch_idx: int) -> None:
+        """Update a player's parameters, at what is left of the learning rate."""
+        factor = self.learning_rate_factor(batch_idx)
+        for group in optimizer.param_groups:
+            group["lr"] = factor * optimizer.defaults["lr"]
+        optimizer.step()
+
+    def learning_rate_factor(self, batch_idx: int) -> float:
+        """Return what of the learning rate is left, in (0, 1]; a function of the step alone."""
+        if not self.decay:
+            return 1.0
+        assert self.trainer.max_epochs is not None
+        done = self.current_epoch + batch_idx / self.trainer.num_training_batches
+        return min(1.0, (1 - done / self.trainer.max_epochs) / self.decay)
+
+    def log_training(self, values: dict[str, Tensor]) -> None:
+        """Log a step's values, means over all processes, as train/..."""
+        named = {f"train/{name}": value.detach() for name, value in values.items()}
+        self.log_dict(replicas.mean_values(named))
+
+    def log_validation(self, values: dict[str, Tensor], batch_size: int) -> None:
+        """Log a batch's values, to be averaged over the validation split, as valid/..."""
+        named = {f"valid/{name}": value.detach() for name, value in values.items()}
+        self.log_dict(named, batch_size=batch_size, sync_dist=replicas.count() > 1)

@@ -1,0 +1,134 @@
+"""What a person sees at the end: the result as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.runs.result import AdversaryScores, Estimate, Evaluation, Measure, Result
+
+PERCENT: Callable[[float], str] = "{:.1%}".format
+THREE_DIGITS: Callable[[float], str] = "{:.3f}".format
+FIVE_DIGITS: Callable[[float], str] = "{:.5f}".format
+ONE_DIGIT: Callable[[float], str] = "{:.1f}".format
+
+# how measures are called and written; those that are not named here are shares
+FORMATS = {
+    "auroc": THREE_DIGITS,
+    "leaked_bits": THREE_DIGITS,
+    "distortion": FIVE_DIGITS,
+    "psnr": ONE_DIGIT,
+    "ssim": THREE_DIGITS,
+    "frechet_distance": THREE_DIGITS,
+    "inception_fid": ONE_DIGIT,
+}
+NAMES = {
+    "privacy_loss": "privacy loss (accuracy)",
+    "normalized_gain": "  normalized gain",
+    "paper_privacy_loss": "privacy loss, the paper's way",
+    "auroc": "ROC AUC",
+    "leaked_bits": "leaked bits",
+    "psnr": "PSNR (dB)",
+    "ssim": "SSIM",
+    "frechet_distance": "Frechet distance",
+    "inception_fid": "Inception FID",
+}
+KINDS = ("correlation/", "association/")
+COLUMNS = ("censored", "original", "prior", "floor")
+INTERVALS = "[95% bootstrap intervals over test images; training with another seed varies, too]"
+TITLE = (
+    "{attribute} censored with epsilon {epsilon:g} "
+    "(a distortion budget, not differential privacy's epsilon)"
+)
+
+
+def summary(folder: RunFolder, result: Result) -> str:
+    """Return the result as lines for a terminal: tables, then where the files are."""
+    hidden = " and ".join(result.evaluations or [result.identity["attribute"]])
+    lines = [TITLE.format(attribute=hidden, epsilon=result.identity["epsilon"])]
+    for evaluation in result.evaluations.values():
+        lines += ["", *evaluation_lines(evaluation), ""]
+    for evaluation in (result.baseline or {}).values():
+        lines += ["The filter alone, the baseline:", "", *evaluation_lines(evaluation), ""]
+    for network in ("filter", "generator"):
+        distortion = result.training.get(f"valid/{network}/distortion")
+        if distortion is not None:
+            lines.append(f"{network:<10} distortion {distortion:.4f} on validation images")
+    pictures = sorted(folder.images.glob("*.png"))
+    lines += [f"faces      {picture}" for picture in pictures[-1:]]
+    lines.append(f"result     {folder.result_file}")
+    return "\n".join(lines)
+
+
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
+    """Return two tables, of measures and of adversaries."""
+    return [
+        *measure_table(evaluation.attribute, evaluation.measures),
+        "",
+        f"{evaluation.images['test']} test images",
+        INTERVALS,
+        "original: on uncensored images; adversaries' measures by the same ones trained on these",
+        "prior: without looking; floor: from the other attributes alone",
+        "normalized gain: (censored - prior) / (original - prior)",
+        "the paper's way: one ResNet-10 that sees each image once",
+        "privacy is what the strongest adversary on validation images learns:",
+        *(
+            f"  {NAMES.get(score, score.replace('_', ' '))}: {who.adversary} with "
+            f"{queries_in_words(who.queries)}"
+            for score, who in evaluation.strongest.items()
+        ),
+        "",
+        *adversary_table(evaluation.adversaries),
+        *(f"\nwarning: {warning}" for warning in evaluation.warnings),
+    ]
+
+
+def measure_table(attribute: str, measures: Mapping[str, Measure]) -> list[str]:
+    """Return a line a measure."""
+    rows = [[attribute, *COLUMNS]]
+    for key, measure in measures.items():
+        name = NAMES.get(key, key.replace("_", " ") if "/" not in key else indented(key))
+        show = FORMATS.get(key, THREE_DIGITS if key.startswith(KINDS) else PERCENT)
+        cells = [cell(getattr(measure, column), show, column == "censored") for column in COLUMNS]
+        rows.append([name, *cells])
+    return aligned(rows)
+
+
+def adversary_table(adversaries: Sequence[AdversaryScores]) -> list[str]:
+    """Return a line an adversary: its accuracy on test images with each number of queries."""
+    queries = sorted({scores.queries for scores in adversaries})
+    found = {(each.adversary, each.queries): each.test["accuracy"] for each in adversaries}
+    rows = [["adversary's accuracy", *map(queries_in_words, queries)]]
+    for name in dict.fromkeys(each.adversary for each in adversaries):
+        rows.append([name, *(cell(found[name, n], PERCENT, True) for n in queries)])
+    return aligned(rows)
+
+
+def queries_in_words(count: int) -> str:
+    """Return "1 query" or "4 queries"."""
+    return f"{count} quer{'y' if count == 1 else 'ies'}"
+
+
+def indented(key: str) -> str:
+    """Return the attribute of "utility/Male" or "correlation/Male" as part of a list."""
+    kind, attribute = key.split("/")
+    return f"  {attribute}" if kind == "utility" else f"  {kind} with {attribute}"
+
+
+def cell(estimate: Estimate | None, show: Callable[[float], str], interval: bool) -> str:
+    """Return a value, with its interval where there is room for it."""
+    if estimate is None:
+        return "-"
+    value = show(estimate.value)
+    if not interval:
+        return value
+    return f"{value} [{show(estimate.low).rstrip('%')}, {show(estimate.high)}]"
+
+
+def aligned(rows: list[list[str]]) -> list[str]:
+    """Return rows with columns of equal width, the first to the left, under a ruled header."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
+    return [lines[0], "-" * len(lines[0]), *lines[1:]]

@@ -1,0 +1,69 @@
+"""A sweep's trade-off in Weights & Biases: a table of its runs, and privacy against utility."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.training.wandb_key import is_offline
+
+COLUMNS: list[str | int] = [
+    "run",
+    "mechanism",
+    "attribute",
+    "epsilon",
+    "privacy loss",
+    "privacy loss, the paper's way",
+    "utility score",
+]
+
+
+def chart_sweep(runs: Mapping[str, Path], project: str, group: str, output_dir: str) -> None:
+    """Show a sweep's finished runs in a tracked run of their own, called "sweep".
+
+    Args:
+        runs: folders by the runs' names.
+        project: W&B project.
+        group: that the runs belong to.
+        output_dir: where tracked data are kept.
+    """
+    rows = [row for name, folder in runs.items() for row in points(name, folder)]
+    if not rows:
+        return
+    import wandb
+
+    folder = Path(output_dir).resolve()
+    with wandb.init(
+        project=project,
+        group=group,
+        name="sweep",
+        dir=folder,
+        id=hashlib.sha256(f"{folder} {group}".encode()).hexdigest()[:16],
+        resume="allow",
+        mode="offline" if is_offline() else None,
+    ) as tracked:
+        table = wandb.Table(columns=COLUMNS, data=rows)
+        scatter = wandb.plot.scatter(table, "privacy loss", "utility score", "Trade-off")
+        tracked.log({"runs": table, "trade-off": scatter})
+
+
+def points(name: str, folder: Path) -> list[list[object]]:
+    """Return a row for each thing that was judged in a run, as ``COLUMNS`` says."""
+    result = RunFolder(folder).result()
+    if result is None:
+        return []
+    mechanism = folder.parts[-4] if len(folder.parts) > 3 else str(folder)
+    rows: list[list[object]] = []
+    for who, evaluations in [
+        (mechanism, result.evaluations),
+        (f"{mechanism}, its filter alone", result.baseline or {}),
+    ]:
+        for attribute, evaluation in evaluations.items():
+            values = []
+            for key in ("privacy_loss", "paper_privacy_loss", "utility_score"):
+                measure = evaluation.measures.get(key)
+                values.append(measure.censored.value if measure and measure.censored else None)
+            rows.append([name, who, attribute, result.identity["epsilon"], *values])
+    return rows

@@ -1,0 +1,189 @@
+"""A run's folder: what lies in it, whether the run is finished, and who works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from privacy_gan.errors import UserError
+from privacy_gan.runs.files import replacing
+from privacy_gan.runs.identity import identity
+from privacy_gan.runs.result import Result
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Where a run leaves what it makes; no data set is needed to look into it.
+
+    Attributes:
+        path: holds config.yaml, last.ckpt, metrics.csv, images/ and, last, result.json.
+    """
+
+    path: Path
+
+    @property
+    def config_file(self) -> Path:
+        """The resolved configuration."""
+        return self.path / "config.yaml"
+
+    @property
+    def checkpoint(self) -> Path:
+        """State to go on from; there from the first save on."""
+        return self.path / "last.ckpt"
+
+    @property
+    def metrics(self) -> Path:
+        """What was logged, a row a step."""
+        return self.path / "metrics.csv"
+
+    @property
+    def images(self) -> Path:
+        """Folder of pictures."""
+        return self.path / "images"
+
+    @property
+    def result_file(self) -> Path:
+        """What came out; there when all is done."""
+        return self.path / "result.json"
+
+    def config(self) -> DictConfig:
+        """Return how the run was made.
+
+        Raises:
+            UserError: this is not a run folder, or its configuration is damaged.
+        """
+        try:
+            config = OmegaConf.load(self.config_file)
+        except OSError as error:
+            raise UserError(f"{self.path} is not a run folder: it holds no config.yaml") from error
+        except (ValueError, OmegaConfBaseException) as error:
+            raise UserError(f"{self.config_file} is damaged: {error}") from error
+        if not isinstance(config, DictConfig) or "privatizer" not in config:
+            raise UserError(f"{self.config_file} is not the configuration of a run")
+        return config
+
+    def result(self) -> Result | None:
+        """Return the result, or None where the run is not finished.
+
+        Raises:
+            UserError: the result is unreadable.
+        """
+        try:
+            return Result.read(self.result_file)
+        except FileNotFoundError:
+            return None
+
+    def finished_result(self) -> Result:
+        """Return the result.
+
+        Raises:
+            UserError: the run is not finished, or its result is unreadable.
+        """
+        result = self.result()
+        if result is None:
+            raise UserError(
+                f"{self.path} holds no result.json, so its training is not finished: "
+                "repeat the command that trains it"
+            )
+        return result
+
+    def write_config(self, config: str) -> None:
+        """Keep the resolved configuration, as YAML, which reproduces the run."""
+        with replacing(self.config_file) as file:
+            file.write_text(config)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes out of the folder for a while.
+
+        Raises:
+            UserError: another process is at work on this run, or the folder cannot be made.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.path / ".lock", timeout=0)
+            lock.acquire()
+        except Timeout as error:
+            raise UserError(
+                f"another process is at work in {self.path}: wait for it or stop it"
+            ) from error
+        except OSError as error:
+            raise UserError(
+                f"cannot write to the run folder {self.path} ({error.strerror}): "
+                "choose another with output_dir=FOLDER"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def open_folder(path: Path) -> RunFolder:
+    """Return the folder of a run that was begun.
+
+    Raises:
+        UserError: this is not a run folder, or its configuration is damaged.
+    """
+    folder = RunFolder(Path(path))
+    folder.config()
+    return folder
+
+
+def run_of(settings: Mapping[str, Any], data_key: str) -> Run:
+    """Return the run that a configuration describes.
+
+    Args:
+        settings: the resolved configuration as nested dictionaries.
+        data_key: changes with the data's labels and splits.
+    """
+    return Run(RunFolder(Path(settings["run_dir"])), identity(settings, data_key))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: what it is, and its folder.
+
+    Attributes:
+        folder: where it leaves what it makes.
+        identity: what decides the outcome; a folder holds one identity only.
+    """
+
+    folder: RunFolder
+    identity: dict[str, Any]
+
+    def result(self) -> Result | None:
+        """Return the result if the run is finished, else None.
+
+        Raises:
+            UserError: the result is unreadable or another run's.
+        """
+        result = self.folder.result()
+        if result is not None:
+            self.require_same(result.identity, self.folder.result_file)
+        return result
+
+    def require_same(self, found: dict[str, Any], where: Path) -> None:
+        """Refuse to go on from what another run left.
+
+        Raises:
+            UserError: names the settings that differ.
+        """
+        general_first = sorted(found.keys() | self.identity.keys(), key=lambda k: (k.count("."), k))
+        differing = [
+            f"{key}={found.get(key, 'unset')} (this one: {self.identity.get(key, 'unset')})"
+            for key in general_first
+            if found.get(key) != self.identity.get(key)
+        ]
+        if differing:
+            more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+            raise UserError(
+                f"{where} belongs to a run with {', '.join(differing[:3])}{more}: train this one "
+                "into a folder of its own, run_dir=FOLDER"
+            )

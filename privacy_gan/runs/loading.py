@@ -1,0 +1,71 @@
+"""Trained mechanisms, from the folders of their runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from privacy_gan.config import build
+from privacy_gan.errors import UserError
+from privacy_gan.runs.folder import RunFolder, open_folder
+from privacy_gan.runs.result import json_safe
+
+if TYPE_CHECKING:
+    from privacy_gan.privatizers.base import Privatizer
+
+
+def load_privatizer(path: str | Path) -> Privatizer:
+    """Return the mechanism of a finished run; no code in its files is executed.
+
+    Args:
+        path: the run folder.
+
+    Returns:
+        The mechanism as it was at the end, in evaluation mode, without gradients, on the CPU.
+
+    Raises:
+        UserError: the folder does not hold a finished run, another version wrote it, or something
+            in it is damaged.
+    """
+    folder = open_folder(Path(path))
+    folder.finished_result().require_current(folder.result_file)
+    config = folder.config()
+    # only training asks where the attribute stands among the labels
+    privatizer: Privatizer = build(config.privatizer, attribute_index=0, seed=config.seed)
+    if privatizer.state_dict():
+        try:
+            privatizer.load_state_dict(read_weights(path))
+        except RuntimeError as error:  # other names or shapes
+            raise UserError(
+                f"{folder.checkpoint} does not fit {folder.config_file}: train the run again"
+            ) from error
+    privatizer.eval().requires_grad_(False)
+    return privatizer.to(memory_format=torch.channels_last)
+
+
+def read_weights(path: str | Path) -> dict[str, Any]:
+    """Return the state dict of a finished run's mechanism.
+
+    Args:
+        path: the run folder.
+
+    Raises:
+        UserError: there is no checkpoint, or it is damaged or another run's.
+    """
+    folder = RunFolder(Path(path))
+    result = folder.finished_result()
+    try:
+        stored = torch.load(folder.checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        identity, weights = dict(stored["identity"]), dict(stored["state_dict"])
+    except FileNotFoundError as error:
+        raise UserError(f"{path} has no checkpoint last.ckpt: train the run again") from error
+    except Exception as error:
+        raise UserError(f"{folder.checkpoint} is damaged: train the run again") from error
+    if json_safe(identity) != result.identity:
+        raise UserError(
+            f"{folder.checkpoint} belongs to another run than {folder.result_file}: "
+            "train the run again"
+        )
+    return weights

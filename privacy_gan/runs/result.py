@@ -1,0 +1,226 @@
+"""result.json, which docs/judging.md describes, as typed objects."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from privacy_gan.errors import UserError
+from privacy_gan.runs.files import replacing
+
+RESULT_VERSION = 6  # rises when a name or a meaning in result.json changes
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured value and the interval that holds the true one in 95 of 100 test splits."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure on the test split, None where it is not defined.
+
+    Attributes:
+        censored: on censored images.
+        original: on the same images uncensored; for what adversaries learn, by the same adversaries
+            trained in the same way on uncensored images.
+        prior: achieved by always predicting as is most frequent.
+        floor: achieved from the other attributes alone.
+    """
+
+    censored: Estimate | None
+    original: Estimate | None = None
+    prior: Estimate | None = None
+    floor: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class Strongest:
+    """Who was strongest in a score on the validation split.
+
+    Attributes:
+        adversary: its name.
+        queries: censored versions of each image that it saw.
+    """
+
+    adversary: str
+    queries: int
+
+
+@dataclass(frozen=True)
+class AdversaryScores:
+    """What one adversary achieved with one number of queries.
+
+    Attributes:
+        adversary: its name.
+        queries: censored versions of each image that it saw.
+        methods: for each score, how its predictions were combined, as was best on the validation
+            split.
+        valid: its scores on the validation split, by which the strongest is chosen; None where not
+            defined.
+        test: the same on the test split.
+    """
+
+    adversary: str
+    queries: int
+    methods: dict[str, str]
+    valid: dict[str, float | None]
+    test: dict[str, Estimate | None]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Everything that the judge found about one sensitive attribute.
+
+    Attributes:
+        attribute: the sensitive one.
+        classes: what its values are called.
+        images: number of images in each split.
+        measures: by name.
+        strongest: for each score, who was strongest in it on the validation split.
+        adversaries: all of them, at every number of queries.
+        classifiers: the fixed classifiers' accuracies on original test images.
+        warnings: what a reader should know before believing the numbers.
+        settings: of judge and classifiers, by dotted path.
+    """
+
+    attribute: str
+    classes: tuple[str, ...]
+    images: dict[str, int]
+    measures: dict[str, Measure]
+    strongest: dict[str, Strongest]
+    adversaries: tuple[AdversaryScores, ...] = ()
+    classifiers: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Evaluation:
+        """Return what ``to_json`` wrote."""
+        return cls(
+            **{
+                **tree,
+                "classes": tuple(tree["classes"]),
+                "measures": {
+                    name: Measure(**{column: _estimate(of) for column, of in columns.items()})
+                    for name, columns in tree["measures"].items()
+                },
+                "strongest": {score: Strongest(**who) for score, who in tree["strongest"].items()},
+                "adversaries": tuple(_adversary_scores(entry) for entry in tree["adversaries"]),
+                "warnings": tuple(tree["warnings"]),
+            }
+        )
+
+
+def _estimate(tree: Mapping[str, float] | None) -> Estimate | None:
+    return None if tree is None else Estimate(**tree)
+
+
+def _adversary_scores(tree: Mapping[str, Any]) -> AdversaryScores:
+    test = {score: _estimate(of) for score, of in tree["test"].items()}
+    return AdversaryScores(**{**tree, "test": test})
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came out of a run.
+
+    Attributes:
+        data: what the images are called.
+        identity: what decided the outcome, by dotted path.
+        training: what was measured on validation images at the end of training.
+        evaluations: what the judge found, by sensitive attribute; empty where it did not judge.
+        baseline: the same of the filter alone; None where there is none within the mechanism.
+        environment: versions, device and precision, on which last digits depend.
+        version: of the file's format.
+    """
+
+    data: str
+    identity: dict[str, Any]
+    training: dict[str, float]
+    evaluations: dict[str, Evaluation] = field(default_factory=dict)
+    baseline: dict[str, Evaluation] | None = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    version: int = RESULT_VERSION
+
+    @classmethod
+    def read(cls, path: Path) -> Result:
+        """Read a result file.
+
+        Of another version's result only what tells which run it is and how its training ended is
+        read: the run can be judged again.
+
+        Raises:
+            UserError: the file is unreadable.
+            FileNotFoundError: there is none.
+        """
+        try:
+            tree = json.loads(path.read_text())
+            if tree.get("version") != RESULT_VERSION:
+                return cls(
+                    data=str(tree.get("data", "")),
+                    identity=dict(tree["identity"]),
+                    training=dict(tree["training"]),
+                    version=int(tree.get("version", 0)),
+                )
+            evaluations, baseline = (
+                None
+                if by_attribute is None
+                else {name: Evaluation.from_json(entry) for name, entry in by_attribute.items()}
+                for by_attribute in (tree["evaluations"], tree["baseline"])
+            )
+            return cls(**{**tree, "evaluations": evaluations, "baseline": baseline})
+        except FileNotFoundError:
+            raise
+        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise UserError(
+                f"{path} is unreadable ({error}): delete it and repeat the command that made it"
+            ) from error
+
+    def is_complete(self, evaluate: bool, baseline: bool) -> bool:
+        """Tell whether the result holds all that is asked for.
+
+        Args:
+            evaluate: whether the run is to be judged.
+            baseline: whether the filter alone is, too.
+        """
+        if not evaluate:
+            return True
+        # None where the mechanism has no baseline within it, empty where it was not judged
+        return bool(self.evaluations) and not (baseline and self.baseline == {})
+
+    def require_current(self, path: Path) -> None:
+        """Refuse a result whose numbers mean something else.
+
+        Raises:
+            UserError: another version wrote it.
+        """
+        if self.version != RESULT_VERSION:
+            raise UserError(
+                f"{path} was written by another version, whose numbers mean something else: repeat "
+                "the command that made it, which judges it again"
+            )
+
+    def write(self, path: Path) -> None:
+        """Write the file, whole or not at all."""
+        with replacing(path) as file:
+            file.write_text(json.dumps(json_safe(asdict(self)), indent=2) + "\n")
+
+
+def json_safe(value: Any) -> Any:
+    """Return a value with null for all numbers in it that JSON does not know."""
+    if isinstance(value, dict):
+        return {key: json_safe(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_safe(entry) for entry in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,53 @@
+"""What a person sees while a run trains."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from pytorch_lightning import LightningModule, Trainer
+from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
+
+
+class DistortionProgressBar(TQDMProgressBar):
+    """Lightning's bar with each network's distortion against the budget.
+
+    Where the output is not a terminal, it draws a line now and then instead of redrawing one.
+
+    Args:
+        epsilon: the budget.
+    """
+
+    def __init__(self, epsilon: float) -> None:
+        self.epsilon = epsilon
+        self.redraws = sys.stdout.isatty()
+        super().__init__(refresh_rate=1 if self.redraws else 25)
+
+    def init_validation_tqdm(self) -> Tqdm:
+        """Return the second bar, which only a terminal can take away again."""
+        return super().init_validation_tqdm() if self.redraws else Tqdm(disable=True)
+
+    def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
+        """Count epochs from 1, as the image grids do."""
+        super().on_train_epoch_start(trainer, *args)
+        self.train_progress_bar.set_description(
+            f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        )
+
+    def get_metrics(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        """Return what stands behind the bar."""
+        return {
+            f"{name.split('/')[1]} distortion": f"{float(value):.4f}/{self.epsilon:g}"
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("train/") and name.endswith("/distortion")
+        }
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Leave the line of the bar, so that the message has one to itself."""
+        if self._train_progress_bar is not None:
+            self.train_progress_bar.close()

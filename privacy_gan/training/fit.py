@@ -1,0 +1,110 @@
+"""Trains a mechanism with Lightning."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.loggers import Logger
+
+from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.errors import UserError
+from privacy_gan.runs.folder import Run
+from privacy_gan.training.checkpointing import RunCheckpointIO, SaveLast
+from privacy_gan.training.distortion_bar import DistortionProgressBar
+from privacy_gan.training.image_grid import ImageGrid
+from privacy_gan.training.metrics_csv import MetricsCSV
+from privacy_gan.training.replica_strategy import SharedBuffers
+from privacy_gan.training.throughput import Throughput
+
+log = logging.getLogger(__name__)
+
+# Lightning's advice that does not hold here
+warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches are gathered
+warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")  # EpochOrder is
+warnings.filterwarnings("ignore", message=".*`srun` command is available")  # on login nodes
+warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
+logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+
+
+def build_trainer(
+    make_trainer: Callable[..., Trainer],
+    run: Run,
+    datamodule: TableDataModule,
+    column: int,
+    checkpoint_minutes: float,
+    bar_epsilon: float | None,
+    tracker: Logger | None,
+) -> Trainer:
+    """Return Lightning's trainer with what every run has: callbacks, metrics.csv, checkpoints.
+
+    Args:
+        make_trainer: called with callbacks, loggers and plugins.
+        run: where metrics, pictures and checkpoints go.
+        datamodule: set up.
+        column: the sensitive attribute's, among the batch's attributes.
+        checkpoint_minutes: time between two saves.
+        bar_epsilon: the distortion budget that a progress bar shows; None shows no bar.
+        tracker: follows the run beside metrics.csv.
+
+    Raises:
+        UserError: the machine does not have what is asked for, or its processes cannot share a
+            batch evenly.
+    """
+    loggers: list[Logger] = [MetricsCSV(run.folder.metrics)]
+    if tracker is not None:
+        loggers.append(tracker)
+    callbacks: list[Callback] = [Throughput(), SharedBuffers()]
+    if datamodule.pictures:
+        callbacks.append(ImageGrid(run.folder.images, column))
+    callbacks.append(SaveLast(run.folder.checkpoint, checkpoint_minutes))
+    if bar_epsilon is not None:
+        callbacks.append(DistortionProgressBar(bar_epsilon))
+    trainer = make_trainer(callbacks=callbacks, logger=loggers, plugins=[RunCheckpointIO(run)])
+    if datamodule.batch_size % trainer.world_size:
+        raise UserError(
+            f"data.batch_size={datamodule.batch_size} cannot be shared evenly by "
+            f"{trainer.world_size} processes: set it to a multiple of {trainer.world_size}"
+        )
+    return trainer
+
+
+def fit(
+    trainer: Trainer,
+    privatizer: LightningModule,
+    datamodule: TableDataModule,
+    checkpoint: Path | None,
+) -> dict[str, float]:
+    """Train a mechanism, or go on with it; to be called with the run's lock.
+
+    Args:
+        trainer: see ``build_trainer``.
+        privatizer: untrained; trained afterwards, on the CPU or where it was trained.
+        datamodule: set up.
+        checkpoint: to go on from, or None.
+
+    Returns:
+        What was measured on the validation split at the end.
+
+    Raises:
+        Interrupted: a signal asked to stop; the same call goes on.
+    """
+    trainer.fit(privatizer, datamodule=datamodule, ckpt_path=checkpoint)
+    measured = validation_metrics(trainer)
+    # all epochs were done before and only the result is missing, or none was finished
+    if not measured:
+        trainer.validate(privatizer, datamodule=datamodule, verbose=False)
+        measured = validation_metrics(trainer)
+    return measured
+
+
+def validation_metrics(trainer: Trainer) -> dict[str, float]:
+    """Return what was measured on the validation split last."""
+    return {
+        name: float(value)
+        for name, value in trainer.callback_metrics.items()
+        if name.startswith("valid/")
+    }

@@ -1,0 +1,96 @@
+"""Answers are combined for each score as is best on validation images, never on test images."""
+
+import pytest
+import torch
+
+from privacy_gan.evaluation.calibration import calibrate
+from privacy_gan.evaluation.predictions import (
+    AdversaryPredictions,
+    Prediction,
+    combined,
+    predict,
+    strongest,
+)
+
+PRIOR = torch.tensor([0.5, 0.5], dtype=torch.float64)
+
+
+def probabilities(*of_one):
+    ones = torch.tensor(of_one, dtype=torch.float64)
+    return torch.stack([1 - ones, ones], dim=1)
+
+
+def accuracy(answers, labels):
+    return float((answers.argmax(dim=1) == labels).double().mean())
+
+
+def test_an_accuracy_that_calibration_would_spoil_is_kept():
+    # a small lean tells something; a few answers that are sure and say nothing spoil the fit
+    labels = torch.tensor([1] * 60 + [0] * 40 + [1] * 40 + [0] * 60 + [1, 0] * 25)
+    seen = probabilities(*[0.574] * 100, *[0.426] * 100, *[0.9975] * 50)
+    found = predict(seen[None], seen[None], labels, PRIOR)
+    mended = calibrate(seen, labels).apply(seen)
+    assert accuracy(mended, labels) < accuracy(seen, labels)
+    assert found["accuracy"].valid == accuracy(seen, labels)
+    assert found["accuracy"].method == "as answered"
+    assert torch.equal(found["accuracy"].test, seen)
+    assert found["leaked_bits"].method == "as answered, calibrated"
+    assert torch.equal(found["leaked_bits"].test, mended)
+
+
+def test_answers_are_put_together_in_two_ways():
+    # odds of 19, 1/4 and 1/4: their product is 1.1875, while the mean probability is below a half
+    both = combined(torch.stack([probabilities(0.95), probabilities(0.2), probabilities(0.2)]))
+    assert both["mean"][0, 1].item() == pytest.approx(0.45)
+    assert both["sum of log-odds"][0, 1].item() == pytest.approx(1.1875 / 2.1875)
+    assert list(combined(probabilities(0.7)[None])) == ["as answered"]
+
+
+def test_where_answers_are_independent_log_odds_are_summed():
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.randint(2, (2000,), generator=rng)
+    # an answer is right as often as it says, in 99 or in 60 %, and knows nothing of the others
+    certainty = torch.where(torch.rand(8, 2000, generator=rng) < 0.1, 0.99, 0.6).double()
+    right = torch.rand(8, 2000, generator=rng) < certainty
+    shown = torch.where(right, labels, 1 - labels)
+    ones = torch.where(shown == 1, certainty, 1 - certainty)
+    answers = torch.stack([1 - ones, ones], dim=2)
+    found = predict(answers, answers, labels, PRIOR)
+    assert found["leaked_bits"].method.startswith("sum of log-odds")
+
+
+def test_where_one_answer_may_be_sure_and_wrong_the_mean_is_taken():
+    rng = torch.Generator().manual_seed(0)
+    labels = torch.randint(2, (2000,), generator=rng)
+    right = torch.rand(5, 2000, generator=rng) < 0.8
+    shown = torch.where(right, labels, 1 - labels)
+    # one answer of ten is as sure as can be of the wrong class; the others say 0.7
+    poisoned = torch.rand(5, 2000, generator=rng) < 0.1
+    ones = torch.where(shown == 1, 0.7, 0.3).double()
+    ones = torch.where(poisoned, torch.where(labels == 1, 1e-9, 1 - 1e-9).double(), ones)
+    answers = torch.stack([1 - ones, ones], dim=2)
+    found = predict(answers, answers, labels, PRIOR)
+    assert found["accuracy"].method.startswith("mean")
+
+
+def predictions_with(name, accuracy, bits):
+    nothing = torch.zeros(1, 2)
+    return AdversaryPredictions(
+        name,
+        1,
+        {
+            "accuracy": Prediction(accuracy, nothing, ""),
+            "leaked_bits": Prediction(bits, nothing, ""),
+        },
+    )
+
+
+def test_the_strongest_is_the_best_on_validation_and_of_equals_the_most_informative():
+    some = [
+        predictions_with("a", 0.8, 0.2),
+        predictions_with("b", 0.9, 0.1),
+        predictions_with("c", 0.9, 0.3),
+    ]
+    assert strongest(some, "accuracy").adversary == "c"
+    assert strongest(some, "leaked_bits").adversary == "c"
+    assert strongest(some[:2], "leaked_bits").adversary == "a"

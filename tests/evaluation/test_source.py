@@ -1,0 +1,91 @@
+"""How the judge queries a mechanism: which images, in which order, with which noise."""
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+from planted import LightAndDark
+
+from privacy_gan.evaluation.source import MechanismSource, batches_in
+from privacy_gan.hardware import Compute
+from privacy_gan.privatizers.base import Censored, Privatizer
+
+CPU = Compute(torch.device("cpu"), nullcontext)
+
+
+class Noise(Privatizer):
+    def draw(self, images, rng):
+        return {"noise": torch.rand(images.shape, generator=rng)}
+
+    def forward(self, images, draws):
+        return Censored(draws["noise"], None)
+
+
+def source_of(train):
+    data = LightAndDark(train=train, valid=32, test=40)
+    data.setup()
+    return MechanismSource(Noise(), data, CPU)
+
+
+def epoch_of(source, epoch):
+    return source.training_epoch(epoch, batch_size=16, seed=0)
+
+
+@pytest.mark.parametrize(("train", "sizes"), [(48, [16] * 3), (50, [16] * 3 + [2])])
+def test_an_epoch_has_every_training_image_once_in_an_order_of_its_own(train, sizes):
+    source = source_of(train)
+    epochs = [list(epoch_of(source, epoch)) for epoch in (0, 1)]
+    assert [[len(batch.images) for batch in epoch] for epoch in epochs] == [sizes, sizes]
+    seen = [torch.cat([batch.original.sum(dim=(1, 2, 3)) for batch in epoch]) for epoch in epochs]
+    assert torch.equal(seen[0].sort().values, seen[1].sort().values)
+    assert not torch.equal(*seen)
+
+
+def test_a_single_image_is_no_batch_to_learn_from():
+    assert [len(batch.images) for batch in epoch_of(source_of(33), 0)] == [16, 16]
+
+
+def test_batches_are_counted_as_they_come():
+    for train, count in [(48, 3), (49, 3), (50, 4), (32, 2)]:
+        source = source_of(train)
+        assert batches_in(source.datamodule, "train", 16) == len(list(epoch_of(source, 0))) == count
+    for split in ("valid", "test"):
+        assert batches_in(source.datamodule, split) == len(list(source.query(split, 0, 0))) == 1
+
+
+SOME = [(0, 0), (1, 0), (0, 1)]  # numbers and seeds
+
+
+def test_no_two_queries_share_their_noise():
+    source = source_of(48)
+    passes = [
+        *(epoch_of(source, epoch) for epoch in (0, 1)),
+        *(source.query(split, n, seed) for split in ("valid", "test") for n, seed in SOME),
+    ]
+    first = [next(batches).images.sum().item() for batches in passes]
+    assert len(set(first)) == len(first)
+    again = next(source.query("test", *SOME[-1])).images.sum().item()
+    assert again == first[-1]
+
+
+class Normed(Privatizer):
+    """Batch norm, which in training mode looks at an image's companions and remembers them."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = torch.nn.BatchNorm2d(3)
+
+    def forward(self, images, draws):
+        return Censored(self.norm(images), None)
+
+
+def test_a_mechanism_is_judged_as_it_is_used_not_as_it_is_trained():
+    data = LightAndDark(train=32, valid=32, test=32)
+    data.setup()
+    mechanism = Normed().train()
+    mechanism.norm.running_mean += 0.25
+    remembered = mechanism.norm.running_mean.clone()
+    source = MechanismSource(mechanism, data, CPU)
+    for batch in (*epoch_of(source, 0), *source.query("test", 0, 0)):
+        torch.testing.assert_close(batch.images, (batch.original - 0.25) / (1 + 1e-5) ** 0.5)
+    assert torch.equal(mechanism.norm.running_mean, remembered)

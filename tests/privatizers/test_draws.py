@@ -1,0 +1,69 @@
+"""Every mechanism draws first; what it makes of images is a function of them and the draws."""
+
+import pytest
+import torch
+from tiny_runs import ROOT
+
+from privacy_gan.commands.building import build_privatizer, open_run
+
+IMAGES = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+MECHANISMS = sorted(path.stem for path in (ROOT / "conf" / "privatizer").iterdir())
+SMALL = {"stargan": ["privatizer.width=2", "privatizer.residual_blocks=1"]}
+
+
+def rng(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(params=[name for name in MECHANISMS if name != "stack"])  # see test_stack
+def mechanism(request, tiny):
+    name = request.param
+    setup = open_run(tiny(f"privatizer={name}", *SMALL.get(name, []), cached=False))
+    privatizer = build_privatizer(setup).eval().requires_grad_(False)
+    if "strength" in dict(privatizer.named_buffers()):
+        privatizer.strength.fill_(2.5)
+    return privatizer
+
+
+def test_what_is_made_is_a_function_of_images_and_draws(mechanism):
+    draws = mechanism.draw(IMAGES, rng())
+    first, again = mechanism(IMAGES, draws), mechanism(IMAGES, draws)
+    together = mechanism.privatize(IMAGES, rng())
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.images, together.images)
+    if first.synthetic is None:
+        assert "synthetic" not in draws
+    else:
+        assert torch.equal(first.synthetic, draws["synthetic"])
+
+
+def test_draws_have_a_row_for_each_image_and_rows_do_not_mix(mechanism):
+    draws = mechanism.draw(IMAGES, rng())
+    assert all(len(rows) == len(IMAGES) for rows in draws.values())
+    whole = mechanism(IMAGES, draws).images
+    parts = [
+        mechanism(IMAGES[part], {name: rows[part] for name, rows in draws.items()}).images
+        for part in (slice(0, 2), slice(2, 6))
+    ]
+    torch.testing.assert_close(torch.cat(parts), whole, rtol=1e-4, atol=1e-5)
+
+
+def test_what_draws_nothing_is_deterministic_and_the_rest_is_not(mechanism):
+    draws = mechanism.draw(IMAGES, rng())
+    assert mechanism.deterministic == (draws == {})
+    if draws:
+        other = mechanism.draw(IMAGES, rng(seed=1))
+        assert not all(torch.equal(draws[name], other[name]) for name in draws)
+
+
+def test_a_synthetic_attribute_can_be_chosen_with_all_else_the_same(tiny):
+    setup = open_run(tiny(cached=False))
+    mechanism = build_privatizer(setup).eval().requires_grad_(False)
+    draws = mechanism.draw(IMAGES, rng())
+    zero, one = (
+        mechanism(IMAGES, {**draws, "synthetic": torch.full((6,), value)}) for value in (0, 1)
+    )
+    assert zero.synthetic.tolist() == [0] * 6
+    assert not torch.equal(zero.images, one.images)
+    first, second = (mechanism.figure_rows(IMAGES, rng())[f"x''  s'={value}"] for value in (0, 1))
+    assert not torch.equal(first, second)

@@ -1,0 +1,47 @@
+"""Runs on Gaussian toy data beside the optimum."""
+
+import pytest
+
+from privacy_gan.commands.run import train
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.optimum import gaussian_optimum
+from privacy_gan.reporting.optimum_gap import compare_with_optimum
+from privacy_gan.runs.result import Result
+
+QUICK = [
+    "experiment=gaussian",
+    "trainer.enable_progress_bar=false",
+    "trainer.max_epochs=4",
+    "trainer.log_every_n_steps=16",
+    "data.num_train=4096",
+    "data.num_valid=1024",
+    "data.num_test=2048",
+    "data.batch_size=256",
+    "classifiers.epochs=2",
+    "judge.epochs=8",
+    "judge.batch_size=256",
+    "judge.queries=[1]",
+    "judge.resamples=200",
+    "judge.adversaries.wide_mlp=null",
+    "judge.adversaries.inversion=null",
+]
+
+
+def test_a_run_is_held_against_the_optimum_at_its_own_distortion(tiny, tmp_path):
+    epsilon = 0.5
+    where = f"classifiers.folder={tmp_path / 'classifiers'}"
+    run, record = train(tiny(where, f"epsilon={epsilon}", preset=QUICK, cached=False))
+    (compared,) = compare_with_optimum(tmp_path)
+    assert compared.folder == run.path
+    assert compared.epsilon == epsilon
+    measured = record.evaluations["Sign"].measures["distortion"].censored.value
+    assert compared.distortion == pytest.approx(measured)
+    (optimum,) = gaussian_optimum(2**0.5, 0.7, [measured])
+    assert compared.optimum == pytest.approx(optimum, abs=0.005)
+    assert compared.gap == compared.accuracy.value - compared.optimum
+
+
+def test_runs_on_pictures_do_not_count(tmp_path):
+    Result("faces-64", {}, {}).write(tmp_path / "result.json")
+    with pytest.raises(UserError, match="no judged run on Gaussian toy data lies below"):
+        compare_with_optimum(tmp_path)

@@ -1,0 +1,92 @@
+"""A trained mechanism from its folder alone."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_runs import ONE_THREAD
+
+import privacy_gan
+from privacy_gan import load_privatizer
+from privacy_gan.commands.run import train
+from privacy_gan.errors import UserError
+from privacy_gan.runs.folder import open_folder
+from privacy_gan.runs.result import Result
+
+IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+
+
+def censored(privatizer):
+    return privatizer.privatize(IMAGES, torch.Generator().manual_seed(0)).images
+
+
+@pytest.fixture
+def finished(tiny):
+    return train(tiny("trainer.max_epochs=1"))[0]
+
+
+def test_what_is_loaded_is_what_was_trained(finished):
+    privatizer = load_privatizer(str(finished.path))
+    stored = torch.load(finished.checkpoint, weights_only=True)["state_dict"]
+    torch.testing.assert_close(dict(privatizer.state_dict()), dict(stored), rtol=0, atol=0)
+    assert not privatizer.training
+    assert not any(parameter.requires_grad for parameter in privatizer.parameters())
+    assert torch.equal(censored(privatizer), censored(load_privatizer(finished.path)))
+
+
+def test_it_is_the_packages_own_function_and_importing_the_package_is_light(finished):
+    assert privacy_gan.load_privatizer is load_privatizer
+    light = "import sys, privacy_gan; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", light], check=False).returncode == 0
+    loads = f"import privacy_gan; privacy_gan.load_privatizer({str(finished.path)!r})"
+    subprocess.run([sys.executable, "-c", loads], check=True, env=os.environ | ONE_THREAD)
+    with pytest.raises(AttributeError, match="no attribute 'load_discriminator'"):
+        _ = privacy_gan.load_discriminator
+
+
+def test_a_folder_that_an_earlier_version_wrote_is_refused_in_one_line(finished):
+    earlier = finished.result_file.read_text().replace('"version": 6', '"version": 3')
+    finished.result_file.write_text(earlier)
+    assert Result.read(finished.result_file).version == 3
+    with pytest.raises(UserError, match=r"another version.*: repeat the command") as refused:
+        load_privatizer(finished.path)
+    assert "\n" not in str(refused.value)
+
+
+def test_weights_of_another_run_are_not_taken(finished, tiny):
+    other, _ = train(tiny("trainer.max_epochs=1", "seed=1"))
+    finished.checkpoint.write_bytes(other.checkpoint.read_bytes())
+    with pytest.raises(UserError, match=r"belongs to another run than .*result.json"):
+        load_privatizer(finished.path)
+
+
+def test_what_is_not_a_run_folder_is_said_to_be_none(tmp_path):
+    with pytest.raises(UserError, match=r"is not a run folder: it holds no config\.yaml"):
+        open_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "+trainer.max_steps=3",
+        "+trainer.max_time={microseconds: 1}",
+        "+trainer.limit_train_batches=2",
+    ],
+)
+def test_a_run_that_ends_within_an_epoch_can_be_loaded_again(limit, tiny):
+    folder, result = train(tiny(limit))
+    assert folder.checkpoint.exists()
+    assert 0 < result.training["valid/generator/distortion"] < 1
+    assert "valid/generator/distortion" in folder.metrics.read_text()
+    assert censored(load_privatizer(folder.path)).shape == IMAGES.shape
+    assert train(tiny(limit))[1] == result
+
+
+def test_a_run_that_leaves_nothing_to_load_has_no_result(tiny):
+    config = tiny("+trainer.limit_train_batches=0")
+    with pytest.raises(UserError, match=r"without .*last.ckpt, so nobody could load"):
+        train(config)
+    assert not (Path(config.run_dir) / "result.json").exists()

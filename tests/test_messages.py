@@ -1,0 +1,113 @@
+"""Every option that a message of ours names is one that can be composed."""
+
+import ast
+import re
+
+import pytest
+from hydra import compose, initialize_config_dir
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from tiny_runs import ROOT
+
+from privacy_gan.commands.command_line import register_with_hydra
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.classifiers import FixedClassifiers
+from privacy_gan.evaluation.references import References
+
+PACKAGE = ROOT / "privacy_gan"
+OPTION = re.compile(r"(?<![\w./'{-])([a-z]\w*(?:\.[a-z_]\w*)*)=")
+DOTTED = re.compile(r"(?:data|judge|classifiers|trainer|privatizer|networks)(?:\.[a-z_]\w*)+")
+GROUPS = {"data", "privatizer", "loss", "networks", "trainer", "logger", "experiment"}
+# of evaluate.py; of Hydra itself; arguments of gaussian_grid; a part of %s=%s
+OTHERS = {"run", "hydra.run.dir", "hydra.output_subdir", "points", "sigma", "s"}
+
+
+def messages():
+    """Yield all words of the code that a user may read, and the file that says them."""
+    for path in PACKAGE.rglob("*.py"):
+        tree = ast.parse(path.read_text())
+        docstrings = {
+            id(node.body[0].value)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef)
+            and node.body
+            and isinstance(node.body[0], ast.Expr)
+        }
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and id(node) not in docstrings
+            ):
+                yield path, node.value
+
+
+def named_options():
+    """Return the options named in messages, by the message."""
+    found = {}
+    for path, message in messages():
+        if " " not in message and "=" not in message:
+            continue  # a key, not a message
+        for option in {*OPTION.findall(message), *DOTTED.findall(message)}:
+            found[option] = f"{path.name}: {message}"
+    return found
+
+
+@pytest.fixture(scope="module")
+def options():
+    """All options that there are, in whichever choice of data and mechanism."""
+    register_with_hydra()
+    choices = [f"data={path.stem}" for path in (ROOT / "conf" / "data").iterdir()]
+    choices += [f"privatizer={path.stem}" for path in (ROOT / "conf" / "privatizer").iterdir()]
+    choices += ["trainer=ddp", "logger=wandb"]
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        return {key for choice in choices for key in keys_of(compose("train", [choice]))}
+
+
+def keys_of(config, prefix=""):
+    for key in config:
+        yield f"{prefix}{key}"
+        if not OmegaConf.is_missing(config, key) and not OmegaConf.is_interpolation(config, key):
+            value = config[key]
+            if isinstance(value, DictConfig):
+                yield from keys_of(value, f"{prefix}{key}.")
+
+
+def test_every_option_that_a_message_names_can_be_composed(options):
+    for option, message in named_options().items():
+        if option not in OTHERS | GROUPS:
+            assert option in options, message
+
+
+def test_many_are_found_and_a_wrong_one_would_be(options):
+    assert {"data.root", "privatizer.runs", "trainer.devices", "run_dir"} <= set(named_options())
+    assert "judge.classifiers.folder" not in options
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        compose("train", ["classifiers.folder=elsewhere"])
+        with pytest.raises(HydraException, match="classifiers"):
+            compose("train", ["judge.classifiers.folder=elsewhere"])
+
+
+class Images:
+    def split_name(self):
+        return "images"
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda folder: References(folder, 0, {"a": ""}).get(["a"], Images(), "Light", dict),
+        lambda folder: FixedClassifiers(folder, *[None] * 5, settings="").get(
+            ["Light"], Images(), None
+        ),
+    ],
+    ids=["references", "classifiers"],
+)
+def test_where_classifiers_cannot_be_written_the_option_that_mends_it_is_named(
+    ask, options, tmp_path
+):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match="choose another folder with ") as refused:
+        ask(tmp_path / "file")
+    (option,) = OPTION.findall(str(refused.value))
+    assert option in options

@@ -1,0 +1,70 @@
+"""Every preset through the real command, at a tiny size."""
+
+import celeba_layouts
+import pytest
+from celeba_layouts import make_fake, official_zip
+from tiny_runs import JUDGED, ROOT, TINY, run_train
+
+from privacy_gan.attributes import CELEBA_ATTRIBUTES
+
+PRESETS = sorted(path.stem for path in (ROOT / "conf" / "experiment").iterdir())
+# one run of each sweep; what a preset does not sweep over is left to it
+ONE = {
+    "figure1": ["attribute=Smiling", "epsilon=0.01", "loss=cross_entropy", "seed=3"],
+    "figure2": ["attribute=Male", "epsilon=0.01", "image_size=16"],
+    "mechanisms": ["privatizer=filter_generator,blur"],
+    "quick": ["epsilon=0.005"],
+    "table1": ["attribute=Young", "epsilon=0.05", "seed=4"],
+    "table2": ["attribute=gender", "epsilon=0.001", "seed=2"],
+    "table3": ["privatizer=generator", "epsilon=0.05", "seed=0"],
+}
+ON_FACES = ["figure1", "figure2", "table1", "table2", "table3"]
+WITH_ALL_ADVERSARIES = ["mechanisms", "small"]
+SIZES = [
+    override
+    for override in TINY + JUDGED
+    if not override.startswith(("evaluate=", "data.num_", "classifiers=", "judge=", "trainer=cpu"))
+]
+# presets that bring adversaries of their own keep them
+SHORT = [override for override in SIZES if not override.startswith("judge.adversaries")]
+TOY = [
+    *("trainer.max_epochs=1", "data.num_train=64", "data.num_valid=32", "data.num_test=32"),
+    *("data.batch_size=16", "classifiers.epochs=1", "judge.epochs=1", "judge.resamples=50"),
+]
+
+
+@pytest.fixture
+def faces(tmp_path, monkeypatch):
+    """Return the folder of a tiny CelebA with its forty attributes."""
+    monkeypatch.setattr(celeba_layouts, "ATTRIBUTE_NAMES", CELEBA_ATTRIBUTES)
+    root = tmp_path / "celeba"
+    official_zip(root, make_fake(90, (32, 40)))
+    return root
+
+
+def overrides_of(preset, faces):
+    chosen = [f"experiment={preset}", *ONE.get(preset, [])]
+    if preset == "gaussian":
+        return [*chosen, *TOY]
+    small = [*chosen, "trainer=cpu", "classifiers=quick", *SHORT]
+    if preset in ON_FACES:
+        return [*small, "judge=quick", f"data.root={faces}"]
+    small += ["data.num_train=32", "data.num_valid=16", "data.num_test=8"]
+    if preset in WITH_ALL_ADVERSARIES:
+        return [*small, "image_size=32", "judge.adversaries.restoration.network.width=2"]
+    return [*small, "judge=quick"]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_runs_to_a_result(preset, faces, tmp_path):
+    where = f"classifiers.folder={tmp_path / 'classifiers'}"
+    process = run_train(
+        tmp_path, *overrides_of(preset, faces), where, preset=[], cached=preset != "gaussian"
+    )
+    assert process.returncode == 0, process.stderr
+    results = list((tmp_path / "outputs").rglob("result.json"))
+    assert len(results) == (2 if preset == "mechanisms" else 1)
+    if preset in ONE:  # a sweep by itself
+        assert f"sweep of {len(results)} runs: {len(results)} finished" in process.stdout
+    if preset != "figure2":  # whose pictures are what it is for
+        assert "privacy loss" in process.stdout
