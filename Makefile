@@ -4,17 +4,30 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 
+# What depends on the versions of libraries, in a few minutes.
+QUICK := tests/models tests/privatizers tests/runs tests/data tests/test_losses.py tests/test_rooms.py \
+  tests/test_messages.py tests/test_bad_input.py tests/sweeping/test_gpus.py \
+  tests/training/test_run_folder.py tests/training/test_resume.py \
+  tests/evaluation/test_measures.py tests/evaluation/test_learning.py
+
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format clean
+.PHONY: help demo test test-oldest test-hydra-dev lint format clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
 
 demo: $(VENV)/installed ## train on drawn faces and judge the result, in a few minutes
 	$(RUN) experiments/train.py experiment=demo
 
 test: $(VENV)/installed-dev ## run all tests
 	$(RUN) -m pytest --numprocesses auto --dist loadfile
+
+test-oldest: $(VENV)-oldest/installed ## run quick tests with the oldest versions that are allowed
+	$(VENV)-oldest/bin/python -m pytest --numprocesses auto --dist loadfile $(QUICK)
+
+test-hydra-dev: $(VENV)/installed-dev ## run quick tests with Hydra's newest development release
+	$(INSTALL) --pre --upgrade --target $(VENV)-hydra-dev hydra-core omegaconf 2>/dev/null
+	PYTHONPATH=$(VENV)-hydra-dev $(RUN) -m pytest --numprocesses auto --dist loadfile $(QUICK)
 
 lint: $(VENV)/installed-dev ## check style and types
 	$(RUN) -m ruff check .
@@ -25,8 +38,16 @@ format: $(VENV)/installed-dev ## put the code into shape
 	$(RUN) -m ruff check --fix .
 	$(RUN) -m ruff format .
 
-clean: ## remove the environment and the cached images; runs in outputs/ stay
-	rm -rf $(VENV) cache
+clean: ## remove the environments and the cached images; runs in outputs/ stay
+	rm -rf $(VENV) $(VENV)-oldest $(VENV)-hydra-dev cache
+
+# uv, unlike pip, can be asked for the lowest versions that pyproject.toml allows.
+$(VENV)-oldest/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)-oldest
+	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	$(VENV)-oldest/bin/uv pip install --quiet --python $(VENV)-oldest/bin/python \
+	  --resolution lowest-direct --editable '.[test]'
+	@touch $@
 
 # torch and torchvision together, so that one release fits the other; both are left uncapped.
 $(VENV)/installed: pyproject.toml constraints.txt

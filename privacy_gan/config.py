@@ -9,8 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from hydra.errors import InstantiationException
-from hydra.utils import instantiate
+import hydra.utils
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import InterpolationResolutionError
 
@@ -22,6 +21,14 @@ from privacy_gan.attributes import (
     group_of,
 )
 from privacy_gan.errors import UserError
+
+# Hydra 1.4 asks its caller what a configuration may execute. Ours come from the user, who may name
+# mechanisms of their own.
+TRUSTED: dict[str, Any] = (
+    {"_execution_whitelist_": hydra.utils.UNSAFE_DISABLE_EXECUTION_CHECKS}
+    if hasattr(hydra.utils, "UNSAFE_DISABLE_EXECUTION_CHECKS")
+    else {}
+)
 
 
 @dataclass
@@ -178,8 +185,8 @@ def build(node: DictConfig, **more: Any) -> Any:
         UserError: it cannot be built so, in the words of what was to be built.
     """
     try:
-        return instantiate(node, **more, _convert_="all")
-    except InstantiationException as error:
+        return hydra.utils.instantiate(node, **more, **TRUSTED, _convert_="all")
+    except Exception as error:  # Hydra 1.3 wraps what is raised, 1.4 does not
         cause: BaseException = error
         while cause.__cause__ is not None and not isinstance(cause, UserError):
             cause = cause.__cause__

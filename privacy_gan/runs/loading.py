@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 
 
 def load_privatizer(path: str | Path) -> Privatizer:
-    """Return the mechanism of a finished run; no code in its files is executed.
+    """Return the mechanism of a finished run.
+
+    No code in its files is executed, but its config.yaml names the functions that build it, and any
+    that is installed can be named: load folders of those whom you trust.
 
     Args:
         path: the run folder.

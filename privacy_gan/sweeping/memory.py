@@ -15,11 +15,10 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import HydraException
 from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from privacy_gan.config import check, resolve, resolved, settings_of
+from privacy_gan.config import build, check, resolve, resolved, settings_of
 from privacy_gan.errors import UserError
 from privacy_gan.runs.folder import run_of
 from privacy_gan.runs.result import Result
@@ -154,7 +153,7 @@ class RememberingLauncher(Launcher):
         node = OmegaConf.select(runs[0].config, "logger.sweep_chart") if runs else None
         if node is not None:
             names = names_of(self.runs)
-            instantiate(node)({names[self.runs.index(run)]: run.folder for run in runs})
+            build(node)({names[self.runs.index(run)]: run.folder for run in runs})
 
     @contextmanager
     def summing_up(self) -> Iterator[None]:

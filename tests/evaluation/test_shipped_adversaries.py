@@ -5,9 +5,9 @@ from copy import deepcopy
 
 import pytest
 import torch
-from hydra.utils import instantiate
 from planted import ChangedWithATrace, LightAndDark
 
+from privacy_gan.config import build
 from privacy_gan.evaluation.adversaries import from_fixed_classifier
 from privacy_gan.evaluation.learning import Recipe, learn_together
 from privacy_gan.evaluation.source import CensoredBatch, MechanismSource
@@ -68,7 +68,7 @@ def fixed(data):
 def shipped(tiny, name):
     """Return what makes a shipped adversary, as conf/judge/standard.yaml has it."""
     config = tiny("judge=standard", f"image_size={SIZE}")
-    return instantiate(config.judge.adversaries[name], _convert_="all")
+    return build(config.judge.adversaries[name])
 
 
 def accuracy_of(make, mechanism, data, fixed, epochs):
@@ -139,7 +139,7 @@ def numbers(rng):
 @pytest.mark.parametrize("name", ["mlp", "wide_mlp"])
 def test_the_adversaries_of_gaussian_toy_data_learn(name, tiny):
     config = tiny(preset=["experiment=gaussian"], cached=False)
-    make = instantiate(config.judge.adversaries[name], _convert_="all")
+    make = build(config.judge.adversaries[name])
     adversary = make(num_classes=2, column=0, fixed=mlp_classifier(2))
     adversary.begin(200)
     rng = torch.Generator().manual_seed(0)

@@ -349,7 +349,7 @@ def test_the_configuration_is_the_authors(tiny):
     for optimizer in privatizer.configure_optimizers():
         assert isinstance(optimizer, torch.optim.Adam)
         assert optimizer.defaults["lr"] == 1e-4
-        assert optimizer.defaults["betas"] == (0.5, 0.999)
+        assert tuple(optimizer.defaults["betas"]) == (0.5, 0.999)
 
 
 def test_images_that_cannot_be_halved_are_refused_before_anything_is_written(tiny, tmp_path):

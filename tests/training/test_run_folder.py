@@ -86,6 +86,7 @@ def test_training_needs_no_optional_package(tmp_path):
 
 
 def test_wandb_tracks_offline_where_no_key_is_configured(tmp_path, monkeypatch):
+    pytest.importorskip("wandb")
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
     process = run_train(tmp_path, "logger=wandb", "trainer.max_epochs=1")
