@@ -14,7 +14,7 @@ QUICK := tests/models tests/privatizers tests/runs tests/data tests/test_losses.
 .PHONY: help demo test test-oldest test-hydra-dev lint format clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 23
 
 demo: $(VENV)/installed ## train on drawn faces and judge the result, in a few minutes
 	$(RUN) experiments/train.py experiment=demo

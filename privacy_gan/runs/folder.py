@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
 from privacy_gan.runs.identity import identity
-from privacy_gan.runs.result import Result
+from privacy_gan.runs.result import RESULT_VERSION, Result
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,15 @@ class Run:
             UserError: the result is unreadable or another run's.
         """
         result = self.folder.result()
-        if result is not None:
-            self.require_same(result.identity, self.folder.result_file)
+        if result is None:
+            return None
+        if result.version != RESULT_VERSION and result.identity != self.identity:
+            raise UserError(
+                f"{self.folder.result_file} was written by another version, which names settings "
+                "otherwise: train the run again in another place, output_dir=FOLDER, or delete "
+                "its folder"
+            )
+        self.require_same(result.identity, self.folder.result_file)
         return result
 
     def require_same(self, found: dict[str, Any], where: Path) -> None:

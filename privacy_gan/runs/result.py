@@ -206,7 +206,7 @@ class Result:
         if self.version != RESULT_VERSION:
             raise UserError(
                 f"{path} was written by another version, whose numbers mean something else: repeat "
-                "the command that made it, which judges it again"
+                "the command that made it, which judges it again or says what to do"
             )
 
     def write(self, path: Path) -> None:

@@ -22,8 +22,8 @@ def stacked_parts(runs: Sequence[str]) -> list[dict[str, Any]]:
     """Return how each of some runs was made, and which training it was.
 
     Raises:
-        UserError: there are none, one is not finished or hides a categorical attribute, or its
-            folder is damaged.
+        UserError: there are none; or one is not finished, another version's or damaged, or hides a
+            categorical attribute.
     """
     if not runs:
         raise UserError(
@@ -36,7 +36,7 @@ def stacked_parts(runs: Sequence[str]) -> list[dict[str, Any]]:
 def part_of(path: Path) -> dict[str, Any]:
     """Return how one run was made."""
     folder = open_folder(path)
-    folder.finished_result()
+    folder.finished_result().require_current(folder.result_file)
     config = folder.config()
     if SEPARATOR in config.attribute:
         raise UserError(

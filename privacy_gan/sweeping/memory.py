@@ -72,8 +72,8 @@ def is_finished(config: DictConfig) -> bool:
         return False
     # what the data hold is not known without opening them; the run itself looks
     run = run_of(settings_of(config), str(result.identity.get("data.key")))
-    run.require_same(result.identity, run.folder.result_file)
-    return result.is_complete(config.evaluate, config.baseline)
+    found = run.result()
+    return found is not None and found.is_complete(config.evaluate, config.baseline)
 
 
 @dataclass

@@ -4,9 +4,14 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from planted import LightAndDark
+from planted import LightAndDark, judge_in
 
-from privacy_gan.evaluation.source import MechanismSource, batches_in
+from privacy_gan.evaluation.source import (
+    CensoredBatch,
+    MechanismSource,
+    batches_in,
+    training_order,
+)
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import Censored, Privatizer
 
@@ -66,6 +71,38 @@ def test_no_two_queries_share_their_noise():
     assert len(set(first)) == len(first)
     again = next(source.query("test", *SOME[-1])).images.sum().item()
     assert again == first[-1]
+
+
+class SomebodyElses:
+    """Images that were censored elsewhere, once: here their noise is replaced by a shade of s."""
+
+    compute = CPU
+    deterministic = True
+
+    def __init__(self, data):
+        self.datamodule = data
+
+    def training_epoch(self, epoch, batch_size, seed):
+        rows = training_order(self.datamodule, epoch, batch_size, seed)
+        yield from map(self.batch, torch.split(rows, batch_size))
+
+    def query(self, split, number, seed):
+        yield self.batch(torch.from_numpy(self.datamodule.rows(split)))
+
+    def batch(self, rows):
+        images, attributes = self.datamodule.gather(rows)
+        shade = 0.4 + 0.2 * attributes[:, :1, None, None].float()
+        return CensoredBatch(shade.expand_as(images), images, attributes, None)
+
+
+def test_images_that_someone_else_censored_are_judged_without_a_mechanism(tmp_path):
+    data = LightAndDark(train=128, valid=64, test=64)
+    data.setup()
+    found = judge_in(tmp_path, epochs=3).judge(SomebodyElses(data), "Light", 0.01, 32)
+    assert found.measures["privacy_loss"].censored.value > 0.9
+    assert found.measures["distortion"].censored.value > 0.01
+    assert found.measures["utility/Red"].censored.value < 0.7  # no colour is left
+    assert {each.queries for each in found.adversaries} == {1}
 
 
 class Normed(Privatizer):

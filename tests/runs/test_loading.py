@@ -56,6 +56,14 @@ def test_a_folder_that_an_earlier_version_wrote_is_refused_in_one_line(finished)
     assert "\n" not in str(refused.value)
 
 
+def test_a_run_whose_settings_an_earlier_version_named_otherwise_is_trained_elsewhere(tiny):
+    folder, _ = train(tiny("trainer.max_epochs=1"))
+    earlier = folder.result_file.read_text().replace('"version": 6', '"version": 5')
+    folder.result_file.write_text(earlier.replace("filter.Filter", "filter.FilterStage"))
+    with pytest.raises(UserError, match=r"another version.*output_dir=FOLDER, or delete"):
+        train(tiny("trainer.max_epochs=1"))
+
+
 def test_weights_of_another_run_are_not_taken(finished, tiny):
     other, _ = train(tiny("trainer.max_epochs=1", "seed=1"))
     finished.checkpoint.write_bytes(other.checkpoint.read_bytes())
