@@ -66,7 +66,7 @@ class TrainConfig:
 
 @dataclass(frozen=True)
 class Task:
-    """What a run is about: all that has to be worked out from its configuration, and once.
+    """What a run is about, resolved once from its configuration.
 
     Attributes:
         attribute: the proper name of what is sensitive, one attribute or a group of several.
@@ -124,7 +124,7 @@ def resolve(config: DictConfig, attribute_names: Sequence[str] | None = None) ->
 
 
 def resolved(config: DictConfig, task: Task) -> DictConfig:
-    """Return a copy in which everything has its value, and the sensitive attribute its name.
+    """Return a copy with all interpolations resolved and the sensitive attribute's proper name.
 
     Raises:
         UserError: something that a value is read from is not there.
@@ -147,7 +147,7 @@ def settings_of(config: DictConfig) -> dict[str, Any]:
 
 @contextmanager
 def user_errors_unwrapped() -> Iterator[None]:
-    """Raise what our resolvers raise as it is; OmegaConf wraps it, more than once."""
+    """Unwrap user errors that our resolvers raised, which OmegaConf wraps more than once."""
     try:
         yield
     except InterpolationResolutionError as error:
@@ -158,7 +158,7 @@ def user_errors_unwrapped() -> Iterator[None]:
 
 
 def check(config: DictConfig) -> None:
-    """Refuse what cannot be trained; changes nothing.
+    """Check the ranges of values; changes nothing.
 
     Raises:
         UserError: a value is out of its range.

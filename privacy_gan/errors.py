@@ -1,19 +1,19 @@
-"""Ends of a command that need one line and no traceback."""
+"""Errors that are reported in one line and without a traceback."""
 
 from __future__ import annotations
 
 import signal
 
-# What asks a command to stop, beside Ctrl-C; clusters choose among these.
+# Signals that ask a command to stop, beside Ctrl-C; clusters choose among these.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 
 class UserError(Exception):
-    """A mistake that a user can mend: what is wrong, where, and what to do, in one line."""
+    """An error that a user can fix: what is wrong, where, and what to do, in one line."""
 
 
 class Interrupted(BaseException):
-    """A signal ended the command, whose state is saved as far as it can be.
+    """A signal ended the command; its state is saved as far as possible.
 
     Like KeyboardInterrupt it is no Exception: a sweep must not take it for one run's failure and
     start the next.

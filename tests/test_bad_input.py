@@ -1,4 +1,4 @@
-"""Mistakes on the command line: one clear line before any training, and a failing exit code."""
+"""Errors on the command line: one clear line before any training, and a failing exit code."""
 
 import pytest
 from celeba_layouts import make_fake, official_zip

@@ -1,1 +1,1 @@
-"""What a user can do, a file a verb: from a configuration to an outcome."""
+"""The verbs of the command line, one file each: from a configuration to an outcome."""

@@ -1,4 +1,4 @@
-"""What a configuration describes, built: the run and its data, the mechanism, the judge."""
+"""Builds what a configuration describes: the run and its data, the mechanism, the judge."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def build_privatizer(setup: RunSetup) -> Privatizer:
 
 
 def build_tracker(config: DictConfig) -> Logger | None:
-    """Return what follows the run beside metrics.csv, if anything does.
+    """Return the tracker that logs the run beside metrics.csv, or None.
 
     Raises:
         UserError: a package is missing.
@@ -98,14 +98,14 @@ def build_judge(config: DictConfig) -> Judge:
 
 
 def build_fixed_classifiers(config: DictConfig) -> FixedClassifiers:
-    """Return what trains and finds fixed classifiers."""
+    """Return the fixed classifiers, which are trained when they are first asked for."""
     settings = json.dumps(classifier_settings(config), sort_keys=True)
     classifiers: FixedClassifiers = build(config.classifiers, settings=settings)
     return classifiers
 
 
 def build_references(config: DictConfig) -> References:
-    """Return what finds, or has made, the adversaries' answers on original images."""
+    """Return the adversaries' reference answers on original images."""
     settings = judge_settings(config)
     of_all = {
         key: value
@@ -124,11 +124,11 @@ def build_references(config: DictConfig) -> References:
 
 
 def classifier_settings(config: DictConfig) -> dict[str, Any]:
-    """Return what decides how fixed classifiers turn out, by dotted path."""
+    """Return the settings that determine the fixed classifiers, by dotted path."""
     settings = settings_of(config.classifiers)
     return flatten({key: value for key, value in settings.items() if key != "folder"})
 
 
 def judge_settings(config: DictConfig) -> dict[str, Any]:
-    """Return what decides how a judgement turns out, by dotted path."""
+    """Return the settings that determine an evaluation, by dotted path."""
     return flatten({"judge": settings_of(config.judge), "classifiers": classifier_settings(config)})

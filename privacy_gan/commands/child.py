@@ -1,4 +1,4 @@
-"""What run_apart starts: python -m privacy_gan.commands.child, by way of its environment.
+"""The process that run_apart starts: python -m privacy_gan.commands.child.
 
 Lightning starts further processes of a run with the same command, so they are children, too.
 """
@@ -63,10 +63,10 @@ def note_failure(reason: str) -> None:
 
 
 def die_with(parent: int) -> None:
-    """Let this process end as soon as its parent has ended in whatever way.
+    """End this process as soon as its parent has ended, for whatever reason.
 
-    Whoever is killed cannot stop those whom it started, and one of several processes would wait for
-    the others for half an hour.
+    A parent that is killed cannot stop its children, and one of several processes would wait half
+    an hour for the others.
     """
 
     def watch() -> None:

@@ -1,4 +1,4 @@
-"""How commands end when something is in the way: one line, an exit code, no traceback.
+"""How commands report errors: one line, an exit code, no traceback.
 
 Within a Hydra job errors are raised as they are, so that a sweep can note one and go on with the
 next run; they are said, and the command left, outside of ``hydra.main``.
@@ -30,11 +30,11 @@ import privacy_gan.runs.stacking  # noqa: F401 - the resolvers that conf/ uses
 from privacy_gan.config import TrainConfig
 from privacy_gan.errors import STOP_SIGNALS, Interrupted, RunFailed, UserError
 
-MISTAKE = 2  # the shell's own exit code for a command that was given wrongly
+MISTAKE = 2  # the shell's own exit code for wrong usage
 
 
 def register_with_hydra() -> None:
-    """Make known to Hydra what conf/train.yaml names: the schema and the sweeper."""
+    """Register what conf/train.yaml names with Hydra: the schema and the sweeper."""
     plugins = Plugins.instance()  # before the import: it loads Hydra's own sweeper anew
 
     from hydra_plugins.privacy_gan import ResumingSweeper  # type: ignore[import-untyped]
@@ -67,8 +67,8 @@ def job(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
 
 
 def start(main: Callable[[], None]) -> None:
-    """Run a function of ``hydra.main``; what a user can mend, or did, is said in one line."""
-    # Hydra would print a refusal as a page, and leave
+    """Run a function of ``hydra.main`` and report a user's errors in one line."""
+    # Hydra would print an error over many lines, and exit
     hydra._internal.utils.run_and_report = lambda func: func()
     with report_errors():
         try:
@@ -79,7 +79,7 @@ def start(main: Callable[[], None]) -> None:
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """Leave with one line where a user can mend what is wrong, or asked to stop.
+    """Report an error that a user can fix, or an interruption, in one line, and exit.
 
     HYDRA_FULL_ERROR=1 shows the traceback of a mistake all the same.
     """
@@ -105,7 +105,7 @@ def report_errors() -> Iterator[None]:
 
 
 def in_words(error: Exception) -> str:
-    """Return what a user should read of an error."""
+    """Return an error's message for users."""
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} has no value: give one, {error.full_key}=..."
     return refusal(str(error)) if isinstance(error, CompactHydraException) else str(error)
@@ -122,7 +122,7 @@ def refusal(message: str) -> str:
 
 
 def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
-    """Leave in good order: with locks given back and no half of a file."""
+    """Exit cleanly: locks are released and no file is left half written."""
     del frame
     raise Interrupted(signum, "repeat the command to go on")
 
@@ -149,6 +149,6 @@ def from_run(arguments: list[str]) -> list[str]:
 
 
 def end(message: str, exit_code: int) -> NoReturn:
-    """Say a message on one line of the error stream and leave."""
+    """Print a message on one line of the error stream and exit."""
     print(" ".join(message.split()), file=sys.stderr)
     raise SystemExit(exit_code)

@@ -1,4 +1,4 @@
-"""One run, from its configuration to its result: train, judge, and write down what came out."""
+"""One run, from its configuration to its result: train, judge, write the result."""
 
 from __future__ import annotations
 
@@ -214,7 +214,7 @@ def judge_mechanism(judge: Judge, setup: RunSetup, privatizer: Privatizer) -> di
 
 
 def warn_if_judged_otherwise(setup: RunSetup, result: Result) -> None:
-    """Say so where a finished run was judged with other settings than are asked for now."""
+    """Warn if a finished run was judged with other settings than are asked for now."""
     if not result.evaluations or not setup.config.evaluate:
         return
     found = next(iter(result.evaluations.values())).settings
@@ -248,7 +248,7 @@ def write_result(
 
 
 def environment(setup: RunSetup) -> dict[str, str]:
-    """Return what a result depends on beside the configuration, in its last digits."""
+    """Return what a result's last digits depend on beside the configuration."""
     accelerator, precision = setup.task.accelerator, setup.task.precision
     return {
         "privacy_gan": privacy_gan.__version__,

@@ -1,4 +1,4 @@
-"""What every data set ends in."""
+"""The batch, which every data set yields."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ SPLIT_CODES = {"0": 0, "1": 1, "2": 2}
 
 
 def release_error(problem: str) -> UserError:
-    """Say a problem with the files, then where good ones are and where they belong."""
+    """Describe a problem with the files, then where good ones are and where they belong."""
     return UserError(
         f"{problem}. CelebA is at {RELEASE}: put img_align_celeba.zip (or the folder "
         "img_align_celeba/ extracted from it), list_attr_celeba.txt and list_eval_partition.txt "

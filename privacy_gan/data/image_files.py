@@ -1,4 +1,4 @@
-"""Image files in a folder or a zip, decoded into squares of one size; whoever they belong to."""
+"""Image files in a folder or a zip, decoded into squares of one size."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What an adversary still learns, and what everyone else still can."""
+"""What an adversary still learns, and what stays useful."""

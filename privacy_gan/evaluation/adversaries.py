@@ -27,7 +27,7 @@ def from_scratch(
     column: int,
     fixed: Classifier,
 ) -> Learner:
-    """Return an adversary that begins with nothing; with ResNet-10 the paper's."""
+    """Return an adversary trained from scratch; with ResNet-10 the paper's."""
     del fixed
     return Learner(network(num_classes), recipe, column)
 
@@ -35,7 +35,7 @@ def from_scratch(
 def from_fixed_classifier(
     recipe: Recipe, num_classes: int, column: int, fixed: Classifier
 ) -> Learner:
-    """Return an adversary that knows already what the attribute looks like in original images."""
+    """Return an adversary that starts from the fixed classifier of s."""
     del num_classes
     return Learner(deepcopy(fixed), recipe, column)
 

@@ -1,4 +1,4 @@
-"""Random flips and shifts of training images, so that networks do not learn them by heart."""
+"""Random flips and shifts of training images, against overfitting."""
 
 from __future__ import annotations
 

@@ -1,8 +1,7 @@
-"""Making an adversary's probabilities mean what they say (Platt, 1999), on validation images.
+"""Calibration of an adversary's probabilities (Platt, 1999) on validation images.
 
-An adversary that is too sure of itself, that leans to one class, or that averaged many guesses
-would otherwise seem to know less than it does: averages of slightly wrong guesses may all lie on
-one side of a half.
+An adversary that is overconfident, biased to one class, or averages many guesses would otherwise
+seem to know less than it does: averages of slightly wrong guesses may all lie on one side of 1/2.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can be told of an attribute without looking at an image."""
+"""What can be predicted of an attribute without looking at an image."""
 
 from __future__ import annotations
 

@@ -26,7 +26,9 @@ def load_inception(weights: str | Path | None, device: torch.device) -> nn.Modul
     if not Path(weights).is_file():
         raise UserError(f"judge.inception_weights={weights} does not exist: give a local file")
     try:
-        torch.load(weights, map_location="cpu", weights_only=True)  # before anyone loads it lightly
+        torch.load(
+            weights, map_location="cpu", weights_only=True
+        )  # a damaged file is refused before torchmetrics loads it
         network: nn.Module = NoTrainInceptionV3(
             name="inception-v3-compat",
             features_list=["2048"],

@@ -1,4 +1,4 @@
-"""The judge: what an adversary learns of censored images, and what everyone else still can."""
+"""The judge: what adversaries learn from censored images, and what stays useful in them."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Judge:
     def judge(
         self, source: CensoredSource, attribute: str, epsilon: float, epsilon_batch_size: int
     ) -> Evaluation:
-        """Attack what was censored and measure it.
+        """Attack censored images and measure them.
 
         Args:
             source: of the censored images: a mechanism, or images that someone else censored.
@@ -156,7 +156,7 @@ class Judge:
     def original_answers(
         self, source: CensoredSource, attribute: str, fixed: Mapping[str, FixedClassifier]
     ) -> dict[str, dict[str, Tensor]]:
-        """Return what the same adversaries say after learning from original images, by split."""
+        """Return the same adversaries' answers after learning from original images, by split."""
         original = original_images(source.datamodule, source.compute)
 
         def make(names: Sequence[str], seed: int) -> dict[str, dict[str, Tensor]]:
@@ -188,7 +188,7 @@ class Judge:
         seed: int,
         queries: int,
     ) -> dict[str, dict[str, Tensor]]:
-        """Return what adversaries say of both splits after learning from the training split.
+        """Return adversaries' answers on both splits after learning from the training split.
 
         Args:
             source: of the images.
@@ -219,7 +219,7 @@ class Judge:
         num_classes = len(source.datamodule.classes(attribute))
         adversaries = {}
         for name, make in makers.items():
-            with torch.random.fork_rng():  # the same adversary whoever else attacks
+            with torch.random.fork_rng():  # an adversary's weights do not depend on the others
                 torch.manual_seed(keyed_seed(seed, Purpose.JUDGE_INIT, *name.encode()))
                 adversaries[name] = make(
                     num_classes=num_classes, column=column, fixed=fixed[attribute].network

@@ -29,7 +29,7 @@ def privacy(
     labels: Tensor,
     bootstrap: Bootstrap,
 ) -> dict[str, Measure]:
-    """Return what is learned of s: privacy loss (eq. 5), its normalized gain, and three more.
+    """Return what adversaries learn about s: privacy loss (eq. 5), normalized gain, and three more.
 
     Args:
         censored: probabilities of the strongest adversary, [N, C] by score.

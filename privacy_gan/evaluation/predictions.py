@@ -1,4 +1,4 @@
-"""What adversaries predict for images that they have not seen, and who of them is strongest."""
+"""What adversaries predict for images that they have not seen, and which of them is strongest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well somebody tells an attribute: a number from predicted probabilities and true labels.
+"""How well an attribute is predicted: scores of predicted probabilities against true labels.
 
 All take probabilities [N, C] in float64 and labels [N]. Accuracies count images, not batches.
 """

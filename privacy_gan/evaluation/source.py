@@ -1,4 +1,4 @@
-"""Censored batches for all who look at them, wherever they come from."""
+"""Censored batches for adversaries and classifiers, from a mechanism or from elsewhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files that are made once, kept, and found by whoever needs them later."""
+"""Files that are made once, under a lock, and found by later runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What everything after training knows of a mechanism."""
+"""The interface of all mechanisms; judging and reporting know nothing else of them."""
 
 from __future__ import annotations
 

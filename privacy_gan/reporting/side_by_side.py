@@ -70,7 +70,7 @@ class Judged:
 
 
 def compare_runs(folder: Path) -> str:
-    """Return a table for all that can be compared, a line a mechanism, who leaks most first.
+    """Return a table for all that can be compared: one line per mechanism, the leakiest first.
 
     Mechanisms can be compared that hide the same attribute in the same images and were judged in
     the same way.

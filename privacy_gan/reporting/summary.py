@@ -84,7 +84,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
 
 
 def measure_table(attribute: str, measures: Mapping[str, Measure]) -> list[str]:
-    """Return a line a measure."""
+    """Return one line per measure."""
     rows = [[attribute, *COLUMNS]]
     for key, measure in measures.items():
         name = NAMES.get(key, key.replace("_", " ") if "/" not in key else indented(key))
@@ -95,7 +95,7 @@ def measure_table(attribute: str, measures: Mapping[str, Measure]) -> list[str]:
 
 
 def adversary_table(adversaries: Sequence[AdversaryScores]) -> list[str]:
-    """Return a line an adversary: its accuracy on test images with each number of queries."""
+    """Return one line per adversary: its accuracy on test images by number of queries."""
     queries = sorted({scores.queries for scores in adversaries})
     found = {(each.adversary, each.queries): each.test["accuracy"] for each in adversaries}
     rows = [["adversary's accuracy", *map(queries_in_words, queries)]]

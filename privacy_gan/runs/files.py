@@ -12,7 +12,7 @@ from pathlib import Path
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; what is written there then takes its place.
 
-    Whoever reads ``path`` sees the old content or the new one, also after a crash; if the block
+    Readers of ``path`` see the old content or the new one, also after a crash; if the block
     fails, the old one stays and nothing else is left. One process at a time may write a path.
     """
     path.parent.mkdir(parents=True, exist_ok=True)

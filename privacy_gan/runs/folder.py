@@ -40,7 +40,7 @@ class RunFolder:
 
     @property
     def metrics(self) -> Path:
-        """What was logged, a row a step."""
+        """What was logged, one row per step."""
         return self.path / "metrics.csv"
 
     @property

@@ -102,7 +102,7 @@ def training_key(folder: Path) -> str:
     try:
         result = Result.read(folder / "result.json")
     except (FileNotFoundError, UserError):
-        return ""  # whoever loads the run says what is wrong with it
+        return ""  # loading the run says what is wrong with it
     return short_hash(json.dumps([result.identity, result.training], sort_keys=True))
 
 

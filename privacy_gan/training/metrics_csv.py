@@ -22,7 +22,7 @@ SECONDS_BETWEEN_WRITES = 10
 
 
 class MetricsCSV(Logger):
-    """One row a step, one column a metric, an empty cell where a metric was not taken.
+    """One row per step, one column per metric; a cell is empty where a metric was not taken.
 
     Args:
         path: the file; rows that it holds already are kept, as far as they are not logged again.

@@ -34,7 +34,7 @@ def make_trainer(
         plugins.append(ReplicatedBatchNorms())
         sync_batchnorm = False
     if SLURMEnvironment.detect():
-        plugins.append(SLURMEnvironment(auto_requeue=False))  # whoever started the run does that
+        plugins.append(SLURMEnvironment(auto_requeue=False))  # the project does that itself
     return Trainer(
         accelerator=accelerator,
         precision=choose_precision(accelerator, precision),  # type: ignore[arg-type]
