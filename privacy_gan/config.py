@@ -11,7 +11,7 @@ from typing import Any
 
 import hydra.utils
 from omegaconf import MISSING, DictConfig, OmegaConf
-from omegaconf.errors import InterpolationResolutionError
+from omegaconf.errors import InterpolationResolutionError, MissingMandatoryValue
 
 from privacy_gan.attributes import (
     SEPARATOR,
@@ -183,9 +183,12 @@ def build(node: DictConfig, **more: Any) -> Any:
 
     Raises:
         UserError: it cannot be built so, in the words of what was to be built.
+        MissingMandatoryValue: a value that must be given was not.
     """
     try:
         return hydra.utils.instantiate(node, **more, **TRUSTED, _convert_="all")
+    except MissingMandatoryValue:
+        raise  # which says what to give
     except Exception as error:  # Hydra 1.3 wraps what is raised, 1.4 does not
         cause: BaseException = error
         while cause.__cause__ is not None and not isinstance(cause, UserError):
