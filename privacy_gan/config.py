@@ -123,7 +123,7 @@ def resolve(config: DictConfig, attribute_names: Sequence[str] | None = None) ->
     )
 
 
-def resolved(config: DictConfig, task: Task) -> DictConfig:
+def completed(config: DictConfig, task: Task) -> DictConfig:
     """Return a copy with all interpolations resolved and the sensitive attribute's proper name.
 
     Raises:

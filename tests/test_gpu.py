@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from privacy_gan.commands.run import train
+from privacy_gan.commands.pipeline import train
 
 pytestmark = [
     pytest.mark.gpu,

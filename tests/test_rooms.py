@@ -53,7 +53,7 @@ def test_a_room_imports_from_those_before_it_alone(room):
 
 def test_the_check_would_see_an_import_that_runs_back(tmp_path):
     path = tmp_path / "sneaky.py"
-    path.write_text("def later():\n    from privacy_gan.commands.run import train\n")
+    path.write_text("def later():\n    from privacy_gan.commands.pipeline import train\n")
     assert imported(path) == {"commands"}
     path.write_text("from privacy_gan import replicas\n")
     assert imported(path) == {"replicas"}
@@ -70,3 +70,13 @@ def test_the_readmes_map_is_the_tree():
     drawn = text[text.index("    privacy_gan/\n") :].split("\n\n")[0]
     mapped = re.findall(r"^      (\S+?)(?:/|\.py) ", drawn, re.MULTILINE)
     assert mapped == ORDER
+
+
+def test_what_contributing_points_at_is_there():
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    pointers = re.findall(r"^\| .* \| `(\S+)`, `(\w+)`", text, re.MULTILINE)
+    assert len(pointers) == 3
+    for path, name in pointers:
+        assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), path
+    for path in re.findall(r"`((?:privacy_gan|conf|tests)/[\w/.]+\.(?:py|yaml))`", text):
+        assert (ROOT / path).exists(), path

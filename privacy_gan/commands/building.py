@@ -11,7 +11,7 @@ import torch
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 
-from privacy_gan.config import Task, build, check, resolve, resolved, settings_of
+from privacy_gan.config import Task, build, check, completed, resolve, settings_of
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge
@@ -53,7 +53,7 @@ def open_run(config: DictConfig) -> RunSetup:
     datamodule: TableDataModule = build(config.data)
     task = resolve(config, datamodule.attribute_names)
     datamodule.group = task.group
-    config = resolved(config, task)
+    config = completed(config, task)
     run = run_of(settings_of(config), datamodule.content_key())
     return RunSetup(config, task, run, datamodule)
 

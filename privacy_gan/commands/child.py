@@ -38,7 +38,7 @@ def main() -> None:
 
 def train(config: DictConfig) -> None:
     """Train and judge what a configuration describes, and print what came out."""
-    from privacy_gan.commands.run import train
+    from privacy_gan.commands.pipeline import train
     from privacy_gan.reporting.summary import summary
 
     try:

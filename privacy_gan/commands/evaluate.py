@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from privacy_gan.commands.run import evaluate
+from privacy_gan.commands.pipeline import evaluate
 from privacy_gan.reporting.summary import summary
 
 

@@ -25,7 +25,7 @@ def main(config: DictConfig) -> None:
     else:
         with claimed(**gpus_wanted(config)) as gpus:
             os.environ.update(gpus)
-            from privacy_gan.commands.run import train  # after mistakes that need no torch
+            from privacy_gan.commands.pipeline import train  # after mistakes that need no torch
             from privacy_gan.reporting.summary import summary
 
             print(summary(*train(config)))

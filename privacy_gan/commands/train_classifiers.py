@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from privacy_gan.commands.run import train_classifiers
+from privacy_gan.commands.pipeline import train_classifiers
 
 
 def main(config: DictConfig) -> None:

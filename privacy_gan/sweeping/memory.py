@@ -18,7 +18,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from privacy_gan.config import build, check, resolve, resolved, settings_of
+from privacy_gan.config import build, check, completed, resolve, settings_of
 from privacy_gan.errors import UserError
 from privacy_gan.runs.folder import run_of
 from privacy_gan.runs.result import Result
@@ -145,7 +145,7 @@ class RememberingLauncher(Launcher):
         with read_write(config), open_dict(config):
             del config["hydra"]
         check(config)
-        return resolved(config, resolve(config))
+        return completed(config, resolve(config))
 
     def chart(self) -> None:
         """Show the sweep's finished runs where its tracker, if it has one, shows charts."""

@@ -17,7 +17,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from privacy_gan.config import check, resolve, resolved
+from privacy_gan.config import check, completed, resolve
 from privacy_gan.errors import STOP_SIGNALS, Interrupted, RunFailed
 from privacy_gan.launched import is_first_process
 from privacy_gan.sweeping.gpus import claimed
@@ -81,7 +81,7 @@ def run_apart(config: DictConfig) -> None:
         UserError: a value is out of its range.
     """
     check(config)
-    text = OmegaConf.to_yaml(resolved(config, resolve(config)))
+    text = OmegaConf.to_yaml(completed(config, resolve(config)))
     gpus_of_its_own = claimed(**gpus_wanted(config))
     with tempfile.NamedTemporaryFile(prefix="privacy_gan-") as failure, gpus_of_its_own as gpus:
         environment = {

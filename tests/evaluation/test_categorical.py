@@ -4,7 +4,7 @@ import pytest
 import torch
 from tiny_runs import JUDGED, TINY
 
-from privacy_gan.commands.run import evaluate, train
+from privacy_gan.commands.pipeline import evaluate, train
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.measures import cramers
 from privacy_gan.evaluation.scores import auroc, balanced_accuracy

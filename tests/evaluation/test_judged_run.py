@@ -10,7 +10,7 @@ import pytest
 import torch
 from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY, run_train, train_command
 
-from privacy_gan.commands.run import evaluate, train, train_classifiers
+from privacy_gan.commands.pipeline import evaluate, train, train_classifiers
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer

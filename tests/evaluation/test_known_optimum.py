@@ -11,7 +11,7 @@ from tiny_runs import ROOT
 
 from privacy_gan.commands.building import build_judge
 from privacy_gan.commands.command_line import register_with_hydra
-from privacy_gan.commands.run import train
+from privacy_gan.commands.pipeline import train
 from privacy_gan.config import build
 from privacy_gan.evaluation.optimum import (
     best_channel,

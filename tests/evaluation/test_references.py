@@ -3,7 +3,7 @@
 import pytest
 from tiny_runs import JUDGED, TINY
 
-from privacy_gan.commands.run import train
+from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.references import References

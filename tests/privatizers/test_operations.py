@@ -4,7 +4,7 @@ import pytest
 import torch
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from privacy_gan.commands.run import evaluate, train
+from privacy_gan.commands.pipeline import evaluate, train
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.blur import Blur
 from privacy_gan.privatizers.noise import Noise

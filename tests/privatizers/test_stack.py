@@ -9,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 from tiny_runs import JUDGED, TINY
 
-from privacy_gan.commands.run import evaluate, train
+from privacy_gan.commands.pipeline import evaluate, train
 from privacy_gan.config import build
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.stack import Stack

@@ -10,7 +10,7 @@ import torch
 from pytorch_lightning import Callback, LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 
-from privacy_gan.commands.run import train
+from privacy_gan.commands.pipeline import train
 from privacy_gan.config import build
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import Interrupted, UserError

@@ -2,7 +2,7 @@
 
 import pytest
 
-from privacy_gan.commands.run import train
+from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.optimum import gaussian_optimum
 from privacy_gan.reporting.optimum_gap import compare_with_optimum

@@ -11,7 +11,7 @@ from tiny_runs import ONE_THREAD
 
 import privacy_gan
 from privacy_gan import load_privatizer
-from privacy_gan.commands.run import train
+from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError
 from privacy_gan.runs.folder import open_folder
 from privacy_gan.runs.result import Result

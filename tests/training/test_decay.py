@@ -3,7 +3,7 @@
 import pytest
 from pytorch_lightning import Callback
 
-from privacy_gan.commands.run import train
+from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError
 
 NUMBERS = [

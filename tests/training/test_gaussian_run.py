@@ -2,7 +2,7 @@
 
 import pytest
 
-from privacy_gan.commands.run import train
+from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError
 
 TOY = [

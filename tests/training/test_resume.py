@@ -11,7 +11,7 @@ import pytest
 import torch
 from tiny_runs import ONE_THREAD, train_command
 
-from privacy_gan.commands.run import train
+from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import Interrupted, UserError
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 from tiny_runs import ONE_THREAD, run_train, train_command
 
-from privacy_gan.commands.run import train
+from privacy_gan.commands.pipeline import train
 from privacy_gan.reporting.summary import summary
 from privacy_gan.runs.result import Result
 
