@@ -79,4 +79,4 @@ def test_what_contributing_points_at_is_there():
     for path, name in pointers:
         assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), path
     for path in re.findall(r"`((?:privacy_gan|conf|tests)/[\w/.]+\.(?:py|yaml))`", text):
-        assert (ROOT / path).exists(), path
+        assert "NAME" in path or (ROOT / path).exists(), path
