@@ -13,7 +13,9 @@ NUMBERS = [
     "width=4",
     "data.num_train=32",
     "data.num_valid=16",
+    "data.num_test=64",
     "data.batch_size=16",
+    "evaluate=false",
     "privatizer.optimizer.lr=0.01",
 ]
 

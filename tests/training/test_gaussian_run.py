@@ -14,7 +14,9 @@ TOY = [
     "width=8",
     "data.num_train=64",
     "data.num_valid=16",
+    "data.num_test=64",
     "data.batch_size=16",
+    "judge.resamples=50",
 ]
 
 
