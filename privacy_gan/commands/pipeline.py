@@ -141,9 +141,8 @@ def evaluate(config: DictConfig) -> tuple[RunFolder, Result]:
     """
     setup = open_run(config)
     folder = setup.run.folder
-    folder.finished_result()
-    result = setup.run.result()
-    assert result is not None
+    result = folder.finished_result()
+    setup.run.require_own(result)
     privatizer = load_privatizer(folder.path)
     setup.datamodule.setup()
     with folder.lock():

@@ -165,8 +165,16 @@ class Run:
             UserError: the result is unreadable or another run's.
         """
         result = self.folder.result()
-        if result is None:
-            return None
+        if result is not None:
+            self.require_own(result)
+        return result
+
+    def require_own(self, result: Result) -> None:
+        """Refuse another run's result.
+
+        Raises:
+            UserError: it is another run's, or another version's that names settings otherwise.
+        """
         if result.version != RESULT_VERSION and result.identity != self.identity:
             raise UserError(
                 f"{self.folder.result_file} was written by another version, which names settings "
@@ -174,7 +182,6 @@ class Run:
                 "its folder"
             )
         self.require_same(result.identity, self.folder.result_file)
-        return result
 
     def require_same(self, found: dict[str, Any], where: Path) -> None:
         """Refuse to go on from what another run left.

@@ -9,6 +9,7 @@ import torch
 
 from privacy_gan.config import build
 from privacy_gan.errors import UserError
+from privacy_gan.runs.checkpoint import read_checkpoint
 from privacy_gan.runs.folder import RunFolder, open_folder
 from privacy_gan.runs.result import json_safe
 
@@ -60,15 +61,12 @@ def read_weights(path: str | Path) -> dict[str, Any]:
     folder = RunFolder(Path(path))
     result = folder.finished_result()
     try:
-        stored = torch.load(folder.checkpoint, map_location="cpu", weights_only=True, mmap=True)
-        identity, weights = dict(stored["identity"]), dict(stored["state_dict"])
+        checkpoint = read_checkpoint(folder.checkpoint, mmap=True)
     except FileNotFoundError as error:
         raise UserError(f"{path} has no checkpoint last.ckpt: train the run again") from error
-    except Exception as error:
-        raise UserError(f"{folder.checkpoint} is damaged: train the run again") from error
-    if json_safe(identity) != result.identity:
+    if json_safe(checkpoint["identity"]) != result.identity:
         raise UserError(
             f"{folder.checkpoint} belongs to another run than {folder.result_file}: "
             "train the run again"
         )
-    return weights
+    return dict(checkpoint["state_dict"])

@@ -1,6 +1,6 @@
 """Stacks of finished runs: what a stack's configuration takes over from them.
 
-Two resolvers, for conf/privatizer/stack.yaml. What they return becomes part of the stack's own
+A resolver for conf/privatizer/stack.yaml. What it returns becomes part of the stack's own
 configuration, so that the stack can be built again wherever the runs' folders went.
 """
 
@@ -55,12 +55,6 @@ def part_of(path: Path) -> dict[str, Any]:
     }
 
 
-def first_hidden(runs: Sequence[str]) -> str:
-    """Return what the first of some runs hides; see ``stacked_parts``."""
-    return str(stacked_parts(runs)[0]["attribute"])
-
-
 OmegaConf.register_new_resolver(
     "stacked_parts", lambda runs: OmegaConf.create(stacked_parts(runs)), replace=True
 )
-OmegaConf.register_new_resolver("first_hidden", first_hidden, replace=True)

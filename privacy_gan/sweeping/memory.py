@@ -20,8 +20,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from privacy_gan.config import build, check, completed, resolve, settings_of
 from privacy_gan.errors import UserError
-from privacy_gan.runs.folder import run_of
-from privacy_gan.runs.result import Result
+from privacy_gan.runs.folder import RunFolder, run_of
 
 SKIPPED, FINISHED, FAILED, MISSING = "finished before", "finished", "failed", "not run"
 
@@ -66,14 +65,13 @@ def is_finished(config: DictConfig) -> bool:
     Raises:
         UserError: the result is damaged or another run's.
     """
-    try:
-        result = Result.read(Path(config.run_dir) / "result.json")
-    except FileNotFoundError:
+    result = RunFolder(Path(config.run_dir)).result()
+    if result is None:
         return False
     # what the data hold is not known without opening them; the run itself looks
     run = run_of(settings_of(config), str(result.identity.get("data.key")))
-    found = run.result()
-    return found is not None and found.is_complete(config.evaluate, config.baseline)
+    run.require_own(result)
+    return result.is_complete(config.evaluate, config.baseline)
 
 
 @dataclass

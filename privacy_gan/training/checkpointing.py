@@ -5,19 +5,17 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from io import BytesIO
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import torch
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from privacy_gan import replicas
-from privacy_gan.errors import STOP_SIGNALS, Interrupted, UserError
-from privacy_gan.runs.files import replacing
+from privacy_gan.errors import STOP_SIGNALS, Interrupted
+from privacy_gan.runs.checkpoint import read_checkpoint, write_checkpoint
 from privacy_gan.runs.folder import Run
 from privacy_gan.training.metrics_csv import MetricsCSV
 
@@ -38,10 +36,7 @@ class RunCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
         """Replace the file at ``path`` once all is written."""
-        serialized = BytesIO()  # torch, writing to a disk, does not say when the disk is full
-        torch.save({**checkpoint, "identity": self.run.identity}, serialized)
-        with replacing(Path(path)) as file:
-            file.write_bytes(serialized.getbuffer())
+        write_checkpoint(Path(path), checkpoint, self.run.identity)
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = True
@@ -51,7 +46,7 @@ class RunCheckpointIO(TorchCheckpointIO):
         Raises:
             UserError: the file is damaged or another run's.
         """
-        return self._read(Path(path))
+        return self._read(Path(path), mmap=False)
 
     def find_own(self) -> Path | None:
         """Return the run's checkpoint, or None if it has none yet; reads no more than it must.
@@ -64,16 +59,9 @@ class RunCheckpointIO(TorchCheckpointIO):
         self._read(self.run.folder.checkpoint, mmap=True)
         return self.run.folder.checkpoint
 
-    def _read(self, path: Path, **how: Any) -> dict[str, Any]:
-        try:
-            checkpoint = dict(torch.load(path, map_location="cpu", weights_only=True, **how))
-            identity = dict(checkpoint["identity"])
-        except Exception as error:
-            raise UserError(
-                f"{path} is damaged or not a checkpoint of this project: "
-                "delete it to train this run from the start"
-            ) from error
-        self.run.require_same(identity, path)
+    def _read(self, path: Path, mmap: bool) -> dict[str, Any]:
+        checkpoint = read_checkpoint(path, mmap)
+        self.run.require_same(checkpoint["identity"], path)
         return checkpoint
 
 

@@ -112,58 +112,6 @@ def test_images_are_read_without_labels_and_after_pickling(
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(source)).images(0, 6), first)
 
 
-def test_crop_and_antialiased_resize_by_hand(tmp_path: Path) -> None:
-    # 178x218 with a frame of 255 around a centred square of 160 pixels, whose left half is 0
-    # and right half 200. Shrunk tenfold, a pixel weighs 20 columns by a triangle; the column of
-    # pixels left of the edge reaches 5 columns over it, of weights 0.45, 0.35, 0.25, 0.15, 0.05
-    # out of 10: 200 * 1.25 / 10 = 25. Cropping one pixel off would show as 255 leaking in.
-    pixels = np.full((218, 178, 3), 255, np.uint8)
-    pixels[29:189, 9:89] = 0
-    pixels[29:189, 89:169] = 200
-    source = replace(one_image(tmp_path, encode(Image.fromarray(pixels), "PNG")), crop=160)
-    row = [0] * 7 + [25, 175] + [200] * 7
-    np.testing.assert_array_equal(source.images(0, 1)[0, :, :, 1], [row] * 16)
-
-
-def test_quadrants_keep_their_places_and_colours(tmp_path: Path) -> None:
-    pixels = np.zeros((64, 64, 3), np.uint8)
-    pixels[:32, :32], pixels[:32, 32:] = (250, 10, 20), (30, 240, 40)
-    pixels[32:, :32], pixels[32:, 32:] = (50, 60, 230), (220, 210, 70)
-    image = one_image(tmp_path, encode(Image.fromarray(pixels), "PNG")).images(0, 1)[0]
-    corners = [image[y, x].tolist() for y in (2, 13) for x in (2, 13)]
-    assert corners == [[250, 10, 20], [30, 240, 40], [50, 60, 230], [220, 210, 70]]
-
-
-def test_an_image_of_the_right_size_is_not_resampled(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(1).integers(0, 256, (16, 16, 3), dtype=np.uint8)
-    source = one_image(tmp_path, encode(Image.fromarray(pixels), "PNG"))
-    np.testing.assert_array_equal(source.images(0, 1)[0], pixels)
-
-
-def test_a_fine_checkerboard_becomes_grey(tmp_path: Path) -> None:
-    board = (np.indices((160, 160)).sum(0) % 2 * 200).astype(np.uint8)
-    image = one_image(tmp_path, encode(Image.fromarray(board), "PNG")).images(0, 1)
-    assert np.abs(image.astype(int) - 100).max() <= 1
-
-
-@pytest.mark.parametrize("mode", ["L", "1", "P", "CMYK", "RGBA"])
-def test_other_colour_modes_become_rgb(mode: str, tmp_path: Path) -> None:
-    white = Image.new("RGB", (16, 16), "white").convert(mode)
-    content = encode(white, "TIFF" if mode == "CMYK" else "PNG")
-    assert (one_image(tmp_path, content).images(0, 1) == 255).all()
-
-
-def test_exif_orientation_is_followed(tmp_path: Path) -> None:
-    pixels = np.zeros((16, 16, 3), np.uint8)
-    pixels[:8] = 255
-    exif = Image.Exif()
-    exif[0x0112] = 3  # stored upside down
-    content = encode(Image.fromarray(pixels), "JPEG", quality=95, exif=exif)
-    image = one_image(tmp_path, content).images(0, 1)[0]
-    assert image[:6].max() < 30
-    assert image[-6:].min() > 225
-
-
 # --- Names and fingerprints
 
 

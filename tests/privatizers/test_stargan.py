@@ -2,18 +2,14 @@
 
 import copy
 import math
-import os
-import signal
 
 import pytest
 import torch
 from pytorch_lightning import Callback, LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 
-from privacy_gan.commands.pipeline import train
-from privacy_gan.config import build
 from privacy_gan.data.batch import Batch
-from privacy_gan.errors import Interrupted, UserError
+from privacy_gan.errors import UserError
 from privacy_gan.models.stargan import StarGANDiscriminator
 from privacy_gan.privatizers.stargan import StarGAN, gradient_penalty
 from privacy_gan.randomness import Purpose, keyed_generator
@@ -278,81 +274,3 @@ def test_images_come_out_in_their_range_with_a_random_attribute(num_classes):
 def test_what_is_out_of_range_is_refused(options, message):
     with pytest.raises(UserError, match=message):
         stargan(**options)
-
-
-# An epoch has eight batches: the generator learns in the fifth.
-TINY_STARGAN = [
-    "privatizer=stargan",
-    "privatizer.width=2",
-    "privatizer.residual_blocks=1",
-    "data.batch_size=4",
-]
-
-
-def state(run):
-    checkpoint = torch.load(run.checkpoint, weights_only=True)
-    return checkpoint["state_dict"], checkpoint["optimizer_states"]
-
-
-def test_a_run_stopped_and_repeated_ends_bit_for_bit_as_if_it_had_not_been(
-    tiny, tmp_path, monkeypatch
-):
-    expected, record = train(tiny(*TINY_STARGAN, f"output_dir={tmp_path / 'uninterrupted'}"))
-    taken = 0
-    original = StarGAN.training_step
-
-    def training_step(self, batch, batch_idx):
-        nonlocal taken
-        taken += 1
-        if taken == 3:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return original(self, batch, batch_idx)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(StarGAN, "training_step", training_step)
-        with pytest.raises(Interrupted):
-            train(tiny(*TINY_STARGAN))
-    resumed, resumed_record = train(tiny(*TINY_STARGAN))
-    torch.testing.assert_close(state(resumed), state(expected), rtol=0, atol=0)
-    assert resumed.result_file.exists()
-    assert resumed_record.training == record.training
-    assert 0 < record.training["valid/stargan/distortion"] < 1
-    logged = {
-        f"valid/stargan/{name}"
-        for name in (
-            *("loss", "adversarial_loss", "reconstruction_loss", "fooled", "distortion"),
-            *("discriminator_loss", "gradient_penalty", "discriminator_accuracy"),
-        )
-    }
-    assert set(record.training) == logged
-    assert all(math.isfinite(value) for value in record.training.values())
-    columns = (resumed.path / "metrics.csv").read_text().splitlines()[0].split(",")
-    assert {name.replace("valid", "train") for name in logged} <= set(columns)
-    assert list((resumed.path / "images").glob("*.png"))
-
-
-def test_a_categorical_attribute_is_drawn_as_often_as_it_occurs(tiny):
-    group = ["attribute=[Male,Young]", "group_rule=other", "synthetic=empirical"]
-    run, record = train(tiny(*TINY_STARGAN, *group, "trainer.max_epochs=1"))
-    probabilities = state(run)[0]["synthetic.probabilities"]
-    assert probabilities.shape == (3,)
-    assert probabilities.sum() == pytest.approx(1)
-    assert probabilities.tolist() != [pytest.approx(1 / 3)] * 3
-    assert 0 < record.training["valid/stargan/distortion"] < 1
-
-
-def test_the_configuration_is_the_authors(tiny):
-    config = tiny("privatizer=stargan", "image_size=8", "num_classes=2")
-    privatizer = build(config.privatizer, attribute_index=0, seed=0)
-    options = "discriminator_steps", "lambda_cls", "lambda_rec", "lambda_gp"
-    assert [getattr(privatizer, name) for name in options] == [5, 1, 10, 10]
-    for optimizer in privatizer.configure_optimizers():
-        assert isinstance(optimizer, torch.optim.Adam)
-        assert optimizer.defaults["lr"] == 1e-4
-        assert tuple(optimizer.defaults["betas"]) == (0.5, 0.999)
-
-
-def test_images_that_cannot_be_halved_are_refused_before_anything_is_written(tiny, tmp_path):
-    with pytest.raises(UserError, match="image_size=80 cannot be halved 5 times"):
-        train(tiny(*TINY_STARGAN, "image_size=80"))
-    assert not (tmp_path / "outputs").exists()

@@ -1,0 +1,43 @@
+"""Checkpoints, each marked with the run that it belongs to."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from privacy_gan.errors import UserError
+from privacy_gan.runs.files import replacing
+
+
+def write_checkpoint(path: Path, content: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Write a checkpoint of a run, whole or not at all."""
+    serialized = BytesIO()  # torch, writing to a disk, does not say when the disk is full
+    torch.save({**content, "identity": identity}, serialized)
+    with replacing(path) as file:
+        file.write_bytes(serialized.getbuffer())
+
+
+def read_checkpoint(path: Path, mmap: bool = False) -> dict[str, Any]:
+    """Return a checkpoint, whose "identity" says which run's it is; no code in it is executed.
+
+    Args:
+        path: the file.
+        mmap: whether tensors stay on the disk until they are used.
+
+    Raises:
+        UserError: the file is damaged or not a checkpoint of this project.
+        FileNotFoundError: there is none.
+    """
+    try:
+        checkpoint = dict(torch.load(path, map_location="cpu", weights_only=True, mmap=mmap))
+        return {**checkpoint, "identity": dict(checkpoint["identity"])}
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        raise UserError(
+            f"{path} is damaged or not a checkpoint of this project: "
+            "delete it to train this run from the start"
+        ) from error
