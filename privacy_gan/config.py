@@ -53,7 +53,7 @@ class TrainConfig:
     mechanism: str = MISSING
     run_dir: str = MISSING
     checkpoint_minutes: float = MISSING
-    runs_per_gpu: int = MISSING
+    runs_per_device: int = MISSING
     networks: Any = MISSING
     data: Any = MISSING
     privatizer: Any = MISSING
@@ -172,7 +172,7 @@ def check(config: DictConfig) -> None:
         raise UserError(f"penalty_weight={config.penalty_weight} must be 0 or above")
     if not 0 <= config.seed < 2**32:
         raise UserError(f"seed={config.seed} must be between 0 and {2**32 - 1}")
-    for name in ("width", "data.batch_size", "trainer.max_epochs", "runs_per_gpu"):
+    for name in ("width", "data.batch_size", "trainer.max_epochs", "runs_per_device"):
         value = OmegaConf.select(config, name)
         if not isinstance(value, int) or value < 1:
             raise UserError(f"{name}={value} must be a whole number, 1 or more")

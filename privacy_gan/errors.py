@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 
 # Signals that ask a command to stop, beside Ctrl-C; clusters choose among these.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
@@ -10,6 +11,22 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
 class UserError(Exception):
     """An error that a user can fix: what is wrong, where, and what to do, in one line."""
+
+
+class Mistakes(UserError):
+    """Several errors that a user can fix, each said once.
+
+    Args:
+        errors: that were found, alike ones among them.
+    """
+
+    def __init__(self, errors: Sequence[Exception]) -> None:
+        super().__init__(*errors)
+        self.errors = list({str(error): error for error in errors}.values())
+
+
+class FolderTaken(UserError):
+    """Another process is at work in a folder."""
 
 
 class Interrupted(BaseException):
@@ -49,3 +66,11 @@ class RunFailed(Exception):
     def __str__(self) -> str:
         """Return the reason alone."""
         return self.reason
+
+
+class RunStopped(RunFailed):
+    """A run of a sweep ended, or was not begun, because the sweep was asked to stop."""
+
+
+class RunTaken(RunFailed):
+    """Another process is at work on a run."""

@@ -65,6 +65,6 @@ def test_a_preset_runs_to_a_result(preset, faces, tmp_path):
     results = list((tmp_path / "outputs").rglob("result.json"))
     assert len(results) == 1
     if preset in ONE:  # a sweep by itself
-        assert "sweep of 1 runs: 1 finished" in process.stdout
+        assert "sweep of 1 run: 1 finished" in process.stdout
     if preset != "figure2":  # whose pictures are what it is for
         assert "privacy loss" in process.stdout

@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
-import threading
-import time
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from privacy_gan.commands.command_line import report_errors
-from privacy_gan.errors import Interrupted, UserError
+from privacy_gan.commands.command_line import end, report_errors
+from privacy_gan.errors import FolderTaken, Interrupted, UserError
 from privacy_gan.launched import is_first_process
-from privacy_gan.sweeping.supervisor import CONFIG, FAILURE, PARENT
+from privacy_gan.progress import listening
+from privacy_gan.sweeping.notes import Reporter, notes_of_sweep
+from privacy_gan.sweeping.orphans import die_with
+from privacy_gan.sweeping.stopping import accept_signals
+from privacy_gan.sweeping.supervisor import CONFIG, FAILURE, PARENT, TAKEN
 
 
 def main() -> None:
@@ -32,7 +34,8 @@ def main() -> None:
     )
     config = OmegaConf.create(os.environ[CONFIG])
     assert isinstance(config, DictConfig)
-    with report_errors():
+    with report_errors(), reporting(Path(config.run_dir)):
+        accept_signals()
         train(config)
 
 
@@ -47,6 +50,9 @@ def train(config: DictConfig) -> None:
         if is_first_process():
             raise
         sys.exit(0)  # Lightning takes any other end of theirs for a failure of the run
+    except FolderTaken as error:
+        note_failure(str(error))
+        end(f"error: {error}", TAKEN)
     except UserError as error:
         note_failure(str(error))
         raise
@@ -55,26 +61,19 @@ def train(config: DictConfig) -> None:
         raise
 
 
+def reporting(run: Path) -> AbstractContextManager[None]:
+    """Let a sweep know of progress."""
+    notes = notes_of_sweep()
+    if notes is None or not is_first_process():
+        return nullcontext()
+    return listening(Reporter(notes, run))
+
+
 def note_failure(reason: str) -> None:
     """Leave a reason for the parent; the first of several processes to fail knows best."""
     path = Path(os.environ[FAILURE])
     if path.exists() and not path.read_text():
         path.write_text(reason)
-
-
-def die_with(parent: int) -> None:
-    """End this process as soon as its parent has ended, for whatever reason.
-
-    A parent that is killed cannot stop its children, and one of several processes would wait half
-    an hour for the others.
-    """
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.2)
-        os.kill(os.getpid(), signal.SIGKILL)
-
-    threading.Thread(target=watch, name="die-with-parent", daemon=True).start()
 
 
 if __name__ == "__main__":

@@ -28,7 +28,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 import privacy_gan.runs.stacking  # noqa: F401 - the resolvers that conf/ uses
 from privacy_gan.config import TrainConfig
-from privacy_gan.errors import STOP_SIGNALS, Interrupted, RunFailed, UserError
+from privacy_gan.errors import STOP_SIGNALS, Interrupted, Mistakes, RunFailed, UserError
 
 MISTAKE = 2  # the shell's own exit code for wrong usage
 
@@ -91,7 +91,9 @@ def report_errors() -> Iterator[None]:
     except (UserError, CompactHydraException, OmegaConfBaseException) as error:
         if os.environ.get("HYDRA_FULL_ERROR") == "1":
             raise
-        end(f"error: {in_words(error)}", MISTAKE)
+        for mistake in error.errors if isinstance(error, Mistakes) else [error]:
+            say(f"error: {in_words(mistake)}")
+        raise SystemExit(MISTAKE) from None
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
@@ -150,5 +152,10 @@ def from_run(arguments: list[str]) -> list[str]:
 
 def end(message: str, exit_code: int) -> NoReturn:
     """Print a message on one line of the error stream and exit."""
-    print(" ".join(message.split()), file=sys.stderr)
+    say(message)
     raise SystemExit(exit_code)
+
+
+def say(message: str) -> None:
+    """Print a message on one line of the error stream."""
+    print(" ".join(message.split()), file=sys.stderr)

@@ -30,11 +30,11 @@ from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.judge import Judge
-from privacy_gan.evaluation.progress import bars_shown
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import choose_compute, choose_precision
 from privacy_gan.launched import is_first_process
 from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.progress import bars_shown
 from privacy_gan.reporting.tracking import track_result
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.loading import load_privatizer
@@ -255,4 +255,5 @@ def environment(setup: RunSetup) -> dict[str, str]:
         "pytorch_lightning": version("pytorch-lightning"),
         "device": choose_compute(accelerator, precision).device.type,
         "precision": choose_precision(accelerator, precision),
+        "threads": str(torch.get_num_threads()),
     }

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from privacy_gan.data.image_source import ImageSource
 from privacy_gan.errors import UserError
+from privacy_gan.progress import progress
 
 CHUNK = 256  # images decoded and written at a time
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -71,12 +71,12 @@ def write_images(source: ImageSource, file: ImageFile, num_workers: int | None) 
     chunks = [(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
     # A process is worth starting for two chunks or more.
     workers = min(_cores() if num_workers is None else num_workers, len(chunks) // 2)
-    with tqdm(total=count, desc=f"Caching {source.name}", unit=" images") as progress:
+    with progress(f"caching {source.name}", count, " images") as advance:
         if workers > 1:
-            _fill_in_processes(source, file, chunks, workers, progress.update)
+            _fill_in_processes(source, file, chunks, workers, advance)
         else:
             for chunk in chunks:
-                progress.update(file.fill(source, *chunk))
+                advance(file.fill(source, *chunk))
     with file.path.open("rb") as written:
         os.fsync(written.fileno())
 

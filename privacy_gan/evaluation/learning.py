@@ -14,9 +14,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from privacy_gan.evaluation.augmentation import flipped_and_shifted
-from privacy_gan.evaluation.progress import progress
 from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, batches_in
 from privacy_gan.hardware import Compute
+from privacy_gan.progress import progress
 from privacy_gan.randomness import Purpose, keyed_generator
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -129,7 +129,7 @@ def learn_together(
     for learner in learners.values():
         learner.to(compute.device)
         learner.begin(epochs * batches)
-    with progress(description, epochs * batches) as bar:
+    with progress(description, epochs * batches) as advance:
         for epoch in range(epochs):
             for learner in learners.values():
                 learner.network.train().requires_grad_(True)
@@ -141,7 +141,7 @@ def learn_together(
                     augmented = flipped_and_shifted(batch, rng)
                 for learner in learners.values():
                     learner.step(augmented if learner.recipe.augmented else batch, compute)
-                bar.update()
+                advance(1)
             validation = source.query("valid", 0, seed)
             found = losses(learners, validation, compute)
             for learner, loss in zip(learners.values(), found, strict=True):

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from privacy_gan.evaluation.classifiers import FixedClassifier
-from privacy_gan.evaluation.progress import progress
 from privacy_gan.evaluation.source import CensoredSource, batches_in
 from privacy_gan.models.classifier import Classifier
+from privacy_gan.progress import progress
 from privacy_gan.randomness import Purpose, keyed_generator
 
 
@@ -79,7 +79,7 @@ def outputs_on_test(
     censored: list[dict[str, Any]] = []
     original: list[dict[str, Any]] = []
     synthetic, distortion, ssim = [], [], []
-    with progress("measuring", batches_in(source.datamodule, "test")) as bar:
+    with progress("measuring", batches_in(source.datamodule, "test")) as advance:
         for index, batch in enumerate(source.query("test", 0, seed)):
             with torch.no_grad():
                 with source.compute.autocast():
@@ -93,7 +93,7 @@ def outputs_on_test(
                 synthetic.append(torch.randint(num_classes, (len(batch.images),), generator=rng))
             else:
                 synthetic.append(batch.synthetic.cpu())
-            bar.update()
+            advance(1)
     return TestOutputs(
         joined(censored),
         joined(original),

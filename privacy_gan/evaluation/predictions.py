@@ -13,9 +13,9 @@ from torch import Tensor
 from privacy_gan.evaluation.bootstrap import Bootstrap
 from privacy_gan.evaluation.calibration import calibrate, log_of
 from privacy_gan.evaluation.learning import Learner
-from privacy_gan.evaluation.progress import progress
 from privacy_gan.evaluation.scores import SCORES
 from privacy_gan.evaluation.source import CensoredSource, batches_in
+from privacy_gan.progress import progress
 from privacy_gan.runs.result import AdversaryScores, Strongest
 
 
@@ -28,14 +28,14 @@ def query(
         Probabilities by adversary, float64 [times, N, C].
     """
     answers: dict[str, list[Tensor]] = {name: [] for name in adversaries}
-    with progress(f"querying ({split})", times * batches_in(source.datamodule, split)) as bar:
+    with progress(f"querying ({split})", times * batches_in(source.datamodule, split)) as advance:
         for number in range(times):
             for batch in source.query(split, number, seed):
                 for name, adversary in adversaries.items():
                     with torch.no_grad(), source.compute.autocast():
                         answer = adversary.log_probabilities(batch.images)
                     answers[name].append(answer.double().exp().cpu())
-                bar.update()
+                advance(1)
     count = len(source.datamodule.rows(split))
     return {name: torch.cat(seen).view(times, count, -1) for name, seen in answers.items()}
 
@@ -160,7 +160,7 @@ def scores_on_test(
         bootstrap: for the intervals.
     """
     found = []
-    with progress("scoring", len(predictions)) as bar:
+    with progress("scoring", len(predictions)) as advance:
         for each in predictions:
             test = {
                 score: bootstrap.percentile(
@@ -173,7 +173,7 @@ def scores_on_test(
             }
             methods = {score: prediction.method for score, prediction in each.by_score.items()}
             found.append(AdversaryScores(each.adversary, each.queries, methods, valid, test))
-            bar.update()
+            advance(1)
     return tuple(found)
 
 

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from privacy_gan.errors import UserError
+from privacy_gan.errors import FolderTaken, UserError
 from privacy_gan.runs.files import replacing
 from privacy_gan.runs.identity import identity
 from privacy_gan.runs.result import RESULT_VERSION, Result
@@ -47,6 +47,11 @@ class RunFolder:
     def images(self) -> Path:
         """Folder of pictures."""
         return self.path / "images"
+
+    @property
+    def output_file(self) -> Path:
+        """What a run of a sweep printed."""
+        return self.path / "output.log"
 
     @property
     def result_file(self) -> Path:
@@ -104,25 +109,42 @@ class RunFolder:
         """Keep other processes out of the folder for a while.
 
         Raises:
-            UserError: another process is at work on this run, or the folder cannot be made.
+            FolderTaken: another process is at work on this run.
+            UserError: the folder cannot be made.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = FileLock(self.path / ".lock", timeout=0)
             lock.acquire()
         except Timeout as error:
-            raise UserError(
+            raise FolderTaken(
                 f"another process is at work in {self.path}: wait for it or stop it"
             ) from error
         except OSError as error:
-            raise UserError(
-                f"cannot write to the run folder {self.path} ({error.strerror}): "
-                "choose another with output_dir=FOLDER"
-            ) from error
+            raise self.not_writable(error) from error
         try:
             yield
         finally:
             lock.release()
+
+    def output(self) -> IO[str]:
+        """Open the file that a run of a sweep prints to; what earlier tries printed stays.
+
+        Raises:
+            UserError: the folder cannot be made or written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            return self.output_file.open("a")
+        except OSError as error:
+            raise self.not_writable(error) from error
+
+    def not_writable(self, error: OSError) -> UserError:
+        """Return what to tell a user whose run cannot leave anything here."""
+        return UserError(
+            f"cannot write to the run folder {self.path} ({error.strerror}): "
+            "choose another with output_dir=FOLDER"
+        )
 
 
 def open_folder(path: Path) -> RunFolder:

@@ -35,7 +35,7 @@ INCIDENTAL = {
     "classifiers",
     "judge",
     "logger",
-    "runs_per_gpu",
+    "runs_per_device",
     "data.root",
     "data.cache_dir",
     "data.num_workers",

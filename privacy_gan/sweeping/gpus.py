@@ -8,7 +8,7 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -23,13 +23,19 @@ SECONDS_BETWEEN_TRIES = 2
 
 
 @contextmanager
-def claimed(accelerator: str, devices: object, runs_per_gpu: int) -> Iterator[dict[str, str]]:
+def claimed(
+    accelerator: str,
+    devices: object,
+    runs_per_device: int,
+    waiting: Callable[[], None] = lambda: None,
+) -> Iterator[dict[str, str]]:
     """Keep as many GPUs as a run takes from other runs on this machine; wait for them if need be.
 
     Args:
         accelerator: the trainer's.
         devices: how many a run takes; anything else than a number is Lightning's own choice.
-        runs_per_gpu: that may share one.
+        runs_per_device: that may share one.
+        waiting: called again and again while all are taken; what it raises ends the waiting.
 
     Yields:
         Environment variables that make the run see these alone; none where it takes none.
@@ -50,34 +56,35 @@ def claimed(accelerator: str, devices: object, runs_per_gpu: int) -> Iterator[di
             f"set trainer.devices to {len(gpus)} or less"
         )
     with ExitStack() as locks:
-        waiting = False
-        while (taken := claim(gpus, devices, runs_per_gpu, locks)) is None:
-            if not waiting:
+        told = False
+        while (taken := claim(gpus, devices, runs_per_device, locks)) is None:
+            if not told:
                 log.info(
-                    "waiting for a GPU: other runs have all %d (runs_per_gpu=%d lets more share)",
-                    *(len(gpus), runs_per_gpu + 1),
+                    "waiting for a GPU: all %d are taken (runs_per_device=%d lets more share)",
+                    *(len(gpus), runs_per_device + 1),
                 )
-            waiting = True
+            told = True
+            waiting()
             time.sleep(SECONDS_BETWEEN_TRIES)
         yield {VISIBLE: ",".join(taken)}
 
 
 def claim(
-    gpus: Sequence[str], wanted: int, runs_per_gpu: int, locks: ExitStack
+    gpus: Sequence[str], wanted: int, runs_per_device: int, locks: ExitStack
 ) -> list[str] | None:
     """Lock GPUs, all that are wanted or none.
 
     Args:
         gpus: identifiers of those to choose from.
         wanted: how many.
-        runs_per_gpu: that may share one; the emptiest are taken.
+        runs_per_device: that may share one; the emptiest are taken.
         locks: keeps what was locked, and gives it back when it is closed.
     """
     folder = Path(tempfile.gettempdir()) / f"privacy_gan-gpus-{getpass.getuser()}"
     folder.mkdir(exist_ok=True)
     with ExitStack() as tried:
         taken: list[str] = []
-        for place in range(runs_per_gpu):
+        for place in range(runs_per_device):
             for gpu in gpus:
                 if len(taken) == wanted:
                     break

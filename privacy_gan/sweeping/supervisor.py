@@ -7,23 +7,29 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from privacy_gan.config import check, completed, resolve
-from privacy_gan.errors import STOP_SIGNALS, Interrupted, RunFailed
+from privacy_gan.errors import Interrupted, RunFailed, RunStopped, RunTaken
 from privacy_gan.launched import is_first_process
-from privacy_gan.sweeping.gpus import claimed
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.sweeping.gpus import VISIBLE, claimed
+from privacy_gan.sweeping.notes import Note, Notes, die_with_sweep, notes_of_sweep
+from privacy_gan.sweeping.stopping import SIGNALS
 
 CHILD = "privacy_gan.commands.child"  # named, not imported: it depends on this room
 CONFIG, PARENT, FAILURE = "PRIVACY_GAN_CONFIG", "PRIVACY_GAN_PARENT", "PRIVACY_GAN_FAILURE"
+TAKEN = os.EX_TEMPFAIL  # a child's exit code where another process is at work on the run
+SECONDS_BETWEEN_LOOKS = 0.2
 
 
 def is_swept() -> bool:
@@ -37,7 +43,7 @@ def gpus_wanted(config: DictConfig) -> dict[str, Any]:
     return {
         "accelerator": trainer.accelerator,
         "devices": trainer.devices,
-        "runs_per_gpu": config.runs_per_gpu,
+        "runs_per_device": config.runs_per_device,
     }
 
 
@@ -72,37 +78,119 @@ def run_swept(config: DictConfig) -> None:
 def run_apart(config: DictConfig) -> None:
     """Train and judge in a new process, which dies with this one.
 
-    A signal that asks to stop is passed on; once the run has saved its state, the signal does here
-    what it would have done: a cluster's job is put into the queue again.
+    Within a sweep, its output goes to ``output.log`` in the run's folder, and the sweep's notes say
+    how far it is.
 
     Raises:
         RunFailed: it ended without a result.
-        Interrupted: a signal asked to stop; the same call goes on.
-        UserError: a value is out of its range.
+        RunStopped: the sweep was asked to stop; the same call goes on.
+        RunTaken: another process is at work on the run.
+        Interrupted: a signal that was sent to this process asked to stop; the same call goes on.
+        UserError: a value is out of its range, or the run's folder cannot be written.
     """
+    die_with_sweep()
     check(config)
-    text = OmegaConf.to_yaml(completed(config, resolve(config)))
-    gpus_of_its_own = claimed(**gpus_wanted(config))
-    with tempfile.NamedTemporaryFile(prefix="privacy_gan-") as failure, gpus_of_its_own as gpus:
+    resolved = completed(config, resolve(config))
+    folder, notes = RunFolder(Path(resolved.run_dir)), notes_of_sweep()
+    with (
+        noted(notes, folder) as waiting,
+        claimed(**gpus_wanted(config), waiting=waiting) as gpus,
+        folder.output() if notes else nullcontext() as output,
+        tempfile.NamedTemporaryFile(prefix="privacy_gan-") as failure,
+    ):
         environment = {
             **os.environ,
             **gpus,
-            CONFIG: text,
+            CONFIG: OmegaConf.to_yaml(resolved),
             PARENT: str(os.getpid()),
             FAILURE: failure.name,
         }
-        command = [sys.executable, "-m", CHILD]
-        process = subprocess.Popen(command, env=environment, start_new_session=True)
-        with passing_signals_on(process) as received:
-            code = process.wait()
+        if output is not None:
+            output.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} begun{place(environment)}\n")
+            output.flush()
+        process = subprocess.Popen(
+            [sys.executable, "-m", CHILD],
+            env=environment,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        received = wait(process, notes)
         reason = Path(failure.name).read_text()
     for signum in received:
         if not is_first_process():
             sys.exit(0)  # srun kills the others of a run as soon as one of them fails
+        # the state is saved; now the signal does here what it would have done: a cluster's job is
+        # put into the queue again
         signal.raise_signal(signum)
         raise Interrupted(signum, "repeat the command to go on")
-    if code:
-        raise RunFailed(reason or ending(code), code if code > 0 else 128 - code)
+    if code := process.returncode:
+        raise_failure(code, reason, notes)
+
+
+def raise_failure(code: int, reason: str, notes: Notes | None) -> NoReturn:
+    """Raise what says how a run ended that has no result.
+
+    Args:
+        code: its process's exit code, minus the signal if one killed it.
+        reason: what it said itself, if it could.
+        notes: of the sweep.
+    """
+    if code == TAKEN:
+        raise RunTaken(reason, code)
+    if notes and (stops := notes.stops()):
+        raise RunStopped(reason or "stopped", 128 + stops[0])
+    raise RunFailed(reason or ending(code), code if code > 0 else 128 - code)
+
+
+@contextmanager
+def noted(notes: Notes | None, folder: RunFolder) -> Iterator[Callable[[], None]]:
+    """Keep a note on a run as long as it is at work.
+
+    Yields:
+        To be called while the run waits for a GPU.
+
+    Raises:
+        RunStopped: the sweep was asked to stop; also by what is yielded.
+    """
+    if notes is None:
+        yield lambda: None
+        return
+
+    def note(what: str) -> None:
+        if stops := notes.stops():
+            raise RunStopped("stopped", 128 + stops[0])
+        notes.write(folder.path, Note(what))
+
+    note("starting")
+    try:
+        yield lambda: note("waiting for a GPU")
+    finally:
+        notes.remove(folder.path)
+
+
+def place(environment: Mapping[str, str]) -> str:
+    """Say on which GPUs and with how many threads a process computes, where that was decided."""
+    told = {VISIBLE: "GPU", "OMP_NUM_THREADS": "threads"}
+    return "".join(f", {told[name]}: {environment[name]}" for name in told if name in environment)
+
+
+def wait(process: subprocess.Popen[bytes], notes: Notes | None) -> list[int]:
+    """Wait for a run; pass signals that ask to stop on to it.
+
+    Returns:
+        Those that were sent to this process; others were sent to the sweep's.
+    """
+    passed = 0
+    with passing_signals_on(process) as received:
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(SECONDS_BETWEEN_LOOKS if notes else None)
+                return received
+            stops = notes.stops() if notes else []
+            for signum in stops[passed:]:
+                process.send_signal(signum)
+            passed = len(stops)
 
 
 @contextmanager
@@ -115,7 +203,7 @@ def passing_signals_on(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
         received.append(signum)
         process.send_signal(signum)
 
-    previous = {signum: signal.signal(signum, pass_on) for signum in (signal.SIGINT, *STOP_SIGNALS)}
+    previous = {signum: signal.signal(signum, pass_on) for signum in SIGNALS}
     try:
         yield received
     finally:

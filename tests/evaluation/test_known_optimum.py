@@ -19,10 +19,10 @@ from privacy_gan.evaluation.optimum import (
     gaussian_optimum,
     normal_cdf,
 )
-from privacy_gan.evaluation.progress import bars_shown
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import Censored, Privatizer
+from privacy_gan.progress import bars_shown
 from privacy_gan.runs.loading import load_privatizer
 
 CPU = Compute(torch.device("cpu"), nullcontext)

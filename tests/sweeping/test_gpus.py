@@ -25,7 +25,7 @@ def two_gpus(tmp_path, monkeypatch):
 CLAIM = """
 import sys
 from privacy_gan.sweeping.gpus import claimed
-with claimed("gpu", devices=1, runs_per_gpu=1) as gpus:
+with claimed("gpu", devices=1, runs_per_device=1) as gpus:
     print(gpus["CUDA_VISIBLE_DEVICES"], flush=True)
     sys.stdin.read()
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
@@ -19,9 +20,9 @@ class ResumingSweeper(BasicSweeper):
     done.
     """
 
-    def __init__(self, leave_out: list[list[str]], **grid: Any) -> None:
+    def __init__(self, leave_out: list[list[str]], params: dict[str, str] | None) -> None:
         """Take the grid and what is left out of it: combinations, as lists of overrides."""
-        super().__init__(**grid)
+        super().__init__(max_batch_size=None, params=params)
         self.left_out = [set(combination) for combination in leave_out]
 
     def setup(
@@ -31,6 +32,9 @@ class ResumingSweeper(BasicSweeper):
         super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
         self.memory = RememberingLauncher(self.launcher, hydra_context, config)
         self.launcher = self.memory
+
+    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
+        """Do nothing: the memory composes all runs, and says all that is wrong, not the first."""
 
     def sweep(self, arguments: list[str]) -> Any:
         """Launch what is not finished, then say how it went.

@@ -1,0 +1,113 @@
+"""The runs that a grid amounts to, all their mistakes found before any of them begins."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import HydraContext
+from omegaconf import DictConfig, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from privacy_gan.config import build, check, completed, resolve, settings_of
+from privacy_gan.errors import Mistakes, UserError
+from privacy_gan.sweeping.naming import folder_override, refuse_shared_folders, untold_keys
+from privacy_gan.sweeping.swept_run import SweptRun
+
+# what a mechanism does not use does not make another run of it; one that does has its own
+USED_BY_REFERENCE = ("loss", "penalty_weight", "learning_rate", "decay", "synthetic")
+
+
+@dataclass
+class Composer:
+    """Makes runs of overrides.
+
+    Args:
+        context: of Hydra, which composes.
+        sweep: the sweep's configuration.
+    """
+
+    context: HydraContext
+    sweep: DictConfig
+
+    def runs(self, grid: Sequence[Sequence[str]]) -> list[SweptRun]:
+        """Return the runs of a grid, each with a folder of its own.
+
+        Settings that a folder's name leaves out, and that runs differ in, are added to it.
+        Combinations that amount to the same run are one.
+
+        Raises:
+            Mistakes: all that is wrong with the runs.
+            UserError: two of them would share a folder.
+        """
+        runs = without_repetitions(self.composed(grid))
+        if untold := untold_keys(runs):
+            renamed = [[*run.overrides, folder_override(run, untold)] for run in runs]
+            for run, named in zip(runs, self.composed(renamed), strict=True):
+                run.config, run.launched = named.config, named.overrides
+        refuse_shared_folders(runs)
+        return runs
+
+    def composed(self, grid: Sequence[Sequence[str]]) -> list[SweptRun]:
+        """Return a run for each combination.
+
+        Raises:
+            Mistakes: of all combinations.
+        """
+        runs, mistakes = [], []
+        for overrides in grid:
+            try:
+                runs.append(SweptRun(overrides, self.compose(overrides), overrides))
+            except (UserError, HydraException, OmegaConfBaseException) as error:
+                mistakes.append(error)
+        if mistakes:
+            raise Mistakes(mistakes)
+        return runs
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """Return a run's configuration, resolved and checked.
+
+        Raises:
+            UserError: a value is out of its range.
+        """
+        composed = self.context.config_loader.load_sweep_config(self.sweep, list(overrides))
+        HydraConfig.instance().set_config(composed)
+        config = copy.deepcopy(composed)
+        with read_write(config), open_dict(config):
+            del config["hydra"]
+        check(config)
+        return completed(config, resolve(config))
+
+
+def without_repetitions(runs: Sequence[SweptRun]) -> list[SweptRun]:
+    """Return the runs without those that are another one in all but what they do not use."""
+    kept: dict[str, SweptRun] = {}
+    for run in runs:
+        settings = settings_of(run.config)
+        used = {key: settings[key] for key in settings if key not in (*USED_BY_REFERENCE, "logger")}
+        kept.setdefault(json.dumps(used, sort_keys=True, default=str), run)
+    return list(kept.values())
+
+
+def check_attributes(runs: Sequence[SweptRun]) -> None:
+    """Look whether the data are there and have what the runs are to hide.
+
+    Raises:
+        Mistakes: all that is wrong.
+    """
+    names: dict[str, Sequence[str]] = {}
+    mistakes = []
+    for run in runs:
+        data = json.dumps(settings_of(run.config.data), sort_keys=True, default=str)
+        try:
+            if data not in names:
+                names[data] = build(run.config.data).attribute_names
+            resolve(run.config, names[data])
+        except UserError as error:
+            mistakes.append(error)
+    if mistakes:
+        raise Mistakes(mistakes)

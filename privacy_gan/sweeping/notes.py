@@ -1,0 +1,158 @@
+"""What the processes of a sweep tell each other, in files of a folder that lasts as long as it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from privacy_gan.runs.identity import short_hash
+from privacy_gan.sweeping.orphans import die_when
+
+FOLDER = "PRIVACY_GAN_SWEEP"  # a launcher's processes find the folder in their environment
+SECONDS_BETWEEN_REPORTS = 0.5
+
+
+@dataclass(frozen=True)
+class Note:
+    """How far a run came.
+
+    Attributes:
+        what: it is doing.
+        done: share of that, from 0 to 1.
+        seconds_left: until that is done, None where there is nothing to judge by.
+    """
+
+    what: str
+    done: float = 0.0
+    seconds_left: float | None = None
+
+
+class Notes:
+    """The folder: a note for each run that is at work, and signals that ask all runs to stop.
+
+    Args:
+        folder: where the notes are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, run: Path, note: Note) -> None:
+        """Replace the note on a run, known by its folder."""
+        path = self._path(run)
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_text(json.dumps(asdict(note)))
+        partial.replace(path)
+
+    def read(self, run: Path) -> Note | None:
+        """Return the note on a run; None where it is not at work."""
+        try:
+            return Note(**json.loads(self._path(run).read_text()))
+        except FileNotFoundError:
+            return None
+
+    def remove(self, run: Path) -> None:
+        """Take away the note on a run, which is not at work any more."""
+        self._path(run).unlink(missing_ok=True)
+
+    def ask_to_stop(self, signum: int) -> None:
+        """Pass a signal on to all runs that are at work, and keep others from being started."""
+        with (self.folder / "stop").open("a") as file:
+            file.write(f"{signum}\n")
+
+    def stops(self) -> list[int]:
+        """Return the signals that were passed on."""
+        try:
+            return [int(line) for line in (self.folder / "stop").read_text().splitlines()]
+        except FileNotFoundError:
+            return []
+
+    @contextmanager
+    def owned(self) -> Iterator[None]:
+        """Be the sweep's own process within, which the others' lives depend on."""
+        with (self.folder / "main").open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # given back however the process ends
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+
+    def is_owner(self) -> bool:
+        """Tell whether this is the sweep's own process."""
+        return (self.folder / "main").read_text() == str(os.getpid())
+
+    def is_orphaned(self) -> bool | None:
+        """Tell whether the sweep's own process was killed; None where it ended in good order."""
+        try:
+            with (self.folder / "main").open() as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+        except BlockingIOError:
+            return False
+        except FileNotFoundError:
+            return None
+
+    def _path(self, run: Path) -> Path:
+        return self.folder / f"{short_hash(str(run))}.json"
+
+
+@contextmanager
+def noting() -> Iterator[Notes]:
+    """Make a folder for the notes of a sweep, which the processes started within find."""
+    with TemporaryDirectory(prefix="privacy_gan-sweep-") as folder:
+        notes = Notes(Path(folder))
+        os.environ[FOLDER] = folder
+        try:
+            with notes.owned():
+                yield notes
+        finally:
+            del os.environ[FOLDER]
+
+
+def notes_of_sweep() -> Notes | None:
+    """Return the notes of the sweep that this process belongs to, if it runs on this machine."""
+    folder = Path(os.environ.get(FOLDER) or "/nowhere")
+    return Notes(folder) if folder.is_dir() else None
+
+
+@cache
+def die_with_sweep() -> None:
+    """Kill this process, if a launcher started it, as soon as the sweep's own was killed."""
+    notes = notes_of_sweep()
+    if notes is not None and not notes.is_owner():
+        die_when(notes.is_orphaned)
+
+
+class Reporter:
+    """Listens to a run's progress and notes it, not more often than somebody could read it.
+
+    Args:
+        notes: of the sweep.
+        run: its folder.
+    """
+
+    def __init__(self, notes: Notes, run: Path) -> None:
+        self.notes = notes
+        self.run = run
+        self.what = ""
+        self.reported_at = float("-inf")
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        """Take a report, see ``privacy_gan.progress``; time left is as for what is done so far."""
+        now = time.monotonic()
+        if what != self.what:  # what a resumed run had done before says nothing about its speed
+            self.what, self.began_at, self.begun_with = what, now, done
+        elif now - self.reported_at < SECONDS_BETWEEN_REPORTS and done < total:
+            return
+        self.reported_at = now
+        left = None
+        if done > self.begun_with:
+            left = (now - self.began_at) * (total - done) / (done - self.begun_with)
+        self.notes.write(self.run, Note(what, done / total if total else 0.0, left))

@@ -1,0 +1,53 @@
+"""A signal ends all runs of a sweep in good order, whichever processes they are in."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from privacy_gan.errors import STOP_SIGNALS
+from privacy_gan.sweeping.notes import Notes
+
+SIGNALS = (signal.SIGINT, *STOP_SIGNALS)
+PATIENCE = 2  # signals that are passed on as they are; after these, runs are killed
+
+
+@contextmanager
+def stopping_runs(notes: Notes) -> Iterator[None]:
+    """Pass signals that ask to stop on to the runs of a sweep, and wait for these.
+
+    Signals are blocked within, and so they are in all processes that are started here. Otherwise
+    Ctrl-C, which a terminal sends to all of them, would end a launcher's idle process, for which
+    the launcher would kill the others before their state is saved.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    over = threading.Event()
+    watcher = threading.Thread(target=watch, args=(notes, over), name="stop-runs", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        signal.pthread_kill(watcher.ident or 0, signal.SIGUSR1)  # wakes it up
+        watcher.join()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def watch(notes: Notes, over: threading.Event) -> None:
+    """Note signals until it is over."""
+    while True:
+        signum = signal.sigwait(SIGNALS)
+        if over.is_set():
+            return
+        asked = len(notes.stops())
+        if asked == 0:
+            print("stopping: runs that are at work save their state", file=sys.stderr)
+        notes.ask_to_stop(signum if asked < PATIENCE else signal.SIGKILL)
+
+
+def accept_signals() -> None:
+    """Let signals through in a process that was started while they were blocked."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

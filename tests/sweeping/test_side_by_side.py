@@ -1,0 +1,95 @@
+"""Several runs at once, through Hydra's launcher for joblib; several sweeps at once."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+from processes import all_gone, marked
+from sweeps import SIDE_BY_SIDE, results, sweep
+from tiny_runs import TINY, train_command
+
+from privacy_gan.runs.result import Result
+
+THREE = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"]
+LONG = "trainer.max_epochs=5000"
+
+
+def begin(folder, *overrides, launcher=SIDE_BY_SIDE, preset=TINY):
+    """Start a sweep as a terminal does: in a process group of its own."""
+    environment, mark = marked()
+    process = subprocess.Popen(
+        train_command(folder, "-m", *overrides, *launcher, preset=preset),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    return process, mark
+
+
+def wait_for(folder, pattern, count):
+    until = time.monotonic() + 90
+    while len(list(folder.rglob(pattern))) < count and time.monotonic() < until:
+        time.sleep(0.1)
+    assert len(list(folder.rglob(pattern))) >= count
+
+
+def test_runs_side_by_side_get_gpus_of_their_own_and_share_the_threads(tmp_path):
+    listing = tmp_path / "nvidia-smi"
+    listing.write_text("#!/bin/sh\necho '0, GPU-a'\necho '1, GPU-b'\n")
+    listing.chmod(0o755)
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    folder = "run_dir=${output_dir}/${seed}"
+    grid = ["seed=0,1", "trainer=auto", "privatizer=filter", "trainer.max_epochs=40", folder]
+    process = sweep(tmp_path, *grid, *SIDE_BY_SIDE, env=environment)
+    assert process.returncode == 0, process.stderr
+    begun = [(tmp_path / f"outputs/{seed}/output.log").read_text() for seed in (0, 1)]
+    found = [re.search(r"begun, GPU: (\S+), threads: (\d+)", text) for text in begun]
+    assert {match[1] for match in found} == {"GPU-a", "GPU-b"}
+    half = max(1, len(os.sched_getaffinity(0)) // 2)
+    assert [int(match[2]) for match in found] == [half, half]
+    made = [Result.read(tmp_path / f"outputs/{seed}/result.json") for seed in (0, 1)]
+    assert [result.environment["threads"] for result in made] == [str(half)] * 2
+
+
+def test_ctrl_c_lets_all_runs_save_their_state_and_leaves_nothing_behind(tmp_path):
+    # the process that had the first run has nothing to do by then; it hears Ctrl-C, too
+    process, mark = begin(tmp_path, "privatizer=identity,filter,generator", LONG, launcher=THREE)
+    wait_for(tmp_path, "metrics.csv", 2)
+    wait_for(tmp_path, "result.json", 1)
+    time.sleep(2)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGINT, err
+    assert "Traceback" not in out + err
+    assert "interrupted: repeat the command to go on" in err
+    assert "sweep of 3 runs: 1 finished, 2 not finished" in out
+    assert len(list(tmp_path.rglob("last.ckpt"))) == 2
+    assert all_gone(mark)
+
+
+def test_a_killed_sweep_takes_its_runs_with_it(tmp_path):
+    process, mark = begin(tmp_path, "privatizer=identity,filter,generator", LONG, launcher=THREE)
+    wait_for(tmp_path, "metrics.csv", 2)
+    wait_for(tmp_path, "result.json", 1)
+    process.kill()
+    process.communicate()
+    assert all_gone(mark)
+
+
+def test_a_second_sweep_leaves_alone_what_the_first_is_at_work_on(tmp_path):
+    first, _ = begin(tmp_path, "seed=0", LONG, launcher=[])
+    wait_for(tmp_path, "metrics.csv", 1)
+    second = sweep(tmp_path, "seed=0,1", "trainer.max_epochs=1")
+    first.send_signal(signal.SIGTERM)
+    first.communicate(timeout=60)
+    assert second.returncode == 1, second.stderr
+    assert "sweep of 2 runs: 1 finished, 1 taken" in second.stdout
+    told = next(line for line in second.stdout.splitlines() if line.startswith("  taken"))
+    assert "seed=0" in told
+    assert "another process is at work in" in second.stdout
+    assert [run[-6:] for run in results(tmp_path / "outputs")] == ["seed-1"]
+    assert first.returncode == 128 + signal.SIGTERM
