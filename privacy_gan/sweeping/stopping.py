@@ -7,6 +7,8 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from types import FrameType
 
 from privacy_gan.errors import STOP_SIGNALS
 from privacy_gan.sweeping.notes import Notes
@@ -23,9 +25,24 @@ def stopping_runs(notes: Notes) -> Iterator[None]:
     Ctrl-C, which a terminal sends to all of them, would end a launcher's idle process, for which
     the launcher would kill the others before their state is saved.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+
+    def pass_on(signum: int, frame: FrameType | None = None) -> None:
+        del frame
+        asked = len(notes.stops())
+        if asked == 0:
+            print("stopping: runs that are at work save their state", file=sys.stderr)
+        notes.ask_to_stop(signum if asked < PATIENCE else signal.SIGKILL)
+
+    def watch() -> None:
+        while (signum := signal.sigwait(SIGNALS)) and not over.is_set():
+            pass_on(signum)
+
+    resource_tracker.ensure_running()  # which launchers start, too, and then unblocks signals
+    # a library's thread that was started before may take a signal as well as the watcher
+    handlers = {signum: signal.signal(signum, pass_on) for signum in SIGNALS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     over = threading.Event()
-    watcher = threading.Thread(target=watch, args=(notes, over), name="stop-runs", daemon=True)
+    watcher = threading.Thread(target=watch, name="stop-runs", daemon=True)
     watcher.start()
     try:
         yield
@@ -33,19 +50,9 @@ def stopping_runs(notes: Notes) -> Iterator[None]:
         over.set()
         signal.pthread_kill(watcher.ident or 0, signal.SIGUSR1)  # wakes it up
         watcher.join()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def watch(notes: Notes, over: threading.Event) -> None:
-    """Note signals until it is over."""
-    while True:
-        signum = signal.sigwait(SIGNALS)
-        if over.is_set():
-            return
-        asked = len(notes.stops())
-        if asked == 0:
-            print("stopping: runs that are at work save their state", file=sys.stderr)
-        notes.ask_to_stop(signum if asked < PATIENCE else signal.SIGKILL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        for signum, handler in handlers.items():
+            signal.signal(signum, handler)
 
 
 def accept_signals() -> None:
