@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from collections.abc import Sequence
 
 # Signals that ask a command to stop, beside Ctrl-C; clusters choose among these.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+# What the system says when a disk, or a user's share of it, is full.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class UserError(Exception):

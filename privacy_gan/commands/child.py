@@ -13,11 +13,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from privacy_gan.commands.command_line import end, report_errors
-from privacy_gan.errors import FolderTaken, Interrupted, UserError
+from privacy_gan.commands.command_line import end, no_space, report_errors
+from privacy_gan.errors import DISK_FULL, FolderTaken, Interrupted, UserError
 from privacy_gan.launched import is_first_process
 from privacy_gan.progress import listening
-from privacy_gan.sweeping.notes import Reporter, notes_of_sweep
+from privacy_gan.sweeping.notes import Reporter, Teller, notes_of_sweep
 from privacy_gan.sweeping.orphans import die_with
 from privacy_gan.sweeping.stopping import accept_signals
 from privacy_gan.sweeping.supervisor import CONFIG, FAILURE, PARENT, TAKEN
@@ -56,16 +56,21 @@ def train(config: DictConfig) -> None:
     except UserError as error:
         note_failure(str(error))
         raise
+    except OSError as error:
+        full = error.errno in DISK_FULL
+        note_failure(no_space(error) if full else f"{type(error).__name__}: {error}")
+        raise
     except Exception as error:
         note_failure(f"{type(error).__name__}: {error}")
         raise
 
 
 def reporting(run: Path) -> AbstractContextManager[None]:
-    """Let a sweep know of progress."""
+    """Let a sweep know of progress and of warnings."""
     notes = notes_of_sweep()
     if notes is None or not is_first_process():
         return nullcontext()
+    logging.getLogger("privacy_gan").addHandler(Teller(notes, run))
     return listening(Reporter(notes, run))
 
 

@@ -6,7 +6,6 @@ next run; they are said, and the command left, outside of ``hydra.main``.
 
 from __future__ import annotations
 
-import errno
 import functools
 import os
 import signal
@@ -28,7 +27,14 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 import privacy_gan.runs.stacking  # noqa: F401 - the resolvers that conf/ uses
 from privacy_gan.config import TrainConfig
-from privacy_gan.errors import STOP_SIGNALS, Interrupted, Mistakes, RunFailed, UserError
+from privacy_gan.errors import (
+    DISK_FULL,
+    STOP_SIGNALS,
+    Interrupted,
+    Mistakes,
+    RunFailed,
+    UserError,
+)
 
 MISTAKE = 2  # the shell's own exit code for wrong usage
 
@@ -95,15 +101,20 @@ def report_errors() -> Iterator[None]:
             say(f"error: {in_words(mistake)}")
         raise SystemExit(MISTAKE) from None
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in DISK_FULL:
             raise
-        end(f"error: no space left to write {error.filename}: free some and repeat", MISTAKE)
+        end(f"error: {no_space(error)}", MISTAKE)
     except RunFailed as failure:  # which has shown why
         raise SystemExit(failure.exit_code) from None
     except Interrupted as interruption:
         end(f"interrupted: {interruption}", interruption.exit_code)
     except KeyboardInterrupt:
         end("interrupted: repeat the command to go on", 128 + signal.SIGINT)
+
+
+def no_space(error: OSError) -> str:
+    """Return a message for users whose disk is full."""
+    return f"no space left to write {error.filename}: free some and repeat"
 
 
 def in_words(error: Exception) -> str:

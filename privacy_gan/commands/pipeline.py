@@ -65,10 +65,7 @@ def train(config: DictConfig) -> tuple[RunFolder, Result]:
     """
     setup = open_run(config)
     config, folder = setup.config, setup.run.folder
-    result = setup.run.result()
-    if result is not None and result.is_complete(config.evaluate, config.baseline):
-        log.info("already finished: %s", folder.result_file)
-        warn_if_judged_otherwise(setup, result)
+    if (result := finished_result(setup)) is not None:
         return folder, result
     privatizer = build_privatizer(setup)
     setup.datamodule.setup()
@@ -78,6 +75,10 @@ def train(config: DictConfig) -> tuple[RunFolder, Result]:
             judge.check(setup.datamodule, attribute)
     tracker = build_tracker(config)
     with folder.lock() if is_first_process() else nullcontext():
+        # a second sweep may have finished it in the meantime; one of several processes must not
+        # find that alone, while others begin to train
+        if "strategy" not in config.trainer and (result := finished_result(setup)) is not None:
+            return folder, result
         training = train_privatizer(setup, privatizer, tracker)
         if not is_first_process():
             sys.exit(0)  # what is left is work for one
@@ -91,6 +92,16 @@ def train(config: DictConfig) -> tuple[RunFolder, Result]:
     if tracker is not None:
         track_result(tracker, folder, result)
     return folder, result
+
+
+def finished_result(setup: RunSetup) -> Result | None:
+    """Return a run's result if all that is asked for is in it."""
+    config, result = setup.config, setup.run.result()
+    if result is None or not result.is_complete(config.evaluate, config.baseline):
+        return None
+    log.info("already finished: %s", setup.run.folder.result_file)
+    warn_if_judged_otherwise(setup, result)
+    return result
 
 
 def train_privatizer(

@@ -30,8 +30,8 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from privacy_gan.data.image_source import ImageSource
-from privacy_gan.data.image_writer import DISK_FULL, ImageFile, write_images
-from privacy_gan.errors import UserError
+from privacy_gan.data.image_writer import ImageFile, write_images
+from privacy_gan.errors import DISK_FULL, UserError
 
 logger = logging.getLogger(__name__)
 

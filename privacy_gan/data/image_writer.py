@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
 import os
 import signal
@@ -16,11 +15,10 @@ from pathlib import Path
 import numpy as np
 
 from privacy_gan.data.image_source import ImageSource
-from privacy_gan.errors import UserError
+from privacy_gan.errors import DISK_FULL, UserError
 from privacy_gan.progress import progress
 
 CHUNK = 256  # images decoded and written at a time
-DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,10 @@ from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
 
 
+class DamagedCheckpoint(UserError):
+    """A file is damaged, or not a checkpoint of this project."""
+
+
 def write_checkpoint(path: Path, content: dict[str, Any], identity: dict[str, Any]) -> None:
     """Write a checkpoint of a run, whole or not at all."""
     serialized = BytesIO()  # torch, writing to a disk, does not say when the disk is full
@@ -28,7 +32,8 @@ def read_checkpoint(path: Path, mmap: bool = False) -> dict[str, Any]:
         mmap: whether tensors stay on the disk until they are used.
 
     Raises:
-        UserError: the file is damaged or not a checkpoint of this project.
+        DamagedCheckpoint: the file is damaged or not a checkpoint of this project.
+        UserError: the file cannot be read.
         FileNotFoundError: there is none.
     """
     try:
@@ -36,8 +41,10 @@ def read_checkpoint(path: Path, mmap: bool = False) -> dict[str, Any]:
         return {**checkpoint, "identity": dict(checkpoint["identity"])}
     except FileNotFoundError:
         raise
+    except OSError as error:
+        raise UserError(f"{path} cannot be read ({error.strerror})") from error
     except Exception as error:
-        raise UserError(
+        raise DamagedCheckpoint(
             f"{path} is damaged or not a checkpoint of this project: "
             "delete it to train this run from the start"
         ) from error

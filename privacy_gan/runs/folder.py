@@ -82,7 +82,7 @@ class RunFolder:
         """
         try:
             return Result.read(self.result_file)
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def finished_result(self) -> Result:

@@ -160,7 +160,7 @@ class Result:
 
         Raises:
             UserError: the file is unreadable.
-            FileNotFoundError: there is none.
+            FileNotFoundError, NotADirectoryError: there is none.
         """
         try:
             tree = json.loads(path.read_text())
@@ -178,7 +178,7 @@ class Result:
                 for by_attribute in (tree["evaluations"], tree["baseline"])
             )
             return cls(**{**tree, "evaluations": evaluations, "baseline": baseline})
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise
         except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(

@@ -133,12 +133,18 @@ class View:
         self.waiting = {i for i, run in enumerate(self.runs) if run.status == MISSING}
         self.before = len(self.runs) - len(self.waiting)
         self.ended = 0
+        self.said = [0] * len(self.runs)  # messages of each run that were shown
 
     def update(self) -> None:
         """Look at the notes; tell what began and ended, and show what goes on."""
         notes = {i: self.notes.read(self.runs[i].folder) for i in self.waiting}
         at_work = {i: note for i, note in notes.items() if note is not None}
         now = time.monotonic()
+        for i in sorted(at_work.keys() | self.begun_at.keys()):
+            said = self.notes.told(self.runs[i].folder)
+            for message in said[self.said[i] :]:
+                self.lines.tell(f"{clock()} {self.names[i]}: {message}")
+            self.said[i] = len(said)
         for i in sorted(self.begun_at.keys() - at_work.keys()):
             self.end(i, now - self.begun_at.pop(i))
         for i in sorted(at_work.keys() - self.begun_at.keys()):
@@ -156,7 +162,8 @@ class View:
         finished = (self.runs[i].folder / "result.json").exists()
         if finished:
             self.took.append(seconds)
-        word = "finished" if finished else "ended without a result"
+        stopped = "stopped" if self.notes.stops() else "failed"
+        word = "finished" if finished else stopped
         self.lines.tell(f"{clock()} {word} after {duration(seconds)}  {self.names[i]}")
 
     def total(self, at_work: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -62,6 +63,18 @@ class Notes:
     def remove(self, run: Path) -> None:
         """Take away the note on a run, which is not at work any more."""
         self._path(run).unlink(missing_ok=True)
+
+    def tell(self, run: Path, message: str) -> None:
+        """Have something said to whoever looks at the sweep."""
+        with self._path(run).with_suffix(".told").open("a") as file:
+            file.write(" ".join(message.split()) + "\n")
+
+    def told(self, run: Path) -> list[str]:
+        """Return all that was said of a run."""
+        try:
+            return self._path(run).with_suffix(".told").read_text().splitlines()
+        except FileNotFoundError:
+            return []
 
     def ask_to_stop(self, signum: int) -> None:
         """Pass a signal on to all runs that are at work, and keep others from being started."""
@@ -128,6 +141,24 @@ def die_with_sweep() -> None:
     notes = notes_of_sweep()
     if notes is not None and not notes.is_owner():
         die_when(notes.is_orphaned)
+
+
+class Teller(logging.Handler):
+    """Tells whoever looks at the sweep what a run warns of, which also stands in its output.
+
+    Args:
+        notes: of the sweep.
+        run: its folder.
+    """
+
+    def __init__(self, notes: Notes, run: Path) -> None:
+        super().__init__(logging.WARNING)
+        self.notes = notes
+        self.run = run
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell one warning."""
+        self.notes.tell(self.run, record.getMessage())
 
 
 class Reporter:

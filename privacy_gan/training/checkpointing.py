@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import threading
 import time
@@ -15,9 +16,12 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from privacy_gan import replicas
 from privacy_gan.errors import STOP_SIGNALS, Interrupted
-from privacy_gan.runs.checkpoint import read_checkpoint, write_checkpoint
+from privacy_gan.launched import is_first_process
+from privacy_gan.runs.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from privacy_gan.runs.folder import Run
 from privacy_gan.training.metrics_csv import MetricsCSV
+
+log = logging.getLogger(__name__)
 
 BATCHES_BETWEEN_QUESTIONS = 10
 
@@ -49,15 +53,27 @@ class RunCheckpointIO(TorchCheckpointIO):
         return self._read(Path(path), mmap=False)
 
     def find_own(self) -> Path | None:
-        """Return the run's checkpoint, or None if it has none yet; reads no more than it must.
+        """Return the run's checkpoint, or None if it has none to go on from.
+
+        One that is damaged, which only a crash of the machine can do, is set aside.
 
         Raises:
-            UserError: the file is damaged or another run's.
+            UserError: the file is another run's or cannot be read.
         """
-        if not self.run.folder.checkpoint.exists():
+        path = self.run.folder.checkpoint
+        try:
+            self._read(path, mmap=True)  # reads no more than it must
+        except FileNotFoundError:
             return None
-        self._read(self.run.folder.checkpoint, mmap=True)
-        return self.run.folder.checkpoint
+        except DamagedCheckpoint:
+            if is_first_process():
+                aside = path.with_name(f"{path.name}.damaged")
+                path.replace(aside)
+                log.warning(
+                    "%s was damaged: training begins again, the file is now %s", path, aside
+                )
+            return None
+        return path
 
     def _read(self, path: Path, mmap: bool) -> dict[str, Any]:
         checkpoint = read_checkpoint(path, mmap)

@@ -1,6 +1,5 @@
 """Sweeps through the real command: what is finished stays, what fails is told."""
 
-import json
 import os
 import random
 import signal
@@ -10,32 +9,10 @@ import time
 import pytest
 import torch
 from processes import all_gone, marked
-from tiny_runs import ONE_THREAD, TINY, train_command
+from sweeps import finished_at, results, sweep
+from tiny_runs import TINY, train_command
 
-SIX = ["-m", "trainer.max_epochs=2", "epsilon=0.005,0.02", "seed=0,1,2"]
-
-
-def sweep(folder, *overrides, preset=TINY, **how):
-    return subprocess.run(
-        train_command(folder, *overrides, preset=preset),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | ONE_THREAD,
-        check=False,
-        **how,
-    )
-
-
-def results(folder):
-    return {
-        str(path.parent.relative_to(folder)): json.loads(path.read_text())["training"]
-        for path in folder.rglob("result.json")
-    }
-
-
-def finished_at(folder):
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("result.json")}
+SIX = ["trainer.max_epochs=2", "epsilon=0.005,0.02", "seed=0,1,2"]
 
 
 @pytest.fixture(scope="module")
@@ -51,15 +28,14 @@ def test_a_sweep_killed_five_times_ends_with_the_same_results_and_repeats_none(
     tmp_path, uninterrupted
 ):
     moments = random.Random(0)
-    command = train_command(tmp_path, *SIX, "checkpoint_minutes=0")
+    command = train_command(tmp_path, "-m", *SIX, "checkpoint_minutes=0")
     for _ in range(5):
         before = finished_at(tmp_path)
         environment, mark = marked()
-        with subprocess.Popen(
-            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        ) as process:
-            time.sleep(moments.uniform(4, 9))
-            process.kill()
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        with subprocess.Popen(command, env=environment, start_new_session=True, **quiet) as process:
+            time.sleep(moments.uniform(5, 10))
+            os.killpg(process.pid, signal.SIGKILL)
         assert all_gone(mark)
         assert before.items() <= finished_at(tmp_path).items()
     before = finished_at(tmp_path)
@@ -76,7 +52,7 @@ def test_a_sweep_killed_five_times_ends_with_the_same_results_and_repeats_none(
 
 def test_a_finished_sweep_is_repeated_without_importing_torch(uninterrupted):
     before = finished_at(uninterrupted)
-    command = train_command(uninterrupted, *SIX)
+    command = train_command(uninterrupted, "-m", *SIX)
     process = subprocess.run(
         [command[0], "-X", "importtime", *command[1:]], capture_output=True, text=True, check=True
     )
@@ -87,46 +63,55 @@ def test_a_finished_sweep_is_repeated_without_importing_torch(uninterrupted):
 
 def test_a_run_that_fails_does_not_end_the_sweep_and_the_exit_code_tells(tmp_path):
     folders = "run_dir=${output_dir}/${data.batch_size}"
-    process = sweep(tmp_path, "-m", "trainer.max_epochs=1", "data.batch_size=8,64,16", folders)
+    process = sweep(tmp_path, "trainer.max_epochs=1", "data.batch_size=64,16", folders)
     assert process.returncode == 1
-    assert "sweep of 3 runs: 2 finished, 1 failed" in process.stdout
+    assert "sweep of 2 runs: 1 finished, 1 failed" in process.stdout
     failed = process.stdout.splitlines().index(
         next(line for line in process.stdout.splitlines() if line.startswith("  failed"))
     )
     assert "data.batch_size=64" in process.stdout.splitlines()[failed]
     assert "too few for a batch of 64" in process.stdout.splitlines()[failed + 1]
     assert "Traceback" not in process.stderr
-    assert set(results(tmp_path / "outputs")) == {"8", "16"}
+    assert set(results(tmp_path / "outputs")) == {"16"}
 
 
 def test_hydras_own_sweeper_goes_on_after_a_refused_run_too(tmp_path):
     folders = "run_dir=${output_dir}/${image_size}"
-    sizes = ["-m", "hydra/sweeper=basic", "privatizer=identity", "image_size=16,17,32", folders]
+    sizes = ["hydra/sweeper=basic", "privatizer=identity", "image_size=17,16", folders]
     process = sweep(tmp_path, *sizes)
     assert process.returncode not in (0, None)
     assert "error: image_size=17 is not a multiple of 16" in process.stderr
     assert "Traceback" not in process.stderr
-    assert set(results(tmp_path / "outputs")) == {"16", "32"}
+    assert set(results(tmp_path / "outputs")) == {"16"}
 
 
 @pytest.mark.parametrize(
-    ("overrides", "message"),
+    ("overrides", "messages"),
     [
-        (["epsilon=0.01,-1"], "epsilon=-1.0 is not a distortion budget"),
-        (["data=celeba", "seed=0,1"], "data.root has no value"),
-        (["privatizer=filter,philter"], "philter"),
+        (
+            ["privatizer=filter,philter,noise", "epsilon=0.01,-1", "loss=entropy,entropie"],
+            ["Could not find 'privatizer/philter'", "epsilon=-1.0 is not", "find 'loss/entropie'"],
+        ),
+        (
+            ["attribute=Smiling,Smilling,gender,Mael"],
+            ["no attribute 'Smilling'", "no attribute 'Mael'"],
+        ),
+        (["data=celeba", "seed=0,1"], ["data.root has no value"]),
     ],
 )
-def test_a_mistake_in_a_sweep_is_told_in_one_line_before_anything_runs(
-    tmp_path, overrides, message
+def test_all_mistakes_in_a_grid_are_told_in_a_line_each_before_anything_runs(
+    tmp_path, overrides, messages
 ):
     preset = ["trainer=cpu"] if "data=celeba" in overrides else TINY
-    process = sweep(tmp_path, "-m", *overrides, preset=preset)
-    assert process.returncode not in (0, None)
-    assert message in process.stderr
-    assert "Traceback" not in process.stderr
+    process = sweep(tmp_path, *overrides, preset=preset)
+    assert process.returncode == 2
+    lines = process.stderr.strip().splitlines()
+    assert len(lines) == len(messages)
+    for line, message in zip(sorted(lines), sorted(messages), strict=True):
+        assert line.startswith("error: ")
+        assert message in process.stderr
     assert not list(tmp_path.rglob("result.json"))
-    assert not list(tmp_path.rglob("last.ckpt"))
+    assert not list(tmp_path.rglob("output.log"))
 
 
 def test_ctrl_c_saves_the_run_at_hand_and_ends_the_sweep_with_a_summary(tmp_path):
@@ -149,7 +134,37 @@ def test_ctrl_c_saves_the_run_at_hand_and_ends_the_sweep_with_a_summary(tmp_path
 
 def test_what_a_preset_leaves_out_is_run_where_it_is_asked_for(tmp_path):
     grid = "+hydra.sweeper.params={seed: '0,1', epsilon: '0.01,0.02'}"
-    left_out = "hydra.sweeper.leave_out=[['epsilon=0.02','seed=1']]"
-    short = ["-m", "privatizer=identity", grid, left_out]
-    assert "sweep of 3 runs: 3 finished" in sweep(tmp_path, *short).stdout
+    left_out = "hydra.sweeper.leave_out=[['epsilon=0.02','seed=1'],['epsilon=0.01']]"
+    short = ["privatizer=identity", grid, left_out]
+    assert "sweep of 1 run: 1 finished" in sweep(tmp_path, *short).stdout
     assert "sweep of 1 run: 1 finished" in sweep(tmp_path, *short, "epsilon=0.02", "seed=1").stdout
+
+
+def test_runs_have_what_is_swept_in_their_folders_names_and_equal_ones_are_run_once(tmp_path):
+    process = sweep(tmp_path, "privatizer=identity", "width=2,4", "loss=entropy,cross_entropy")
+    assert process.returncode == 0, process.stderr
+    assert "sweep of 2 runs: 2 finished (2 more combinations are the same runs" in process.stdout
+    names = {path.parent.name for path in tmp_path.rglob("result.json")}
+    assert names == {"seed-0-width-2", "seed-0-width-4"}
+    assert "2 finished before" in sweep(tmp_path, "privatizer=identity", "width=2,4").stdout
+
+
+def test_trouble_with_one_runs_files_is_told_in_a_line_and_leaves_the_others_alone(tmp_path):
+    grid = ["privatizer=identity,filter", "seed=0,1"]
+    folder = tmp_path / "outputs/synthetic_faces-16"
+    older = folder / "identity/Smiling/epsilon-0.01/seed-0/result.json"
+    older.parent.mkdir(parents=True)
+    older.write_text('{"version": 2, "identity": {"seed": 0}, "training": {}}')
+    blocked = folder / "identity/Smiling/epsilon-0.01/seed-1"
+    blocked.write_text("no folder")
+    cut_short = folder / "filter-entropy/Smiling/epsilon-0.01/seed-0/last.ckpt"
+    cut_short.parent.mkdir(parents=True)
+    cut_short.write_bytes(b"PK")
+    process = sweep(tmp_path, *grid)
+    assert process.returncode == 1
+    assert "Traceback" not in process.stderr + process.stdout
+    assert "sweep of 4 runs: 2 finished, 2 failed" in process.stdout
+    assert f"{older} was written by another version" in process.stdout
+    assert f"cannot write to the run folder {blocked}" in process.stdout
+    assert f"filter seed=0: {cut_short} was damaged: training begins again" in process.stdout
+    assert len(results(folder / "filter-entropy")) == 2

@@ -1,4 +1,4 @@
-"""A disk that fills up while a run saves its state."""
+"""Disks that fill up or cannot be written while runs save their state."""
 
 import subprocess
 
@@ -6,17 +6,26 @@ import pytest
 from tiny_runs import run_train
 
 
-@pytest.fixture
-def small_disk(tmp_path):
-    """Mount a disk of 20 MB, a tenth of what the tiny run's checkpoint needs."""
-    folder = tmp_path / "disk"
+def mounted(folder, options):
+    """Mount a disk of its own in memory; skip the test where that is not permitted."""
     folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=20m", "tmpfs", str(folder)]
-    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
-    if mounted.returncode:
-        pytest.skip(f"mounting is not permitted here: {mounted.stderr.strip()}")
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        pytest.skip(f"mounting is not permitted here: {process.stderr.strip()}")
     yield folder
     subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 20 MB, a tenth of what the tiny run's checkpoint needs."""
+    yield from mounted(tmp_path / "disk", "size=20m")
+
+
+@pytest.fixture
+def read_only_disk(tmp_path):
+    yield from mounted(tmp_path / "disk", "size=20m,ro")
 
 
 def test_a_full_disk_ends_the_run_in_one_line_and_leaves_no_half_checkpoint(tmp_path, small_disk):
@@ -27,3 +36,19 @@ def test_a_full_disk_ends_the_run_in_one_line_and_leaves_no_half_checkpoint(tmp_
     assert last.startswith("error: no space left to write")
     assert "last.ckpt" in last
     assert not list(small_disk.rglob("*last.ckpt*"))
+
+
+def test_a_full_disk_is_each_runs_reason_in_a_sweep(tmp_path, small_disk):
+    process = run_train(tmp_path, "-m", "trainer.max_epochs=1", f"output_dir={small_disk}")
+    assert process.returncode == 1
+    assert "Traceback" not in process.stderr + process.stdout
+    assert "sweep of 1 run: 1 failed" in process.stdout
+    reason = next(line for line in process.stdout.splitlines() if "no space left to write" in line)
+    assert "last.ckpt: free some and repeat" in reason
+
+
+def test_a_sweep_into_a_read_only_folder_is_refused_in_one_line(tmp_path, read_only_disk):
+    process = run_train(tmp_path, "-m", "seed=0,1", f"output_dir={read_only_disk}/outputs")
+    assert process.returncode == 2
+    (line,) = process.stderr.splitlines()
+    assert line.startswith(f"error: cannot write {read_only_disk}/outputs (Read-only file system)")

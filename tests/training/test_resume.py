@@ -138,12 +138,18 @@ def test_the_result_of_another_configuration_is_refused(tiny, uninterrupted):
         train(tiny(f"run_dir={run.path}", "epsilon=0.02"))
 
 
-def test_a_damaged_checkpoint_is_refused(tiny, uninterrupted, tmp_path):
-    run, _ = uninterrupted
+def test_from_a_damaged_checkpoint_a_run_begins_again(tiny, uninterrupted, tmp_path, caplog):
+    run, result = uninterrupted
+    expected, logged = state(run), metrics(run)
     run.result_file.unlink()
-    run.checkpoint.write_bytes(run.checkpoint.read_bytes()[:1000])
-    with pytest.raises(UserError, match=r"last.ckpt is damaged"):
-        train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
+    cut_short = run.checkpoint.read_bytes()[:1000]
+    run.checkpoint.write_bytes(cut_short)
+    again, result_again = train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
+    assert "last.ckpt was damaged: training begins again" in caplog.text
+    assert (run.path / "last.ckpt.damaged").read_bytes() == cut_short
+    assert_same(state(again), expected)
+    assert metrics(again) == logged
+    assert result_again == result
 
 
 def test_two_processes_do_not_train_the_same_run(tiny, uninterrupted, tmp_path):

@@ -9,6 +9,7 @@ from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
+from privacy_gan.errors import DISK_FULL, UserError
 from privacy_gan.sweeping.memory import RememberingLauncher
 
 
@@ -41,6 +42,7 @@ class ResumingSweeper(BasicSweeper):
 
         Raises:
             SystemExit: with exit code 1 where a run failed.
+            UserError: something in the grid is wrong, or the sweep's folder cannot be written.
         """
         typed = {argument.split("=")[0] for argument in arguments}
         self.memory.left_out = [
@@ -48,5 +50,15 @@ class ResumingSweeper(BasicSweeper):
             for combination in self.left_out
             if not typed & {override.split("=")[0] for override in combination}
         ]
-        with self.memory.summing_up():
-            super().sweep(arguments)
+        try:
+            with self.memory.summing_up():
+                super().sweep(arguments)
+        except OSError as error:
+            assert self.config is not None
+            error.filename = error.filename or self.config.hydra.sweep.dir
+            if error.errno in DISK_FULL:
+                raise  # for whoever reports errors
+            raise UserError(
+                f"cannot write {error.filename} ({error.strerror}): "
+                "choose another place with output_dir=FOLDER"
+            ) from error
