@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import HydraContext
 from omegaconf import DictConfig, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from privacy_gan.config import build, check, completed, resolve, settings_of
 from privacy_gan.errors import Mistakes, UserError
+from privacy_gan.sweeping.loading import SweepLoader
 from privacy_gan.sweeping.naming import folder_override, refuse_shared_folders, untold_keys
 from privacy_gan.sweeping.swept_run import SweptRun
 
@@ -27,12 +26,10 @@ class Composer:
     """Makes runs of overrides.
 
     Args:
-        context: of Hydra, which composes.
-        sweep: the sweep's configuration.
+        loader: of their configurations.
     """
 
-    context: HydraContext
-    sweep: DictConfig
+    loader: SweepLoader
 
     def runs(self, grid: Sequence[Sequence[str]]) -> list[SweptRun]:
         """Return the runs of a grid, each with a folder of its own.
@@ -74,9 +71,8 @@ class Composer:
         Raises:
             UserError: a value is out of its range.
         """
-        composed = self.context.config_loader.load_sweep_config(self.sweep, list(overrides))
-        HydraConfig.instance().set_config(composed)
-        config = copy.deepcopy(composed)
+        config = self.loader.load(overrides)
+        HydraConfig.instance().set_config(config)
         with read_write(config), open_dict(config):
             del config["hydra"]
         check(config)

@@ -18,6 +18,7 @@ from privacy_gan.config import build
 from privacy_gan.errors import Interrupted, UserError
 from privacy_gan.sweeping.composing import Composer, check_attributes
 from privacy_gan.sweeping.display import watching
+from privacy_gan.sweeping.loading import SweepLoader
 from privacy_gan.sweeping.naming import names_of
 from privacy_gan.sweeping.notes import noting
 from privacy_gan.sweeping.stopping import stopping_runs
@@ -65,7 +66,7 @@ class RememberingLauncher(Launcher):
             for overrides in job_overrides
             if not any(combination <= set(overrides) for combination in self.left_out)
         ]
-        runs = Composer(self.hydra_context, self.config).runs(grid)
+        runs = Composer(SweepLoader(self.hydra_context, self.config)).runs(grid)
         for run in runs:
             run.look_before()
         waiting = [run for run in runs if run.status == MISSING]

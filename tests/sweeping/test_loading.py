@@ -1,0 +1,45 @@
+"""Configurations of a sweep's runs are those that Hydra composes, each by itself."""
+
+from hydra import initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.global_hydra import GlobalHydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.types import HydraContext, RunMode
+from omegaconf import OmegaConf
+from tiny_runs import ROOT, TINY
+
+from privacy_gan.commands.command_line import register_with_hydra
+from privacy_gan.sweeping.loading import SweepLoader
+
+GRID = [
+    *TINY,
+    "experiment=small",
+    "privatizer=filter_generator,noise",
+    "loss=entropy,cross_entropy",
+    "attribute=Smiling,[Black_Hair,Blond_Hair]",
+    "group_rule=other",
+    "epsilon=0.001,1e-2",
+    "trainer.max_epochs=1,2",
+    "judge.queries=[1],[1,2]",
+    "+trainer.max_steps=5,null",
+    "data.cache_dir='a b'",
+]
+
+
+def test_what_differs_in_values_only_is_put_where_hydra_puts_it():
+    register_with_hydra()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config_loader = GlobalHydra.instance().config_loader()
+        sweep = config_loader.load_configuration("train", [], run_mode=RunMode.MULTIRUN)
+        parsed = OverridesParser.create(config_loader).parse_overrides(GRID)
+        (grid,) = BasicSweeper.split_arguments(parsed, None)
+        loader = SweepLoader(HydraContext(config_loader, None), sweep)
+        for overrides in grid[::7]:
+            expected = config_loader.load_sweep_config(sweep, overrides)
+            found = loader.load(overrides)
+            assert OmegaConf.to_yaml(found) == OmegaConf.to_yaml(expected)
+            HydraConfig.instance().set_config(expected)
+            assert found.run_dir == expected.run_dir
+        # files were read once for each choice of files, and of what is added
+        assert len(loader.composed) == 2 * 2 * 2
