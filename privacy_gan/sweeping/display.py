@@ -133,18 +133,22 @@ class View:
         self.waiting = {i for i, run in enumerate(self.runs) if run.status == MISSING}
         self.before = len(self.runs) - len(self.waiting)
         self.ended = 0
-        self.said = [0] * len(self.runs)  # messages of each run that were shown
+        self.stopping = False
+        self.said: set[str] = set()
 
     def update(self) -> None:
         """Look at the notes; tell what began and ended, and show what goes on."""
         notes = {i: self.notes.read(self.runs[i].folder) for i in self.waiting}
         at_work = {i: note for i, note in notes.items() if note is not None}
         now = time.monotonic()
+        if self.notes.stops() and not self.stopping:
+            self.stopping = True
+            self.lines.tell(f"{clock()} stopping: runs that are at work save their state")
         for i in sorted(at_work.keys() | self.begun_at.keys()):
-            said = self.notes.told(self.runs[i].folder)
-            for message in said[self.said[i] :]:
-                self.lines.tell(f"{clock()} {self.names[i]}: {message}")
-            self.said[i] = len(said)
+            for message in self.notes.told(self.runs[i].folder):
+                if message not in self.said:  # one for many runs says it of all
+                    self.lines.tell(f"{clock()} {self.names[i]}: {message}")
+                    self.said.add(message)
         for i in sorted(self.begun_at.keys() - at_work.keys()):
             self.end(i, now - self.begun_at.pop(i))
         for i in sorted(at_work.keys() - self.begun_at.keys()):
@@ -162,8 +166,7 @@ class View:
         finished = (self.runs[i].folder / "result.json").exists()
         if finished:
             self.took.append(seconds)
-        stopped = "stopped" if self.notes.stops() else "failed"
-        word = "finished" if finished else stopped
+        word = "finished" if finished else "stopped" if self.stopping else "failed"
         self.lines.tell(f"{clock()} {word} after {duration(seconds)}  {self.names[i]}")
 
     def total(self, at_work: int) -> str:
@@ -180,6 +183,8 @@ class View:
 
 def told(note: Note) -> str:
     """Say how far a run is."""
+    if note.done >= 1:
+        return f"after {note.what}"
     if note.seconds_left is None:
         return note.what
     return f"{note.what} {note.done:.0%}, {duration(note.seconds_left)} left of it"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,8 +28,6 @@ def stopping_runs(notes: Notes) -> Iterator[None]:
     def pass_on(signum: int, frame: FrameType | None = None) -> None:
         del frame
         asked = len(notes.stops())
-        if asked == 0:
-            print("stopping: runs that are at work save their state", file=sys.stderr)
         notes.ask_to_stop(signum if asked < PATIENCE else signal.SIGKILL)
 
     def watch() -> None:

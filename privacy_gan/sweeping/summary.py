@@ -43,4 +43,7 @@ def summary(runs: Sequence[SweptRun], repetitions: int = 0) -> str:
             lines.append(f"{indent}all that it said is in {run.folder / 'output.log'}")
     if any(run.status not in DONE for run in runs):
         lines.append("repeat the command to go on with those that are not finished")
+    elif any(run.config.evaluate for run in runs):
+        folder = runs[0].config.output_dir
+        lines.append(f"experiments/compare.py folder={folder} shows them side by side")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
@@ -182,7 +182,10 @@ def wait(process: subprocess.Popen[bytes], notes: Notes | None) -> list[int]:
         Those that were sent to this process; others were sent to the sweep's.
     """
     passed = 0
-    with passing_signals_on(process) as received:
+    # in the sweep's own process signals are noted, for all runs
+    unheard: AbstractContextManager[list[int]] = nullcontext([])
+    hearing = unheard if notes and notes.is_owner() else passed_on(process)
+    with killed_at_last(process), hearing as received:
         while True:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(SECONDS_BETWEEN_LOOKS if notes else None)
@@ -194,7 +197,17 @@ def wait(process: subprocess.Popen[bytes], notes: Notes | None) -> list[int]:
 
 
 @contextmanager
-def passing_signals_on(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
+def killed_at_last(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Leave no process behind that is not waited for any more."""
+    try:
+        yield
+    finally:
+        if process.poll() is None:
+            process.kill()
+
+
+@contextmanager
+def passed_on(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
     """Send to a process what this one is sent, and say what that was."""
     received: list[int] = []
 
@@ -209,8 +222,6 @@ def passing_signals_on(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
     finally:
         for signum, handler in previous.items():
             signal.signal(signum, handler)
-        if process.poll() is None:
-            process.kill()
 
 
 def ending(code: int) -> str:
