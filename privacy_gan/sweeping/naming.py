@@ -54,11 +54,16 @@ def key_of(override: str) -> str:
     return override.split("=", 1)[0].lstrip("+~")
 
 
+def plain(text: str) -> str:
+    """Return a text without what shells, paths and Hydra have another use for."""
+    return re.sub(r"[^\w.+-]+", "_", text).strip("_")
+
+
 def folder_override(run: Named, keys: Sequence[str]) -> str:
     """Return an override that gives a run a folder with some of its settings in its name."""
-    values = dict(override.split("=", 1) for override in run.overrides if "=" in override)
-    told = [f"{key}-{values[key]}" for key in keys if key in values]
-    name = "-".join([run.folder.name, *(re.sub(r"[^\w.,+-]+", "_", entry) for entry in told)])
+    values = {key_of(override): override.partition("=")[2] for override in run.overrides}
+    told = [f"{plain(key)}-{plain(values[key])}" for key in keys if key in values]
+    name = "-".join([run.folder.name, *told])
     escaped = str(run.folder.with_name(name)).replace("\\", "\\\\").replace("'", "\\'")
     return f"run_dir='{escaped}'"
 
