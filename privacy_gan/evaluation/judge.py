@@ -27,6 +27,7 @@ from privacy_gan.evaluation.predictions import predict_all, query, scores_on_tes
 from privacy_gan.evaluation.references import References
 from privacy_gan.evaluation.scores import SCORES
 from privacy_gan.evaluation.source import CensoredSource, original_images
+from privacy_gan.evaluation.validation import normalized_gain, normalized_utility, trade_off
 from privacy_gan.randomness import Purpose, keyed_seed
 from privacy_gan.runs.result import Evaluation
 
@@ -141,6 +142,12 @@ class Judge:
             **measures.replacement(outputs, attribute, utilities, len(classes), self.bootstrap),
             **measures.change(outputs, epsilon, epsilon_batch_size, self.bootstrap),
         }
+        validation = trade_off(
+            normalized_gain(
+                best["accuracy"], best_originals["accuracy"], frequencies, sensitive["valid"]
+            ),
+            normalized_utility(source, fixed, utilities, labels["train"], self.seed),
+        )
         accuracies = {name: classifier.test_accuracy for name, classifier in fixed.items()}
         return Evaluation(
             attribute=attribute,
@@ -150,6 +157,7 @@ class Judge:
             strongest={score: who(of) for score, of in best.items()},
             adversaries=scores_on_test(predictions, sensitive["test"], frequencies, self.bootstrap),
             classifiers=accuracies,
+            validation=validation,
             warnings=measures.warnings(found, attribute, accuracies),
         )
 

@@ -88,6 +88,7 @@ class Evaluation:
         strongest: for each score, who was strongest in it on the validation split.
         adversaries: all of them, at every number of queries.
         classifiers: the fixed classifiers' accuracies on original test images.
+        validation: what of the trade-off is measured on the validation split, to choose by.
         warnings: what a reader should know before believing the numbers.
         settings: of judge and classifiers, by dotted path.
     """
@@ -99,6 +100,7 @@ class Evaluation:
     strongest: dict[str, Strongest]
     adversaries: tuple[AdversaryScores, ...] = ()
     classifiers: dict[str, float] = field(default_factory=dict)
+    validation: dict[str, float | None] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
 

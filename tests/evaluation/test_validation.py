@@ -1,0 +1,73 @@
+"""What runs may be chosen by: the trade-off on the validation split, worked by hand."""
+
+import math
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from privacy_gan.evaluation.predictions import AdversaryPredictions, Prediction
+from privacy_gan.evaluation.validation import (
+    normalized,
+    normalized_gain,
+    normalized_utility,
+    trade_off,
+)
+from privacy_gan.hardware import Compute, choose_compute
+
+
+def predictions(valid):
+    # on test everything else: it must not be looked at
+    return AdversaryPredictions("one", 1, {"accuracy": Prediction(valid, torch.empty(0), "")})
+
+
+def test_the_gain_is_the_strongests_share_of_what_original_images_tell():
+    labels = torch.tensor([0, 0, 1, 1, 1])
+    prior = torch.tensor([0.3, 0.7], dtype=torch.float64)  # always 1 is right of three in five
+    gain = normalized_gain(predictions(0.7), predictions(0.8), prior, labels)
+    assert gain == pytest.approx(0.5)
+    assert math.isnan(normalized_gain(predictions(0.7), predictions(0.6), prior, labels))
+
+
+class Sees(torch.nn.Module):
+    """Sees one pixel's channel as a class."""
+
+    def __init__(self, channel):
+        super().__init__()
+        self.channel = channel
+
+    def forward(self, images):
+        bright = images[:, self.channel, 0, 0]
+        return torch.stack([1 - bright, bright], dim=1)
+
+
+def test_utility_is_the_mean_share_of_what_original_images_tell():
+    truth = torch.tensor([[0, 0, 1], [0, 1, 0], [0, 1, 1], [0, 1, 1]])
+    original = torch.zeros(4, 3, 1, 1)
+    original[:, :, 0, 0] = truth.float()
+    censored = original.clone()
+    censored[0, 1] = 1  # one of four is now wrong of the first utility attribute
+    censored[:, 2] = 0  # and three of the second
+    batches = [
+        SimpleNamespace(images=censored[some], original=original[some], attributes=truth[some])
+        for some in (slice(0, 3), slice(3, 4))
+    ]
+    source = SimpleNamespace(
+        query=lambda split, number, seed: iter(batches) if split == "valid" else None,
+        compute=choose_compute("cpu", "32-true"),
+        datamodule=SimpleNamespace(column=["S", "A", "B"].index, rows=lambda split: range(4)),
+    )
+    assert isinstance(source.compute, Compute)
+    classifiers = {name: SimpleNamespace(network=Sees("SAB".index(name))) for name in "SAB"}
+    train = {"A": torch.tensor([1, 1, 0]), "B": torch.tensor([1, 1, 0])}
+    found = normalized_utility(source, classifiers, ["A", "B"], train, seed=0)
+    # always 1: 3/4 and 3/4; original: 1 and 1; censored: 3/4 and 1/4
+    assert found == pytest.approx((0.5 - 0.75) / (1 - 0.75))
+    assert math.isnan(normalized_utility(source, classifiers, [], train, seed=0))
+
+
+def test_nothing_done_and_everything_gone_are_worth_the_same():
+    assert trade_off(1.0, 1.0)["trade_off"] == trade_off(0.0, 0.0)["trade_off"] == 0
+    assert trade_off(0.25, 0.75)["trade_off"] == 0.5
+    assert math.isnan(trade_off(0.25, math.nan)["trade_off"])
+    assert normalized(3, 2, 4) == 0.5
