@@ -43,9 +43,13 @@ def register_with_hydra() -> None:
     """Register what conf/train.yaml names with Hydra: the schema and the sweeper."""
     plugins = Plugins.instance()  # before the import: it loads Hydra's own sweeper anew
 
-    from hydra_plugins.privacy_gan import ResumingSweeper  # type: ignore[import-untyped]
+    from hydra_plugins.privacy_gan import (  # type: ignore[import-untyped]
+        ResumingSweeper,
+        SearchingSweeper,
+    )
 
     plugins.register(ResumingSweeper)
+    plugins.register(SearchingSweeper)
     ConfigStore.instance().store(name="train_schema", node=TrainConfig)
 
 

@@ -31,21 +31,25 @@ class Composer:
 
     loader: SweepLoader
 
-    def runs(self, grid: Sequence[Sequence[str]]) -> list[SweptRun]:
+    def runs(self, grid: Sequence[Sequence[str]], named: Sequence[str] = ()) -> list[SweptRun]:
         """Return the runs of a grid, each with a folder of its own.
 
         Settings that a folder's name leaves out, and that runs differ in, are added to it.
         Combinations that amount to the same run are one.
+
+        Args:
+            grid: overrides of each run.
+            named: settings that are added to the folders' names in any case.
 
         Raises:
             Mistakes: all that is wrong with the runs.
             UserError: two of them would share a folder.
         """
         runs = without_repetitions(self.composed(grid))
-        if untold := untold_keys(runs):
+        if untold := [*named, *(key for key in untold_keys(runs) if key not in named)]:
             renamed = [[*run.overrides, folder_override(run, untold)] for run in runs]
-            for run, named in zip(runs, self.composed(renamed), strict=True):
-                run.config, run.launched = named.config, named.overrides
+            for run, apart in zip(runs, self.composed(renamed), strict=True):
+                run.config, run.launched = apart.config, apart.overrides
         refuse_shared_folders(runs)
         return runs
 

@@ -46,6 +46,7 @@ class RememberingLauncher(Launcher):
     config: DictConfig
     runs: list[SweptRun] = field(default_factory=list)
     repetitions: int = 0
+    loader: SweepLoader | None = None
     left_out: list[set[str]] = field(default_factory=list)
 
     def setup(
@@ -56,49 +57,64 @@ class RememberingLauncher(Launcher):
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Launch what is not finished; wait for it; remember what became of it.
+        """Launch what is not finished; see ``run_all``."""
+        self.run_all(job_overrides)
+        return []  # nothing for Hydra to raise
+
+    def run_all(
+        self, job_overrides: Sequence[Sequence[str]], named: Sequence[str] = ()
+    ) -> list[SweptRun]:
+        """Launch what is not finished; wait for it; return and remember what became of it.
+
+        Args:
+            job_overrides: of each run.
+            named: settings that are in the names of the runs' folders in any case.
 
         Raises:
             Interrupted: a signal asked to stop; runs that were at work saved their state.
+            UserError: something in the overrides is wrong; nothing was launched.
         """
         grid = [
             overrides
             for overrides in job_overrides
             if not any(combination <= set(overrides) for combination in self.left_out)
         ]
-        runs = Composer(SweepLoader(self.hydra_context, self.config)).runs(grid)
+        self.loader = self.loader or SweepLoader(self.hydra_context, self.config)
+        runs = Composer(self.loader).runs(grid, named)
         for run in runs:
             run.look_before()
         waiting = [run for run in runs if run.status == MISSING]
         if waiting:
             check_attributes(waiting)
-        self.runs, self.repetitions = runs, len(grid) - len(runs)
+        known = {run.folder for run in self.runs}
+        self.runs += [run for run in runs if run.folder not in known]
+        self.repetitions += len(grid) - len(runs)
         if waiting:
-            self.launch_all(waiting, initial_job_idx)
-        return []  # nothing for Hydra to raise
+            self.launch_all(runs, waiting)
+        return runs
 
-    def launch_all(self, runs: Sequence[SweptRun], initial_job_idx: int) -> None:
-        """Launch runs, and see what became of them.
+    def launch_all(self, runs: Sequence[SweptRun], waiting: Sequence[SweptRun]) -> None:
+        """Launch the runs that are not finished, and see what became of them.
 
         Raises:
             Interrupted: a signal asked to stop.
         """
         with noting() as notes, stopping_runs(notes):
-            with watching(notes, self.runs):
-                returns, lost = self.returned([run.launched for run in runs], initial_job_idx)
-            for run, returned in zip(runs, returns, strict=True):
+            with watching(notes, runs):
+                returns, lost = self.returned([run.launched for run in waiting])
+            for run, returned in zip(waiting, returns, strict=True):
                 run.look_after(returned, lost)
             stops = notes.stops()
         if stops:
             raise Interrupted(stops[0], "repeat the command to go on")
 
     def returned(
-        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+        self, job_overrides: Sequence[Sequence[str]]
     ) -> tuple[Sequence[JobReturn | None], str]:
         """Return what the other launcher returns, or why it returns nothing."""
         assert self.launcher is not None
         try:
-            return self.launcher.launch(job_overrides, initial_job_idx), ""
+            return self.launcher.launch(job_overrides, initial_job_idx=0), ""
         except Exception as error:  # a cluster's job was lost: the folders tell how far it came
             return [None] * len(job_overrides), f"{type(error).__name__}: {error}"
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from privacy_gan.config import settings_of
 from privacy_gan.errors import RunStopped, RunTaken, UserError
 from privacy_gan.runs.folder import RunFolder, run_of
+from privacy_gan.runs.result import Evaluation
 
 SKIPPED, FINISHED, MISSING = "finished before", "finished", "not finished"
 TAKEN, FAILED = "taken", "failed"
@@ -40,6 +41,11 @@ class SweptRun:
     def folder(self) -> Path:
         """Where the run leaves what it makes."""
         return Path(self.config.run_dir)
+
+    def evaluations(self) -> dict[str, Evaluation]:
+        """Return what the judge found, by attribute; nothing where the run is not finished."""
+        result = RunFolder(self.folder).result()
+        return result.evaluations if result is not None else {}
 
     def look_before(self) -> None:
         """See whether the run was finished before; torch is not needed for that."""

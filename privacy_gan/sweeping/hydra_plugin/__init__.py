@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from privacy_gan.errors import DISK_FULL, UserError
 from privacy_gan.sweeping.memory import RememberingLauncher
+from privacy_gan.sweeping.search import Search
 
 
 class ResumingSweeper(BasicSweeper):
@@ -52,7 +54,7 @@ class ResumingSweeper(BasicSweeper):
         ]
         try:
             with self.memory.summing_up():
-                super().sweep(arguments)
+                self.run_all(arguments)
         except OSError as error:
             assert self.config is not None
             error.filename = error.filename or self.config.hydra.sweep.dir
@@ -62,3 +64,45 @@ class ResumingSweeper(BasicSweeper):
                 f"cannot write {error.filename} ({error.strerror}): "
                 "choose another place with output_dir=FOLDER"
             ) from error
+
+    def run_all(self, arguments: list[str]) -> None:
+        """Run all combinations."""
+        super().sweep(arguments)
+
+
+class SearchingSweeper(ResumingSweeper):
+    """Searches for the best trade-off, by Optuna's suggestions; it, too, goes on when repeated."""
+
+    def __init__(
+        self,
+        leave_out: list[list[str]],
+        params: dict[str, str] | None,
+        trials: int,
+        at_once: int,
+        seed: int,
+        leak_weight: float,
+    ) -> None:
+        """Take what is searched, and how; conf/hydra/sweeper/optuna.yaml says what each is."""
+        super().__init__(leave_out, params)
+        self.trials = trials
+        self.at_once = at_once
+        self.seed = seed
+        self.leak_weight = leak_weight
+
+    def run_all(self, arguments: list[str]) -> None:
+        """Run what is suggested, and say what did best.
+
+        Raises:
+            UserError: there is nothing to search, or Optuna is not installed.
+        """
+        assert self.hydra_context is not None
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        typed = parser.parse_overrides([*self._parse_config(), *arguments])
+        search = Search(typed, self.seed, self.leak_weight)
+        while (asked := len(search.study.trials)) < self.trials:
+            suggested = search.suggest(min(self.at_once, self.trials - asked))
+            runs = self.memory.run_all([overrides for _, overrides in suggested], [*search.space])
+            by_overrides = {tuple(run.overrides): run for run in runs}
+            for trial, overrides in suggested:
+                search.learn(trial, by_overrides.pop(tuple(overrides), None))
+        print(search.best())

@@ -1,0 +1,110 @@
+"""A search for the best trade-off: what is sought, and that it goes on when it is repeated."""
+
+from statistics import median
+from types import SimpleNamespace
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from sweeps import finished_at, sweep
+from tiny_runs import JUDGED
+
+from privacy_gan.errors import UserError
+from privacy_gan.sweeping.search import Search, worth
+from privacy_gan.sweeping.swept_run import FAILED, FINISHED
+
+pytest.importorskip("optuna")
+
+TYPED = [
+    *("seed=3", "width=choice(8,16)", "epsilon=tag(log,interval(0.001,0.05))"),
+    "data.batch_size=int(interval(8,32))",
+]
+
+
+# as many faces as it takes to tell something from original ones
+LEARNABLE = [
+    *("data.num_train=512", "data.num_valid=64", "classifiers.epochs=2", "judge.epochs=2"),
+    *("classifiers.batch_size=16", "judge.queries=[1]"),
+    *("judge.adversaries.inversion=null", "data.batch_size=16"),
+]
+
+
+def run(utility, gain, status=FINISHED):
+    validation = {"normalized_utility": utility, "normalized_gain": gain}
+    judged = {"Smiling": SimpleNamespace(validation=validation)}
+    return SimpleNamespace(status=status, evaluations=lambda: judged)
+
+
+def search(*typed, seed=0):
+    return Search(OverridesParser.create().parse_overrides(list(typed or TYPED)), seed, 2.0)
+
+
+def values_of(overrides):
+    return dict(override.split("=") for override in overrides)
+
+
+def test_suggestions_are_within_what_was_typed():
+    for _, overrides in search().suggest(30):
+        found = values_of(overrides)
+        assert found["seed"] == "3"
+        assert found["width"] in ("8", "16")
+        assert 0.001 <= float(found["epsilon"]) <= 0.05
+        assert 8 <= int(found["data.batch_size"]) <= 32
+
+
+def test_what_is_learned_moves_the_search_and_the_same_outcomes_move_it_alike():
+    def begin():
+        found, suggested = search(), []
+        for _ in range(60):
+            ((trial, overrides),) = found.suggest(1)
+            suggested.append(float(values_of(overrides)["epsilon"]))
+            found.learn(trial, run(utility=1 - suggested[-1], gain=0))
+        return suggested
+
+    first = begin()
+    # small budgets did better: later suggestions are smaller
+    assert median(first[40:]) < median(first[:20])
+    assert median(first[40:]) < 0.003  # of the range's logarithm, the middle is 0.007
+    assert begin() == first
+
+
+def test_worth_is_utility_less_the_weighted_leak_of_a_finished_run():
+    assert worth(run(0.75, 0.25), leak_weight=2) == 0.25
+    assert worth(run(0.75, None), leak_weight=2) is None
+    assert worth(run(0.75, 0.25, status=FAILED), leak_weight=2) is None
+
+
+def test_runs_that_failed_are_not_the_best():
+    found = search("epsilon=interval(0.1,0.2)")
+    (first, _), (second, _) = found.suggest(2)
+    found.learn(first, None)
+    assert found.best().startswith("nothing can be said of the search")
+    found.learn(second, run(0.5, 0.1))
+    assert found.best().startswith("best of 1 on the validation split: epsilon=0.1")
+    assert found.best().endswith("utility less 2 x gain is 0.300")
+
+
+def test_there_must_be_something_to_search():
+    with pytest.raises(UserError, match="nothing to search"):
+        search("epsilon=0.01")
+
+
+def test_a_search_that_is_repeated_finds_its_runs_finished_and_goes_on(tmp_path):
+    grid = [
+        *JUDGED,
+        *LEARNABLE,
+        f"classifiers.folder={tmp_path / 'classifiers'}",
+        "privatizer=noise",
+        "hydra/sweeper=optuna",
+        "hydra.sweeper.trials=2",
+        "epsilon=interval(0.001,0.05)",
+    ]
+    first = sweep(tmp_path, *grid)
+    assert first.returncode == 0, first.stderr
+    assert "sweep of 2 runs: 2 finished" in first.stdout
+    before = finished_at(tmp_path)
+    assert all(path.parent.name.startswith("seed-0-epsilon-0.0") for path in before)
+    again = sweep(tmp_path, *grid)
+    assert "sweep of 2 runs: 2 finished before" in again.stdout
+    assert finished_at(tmp_path) == before
+    (best,) = [line for line in first.stdout.splitlines() if line.startswith("best of 2 on")]
+    assert best in again.stdout
