@@ -29,7 +29,7 @@ def summary(runs: Sequence[SweptRun], repetitions: int = 0) -> str:
     told = ", ".join(f"{number} {status}" for status, number in counts if number)
     lines = [f"sweep of {len(runs)} {'run' if len(runs) == 1 else 'runs'}: {told}"]
     if repetitions:
-        lines[0] += f" ({repetitions} more combinations are the same runs: nothing in them differs)"
+        lines[0] += f" (combinations left out that are one of these again: {repetitions})"
     names = names_of(runs)
     width = max((len(name) for name in names), default=0)
     indent = " " * (2 + len(SKIPPED) + 2)

@@ -143,7 +143,10 @@ def test_what_a_preset_leaves_out_is_run_where_it_is_asked_for(tmp_path):
 def test_runs_have_what_is_swept_in_their_folders_names_and_equal_ones_are_run_once(tmp_path):
     process = sweep(tmp_path, "privatizer=identity", "width=2,4", "loss=entropy,cross_entropy")
     assert process.returncode == 0, process.stderr
-    assert "sweep of 2 runs: 2 finished (2 more combinations are the same runs" in process.stdout
+    assert (
+        "sweep of 2 runs: 2 finished (combinations left out that are one of these again: 2)"
+        in process.stdout
+    )
     names = {path.parent.name for path in tmp_path.rglob("result.json")}
     assert names == {"seed-0-width-2", "seed-0-width-4"}
     assert "2 finished before" in sweep(tmp_path, "privatizer=identity", "width=2,4").stdout
