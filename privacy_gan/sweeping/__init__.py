@@ -1,1 +1,1 @@
-"""Many runs: which are finished, each in a process of its own, GPUs handed out."""
+"""Many runs: grids and searches, what is finished, a process for each, GPUs, progress."""

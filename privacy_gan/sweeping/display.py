@@ -166,7 +166,8 @@ class View:
         finished = (self.runs[i].folder / "result.json").exists()
         if finished:
             self.took.append(seconds)
-        word = "finished" if finished else "stopped" if self.stopping else "failed"
+        word = "stopped" if self.stopping else "ended without a result"
+        word = "finished" if finished else word
         self.lines.tell(f"{clock()} {word} after {duration(seconds)}  {self.names[i]}")
 
     def total(self, at_work: int) -> str:

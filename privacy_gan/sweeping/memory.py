@@ -20,7 +20,7 @@ from privacy_gan.sweeping.composing import Composer, check_attributes
 from privacy_gan.sweeping.display import watching
 from privacy_gan.sweeping.loading import SweepLoader
 from privacy_gan.sweeping.naming import names_of
-from privacy_gan.sweeping.notes import noting
+from privacy_gan.sweeping.notes import Notes, noting
 from privacy_gan.sweeping.stopping import stopping_runs
 from privacy_gan.sweeping.summary import summary
 from privacy_gan.sweeping.swept_run import DONE, MISSING, SweptRun
@@ -47,6 +47,7 @@ class RememberingLauncher(Launcher):
     runs: list[SweptRun] = field(default_factory=list)
     repetitions: int = 0
     loader: SweepLoader | None = None
+    notes: Notes | None = None
     left_out: list[set[str]] = field(default_factory=list)
 
     def setup(
@@ -99,13 +100,14 @@ class RememberingLauncher(Launcher):
         Raises:
             Interrupted: a signal asked to stop.
         """
-        with noting() as notes, stopping_runs(notes):
+        notes = self.notes
+        assert notes is not None  # there from the beginning to the summary
+        with stopping_runs(notes):
             with watching(notes, runs):
                 returns, lost = self.returned([run.launched for run in waiting])
             for run, returned in zip(waiting, returns, strict=True):
                 run.look_after(returned, lost)
-            stops = notes.stops()
-        if stops:
+        if stops := notes.stops():
             raise Interrupted(stops[0], "repeat the command to go on")
 
     def returned(
@@ -137,7 +139,8 @@ class RememberingLauncher(Launcher):
             SystemExit: a run is not finished.
         """
         try:
-            yield
+            with noting() as self.notes:  # for all launches: a launcher may keep its processes
+                yield
         except (UserError, OmegaConfBaseException, HydraException):
             raise  # nothing was launched
         except BaseException:

@@ -8,7 +8,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -17,7 +17,8 @@ from tempfile import TemporaryDirectory
 from privacy_gan.runs.identity import short_hash
 from privacy_gan.sweeping.orphans import die_when
 
-FOLDER = "PRIVACY_GAN_SWEEP"  # a launcher's processes find the folder in their environment
+# a launcher's processes find the folder, and who made it, in their environment
+FOLDER, OWNER = "PRIVACY_GAN_SWEEP", "PRIVACY_GAN_SWEEP_OWNER"
 SECONDS_BETWEEN_REPORTS = 0.5
 
 
@@ -47,11 +48,15 @@ class Notes:
         self.folder = folder
 
     def write(self, run: Path, note: Note) -> None:
-        """Replace the note on a run, known by its folder."""
+        """Replace the note on a run, known by its folder.
+
+        No run fails because a note cannot be written, in a full /tmp or one that was tidied up.
+        """
         path = self._path(run)
         partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_text(json.dumps(asdict(note)))
-        partial.replace(path)
+        with suppress(OSError):
+            partial.write_text(json.dumps(asdict(note)))
+            partial.replace(path)
 
     def read(self, run: Path) -> Note | None:
         """Return the note on a run; None where it is not at work."""
@@ -66,7 +71,7 @@ class Notes:
 
     def tell(self, run: Path, message: str) -> None:
         """Have something said to whoever looks at the sweep."""
-        with self._path(run).with_suffix(".told").open("a") as file:
+        with suppress(OSError), self._path(run).with_suffix(".told").open("a") as file:
             file.write(" ".join(message.split()) + "\n")
 
     def told(self, run: Path) -> list[str]:
@@ -78,6 +83,7 @@ class Notes:
 
     def ask_to_stop(self, signum: int) -> None:
         """Pass a signal on to all runs that are at work, and keep others from being started."""
+        self.folder.mkdir(exist_ok=True)
         with (self.folder / "stop").open("a") as file:
             file.write(f"{signum}\n")
 
@@ -93,13 +99,11 @@ class Notes:
         """Be the sweep's own process within, which the others' lives depend on."""
         with (self.folder / "main").open("w") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # given back however the process ends
-            file.write(str(os.getpid()))
-            file.flush()
-            yield
-
-    def is_owner(self) -> bool:
-        """Tell whether this is the sweep's own process."""
-        return (self.folder / "main").read_text() == str(os.getpid())
+            os.environ |= {FOLDER: str(self.folder), OWNER: str(os.getpid())}
+            try:
+                yield
+            finally:
+                del os.environ[FOLDER], os.environ[OWNER]
 
     def is_orphaned(self) -> bool | None:
         """Tell whether the sweep's own process was killed; None where it ended in good order."""
@@ -121,12 +125,13 @@ def noting() -> Iterator[Notes]:
     """Make a folder for the notes of a sweep, which the processes started within find."""
     with TemporaryDirectory(prefix="privacy_gan-sweep-") as folder:
         notes = Notes(Path(folder))
-        os.environ[FOLDER] = folder
-        try:
-            with notes.owned():
-                yield notes
-        finally:
-            del os.environ[FOLDER]
+        with notes.owned():
+            yield notes
+
+
+def is_owner() -> bool:
+    """Tell whether this is a sweep's own process, not one that a launcher started for it."""
+    return os.environ.get(OWNER) == str(os.getpid())
 
 
 def notes_of_sweep() -> Notes | None:
@@ -139,7 +144,7 @@ def notes_of_sweep() -> Notes | None:
 def die_with_sweep() -> None:
     """Kill this process, if a launcher started it, as soon as the sweep's own was killed."""
     notes = notes_of_sweep()
-    if notes is not None and not notes.is_owner():
+    if notes is not None and not is_owner():
         die_when(notes.is_orphaned)
 
 

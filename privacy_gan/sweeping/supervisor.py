@@ -23,7 +23,7 @@ from privacy_gan.errors import Interrupted, RunFailed, RunStopped, RunTaken
 from privacy_gan.launched import is_first_process
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.sweeping.gpus import VISIBLE, claimed
-from privacy_gan.sweeping.notes import Note, Notes, die_with_sweep, notes_of_sweep
+from privacy_gan.sweeping.notes import Note, Notes, die_with_sweep, is_owner, notes_of_sweep
 from privacy_gan.sweeping.stopping import SIGNALS
 
 CHILD = "privacy_gan.commands.child"  # named, not imported: it depends on this room
@@ -184,7 +184,7 @@ def wait(process: subprocess.Popen[bytes], notes: Notes | None) -> list[int]:
     passed = 0
     # in the sweep's own process signals are noted, for all runs
     unheard: AbstractContextManager[list[int]] = nullcontext([])
-    hearing = unheard if notes and notes.is_owner() else passed_on(process)
+    hearing = unheard if notes and is_owner() else passed_on(process)
     with killed_at_last(process), hearing as received:
         while True:
             with suppress(subprocess.TimeoutExpired):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from sweeps import finished_at, sweep
+from sweeps import SIDE_BY_SIDE, finished_at, sweep
 from tiny_runs import JUDGED
 
 from privacy_gan.errors import UserError
@@ -96,6 +96,7 @@ def test_a_search_that_is_repeated_finds_its_runs_finished_and_goes_on(tmp_path)
         "privatizer=noise",
         "hydra/sweeper=optuna",
         "hydra.sweeper.trials=2",
+        *SIDE_BY_SIDE,  # whose processes stay for the second suggestion
         "epsilon=interval(0.001,0.05)",
     ]
     first = sweep(tmp_path, *grid)
@@ -103,6 +104,7 @@ def test_a_search_that_is_repeated_finds_its_runs_finished_and_goes_on(tmp_path)
     assert "sweep of 2 runs: 2 finished" in first.stdout
     before = finished_at(tmp_path)
     assert all(path.parent.name.startswith("seed-0-epsilon-0.0") for path in before)
+    assert all("begun" in (path.parent / "output.log").read_text() for path in before)
     again = sweep(tmp_path, *grid)
     assert "sweep of 2 runs: 2 finished before" in again.stdout
     assert finished_at(tmp_path) == before
