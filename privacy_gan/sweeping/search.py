@@ -19,6 +19,7 @@ class Search:
 
     Args:
         overrides: what was typed; what has several values, or an interval of them, is searched.
+            Of two for the same setting the last counts.
         seed: of the suggestions.
         leak_weight: how much a leak counts, see ``worth``.
 
@@ -29,12 +30,17 @@ class Search:
     def __init__(self, overrides: Sequence[Override], seed: int, leak_weight: float) -> None:
         optuna = import_optuna()
         self.failed = optuna.trial.TrialState.FAIL
-        searched = {o.get_key_element(): o for o in overrides if o.is_sweep_override()}
-        fixed = {o.get_key_element(): o for o in overrides if not o.is_sweep_override()}
-        self.fixed = [f"{key}={o.get_value_element_as_str()}" for key, o in fixed.items()]
-        if not searched:
+        last = {o.get_key_element(): o for o in overrides}
+        self.fixed = [
+            f"{key}={o.get_value_element_as_str()}"
+            for key, o in last.items()
+            if not o.is_sweep_override()
+        ]
+        self.space = {
+            key: distribution(optuna, o) for key, o in last.items() if o.is_sweep_override()
+        }
+        if not self.space:
             raise UserError("nothing to search: give a value a range, epsilon=interval(0.001,0.05)")
-        self.space = {key: distribution(optuna, override) for key, override in searched.items()}
         self.leak_weight = leak_weight
         sampler = optuna.samplers.TPESampler(seed=seed)
         self.study = optuna.create_study(direction="maximize", sampler=sampler)

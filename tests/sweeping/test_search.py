@@ -83,6 +83,11 @@ def test_runs_that_failed_are_not_the_best():
     assert found.best().endswith("utility less 2 x gain is 0.300")
 
 
+def test_what_is_typed_last_counts():
+    ((_, overrides),) = search("epsilon=0.1,0.2", "width=8,16", "epsilon=0.3").suggest(1)
+    assert values_of(overrides)["epsilon"] == "0.3"
+
+
 def test_there_must_be_something_to_search():
     with pytest.raises(UserError, match="nothing to search"):
         search("epsilon=0.01")
