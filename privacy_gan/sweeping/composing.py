@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from omegaconf import DictConfig, open_dict, read_write
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from privacy_gan.attributes import CELEBA_ATTRIBUTES, SEPARATOR
 from privacy_gan.config import build, check, completed, resolve, settings_of
 from privacy_gan.errors import Mistakes, UserError
 from privacy_gan.sweeping.loading import SweepLoader
@@ -93,8 +95,11 @@ def without_repetitions(runs: Sequence[SweptRun]) -> list[SweptRun]:
     return list(kept.values())
 
 
-def check_attributes(runs: Sequence[SweptRun]) -> None:
+def check_data(runs: Sequence[SweptRun]) -> None:
     """Look whether the data are there and have what the runs are to hide.
+
+    The data are asked, for which torch must be imported, only where a word is none of CelebA's
+    attributes.
 
     Raises:
         Mistakes: all that is wrong.
@@ -104,6 +109,15 @@ def check_attributes(runs: Sequence[SweptRun]) -> None:
     for run in runs:
         data = json.dumps(settings_of(run.config.data), sort_keys=True, default=str)
         try:
+            for key in OmegaConf.missing_keys(run.config.data):
+                raise UserError(f"data.{key} has no value: give one, data.{key}=...")
+            root = OmegaConf.select(run.config, "data.root")
+            if root is not None and not Path(root).expanduser().is_dir():
+                raise UserError(
+                    f"data.root={root} is not a folder: give the one that holds the data"
+                )
+            if set(run.config.attribute.split(SEPARATOR)) <= set(CELEBA_ATTRIBUTES):
+                continue
             if data not in names:
                 names[data] = build(run.config.data).attribute_names
             resolve(run.config, names[data])

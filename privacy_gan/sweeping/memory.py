@@ -16,7 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from privacy_gan.config import build
 from privacy_gan.errors import Interrupted, UserError
-from privacy_gan.sweeping.composing import Composer, check_attributes
+from privacy_gan.sweeping.composing import Composer, check_data
 from privacy_gan.sweeping.display import watching
 from privacy_gan.sweeping.loading import SweepLoader
 from privacy_gan.sweeping.naming import names_of
@@ -86,7 +86,7 @@ class RememberingLauncher(Launcher):
             run.look_before()
         waiting = [run for run in runs if run.status == MISSING]
         if waiting:
-            check_attributes(waiting)
+            check_data(waiting)
         known = {run.folder for run in self.runs}
         self.runs += [run for run in runs if run.folder not in known]
         self.repetitions += len(grid) - len(runs)

@@ -12,53 +12,56 @@ from processes import all_gone, marked
 from sweeps import finished_at, results, sweep
 from tiny_runs import TINY, train_command
 
+from privacy_gan.commands.pipeline import train
+
 SIX = ["trainer.max_epochs=2", "epsilon=0.005,0.02", "seed=0,1,2"]
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    process = sweep(folder, *SIX)
-    assert process.returncode == 0, process.stderr
-    assert "sweep of 6 runs: 6 finished" in process.stdout
-    return folder
-
-
-def test_a_sweep_killed_five_times_ends_with_the_same_results_and_repeats_none(
-    tmp_path, uninterrupted
-):
+def survivor(tmp_path_factory):
+    """A sweep that was killed at five moments, then repeated to its end."""
+    folder = tmp_path_factory.mktemp("survivor")
     moments = random.Random(0)
-    command = train_command(tmp_path, "-m", *SIX, "checkpoint_minutes=0")
+    command = train_command(folder, "-m", *SIX, "checkpoint_minutes=0")
     for _ in range(5):
-        before = finished_at(tmp_path)
+        before = finished_at(folder)
         environment, mark = marked()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         with subprocess.Popen(command, env=environment, start_new_session=True, **quiet) as process:
-            time.sleep(moments.uniform(5, 10))
+            time.sleep(moments.uniform(4, 9))
             os.killpg(process.pid, signal.SIGKILL)
         assert all_gone(mark)
-        assert before.items() <= finished_at(tmp_path).items()
-    before = finished_at(tmp_path)
-    process = sweep(tmp_path, *SIX, "checkpoint_minutes=0")
+        assert before.items() <= finished_at(folder).items()
+    before = finished_at(folder)
+    process = sweep(folder, *SIX, "checkpoint_minutes=0")
     assert process.returncode == 0, process.stderr
     assert f"{len(before)} finished before" in process.stdout or not before
-    assert before.items() <= finished_at(tmp_path).items()
-    assert results(tmp_path / "outputs") == results(uninterrupted / "outputs")
-    for checkpoint in (tmp_path / "outputs").rglob("last.ckpt"):
-        other = uninterrupted / checkpoint.relative_to(tmp_path)
+    assert before.items() <= finished_at(folder).items()
+    return folder
+
+
+def test_a_sweep_killed_five_times_ends_with_the_results_of_runs_that_were_not(
+    survivor, tmp_path, tiny
+):
+    for epsilon, seed in [(epsilon, seed) for epsilon in (0.005, 0.02) for seed in (0, 1, 2)]:
+        train(tiny(f"epsilon={epsilon}", f"seed={seed}"))
+    assert len(results(survivor / "outputs")) == 6
+    assert results(survivor / "outputs") == results(tmp_path / "outputs")
+    for checkpoint in (survivor / "outputs").rglob("last.ckpt"):
+        other = tmp_path / checkpoint.relative_to(survivor)
         ours, theirs = (torch.load(c, weights_only=True)["state_dict"] for c in (checkpoint, other))
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
-def test_a_finished_sweep_is_repeated_without_importing_torch(uninterrupted):
-    before = finished_at(uninterrupted)
-    command = train_command(uninterrupted, "-m", *SIX)
+def test_a_finished_sweep_is_repeated_without_importing_torch(survivor):
+    before = finished_at(survivor)
+    command = train_command(survivor, "-m", *SIX)
     process = subprocess.run(
         [command[0], "-X", "importtime", *command[1:]], capture_output=True, text=True, check=True
     )
     assert "sweep of 6 runs: 6 finished before" in process.stdout
     assert not any(line.endswith("| torch") for line in process.stderr.splitlines())
-    assert finished_at(uninterrupted) == before
+    assert finished_at(survivor) == before
 
 
 def test_a_run_that_fails_does_not_end_the_sweep_and_the_exit_code_tells(tmp_path):
@@ -97,6 +100,7 @@ def test_hydras_own_sweeper_goes_on_after_a_refused_run_too(tmp_path):
             ["no attribute 'Smilling'", "no attribute 'Mael'"],
         ),
         (["data=celeba", "seed=0,1"], ["data.root has no value"]),
+        (["data=celeba", "data.root=/no/such", "seed=0,1"], ["data.root=/no/such is not a folder"]),
     ],
 )
 def test_all_mistakes_in_a_grid_are_told_in_a_line_each_before_anything_runs(
