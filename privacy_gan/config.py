@@ -176,6 +176,36 @@ def check(config: DictConfig) -> None:
         value = OmegaConf.select(config, name)
         if not isinstance(value, int) or value < 1:
             raise UserError(f"{name}={value} must be a whole number, 1 or more")
+    check_devices(config.trainer)
+
+
+def has_processes(trainer: DictConfig) -> bool:
+    """Tell whether a trainer divides a run among several processes."""
+    return "strategy" in trainer
+
+
+def check_devices(trainer: DictConfig) -> None:
+    """Check how many devices a trainer takes.
+
+    Raises:
+        UserError: not as many as it can use.
+    """
+    devices = trainer.devices
+    if not has_processes(trainer):
+        if devices != 1:
+            raise UserError(
+                f"trainer.devices={devices} needs trainer=ddp, or trainer=ddp_cpu without GPUs; "
+                "CUDA_VISIBLE_DEVICES chooses one of several GPUs"
+            )
+        return
+    if devices == "auto" and trainer.accelerator != "cpu":
+        if not trainer.sync_batchnorm:
+            raise UserError(
+                "trainer.devices=auto: with trainer.sync_batchnorm=false the outcome depends on "
+                "the number of processes, so give it, trainer.devices=..."
+            )
+    elif not isinstance(devices, int) or devices < 1:
+        raise UserError(f"trainer.devices={devices} must be a whole number, 1 or more")
 
 
 def build(node: DictConfig, **more: Any) -> Any:

@@ -10,6 +10,7 @@ import torch
 from lightning_fabric import Fabric
 
 from privacy_gan.errors import UserError
+from privacy_gan.launched import local_rank
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Compute:
 def choose_compute(accelerator: str, precision: str) -> Compute:
     """Return the trainer's device, with its precision where that needs no scaling of losses.
 
+    Each of a run's processes has a device of its own.
+
     Args:
         accelerator: Lightning's name: "cpu", "gpu", "auto", ...
         precision: Lightning's name, or "auto"; all but "32-true" stand for "auto" here.
@@ -37,11 +40,19 @@ def choose_compute(accelerator: str, precision: str) -> Compute:
     """
     if precision != "32-true":
         precision = choose_precision(accelerator, "auto")
+    own = own_device(accelerator)
     try:
-        fabric = Fabric(accelerator=accelerator, devices=1, precision=precision)  # type: ignore[arg-type]
+        fabric = Fabric(accelerator=accelerator, devices=own, precision=precision)  # type: ignore[arg-type]
     except (RuntimeError, ValueError) as error:
         raise UserError(f"trainer.accelerator={accelerator} cannot be used: {error}") from error
     return Compute(fabric.device, fabric.autocast)
+
+
+def own_device(accelerator: str) -> int | list[int]:
+    """Return which device is this process's, as Lightning wants to be told."""
+    if accelerator == "cpu" or not torch.cuda.is_available():
+        return 1
+    return [local_rank()]
 
 
 def choose_precision(accelerator: str, precision: str) -> str:

@@ -3,16 +3,55 @@
 Whatever a batch's mean is made of (gradients, the distortion, batch norm's moments) is averaged
 over the processes, whose parts are of the same size. So any number of them does what one does. With
 one process nothing is sent anywhere.
+
+What is no batch, but several things of which each can be made alone, is divided among them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
+
+T = TypeVar("T")
+
+# How long one may make something that the others wait for; those of a step wait half an hour.
+PATIENCE = timedelta(days=7)
+
+_patient: dist.ProcessGroup | None = None
+
+
+@contextmanager
+def connected(address: str, rank: int, count: int, device: torch.device) -> Iterator[None]:
+    """Connect processes within; they leave it together.
+
+    After an error they stay connected until they end: whoever lost a process of the same run
+    would otherwise fail, too, before it is known why the first one did.
+
+    Args:
+        address: HOST:PORT, where the first process listens.
+        rank: number of this process.
+        count: number of processes.
+        device: that this process computes on.
+    """
+    global _patient
+    backend = "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        backend = "cpu:gloo,cuda:nccl"
+    dist.init_process_group(backend, f"tcp://{address}", rank=rank, world_size=count)
+    group = dist.new_group(backend="gloo", timeout=PATIENCE)
+    assert isinstance(group, dist.ProcessGroup)
+    _patient = group
+    yield
+    wait_for_all()
+    dist.destroy_process_group()
+    _patient = None
 
 
 def rank() -> int:
@@ -94,3 +133,34 @@ def share_buffers(module: nn.Module) -> None:
     if count() > 1:
         for buffer in module.buffers():
             dist.broadcast(buffer, src=0)
+
+
+def wait_for_all() -> None:
+    """Wait until all processes have come here."""
+    if count() > 1:
+        dist.barrier(group=_patient)
+
+
+def of_first(make: Callable[[], T]) -> T:
+    """Return what the first process makes, in all; the others wait for it."""
+    if count() == 1:
+        return make()
+    made = [make() if rank() == 0 else None]
+    dist.broadcast_object_list(made, src=0, group=_patient)
+    return made[0]  # type: ignore[return-value]
+
+
+def divided(names: Sequence[str], make: Callable[[Sequence[str]], Mapping[str, T]]) -> dict[str, T]:
+    """Make several things, each process some of them, and return all of them in each.
+
+    Args:
+        names: of the things, the same in all processes.
+        make: returns things by name, on the CPU.
+    """
+    if count() == 1:
+        return dict(make(names))
+    own = names[rank() :: count()]
+    parts: list[Any] = [None] * count()
+    dist.all_gather_object(parts, dict(make(own)) if own else {}, group=_patient)
+    made = {name: thing for part in parts for name, thing in part.items()}
+    return {name: made[name] for name in names}

@@ -1,42 +1,55 @@
-"""The process that run_apart starts: python -m privacy_gan.commands.child.
-
-Lightning starts further processes of a run with the same command, so they are children, too.
-"""
+"""A process of a run, as run_apart starts it: python -m privacy_gan.commands.child."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+import traceback
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import NoReturn
 
 from omegaconf import DictConfig, OmegaConf
 
-from privacy_gan.commands.command_line import end, no_space, report_errors
-from privacy_gan.errors import DISK_FULL, FolderTaken, Interrupted, UserError
+from privacy_gan.commands.command_line import (
+    MISTAKE,
+    mistakes_in,
+    report_errors,
+    wants_tracebacks,
+)
+from privacy_gan.errors import FolderTaken, Interrupted
 from privacy_gan.launched import is_first_process
 from privacy_gan.progress import listening
+from privacy_gan.sweeping.failures import Failure
 from privacy_gan.sweeping.notes import Reporter, Teller, notes_of_sweep
 from privacy_gan.sweeping.orphans import die_with
 from privacy_gan.sweeping.stopping import accept_signals
-from privacy_gan.sweeping.supervisor import CONFIG, FAILURE, PARENT, TAKEN
+from privacy_gan.sweeping.supervisor import CONFIG, FAILURES, PARENT, TAKEN
+
+# how gloo and NCCL begin to complain of a connection that another process's end has cut
+OF_CONNECTIONS = ("gloo/transport", "Gloo", "NCCL", "TCPStore")
 
 
 def main() -> None:
     """Train and judge; leave the reason of a failure where the parent finds it."""
     die_with(int(os.environ[PARENT]))
-    os.environ[PARENT] = str(os.getpid())  # for those that Lightning starts
+    if not is_first_process():
+        warnings.simplefilter("ignore")  # the first gives them
     logging.basicConfig(
         stream=sys.stdout,
-        level=logging.INFO if is_first_process() else logging.WARNING,
+        level=logging.INFO if is_first_process() else logging.ERROR,
         format="[%(asctime)s][%(name)s][%(levelname)s] - %(message)s",
     )
     config = OmegaConf.create(os.environ[CONFIG])
     assert isinstance(config, DictConfig)
     with report_errors(), reporting(Path(config.run_dir)):
         accept_signals()
-        train(config)
+        try:
+            train(config)
+        except Exception as error:
+            fail(error)
 
 
 def train(config: DictConfig) -> None:
@@ -45,24 +58,27 @@ def train(config: DictConfig) -> None:
     from privacy_gan.reporting.summary import summary
 
     try:
-        print(summary(*train(config)))
-    except Interrupted:
+        folder, result = train(config)
+    except (Interrupted, KeyboardInterrupt):
         if is_first_process():
             raise
-        sys.exit(0)  # Lightning takes any other end of theirs for a failure of the run
-    except FolderTaken as error:
-        note_failure(str(error))
-        end(f"error: {error}", TAKEN)
-    except UserError as error:
-        note_failure(str(error))
-        raise
-    except OSError as error:
-        full = error.errno in DISK_FULL
-        note_failure(no_space(error) if full else f"{type(error).__name__}: {error}")
-        raise
-    except Exception as error:
-        note_failure(f"{type(error).__name__}: {error}")
-        raise
+        sys.exit(0)  # the first says it
+    if is_first_process():
+        print(summary(folder, result))
+
+
+def fail(error: Exception) -> NoReturn:
+    """Leave the reason of a failure where the parent finds it, and end."""
+    if mistakes := mistakes_in(error):
+        reason = "\n".join(" ".join(mistake.split()) for mistake in mistakes)
+        code = TAKEN if isinstance(error, FolderTaken) else MISTAKE
+        failure = Failure(reason, code, traceback.format_exc() if wants_tracebacks() else "")
+    else:
+        reason = f"{type(error).__name__}: {error}"
+        follows = any(words in reason for words in OF_CONNECTIONS)
+        failure = Failure(reason, 1, traceback.format_exc(), follows)
+    failure.leave(Path(os.environ[FAILURES]), int(os.environ.get("LOCAL_RANK", 0)))
+    sys.exit(failure.exit_code)
 
 
 def reporting(run: Path) -> AbstractContextManager[None]:
@@ -72,13 +88,6 @@ def reporting(run: Path) -> AbstractContextManager[None]:
         return nullcontext()
     logging.getLogger("privacy_gan").addHandler(Teller(notes, run))
     return listening(Reporter(notes, run))
-
-
-def note_failure(reason: str) -> None:
-    """Leave a reason for the parent; the first of several processes to fail knows best."""
-    path = Path(os.environ[FAILURE])
-    if path.exists() and not path.read_text():
-        path.write_text(reason)
 
 
 if __name__ == "__main__":

@@ -98,27 +98,35 @@ def report_errors() -> Iterator[None]:
             signal.signal(signum, interrupt)
     try:
         yield
-    except (UserError, CompactHydraException, OmegaConfBaseException) as error:
-        if os.environ.get("HYDRA_FULL_ERROR") == "1":
-            raise
-        for mistake in error.errors if isinstance(error, Mistakes) else [error]:
-            say(f"error: {in_words(mistake)}")
-        raise SystemExit(MISTAKE) from None
-    except OSError as error:
-        if error.errno not in DISK_FULL:
-            raise
-        end(f"error: {no_space(error)}", MISTAKE)
     except RunFailed as failure:  # which has shown why
         raise SystemExit(failure.exit_code) from None
+    except Exception as error:
+        told = mistakes_in(error)
+        if not told or wants_tracebacks():
+            raise
+        for mistake in told:
+            say(f"error: {mistake}")
+        raise SystemExit(MISTAKE) from None
     except Interrupted as interruption:
         end(f"interrupted: {interruption}", interruption.exit_code)
     except KeyboardInterrupt:
         end("interrupted: repeat the command to go on", 128 + signal.SIGINT)
 
 
-def no_space(error: OSError) -> str:
-    """Return a message for users whose disk is full."""
-    return f"no space left to write {error.filename}: free some and repeat"
+def wants_tracebacks() -> bool:
+    """Tell whether a user wants to see where a mistake was found."""
+    return os.environ.get("HYDRA_FULL_ERROR") == "1"
+
+
+def mistakes_in(error: Exception) -> list[str]:
+    """Return what a user can fix, in words; nothing where it is no such error."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return [f"no space left to write {error.filename}: free some and repeat"]
+    if isinstance(error, Mistakes):
+        return [in_words(each) for each in error.errors]
+    if isinstance(error, UserError | CompactHydraException | OmegaConfBaseException):
+        return [in_words(error)]
+    return []
 
 
 def in_words(error: Exception) -> str:

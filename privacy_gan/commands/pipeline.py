@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sys
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
@@ -15,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
 import privacy_gan
+from privacy_gan import replicas
 from privacy_gan.attributes import find_attribute
 from privacy_gan.commands.building import (
     RunSetup,
@@ -25,7 +25,7 @@ from privacy_gan.commands.building import (
     judge_settings,
     open_run,
 )
-from privacy_gan.config import build, check
+from privacy_gan.config import build, check, has_processes
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifier
@@ -41,6 +41,7 @@ from privacy_gan.runs.loading import load_privatizer
 from privacy_gan.runs.result import Evaluation, Result
 from privacy_gan.training.adaptation import adapt
 from privacy_gan.training.checkpointing import RunCheckpointIO
+from privacy_gan.training.connection import connected
 from privacy_gan.training.fit import build_trainer, fit
 
 log = logging.getLogger(__name__)
@@ -61,12 +62,15 @@ def train(config: DictConfig) -> tuple[RunFolder, Result]:
     Raises:
         UserError: something in the configuration, the data or the folder is wrong.
         Interrupted: a signal asked to stop; the same call goes on.
-        SystemExit: this is not the first of the run's processes, and its part is done.
     """
     setup = open_run(config)
+    with connected_as(setup):
+        return setup.run.folder, finished_result(setup) or trained_and_judged(setup)
+
+
+def trained_and_judged(setup: RunSetup) -> Result:
+    """Train and judge a run that is not finished; all its processes do together."""
     config, folder = setup.config, setup.run.folder
-    if (result := finished_result(setup)) is not None:
-        return folder, result
     privatizer = build_privatizer(setup)
     setup.datamodule.setup()
     judge = build_judge(config)
@@ -75,28 +79,31 @@ def train(config: DictConfig) -> tuple[RunFolder, Result]:
             judge.check(setup.datamodule, attribute)
     tracker = build_tracker(config)
     with folder.lock() if is_first_process() else nullcontext():
-        # a second sweep may have finished it in the meantime; one of several processes must not
-        # find that alone, while others begin to train
-        if "strategy" not in config.trainer and (result := finished_result(setup)) is not None:
-            return folder, result
+        if (result := finished_result(setup)) is not None:  # by a second sweep, in the meantime
+            return result
         training = train_privatizer(setup, privatizer, tracker)
-        if not is_first_process():
-            sys.exit(0)  # what is left is work for one
-        if privatizer.state_dict() and not folder.checkpoint.exists():
+        if privatizer.state_dict() and not replicas.of_first(folder.checkpoint.exists):
             raise UserError(
                 f"training ended without {folder.checkpoint}, so nobody could load the mechanism "
                 "again: leave out limits of the trainer that keep it from training at all"
             )
         judged = judge_all(judge, setup, privatizer) if config.evaluate else NOT_JUDGED
         result = write_result(setup, training, *judged)
-    if tracker is not None:
+    if tracker is not None and is_first_process():
         track_result(tracker, folder, result)
-    return folder, result
+    return result
+
+
+def connected_as(setup: RunSetup) -> AbstractContextManager[None]:
+    """Connect the processes of a run that is trained by several."""
+    if not has_processes(setup.config.trainer):
+        return nullcontext()
+    return connected(choose_compute(setup.task.accelerator, setup.task.precision).device)
 
 
 def finished_result(setup: RunSetup) -> Result | None:
     """Return a run's result if all that is asked for is in it."""
-    config, result = setup.config, setup.run.result()
+    config, result = setup.config, replicas.of_first(setup.run.result)
     if result is None or not result.is_complete(config.evaluate, config.baseline):
         return None
     log.info("already finished: %s", setup.run.folder.result_file)
@@ -125,16 +132,15 @@ def train_privatizer(
             setup.task.epsilon if config.trainer.enable_progress_bar else None,
             tracker,
         )
-        checkpoint = RunCheckpointIO(run).find_own()
+        checkpoint = replicas.of_first(RunCheckpointIO(run).find_own)
         if is_first_process():
             run.folder.write_config(text)  # only now: a refused command changes nothing
             log.info("training in %s", run.folder.path)
         return fit(trainer, privatizer, datamodule, checkpoint)
-    if not is_first_process():
-        return {}
     device = choose_compute(setup.task.accelerator, setup.task.precision).device
     found = adapt(run, privatizer, datamodule, setup.column, device)
-    run.folder.write_config(text)
+    if is_first_process():
+        run.folder.write_config(text)
     return found
 
 
@@ -209,7 +215,7 @@ def judge_mechanism(judge: Judge, setup: RunSetup, privatizer: Privatizer) -> di
     """
     compute = choose_compute(setup.task.accelerator, setup.task.precision)
     evaluations = {}
-    with bars_shown(setup.config.trainer.enable_progress_bar):
+    with bars_shown(setup.config.trainer.enable_progress_bar and is_first_process()):
         for attribute in hidden_attributes(privatizer, setup):
             evaluation = judge.judge(
                 MechanismSource(privatizer.for_attribute(attribute), setup.datamodule, compute),
@@ -246,15 +252,17 @@ def write_result(
 ) -> Result:
     """Write and return the result; with it the run is finished."""
     path = setup.run.folder.result_file
-    Result(
+    result = Result(
         data=setup.datamodule.data_name,
         identity=setup.run.identity,
         training=training,
         evaluations=evaluations,
         baseline=baseline,
         environment=environment(setup),
-    ).write(path)
-    return Result.read(path)
+    )
+    if is_first_process():
+        result.write(path)
+    return replicas.of_first(lambda: Result.read(path))
 
 
 def environment(setup: RunSetup) -> dict[str, str]:

@@ -6,23 +6,19 @@ import os
 
 from omegaconf import DictConfig
 
+from privacy_gan.config import check, has_processes
 from privacy_gan.sweeping.gpus import claimed
-from privacy_gan.sweeping.supervisor import (
-    gpus_wanted,
-    is_swept,
-    run_apart,
-    run_swept,
-    starts_processes,
-)
+from privacy_gan.sweeping.supervisor import gpus_wanted, is_swept, run_apart, run_swept
 
 
 def main(config: DictConfig) -> None:
     """Train and judge what the configuration describes, and print what came out."""
     if is_swept():
         run_swept(config)
-    elif starts_processes(config):
+    elif has_processes(config.trainer):
         run_apart(config)
     else:
+        check(config)
         with claimed(**gpus_wanted(config)) as gpus:
             os.environ.update(gpus)
             from privacy_gan.commands.pipeline import train  # after mistakes that need no torch

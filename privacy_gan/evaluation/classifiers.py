@@ -144,7 +144,7 @@ class FixedClassifiers:
                 "settings": self.settings,
                 "test_accuracy": accuracies[name],
                 "validation_loss": learner.best_loss,
-                "weights": learner.network.state_dict(),
+                "weights": learner.network.cpu().state_dict(),
             }
             for name, learner in learners.items()
         }

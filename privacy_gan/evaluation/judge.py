@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from privacy_gan import replicas
 from privacy_gan.attributes import find_attribute
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
@@ -24,7 +25,7 @@ from privacy_gan.evaluation.inception import load_inception
 from privacy_gan.evaluation.learning import Learner, learn_together
 from privacy_gan.evaluation.outputs import outputs_on_test
 from privacy_gan.evaluation.predictions import predict_all, query, scores_on_test, strongest, who
-from privacy_gan.evaluation.references import References
+from privacy_gan.evaluation.references import Answers, References
 from privacy_gan.evaluation.scores import SCORES
 from privacy_gan.evaluation.source import CensoredSource, original_images
 from privacy_gan.evaluation.validation import normalized_gain, normalized_utility, trade_off
@@ -115,10 +116,13 @@ class Judge:
         frequencies = prior(sensitive["train"], len(classes))
 
         queries = [1] if source.deterministic else self.queries
-        answers = self.answers(source, attribute, fixed, self.makers, self.seed, queries[-1])
+        answers = replicas.divided(
+            list(self.makers),
+            lambda names: self.answers(source, attribute, fixed, names, self.seed, queries[-1]),
+        )
         originals = self.original_answers(source, attribute, fixed)
         predictions, of_originals = (
-            predict_all(of["valid"], of["test"], sensitive["valid"], frequencies, times)
+            predict_all(of, sensitive["valid"], frequencies, times)
             for of, times in [(answers, queries), (originals, [1])]
         )
         best, best_originals = (
@@ -135,9 +139,7 @@ class Judge:
                 sensitive["test"],
                 self.bootstrap,
             ),
-            **measures.as_in_the_paper(
-                answers["test"], originals["test"], sensitive["test"], self.bootstrap
-            ),
+            **measures.as_in_the_paper(answers, originals, sensitive["test"], self.bootstrap),
             **measures.utility(outputs, utilities, labels["train"], labels["test"], self.bootstrap),
             **measures.replacement(outputs, attribute, utilities, len(classes), self.bootstrap),
             **measures.change(outputs, epsilon, epsilon_batch_size, self.bootstrap),
@@ -163,13 +165,12 @@ class Judge:
 
     def original_answers(
         self, source: CensoredSource, attribute: str, fixed: Mapping[str, FixedClassifier]
-    ) -> dict[str, dict[str, Tensor]]:
-        """Return the same adversaries' answers after learning from original images, by split."""
+    ) -> Answers:
+        """Return the same adversaries' answers after learning from original images."""
         original = original_images(source.datamodule, source.compute)
 
-        def make(names: Sequence[str], seed: int) -> dict[str, dict[str, Tensor]]:
-            makers = {name: self.makers[name] for name in names}
-            return self.answers(original, attribute, fixed, makers, seed, queries=1)
+        def make(names: Sequence[str], seed: int) -> Answers:
+            return self.answers(original, attribute, fixed, names, seed, queries=1)
 
         return self.references.get(list(self.makers), source.datamodule, attribute, make)
 
@@ -192,44 +193,42 @@ class Judge:
         source: CensoredSource,
         attribute: str,
         fixed: Mapping[str, FixedClassifier],
-        makers: Mapping[str, Callable[..., Learner]],
+        names: Sequence[str],
         seed: int,
         queries: int,
-    ) -> dict[str, dict[str, Tensor]]:
+    ) -> Answers:
         """Return adversaries' answers on both splits after learning from the training split.
 
         Args:
             source: of the images.
             attribute: the one that they tell.
             fixed: the fixed classifiers.
-            makers: of the adversaries, by name.
+            names: of the adversaries.
             seed: of their weights, of order, noise and augmentation.
             queries: how often they see each image.
-
-        Returns:
-            Probabilities by split and adversary, float64 [queries, N, C].
         """
-        adversaries = self.train_adversaries(source, attribute, fixed, makers, seed)
-        return {
+        adversaries = self.train_adversaries(source, attribute, fixed, names, seed)
+        seen = {
             split: query(adversaries, source, split, queries, seed) for split in ("valid", "test")
         }
+        return {name: {split: seen[split][name] for split in seen} for name in names}
 
     def train_adversaries(
         self,
         source: CensoredSource,
         attribute: str,
         fixed: Mapping[str, FixedClassifier],
-        makers: Mapping[str, Callable[..., Learner]],
+        names: Sequence[str],
         seed: int,
     ) -> dict[str, Learner]:
         """Return adversaries, trained on the same batches; see ``answers``."""
         column = source.datamodule.column(attribute)
         num_classes = len(source.datamodule.classes(attribute))
         adversaries = {}
-        for name, make in makers.items():
+        for name in names:
             with torch.random.fork_rng():  # an adversary's weights do not depend on the others
                 torch.manual_seed(keyed_seed(seed, Purpose.JUDGE_INIT, *name.encode()))
-                adversaries[name] = make(
+                adversaries[name] = self.makers[name](
                     num_classes=num_classes, column=column, fixed=fixed[attribute].network
                 )
         learn_together(adversaries, source, self.epochs, self.batch_size, seed, "adversaries")

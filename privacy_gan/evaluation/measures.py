@@ -85,8 +85,8 @@ def normalized_gain(prior: Tensor, original: Tensor, adversary: Tensor) -> float
 
 
 def as_in_the_paper(
-    censored: Mapping[str, Tensor],
-    original: Mapping[str, Tensor],
+    censored: Mapping[str, Mapping[str, Tensor]],
+    original: Mapping[str, Mapping[str, Tensor]],
     labels: Tensor,
     bootstrap: Bootstrap,
 ) -> dict[str, Measure]:
@@ -95,7 +95,7 @@ def as_in_the_paper(
     That is the accuracy of one ResNet-10 that sees each image once (Figure 1, Table 3).
 
     Args:
-        censored: answers on censored test images by adversary, [K, N, C].
+        censored: answers on censored images by adversary and split, [K, N, C].
         original: on original ones, [1, N, C].
         labels: s, [N].
         bootstrap: for the intervals.
@@ -103,7 +103,7 @@ def as_in_the_paper(
     if PAPERS_ADVERSARY not in censored:
         return {}
     estimates = (
-        bootstrap.percentile(mean, answers[PAPERS_ADVERSARY][0].argmax(dim=1) == labels)
+        bootstrap.percentile(mean, answers[PAPERS_ADVERSARY]["test"][0].argmax(dim=1) == labels)
         for answers in (censored, original)
     )
     return {"paper_privacy_loss": Measure(*estimates)}

@@ -70,8 +70,7 @@ class AdversaryPredictions:
 
 
 def predict_all(
-    valid: Mapping[str, Tensor],
-    test: Mapping[str, Tensor],
+    answers: Mapping[str, Mapping[str, Tensor]],
     labels: Tensor,
     prior: Tensor,
     queries: Sequence[int],
@@ -79,17 +78,16 @@ def predict_all(
     """Return every adversary's predictions at every number of queries.
 
     Args:
-        valid: what ``query`` returned for the validation split.
-        test: the same for the test split.
+        answers: what ``query`` returned, by adversary and split ("valid" and "test").
         labels: s of the validation split, [N].
         prior: frequencies of s in training, [C].
         queries: how many answers to combine, the first ones.
     """
     return [
         AdversaryPredictions(
-            name, times, predict(valid[name][:times], test[name][:times], labels, prior)
+            name, times, predict(seen["valid"][:times], seen["test"][:times], labels, prior)
         )
-        for name in valid
+        for name, seen in answers.items()
         for times in queries
     ]
 

@@ -17,11 +17,12 @@ from pathlib import Path
 from torch import Tensor
 
 from privacy_gan.data.table_data_module import TableDataModule
-from privacy_gan.evaluation.store import Content, Store
+from privacy_gan.evaluation.store import Store
 
 log = logging.getLogger(__name__)
 
-Answers = Mapping[str, Mapping[str, Tensor]]
+# by adversary and split ("valid" and "test"): probabilities, float64 [queries, N, C]
+Answers = dict[str, dict[str, Tensor]]
 
 
 class References:
@@ -44,38 +45,30 @@ class References:
         datamodule: TableDataModule,
         attribute: str,
         make: Callable[[Sequence[str], int], Answers],
-    ) -> dict[str, dict[str, Tensor]]:
-        """Return each adversary's answers on original images of both splits.
+    ) -> Answers:
+        """Return each adversary's answers on original images of both splits, to one query.
 
         Args:
             adversaries: their names.
             datamodule: set up.
             attribute: the one that they tell.
-            make: called with names and a seed, trains such adversaries and returns, by split
-                ("valid" and "test") and adversary, their probabilities, float64 [1, N, C].
-
-        Returns:
-            The same, of all adversaries.
+            make: called with names and a seed, trains such adversaries and returns their answers.
 
         Raises:
             UserError: a file is damaged, or the folder cannot be written.
         """
 
-        def make_missing(names: Sequence[str]) -> dict[str, Content]:
+        def make_missing(names: Sequence[str]) -> Answers:
             log.info(
                 "training %s on original images, once for all runs on them: %s",
                 *(f"{len(names)} reference adversaries" if len(names) > 1 else names[0], attribute),
             )
-            made = make(names, self.seed)
-            return {name: {split: made[split][name] for split in made} for name in names}
+            return make(names, self.seed)
 
         store = Store(
             self.folder / datamodule.split_name(), "reference adversaries", "classifiers.folder"
         )
-        found = store.get({name: self.file(attribute, name) for name in adversaries}, make_missing)
-        return {
-            split: {name: found[name][split] for name in adversaries} for split in ("valid", "test")
-        }
+        return store.get({name: self.file(attribute, name) for name in adversaries}, make_missing)
 
     def file(self, attribute: str, adversary: str) -> str:
         """Return the name of the file with an adversary's answers."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from filelock import FileLock, Timeout
 
+from privacy_gan import replicas
 from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
 
@@ -21,7 +22,9 @@ Content = dict[str, Any]
 
 
 class Store:
-    """A folder of files with tensors in them, which one process at a time fills.
+    """A folder of files with tensors in them, which one run at a time fills.
+
+    All processes of a run make what is missing, each a part; the first writes it.
 
     Args:
         folder: of the files.
@@ -46,24 +49,21 @@ class Store:
         Raises:
             UserError: a file is damaged, or the folder cannot be written.
         """
-        found = self.find(files)
-        if any(key not in found for key in files):
-            with self.exclusive():
-                found = self.find(files)  # another process may have made them
-                if missing := [key for key in files if key not in found]:
-                    for key, content in make(missing).items():
-                        self.write(files[key], content)
-                    found |= self.find({key: files[key] for key in missing})
-        return {key: found[key] for key in files}
+        if self.missing(files):
+            with self.exclusive() if replicas.rank() == 0 else nullcontext():
+                if missing := self.missing(files):  # another run may have made them
+                    made = replicas.divided(missing, make)
+                    if replicas.rank() == 0:
+                        for key, content in made.items():
+                            self.write(files[key], content)
+                    replicas.wait_for_all()
+        return {key: read(self.folder / name) for key, name in files.items()}
 
-    def find(self, files: Mapping[str, str]) -> dict[str, Content]:
-        """Return the contents of those files that exist.
-
-        Raises:
-            UserError: one is damaged.
-        """
-        paths = {key: self.folder / name for key, name in files.items()}
-        return {key: read(path) for key, path in paths.items() if path.exists()}
+    def missing(self, files: Mapping[str, str]) -> list[str]:
+        """Return the keys of files that do not exist, as the first process sees it."""
+        return replicas.of_first(
+            lambda: [key for key, name in files.items() if not (self.folder / name).exists()]
+        )
 
     def write(self, name: str, content: Content) -> None:
         """Write a file, whole or not at all."""

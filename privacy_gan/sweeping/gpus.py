@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Literal
 
 from filelock import FileLock, Timeout
 
@@ -25,7 +26,7 @@ SECONDS_BETWEEN_TRIES = 2
 @contextmanager
 def claimed(
     accelerator: str,
-    devices: object,
+    devices: int | Literal["auto"],
     runs_per_device: int,
     waiting: Callable[[], None] = lambda: None,
 ) -> Iterator[dict[str, str]]:
@@ -33,7 +34,7 @@ def claimed(
 
     Args:
         accelerator: the trainer's.
-        devices: how many a run takes; anything else than a number is Lightning's own choice.
+        devices: how many a run takes; "auto" for all that are visible.
         runs_per_device: that may share one.
         waiting: called again and again while all are taken; what it raises ends the waiting.
 
@@ -43,13 +44,12 @@ def claimed(
     Raises:
         UserError: the machine does not have so many.
     """
-    if accelerator not in ("auto", "gpu", "cuda") or not isinstance(devices, int):
-        yield {}
-        return
-    gpus = visible_gpus()
+    gpus = visible_gpus() if accelerator in ("auto", "gpu", "cuda") else []
     if not gpus:  # Lightning says so, if one is needed
         yield {}
         return
+    if devices == "auto":
+        devices = len(gpus)
     if devices > len(gpus):
         raise UserError(
             f"trainer.devices={devices}, but {len(gpus)} GPUs are visible here: "

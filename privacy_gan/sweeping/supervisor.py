@@ -1,16 +1,16 @@
-"""A run in a process of its own: fresh, however many came before, and gone when it is done."""
+"""A run in processes of its own: fresh, however many came before, and gone when it is done."""
 
 from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -18,16 +18,18 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from privacy_gan.config import check, completed, resolve
-from privacy_gan.errors import Interrupted, RunFailed, RunStopped, RunTaken
-from privacy_gan.launched import is_first_process
+from privacy_gan.config import check, completed, has_processes, resolve
+from privacy_gan.errors import Interrupted, RunFailed, RunStopped, RunTaken, UserError
+from privacy_gan.launched import is_first_process, is_launched_by_slurm, is_launched_by_torchrun
 from privacy_gan.runs.folder import RunFolder
+from privacy_gan.sweeping.failures import Failure, blamed, left_in
 from privacy_gan.sweeping.gpus import VISIBLE, claimed
 from privacy_gan.sweeping.notes import Note, Notes, die_with_sweep, is_owner, notes_of_sweep
+from privacy_gan.sweeping.processes import Processes, ranks
 from privacy_gan.sweeping.stopping import SIGNALS
 
 CHILD = "privacy_gan.commands.child"  # named, not imported: it depends on this room
-CONFIG, PARENT, FAILURE = "PRIVACY_GAN_CONFIG", "PRIVACY_GAN_PARENT", "PRIVACY_GAN_FAILURE"
+CONFIG, PARENT, FAILURES = "PRIVACY_GAN_CONFIG", "PRIVACY_GAN_PARENT", "PRIVACY_GAN_FAILURES"
 TAKEN = os.EX_TEMPFAIL  # a child's exit code where another process is at work on the run
 SECONDS_BETWEEN_LOOKS = 0.2
 
@@ -47,15 +49,6 @@ def gpus_wanted(config: DictConfig) -> dict[str, Any]:
     }
 
 
-def starts_processes(config: DictConfig) -> bool:
-    """Tell whether Lightning starts further processes for a run.
-
-    It starts them with the command that the first was started with, which must then say all, and
-    not just which configuration to begin with.
-    """
-    return "strategy" in config.trainer
-
-
 def run_swept(config: DictConfig) -> None:
     """Train and judge one run of a sweep.
 
@@ -69,17 +62,17 @@ def run_swept(config: DictConfig) -> None:
     try:
         run_apart(config)
     except RunFailed as failure:
-        if int(os.environ.get("SLURM_NTASKS", 1)) > 1:
+        if is_launched_by_slurm():
             print(f"error: {failure}", file=sys.stderr)
             raise SystemExit(failure.exit_code) from None
         raise
 
 
 def run_apart(config: DictConfig) -> None:
-    """Train and judge in a new process, which dies with this one.
+    """Train and judge in new processes, which die with this one.
 
-    Within a sweep, its output goes to ``output.log`` in the run's folder, and the sweep's notes say
-    how far it is.
+    They are one, or as many as the trainer has devices. Within a sweep, their output goes to
+    ``output.log`` in the run's folder, and the sweep's notes say how far it is.
 
     Raises:
         RunFailed: it ended without a result.
@@ -95,28 +88,26 @@ def run_apart(config: DictConfig) -> None:
     with (
         noted(notes, folder) as waiting,
         claimed(**gpus_wanted(config), waiting=waiting) as gpus,
+        told_apart(config.trainer, gpus) as ranks,
         folder.output() if notes else nullcontext() as output,
-        tempfile.NamedTemporaryFile(prefix="privacy_gan-") as failure,
+        TemporaryDirectory(prefix="privacy_gan-") as failures,
     ):
-        environment = {
-            **os.environ,
+        told = {
             **gpus,
             CONFIG: OmegaConf.to_yaml(resolved),
             PARENT: str(os.getpid()),
-            FAILURE: failure.name,
+            FAILURES: failures,
         }
+        environments = [os.environ | told | rank for rank in ranks]
         if output is not None:
-            output.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} begun{place(environment)}\n")
+            output.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} begun{place(environments)}\n")
             output.flush()
-        process = subprocess.Popen(
-            [sys.executable, "-m", CHILD],
-            env=environment,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        received = wait(process, notes)
-        reason = Path(failure.name).read_text()
+        processes = Processes([sys.executable, "-m", CHILD], environments, output)
+        received = wait(processes, notes)
+        left = left_in(Path(failures))
+        if processes.exit_code and not received:
+            failure = blamed(left, processes.ended, several=len(ranks) > 1)
+            print(failure.shown(), end="", file=output or sys.stderr, flush=True)
     for signum in received:
         if not is_first_process():
             sys.exit(0)  # srun kills the others of a run as soon as one of them fails
@@ -124,23 +115,42 @@ def run_apart(config: DictConfig) -> None:
         # put into the queue again
         signal.raise_signal(signum)
         raise Interrupted(signum, "repeat the command to go on")
-    if code := process.returncode:
-        raise_failure(code, reason, notes)
+    if processes.exit_code:
+        raise_failure(failure, notes)
 
 
-def raise_failure(code: int, reason: str, notes: Notes | None) -> NoReturn:
-    """Raise what says how a run ended that has no result.
+def told_apart(
+    trainer: DictConfig, gpus: Mapping[str, str]
+) -> AbstractContextManager[list[dict[str, str]]]:
+    """Say which processes a run has here, see ``processes.ranks``.
 
     Args:
-        code: its process's exit code, minus the signal if one killed it.
-        reason: what it said itself, if it could.
-        notes: of the sweep.
+        trainer: its part of the configuration.
+        gpus: that it was given.
+
+    Raises:
+        UserError: there is no GPU, or nobody said how several nodes meet.
     """
-    if code == TAKEN:
-        raise RunTaken(reason, code)
+    if not has_processes(trainer) or is_launched_by_torchrun() or is_launched_by_slurm():
+        return nullcontext([{}])
+    count = trainer.devices
+    if count == "auto":
+        if VISIBLE not in gpus:
+            raise UserError(
+                "trainer=ddp takes all GPUs, and nvidia-smi shows none here: trainer=ddp_cpu "
+                "computes without"
+            )
+        count = len(gpus[VISIBLE].split(","))
+    return ranks(count, trainer.num_nodes)
+
+
+def raise_failure(failure: Failure, notes: Notes | None) -> NoReturn:
+    """Raise what says why a run has no result."""
+    if failure.exit_code == TAKEN:
+        raise RunTaken(failure.reason, failure.exit_code)
     if notes and (stops := notes.stops()):
-        raise RunStopped(reason or "stopped", 128 + stops[0])
-    raise RunFailed(reason or ending(code), code if code > 0 else 128 - code)
+        raise RunStopped("stopped", 128 + stops[0])
+    raise RunFailed(failure.reason, failure.exit_code)
 
 
 @contextmanager
@@ -169,13 +179,15 @@ def noted(notes: Notes | None, folder: RunFolder) -> Iterator[Callable[[], None]
         notes.remove(folder.path)
 
 
-def place(environment: Mapping[str, str]) -> str:
-    """Say on which GPUs and with how many threads a process computes, where that was decided."""
+def place(environments: Sequence[Mapping[str, str]]) -> str:
+    """Say on which GPUs and with how many threads processes compute, where that was decided."""
     told = {VISIBLE: "GPU", "OMP_NUM_THREADS": "threads"}
-    return "".join(f", {told[name]}: {environment[name]}" for name in told if name in environment)
+    first = environments[0]
+    several = f", processes: {len(environments)}" if len(environments) > 1 else ""
+    return several + "".join(f", {told[name]}: {first[name]}" for name in told if name in first)
 
 
-def wait(process: subprocess.Popen[bytes], notes: Notes | None) -> list[int]:
+def wait(processes: Processes, notes: Notes | None) -> list[int]:
     """Wait for a run; pass signals that ask to stop on to it.
 
     Returns:
@@ -184,37 +196,29 @@ def wait(process: subprocess.Popen[bytes], notes: Notes | None) -> list[int]:
     passed = 0
     # in the sweep's own process signals are noted, for all runs
     unheard: AbstractContextManager[list[int]] = nullcontext([])
-    hearing = unheard if notes and is_owner() else passed_on(process)
-    with killed_at_last(process), hearing as received:
-        while True:
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(SECONDS_BETWEEN_LOOKS if notes else None)
-                return received
-            stops = notes.stops() if notes else []
-            for signum in stops[passed:]:
-                process.send_signal(signum)
-            passed = len(stops)
-
-
-@contextmanager
-def killed_at_last(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Leave no process behind that is not waited for any more."""
+    hearing = unheard if notes and is_owner() else passed_on(processes)
     try:
-        yield
+        with hearing as received:
+            while not processes.are_over():
+                stops = notes.stops() if notes else []
+                for signum in stops[passed:]:
+                    processes.send_signal(signum)
+                passed = len(stops)
+                time.sleep(SECONDS_BETWEEN_LOOKS)
+            return received
     finally:
-        if process.poll() is None:
-            process.kill()
+        processes.kill()
 
 
 @contextmanager
-def passed_on(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
-    """Send to a process what this one is sent, and say what that was."""
+def passed_on(processes: Processes) -> Iterator[list[int]]:
+    """Send to processes what this one is sent, and say what that was."""
     received: list[int] = []
 
     def pass_on(signum: int, frame: FrameType | None) -> None:
         del frame
         received.append(signum)
-        process.send_signal(signum)
+        processes.send_signal(signum)
 
     previous = {signum: signal.signal(signum, pass_on) for signum in SIGNALS}
     try:
@@ -222,10 +226,3 @@ def passed_on(process: subprocess.Popen[bytes]) -> Iterator[list[int]]:
     finally:
         for signum, handler in previous.items():
             signal.signal(signum, handler)
-
-
-def ending(code: int) -> str:
-    """Say how a process ended that did not say it itself."""
-    if code == -signal.SIGKILL:
-        return "the run was killed: was there too little memory?"
-    return f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from privacy_gan import replicas
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs.folder import Run
@@ -27,6 +28,8 @@ def adapt(
     device: torch.device,
 ) -> dict[str, float]:
     """Adapt a mechanism to training images and save it; to be called with the run's lock.
+
+    Every process of a run does, the first one saves.
 
     Args:
         run: where state and pictures go.
@@ -51,6 +54,8 @@ def adapt(
 
     log.info("adapting to %d training images in %s", len(sample), run.folder.path)
     found = privatizer.adapt(batches)
+    if replicas.rank() > 0:
+        return found
     if state := privatizer.state_dict():
         RunCheckpointIO(run).save_checkpoint({"state_dict": state}, run.folder.checkpoint)
     if datamodule.pictures:

@@ -16,7 +16,6 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from privacy_gan import replicas
 from privacy_gan.errors import STOP_SIGNALS, Interrupted
-from privacy_gan.launched import is_first_process
 from privacy_gan.runs.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from privacy_gan.runs.folder import Run
 from privacy_gan.training.metrics_csv import MetricsCSV
@@ -66,12 +65,9 @@ class RunCheckpointIO(TorchCheckpointIO):
         except FileNotFoundError:
             return None
         except DamagedCheckpoint:
-            if is_first_process():
-                aside = path.with_name(f"{path.name}.damaged")
-                path.replace(aside)
-                log.warning(
-                    "%s was damaged: training begins again, the file is now %s", path, aside
-                )
+            aside = path.with_name(f"{path.name}.damaged")
+            path.replace(aside)
+            log.warning("%s was damaged: training begins again, the file is now %s", path, aside)
             return None
         return path
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import Logger
 
+from privacy_gan import replicas
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.runs.folder import Run
@@ -94,6 +95,7 @@ def fit(
         Interrupted: a signal asked to stop; the same call goes on.
     """
     trainer.fit(privatizer, datamodule=datamodule, ckpt_path=checkpoint)
+    replicas.share_buffers(privatizer)
     measured = validation_metrics(trainer)
     # all epochs were done before and only the result is missing, or none was finished
     if not measured:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch.distributed as dist
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.plugins import LayerSync
 from pytorch_lightning.strategies import DDPStrategy
@@ -23,12 +22,6 @@ class ReplicaStrategy(DDPStrategy):
 
     def configure_ddp(self) -> None:
         """Wrap nothing."""
-
-    def teardown(self) -> None:
-        """Disconnect the processes, so that the first can go on alone."""
-        super().teardown()
-        if dist.is_initialized():
-            dist.destroy_process_group()
 
 
 class ReplicatedBatchNorms(LayerSync):

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lightning_fabric.plugins.environments.slurm import SLURMEnvironment
 from pytorch_lightning import Trainer
 
 from privacy_gan.hardware import choose_precision
+from privacy_gan.training.connection import cluster_environment
 from privacy_gan.training.replica_strategy import ReplicatedBatchNorms
 
 
@@ -33,8 +33,8 @@ def make_trainer(
     if sync_batchnorm and accelerator == "cpu":  # torch has its own on GPUs only
         plugins.append(ReplicatedBatchNorms())
         sync_batchnorm = False
-    if SLURMEnvironment.detect():
-        plugins.append(SLURMEnvironment(auto_requeue=False))  # the project does that itself
+    if (environment := cluster_environment()) is not None:
+        plugins.append(environment)
     return Trainer(
         accelerator=accelerator,
         precision=choose_precision(accelerator, precision),  # type: ignore[arg-type]

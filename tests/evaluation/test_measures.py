@@ -132,10 +132,14 @@ def test_what_is_learned_is_held_against_the_same_adversaries_on_original_images
 def test_the_papers_measure_is_its_own_adversary_asked_once_and_taken_at_its_word():
     labels = TEST["s"]
     once, later = sees(0, 1, 0, 1), sees(0, 1, 1, 0)
-    answers = {"resnet10": torch.stack([once, later]), "convnext": later[None]}
-    found = measures.as_in_the_paper(answers, {"resnet10": later[None]}, labels, BOOTSTRAP)
+    answers = {
+        "resnet10": {"test": torch.stack([once, later])},
+        "convnext": {"test": later[None]},
+    }
+    originals = {"resnet10": {"test": later[None]}}
+    found = measures.as_in_the_paper(answers, originals, labels, BOOTSTRAP)
     assert values(found["paper_privacy_loss"]) == [0.5, 1.0, None, None]
-    assert measures.as_in_the_paper({"mlp": once[None]}, {}, labels, BOOTSTRAP) == {}
+    assert measures.as_in_the_paper({"mlp": {"test": once[None]}}, {}, labels, BOOTSTRAP) == {}
 
 
 def test_classifiers_that_labels_beat_are_warned_of():
