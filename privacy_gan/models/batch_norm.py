@@ -15,13 +15,19 @@ class ReplicatedBatchNorm2d(nn.BatchNorm2d):
         """Normalise [B, C, H, W]; every process has B images."""
         if not self.training or replicas.count() == 1:
             return super().forward(input)
+        assert self.running_mean is not None
         values = input.to(torch.promote_types(input.dtype, torch.float32))
-        mean = replicas.mean(values.mean(dim=(0, 2, 3)))
-        centered = values - mean[:, None, None]
-        variance = replicas.mean(centered.square().mean(dim=(0, 2, 3)))
-        self._remember(mean.detach(), variance.detach(), values.numel() // values.shape[1])
+        # Both moments at once, for a message costs more than what is in it; and about a point near
+        # the mean, since their difference would be inexact far from it.
+        shifted = values - self.running_mean[:, None, None]
+        moments = torch.stack([shifted.mean(dim=(0, 2, 3)), shifted.square().mean(dim=(0, 2, 3))])
+        mean, square = replicas.mean(moments)
+        variance = square - mean.square()
         scale = self.weight * torch.rsqrt(variance + self.eps)
-        return (centered * scale[:, None, None] + self.bias[:, None, None]).to(input.dtype)
+        shift = self.bias - mean * scale
+        normalized = shifted * scale[:, None, None] + shift[:, None, None]
+        self._remember(mean.detach(), variance.detach(), values.numel() // values.shape[1])
+        return normalized.to(input.dtype)
 
     def _remember(self, mean: Tensor, variance: Tensor, values: int) -> None:
         assert self.running_mean is not None
@@ -30,7 +36,7 @@ class ReplicatedBatchNorm2d(nn.BatchNorm2d):
         assert self.momentum is not None
         values *= replicas.count()
         self.num_batches_tracked.add_(1)
-        self.running_mean.lerp_(mean, self.momentum)
+        self.running_mean.add_(mean, alpha=self.momentum)
         self.running_var.lerp_(variance * values / (values - 1), self.momentum)
 
 
