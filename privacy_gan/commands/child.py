@@ -1,4 +1,4 @@
-"""A process of a run, as run_apart starts it: python -m privacy_gan.commands.child."""
+"""A process of a command, as run_apart starts it: python -m privacy_gan.commands.child VERB."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from omegaconf import DictConfig, OmegaConf
 
+from privacy_gan.commands import evaluate, train, train_classifiers
 from privacy_gan.commands.command_line import (
     MISTAKE,
     mistakes_in,
@@ -28,12 +29,17 @@ from privacy_gan.sweeping.orphans import die_with
 from privacy_gan.sweeping.stopping import accept_signals
 from privacy_gan.sweeping.supervisor import CONFIG, FAILURES, PARENT, TAKEN
 
+OUTCOMES = {
+    "train": train.outcome,
+    "evaluate": evaluate.outcome,
+    "train_classifiers": train_classifiers.outcome,
+}
 # how gloo and NCCL begin to complain of a connection that another process's end has cut
 OF_CONNECTIONS = ("gloo/transport", "Gloo", "NCCL", "TCPStore")
 
 
 def main() -> None:
-    """Train and judge; leave the reason of a failure where the parent finds it."""
+    """Do what a verb stands for; leave the reason of a failure where the parent finds it."""
     die_with(int(os.environ[PARENT]))
     if not is_first_process():
         warnings.simplefilter("ignore")  # the first gives them
@@ -47,24 +53,15 @@ def main() -> None:
     with report_errors(), reporting(Path(config.run_dir)):
         accept_signals()
         try:
-            train(config)
+            told = OUTCOMES[sys.argv[1]](config)
         except Exception as error:
             fail(error)
-
-
-def train(config: DictConfig) -> None:
-    """Train and judge what a configuration describes, and print what came out."""
-    from privacy_gan.commands.pipeline import train
-    from privacy_gan.reporting.summary import summary
-
-    try:
-        folder, result = train(config)
-    except (Interrupted, KeyboardInterrupt):
-        if is_first_process():
-            raise
-        sys.exit(0)  # the first says it
+        except (Interrupted, KeyboardInterrupt):
+            if is_first_process():
+                raise
+            sys.exit(0)  # the first says it
     if is_first_process():
-        print(summary(folder, result))
+        print(told)
 
 
 def fail(error: Exception) -> NoReturn:

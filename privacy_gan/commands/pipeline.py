@@ -64,7 +64,7 @@ def train(config: DictConfig) -> tuple[RunFolder, Result]:
         Interrupted: a signal asked to stop; the same call goes on.
     """
     setup = open_run(config)
-    with connected_as(setup):
+    with connected_as(setup.config):
         return setup.run.folder, finished_result(setup) or trained_and_judged(setup)
 
 
@@ -78,7 +78,7 @@ def trained_and_judged(setup: RunSetup) -> Result:
         for attribute in hidden_attributes(privatizer, setup):
             judge.check(setup.datamodule, attribute)
     tracker = build_tracker(config)
-    with folder.lock() if is_first_process() else nullcontext():
+    with first_locks(folder):
         if (result := finished_result(setup)) is not None:  # by a second sweep, in the meantime
             return result
         training = train_privatizer(setup, privatizer, tracker)
@@ -94,11 +94,21 @@ def trained_and_judged(setup: RunSetup) -> Result:
     return result
 
 
-def connected_as(setup: RunSetup) -> AbstractContextManager[None]:
-    """Connect the processes of a run that is trained by several."""
-    if not has_processes(setup.config.trainer):
+def connected_as(config: DictConfig) -> AbstractContextManager[None]:
+    """Connect this process with the others, where the trainer has several."""
+    if not has_processes(config.trainer):
         return nullcontext()
-    return connected(choose_compute(setup.task.accelerator, setup.task.precision).device)
+    return connected(choose_compute(config.trainer.accelerator, config.trainer.precision).device)
+
+
+def bars_as(config: DictConfig) -> AbstractContextManager[None]:
+    """Show progress where that is wanted, and once."""
+    return bars_shown(config.trainer.enable_progress_bar and is_first_process())
+
+
+def first_locks(folder: RunFolder) -> AbstractContextManager[None]:
+    """Keep other runs' processes out of a folder; the first of this run's does."""
+    return folder.lock() if is_first_process() else nullcontext()
 
 
 def finished_result(setup: RunSetup) -> Result | None:
@@ -162,10 +172,10 @@ def evaluate(config: DictConfig) -> tuple[RunFolder, Result]:
     setup.run.require_own(result)
     privatizer = load_privatizer(folder.path)
     setup.datamodule.setup()
-    with folder.lock():
-        judge = build_judge(setup.config)
+    judge = build_judge(setup.config)
+    with connected_as(setup.config), first_locks(folder):
         result = write_result(setup, result.training, *judge_all(judge, setup, privatizer))
-    if (tracker := build_tracker(setup.config)) is not None:
+    if (tracker := build_tracker(setup.config)) is not None and is_first_process():
         track_result(tracker, folder, result)
     return folder, result
 
@@ -181,7 +191,7 @@ def train_classifiers(config: DictConfig) -> dict[str, FixedClassifier]:
     datamodule.setup()
     names = [find_attribute(name, datamodule.attribute_names) for name in config.judge.attributes]
     compute = choose_compute(config.trainer.accelerator, config.trainer.precision)
-    with bars_shown(config.trainer.enable_progress_bar):
+    with connected_as(config), bars_as(config):
         return build_fixed_classifiers(config).get(names, datamodule, compute)
 
 
@@ -215,7 +225,7 @@ def judge_mechanism(judge: Judge, setup: RunSetup, privatizer: Privatizer) -> di
     """
     compute = choose_compute(setup.task.accelerator, setup.task.precision)
     evaluations = {}
-    with bars_shown(setup.config.trainer.enable_progress_bar and is_first_process()):
+    with bars_as(setup.config):
         for attribute in hidden_attributes(privatizer, setup):
             evaluation = judge.judge(
                 MechanismSource(privatizer.for_attribute(attribute), setup.datamodule, compute),

@@ -16,12 +16,17 @@ def main(config: DictConfig) -> None:
     if is_swept():
         run_swept(config)
     elif has_processes(config.trainer):
-        run_apart(config)
+        run_apart(config, "train")
     else:
         check(config)
         with claimed(**gpus_wanted(config)) as gpus:
             os.environ.update(gpus)
-            from privacy_gan.commands.pipeline import train  # after mistakes that need no torch
-            from privacy_gan.reporting.summary import summary
+            print(outcome(config))
 
-            print(summary(*train(config)))
+
+def outcome(config: DictConfig) -> str:
+    """Train and judge in this process, or in those that it is one of; return what to tell."""
+    from privacy_gan.commands.pipeline import train  # after mistakes that need no torch
+    from privacy_gan.reporting.summary import summary
+
+    return summary(*train(config))

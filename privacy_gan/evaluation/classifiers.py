@@ -8,7 +8,6 @@ They lie in one folder, a file for each attribute and way of training:
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +23,6 @@ from privacy_gan.evaluation.store import Content, Store
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.randomness import Purpose, keyed_seed
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -132,7 +129,6 @@ class FixedClassifiers:
                 torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, column))
                 network = self.network(len(datamodule.classes(name)))
                 learners[name] = Learner(network, self.recipe, column)
-        log.info("training %d fixed classifiers into %s", len(learners), self.folder)
         learn_together(
             learners, source, self.epochs, self.batch_size, self.seed, "fixed classifiers"
         )

@@ -96,6 +96,8 @@ class Judge:
     ) -> Evaluation:
         """Attack censored images and measure them.
 
+        Several processes divide the adversaries among them; the first one measures.
+
         Args:
             source: of the censored images: a mechanism, or images that someone else censored.
             attribute: the sensitive one.
@@ -109,21 +111,55 @@ class Judge:
         datamodule = source.datamodule
         utilities = self.check(datamodule, attribute)
         fixed = self.classifiers.get([attribute, *utilities], datamodule, source.compute)
+        answers = replicas.divided(
+            list(self.makers),
+            lambda names: self.answers(
+                source, attribute, fixed, names, self.seed, self.queries_of(source)[-1]
+            ),
+        )
+        originals = self.original_answers(source, attribute, fixed)
+        return replicas.of_first(
+            lambda: self.measure(
+                source, attribute, fixed, answers, originals, epsilon, epsilon_batch_size
+            )
+        )
+
+    def queries_of(self, source: CensoredSource) -> list[int]:
+        """Return the numbers of queries that tell something."""
+        return [1] if source.deterministic else self.queries
+
+    def measure(
+        self,
+        source: CensoredSource,
+        attribute: str,
+        fixed: Mapping[str, FixedClassifier],
+        answers: Answers,
+        originals: Answers,
+        epsilon: float,
+        epsilon_batch_size: int,
+    ) -> Evaluation:
+        """Measure censored images by what adversaries and fixed classifiers see in them.
+
+        Args:
+            source: of the censored images.
+            attribute: the sensitive one.
+            fixed: the fixed classifiers, of the sensitive and of all utility attributes.
+            answers: of the adversaries.
+            originals: of the same ones after learning from original images.
+            epsilon: the distortion budget.
+            epsilon_batch_size: images whose mean distortion the budget was meant for.
+        """
+        datamodule = source.datamodule
+        utilities = [name for name in fixed if name != attribute]
         inception = load_inception(self.inception_weights, source.compute.device)
         labels = {split: labels_of(datamodule, split, fixed) for split in SPLITS}
         sensitive = {split: by_name[attribute] for split, by_name in labels.items()}
         classes = datamodule.classes(attribute)
         frequencies = prior(sensitive["train"], len(classes))
 
-        queries = [1] if source.deterministic else self.queries
-        answers = replicas.divided(
-            list(self.makers),
-            lambda names: self.answers(source, attribute, fixed, names, self.seed, queries[-1]),
-        )
-        originals = self.original_answers(source, attribute, fixed)
         predictions, of_originals = (
             predict_all(of, sensitive["valid"], frequencies, times)
-            for of, times in [(answers, queries), (originals, [1])]
+            for of, times in [(answers, self.queries_of(source)), (originals, [1])]
         )
         best, best_originals = (
             {score: strongest(of, score) for score in SCORES} for of in (predictions, of_originals)

@@ -10,7 +10,6 @@ classifiers:
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -18,8 +17,6 @@ from torch import Tensor
 
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.evaluation.store import Store
-
-log = logging.getLogger(__name__)
 
 # by adversary and split ("valid" and "test"): probabilities, float64 [queries, N, C]
 Answers = dict[str, dict[str, Tensor]]
@@ -57,18 +54,13 @@ class References:
         Raises:
             UserError: a file is damaged, or the folder cannot be written.
         """
-
-        def make_missing(names: Sequence[str]) -> Answers:
-            log.info(
-                "training %s on original images, once for all runs on them: %s",
-                *(f"{len(names)} reference adversaries" if len(names) > 1 else names[0], attribute),
-            )
-            return make(names, self.seed)
-
         store = Store(
-            self.folder / datamodule.split_name(), "reference adversaries", "classifiers.folder"
+            self.folder / datamodule.split_name(),
+            f"reference adversaries of {attribute}",
+            "classifiers.folder",
         )
-        return store.get({name: self.file(attribute, name) for name in adversaries}, make_missing)
+        files = {name: self.file(attribute, name) for name in adversaries}
+        return store.get(files, lambda missing: make(missing, self.seed))
 
     def file(self, attribute: str, adversary: str) -> str:
         """Return the name of the file with an adversary's answers."""

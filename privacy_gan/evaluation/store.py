@@ -52,6 +52,7 @@ class Store:
         if self.missing(files):
             with self.exclusive() if replicas.rank() == 0 else nullcontext():
                 if missing := self.missing(files):  # another run may have made them
+                    log.info("training %s, once for all runs: %s", self.what, ", ".join(missing))
                     made = replicas.divided(missing, make)
                     if replicas.rank() == 0:
                         for key, content in made.items():

@@ -22,11 +22,11 @@ class ReplicatedBatchNorm2d(nn.BatchNorm2d):
         shifted = values - self.running_mean[:, None, None]
         moments = torch.stack([shifted.mean(dim=(0, 2, 3)), shifted.square().mean(dim=(0, 2, 3))])
         mean, square = replicas.mean(moments)
-        variance = square - mean.square()
+        variance = (square - mean.square()).clamp_min(0)
         scale = self.weight * torch.rsqrt(variance + self.eps)
         shift = self.bias - mean * scale
-        normalized = shifted * scale[:, None, None] + shift[:, None, None]
         self._remember(mean.detach(), variance.detach(), values.numel() // values.shape[1])
+        normalized: Tensor = shifted * scale[:, None, None] + shift[:, None, None]
         return normalized.to(input.dtype)
 
     def _remember(self, mean: Tensor, variance: Tensor, values: int) -> None:

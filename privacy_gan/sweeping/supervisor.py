@@ -60,7 +60,7 @@ def run_swept(config: DictConfig) -> None:
             should not wait for this one.
     """
     try:
-        run_apart(config)
+        run_apart(config, "train")
     except RunFailed as failure:
         if is_launched_by_slurm():
             print(f"error: {failure}", file=sys.stderr)
@@ -68,11 +68,15 @@ def run_swept(config: DictConfig) -> None:
         raise
 
 
-def run_apart(config: DictConfig) -> None:
-    """Train and judge in new processes, which die with this one.
+def run_apart(config: DictConfig, verb: str) -> None:
+    """Do what a command does in new processes, which die with this one.
 
     They are one, or as many as the trainer has devices. Within a sweep, their output goes to
     ``output.log`` in the run's folder, and the sweep's notes say how far it is.
+
+    Args:
+        config: of the command.
+        verb: the command's name among ``privacy_gan.commands``.
 
     Raises:
         RunFailed: it ended without a result.
@@ -102,7 +106,7 @@ def run_apart(config: DictConfig) -> None:
         if output is not None:
             output.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} begun{place(environments)}\n")
             output.flush()
-        processes = Processes([sys.executable, "-m", CHILD], environments, output)
+        processes = Processes([sys.executable, "-m", CHILD, verb], environments, output)
         received = wait(processes, notes)
         left = left_in(Path(failures))
         if processes.exit_code and not received:
@@ -137,8 +141,8 @@ def told_apart(
     if count == "auto":
         if VISIBLE not in gpus:
             raise UserError(
-                "trainer=ddp takes all GPUs, and nvidia-smi shows none here: trainer=ddp_cpu "
-                "computes without"
+                "trainer=ddp takes all GPUs, and nvidia-smi shows none here: trainer=ddp_cpu, "
+                "or trainer.accelerator=cpu trainer.devices=N, computes without"
             )
         count = len(gpus[VISIBLE].split(","))
     return ranks(count, trainer.num_nodes)
