@@ -1,0 +1,321 @@
+"""A run's processes: how they begin, and that they end together, however one of them ends."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import closing
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+from processes import all_gone, marked
+from tiny_runs import ROOT, train_command
+
+from privacy_gan.config import check_devices
+from privacy_gan.errors import UserError
+from privacy_gan.sweeping.failures import Failure, blamed
+from privacy_gan.sweeping.gpus import VISIBLE
+from privacy_gan.sweeping.processes import ranks, reserved_port
+from privacy_gan.sweeping.supervisor import told_apart
+
+TWO = "trainer=ddp_cpu"
+# scalars and small networks: all that takes time is to start
+TOY = [
+    "data=gaussian",
+    "privatizer=filter",
+    "trainer=cpu",
+    "trainer.precision=32-true",
+    "trainer.max_epochs=3",
+    "trainer.enable_progress_bar=false",
+    "trainer.log_every_n_steps=1",
+    "checkpoint_minutes=1e-9",
+    "width=8",
+    "data.num_train=64",
+    "data.num_valid=16",
+    "data.num_test=64",
+    "data.batch_size=16",
+    "judge.epochs=2",
+    "judge.batch_size=32",
+    "judge.resamples=50",
+    "judge.queries=[1,2]",
+    "classifiers.epochs=1",
+    "privatizer._target_=dying.Mechanism",
+    "judge._target_=dying.Judge",
+]
+DYING = """
+import os
+from privacy_gan import replicas
+from privacy_gan.evaluation import judge
+from privacy_gan.privatizers import adversarial
+
+def live_through(stage):
+    how, at, rank = os.environ.get("DIES", "  ").split(" ")
+    if at == stage and replicas.rank() == int(rank):
+        if how == "killed":
+            os.kill(os.getpid(), 9)
+        raise ArithmeticError("the numbers are off")
+
+class Mechanism(adversarial.AdversarialPrivatizer):
+    def training_step(self, batch, batch_idx):
+        live_through(f"{self.current_epoch}.{batch_idx}")
+        live_through(f"epsilon={self.filter.epsilon}")
+        super().training_step(batch, batch_idx)
+
+class Judge(judge.Judge):
+    def train_adversaries(self, source, attribute, fixed, names, seed):
+        live_through("judging")
+        return super().train_adversaries(source, attribute, fixed, names, seed)
+"""
+
+
+@pytest.fixture(autouse=True)
+def dying(tmp_path, monkeypatch):
+    (tmp_path / "dying.py").write_text(DYING)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+def command(folder, *overrides):
+    classifiers = f"classifiers.folder='{folder / 'classifiers'}'"
+    return train_command(folder, *overrides, classifiers, preset=TOY, cached=False)
+
+
+def run(folder, *overrides, environment=None, start=()):
+    return subprocess.run(
+        [*start, *command(folder, *overrides)],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=environment or os.environ | {"OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+
+
+def records(folder):
+    return [json.loads(path.read_text()) for path in sorted(folder.rglob("result.json"))]
+
+
+def test_the_judges_work_is_divided_and_its_findings_are_those_of_one_process(tmp_path):
+    process = run(tmp_path, TWO)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("privacy loss (accuracy)") == 1
+    (record,) = records(tmp_path)
+    (result,) = tmp_path.rglob("result.json")
+    again = subprocess.run(
+        [
+            *(sys.executable, ROOT / "experiments/evaluate.py", f"run={result.parent}"),
+            *("trainer.devices=1", f"classifiers.folder={tmp_path / 'anew'}"),
+        ],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        check=False,
+    )
+    assert again.returncode == 0, again.stderr
+    (alone,) = records(tmp_path)
+    assert alone["evaluations"] == record["evaluations"]
+    assert alone["training"] == record["training"]
+    assert len(record["evaluations"]["Sign"]["adversaries"]) == 4 * 2
+
+
+@pytest.mark.parametrize(
+    "dies", ["killed 1.2 1", "killed 1.2 0", "raises 1.2 1", "killed judging 1", "raises judging 0"]
+)
+def test_a_process_that_dies_takes_the_run_with_it_which_can_be_gone_on_with(tmp_path, dies):
+    environment, mark = marked()
+    started = time.monotonic()
+    process = run(tmp_path, TWO, environment=environment | {"DIES": dies})
+    assert time.monotonic() - started < 60
+    assert all_gone(mark, seconds=1)
+    assert process.returncode != 0
+    assert not records(tmp_path)
+    how, stage, rank = dies.split(" ")
+    if how == "killed":
+        told = f"error: process {rank} of the run was killed (SIGKILL): was there too little memory"
+        assert process.stderr.count(told) == 1, process.stderr
+        assert "Traceback" not in process.stderr
+    else:
+        assert process.stderr.count("Traceback") == 1, process.stderr
+        assert process.stderr.rstrip().endswith("ArithmeticError: the numbers are off")
+    (checkpoint,) = tmp_path.rglob("last.ckpt")
+    saved = torch.load(checkpoint, weights_only=True)["epoch"]
+    assert saved == (2 if stage == "judging" else 0)
+    if how == "killed":
+        again = run(tmp_path, TWO)
+        assert again.returncode == 0, again.stderr
+        (metrics,) = tmp_path.rglob("metrics.csv")
+        steps = [line.partition(",")[0] for line in metrics.read_text().splitlines()[1:]]
+        assert steps[:12] == [str(step) for step in range(12)]
+        assert len(steps) == 12 + (stage == "judging")  # validated again, for the result
+        assert len(records(tmp_path)) == 1
+
+
+def test_a_sweep_of_such_runs_goes_on_past_one_that_fails_and_leaves_nothing_behind(tmp_path):
+    folder = tmp_path / "a folder with=signs, quoted"
+    environment, mark = marked()
+    grid = ["-m", TWO, "epsilon=0.25,0.5,1.0", f"output_dir='{folder}'", "logger=wandb"]
+    failing = environment | {"DIES": "raises epsilon=0.5 1"}
+    process = run(tmp_path, *grid, environment=failing)
+    assert process.returncode != 0
+    assert "sweep of 3 runs: 2 finished, 1 failed" in process.stdout, process.stdout
+    assert "ArithmeticError: the numbers are off" in process.stdout
+    assert all_gone(mark, seconds=1)
+    assert [record["identity"]["epsilon"] for record in records(folder)] == [0.25, 1.0]
+    for path in folder.rglob("result.json"):
+        config = OmegaConf.load(path.parent / "config.yaml")
+        assert config.epsilon == json.loads(path.read_text())["identity"]["epsilon"]
+        output = (path.parent / "output.log").read_text()
+        assert output.count(f"with epsilon {config.epsilon:g}") == 1
+    process = run(tmp_path, *grid, environment=environment)
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert all_gone(mark, seconds=1)
+    found = records(folder)
+    assert [record["identity"]["epsilon"] for record in found] == [0.25, 0.5, 1.0]
+    for record in found:
+        alone = run(tmp_path, f"epsilon={record['identity']['epsilon']}", "evaluate=false")
+        assert alone.returncode == 0, alone.stderr
+    singles = records(tmp_path / "outputs")
+    for record, single in zip(found, singles, strict=True):
+        assert record["evaluations"]["Sign"]["measures"]
+        assert record["training"] == pytest.approx(single["training"], rel=1e-3)
+    tracked = [path.read_bytes() for path in folder.rglob("offline-run-*/*.wandb")]
+    assert sum(b"privacy_loss" in stored for stored in tracked) == 3  # the runs
+    assert sum(b"trade-off" in stored for stored in tracked) == 2  # the sweep's charts
+
+
+def test_two_such_runs_at_once_and_ctrl_c(tmp_path):
+    environment, mark = marked()
+    at_once = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "trainer.max_epochs=100000"]
+    with subprocess.Popen(
+        command(tmp_path, "-m", TWO, "seed=0,1", *at_once),
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as sweep:
+        until = time.monotonic() + 60
+        while len(list(tmp_path.rglob("last.ckpt"))) < 2 and time.monotonic() < until:
+            time.sleep(0.1)
+        sweep.send_signal(signal.SIGINT)
+        said, _ = sweep.communicate(timeout=60)
+    assert sweep.returncode == 128 + signal.SIGINT, said
+    assert "sweep of 2 runs: 2 not finished" in said
+    assert all_gone(mark, seconds=1)
+    for output in tmp_path.rglob("output.log"):
+        assert output.read_text().count("interrupted: stopped in epoch") == 1
+        assert "Traceback" not in output.read_text()
+
+
+def test_torchrun_starts_the_processes_as_well(tmp_path):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    script = command(tmp_path, TWO)[1:]
+    process = subprocess.run(
+        [*torchrun, "--nproc-per-node=2", *script],
+        capture_output=True,
+        text=True,
+        timeout=200,
+        check=False,
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.count("privacy loss (accuracy)") == 1
+    assert len(records(tmp_path)) == 1
+
+
+def test_nodes_that_were_started_by_hand_train_one_run(tmp_path):
+    with reserved_port() as port:
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+        nodes = [
+            subprocess.Popen(
+                command(tmp_path, TWO, "trainer.num_nodes=2", "trainer.devices=1"),
+                env=os.environ | meeting | {"NODE_RANK": str(node)},
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            for node in range(2)
+        ]
+        said = [node.communicate(timeout=200)[0] for node in nodes]
+    assert [node.returncode for node in nodes] == [0, 0]
+    assert ["privacy loss (accuracy)" in each for each in said] == [True, False]
+    (record,) = records(tmp_path)
+    assert record["training"]
+
+
+def test_processes_are_told_apart_and_share_the_threads(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "8")
+    with ranks(3, nodes=1) as told:
+        assert [each["RANK"] for each in told] == ["0", "1", "2"]
+        assert [each["LOCAL_RANK"] for each in told] == ["0", "1", "2"]
+        assert {each["WORLD_SIZE"] for each in told} == {"3"}
+        assert {each["OMP_NUM_THREADS"] for each in told} == {"2"}
+        assert len({each["MASTER_PORT"] for each in told}) == 1
+    monkeypatch.setenv("NODE_RANK", "1")
+    monkeypatch.setenv("MASTER_ADDR", "first")
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    with ranks(2, nodes=2) as told:
+        assert [each["RANK"] for each in told] == ["2", "3"]
+        assert [each["LOCAL_RANK"] for each in told] == ["0", "1"]
+        assert {(each["MASTER_ADDR"], each["MASTER_PORT"]) for each in told} == {("first", "29500")}
+    monkeypatch.delenv("MASTER_PORT")
+    with pytest.raises(UserError, match=r"NODE_RANK=0, 1, \.\.\., MASTER_ADDR="), ranks(2, nodes=2):
+        pass
+
+
+def test_a_reserved_port_is_given_to_nobody_else_but_can_be_listened_on():
+    with reserved_port() as port, reserved_port() as other:
+        assert port != other
+        with closing(socket.socket()) as listener:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(("", port))
+            listener.listen()
+
+
+def test_all_gpus_of_a_node_are_taken_a_process_each(monkeypatch):
+    monkeypatch.delenv("LOCAL_RANK", raising=False)
+    trainer = OmegaConf.create({"strategy": {}, "devices": "auto", "num_nodes": 1})
+    with told_apart(trainer, {VISIBLE: "GPU-a,GPU-b"}) as told:
+        assert [each["LOCAL_RANK"] for each in told] == ["0", "1"]
+    with pytest.raises(UserError, match="nvidia-smi shows none here: trainer=ddp_cpu"):
+        told_apart(trainer, {})
+
+
+@pytest.mark.parametrize(
+    ("trainer", "told"),
+    [
+        ({"devices": 2}, "trainer.devices=2 needs trainer=ddp"),
+        ({"devices": [1]}, "CUDA_VISIBLE_DEVICES chooses"),
+        ({"devices": "auto", "strategy": {}, "accelerator": "cpu"}, "must be a whole number"),
+        ({"devices": 0, "strategy": {}}, "must be a whole number"),
+        ({"devices": "auto", "strategy": {}, "sync_batchnorm": False}, "depends on the number of"),
+    ],
+)
+def test_devices_that_cannot_be_used_are_a_mistake(trainer, told):
+    defaults = {"accelerator": "gpu", "sync_batchnorm": True}
+    with pytest.raises(UserError, match=told):
+        check_devices(OmegaConf.create(defaults | trainer))
+
+
+def test_one_process_needs_no_other_and_no_connection(tmp_path, monkeypatch):
+    process = run(tmp_path, TWO, "trainer.devices=1", "evaluate=false")
+    assert process.returncode == 0, process.stderr
+    assert len(records(tmp_path)) == 1
+
+
+def test_who_is_to_blame():
+    first = Failure("first", at=1.0)
+    second = Failure("second", at=2.0)
+    follows = Failure("connection closed", follows=True, at=0.5)
+    assert blamed([first, second], {1: 1, 0: 1}, several=True) is first
+    # who was killed cannot say so, and those that lost it do not know why
+    told = blamed([follows], {0: 1, 1: -signal.SIGKILL}, several=True)
+    assert told.reason.startswith("process 1 of the run was killed (SIGKILL)")
+    assert told.exit_code == 128 + signal.SIGKILL
+    # aborted by its library because another failed
+    assert blamed([first], {1: -signal.SIGABRT, 0: 1}, several=True) is first
+    assert blamed([follows], {0: 1, 1: 0}, several=True) is follows
+    assert blamed([], {0: -signal.SIGSEGV}, several=False).reason == "the run was killed by SIGSEGV"
+    assert blamed([], {0: 7}, several=False).exit_code == 7
