@@ -23,6 +23,11 @@ def is_launched_by_slurm() -> bool:
     return "SLURM_PROCID" in os.environ and int(os.environ.get("SLURM_NTASKS") or 1) > 1
 
 
+def is_launched_with_others() -> bool:
+    """Tell whether somebody started the run's processes already, this one among them."""
+    return is_launched_by_torchrun() or is_launched_by_slurm()
+
+
 def local_rank() -> int:
     """Return the number of this process among its run's on this machine, 0 for the first."""
     if is_launched_by_torchrun():

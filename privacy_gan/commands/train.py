@@ -7,8 +7,7 @@ import os
 from omegaconf import DictConfig
 
 from privacy_gan.config import check, has_processes
-from privacy_gan.sweeping.gpus import claimed
-from privacy_gan.sweeping.supervisor import gpus_wanted, is_swept, run_apart, run_swept
+from privacy_gan.sweeping.supervisor import is_swept, own_gpus, run_apart, run_swept
 
 
 def main(config: DictConfig) -> None:
@@ -19,7 +18,7 @@ def main(config: DictConfig) -> None:
         run_apart(config, "train")
     else:
         check(config)
-        with claimed(**gpus_wanted(config)) as gpus:
+        with own_gpus(config) as gpus:
             os.environ.update(gpus)
             print(outcome(config))
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -20,7 +20,11 @@ from omegaconf import DictConfig, OmegaConf
 
 from privacy_gan.config import check, completed, has_processes, resolve
 from privacy_gan.errors import Interrupted, RunFailed, RunStopped, RunTaken, UserError
-from privacy_gan.launched import is_first_process, is_launched_by_slurm, is_launched_by_torchrun
+from privacy_gan.launched import (
+    is_first_process,
+    is_launched_by_slurm,
+    is_launched_with_others,
+)
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.sweeping.failures import Failure, blamed, left_in
 from privacy_gan.sweeping.gpus import VISIBLE, claimed
@@ -37,16 +41,6 @@ SECONDS_BETWEEN_LOOKS = 0.2
 def is_swept() -> bool:
     """Tell whether Hydra is at work on one run of several."""
     return HydraConfig.get().mode == RunMode.MULTIRUN
-
-
-def gpus_wanted(config: DictConfig) -> dict[str, Any]:
-    """Return what ``claimed`` wants to know of a run."""
-    trainer = config.trainer
-    return {
-        "accelerator": trainer.accelerator,
-        "devices": trainer.devices,
-        "runs_per_device": config.runs_per_device,
-    }
 
 
 def run_swept(config: DictConfig) -> None:
@@ -91,7 +85,7 @@ def run_apart(config: DictConfig, verb: str) -> None:
     folder, notes = RunFolder(Path(resolved.run_dir)), notes_of_sweep()
     with (
         noted(notes, folder) as waiting,
-        claimed(**gpus_wanted(config), waiting=waiting) as gpus,
+        own_gpus(config, waiting) as gpus,
         told_apart(config.trainer, gpus) as ranks,
         folder.output() if notes else nullcontext() as output,
         TemporaryDirectory(prefix="privacy_gan-") as failures,
@@ -123,6 +117,19 @@ def run_apart(config: DictConfig, verb: str) -> None:
         raise_failure(failure, notes)
 
 
+def own_gpus(
+    config: DictConfig, waiting: Callable[[], None] = lambda: None
+) -> AbstractContextManager[dict[str, str]]:
+    """Keep a run's GPUs from other runs, see ``claimed``.
+
+    Whoever started its processes said which they have.
+    """
+    if is_launched_with_others():
+        return nullcontext({})
+    trainer = config.trainer
+    return claimed(trainer.accelerator, trainer.devices, config.runs_per_device, waiting)
+
+
 def told_apart(
     trainer: DictConfig, gpus: Mapping[str, str]
 ) -> AbstractContextManager[list[dict[str, str]]]:
@@ -135,7 +142,7 @@ def told_apart(
     Raises:
         UserError: there is no GPU, or nobody said how several nodes meet.
     """
-    if not has_processes(trainer) or is_launched_by_torchrun() or is_launched_by_slurm():
+    if not has_processes(trainer) or is_launched_with_others():
         return nullcontext([{}])
     count = trainer.devices
     if count == "auto":

@@ -20,7 +20,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.sweeping.failures import Failure, blamed
 from privacy_gan.sweeping.gpus import VISIBLE
 from privacy_gan.sweeping.processes import ranks, reserved_port
-from privacy_gan.sweeping.supervisor import told_apart
+from privacy_gan.sweeping.supervisor import own_gpus, told_apart
 
 TWO = "trainer=ddp_cpu"
 # scalars and small networks: all that takes time is to start
@@ -319,3 +319,18 @@ def test_who_is_to_blame():
     assert blamed([follows], {0: 1, 1: 0}, several=True) is follows
     assert blamed([], {0: -signal.SIGSEGV}, several=False).reason == "the run was killed by SIGSEGV"
     assert blamed([], {0: 7}, several=False).exit_code == 7
+
+
+@pytest.mark.parametrize(
+    "launched", [{"LOCAL_RANK": "1"}, {"SLURM_PROCID": "1", "SLURM_NTASKS": "2"}]
+)
+def test_who_was_started_with_others_starts_nobody_and_claims_no_gpu(launched, monkeypatch):
+    for name, value in launched.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("privacy_gan.sweeping.gpus.visible_gpus", lambda: ["GPU-a"])
+    trainer = {"strategy": {}, "devices": 1, "accelerator": "gpu"}
+    config = OmegaConf.create({"trainer": trainer, "runs_per_device": 1})
+    with own_gpus(config) as first, own_gpus(config) as second:
+        assert (first, second) == ({}, {})
+    with told_apart(config.trainer, {}) as told:
+        assert told == [{}]
