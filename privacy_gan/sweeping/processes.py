@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 from privacy_gan.errors import UserError
+from privacy_gan.sweeping.failures import left_in
 
 SECONDS_TO_FOLLOW = 5  # of those whose run has failed, until they are killed
 
@@ -22,6 +25,11 @@ class Processes:
         command: that each is started with.
         environments: of each.
         output: where all print to; None for where this process does.
+        failures: folder in which they leave why they fail, see ``failures``.
+
+    Attributes:
+        ended: exit codes by rank, in the order in which they were seen.
+        failed: whether one of them did.
     """
 
     def __init__(
@@ -29,10 +37,13 @@ class Processes:
         command: Sequence[str],
         environments: Sequence[Mapping[str, str]],
         output: IO[str] | None,
+        failures: Path,
     ) -> None:
         self.started: list[subprocess.Popen[bytes]] = []
-        self.ended: dict[int, int] = {}  # exit codes by rank, in the order in which they were seen
-        self.failed_at: float | None = None
+        self.failures = failures
+        self.ended: dict[int, int] = {}
+        self.failed = False
+        self.failed_at = math.inf
         try:
             for environment in environments:
                 self.started.append(
@@ -56,11 +67,11 @@ class Processes:
         for rank, process in enumerate(self.started):
             if rank not in self.ended and (code := process.poll()) is not None:
                 self.ended[rank] = code
-        if any(self.ended.values()):
-            self.failed_at = self.failed_at or time.monotonic()
-            if time.monotonic() - self.failed_at > SECONDS_TO_FOLLOW:
-                return True
-        return len(self.ended) == len(self.started)
+        now = time.monotonic()
+        # one that said so may still be a while about its end
+        if not self.failed and (any(self.ended.values()) or left_in(self.failures)):
+            self.failed, self.failed_at = True, now
+        return len(self.ended) == len(self.started) or now - self.failed_at > SECONDS_TO_FOLLOW
 
     def send_signal(self, signum: int) -> None:
         """Send a signal to all that are alive."""
@@ -73,11 +84,6 @@ class Processes:
             process.kill()
         for process in self.started:
             process.wait()
-
-    @property
-    def exit_code(self) -> int:
-        """That of the first one that failed; 0 where none did."""
-        return next((code for code in self.ended.values() if code), 0)
 
 
 @contextmanager

@@ -100,10 +100,11 @@ def run_apart(config: DictConfig, verb: str) -> None:
         if output is not None:
             output.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} begun{place(environments)}\n")
             output.flush()
-        processes = Processes([sys.executable, "-m", CHILD, verb], environments, output)
+        command = [sys.executable, "-m", CHILD, verb]
+        processes = Processes(command, environments, output, Path(failures))
         received = wait(processes, notes)
-        left = left_in(Path(failures))
-        if processes.exit_code and not received:
+        if processes.failed and not received:
+            left = left_in(Path(failures))
             failure = blamed(left, processes.ended, several=len(ranks) > 1)
             print(failure.shown(), end="", file=output or sys.stderr, flush=True)
     for signum in received:
@@ -113,7 +114,7 @@ def run_apart(config: DictConfig, verb: str) -> None:
         # put into the queue again
         signal.raise_signal(signum)
         raise Interrupted(signum, "repeat the command to go on")
-    if processes.exit_code:
+    if processes.failed:
         raise_failure(failure, notes)
 
 

@@ -17,9 +17,9 @@ from tiny_runs import ROOT, train_command
 
 from privacy_gan.config import check_devices
 from privacy_gan.errors import UserError
-from privacy_gan.sweeping.failures import Failure, blamed
+from privacy_gan.sweeping.failures import Failure, blamed, left_in
 from privacy_gan.sweeping.gpus import VISIBLE
-from privacy_gan.sweeping.processes import ranks, reserved_port
+from privacy_gan.sweeping.processes import Processes, ranks, reserved_port
 from privacy_gan.sweeping.supervisor import own_gpus, told_apart
 
 TWO = "trainer=ddp_cpu"
@@ -303,6 +303,26 @@ def test_one_process_needs_no_other_and_no_connection(tmp_path, monkeypatch):
     process = run(tmp_path, TWO, "trainer.devices=1", "evaluate=false")
     assert process.returncode == 0, process.stderr
     assert len(records(tmp_path)) == 1
+
+
+HANGING = """
+import sys, threading
+from pathlib import Path
+from privacy_gan.sweeping.failures import Failure
+Failure("said so", 3).leave(Path(sys.argv[1]), 0)
+threading.Event().wait()
+"""
+
+
+def test_a_process_that_failed_is_not_waited_for_forever(tmp_path):
+    processes = Processes([sys.executable, "-c", HANGING, tmp_path], [os.environ], None, tmp_path)
+    started = time.monotonic()
+    while not processes.are_over():
+        assert time.monotonic() - started < 30
+        time.sleep(0.1)
+    processes.kill()
+    assert processes.failed
+    assert blamed(left_in(tmp_path), processes.ended, several=False).reason == "said so"
 
 
 def test_who_is_to_blame():
