@@ -106,7 +106,8 @@ def run_apart(config: DictConfig, verb: str) -> None:
         if processes.failed and not received:
             left = left_in(Path(failures))
             failure = blamed(left, processes.ended, several=len(ranks) > 1)
-            print(failure.shown(), end="", file=output or sys.stderr, flush=True)
+            if left or not (notes and notes.stops()):  # it said itself that it was stopped
+                print(failure.shown(), end="", file=output or sys.stderr, flush=True)
     for signum in received:
         if not is_first_process():
             sys.exit(0)  # srun kills the others of a run as soon as one of them fails

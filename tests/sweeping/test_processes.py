@@ -209,6 +209,7 @@ def test_two_such_runs_at_once_and_ctrl_c(tmp_path):
     for output in tmp_path.rglob("output.log"):
         assert output.read_text().count("interrupted: stopped in epoch") == 1
         assert "Traceback" not in output.read_text()
+        assert "error" not in output.read_text()
 
 
 def test_torchrun_starts_the_processes_as_well(tmp_path):
