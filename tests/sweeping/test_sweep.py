@@ -9,12 +9,14 @@ import time
 import pytest
 import torch
 from processes import all_gone, marked
+from small_networks import SMALL
 from sweeps import finished_at, results, sweep
-from tiny_runs import TINY, train_command
+from tiny_runs import ONE_THREAD, ROOT, TINY, train_command
 
 from privacy_gan.commands.pipeline import train
 
-SIX = ["trainer.max_epochs=2", "epsilon=0.005,0.02", "seed=0,1,2"]
+SIX = ["trainer.max_epochs=2", *SMALL, "epsilon=0.005,0.02", "seed=0,1,2"]
+SMALL_ONES_PATH = {"PYTHONPATH": str(ROOT / "tests")}
 
 
 @pytest.fixture(scope="module")
@@ -27,13 +29,14 @@ def survivor(tmp_path_factory):
         before = finished_at(folder)
         environment, mark = marked()
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        environment |= SMALL_ONES_PATH
         with subprocess.Popen(command, env=environment, start_new_session=True, **quiet) as process:
             time.sleep(moments.uniform(4, 9))
             os.killpg(process.pid, signal.SIGKILL)
         assert all_gone(mark)
         assert before.items() <= finished_at(folder).items()
     before = finished_at(folder)
-    process = sweep(folder, *SIX, "checkpoint_minutes=0")
+    process = sweep(folder, *SIX, "checkpoint_minutes=0", env=ONE_THREAD | SMALL_ONES_PATH)
     assert process.returncode == 0, process.stderr
     assert f"{len(before)} finished before" in process.stdout or not before
     assert before.items() <= finished_at(folder).items()
@@ -44,7 +47,7 @@ def test_a_sweep_killed_five_times_ends_with_the_results_of_runs_that_were_not(
     survivor, tmp_path, tiny
 ):
     for epsilon, seed in [(epsilon, seed) for epsilon in (0.005, 0.02) for seed in (0, 1, 2)]:
-        train(tiny(f"epsilon={epsilon}", f"seed={seed}"))
+        train(tiny(f"epsilon={epsilon}", f"seed={seed}", *SMALL))
     assert len(results(survivor / "outputs")) == 6
     assert results(survivor / "outputs") == results(tmp_path / "outputs")
     for checkpoint in (survivor / "outputs").rglob("last.ckpt"):
