@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from privacy_gan import replicas
 
@@ -15,29 +19,85 @@ class ReplicatedBatchNorm2d(nn.BatchNorm2d):
         """Normalise [B, C, H, W]; every process has B images."""
         if not self.training or replicas.count() == 1:
             return super().forward(input)
+        mean, variance = self._moments(input.detach())
+        self._remember(mean, variance, replicas.count() * values_of_channel(input))
+        normalized: Tensor = _Normalize.apply(
+            input, self.weight, self.bias, mean, variance, self.eps
+        )
+        return normalized
+
+    def _moments(self, input: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and variance of each channel, [C] each.
+
+        Both travel in one message, as moments about a point that all processes know and that is
+        near the mean: about 0, far from it, their difference would be inexact.
+        """
         assert self.running_mean is not None
-        values = input.to(torch.promote_types(input.dtype, torch.float32))
-        # Both moments at once, for a message costs more than what is in it; and about a point near
-        # the mean, since their difference would be inexact far from it.
-        shifted = values - self.running_mean[:, None, None]
-        moments = torch.stack([shifted.mean(dim=(0, 2, 3)), shifted.square().mean(dim=(0, 2, 3))])
-        mean, square = replicas.mean(moments)
-        variance = (square - mean.square()).clamp_min(0)
-        scale = self.weight * torch.rsqrt(variance + self.eps)
-        shift = self.bias - mean * scale
-        self._remember(mean.detach(), variance.detach(), values.numel() // values.shape[1])
-        normalized: Tensor = shifted * scale[:, None, None] + shift[:, None, None]
-        return normalized.to(input.dtype)
+        mean, variance = torch.batch_norm_update_stats(input, None, None, 0.0)
+        shift = self.running_mean.to(mean.dtype)
+        mean, square = replicas.mean(
+            torch.stack([mean - shift, variance + (mean - shift).square()])
+        )
+        return mean + shift, (square - mean.square()).clamp_min(0)
 
     def _remember(self, mean: Tensor, variance: Tensor, values: int) -> None:
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         assert self.momentum is not None
-        values *= replicas.count()
         self.num_batches_tracked.add_(1)
-        self.running_mean.add_(mean, alpha=self.momentum)
+        self.running_mean.lerp_(mean, self.momentum)
         self.running_var.lerp_(variance * values / (values - 1), self.momentum)
+
+
+class _Normalize(torch.autograd.Function):
+    """Batch norm with given moments, which are those of all processes' inputs.
+
+    Forward and backward are torch's own kernels. Backward, they take the means of the gradient, and
+    of it times the normalised input, over this process's images; what these differ by from the
+    means over all is put right.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        input: Tensor,
+        weight: Tensor,
+        bias: Tensor,
+        mean: Tensor,
+        variance: Tensor,
+        eps: float,
+    ) -> Tensor:
+        ctx.save_for_backward(input, weight, mean, variance)
+        ctx.eps = eps
+        return F.batch_norm(input, mean, variance, weight, bias, training=False, eps=eps)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        input, weight, mean, variance = ctx.saved_tensors
+        deviation = torch.rsqrt(variance + ctx.eps)  # its inverse
+        of_input, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
+            *(gradient, input, weight, None, None, mean, deviation, True, ctx.eps),
+            [True, True, True],
+        )
+        sums = torch.stack([of_bias, of_weight])
+        excess, slope = (sums - replicas.mean(sums)) / values_of_channel(input)
+        scale = weight * deviation
+        slope = slope * deviation
+        of_input = torch.addcmul(of_input, input, by_channel(scale * slope, input))
+        of_input += by_channel(scale * (excess - mean * slope), input)
+        return of_input, of_weight, of_bias, None, None, None
+
+
+def values_of_channel(images: Tensor) -> int:
+    """Return how many values each channel of [B, C, H, W] has."""
+    return images.numel() // images.shape[1]
+
+
+def by_channel(values: Tensor, images: Tensor) -> Tensor:
+    """Return a value for each channel, [C], in the shape and precision of images."""
+    return values[:, None, None].to(images.dtype)
 
 
 def replicate_batch_norms(module: nn.Module) -> None:
