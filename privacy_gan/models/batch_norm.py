@@ -33,11 +33,13 @@ class ReplicatedBatchNorm2d(nn.BatchNorm2d):
         near the mean: about 0, far from it, their difference would be inexact.
         """
         assert self.running_mean is not None
-        mean, variance = torch.batch_norm_update_stats(input, None, None, 0.0)
-        shift = self.running_mean.to(mean.dtype)
-        mean, square = replicas.mean(
-            torch.stack([mean - shift, variance + (mean - shift).square()])
+        # with a momentum of 0 it leaves the running moments alone, and takes on their precision
+        mean, variance = torch.batch_norm_update_stats(
+            input, self.running_mean, self.running_var, 0.0
         )
+        shift = self.running_mean
+        moments = torch.stack([mean - shift, variance + (mean - shift).square()])
+        mean, square = replicas.mean(moments)
         return mean + shift, (square - mean.square()).clamp_min(0)
 
     def _remember(self, mean: Tensor, variance: Tensor, values: int) -> None:

@@ -210,17 +210,29 @@ with replicas.connected(f"127.0.0.1:{sys.argv[2]}", rank, 3, torch.device("cpu")
     assert replicas.divided(["a"], lambda names: {name: rank for name in names}) == {"a": 0}
     assert replicas.any_process(rank == 2, torch.device("cpu"))
 
-    # far from zero, where a difference of squares would be inexact
-    images = 1000 + torch.randn(6, 4, 5, 5, generator=torch.Generator().manual_seed(0))
-    whole = nn.BatchNorm2d(4).double()
-    ours = nn.BatchNorm2d(4)
-    replicate_batch_norms(ours)
-    for norm in (whole, ours):
-        norm.running_mean.fill_(999)
-    seen, expected = ours(images[2 * rank : 2 * rank + 2]), whole(images.double())
-    near = {"rtol": 1e-4, "atol": 1e-4, "check_dtype": False}
-    torch.testing.assert_close(seen, expected[2 * rank : 2 * rank + 2], **near)
-    torch.testing.assert_close(dict(ours.state_dict()), dict(whole.state_dict()), **near)
+    rng = torch.Generator().manual_seed(0)
+    noise, gradient = torch.randn(2, 6, 4, 5, 5, generator=rng)
+    own = slice(2 * rank, 2 * rank + 2)
+    # 100 is far from zero, where a difference of squares would be inexact
+    for offset, dtype, tolerance in [(100, torch.float32, 1e-4), (0, torch.bfloat16, 2e-2)]:
+        whole, ours = nn.BatchNorm2d(4).double(), nn.BatchNorm2d(4)
+        replicate_batch_norms(ours)
+        for norm in (whole, ours):
+            norm.running_mean.fill_(offset - 1)
+            norm.weight.data = torch.arange(1, 5).to(norm.weight.dtype)
+        x = (noise + offset).to(dtype).double().requires_grad_()
+        y = x.detach()[own].to(dtype).requires_grad_()
+        expected, seen = whole(x), ours(y)
+        assert seen.dtype == dtype
+        expected.backward(gradient.to(dtype).double())
+        seen.backward(gradient[own].to(dtype))
+        replicas.average_gradients(ours.parameters())
+        near = {"rtol": tolerance, "atol": tolerance, "check_dtype": False}
+        torch.testing.assert_close(seen, expected[own], **near)
+        torch.testing.assert_close(y.grad, x.grad[own], **near)
+        for p, q in zip(ours.parameters(), whole.parameters()):
+            torch.testing.assert_close(p.grad * 3, q.grad, **near)  # a sum of three parts
+        torch.testing.assert_close(dict(ours.state_dict()), dict(whole.state_dict()), **near)
 """
 
 
