@@ -58,6 +58,8 @@ class TrainConfig:
     data: Any = MISSING
     privatizer: Any = MISSING
     loss: Any = MISSING
+    constraint: Any = MISSING
+    game: Any = MISSING
     classifiers: Any = MISSING
     judge: Any = MISSING
     trainer: Any = MISSING

@@ -1,6 +1,6 @@
 """Losses against values worked by hand."""
 
-from math import log
+from math import exp, log
 
 import pytest
 import torch
@@ -70,3 +70,74 @@ def test_discriminator_loss_is_half_of_real_and_half_of_fake():
     fake = torch.tensor([[0.0, 0.0, log(6)]])  # (1/8, 1/8, 3/4), "fake" is the last class
     loss = losses.discriminator_loss(real, torch.tensor([1]), fake)
     assert loss.item() == pytest.approx((-log(0.5) - log(0.75)) / 2)
+
+
+def test_smoothed_accuracy_is_the_tangent_of_the_smoothed_largest_probability():
+    # tau = 1/2: scaled probabilities (1/2, 3/2), (1, 1) and (8/5, 2/5)
+    def tangent(h, s):
+        exps = [exp(2 * p) for p in h]
+        weights = [e / sum(exps) for e in exps]
+        phi = log(sum(exps)) / 2
+        return phi + weights[s] - sum(w * p for w, p in zip(weights, h, strict=True))
+
+    rows = [tangent((0.25, 0.75), 0), tangent((0.5, 0.5), 1), tangent((0.8, 0.2), 1)]
+    loss = losses.smoothed_accuracy(LOGITS, torch.tensor([0, 1, 1]), begin=0.5, end=0.5)
+    assert loss.item() == pytest.approx(sum(rows) / 3)
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_smoothed_accuracy_is_its_potential_where_the_discriminator_is_right(classes):
+    torch.manual_seed(0)
+    logits = torch.randn(1, classes, dtype=torch.float64, requires_grad=True)
+    h = logits.softmax(dim=1)
+    tau = 0.1
+    potential = tau * torch.logsumexp(h / tau, dim=1).sum()
+    # each s as often as the discriminator says, so that its h is the posterior
+    expected = sum(
+        h[0, s].detach() * losses.smoothed_accuracy(logits, torch.tensor([s]), 1.0, tau, tau)
+        for s in range(classes)
+    )
+    assert expected.item() == pytest.approx(potential.item())
+
+
+def test_smoothed_accuracy_is_accuracy_at_no_temperature():
+    truth = torch.tensor([0, 1, 0])
+    logits = LOGITS + torch.tensor([0.0, 1e-2], dtype=torch.float64)  # so that there is no tie
+    loss = losses.smoothed_accuracy(logits, truth, begin=1e-5, end=1e-5)
+    assert loss.item() == pytest.approx(2 / 3, abs=1e-4)
+
+
+def test_a_filter_gains_by_lowering_what_the_discriminator_sees_and_loses_by_raising_it():
+    logits = torch.tensor([[1.0, 0.0], [1.0, 0.0]], requires_grad=True)
+    losses.smoothed_accuracy(logits, torch.tensor([0, 0])).backward()
+    assert (logits.grad[:, 0] > 0).all()  # descent lowers the true class
+
+
+def test_the_temperature_falls_geometrically_and_then_stays():
+    def at(done):
+        return losses.smoothed_accuracy(
+            LOGITS, torch.tensor([0, 1, 1]), done, begin=0.4, end=0.1, until=0.5
+        )
+
+    def fixed(tau):
+        return losses.smoothed_accuracy(LOGITS, torch.tensor([0, 1, 1]), 1.0, tau, tau)
+
+    for done, tau in [(0.0, 0.4), (0.25, 0.2), (0.5, 0.1), (0.8, 0.1), (1.0, 0.1)]:
+        assert at(done).item() == pytest.approx(fixed(tau).item())
+
+
+@pytest.mark.parametrize(
+    ("distortion", "multiplier", "expected"),
+    [
+        (0.01, 0.5, 0.0),  # met: r = 0
+        (0.02, 0.5, (1.5**2 - 0.5**2) / 2),  # r = 1
+        (0.0, 0.5, -(0.5**2) / 2),  # r = -1, and m + r below 0
+        (0.02, 0.0, 0.5),
+        (0.005, 0.0, 0.0),
+    ],
+)
+def test_the_augmented_lagrangian_by_hand(distortion, multiplier, expected):
+    value = losses.augmented_lagrangian(
+        torch.tensor(distortion, dtype=torch.float64), 0.01, torch.tensor(multiplier)
+    )
+    assert value.item() == pytest.approx(expected, abs=1e-7)

@@ -35,7 +35,12 @@ class UNet(nn.Module):
         width: channels of the first level; each level doubles them. 32 is the paper's.
         noise_size: dimensions of the noise, 0 for no such input. 1024 is the paper's.
         num_classes: how many values the class input has; None for no such input (the filter).
+
+    Attributes:
+        limits: least and largest value of what it returns.
     """
+
+    limits = (0.0, 1.0)
 
     def __init__(
         self,

@@ -11,11 +11,13 @@ from torch.optim import Optimizer
 
 from privacy_gan import replicas
 from privacy_gan.data.batch import Batch
+from privacy_gan.models.averaging import batch_norms, norms_relearned
 from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 from privacy_gan.privatizers.filter import Filter
-from privacy_gan.privatizers.game import Game, Losses
+from privacy_gan.privatizers.game import Game, Losses, Turn
 from privacy_gan.privatizers.generator import Generator
 from privacy_gan.privatizers.trained import TrainedPrivatizer
+from privacy_gan.randomness import Purpose, keyed_generator
 
 
 class AdversarialPrivatizer(TrainedPrivatizer):
@@ -28,6 +30,8 @@ class AdversarialPrivatizer(TrainedPrivatizer):
         filter: takes the attribute out; None to leave it in.
         generator: puts a random one in; None to put none in.
         decay: see TrainedPrivatizer.
+        network_rate: filter's and generator's learning rate, as a share of the optimizer's, which
+            is that of their discriminators.
     """
 
     def __init__(
@@ -38,8 +42,10 @@ class AdversarialPrivatizer(TrainedPrivatizer):
         filter: Filter | None = None,
         generator: Generator | None = None,
         decay: float = 0.0,
+        network_rate: float = 1.0,
     ) -> None:
         super().__init__(attribute_index, seed, optimizer, decay)
+        self.network_rate = network_rate
         self.filter = filter
         self.generator = generator
 
@@ -78,42 +84,46 @@ class AdversarialPrivatizer(TrainedPrivatizer):
         All gradients are taken at the parameters before the step; only then does anything change.
         """
         draws = self.draw_own(batch.images, self.training_rng(batch_idx))
-        due = [batch_idx % game.discriminator_every == 0 for game in self.games]
-        results = [  # distortion, of the whole batch, is what the penalty is on
+        turns = [game.turn(batch_idx, self.done(batch_idx)) for game in self.games]
+        results = [  # distortion, of the whole batch, is what the budget is on
             result._replace(distortion=replicas.mean(result.distortion))
-            for result in self.game_losses(batch, draws, due)
+            for result in self.game_losses(batch, draws, turns)
         ]
+        values = self.values_of(results)
         optimizers: list[Any] = self.optimizers()  # type: ignore[assignment]
         stepping = []
-        for index, (game, result) in enumerate(zip(self.games, results, strict=True)):
+        for index, (game, turn, result) in enumerate(zip(self.games, turns, results, strict=True)):
             network, discriminator = optimizers[2 * index : 2 * index + 2]
             if result.discriminator is not None:
                 # first, because the network's pass below may then free what both go through
                 self.take_gradient(
-                    discriminator, result.discriminator, game.discriminator, retain_graph=True
+                    discriminator, result.discriminator, game.discriminator, turn.network
                 )
-                stepping.append(discriminator)
-            loss = result.adversarial + game.penalty(result.distortion)
-            self.take_gradient(network, loss, game.network)
-            stepping.append(network)
-        for optimizer in stepping:
-            self.take_step(optimizer, batch_idx)
-        self.log_training(self.values_of(results))
+                stepping.append((discriminator, 1.0))
+            if turn.network:
+                loss = result.adversarial + game.constraint(result.distortion)
+                self.take_gradient(network, loss, game.network)
+                stepping.append((network, self.network_rate))
+        for optimizer, rate in stepping:
+            self.take_step(optimizer, batch_idx, rate)
+        for game, turn, result in zip(self.games, turns, results, strict=True):
+            if turn.network:
+                game.take_note(result.distortion)
+        self.log_training(values)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the losses as the finished mechanism would have them, always at the same noise."""
         draws = self.draw(batch.images, self.validation_rng(batch_idx))
-        results = self.game_losses(batch, draws, [True] * len(self.games))
+        turns = [Turn(network=True, discriminator=True, done=1.0)] * len(self.games)
+        results = self.game_losses(batch, draws, turns)
         self.log_validation(self.values_of(results), len(batch.images))
 
-    def game_losses(
-        self, batch: Batch, draws: Draws, with_discriminator: list[bool]
-    ) -> list[Losses]:
+    def game_losses(self, batch: Batch, draws: Draws, turns: list[Turn]) -> list[Losses]:
         """Pass a batch through all games; what one makes is a constant to the next."""
         incoming = batch.images
         results = []
-        for game, with_its_own in zip(self.games, with_discriminator, strict=True):
-            result = game.losses(batch.images, incoming, self.sensitive(batch), draws, with_its_own)
+        for game, turn in zip(self.games, turns, strict=True):
+            result = game.losses(batch.images, incoming, self.sensitive(batch), draws, turn)
             incoming = result.output.detach()
             results.append(result)
         return results
@@ -123,14 +133,27 @@ class AdversarialPrivatizer(TrainedPrivatizer):
         values: dict[str, Tensor] = {}
         for game, result in zip(self.games, results, strict=True):
             of_game = {
-                "loss": result.adversarial + game.penalty(result.distortion),
+                "loss": result.adversarial + game.constraint(result.distortion),
                 "distortion": result.distortion,
                 **result.metrics,
             }
             if result.discriminator is not None:
                 of_game["discriminator_loss"] = result.discriminator
-            values |= {f"{game.name}/{key}": value for key, value in of_game.items()}
+            values |= {f"{game.name}/{key}": value.detach() for key, value in of_game.items()}
         return values
+
+    def settle(self, batches: Callable[[], Iterable[Tensor]]) -> None:
+        """Let averaged networks learn their batch norms' moments anew."""
+        was_training = self.training
+        self.eval()
+        for game in self.games:
+            if game.average is None or not batch_norms(game.average):
+                continue
+            with norms_relearned(game.average), torch.no_grad():
+                for number, images in enumerate(batches()):
+                    rng = keyed_generator(self.device, self.seed, Purpose.SETTLE, number)
+                    self(images, self.draw_own(images, rng))
+        self.train(was_training)
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the rows of Figure 2: x, then x' and x'' as far as there are such games."""

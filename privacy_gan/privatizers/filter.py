@@ -10,8 +10,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_gan import losses
+from privacy_gan.errors import UserError
+from privacy_gan.losses import AdversarialLoss
 from privacy_gan.privatizers.base import Censored, Draws
-from privacy_gan.privatizers.game import Game, Losses, accuracy
+from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
 
 
 class Filter(Game):
@@ -20,12 +22,15 @@ class Filter(Game):
     Args:
         network: makes f.
         discriminator: makes h_f, given its number of outputs.
-        adversarial_loss: f's adversarial term, of h_f(x') and s.
+        adversarial_loss: f's adversarial term, of h_f(x'), s and the share of the training done.
         num_classes: values that s can take; h_f's number of outputs.
-        rules: budget and schedule, see Game.
+        output_noise: share of the budget that is spent on Gaussian noise, added to what f returns;
+            it is part of x'.
+        rules: budget, turns and averaging, see Game.
 
     Raises:
-        UserError: the adversarial term is not defined for so many classes.
+        UserError: the adversarial term is not defined for so many classes, or a number is out of
+            its range.
     """
 
     name = "filter"
@@ -34,39 +39,50 @@ class Filter(Game):
         self,
         network: Callable[[], nn.Module],
         discriminator: Callable[[int], nn.Module],
-        adversarial_loss: Callable[[Tensor, Tensor], Tensor],
+        adversarial_loss: AdversarialLoss,
         num_classes: int,
+        output_noise: float = 0.0,
         **rules: Any,
     ) -> None:
         super().__init__(network(), discriminator(num_classes), **rules)
+        if not 0 <= output_noise <= 1:
+            raise UserError(
+                f"game.output_noise={output_noise} is not a share: set it between 0 and 1"
+            )
         self.adversarial_loss = adversarial_loss
+        self.deviation = (output_noise * self.constraint.epsilon) ** 0.5
         # a loss that refuses so many classes should do so now and not at the first step
-        adversarial_loss(torch.zeros(1, num_classes), torch.zeros(1, dtype=torch.long))
+        adversarial_loss(torch.zeros(1, num_classes), torch.zeros(1, dtype=torch.long), 1.0)
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw z1."""
-        return {"filter_noise": self.noise(images, rng)}
+        """Draw z1, and the noise that is added."""
+        draws = {"filter_noise": self.noise(images, rng)}
+        if self.deviation:
+            added = torch.randn(images.shape, generator=rng, device=rng.device)
+            draws["added_noise"] = added.to(images)
+        return draws
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Take the attribute out; nothing is put in."""
-        return Censored(self.network(images, draws["filter_noise"]), None)
+        censored = self.released(images, draws["filter_noise"])
+        if self.deviation:
+            censored = censored + self.deviation * draws["added_noise"]
+            if (limits := getattr(self.network, "limits", None)) is not None:
+                censored = censored.clamp(*limits)
+        return Censored(censored, None)
 
     def losses(
-        self,
-        original: Tensor,
-        incoming: Tensor,
-        sensitive: Tensor,
-        draws: Draws,
-        with_discriminator: bool,
+        self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
     ) -> Losses:
         """See Game.losses; h_f(x') is computed once for both players."""
-        censored = self(incoming, draws).images
+        with torch.set_grad_enabled(torch.is_grad_enabled() and turn.network):
+            censored = self(incoming, draws).images
         logits = self.discriminator(censored)
-        adversarial = self.adversarial_loss(logits, sensitive)
+        adversarial = self.adversarial_loss(logits, sensitive, turn.done)
         return Losses(
             output=censored,
             adversarial=adversarial,
-            discriminator=F.cross_entropy(logits, sensitive) if with_discriminator else None,
+            discriminator=F.cross_entropy(logits, sensitive) if turn.discriminator else None,
             distortion=losses.distortion(censored, original),
             metrics={
                 "adversarial_loss": adversarial.detach(),

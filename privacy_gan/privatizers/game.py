@@ -8,16 +8,32 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from privacy_gan import losses
+from privacy_gan.errors import UserError
+from privacy_gan.models.averaging import average_of
 from privacy_gan.privatizers.base import Draws, Privatizer
+from privacy_gan.privatizers.constraint import Constraint
+
+
+class Turn(NamedTuple):
+    """Who learns in a step.
+
+    Attributes:
+        network: whether the network does.
+        discriminator: whether the discriminator does.
+        done: share of the training that is over, in [0, 1].
+    """
+
+    network: bool
+    discriminator: bool
+    done: float
 
 
 class Losses(NamedTuple):
     """A game's losses on one batch, all at the same output and the same parameters.
 
     Attributes:
-        output: the changed images [B, 3, H, W], still attached to the network.
-        adversarial: what the network is trained to minimise, beside the penalty on distortion.
+        output: the changed images [B, 3, H, W], attached to the network if it is its turn.
+        adversarial: what the network is trained to minimise, beside what its budget adds.
         discriminator: what the discriminator is, or None where this step leaves it alone.
         distortion: d(output, original).
         metrics: further scalars worth logging, detached.
@@ -36,9 +52,14 @@ class Game(Privatizer):
     Args:
         network: changes images, given noise.
         discriminator: tells the sensitive attribute from the changed images.
-        epsilon: budget on the distortion between the output and the original images.
-        penalty_weight: lambda of Algorithm 1.
+        constraint: keeps the distortion between output and original images within a budget.
+        network_every: steps between two updates of the network.
         discriminator_every: steps between two updates of the discriminator.
+        averaging: what the network's average, which is then what censors, keeps of itself at an
+            update (see models/averaging.py); None where the network itself does.
+
+    Raises:
+        UserError: a number is out of its range.
     """
 
     name: str
@@ -47,25 +68,29 @@ class Game(Privatizer):
         self,
         network: nn.Module,
         discriminator: nn.Module,
-        epsilon: float,
-        penalty_weight: float = 1e5,
+        constraint: Constraint,
+        network_every: int = 1,
         discriminator_every: int = 1,
+        averaging: float | None = None,
     ) -> None:
         super().__init__()
+        for name, value in [("network", network_every), ("discriminator", discriminator_every)]:
+            if value < 1:
+                raise UserError(f"privatizer.{self.name}.{name}_every={value} must be 1 or more")
+        if averaging is not None and not 0 <= averaging < 1:
+            raise UserError(
+                f"game.averaging={averaging} must be at least 0 and below 1, or null for none"
+            )
         self.network = network
         self.discriminator = discriminator
-        self.epsilon = epsilon
-        self.penalty_weight = penalty_weight
+        self.constraint = constraint
+        self.network_every = network_every
         self.discriminator_every = discriminator_every
+        self.average = None if averaging is None else average_of(network, averaging)
 
     @abstractmethod
     def losses(
-        self,
-        original: Tensor,
-        incoming: Tensor,
-        sensitive: Tensor,
-        draws: Draws,
-        with_discriminator: bool,
+        self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
     ) -> Losses:
         """Change the incoming images and take all losses of the game.
 
@@ -74,12 +99,25 @@ class Game(Privatizer):
             incoming: what the game before made of them, or the same; a constant here.
             sensitive: s, [B].
             draws: what ``draw`` drew for these images.
-            with_discriminator: whether this step trains the discriminator.
+            turn: who learns.
         """
 
-    def penalty(self, distortion: Tensor) -> Tensor:
-        """Return what a batch's mean distortion adds to what the network minimises."""
-        return losses.distortion_penalty(distortion, self.epsilon, self.penalty_weight)
+    def turn(self, batch_idx: int, done: float) -> Turn:
+        """Return who learns in a step."""
+        return Turn(
+            batch_idx % self.network_every == 0, batch_idx % self.discriminator_every == 0, done
+        )
+
+    def take_note(self, distortion: Tensor) -> None:
+        """Let budget and average know of a step that the network has taken."""
+        self.constraint.learn(distortion)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+
+    @property
+    def released(self) -> nn.Module:
+        """What changes images: in training the network, afterwards its average if there is one."""
+        return self.network if self.training or self.average is None else self.average
 
     def noise(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Draw the network's noise from N(0, I), [B, noise_size]."""

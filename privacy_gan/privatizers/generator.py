@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from privacy_gan import losses
 from privacy_gan.privatizers.base import Censored, Draws, with_every_value
-from privacy_gan.privatizers.game import Game, Losses, accuracy
+from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
 from privacy_gan.privatizers.synthetic import UNIFORM, SyntheticAttribute
 
 
@@ -23,7 +23,7 @@ class Generator(Game):
         discriminator: makes h_g, given its number of outputs.
         num_classes: values that s can take; h_g has one output more, for fakes.
         synthetic: the distribution of s', see SyntheticAttribute.
-        rules: budget and schedule, see Game.
+        rules: budget, turns and averaging, see Game.
     """
 
     name = "generator"
@@ -49,18 +49,14 @@ class Generator(Game):
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Put s' in."""
         synthetic = draws["synthetic"]
-        return Censored(self.network(images, draws["generator_noise"], synthetic), synthetic)
+        return Censored(self.released(images, draws["generator_noise"], synthetic), synthetic)
 
     def losses(
-        self,
-        original: Tensor,
-        incoming: Tensor,
-        sensitive: Tensor,
-        draws: Draws,
-        with_discriminator: bool,
+        self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
     ) -> Losses:
         """See Game.losses; h_g(x'') is computed once for both players, h_g(x) only if needed."""
-        replaced = self(incoming, draws).images
+        with torch.set_grad_enabled(torch.is_grad_enabled() and turn.network):
+            replaced = self(incoming, draws).images
         logits = self.discriminator(replaced)
         adversarial = F.cross_entropy(logits, draws["synthetic"])
         distortion = losses.distortion(replaced, original)
@@ -69,7 +65,7 @@ class Generator(Game):
             "fooled": accuracy(logits, draws["synthetic"]),
         }
         discriminator_loss = None
-        if with_discriminator:
+        if turn.discriminator:
             real = self.discriminator(original)
             discriminator_loss = losses.discriminator_loss(real, sensitive, logits)
             metrics["discriminator_accuracy"] = accuracy(real, sensitive)

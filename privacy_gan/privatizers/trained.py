@@ -98,20 +98,31 @@ class TrainedPrivatizer(LightningModule, Privatizer):
         self.manual_backward(loss, inputs=list(player.parameters()), retain_graph=retain_graph)
         replicas.average_gradients(player.parameters())
 
-    def take_step(self, optimizer: Any, batch_idx: int) -> None:
-        """Update a player's parameters, at what is left of the learning rate."""
-        factor = self.learning_rate_factor(batch_idx)
+    def take_step(self, optimizer: Any, batch_idx: int, share: float = 1.0) -> None:
+        """Update a player's parameters, at a share of what is left of the learning rate."""
+        factor = share * self.learning_rate_factor(batch_idx)
         for group in optimizer.param_groups:
             group["lr"] = factor * optimizer.defaults["lr"]
         optimizer.step()
 
     def learning_rate_factor(self, batch_idx: int) -> float:
         """Return what of the learning rate is left, in (0, 1]; a function of the step alone."""
-        if not self.decay:
-            return 1.0
+        return min(1.0, (1 - self.done(batch_idx)) / self.decay) if self.decay else 1.0
+
+    def done(self, batch_idx: int) -> float:
+        """Return the share of the training that is over before a step, in [0, 1)."""
         assert self.trainer.max_epochs is not None
-        done = self.current_epoch + batch_idx / self.trainer.num_training_batches
-        return min(1.0, (1 - done / self.trainer.max_epochs) / self.decay)
+        epochs = self.current_epoch + batch_idx / self.trainer.num_training_batches
+        return epochs / self.trainer.max_epochs
+
+    def settle(self, batches: Callable[[], Iterable[Tensor]]) -> None:
+        """Get ready to be validated or to be over; nothing, unless a mechanism says otherwise.
+
+        Args:
+            batches: makes a pass over this process's part of some training images, [B, 3, H, W]
+                in [0, 1] each, always the same ones.
+        """
+        del batches
 
     def log_training(self, values: dict[str, Tensor]) -> None:
         """Log a step's values, means over all processes, as train/..."""

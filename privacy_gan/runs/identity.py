@@ -26,6 +26,8 @@ INCIDENTAL = {
     "run_dir",
     "penalty_weight",  # those that use it have their own, which is the one that counts
     "loss",  # likewise
+    "constraint",  # likewise
+    "game",  # likewise
     "learning_rate",  # likewise
     "decay",  # likewise
     "synthetic",  # likewise

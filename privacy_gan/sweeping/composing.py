@@ -20,7 +20,9 @@ from privacy_gan.sweeping.naming import folder_override, refuse_shared_folders, 
 from privacy_gan.sweeping.swept_run import SweptRun
 
 # what a mechanism does not use does not make another run of it; one that does has its own
-USED_BY_REFERENCE = ("loss", "penalty_weight", "learning_rate", "decay", "synthetic")
+USED_BY_REFERENCE = (
+    *("game", "loss", "constraint", "penalty_weight", "learning_rate", "decay", "synthetic"),
+)
 
 
 @dataclass

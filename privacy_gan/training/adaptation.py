@@ -20,6 +20,16 @@ log = logging.getLogger(__name__)
 SAMPLE = 16384  # images; their mean distortion is within half a percent of that of all
 
 
+def sample_batches(
+    datamodule: TableDataModule, count: int, device: torch.device
+) -> Iterator[Tensor]:
+    """Yield some training images, from all of the split and always the same ones, in batches."""
+    rows = torch.from_numpy(datamodule.rows("train"))
+    sample = rows[torch.linspace(0, len(rows) - 1, count).long()]
+    for some in torch.split(sample, datamodule.batch_size):
+        yield datamodule.gather(some, device).images
+
+
 def adapt(
     run: Run,
     privatizer: Privatizer,
@@ -45,15 +55,9 @@ def adapt(
         UserError: the mechanism cannot be adapted to these data.
     """
     privatizer.to(device).eval()
-    rows = torch.from_numpy(datamodule.rows("train"))
-    sample = rows[torch.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).long()]
-
-    def batches() -> Iterator[Tensor]:
-        for some in torch.split(sample, datamodule.batch_size):
-            yield datamodule.gather(some, device).images
-
-    log.info("adapting to %d training images in %s", len(sample), run.folder.path)
-    found = privatizer.adapt(batches)
+    count = min(SAMPLE, len(datamodule.rows("train")))
+    log.info("adapting to %d training images in %s", count, run.folder.path)
+    found = privatizer.adapt(lambda: sample_batches(datamodule, count, device))
     if replicas.rank() > 0:
         return found
     if state := privatizer.state_dict():

@@ -5,109 +5,43 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from pytorch_lightning import LightningDataModule, Trainer
-from torch import nn
-from torch.utils.data import DataLoader
+from games import BATCH, NOISE, LiteralAdam, batches, small_discriminator, train, unet
 
-from privacy_gan.data.batch import Batch
 from privacy_gan.losses import complement_cross_entropy, negative_entropy
-from privacy_gan.models.unet import UNet
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
+from privacy_gan.privatizers.constraint import Penalty
 from privacy_gan.privatizers.filter import Filter
 from privacy_gan.privatizers.generator import Generator
 from privacy_gan.randomness import Purpose, keyed_generator
 
 EPSILON, LAMBDA, LEARNING_RATE, BETAS, SEED = 0.01, 1e5, 5e-4, (0.9, 0.999), 3
-SIZE, NOISE, BATCH = 16, 7, 6
 SENSITIVE = 1  # the column
-
-
-def unet(num_classes=None):
-    return UNet(SIZE, width=2, noise_size=NOISE, num_classes=num_classes)
-
-
-def small_discriminator(num_classes):
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 4, stride=4),
-        nn.BatchNorm2d(8),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(8 * (SIZE // 4) ** 2, num_classes),
-    )
 
 
 def privatizer_with(adversarial_loss, with_filter=True, with_generator=True):
     torch.manual_seed(0)
-    rules = {"epsilon": EPSILON, "penalty_weight": LAMBDA}
     return AdversarialPrivatizer(
         attribute_index=SENSITIVE,
         seed=SEED,
         optimizer=lambda parameters: torch.optim.Adam(parameters, LEARNING_RATE, BETAS),
-        filter=Filter(unet, small_discriminator, adversarial_loss, 2, **rules)
+        filter=Filter(
+            unet, small_discriminator, adversarial_loss, 2, constraint=Penalty(EPSILON, LAMBDA)
+        )
         if with_filter
         else None,
-        generator=Generator(unet, small_discriminator, 2, discriminator_every=3, **rules)
+        generator=Generator(
+            *(unet, small_discriminator, 2),
+            constraint=Penalty(EPSILON, LAMBDA),
+            discriminator_every=3,
+        )
         if with_generator
         else None,
     ).double()
 
 
-def batches(count):
-    rng = torch.Generator().manual_seed(1)
-    return [
-        Batch(
-            torch.rand(BATCH, 3, SIZE, SIZE, generator=rng, dtype=torch.float64),
-            torch.randint(2, (BATCH, 3), generator=rng),
-        )
-        for _ in range(count)
-    ]
-
-
-class Fixed(LightningDataModule):
-    def __init__(self, given):
-        super().__init__()
-        self.given = given
-
-    def train_dataloader(self):
-        return DataLoader(self.given, batch_size=None)
-
-
-def train(privatizer, given):
-    trainer = Trainer(
-        accelerator="cpu",
-        precision="64-true",
-        max_epochs=1,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-    )
-    trainer.fit(privatizer, datamodule=Fixed(given))
-
-
-class LiteralAdam:
-    """Kingma and Ba's Algorithm 1."""
-
-    def __init__(self, parameters):
-        self.parameters = list(parameters)
-        self.m = [torch.zeros_like(p) for p in self.parameters]
-        self.v = [torch.zeros_like(p) for p in self.parameters]
-        self.t = 0
-
-    @torch.no_grad()
-    def step(self, gradients):
-        self.t += 1
-        for p, g, m, v in zip(self.parameters, gradients, self.m, self.v, strict=True):
-            m.copy_(BETAS[0] * m + (1 - BETAS[0]) * g)
-            v.copy_(BETAS[1] * v + (1 - BETAS[1]) * g * g)
-            m_hat = m / (1 - BETAS[0] ** self.t)
-            v_hat = v / (1 - BETAS[1] ** self.t)
-            p.sub_(LEARNING_RATE * m_hat / (v_hat.sqrt() + 1e-8))
-
-
 def literal_algorithm_1(f, h_f, g, h_g, given, adversarial):
     """The paper's Algorithm 1 with every loss taken from forward passes of its own."""
-    adams = {net: LiteralAdam(net.parameters()) for net in (f, h_f, g, h_g)}
+    adams = {net: LiteralAdam(net.parameters(), LEARNING_RATE, BETAS) for net in (f, h_f, g, h_g)}
     for t, (x, attributes) in enumerate(given):
         s = attributes[:, SENSITIVE]
         rng = keyed_generator("cpu", SEED, Purpose.TRAIN, 0, t)

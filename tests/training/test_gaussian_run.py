@@ -51,14 +51,14 @@ def test_a_finished_run_is_found_finished(toy):
 def test_the_command_line_wins_over_what_the_data_suggest(toy):
     config = toy("epsilon=2.5", "penalty_weight=7", "width=12")
     assert (config.epsilon, config.penalty_weight, config.width) == (2.5, 7, 12)
-    assert config.privatizer.filter.penalty_weight == 7
+    assert config.privatizer.filter.constraint.weight == 7
     assert config.networks.privatizer.width == 12
 
 
 def test_pictures_keep_the_papers_penalty_and_networks(tiny):
     config = tiny()
-    assert config.privatizer.filter.penalty_weight == 1e5
-    assert config.privatizer.generator.penalty_weight == 1e5
+    assert config.privatizer.filter.constraint.weight == 1e5
+    assert config.privatizer.generator.constraint.weight == 1e5
     assert config.networks.privatizer._target_.endswith("UNet")
 
 

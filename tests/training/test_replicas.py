@@ -56,7 +56,8 @@ ONE_STEP = [
     "epsilon=1e-4",  # all are over budget, so that the penalty counts
 ]
 # 24 steps; three validation batches of two sizes, which two processes cannot share evenly
-LONG = ["privatizer=filter_generator", *SMALL, "data.num_train=96", "data.num_valid=20"]
+# and everything that one process must do as all: noise, multiplier, averages and their batch norms
+LONG = ["privatizer=filter_generator", "game=robust", *SMALL, "data.num_train=96", "data.num_valid=20"]
 
 
 @pytest.fixture(autouse=True)
