@@ -57,7 +57,10 @@ ONE_STEP = [
 ]
 # 24 steps; three validation batches of two sizes, which two processes cannot share evenly
 # and everything that one process must do as all: noise, multiplier, averages and their batch norms
-LONG = ["privatizer=filter_generator", "game=robust", *SMALL, "data.num_train=96", "data.num_valid=20"]
+LONG = [
+    *("privatizer=filter_generator", "game=robust", *SMALL),
+    *("data.num_train=96", "data.num_valid=20"),
+]
 
 
 @pytest.fixture(autouse=True)
