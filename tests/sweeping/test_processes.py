@@ -63,7 +63,7 @@ def live_through(stage):
 class Mechanism(adversarial.AdversarialPrivatizer):
     def training_step(self, batch, batch_idx):
         live_through(f"{self.current_epoch}.{batch_idx}")
-        live_through(f"epsilon={self.filter.epsilon}")
+        live_through(f"epsilon={self.filter.constraint.epsilon}")
         super().training_step(batch, batch_idx)
 
 class Judge(judge.Judge):
