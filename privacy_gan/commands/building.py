@@ -16,6 +16,7 @@ from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.references import References
+from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs.folder import Run, run_of
 from privacy_gan.runs.identity import flatten
@@ -105,22 +106,25 @@ def build_fixed_classifiers(config: DictConfig) -> FixedClassifiers:
 
 
 def build_references(config: DictConfig) -> References:
-    """Return the adversaries' reference answers on original images."""
+    """Return the reference answers on original images, the adversaries' and the classifier's."""
     settings = judge_settings(config)
     of_all = {
         key: value
         for key, value in settings.items()
         if key.startswith("classifiers.") or key in ("judge.epochs", "judge.batch_size")
     }
-    by_adversary = {
+    own: dict[str, tuple[str, ...]] = {
+        name: (f"judge.adversaries.{name}.",) for name in config.judge.adversaries
+    }
+    own[RETRAINED] = ("judge.retrained.", "judge.attributes")
+    by_learner = {
         name: json.dumps(
-            of_all
-            | {k: v for k, v in settings.items() if k.startswith(f"judge.adversaries.{name}.")},
+            of_all | {key: value for key, value in settings.items() if key.startswith(prefixes)},
             sort_keys=True,
         )
-        for name in config.judge.adversaries
+        for name, prefixes in own.items()
     }
-    return References(config.classifiers.folder, config.classifiers.seed, by_adversary)
+    return References(config.classifiers.folder, config.classifiers.seed, by_learner)
 
 
 def classifier_settings(config: DictConfig) -> dict[str, Any]:

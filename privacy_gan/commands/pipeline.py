@@ -30,6 +30,8 @@ from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.judge import Judge
+from privacy_gan.evaluation.measures import probing_gap
+from privacy_gan.evaluation.scores import bits_from
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import choose_compute, choose_precision
 from privacy_gan.launched import is_first_process
@@ -38,7 +40,7 @@ from privacy_gan.progress import bars_shown
 from privacy_gan.reporting.tracking import track_result
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.loading import load_privatizer
-from privacy_gan.runs.result import Evaluation, Result
+from privacy_gan.runs.result import Evaluation, Measure, Result
 from privacy_gan.training.adaptation import adapt
 from privacy_gan.training.checkpointing import RunCheckpointIO
 from privacy_gan.training.connection import connected
@@ -87,7 +89,7 @@ def trained_and_judged(setup: RunSetup) -> Result:
                 f"training ended without {folder.checkpoint}, so nobody could load the mechanism "
                 "again: leave out limits of the trainer that keep it from training at all"
             )
-        judged = judge_all(judge, setup, privatizer) if config.evaluate else NOT_JUDGED
+        judged = judge_all(judge, setup, privatizer, training) if config.evaluate else NOT_JUDGED
         result = write_result(setup, training, *judged)
     if tracker is not None and is_first_process():
         track_result(tracker, folder, result)
@@ -174,7 +176,8 @@ def evaluate(config: DictConfig) -> tuple[RunFolder, Result]:
     setup.datamodule.setup()
     judge = build_judge(setup.config)
     with connected_as(setup.config), first_locks(folder):
-        result = write_result(setup, result.training, *judge_all(judge, setup, privatizer))
+        judged = judge_all(judge, setup, privatizer, result.training)
+        result = write_result(setup, result.training, *judged)
     if (tracker := build_tracker(setup.config)) is not None and is_first_process():
         track_result(tracker, folder, result)
     return folder, result
@@ -200,10 +203,18 @@ def hidden_attributes(privatizer: Privatizer, setup: RunSetup) -> tuple[str, ...
     return privatizer.attributes or (setup.task.attribute,)
 
 
-def judge_all(judge: Judge, setup: RunSetup, privatizer: Privatizer) -> Judged:
+def judge_all(
+    judge: Judge, setup: RunSetup, privatizer: Privatizer, training: dict[str, float]
+) -> Judged:
     """Return what is found of a mechanism, and of the baseline within it, by hidden attribute.
 
     The latter is None where there is no baseline, and empty where nobody asked for it.
+
+    Args:
+        judge: who finds it.
+        setup: of the run.
+        privatizer: the mechanism.
+        training: what was measured at the end of its training.
 
     Raises:
         UserError: the judge cannot judge these data.
@@ -213,11 +224,13 @@ def judge_all(judge: Judge, setup: RunSetup, privatizer: Privatizer) -> Judged:
         baseline = None
     elif setup.config.baseline:
         log.info("judging the filter alone, then with the generator")
-        baseline = judge_mechanism(judge, setup, privatizer.baseline)
-    return judge_mechanism(judge, setup, privatizer), baseline
+        baseline = judge_mechanism(judge, setup, privatizer.baseline, training)
+    return judge_mechanism(judge, setup, privatizer, training), baseline
 
 
-def judge_mechanism(judge: Judge, setup: RunSetup, privatizer: Privatizer) -> dict[str, Evaluation]:
+def judge_mechanism(
+    judge: Judge, setup: RunSetup, privatizer: Privatizer, training: dict[str, float]
+) -> dict[str, Evaluation]:
     """Return what the judge finds, by hidden attribute, and how the judge was configured.
 
     Raises:
@@ -235,8 +248,23 @@ def judge_mechanism(judge: Judge, setup: RunSetup, privatizer: Privatizer) -> di
             )
             for warning in evaluation.warnings:
                 log.warning(warning)
-            evaluations[attribute] = replace(evaluation, settings=judge_settings(setup.config))
+            evaluations[attribute] = replace(
+                evaluation,
+                measures=evaluation.measures | gap_of(evaluation, setup, training),
+                settings=judge_settings(setup.config),
+            )
     return evaluations
+
+
+def gap_of(
+    evaluation: Evaluation, setup: RunSetup, training: dict[str, float]
+) -> dict[str, Measure]:
+    """Return the probing gap, where the mechanism has a filter and so h_f."""
+    loss = training.get("valid/filter/discriminator_loss")
+    if loss is None:
+        return {}
+    labels = setup.datamodule.labels("valid")[:, setup.column]
+    return probing_gap(evaluation.adversaries, bits_from(loss, labels))
 
 
 def warn_if_judged_otherwise(setup: RunSetup, result: Result) -> None:

@@ -26,6 +26,7 @@ from privacy_gan.evaluation.learning import Learner, learn_together
 from privacy_gan.evaluation.outputs import outputs_on_test
 from privacy_gan.evaluation.predictions import predict_all, query, scores_on_test, strongest, who
 from privacy_gan.evaluation.references import Answers, References
+from privacy_gan.evaluation.retrained import RETRAINED, predicted_classes
 from privacy_gan.evaluation.scores import SCORES
 from privacy_gan.evaluation.source import CensoredSource, original_images
 from privacy_gan.evaluation.validation import normalized_gain, normalized_utility, trade_off
@@ -48,6 +49,8 @@ class Judge:
         queries: numbers of censored versions of an image that adversaries see.
         resamples: of the bootstrap.
         inception_weights: file with torch-fidelity's InceptionV3 for its FID, or None.
+        retrained: makes the classifier of the utility attributes that learns from censored images,
+            see evaluation/retrained.py; None leaves it out.
 
     Raises:
         UserError: there is no adversary or no query, or an adversary cannot be made.
@@ -65,6 +68,7 @@ class Judge:
         queries: Sequence[int],
         resamples: int,
         inception_weights: str | Path | None = None,
+        retrained: Callable[..., Learner] | None = None,
     ) -> None:
         self.classifiers = classifiers
         self.references = references
@@ -76,6 +80,7 @@ class Judge:
         self.queries = sorted(queries)
         self.bootstrap = Bootstrap(resamples, seed)
         self.inception_weights = inception_weights
+        self.retrained = retrained
         for name, make in self.makers.items():
             if not callable(make):
                 raise UserError(
@@ -83,6 +88,8 @@ class Judge:
                     "_partial_=true (was it left out, as judge=quick does?): complete it, or leave "
                     f"it out with judge.adversaries.{name}=null"
                 )
+        if RETRAINED in self.makers:
+            raise UserError(f"judge.adversaries.{RETRAINED} is taken: give it another name")
         if not self.makers:
             raise UserError("judge.adversaries is empty: nobody would try to learn the attribute")
         if not self.queries or self.queries[0] < 1:
@@ -111,18 +118,23 @@ class Judge:
         datamodule = source.datamodule
         utilities = self.check(datamodule, attribute)
         fixed = self.classifiers.get([attribute, *utilities], datamodule, source.compute)
+        names = self.learners(utilities)
         answers = replicas.divided(
-            list(self.makers),
-            lambda names: self.answers(
-                source, attribute, fixed, names, self.seed, self.queries_of(source)[-1]
+            names,
+            lambda some: self.answers(
+                source, attribute, fixed, some, self.seed, self.queries_of(source)[-1]
             ),
         )
-        originals = self.original_answers(source, attribute, fixed)
+        originals = self.original_answers(source, attribute, fixed, names)
         return replicas.of_first(
             lambda: self.measure(
                 source, attribute, fixed, answers, originals, epsilon, epsilon_batch_size
             )
         )
+
+    def learners(self, utilities: Sequence[str]) -> list[str]:
+        """Return the names of all that learn from censored images."""
+        return [*self.makers, *([RETRAINED] if self.retrained and utilities else [])]
 
     def queries_of(self, source: CensoredSource) -> list[int]:
         """Return the numbers of queries that tell something."""
@@ -144,7 +156,7 @@ class Judge:
             source: of the censored images.
             attribute: the sensitive one.
             fixed: the fixed classifiers, of the sensitive and of all utility attributes.
-            answers: of the adversaries.
+            answers: of the adversaries and of the retrained classifier.
             originals: of the same ones after learning from original images.
             epsilon: the distortion budget.
             epsilon_batch_size: images whose mean distortion the budget was meant for.
@@ -152,6 +164,12 @@ class Judge:
         datamodule = source.datamodule
         utilities = [name for name in fixed if name != attribute]
         inception = load_inception(self.inception_weights, source.compute.device)
+        told, told_of_originals = (
+            self.told(of, datamodule, utilities) for of in (answers, originals)
+        )
+        answers, originals = (
+            {name: of[name] for name in self.makers} for of in (answers, originals)
+        )
         labels = {split: labels_of(datamodule, split, fixed) for split in SPLITS}
         sensitive = {split: by_name[attribute] for split, by_name in labels.items()}
         classes = datamodule.classes(attribute)
@@ -176,7 +194,21 @@ class Judge:
                 self.bootstrap,
             ),
             **measures.as_in_the_paper(answers, originals, sensitive["test"], self.bootstrap),
-            **measures.utility(outputs, utilities, labels["train"], labels["test"], self.bootstrap),
+            **measures.utility(
+                outputs.censored.all_predicted(utilities),
+                outputs.original.all_predicted(utilities),
+                labels["train"],
+                labels["test"],
+                self.bootstrap,
+            ),
+            **measures.utility(
+                told,
+                told_of_originals,
+                labels["train"],
+                labels["test"],
+                self.bootstrap,
+                kind="retrained_utility",
+            ),
             **measures.replacement(outputs, attribute, utilities, len(classes), self.bootstrap),
             **measures.change(outputs, epsilon, epsilon_batch_size, self.bootstrap),
         }
@@ -199,16 +231,30 @@ class Judge:
             warnings=measures.warnings(found, attribute, accuracies),
         )
 
+    def told(
+        self, answers: Answers, datamodule: TableDataModule, utilities: Sequence[str]
+    ) -> dict[str, Tensor]:
+        """Return what the retrained classifier, if there is one, tells of test images, [N] each."""
+        if RETRAINED not in answers:
+            return {}
+        sizes = [len(datamodule.classes(name)) for name in utilities]
+        classes = predicted_classes(answers[RETRAINED]["test"][0], sizes)
+        return dict(zip(utilities, classes, strict=True))
+
     def original_answers(
-        self, source: CensoredSource, attribute: str, fixed: Mapping[str, FixedClassifier]
+        self,
+        source: CensoredSource,
+        attribute: str,
+        fixed: Mapping[str, FixedClassifier],
+        names: Sequence[str],
     ) -> Answers:
-        """Return the same adversaries' answers after learning from original images."""
+        """Return the same networks' answers after learning from original images."""
         original = original_images(source.datamodule, source.compute)
 
         def make(names: Sequence[str], seed: int) -> Answers:
             return self.answers(original, attribute, fixed, names, seed, queries=1)
 
-        return self.references.get(list(self.makers), source.datamodule, attribute, make)
+        return self.references.get(names, source.datamodule, attribute, make)
 
     def check(self, datamodule: TableDataModule, attribute: str) -> list[str]:
         """Return the utility attributes; what ``judge`` would refuse later is refused now.
@@ -233,23 +279,21 @@ class Judge:
         seed: int,
         queries: int,
     ) -> Answers:
-        """Return adversaries' answers on both splits after learning from the training split.
+        """Return networks' answers on both splits after learning from the training split.
 
         Args:
             source: of the images.
-            attribute: the one that they tell.
-            fixed: the fixed classifiers.
-            names: of the adversaries.
+            attribute: the one that adversaries tell.
+            fixed: the fixed classifiers, of it and of the utility attributes.
+            names: of the networks.
             seed: of their weights, of order, noise and augmentation.
             queries: how often they see each image.
         """
-        adversaries = self.train_adversaries(source, attribute, fixed, names, seed)
-        seen = {
-            split: query(adversaries, source, split, queries, seed) for split in ("valid", "test")
-        }
+        learners = self.train(source, attribute, fixed, names, seed)
+        seen = {split: query(learners, source, split, queries, seed) for split in ("valid", "test")}
         return {name: {split: seen[split][name] for split in seen} for name in names}
 
-    def train_adversaries(
+    def train(
         self,
         source: CensoredSource,
         attribute: str,
@@ -257,18 +301,35 @@ class Judge:
         names: Sequence[str],
         seed: int,
     ) -> dict[str, Learner]:
-        """Return adversaries, trained on the same batches; see ``answers``."""
-        column = source.datamodule.column(attribute)
-        num_classes = len(source.datamodule.classes(attribute))
-        adversaries = {}
+        """Return networks, trained on the same batches; see ``answers``."""
+        learners = {}
         for name in names:
-            with torch.random.fork_rng():  # an adversary's weights do not depend on the others
+            with torch.random.fork_rng():  # a network's weights do not depend on the others
                 torch.manual_seed(keyed_seed(seed, Purpose.JUDGE_INIT, *name.encode()))
-                adversaries[name] = self.makers[name](
-                    num_classes=num_classes, column=column, fixed=fixed[attribute].network
-                )
-        learn_together(adversaries, source, self.epochs, self.batch_size, seed, "adversaries")
-        return adversaries
+                learners[name] = self.make(name, source.datamodule, attribute, fixed)
+        learn_together(learners, source, self.epochs, self.batch_size, seed, "adversaries")
+        return learners
+
+    def make(
+        self,
+        name: str,
+        datamodule: TableDataModule,
+        attribute: str,
+        fixed: Mapping[str, FixedClassifier],
+    ) -> Learner:
+        """Return an adversary, or the utility attributes' classifier, before it has learned."""
+        if name == RETRAINED:
+            assert self.retrained is not None
+            utilities = [other for other in fixed if other != attribute]
+            return self.retrained(
+                columns=[datamodule.column(other) for other in utilities],
+                sizes=[len(datamodule.classes(other)) for other in utilities],
+            )
+        return self.makers[name](
+            num_classes=len(datamodule.classes(attribute)),
+            column=datamodule.column(attribute),
+            fixed=fixed[attribute].network,
+        )
 
 
 def labels_of(

@@ -62,6 +62,11 @@ class Learner:
         """Return what a training step minimises: the cross-entropy."""
         return F.cross_entropy(self.network(batch.images), batch.attributes[:, self.column])
 
+    def error(self, batch: CensoredBatch) -> Tensor:
+        """Return the negative log-likelihood, summed over a batch, nats."""
+        predicted = self.log_probabilities(batch.images).float()
+        return F.nll_loss(predicted, batch.attributes[:, self.column], reduction="sum")
+
     def log_probabilities(self, images: Tensor) -> Tensor:
         """Return log p(class | image), [B, C]."""
         return F.log_softmax(self.network(images), dim=1)
@@ -161,7 +166,5 @@ def losses(
         count += len(batch.images)
         for index, learner in enumerate(learners.values()):
             with torch.no_grad(), compute.autocast():
-                predicted = learner.log_probabilities(batch.images)
-            labels = batch.attributes[:, learner.column]
-            totals[index] += F.nll_loss(predicted.float(), labels, reduction="sum").item()
+                totals[index] += learner.error(batch).item()
     return [total / count for total in totals]

@@ -15,7 +15,7 @@ from privacy_gan.evaluation.floor import correlation_floor, prior
 from privacy_gan.evaluation.frechet import frechet_distance, mean_frechet_distance
 from privacy_gan.evaluation.outputs import TestOutputs
 from privacy_gan.evaluation.scores import SCORES
-from privacy_gan.runs.result import Estimate, Measure
+from privacy_gan.runs.result import AdversaryScores, Estimate, Measure
 
 FRECHET_RESAMPLES = 50  # a distance takes some tenths of a second
 PAPERS_ADVERSARY = "resnet10"
@@ -109,37 +109,62 @@ def as_in_the_paper(
     return {"paper_privacy_loss": Measure(*estimates)}
 
 
+def probing_gap(adversaries: Sequence[AdversaryScores], known: float) -> dict[str, Measure]:
+    """Return how much more is known to who learns afterwards than to the mechanism's discriminator.
+
+    Near 0 the discriminator speaks for adversaries to come; well above, the mechanism hides from
+    its discriminator and not the attribute.
+
+    Args:
+        adversaries: all; the most informed on validation images counts, of those that saw each
+            image once, as a discriminator does.
+        known: to the discriminator, of validation images, bits.
+    """
+    once = [scores for scores in adversaries if scores.queries == 1]
+    if not once:
+        return {}
+    leaked = max(once, key=lambda scores: scores.valid["leaked_bits"] or 0.0).test["leaked_bits"]
+    assert leaked is not None  # bits are always defined
+    edges = (leaked.value - known, leaked.low - known, leaked.high - known)
+    return {"probing_gap": Measure(Estimate(*edges))}
+
+
 def utility(
-    outputs: TestOutputs,
-    names: Sequence[str],
+    censored: Mapping[str, Tensor],
+    original: Mapping[str, Tensor],
     train_labels: Mapping[str, Tensor],
     test_labels: Mapping[str, Tensor],
     bootstrap: Bootstrap,
+    kind: str = "utility",
 ) -> dict[str, Measure]:
     """Return the utility score (eq. 6) and its summands, each attribute's accuracy.
 
     Args:
-        outputs: of networks, on the test split.
-        names: the utility attributes.
+        censored: what classifiers tell of each utility attribute of censored test images, [M] each.
+        original: what they tell of the same images as they were, or others trained on such.
         train_labels: of all measured attributes, [N] each.
         test_labels: likewise, [M] each.
         bootstrap: for the intervals.
+        kind: what the measures are called, KIND_score and KIND/NAME.
     """
-    if not names:
+    if not censored:
         return {}
-    correct = {name: correctness(outputs, name, train_labels, test_labels) for name in names}
+    correct = {
+        name: correctness(name, (guesses, original[name]), train_labels, test_labels)
+        for name, guesses in censored.items()
+    }
     by_attribute = {
-        f"utility/{name}": Measure(*(bootstrap.percentile(mean, column) for column in columns.T))
+        f"{kind}/{name}": Measure(*(bootstrap.percentile(mean, column) for column in columns.T))
         for name, columns in correct.items()
     }
     averages = torch.stack(list(correct.values())).mean(dim=0)
     score = Measure(*(bootstrap.percentile(mean, column) for column in averages.T))
-    return {"utility_score": score, **by_attribute}
+    return {f"{kind}_score": score, **by_attribute}
 
 
 def correctness(
-    outputs: TestOutputs,
     name: str,
+    told: tuple[Tensor, Tensor],
     train_labels: Mapping[str, Tensor],
     test_labels: Mapping[str, Tensor],
 ) -> Tensor:
@@ -150,8 +175,7 @@ def correctness(
     """
     truth = test_labels[name]
     guesses = (
-        outputs.censored.predicted(name),
-        outputs.original.predicted(name),
+        *told,
         prior(train_labels[name]).argmax().expand(len(truth)),
         floor_of(name, train_labels, test_labels).argmax(dim=1),
     )

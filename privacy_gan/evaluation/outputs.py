@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,10 @@ class Outputs:
     def predicted(self, attribute: str) -> Tensor:
         """Return the class that a fixed classifier sees, [N]."""
         return self.probabilities[attribute].argmax(dim=1)
+
+    def all_predicted(self, attributes: Sequence[str]) -> dict[str, Tensor]:
+        """Return the class that each attribute's fixed classifier sees, [N] by attribute."""
+        return {name: self.predicted(name) for name in attributes}
 
 
 @dataclass(frozen=True)

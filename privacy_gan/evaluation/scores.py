@@ -64,9 +64,15 @@ def leaked_bits(probabilities: Tensor, labels: Tensor, prior: Tensor) -> float:
     It bounds the mutual information between s and the censored image from below, but for the
     chance of a finite test split.
     """
-    frequencies = torch.bincount(labels, minlength=len(prior)).double() / len(labels)
+    del prior
+    return bits_from(cross_entropy(probabilities, labels), labels)
+
+
+def bits_from(cross_entropy: float, labels: Tensor) -> float:
+    """Return what a cross-entropy in nats says is known of labels, in bits, not below 0."""
+    frequencies = torch.bincount(labels).double() / len(labels)
     entropy = float(torch.special.entr(frequencies).sum())
-    return max(0.0, entropy - cross_entropy(probabilities, labels)) / math.log(2)
+    return max(0.0, entropy - cross_entropy) / math.log(2)
 
 
 def cross_entropy(probabilities: Tensor, labels: Tensor) -> float:

@@ -25,7 +25,9 @@ COLUMNS = {
     "normalized_gain": ("normalized", PERCENT),
     "paper_privacy_loss": ("the paper's way", PERCENT),
     "leaked_bits": ("leaked bits", THREE_DIGITS),
+    "probing_gap": ("probing gap", THREE_DIGITS),
     "utility_score": ("utility score", PERCENT),
+    "retrained_utility_score": ("retrained", PERCENT),
     "success_rate": ("success rate", PERCENT),
     "distortion": ("distortion", FIVE_DIGITS),
 }
@@ -33,6 +35,8 @@ WITH_INTERVALS = ("privacy_loss", "utility_score")  # there is no room for all
 LEGEND = """\
 adversary: the strongest's accuracy; normalized: (adversary - prior) / (original - prior)
 the paper's way: the accuracy of one ResNet-10 that sees each image once
+probing gap: bits that an adversary with one query learns beyond what the filter's own knew
+retrained: utility score of a classifier that learned from censored images
 original: the same adversaries trained on uncensored images
 floor: from the other attributes alone; prior: without looking"""
 

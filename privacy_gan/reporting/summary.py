@@ -16,6 +16,7 @@ ONE_DIGIT: Callable[[float], str] = "{:.1f}".format
 FORMATS = {
     "auroc": THREE_DIGITS,
     "leaked_bits": THREE_DIGITS,
+    "probing_gap": THREE_DIGITS,
     "distortion": FIVE_DIGITS,
     "psnr": ONE_DIGIT,
     "ssim": THREE_DIGITS,
@@ -26,12 +27,14 @@ NAMES = {
     "privacy_loss": "privacy loss (accuracy)",
     "normalized_gain": "  normalized gain",
     "paper_privacy_loss": "privacy loss, the paper's way",
+    "retrained_utility_score": "utility score, retrained",
     "auroc": "ROC AUC",
     "leaked_bits": "leaked bits",
     "psnr": "PSNR (dB)",
     "ssim": "SSIM",
     "frechet_distance": "Frechet distance",
     "inception_fid": "Inception FID",
+    "probing_gap": "probing gap (bits)",
 }
 KINDS = ("correlation/", "association/")
 COLUMNS = ("censored", "original", "prior", "floor")
@@ -70,6 +73,8 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         "original: on uncensored images; adversaries' measures by the same ones trained on these",
         "prior: without looking; floor: from the other attributes alone",
         "normalized gain: (censored - prior) / (original - prior)",
+        "retrained: by one classifier that learned from censored images, as the adversaries do",
+        "probing gap: what an adversary with 1 query learns beyond what the filter's own knew",
         "the paper's way: one ResNet-10 that sees each image once",
         "privacy is what the strongest adversary on validation images learns:",
         *(
@@ -112,7 +117,7 @@ def queries_in_words(count: int) -> str:
 def indented(key: str) -> str:
     """Return the attribute of "utility/Male" or "correlation/Male" as part of a list."""
     kind, attribute = key.split("/")
-    return f"  {attribute}" if kind == "utility" else f"  {kind} with {attribute}"
+    return f"  {attribute}" if kind.endswith("utility") else f"  {kind} with {attribute}"
 
 
 def cell(estimate: Estimate | None, show: Callable[[float], str], interval: bool) -> str:

@@ -13,6 +13,7 @@ from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.learning import Recipe
 from privacy_gan.evaluation.references import References
+from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.privatizers.base import Censored, Privatizer
 
@@ -123,15 +124,26 @@ def small_network(num_classes):
     return Classifier(body, 32 * (SIZE // 4) ** 2, num_classes)
 
 
-def judge_in(folder, epochs=5, adversaries=None, resamples=200, queries=(1, 4, 16)):
+def judge_in(folder, epochs=5, adversaries=None, resamples=200, queries=(1, 4, 16), retrained=None):
     """A small judge whose classifiers lie in a folder."""
     recipe = Recipe(adam)
     classifiers = FixedClassifiers(folder, small_network, recipe, 5, 32, seed=0, settings="small")
     if adversaries is None:
         adversaries = {"small": scratch}
-    references = References(folder, 0, dict.fromkeys(adversaries, f"{epochs} epochs"))
+    references = References(folder, 0, dict.fromkeys([*adversaries, RETRAINED], f"{epochs} epochs"))
     return Judge(
-        *(classifiers, references, ["Light", "Red"], adversaries, 0, epochs, 32, queries, resamples)
+        *(
+            classifiers,
+            references,
+            ["Light", "Red"],
+            adversaries,
+            0,
+            epochs,
+            32,
+            queries,
+            resamples,
+        ),
+        retrained=retrained,
     )
 
 

@@ -36,6 +36,7 @@ def test_a_run_on_a_categorical_attribute_has_all_measures(judged):
     ]
     assert [key for key in measures if "/Smiling" in key] == [
         "utility/Smiling",
+        "retrained_utility/Smiling",
         "association/Smiling",
     ]
     assert measures["privacy_loss"].floor.value < 0.95

@@ -63,6 +63,8 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
         "paper_privacy_loss",
         "utility_score",
         "utility/Male",
+        "retrained_utility_score",
+        "retrained_utility/Male",
         "success_rate",
         "correlation/Male",
         "distortion",
@@ -71,8 +73,9 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
         "psnr",
         "ssim",
         "frechet_distance",
+        "probing_gap",
     ]
-    for name in ("privacy_loss", "utility_score", "utility/Male"):
+    for name in ("privacy_loss", "utility_score", "utility/Male", "retrained_utility/Male"):
         assert all(vars(evaluation.measures[name]).values()), name
     assert {a.adversary for a in evaluation.adversaries} == {"resnet10", "inversion"}
     assert {a.queries for a in evaluation.adversaries} == {1, 2}

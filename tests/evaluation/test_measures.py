@@ -8,8 +8,8 @@ import torch
 from privacy_gan.evaluation import measures
 from privacy_gan.evaluation.bootstrap import Bootstrap
 from privacy_gan.evaluation.outputs import Outputs, TestOutputs
-from privacy_gan.evaluation.scores import SCORES
-from privacy_gan.runs.result import Estimate
+from privacy_gan.evaluation.scores import SCORES, bits_from
+from privacy_gan.runs.result import AdversaryScores, Estimate
 
 BOOTSTRAP = Bootstrap(resamples=20, seed=0)
 
@@ -49,8 +49,13 @@ def values(measure):
     return [None if column is None else pytest.approx(column.value) for column in columns]
 
 
+def utility_of(*names):
+    told = (seen.all_predicted(names) for seen in (OUTPUTS.censored, OUTPUTS.original))
+    return measures.utility(*told, TRAIN, TEST, BOOTSTRAP)
+
+
 def test_utility_is_each_attributes_accuracy_and_their_mean():
-    found = measures.utility(OUTPUTS, ["u", "v"], TRAIN, TEST, BOOTSTRAP)
+    found = utility_of("u", "v")
     # u: censored right in images 1 and 4, original in 1, 2 and 4; prior is a tie, won by class 0
     assert values(found["utility/u"])[:3] == [0.5, 0.75, 0.25]
     # v: always 1 is right thrice, as is the prior; original in images 2, 3 and 4
@@ -59,7 +64,7 @@ def test_utility_is_each_attributes_accuracy_and_their_mean():
 
 
 def test_floors_come_from_all_other_attributes():
-    found = measures.utility(OUTPUTS, ["u", "v"], TRAIN, TEST, BOOTSTRAP)
+    found = utility_of("u", "v")
     # in training u is s: cells (s, v) = (0, 0), (0, 1), (1, 1) predict u = 0, 0, 1 and (1, 0) its
     # prior, a tie won by 0; test cells are (0, 1), (1, 0), (1, 1), (0, 1): right in 3 and 4
     assert values(found["utility/u"])[3] == 0.5
@@ -140,6 +145,25 @@ def test_the_papers_measure_is_its_own_adversary_asked_once_and_taken_at_its_wor
     found = measures.as_in_the_paper(answers, originals, labels, BOOTSTRAP)
     assert values(found["paper_privacy_loss"]) == [0.5, 1.0, None, None]
     assert measures.as_in_the_paper({"mlp": {"test": once[None]}}, {}, labels, BOOTSTRAP) == {}
+
+
+def scores(queries, valid, test):
+    estimate = Estimate(test, test - 0.1, test + 0.1)
+    return AdversaryScores("any", queries, {}, {"leaked_bits": valid}, {"leaked_bits": estimate})
+
+
+def test_the_probing_gap_is_what_the_best_with_one_query_knows_and_the_discriminator_did_not():
+    adversaries = [scores(1, 0.3, 0.4), scores(1, 0.2, 0.9), scores(16, 0.9, 0.9)]
+    found = measures.probing_gap(adversaries, known=0.25)["probing_gap"].censored
+    assert (found.value, found.low, found.high) == pytest.approx((0.15, 0.05, 0.25))
+    assert measures.probing_gap(adversaries[2:], known=0.25) == {}
+
+
+def test_a_cross_entropy_in_nats_is_what_is_known_in_bits():
+    labels = torch.tensor([0, 0, 1, 1])  # one bit
+    assert bits_from(0.0, labels) == pytest.approx(1)
+    assert bits_from(math.log(2) / 2, labels) == pytest.approx(0.5)
+    assert bits_from(1.0, labels) == 0  # who is worse than a guess knows nothing
 
 
 def test_classifiers_that_labels_beat_are_warned_of():

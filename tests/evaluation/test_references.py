@@ -21,13 +21,13 @@ def judged(tiny, tmp_path):
 def trained(monkeypatch):
     """Which adversaries were trained, and on whose images, in their order."""
     found = []
-    original = Judge.train_adversaries
+    original = Judge.train
 
     def spy(self, source, attribute, fixed, makers, seed):
         found.append((type(source.privatizer).__name__, attribute, *makers))
         return original(self, source, attribute, fixed, makers, seed)
 
-    monkeypatch.setattr(Judge, "train_adversaries", spy)
+    monkeypatch.setattr(Judge, "train", spy)
     return found
 
 
@@ -35,12 +35,19 @@ def test_uncensored_images_leak_exactly_as_much_as_the_reference(judged):
     # the judge's seed is the run's, the reference's that of the classifiers: both are 0 here
     _, record = train(judged("privatizer=identity", "judge.queries=[1]"))
     measures = record.evaluations["Smiling"].measures
-    for name in ("privacy_loss", "balanced_accuracy", "auroc", "leaked_bits", "paper_privacy_loss"):
+    for name in (
+        "privacy_loss",
+        "balanced_accuracy",
+        "auroc",
+        "leaked_bits",
+        "paper_privacy_loss",
+        "retrained_utility_score",
+    ):
         assert measures[name].censored == measures[name].original, name
 
 
 def test_reference_adversaries_are_trained_once_for_all_runs_on_the_same_images(judged, trained):
-    panel = ("resnet10", "inversion")
+    panel = ("resnet10", "inversion", "retrained")
     train(judged("privatizer=noise"))
     assert trained == [("Noise", "Smiling", *panel), ("Identity", "Smiling", *panel)]
     trained.clear()
@@ -56,7 +63,8 @@ def test_reference_adversaries_are_trained_once_for_all_runs_on_the_same_images(
     ("override", "anew"),
     [
         ("judge.adversaries.resnet10.recipe.optimizer.lr=1e-3", ("resnet10",)),
-        ("judge.epochs=2", ("resnet10", "inversion")),
+        ("judge.epochs=2", ("resnet10", "inversion", "retrained")),
+        ("judge.retrained.recipe.annealed=false", ("retrained",)),
         ("judge.queries=[1,3]", ()),
         ("judge.resamples=51", ()),
     ],

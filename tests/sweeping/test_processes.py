@@ -67,9 +67,9 @@ class Mechanism(adversarial.AdversarialPrivatizer):
         super().training_step(batch, batch_idx)
 
 class Judge(judge.Judge):
-    def train_adversaries(self, source, attribute, fixed, names, seed):
+    def train(self, source, attribute, fixed, names, seed):
         live_through("judging")
-        return super().train_adversaries(source, attribute, fixed, names, seed)
+        return super().train(source, attribute, fixed, names, seed)
 """
 
 

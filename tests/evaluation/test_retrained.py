@@ -1,0 +1,73 @@
+"""Utility that a classifier finds after it has learned from censored images."""
+
+from contextlib import nullcontext
+from functools import partial
+
+import pytest
+import torch
+from planted import LightAndDark, adam, judge_in, small_network
+from torch import nn
+
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.learning import Recipe
+from privacy_gan.evaluation.retrained import RetrainedClassifier, predicted_classes
+from privacy_gan.evaluation.source import CensoredBatch, MechanismSource
+from privacy_gan.hardware import Compute
+from privacy_gan.privatizers.base import Censored, Privatizer
+
+CPU = Compute(torch.device("cpu"), nullcontext)
+
+
+class Cyan(Privatizer):
+    """Shows red as its opposite, which nobody who knows original images expects."""
+
+    def forward(self, images, draws):
+        red = torch.cat([1 - images[:, :1], images[:, 1:]], dim=1)
+        return Censored(red, None)
+
+
+def test_what_is_shown_otherwise_is_lost_to_a_fixed_classifier_and_not_to_a_retrained_one(tmp_path):
+    data = LightAndDark()
+    data.setup()
+    retrained = partial(RetrainedClassifier, small_network, Recipe(adam))
+    judge = judge_in(tmp_path, queries=[1], retrained=retrained)
+    found = judge.judge(MechanismSource(Cyan(), data, CPU), "Light", 0.01, 32).measures
+    assert found["utility/Red"].original.value > 0.9
+    assert found["utility/Red"].censored.value < 0.6
+    assert found["retrained_utility/Red"].original.value > 0.9
+    assert found["retrained_utility/Red"].censored.value > 0.9
+    assert found["retrained_utility_score"].censored == found["retrained_utility/Red"].censored
+    assert found["retrained_utility_score"].prior == found["utility_score"].prior
+
+
+class Constant(nn.Module):
+    """The same logits for every image."""
+
+    def __init__(self, *logits):
+        super().__init__()
+        self.logits = nn.Parameter(torch.tensor(logits))
+
+    def forward(self, images):
+        return self.logits.expand(len(images), -1)
+
+
+def test_attributes_of_two_and_three_classes_are_told_side_by_side():
+    logits = torch.tensor([0.0, 2.0, 1.0, 0.0, -1.0])
+    learner = RetrainedClassifier(
+        lambda size: Constant(*logits[:size]), Recipe(adam), [2, 0], [2, 3]
+    )
+    batch = CensoredBatch(
+        torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4), torch.tensor([[0, 9, 1], [2, 9, 0]]), None
+    )
+    told = learner.log_probabilities(batch.images)
+    two, three = logits[:2].log_softmax(0), logits[2:].log_softmax(0)
+    torch.testing.assert_close(told[0], torch.cat([two, three]))
+    expected = -(two[1] + three[0] + two[0] + three[2])  # by column 2, then by column 0
+    torch.testing.assert_close(learner.error(batch), expected)
+    torch.testing.assert_close(learner.loss(batch), expected / 4)
+    assert [of.tolist() for of in predicted_classes(told, [2, 3])] == [[1, 1], [0, 0]]
+
+
+def test_no_adversary_can_have_its_name(tmp_path):
+    with pytest.raises(UserError, match="retrained is taken"):
+        judge_in(tmp_path, adversaries={"retrained": lambda **task: None})
