@@ -23,6 +23,7 @@ from privacy_gan.evaluation.classifiers import (
 from privacy_gan.evaluation.floor import prior
 from privacy_gan.evaluation.inception import load_inception
 from privacy_gan.evaluation.learning import Learner, learn_together
+from privacy_gan.evaluation.least_distortion import least_distortion
 from privacy_gan.evaluation.outputs import outputs_on_test
 from privacy_gan.evaluation.predictions import predict_all, query, scores_on_test, strongest, who
 from privacy_gan.evaluation.references import Answers, References
@@ -228,6 +229,7 @@ class Judge:
             adversaries=scores_on_test(predictions, sensitive["test"], frequencies, self.bootstrap),
             classifiers=accuracies,
             validation=validation,
+            least_distortion=least_distortion(datamodule, attribute),
             warnings=measures.warnings(found, attribute, accuracies),
         )
 

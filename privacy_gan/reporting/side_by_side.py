@@ -38,7 +38,8 @@ the paper's way: the accuracy of one ResNet-10 that sees each image once
 probing gap: bits that an adversary with one query learns beyond what the filter's own knew
 retrained: utility score of a classifier that learned from censored images
 original: the same adversaries trained on uncensored images
-floor: from the other attributes alone; prior: without looking"""
+floor: from the other attributes alone; prior: without looking
+hidden: the least distortion, about, at which any mechanism could hide the attribute completely"""
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,9 @@ def table(entries: Sequence[Judged]) -> list[list[str]]:
     bounds = entries[0].evaluation.measures
     for bound in ("original", "floor", "prior"):
         rows.append([f"({bound})", *line(bounds, bound)])
+    if least := entries[0].evaluation.least_distortion:
+        distortions = {"distortion": FIVE_DIGITS(least["hidden"])}
+        rows.append(["(hidden)", *(distortions.get(key, "-") for key in COLUMNS)])
     return rows
 
 

@@ -68,6 +68,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
     return [
         *measure_table(evaluation.attribute, evaluation.measures),
         "",
+        *least_distortion_lines(evaluation),
         f"{evaluation.images['test']} test images",
         INTERVALS,
         "original: on uncensored images; adversaries' measures by the same ones trained on these",
@@ -85,6 +86,17 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         "",
         *adversary_table(evaluation.adversaries),
         *(f"\nwarning: {warning}" for warning in evaluation.warnings),
+    ]
+
+
+def least_distortion_lines(evaluation: Evaluation) -> list[str]:
+    """Return what no mechanism can do, in words."""
+    if not evaluation.least_distortion:
+        return []
+    hidden, replaced = (evaluation.least_distortion[how] for how in ("hidden", "replaced"))
+    return [
+        f"no mechanism hides {evaluation.attribute} completely with a distortion below about "
+        f"{hidden:.2g}, or puts a random one in below {replaced:.2g}"
     ]
 
 

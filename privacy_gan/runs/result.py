@@ -89,6 +89,8 @@ class Evaluation:
         adversaries: all of them, at every number of queries.
         classifiers: the fixed classifiers' accuracies on original test images.
         validation: what of the trade-off is measured on the validation split, to choose by.
+        least_distortion: at which it could be "hidden" completely, and at which "replaced" by a
+            random one, by whatever mechanism; see evaluation/least_distortion.py.
         warnings: what a reader should know before believing the numbers.
         settings: of judge and classifiers, by dotted path.
     """
@@ -101,6 +103,7 @@ class Evaluation:
     adversaries: tuple[AdversaryScores, ...] = ()
     classifiers: dict[str, float] = field(default_factory=dict)
     validation: dict[str, float | None] = field(default_factory=dict)
+    least_distortion: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
 

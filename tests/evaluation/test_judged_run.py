@@ -80,6 +80,7 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
     assert {a.adversary for a in evaluation.adversaries} == {"resnet10", "inversion"}
     assert {a.queries for a in evaluation.adversaries} == {1, 2}
     assert set(evaluation.classifiers) == {"Smiling", "Male"}
+    assert 0 <= evaluation.least_distortion["hidden"] <= evaluation.least_distortion["replaced"]
     assert evaluation.images == {"train": 32, "valid": 16, "test": 8}
     table = summary(run, record)
     for words in (
