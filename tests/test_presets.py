@@ -12,12 +12,14 @@ PRESETS = sorted(path.stem for path in (ROOT / "conf" / "experiment").iterdir())
 PRESETS = [preset for preset in PRESETS if preset not in ("table1", "table2")]
 # one run of each sweep; what a preset does not sweep over is left to it
 ONE = {
+    "ablation": ["epsilon=0.5"],
     "figure1": ["attribute=Smiling", "epsilon=0.01", "loss=cross_entropy", "seed=3"],
     "figure2": ["attribute=Male", "epsilon=0.01", "image_size=16"],
     "mechanisms": ["privatizer=filter_generator"],
     "quick": ["epsilon=0.005"],
     "table3": ["privatizer=generator", "epsilon=0.05", "seed=0"],
 }
+ON_NUMBERS = ["ablation", "gaussian"]
 ON_FACES = ["figure1", "figure2", "table3"]
 WITH_ALL_ADVERSARIES = ["mechanisms", "small"]
 SIZES = [
@@ -44,7 +46,7 @@ def faces(tmp_path, monkeypatch):
 
 def overrides_of(preset, faces):
     chosen = [f"experiment={preset}", *ONE.get(preset, [])]
-    if preset == "gaussian":
+    if preset in ON_NUMBERS:
         return [*chosen, *TOY]
     small = [*chosen, "trainer=cpu", "classifiers=quick", *SHORT]
     if preset in ON_FACES:
@@ -59,7 +61,7 @@ def overrides_of(preset, faces):
 def test_a_preset_runs_to_a_result(preset, faces, tmp_path):
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     process = run_train(
-        tmp_path, *overrides_of(preset, faces), where, preset=[], cached=preset != "gaussian"
+        tmp_path, *overrides_of(preset, faces), where, preset=[], cached=preset not in ON_NUMBERS
     )
     assert process.returncode == 0, process.stderr
     results = list((tmp_path / "outputs").rglob("result.json"))
