@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from privacy_gan.data.batch import Batch
+
 # All that is random in a mechanism, by name: noise, the synthetic attribute. Each has a row for
 # every image, so that a batch can be shared by several processes.
 Draws = dict[str, Tensor]
@@ -71,12 +73,11 @@ class Privatizer(nn.Module, ABC):
         """A part of the mechanism that is one by itself, with which it is to be compared."""
         return None
 
-    def adapt(self, batches: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
+    def adapt(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
         """Adapt to training images, where the mechanism is not a LightningModule, which is trained.
 
         Args:
-            batches: makes a pass over training images, [B, 3, H, W] in [0, 1] each, always the
-                same ones.
+            batches: makes a pass over some training images, always the same ones.
 
         Returns:
             What is worth recording in result.json.

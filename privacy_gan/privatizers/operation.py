@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from privacy_gan import losses
+from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 from privacy_gan.randomness import Purpose, keyed_generator
@@ -32,6 +33,7 @@ class Operation(Privatizer, ABC):
 
     strength: Tensor
     first_guess = 1.0
+    budget_may_be_left = False  # whether the strongest does all that there is to do
 
     def __init__(self, epsilon: float, **context: Any) -> None:
         super().__init__()
@@ -51,20 +53,20 @@ class Operation(Privatizer, ABC):
         with torch.autocast(images.device.type, enabled=False):
             return Censored(self.operate(images, float(self.strength), draws), None)
 
-    def adapt(self, batches: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
+    def adapt(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
         """Solve for the strength, always with the same noise.
 
         Raises:
             UserError: no strength distorts the images so much.
         """
-        limit = self.strongest(next(iter(batches())))
+        limit = self.strongest(next(iter(batches())).images)
         target = math.sqrt(self.epsilon)  # its root grows about as the strength does
 
         def root_of_distortion(strength: float) -> float:
             return math.sqrt(self.mean_distortion(batches, strength))
 
         strength, root = solve(root_of_distortion, target, min(self.first_guess, limit), limit)
-        if root < target * (1 - TOLERANCE / 2):
+        if root < target * (1 - TOLERANCE / 2) and not self.budget_may_be_left:
             raise UserError(
                 f"epsilon={self.epsilon:g} is more than {type(self).__name__} can distort these "
                 f"images, which is {root**2:.3g}: choose a smaller one"
@@ -77,10 +79,11 @@ class Operation(Privatizer, ABC):
         draws = self.draw(images, rng)
         return losses.distortion(self.operate(images, strength, draws), images).item()
 
-    def mean_distortion(self, batches: Callable[[], Iterable[Tensor]], strength: float) -> float:
+    def mean_distortion(self, batches: Callable[[], Iterable[Batch]], strength: float) -> float:
         """Return the distortion of all images together at a strength."""
         total, count = 0.0, 0
-        for index, images in enumerate(batches()):
+        for index, batch in enumerate(batches()):
+            images = batch.images
             rng = keyed_generator(images.device, 0, Purpose.ADAPT, index)
             total += self.expected_distortion(images, strength, rng) * len(images)
             count += len(images)

@@ -9,6 +9,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 
@@ -52,7 +53,7 @@ class Stack(Privatizer):
         self.deterministic = all(part.deterministic for _, part in self.steps())
         self.reported = self.attributes[0]
 
-    def adapt(self, batches: Callable[[], Iterable[Tensor]]) -> dict[str, float]:
+    def adapt(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
         """Take over the runs' weights; no images are needed.
 
         Raises:

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
 
 from privacy_gan import replicas
+from privacy_gan.data.batch import Batch
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs.folder import Run
@@ -22,12 +22,12 @@ SAMPLE = 16384  # images; their mean distortion is within half a percent of that
 
 def sample_batches(
     datamodule: TableDataModule, count: int, device: torch.device
-) -> Iterator[Tensor]:
+) -> Iterator[Batch]:
     """Yield some training images, from all of the split and always the same ones, in batches."""
     rows = torch.from_numpy(datamodule.rows("train"))
     sample = rows[torch.linspace(0, len(rows) - 1, count).long()]
     for some in torch.split(sample, datamodule.batch_size):
-        yield datamodule.gather(some, device).images
+        yield datamodule.gather(some, device)
 
 
 def adapt(

@@ -41,8 +41,8 @@ class Settling(Callback):
 
         def batches() -> Iterator[Tensor]:
             with trainer.precision_plugin.forward_context():
-                for images in sample_batches(datamodule, count, pl_module.device):
-                    yield trainer.precision_plugin.convert_input(replicas.own_part(images))
+                for batch in sample_batches(datamodule, count, pl_module.device):
+                    yield trainer.precision_plugin.convert_input(replicas.own_part(batch.images))
 
         pl_module.settle(batches)
         self.settled_step = trainer.global_step

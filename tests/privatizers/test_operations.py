@@ -5,6 +5,7 @@ import torch
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from privacy_gan.commands.pipeline import evaluate, train
+from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.blur import Blur
 from privacy_gan.privatizers.noise import Noise
@@ -28,7 +29,7 @@ OPERATIONS = [Blur, Pixelate, Noise]
 
 
 def batches():
-    return torch.split(IMAGES, 24)
+    return [Batch(images, torch.zeros(len(images), 1)) for images in torch.split(IMAGES, 24)]
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
