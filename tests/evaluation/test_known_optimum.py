@@ -108,22 +108,41 @@ def bayes_accuracy(privatizer, draws=2_000_000, bins=10_000):
     return float((told == signs[draws:].bool()).double().mean())
 
 
-@pytest.mark.parametrize("budget", BUDGETS)
+def trained(tiny, *overrides):
+    """Return the filter of a short run of experiment=gaussian."""
+    short = [
+        *("experiment=gaussian", "data.num_train=8192", "evaluate=false"),
+        "trainer.enable_progress_bar=false",
+    ]
+    run, _ = train(tiny(*overrides, preset=short, cached=False))
+    return load_privatizer(run.path)
+
+
+@pytest.mark.parametrize("budget", [0.1, 1.0, 2.5])
 def test_a_trained_filter_leaks_what_it_leaks_and_never_less_than_the_optimum(
     budget, shipped, tiny
 ):
-    short = [
-        *("experiment=gaussian", "trainer.max_epochs=60", "data.num_train=8192"),
-        "trainer.enable_progress_bar=false",
-    ]
-    run, _ = train(tiny(f"epsilon={budget}", "evaluate=false", preset=short, cached=False))
-    privatizer = load_privatizer(run.path)
+    privatizer = trained(tiny, f"epsilon={budget}", "trainer.max_epochs=60")
     accuracy, distortion = judged(privatizer, shipped)
     truth = bayes_accuracy(privatizer)
     assert accuracy.value == pytest.approx(truth, abs=half(accuracy) + 0.005)
     (optimum,) = gaussian_optimum(MU, SIGMA, [distortion.value])
     assert truth >= optimum - 0.002  # of the program's grid and the bins
     assert accuracy.high >= optimum
+
+
+def test_the_robust_game_ends_within_three_points_of_the_optimum_and_keeps_its_budget(tiny):
+    budget = 0.5
+    privatizer = trained(tiny, f"epsilon={budget}", "game=robust", "trainer.max_epochs=125")
+    rng = torch.Generator().manual_seed(2)
+    signs = 2 * torch.randint(2, (100_000, 1, 1, 1), generator=rng) - 1
+    numbers = signs * MU + SIGMA * torch.randn(100_000, 1, 1, 1, generator=rng)
+    with torch.no_grad():
+        moved = privatizer.privatize(numbers, rng).images
+    distortion = float((moved - numbers).square().mean())
+    assert distortion == pytest.approx(budget, rel=0.03)
+    (optimum,) = gaussian_optimum(MU, SIGMA, [distortion])
+    assert optimum - 0.002 < bayes_accuracy(privatizer) < optimum + 0.03
 
 
 class AddNoise(Privatizer):
