@@ -16,7 +16,6 @@ from processes import all_gone, marked
 from tiny_runs import ROOT, train_command
 
 from privacy_gan.commands.pipeline import train
-from privacy_gan.config import check_devices
 from privacy_gan.errors import UserError
 from privacy_gan.sweeping.failures import Failure, blamed, left_in
 from privacy_gan.sweeping.gpus import VISIBLE
@@ -281,22 +280,6 @@ def test_all_gpus_of_a_node_are_taken_a_process_each(monkeypatch):
         assert [each["LOCAL_RANK"] for each in told] == ["0", "1"]
     with pytest.raises(UserError, match="nvidia-smi shows none here: trainer=ddp_cpu"):
         told_apart(trainer, {})
-
-
-@pytest.mark.parametrize(
-    ("trainer", "told"),
-    [
-        ({"devices": 2}, "trainer.devices=2 needs trainer=ddp"),
-        ({"devices": [1]}, "CUDA_VISIBLE_DEVICES chooses"),
-        ({"devices": "auto", "strategy": {}, "accelerator": "cpu"}, "must be a whole number"),
-        ({"devices": 0, "strategy": {}}, "must be a whole number"),
-        ({"devices": "auto", "strategy": {}, "sync_batchnorm": False}, "depends on the number of"),
-    ],
-)
-def test_devices_that_cannot_be_used_are_a_mistake(trainer, told):
-    defaults = {"accelerator": "gpu", "sync_batchnorm": True}
-    with pytest.raises(UserError, match=told):
-        check_devices(OmegaConf.create(defaults | trainer))
 
 
 def test_one_process_needs_no_other_and_no_connection(tmp_path, monkeypatch):
