@@ -53,23 +53,22 @@ class Multiplier(Constraint):
     It grows while the budget is exceeded and falls while some is left, so that the same constants
     meet any budget.
 
-    While a network still learns to leave images as they are, the budget is exceeded for long; a
-    multiplier that had grown all that time would then forbid what the budget allows. So it has a
-    limit: no budget is worth more than all that the loss could fall by.
+    While a network still learns to leave images as they are, the budget is exceeded manifold; a
+    multiplier that had grown by all of that would forbid for long afterwards what the budget
+    allows. So it grows no faster than it falls where a fifth of the budget is left.
 
     Args:
         epsilon: the distortion budget.
         rate: by how much the multiplier changes in a step, for each unit of d / epsilon - 1, which
-            counts as no more than 1.
-        limit: the most that the multiplier becomes.
+            counts as no more than 0.2.
     """
 
+    MOST = 0.2
     multiplier: Tensor
 
-    def __init__(self, epsilon: float, rate: float = 0.01, limit: float = 1.0) -> None:
+    def __init__(self, epsilon: float, rate: float = 0.01) -> None:
         super().__init__(epsilon)
         self.rate = rate
-        self.limit = limit
         self.register_buffer("multiplier", torch.zeros(()))
 
     def forward(self, distortion: Tensor) -> Tensor:
@@ -77,6 +76,6 @@ class Multiplier(Constraint):
         return losses.augmented_lagrangian(distortion, self.epsilon, self.multiplier)
 
     def learn(self, distortion: Tensor) -> None:
-        """Move the multiplier, which stays between 0 and its limit."""
-        excess = (distortion.detach() / self.epsilon - 1).clamp(-1, 1)
-        self.multiplier.add_(self.rate * excess).clamp_(0, self.limit)
+        """Move the multiplier, which is never below 0."""
+        excess = (distortion.detach() / self.epsilon - 1).clamp(max=self.MOST)
+        self.multiplier.add_(self.rate * excess).clamp_(min=0)

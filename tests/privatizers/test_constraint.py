@@ -22,7 +22,7 @@ def closest_within(constraint, steps=6000):
 
 @pytest.mark.parametrize("epsilon", [0.1, 1.0, 8.0])
 def test_a_multiplier_meets_any_budget_with_the_same_constants(epsilon):
-    assert closest_within(Multiplier(epsilon, limit=5.0)) == pytest.approx(epsilon, rel=0.01)
+    assert closest_within(Multiplier(epsilon)) == pytest.approx(epsilon, rel=0.01)
 
 
 def test_a_multiplier_asks_for_nothing_where_the_budget_is_ample():
@@ -31,20 +31,13 @@ def test_a_multiplier_asks_for_nothing_where_the_budget_is_ample():
     assert constraint.multiplier == 0
 
 
-def test_a_multiplier_moves_by_its_rate_and_by_no_more_and_never_below_0():
+def test_a_multiplier_moves_by_its_rate_up_by_a_fifth_of_it_at_most_and_never_below_0():
     constraint = Multiplier(0.01, rate=0.1)
     seen = []
-    for distortion in (0.015, 0.05, 0.005, 0.0, 0.0):
+    for distortion in (0.011, 0.05, 0.008, 0.005, 0.005, 0.0):
         constraint.learn(torch.tensor(distortion))
         seen.append(float(constraint.multiplier))
-    assert seen == pytest.approx([0.05, 0.15, 0.10, 0.0, 0.0], abs=1e-6)
-
-
-def test_a_multiplier_does_not_grow_beyond_its_limit_however_long_the_budget_is_exceeded():
-    constraint = Multiplier(0.01, rate=0.1, limit=0.25)
-    for _ in range(9):
-        constraint.learn(torch.tensor(1.0))
-    assert constraint.multiplier == 0.25
+    assert seen == pytest.approx([0.01, 0.03, 0.01, 0.0, 0.0, 0.0], abs=1e-6)
 
 
 def test_a_multiplier_is_part_of_the_state():
