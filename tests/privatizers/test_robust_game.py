@@ -71,7 +71,7 @@ def literal(f, h_f, given):
             budget = (torch.clamp(multiplier + r, min=0) ** 2 - multiplier**2) / 2
             of_f = torch.autograd.grad(total / BATCH + budget, list(f.parameters()))
             adam_f.step(of_f, share=0.5 * left)
-            multiplier = max(0.0, multiplier + 0.01 * float(r.detach().clamp(-1, 1)))
+            multiplier = max(0.0, multiplier + 0.01 * float(r.detach().clamp(max=0.2)))
             with torch.no_grad():
                 if average is None:
                     average = [p.clone() for p in f.parameters()]
