@@ -74,7 +74,7 @@ def test_a_run_stopped_at_any_step_ends_bit_for_bit_as_if_it_had_not_been(
 
 
 def test_a_robust_game_goes_on_with_its_averages_and_its_multiplier(tiny, tmp_path, monkeypatch):
-    robust = ["game=robust", "game.filter_every=2"]
+    robust = ["game=robust"]
     expected, expected_result = train(tiny(*robust, f"output_dir={tmp_path / 'uninterrupted'}"))
     with monkeypatch.context() as patched:
         stop_after(6, patched)
