@@ -58,11 +58,16 @@ class Game(Privatizer):
         averaging: what the network's average, which is then what censors, keeps of itself at an
             update (see models/averaging.py); None where the network itself does.
 
+    Attributes:
+        released_share: what the average changes images by, as a share of what the network does;
+            the budget is on the former.
+
     Raises:
         UserError: a number is out of its range.
     """
 
     name: str
+    released_share: Tensor
 
     def __init__(
         self,
@@ -87,6 +92,8 @@ class Game(Privatizer):
         self.network_every = network_every
         self.discriminator_every = discriminator_every
         self.average = None if averaging is None else average_of(network, averaging)
+        averages = averaging is not None
+        self.register_buffer("released_share", torch.ones(()), persistent=averages)
 
     @abstractmethod
     def losses(
