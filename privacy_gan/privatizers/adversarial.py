@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from itertools import islice
 from typing import Any
 
 import torch
@@ -20,7 +19,7 @@ from privacy_gan.privatizers.generator import Generator
 from privacy_gan.privatizers.trained import TrainedPrivatizer
 from privacy_gan.randomness import Purpose, keyed_generator
 
-SHARE_BATCHES = 8  # both distortions are of the same images and noise, so that few tell their ratio
+SHARE_EVERY = 25  # steps; an average and its network part slowly, and both change the same images
 
 
 class AdversarialPrivatizer(TrainedPrivatizer):
@@ -88,9 +87,15 @@ class AdversarialPrivatizer(TrainedPrivatizer):
         """
         draws = self.draw_own(batch.images, self.training_rng(batch_idx))
         turns = [game.turn(batch_idx, self.done(batch_idx)) for game in self.games]
-        results = [  # the budget is on the whole batch, and on what is released
-            result._replace(distortion=game.released_share * replicas.mean(result.distortion))
-            for game, result in zip(self.games, self.game_losses(batch, draws, turns), strict=True)
+        results = [
+            result._replace(distortion=replicas.mean(result.distortion))
+            for result in self.game_losses(batch, draws, turns)
+        ]
+        if batch_idx % SHARE_EVERY == 0:
+            self.learn_shares(batch.images, draws, results)
+        results = [  # the budget is on what is released
+            result._replace(distortion=game.released_share * result.distortion)
+            for game, result in zip(self.games, results, strict=True)
         ]
         values = self.values_of(results)
         optimizers: list[Any] = self.optimizers()  # type: ignore[assignment]
@@ -145,36 +150,29 @@ class AdversarialPrivatizer(TrainedPrivatizer):
             values |= {f"{game.name}/{key}": value.detach() for key, value in of_game.items()}
         return values
 
+    @torch.no_grad()
+    def learn_shares(self, images: Tensor, draws: Draws, results: list[Losses]) -> None:
+        """Learn what averages change images by, as a share of what their networks do."""
+        incoming = images
+        for game, result in zip(self.games, results, strict=True):
+            if game.average is None:
+                return
+            incoming = game.averaged(incoming, draws)
+            released = replicas.mean(losses.distortion(incoming, images))
+            game.released_share.copy_(released / result.distortion)
+
     def settle(self, batches: Callable[[], Iterable[Tensor]]) -> None:
-        """Let averaged networks learn batch norms' moments, and what they change images by."""
-        if all(game.average is None for game in self.games):
-            return
+        """Let averaged networks learn their batch norms' moments anew."""
         was_training = self.training
         self.eval()
         for game in self.games:
-            if game.average is not None and batch_norms(game.average):
-                with norms_relearned(game.average):
-                    self.distortions(batches())
-        released = self.distortions(islice(batches(), SHARE_BATCHES))
-        self.train()  # moves the networks' own moments, which nobody uses where there is an average
-        trained = self.distortions(islice(batches(), SHARE_BATCHES))
-        for game, share in zip(self.games, released / trained, strict=True):
-            game.released_share.copy_(share)
+            if game.average is None or not batch_norms(game.average):
+                continue
+            with norms_relearned(game.average), torch.no_grad():
+                for number, images in enumerate(batches()):
+                    rng = keyed_generator(self.device, self.seed, Purpose.SETTLE, number)
+                    self(images, self.draw_own(images, rng))
         self.train(was_training)
-
-    @torch.no_grad()
-    def distortions(self, batches: Iterable[Tensor]) -> Tensor:
-        """Return the mean distortion that each game's images have, [games]."""
-        of_batches = []
-        for number, images in enumerate(batches):
-            rng = keyed_generator(self.device, self.seed, Purpose.SETTLE, number)
-            draws = self.draw_own(images, rng)
-            incoming, of_games = images, []
-            for game in self.games:
-                incoming = game(incoming, draws).images
-                of_games.append(losses.distortion(incoming, images))
-            of_batches.append(torch.stack(of_games))
-        return replicas.mean(torch.stack(of_batches).mean(dim=0))
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the rows of Figure 2: x, then x' and x'' as far as there are such games."""

@@ -94,6 +94,7 @@ class Game(Privatizer):
         self.average = None if averaging is None else average_of(network, averaging)
         averages = averaging is not None
         self.register_buffer("released_share", torch.ones(()), persistent=averages)
+        self.trying_average = False
 
     @abstractmethod
     def losses(
@@ -124,7 +125,18 @@ class Game(Privatizer):
     @property
     def released(self) -> nn.Module:
         """What changes images: in training the network, afterwards its average if there is one."""
-        return self.network if self.training or self.average is None else self.average
+        if self.average is None or (self.training and not self.trying_average):
+            return self.network
+        return self.average
+
+    def averaged(self, images: Tensor, draws: Draws) -> Tensor:
+        """Return what the average makes of images in training, by their own moments."""
+        self.trying_average = True
+        try:
+            averaged: Tensor = self(images, draws).images
+        finally:
+            self.trying_average = False
+        return averaged
 
     def noise(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Draw the network's noise from N(0, I), [B, noise_size]."""
