@@ -9,17 +9,13 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from privacy_gan import losses, replicas
+from privacy_gan import replicas
 from privacy_gan.data.batch import Batch
-from privacy_gan.models.averaging import batch_norms, norms_relearned
 from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 from privacy_gan.privatizers.filter import Filter
 from privacy_gan.privatizers.game import Game, Losses, Turn
 from privacy_gan.privatizers.generator import Generator
 from privacy_gan.privatizers.trained import TrainedPrivatizer
-from privacy_gan.randomness import Purpose, keyed_generator
-
-SHARE_EVERY = 25  # steps; an average and its network part slowly, and both change the same images
 
 
 class AdversarialPrivatizer(TrainedPrivatizer):
@@ -87,15 +83,9 @@ class AdversarialPrivatizer(TrainedPrivatizer):
         """
         draws = self.draw_own(batch.images, self.training_rng(batch_idx))
         turns = [game.turn(batch_idx, self.done(batch_idx)) for game in self.games]
-        results = [
+        results = [  # distortion, of the whole batch, is what the budget is on
             result._replace(distortion=replicas.mean(result.distortion))
             for result in self.game_losses(batch, draws, turns)
-        ]
-        if batch_idx % SHARE_EVERY == 0:
-            self.learn_shares(batch.images, draws, results)
-        results = [  # the budget is on what is released
-            result._replace(distortion=game.released_share * result.distortion)
-            for game, result in zip(self.games, results, strict=True)
         ]
         values = self.values_of(results)
         optimizers: list[Any] = self.optimizers()  # type: ignore[assignment]
@@ -116,7 +106,7 @@ class AdversarialPrivatizer(TrainedPrivatizer):
             self.take_step(optimizer, batch_idx, rate)
         for game, turn, result in zip(self.games, turns, results, strict=True):
             if turn.network:
-                game.take_note(result.distortion)
+                game.constraint.learn(result.distortion)
         self.log_training(values)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -149,30 +139,6 @@ class AdversarialPrivatizer(TrainedPrivatizer):
                 of_game["discriminator_loss"] = result.discriminator
             values |= {f"{game.name}/{key}": value.detach() for key, value in of_game.items()}
         return values
-
-    @torch.no_grad()
-    def learn_shares(self, images: Tensor, draws: Draws, results: list[Losses]) -> None:
-        """Learn what averages change images by, as a share of what their networks do."""
-        incoming = images
-        for game, result in zip(self.games, results, strict=True):
-            if game.average is None:
-                return
-            incoming = game.averaged(incoming, draws)
-            released = replicas.mean(losses.distortion(incoming, images))
-            game.released_share.copy_(released / result.distortion)
-
-    def settle(self, batches: Callable[[], Iterable[Tensor]]) -> None:
-        """Let averaged networks learn their batch norms' moments anew."""
-        was_training = self.training
-        self.eval()
-        for game in self.games:
-            if game.average is None or not batch_norms(game.average):
-                continue
-            with norms_relearned(game.average), torch.no_grad():
-                for number, images in enumerate(batches()):
-                    rng = keyed_generator(self.device, self.seed, Purpose.SETTLE, number)
-                    self(images, self.draw_own(images, rng))
-        self.train(was_training)
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the rows of Figure 2: x, then x' and x'' as far as there are such games."""
