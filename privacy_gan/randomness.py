@@ -27,6 +27,7 @@ class Purpose(IntEnum):
     BOOTSTRAP = 8
     ADAPT = 9
     JUDGE_AUGMENT = 10
+    SETTLE = 11
 
 
 def keyed_generator(

@@ -11,11 +11,13 @@ from torch.optim import Optimizer
 
 from privacy_gan import replicas
 from privacy_gan.data.batch import Batch
+from privacy_gan.models.averaging import batch_norms, norms_relearned
 from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 from privacy_gan.privatizers.filter import Filter
 from privacy_gan.privatizers.game import Game, Losses, Turn
 from privacy_gan.privatizers.generator import Generator
 from privacy_gan.privatizers.trained import TrainedPrivatizer
+from privacy_gan.randomness import Purpose, keyed_generator
 
 
 class AdversarialPrivatizer(TrainedPrivatizer):
@@ -106,7 +108,7 @@ class AdversarialPrivatizer(TrainedPrivatizer):
             self.take_step(optimizer, batch_idx, rate)
         for game, turn, result in zip(self.games, turns, results, strict=True):
             if turn.network:
-                game.constraint.learn(result.distortion)
+                game.take_note(result.distortion)
         self.log_training(values)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -139,6 +141,19 @@ class AdversarialPrivatizer(TrainedPrivatizer):
                 of_game["discriminator_loss"] = result.discriminator
             values |= {f"{game.name}/{key}": value.detach() for key, value in of_game.items()}
         return values
+
+    def settle(self, batches: Callable[[], Iterable[Tensor]]) -> None:
+        """Let averaged networks learn their batch norms' moments anew."""
+        was_training = self.training
+        self.eval()
+        for game in self.games:
+            if game.average is None or not batch_norms(game.average):
+                continue
+            with norms_relearned(game.average), torch.no_grad():
+                for number, images in enumerate(batches()):
+                    rng = keyed_generator(self.device, self.seed, Purpose.SETTLE, number)
+                    self(images, self.draw_own(images, rng))
+        self.train(was_training)
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the rows of Figure 2: x, then x' and x'' as far as there are such games."""

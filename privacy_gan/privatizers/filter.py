@@ -26,7 +26,7 @@ class Filter(Game):
         num_classes: values that s can take; h_f's number of outputs.
         output_noise: share of the budget that is spent on Gaussian noise, added to what f returns;
             it is part of x'.
-        rules: budget and turns, see Game.
+        rules: budget, turns and averaging, see Game.
 
     Raises:
         UserError: the adversarial term is not defined for so many classes, or a number is out of
@@ -64,7 +64,7 @@ class Filter(Game):
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Take the attribute out; nothing is put in."""
-        censored = self.network(images, draws["filter_noise"])
+        censored = self.released(images, draws["filter_noise"])
         if self.deviation:
             censored = censored + self.deviation * draws["added_noise"]
             if (limits := getattr(self.network, "limits", None)) is not None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from privacy_gan.errors import UserError
+from privacy_gan.models.averaging import average_of
 from privacy_gan.privatizers.base import Draws, Privatizer
 from privacy_gan.privatizers.constraint import Constraint
 
@@ -54,6 +55,8 @@ class Game(Privatizer):
         constraint: keeps the distortion between output and original images within a budget.
         network_every: steps between two updates of the network.
         discriminator_every: steps between two updates of the discriminator.
+        averaging: what the network's average, which is then what censors, keeps of itself at an
+            update (see models/averaging.py); None where the network itself does.
 
     Raises:
         UserError: a number is out of its range.
@@ -68,16 +71,22 @@ class Game(Privatizer):
         constraint: Constraint,
         network_every: int = 1,
         discriminator_every: int = 1,
+        averaging: float | None = None,
     ) -> None:
         super().__init__()
         for name, value in [("network", network_every), ("discriminator", discriminator_every)]:
             if value < 1:
                 raise UserError(f"privatizer.{self.name}.{name}_every={value} must be 1 or more")
+        if averaging is not None and not 0 <= averaging < 1:
+            raise UserError(
+                f"game.averaging={averaging} must be at least 0 and below 1, or null for none"
+            )
         self.network = network
         self.discriminator = discriminator
         self.constraint = constraint
         self.network_every = network_every
         self.discriminator_every = discriminator_every
+        self.average = None if averaging is None else average_of(network, averaging)
 
     @abstractmethod
     def losses(
@@ -98,6 +107,17 @@ class Game(Privatizer):
         return Turn(
             batch_idx % self.network_every == 0, batch_idx % self.discriminator_every == 0, done
         )
+
+    def take_note(self, distortion: Tensor) -> None:
+        """Let budget and average know of a step that the network has taken."""
+        self.constraint.learn(distortion)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
+
+    @property
+    def released(self) -> nn.Module:
+        """What changes images: in training the network, afterwards its average if there is one."""
+        return self.network if self.training or self.average is None else self.average
 
     def noise(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Draw the network's noise from N(0, I), [B, noise_size]."""

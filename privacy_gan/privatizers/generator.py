@@ -23,7 +23,7 @@ class Generator(Game):
         discriminator: makes h_g, given its number of outputs.
         num_classes: values that s can take; h_g has one output more, for fakes.
         synthetic: the distribution of s', see SyntheticAttribute.
-        rules: budget and turns, see Game.
+        rules: budget, turns and averaging, see Game.
     """
 
     name = "generator"
@@ -49,7 +49,7 @@ class Generator(Game):
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Put s' in."""
         synthetic = draws["synthetic"]
-        return Censored(self.network(images, draws["generator_noise"], synthetic), synthetic)
+        return Censored(self.released(images, draws["generator_noise"], synthetic), synthetic)
 
     def losses(
         self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn

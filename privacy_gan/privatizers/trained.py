@@ -115,6 +115,15 @@ class TrainedPrivatizer(LightningModule, Privatizer):
         epochs = self.current_epoch + batch_idx / self.trainer.num_training_batches
         return epochs / self.trainer.max_epochs
 
+    def settle(self, batches: Callable[[], Iterable[Tensor]]) -> None:
+        """Get ready to be validated or to be over; nothing, unless a mechanism says otherwise.
+
+        Args:
+            batches: makes a pass over this process's part of some training images, [B, 3, H, W]
+                in [0, 1] each, always the same ones.
+        """
+        del batches
+
     def log_training(self, values: dict[str, Tensor]) -> None:
         """Log a step's values, means over all processes, as train/..."""
         named = {f"train/{name}": value.detach() for name, value in values.items()}

@@ -20,6 +20,7 @@ from privacy_gan.training.image_grid import ImageGrid
 from privacy_gan.training.metrics_csv import MetricsCSV
 from privacy_gan.training.progress_report import ProgressReport
 from privacy_gan.training.replica_strategy import SharedBuffers
+from privacy_gan.training.settling import Settling
 from privacy_gan.training.throughput import Throughput
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def build_trainer(
     loggers: list[Logger] = [MetricsCSV(run.folder.metrics)]
     if tracker is not None:
         loggers.append(tracker)
-    callbacks: list[Callback] = [Throughput(), ProgressReport(), SharedBuffers()]
+    callbacks: list[Callback] = [Throughput(), ProgressReport(), Settling(), SharedBuffers()]
     if datamodule.pictures:
         callbacks.append(ImageGrid(run.folder.images, column))
     callbacks.append(SaveLast(run.folder.checkpoint, checkpoint_minutes))

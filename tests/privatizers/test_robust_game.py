@@ -23,6 +23,7 @@ def game(**changes):
     rules = {
         "constraint": Multiplier(EPSILON),
         "network_every": 2,
+        "averaging": 0.995,
         "output_noise": 0.03,
         **changes,
     }
@@ -43,9 +44,9 @@ def game(**changes):
 
 
 def literal(f, h_f, given):
-    """Two discriminator steps for each of the filter's; returns the multiplier."""
+    """Two discriminator steps for each of the filter's; returns the average and the multiplier."""
     adam_f, adam_h = (LiteralAdam(net.parameters(), RATE, BETAS) for net in (f, h_f))
-    multiplier = 0.0
+    average, multiplier, updates = None, 0.0, 0
     for t, (x, attributes) in enumerate(given):
         s = attributes[:, SENSITIVE]
         done = t / len(given)
@@ -71,8 +72,26 @@ def literal(f, h_f, given):
             of_f = torch.autograd.grad(total / BATCH + budget, list(f.parameters()))
             adam_f.step(of_f, share=0.5 * left)
             multiplier = max(0.0, multiplier + 0.01 * float(r.detach().clamp(max=0.2)))
+            with torch.no_grad():
+                if average is None:
+                    average = [p.clone() for p in f.parameters()]
+                else:
+                    kept = min(0.995, (updates + 1) / (updates + 10))
+                    average = [
+                        kept * a + (1 - kept) * p
+                        for a, p in zip(average, f.parameters(), strict=True)
+                    ]
+                updates += 1
         adam_h.step(of_h, share=left)
-    return multiplier
+    return average, multiplier
+
+
+@pytest.fixture
+def float64_noise():
+    """Let unsaid precision be float64, in which the mechanism then draws its noise, too."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 def test_training_equals_the_transcription_parameter_by_parameter():
@@ -80,18 +99,50 @@ def test_training_equals_the_transcription_parameter_by_parameter():
     f, h_f = copies = copy.deepcopy(privatizer.players)
     given = batches(7)
     train(privatizer, given)
-    multiplier = literal(f, h_f, given)
+    average, multiplier = literal(f, h_f, given)
     close = {"rtol": 1e-7, "atol": 1e-10}
     for trained, expected in zip(privatizer.players, copies, strict=True):
         for p, q in zip(trained.parameters(), expected.parameters(), strict=True):
             torch.testing.assert_close(p, q, **close)
+    for p, q in zip(privatizer.filter.average.parameters(), average, strict=True):
+        torch.testing.assert_close(p, q, **close)
     assert float(privatizer.filter.constraint.multiplier) == pytest.approx(multiplier)
+
+
+def test_what_is_released_is_the_average():
+    privatizer = game()
+    train(privatizer, batches(5))
+    privatizer.eval()
+    images = batches(1)[0].images
+    draws = privatizer.draw(images, torch.Generator().manual_seed(0))
+    draws = {name: value.double() for name, value in draws.items()}
+    with torch.no_grad():
+        expected = privatizer.filter.average(images, draws["filter_noise"])
+        expected = expected + (0.03 * EPSILON) ** 0.5 * draws["added_noise"]
+        torch.testing.assert_close(privatizer(images, draws).images, expected.clamp(0, 1))
+        last = privatizer.filter.network(images, draws["filter_noise"])
+    assert not torch.allclose(expected, last, atol=0.05)
+
+
+@pytest.mark.usefixtures("float64_noise")
+def test_settling_gives_the_average_moments_of_its_own_and_changes_nothing_else():
+    privatizer = game()
+    train(privatizer, batches(5))
+    before = copy.deepcopy(privatizer.state_dict())
+    images = [batch.images for batch in batches(3)]
+    privatizer.settle(lambda: images)
+    assert privatizer.training
+    after = privatizer.state_dict()
+    changed = {name for name in after if not torch.equal(after[name], before[name])}
+    assert changed
+    assert all(name.startswith("filter.average.module.") for name in changed)
+    assert all(name.rsplit(".", 1)[1].startswith(("running", "num")) for name in changed)
 
 
 def test_the_added_noise_is_the_share_of_the_budget_that_it_should_be():
     privatizer = game(output_noise=0.5).filter
-    privatizer.network.to_rgb.weight.data.zero_()  # sigmoid(0) = 1/2 everywhere
-    privatizer.network.to_rgb.bias.data.zero_()
+    privatizer.average.module.to_rgb.weight.data.zero_()  # sigmoid(0) = 1/2 everywhere
+    privatizer.average.module.to_rgb.bias.data.zero_()
     images = torch.full((64, 3, SIZE, SIZE), 0.5)
     privatizer.float().eval()
     with torch.no_grad():
@@ -103,6 +154,7 @@ def test_the_added_noise_is_the_share_of_the_budget_that_it_should_be():
     ("changes", "said"),
     [
         ({"network_every": 0}, "network_every=0 must be 1 or more"),
+        ({"averaging": 1.0}, "averaging=1.0 must be at least 0 and below 1"),
         ({"output_noise": 1.5}, "output_noise=1.5 is not a share"),
     ],
 )

@@ -73,7 +73,7 @@ def test_a_run_stopped_at_any_step_ends_bit_for_bit_as_if_it_had_not_been(
     assert metrics(resumed) == metrics(expected)
 
 
-def test_a_robust_game_goes_on_with_its_multiplier(tiny, tmp_path, monkeypatch):
+def test_a_robust_game_goes_on_with_its_averages_and_its_multiplier(tiny, tmp_path, monkeypatch):
     robust = ["game=robust"]
     expected, expected_result = train(tiny(*robust, f"output_dir={tmp_path / 'uninterrupted'}"))
     with monkeypatch.context() as patched:
@@ -83,6 +83,7 @@ def test_a_robust_game_goes_on_with_its_multiplier(tiny, tmp_path, monkeypatch):
     resumed, result = train(tiny(*robust))
     weights, _ = state(expected)
     assert weights["filter.constraint.multiplier"] > 0
+    assert weights["generator.average.n_averaged"] == 8
     assert_same(state(resumed), state(expected))
     assert result.training == expected_result.training
 
