@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pickle
-import shutil
 import subprocess
 import sys
 import zipfile
@@ -19,17 +18,14 @@ from celeba_layouts import (
     ATTRIBUTE_NAMES,
     LAYOUTS,
     FakeCelebA,
-    encode,
     make_fake,
     official_folder,
     official_zip,
-    write_folder,
     write_zip,
 )
 from PIL import Image
 
 from privacy_gan.data.celeba_source import CelebASource
-from privacy_gan.data.image_cache import load_or_build
 from privacy_gan.errors import UserError
 
 RELEASE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
@@ -349,25 +345,6 @@ def test_a_flipped_bit_inside_the_zip_is_found(fake: FakeCelebA, tmp_path: Path)
     assert "000010.jpg" in error_of(CelebASource(tmp_path, 16))
 
 
-def test_an_undecodable_image_in_a_worker_process_leaves_no_cache(tmp_path: Path) -> None:
-    content = encode(Image.new("RGB", (16, 16), "gray"), "JPEG")
-    files = {f"{index:06d}.jpg": content for index in range(1, 1201)}
-    files["000700.jpg"] = content[:-20]
-    fake = FakeCelebA(
-        files, np.ones((1200, len(ATTRIBUTE_NAMES)), np.uint8), np.zeros(1200, np.uint8)
-    )
-    official_zip(tmp_path / "root", fake)
-    source = CelebASource(tmp_path / "root", 16)
-    with pytest.raises(UserError, match=r"000700\.jpg in .*img_align_celeba\.zip cannot"):
-        load_or_build(source, tmp_path / "cache", num_workers=2)
-    assert [path.suffix for path in (tmp_path / "cache").iterdir()] == [".lock"]
-
-    write_folder(tmp_path / "root" / "img_align_celeba", {**files, "000700.jpg": content})
-    table = load_or_build(source, tmp_path / "cache", num_workers=2)
-    assert table.images.shape == (1200, 16, 16, 3)
-    assert np.unique(table.images).tolist() == [128]
-
-
 # --- Speed and the real thing
 
 
@@ -407,12 +384,3 @@ def test_the_real_faces() -> None:
             with Image.open(archive.open(f"img_align_celeba/{name}")) as image:
                 expected = np.asarray(image.convert("RGB"))
             np.testing.assert_array_equal(source.images(index, index + 1)[0], expected)
-
-
-def test_a_cache_follows_a_moved_release(fake: FakeCelebA, tmp_path: Path) -> None:
-    official_folder(tmp_path / "here", fake)
-    load_or_build(CelebASource(tmp_path / "here", 16), tmp_path / "cache")
-    shutil.move(tmp_path / "here", tmp_path / "there")
-    table = load_or_build(CelebASource(tmp_path / "there", 16), tmp_path / "cache")
-    assert len(list((tmp_path / "cache").glob("*/meta.json"))) == 1
-    np.testing.assert_array_equal(table.splits, fake.splits)
