@@ -77,6 +77,7 @@ def evaluation_lines(evaluation: Evaluation) -> list[str]:
         "retrained: by one classifier that learned from censored images, as the adversaries do",
         "probing gap: what an adversary with 1 query learns beyond what the filter's own knew",
         "the paper's way: one ResNet-10 that sees each image once",
+        *learning_lines(evaluation),
         "privacy is what the strongest adversary on validation images learns:",
         *(
             f"  {NAMES.get(score, score.replace('_', ' '))}: {who.adversary} with "
@@ -97,6 +98,18 @@ def least_distortion_lines(evaluation: Evaluation) -> list[str]:
     return [
         f"no mechanism hides {evaluation.attribute} completely with a distortion below about "
         f"{hidden:.2g}, or puts a random one in below {replaced:.2g}"
+    ]
+
+
+def learning_lines(evaluation: Evaluation) -> list[str]:
+    """Return how long the adversaries have learned, which bounds what they know."""
+    epochs = evaluation.settings.get("judge.epochs")
+    if epochs is None:
+        return []
+    times = "once" if epochs == 1 else f"{epochs} times"
+    return [
+        f"adversaries' training: {evaluation.images['train']:,} images {times} each; a longer one "
+        "(judge.epochs) may find more"
     ]
 
 
