@@ -106,10 +106,9 @@ def learning_lines(evaluation: Evaluation) -> list[str]:
     epochs = evaluation.settings.get("judge.epochs")
     if epochs is None:
         return []
-    times = "once" if epochs == 1 else f"{epochs} times"
     return [
-        f"adversaries' training: {evaluation.images['train']:,} images {times} each; a longer one "
-        "(judge.epochs) may find more"
+        f"adversaries' training: {epochs} epoch{'s' * (epochs != 1)} of "
+        f"{evaluation.images['train']:,} images; a longer one (judge.epochs) may find more"
     ]
 
 

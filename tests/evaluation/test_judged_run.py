@@ -90,7 +90,7 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
         "floor",
         "inversion",
         "2 queries",
-        "adversaries' training: 32 images once each",
+        "adversaries' training: 1 epoch of 32 images",
     ):
         assert words in table
     assert max(map(len, table.splitlines()[:30])) <= 110
