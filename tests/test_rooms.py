@@ -9,7 +9,8 @@ from tiny_runs import ROOT
 PACKAGE = ROOT / "privacy_gan"
 # each may import from those before it
 ORDER = [
-    *("errors", "randomness", "losses", "attributes", "launched", "progress", "replicas"),
+    *("errors", "interruption", "randomness", "losses", "attributes", "launched", "progress"),
+    "replicas",
     *("config", "hardware", "data", "models", "privatizers", "runs", "training", "evaluation"),
     *("reporting", "sweeping", "commands"),
 ]

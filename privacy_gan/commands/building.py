@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from pytorch_lightning.loggers import Logger
 
 from privacy_gan.config import Task, build, check, completed, resolve, settings_of
 from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.evaluation.bookmark import Bookmarks
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.references import References
@@ -101,7 +103,9 @@ def build_judge(config: DictConfig) -> Judge:
 def build_fixed_classifiers(config: DictConfig) -> FixedClassifiers:
     """Return the fixed classifiers, which are trained when they are first asked for."""
     settings = json.dumps(classifier_settings(config), sort_keys=True)
-    classifiers: FixedClassifiers = build(config.classifiers, settings=settings)
+    classifiers: FixedClassifiers = build(
+        config.classifiers, settings=settings, checkpoint_minutes=config.checkpoint_minutes
+    )
     return classifiers
 
 
@@ -124,7 +128,31 @@ def build_references(config: DictConfig) -> References:
         )
         for name, prefixes in own.items()
     }
-    return References(config.classifiers.folder, config.classifiers.seed, by_learner)
+    folder, seed = config.classifiers.folder, config.classifiers.seed
+    return References(folder, seed, by_learner, config.checkpoint_minutes)
+
+
+def build_bookmarks(setup: RunSetup, privatizer: Privatizer, who: str) -> Bookmarks:
+    """Return where it is kept how far the judgement of a run is.
+
+    Args:
+        setup: of the run.
+        privatizer: the mechanism that is judged, trained.
+        who: it is, the run's mechanism or the baseline within it.
+    """
+    config = setup.config
+    decisive = [setup.run.identity, judge_settings(config), who, weights_key(privatizer)]
+    key = json.dumps(decisive, sort_keys=True, default=str)
+    return Bookmarks(setup.run.folder.judging / who, key, config.checkpoint_minutes)
+
+
+def weights_key(module: torch.nn.Module) -> str:
+    """Return what changes with a module's weights, be it by one bit."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def classifier_settings(config: DictConfig) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
+from shutil import rmtree
 
 import pytorch_lightning as pl
 import torch
@@ -18,6 +19,7 @@ from privacy_gan import replicas
 from privacy_gan.attributes import find_attribute
 from privacy_gan.commands.building import (
     RunSetup,
+    build_bookmarks,
     build_fixed_classifiers,
     build_judge,
     build_privatizer,
@@ -224,17 +226,18 @@ def judge_all(
         baseline = None
     elif setup.config.baseline:
         log.info("judging the filter alone, then with the generator")
-        baseline = judge_mechanism(judge, setup, privatizer.baseline, training)
-    return judge_mechanism(judge, setup, privatizer, training), baseline
+        baseline = judge_mechanism(judge, setup, privatizer.baseline, training, "baseline")
+    return judge_mechanism(judge, setup, privatizer, training, "mechanism"), baseline
 
 
 def judge_mechanism(
-    judge: Judge, setup: RunSetup, privatizer: Privatizer, training: dict[str, float]
+    judge: Judge, setup: RunSetup, privatizer: Privatizer, training: dict[str, float], who: str
 ) -> dict[str, Evaluation]:
     """Return what the judge finds, by hidden attribute, and how the judge was configured.
 
     Raises:
         UserError: it cannot judge these data.
+        Interrupted: a signal asked to stop; the same call goes on.
     """
     compute = choose_compute(setup.task.accelerator, setup.task.precision)
     evaluations = {}
@@ -245,6 +248,7 @@ def judge_mechanism(
                 attribute,
                 epsilon=setup.task.epsilon,
                 epsilon_batch_size=setup.datamodule.batch_size,
+                bookmarks=build_bookmarks(setup, privatizer, who),
             )
             for warning in evaluation.warnings:
                 log.warning(warning)
@@ -300,6 +304,7 @@ def write_result(
     )
     if is_first_process():
         result.write(path)
+        rmtree(setup.run.folder.judging, ignore_errors=True)
     return replicas.of_first(lambda: Result.read(path))
 
 

@@ -8,8 +8,9 @@ said by the judge:
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from copy import deepcopy
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -83,6 +84,15 @@ class Inversion(Learner):
         """Move to a device."""
         super().to(device)
         self.changed_counts = self.changed_counts.to(device)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that is needed to go on, the counts with it."""
+        return {**super().state(), "changed_counts": self.changed_counts}
+
+    def go_on_from(self, state: Mapping[str, Any]) -> None:
+        """Be where another one was."""
+        super().go_on_from(state)
+        self.changed_counts = state["changed_counts"].to(self.changed_counts.device)
 
     def loss(self, batch: CensoredBatch) -> Tensor:
         """Return the cross-entropy of telling changed from unchanged images."""

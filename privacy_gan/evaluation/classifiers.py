@@ -17,9 +17,10 @@ from torch import Tensor
 
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
+from privacy_gan.evaluation.bookmark import Bookmark, Content
 from privacy_gan.evaluation.learning import Learner, Recipe, learn_together
 from privacy_gan.evaluation.source import CensoredSource, original_images
-from privacy_gan.evaluation.store import Content, Store
+from privacy_gan.evaluation.store import Store
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.randomness import Purpose, keyed_seed
@@ -49,6 +50,7 @@ class FixedClassifiers:
         batch_size: images in a batch.
         seed: of initial weights and order.
         settings: what decides how a classifier turns out, in any form that changes with it.
+        checkpoint_minutes: time between two times that their progress is kept.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class FixedClassifiers:
         batch_size: int,
         seed: int,
         settings: str,
+        checkpoint_minutes: float = 5,
     ) -> None:
         self.folder = Path(folder)
         self.network = network
@@ -68,6 +71,7 @@ class FixedClassifiers:
         self.batch_size = batch_size
         self.seed = seed
         self.settings = settings
+        self.checkpoint_minutes = checkpoint_minutes
 
     def get(
         self, attributes: Sequence[str], datamodule: TableDataModule, compute: Compute
@@ -78,11 +82,14 @@ class FixedClassifiers:
             UserError: a file is damaged or belongs to other data, or a folder cannot be written.
         """
         store = Store(
-            self.folder / datamodule.split_name(), "fixed classifiers", "classifiers.folder"
+            self.folder / datamodule.split_name(),
+            "fixed classifiers",
+            "classifiers.folder",
+            self.checkpoint_minutes,
         )
         contents = store.get(
             {name: self.file(name) for name in attributes},
-            lambda missing: self._train(missing, datamodule, compute),
+            lambda missing, bookmark: self._train(missing, datamodule, compute, bookmark),
         )
         found = {
             name: self._load(content, store.folder / self.file(name), name, datamodule)
@@ -116,7 +123,11 @@ class FixedClassifiers:
         return FixedClassifier(network.eval().requires_grad_(False), accuracy)
 
     def _train(
-        self, attributes: Sequence[str], datamodule: TableDataModule, compute: Compute
+        self,
+        attributes: Sequence[str],
+        datamodule: TableDataModule,
+        compute: Compute,
+        bookmark: Bookmark,
     ) -> dict[str, Content]:
         source = original_images(datamodule, compute)
         for split in ("train", "valid", "test"):
@@ -129,9 +140,8 @@ class FixedClassifiers:
                 torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, column))
                 network = self.network(len(datamodule.classes(name)))
                 learners[name] = Learner(network, self.recipe, column)
-        learn_together(
-            learners, source, self.epochs, self.batch_size, self.seed, "fixed classifiers"
-        )
+        what = "fixed classifiers"
+        learn_together(learners, source, self.epochs, self.batch_size, self.seed, what, bookmark)
         accuracies = accuracies_of(learners, source, self.seed)
         return {
             name: {

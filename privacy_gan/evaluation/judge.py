@@ -14,6 +14,7 @@ from privacy_gan.attributes import find_attribute
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation import measures
+from privacy_gan.evaluation.bookmark import Bookmark, Bookmarks
 from privacy_gan.evaluation.bootstrap import Bootstrap
 from privacy_gan.evaluation.classifiers import (
     FixedClassifier,
@@ -100,7 +101,12 @@ class Judge:
                 raise UserError(f"judge.{name} must be 1 or more")
 
     def judge(
-        self, source: CensoredSource, attribute: str, epsilon: float, epsilon_batch_size: int
+        self,
+        source: CensoredSource,
+        attribute: str,
+        epsilon: float,
+        epsilon_batch_size: int,
+        bookmarks: Bookmarks | None = None,
     ) -> Evaluation:
         """Attack censored images and measure them.
 
@@ -111,10 +117,12 @@ class Judge:
             attribute: the sensitive one.
             epsilon: the distortion budget.
             epsilon_batch_size: images whose mean distortion the budget was meant for.
+            bookmarks: where to keep how far the adversaries are; None keeps nothing.
 
         Raises:
             UserError: the data lack an attribute, or one of its classes in some split; or a fixed
                 classifier is damaged.
+            Interrupted: a signal asked to stop; with bookmarks the same call goes on.
         """
         datamodule = source.datamodule
         utilities = self.check(datamodule, attribute)
@@ -123,7 +131,13 @@ class Judge:
         answers = replicas.divided(
             names,
             lambda some: self.answers(
-                source, attribute, fixed, some, self.seed, self.queries_of(source)[-1]
+                source,
+                attribute,
+                fixed,
+                some,
+                self.seed,
+                self.queries_of(source)[-1],
+                bookmarks.of(attribute, some) if bookmarks is not None else None,
             ),
         )
         originals = self.original_answers(source, attribute, fixed, names)
@@ -253,8 +267,8 @@ class Judge:
         """Return the same networks' answers after learning from original images."""
         original = original_images(source.datamodule, source.compute)
 
-        def make(names: Sequence[str], seed: int) -> Answers:
-            return self.answers(original, attribute, fixed, names, seed, queries=1)
+        def make(names: Sequence[str], seed: int, bookmark: Bookmark) -> Answers:
+            return self.answers(original, attribute, fixed, names, seed, 1, bookmark)
 
         return self.references.get(names, source.datamodule, attribute, make)
 
@@ -280,6 +294,7 @@ class Judge:
         names: Sequence[str],
         seed: int,
         queries: int,
+        bookmark: Bookmark | None,
     ) -> Answers:
         """Return networks' answers on both splits after learning from the training split.
 
@@ -290,10 +305,18 @@ class Judge:
             names: of the networks.
             seed: of their weights, of order, noise and augmentation.
             queries: how often they see each image.
+            bookmark: of their training, and then of their answers.
         """
-        learners = self.train(source, attribute, fixed, names, seed)
+        kept = bookmark.read() if bookmark is not None else None
+        if kept is not None and "answers" in kept:
+            answers: Answers = kept["answers"]
+            return answers
+        learners = self.train(source, attribute, fixed, names, seed, bookmark)
         seen = {split: query(learners, source, split, queries, seed) for split in ("valid", "test")}
-        return {name: {split: seen[split][name] for split in seen} for name in names}
+        answers = {name: {split: seen[split][name] for split in seen} for name in names}
+        if bookmark is not None:
+            bookmark.write({"answers": answers})
+        return answers
 
     def train(
         self,
@@ -302,6 +325,7 @@ class Judge:
         fixed: Mapping[str, FixedClassifier],
         names: Sequence[str],
         seed: int,
+        bookmark: Bookmark | None,
     ) -> dict[str, Learner]:
         """Return networks, trained on the same batches; see ``answers``."""
         learners = {}
@@ -309,7 +333,8 @@ class Judge:
             with torch.random.fork_rng():  # a network's weights do not depend on the others
                 torch.manual_seed(keyed_seed(seed, Purpose.JUDGE_INIT, *name.encode()))
                 learners[name] = self.make(name, source.datamodule, attribute, fixed)
-        learn_together(learners, source, self.epochs, self.batch_size, seed, "adversaries")
+        what = "adversaries"
+        learn_together(learners, source, self.epochs, self.batch_size, seed, what, bookmark)
         return learners
 
     def make(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import torch
@@ -13,9 +14,12 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
+from privacy_gan.errors import Interrupted
 from privacy_gan.evaluation.augmentation import flipped_and_shifted
+from privacy_gan.evaluation.bookmark import Bookmark
 from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, batches_in
 from privacy_gan.hardware import Compute
+from privacy_gan.interruption import StopRequests
 from privacy_gan.progress import progress
 from privacy_gan.randomness import Purpose, keyed_generator
 
@@ -91,6 +95,27 @@ class Learner:
         if self._schedule is not None:
             self._schedule.step()
 
+    def state(self) -> dict[str, Any]:
+        """Return all that a learner of the same kind needs to go on from here."""
+        assert self._optimizer is not None
+        return {
+            "network": self.network.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "schedule": self._schedule.state_dict() if self._schedule is not None else None,
+            "best_state": self._best_state,
+            "best_loss": self.best_loss,
+        }
+
+    def go_on_from(self, state: Mapping[str, Any]) -> None:
+        """Be where another learner of the same kind was; to be called after ``begin``."""
+        assert self._optimizer is not None
+        self.network.load_state_dict(state["network"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        if self._schedule is not None:
+            self._schedule.load_state_dict(state["schedule"])
+        self._best_state = state["best_state"]
+        self.best_loss = state["best_loss"]
+
     def keep_if_best(self, loss: float) -> None:
         """Remember the present weights if they are the best so far."""
         if loss < self.best_loss:
@@ -117,6 +142,7 @@ def learn_together(
     batch_size: int,
     seed: int,
     description: str,
+    bookmark: Bookmark | None = None,
 ) -> None:
     """Train all learners on the same batches and leave each at its best epoch by validation loss.
 
@@ -127,6 +153,10 @@ def learn_together(
         batch_size: images in a batch.
         seed: of order, noise and augmentation, which are the same for all.
         description: for the progress bar.
+        bookmark: where to go on from, and where to keep how far they are; None begins anew.
+
+    Raises:
+        Interrupted: a signal asked to stop; with a bookmark the same call goes on.
     """
     compute = source.compute
     batches = batches_in(source.datamodule, "train", batch_size)
@@ -134,25 +164,65 @@ def learn_together(
     for learner in learners.values():
         learner.to(compute.device)
         learner.begin(epochs * batches)
-    with progress(description, epochs * batches) as advance:
-        for epoch in range(epochs):
+    epoch, done = gone_on(learners, bookmark)
+    with progress(description, epochs * batches) as advance, StopRequests() as requests:
+        advance(epoch * batches + done)
+        while epoch < epochs:
             for learner in learners.values():
                 learner.network.train().requires_grad_(True)
-            for index, batch in enumerate(source.training_epoch(epoch, batch_size, seed)):
+            for batch in islice(source.training_epoch(epoch, batch_size, seed), done, None):
                 augmented = batch
                 if augmenting:
-                    key = (seed, Purpose.JUDGE_AUGMENT, epoch, index)
+                    key = (seed, Purpose.JUDGE_AUGMENT, epoch, done)
                     rng = keyed_generator(compute.device, *key)
                     augmented = flipped_and_shifted(batch, rng)
                 for learner in learners.values():
                     learner.step(augmented if learner.recipe.augmented else batch, compute)
+                done += 1
                 advance(1)
+                keep(learners, epoch, done, bookmark, requests)
             validation = source.query("valid", 0, seed)
             found = losses(learners, validation, compute)
             for learner, loss in zip(learners.values(), found, strict=True):
                 learner.keep_if_best(loss)
+            epoch, done = epoch + 1, 0
     for learner in learners.values():
         learner.end()
+
+
+def gone_on(learners: Mapping[str, Learner], bookmark: Bookmark | None) -> tuple[int, int]:
+    """Return the epoch, and the batches of it, that learners have done after going on from there.
+
+    Args:
+        learners: ready to begin.
+        bookmark: see ``learn_together``.
+    """
+    found = bookmark.read() if bookmark is not None else None
+    if found is None:
+        return 0, 0
+    for name, learner in learners.items():
+        learner.go_on_from(found["learners"][name])
+    return found["epoch"], found["done"]
+
+
+def keep(
+    learners: Mapping[str, Learner],
+    epoch: int,
+    done: int,
+    bookmark: Bookmark | None,
+    requests: StopRequests,
+) -> None:
+    """Keep how far learners are, where a signal or the time since the last time asks for it.
+
+    Raises:
+        Interrupted: a signal asked to stop.
+    """
+    stopped = requests.received
+    if bookmark is not None and (stopped is not None or bookmark.is_due()):
+        states = {name: learner.state() for name, learner in learners.items()}
+        bookmark.write({"epoch": epoch, "done": done, "learners": states})
+    if stopped is not None:
+        raise Interrupted(stopped, "repeat the command to go on")
 
 
 def losses(

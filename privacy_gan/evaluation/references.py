@@ -16,6 +16,7 @@ from pathlib import Path
 from torch import Tensor
 
 from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.evaluation.bookmark import Bookmark
 from privacy_gan.evaluation.store import Store
 
 # by adversary and split ("valid" and "test"): probabilities, float64 [queries, N, C]
@@ -29,19 +30,27 @@ class References:
         folder: of all fixed classifiers.
         seed: of the adversaries and of their batches' order, the same for all runs.
         settings: by adversary, what decides how it turns out, in any form that changes with it.
+        checkpoint_minutes: time between two times that their progress is kept.
     """
 
-    def __init__(self, folder: str | Path, seed: int, settings: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        seed: int,
+        settings: Mapping[str, str],
+        checkpoint_minutes: float = 5,
+    ) -> None:
         self.folder = Path(folder)
         self.seed = seed
         self.settings = settings
+        self.checkpoint_minutes = checkpoint_minutes
 
     def get(
         self,
         adversaries: Sequence[str],
         datamodule: TableDataModule,
         attribute: str,
-        make: Callable[[Sequence[str], int], Answers],
+        make: Callable[[Sequence[str], int, Bookmark], Answers],
     ) -> Answers:
         """Return each adversary's answers on original images of both splits, to one query.
 
@@ -49,7 +58,8 @@ class References:
             adversaries: their names.
             datamodule: set up.
             attribute: the one that they tell.
-            make: called with names and a seed, trains such adversaries and returns their answers.
+            make: called with names, a seed and a bookmark, trains such adversaries and returns
+                their answers.
 
         Raises:
             UserError: a file is damaged, or the folder cannot be written.
@@ -58,9 +68,10 @@ class References:
             self.folder / datamodule.split_name(),
             f"reference adversaries of {attribute}",
             "classifiers.folder",
+            self.checkpoint_minutes,
         )
         files = {name: self.file(attribute, name) for name in adversaries}
-        return store.get(files, lambda missing: make(missing, self.seed))
+        return store.get(files, lambda missing, bookmark: make(missing, self.seed, bookmark))
 
     def file(self, attribute: str, adversary: str) -> str:
         """Return the name of the file with an adversary's answers."""

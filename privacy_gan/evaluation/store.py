@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import torch
 from filelock import FileLock, Timeout
 
 from privacy_gan import replicas
 from privacy_gan.errors import UserError
-from privacy_gan.runs.files import replacing
+from privacy_gan.evaluation.bookmark import Bookmark, Content
+from privacy_gan.runs.checkpoint import save
 
 log = logging.getLogger(__name__)
 
-Content = dict[str, Any]
+Make = Callable[[Sequence[str], Bookmark], Mapping[str, Content]]
 
 
 class Store:
@@ -30,21 +29,22 @@ class Store:
         folder: of the files.
         what: they hold, in words.
         option: that chooses another folder.
+        every_minutes: time between two times that it is kept how far making them is.
     """
 
-    def __init__(self, folder: Path, what: str, option: str) -> None:
+    def __init__(self, folder: Path, what: str, option: str, every_minutes: float) -> None:
         self.folder = folder
         self.what = what
         self.option = option
+        self.every_minutes = every_minutes
 
-    def get(
-        self, files: Mapping[str, str], make: Callable[[Sequence[str]], Mapping[str, Content]]
-    ) -> dict[str, Content]:
+    def get(self, files: Mapping[str, str], make: Make) -> dict[str, Content]:
         """Return the contents of files, making those that are missing.
 
         Args:
             files: their names in the folder, by any key.
-            make: called with the keys of missing files, returns their contents.
+            make: called with the keys of missing files, and with a bookmark of their own, returns
+                their contents.
 
         Raises:
             UserError: a file is damaged, or the folder cannot be written.
@@ -53,10 +53,13 @@ class Store:
             with self.exclusive() if replicas.rank() == 0 else nullcontext():
                 if missing := self.missing(files):  # another run may have made them
                     log.info("training %s, once for all runs: %s", self.what, ", ".join(missing))
-                    made = replicas.divided(missing, make)
+                    made = replicas.divided(
+                        missing, lambda some: make(some, self.bookmark([files[k] for k in some]))
+                    )
                     if replicas.rank() == 0:
                         for key, content in made.items():
-                            self.write(files[key], content)
+                            save(self.folder / files[key], content)
+                            self.bookmark([files[key]]).remove()
                     replicas.wait_for_all()
         return {key: read(self.folder / name) for key, name in files.items()}
 
@@ -66,12 +69,9 @@ class Store:
             lambda: [key for key, name in files.items() if not (self.folder / name).exists()]
         )
 
-    def write(self, name: str, content: Content) -> None:
-        """Write a file, whole or not at all."""
-        serialized = BytesIO()  # torch, writing to a disk, does not say when the disk is full
-        torch.save(content, serialized)
-        with replacing(self.folder / name) as file:
-            file.write_bytes(serialized.getbuffer())
+    def bookmark(self, files: Sequence[str]) -> Bookmark:
+        """Return the bookmark of files that are made together."""
+        return Bookmark(self.folder / f"{files[0]}.begun", " ".join(files), self.every_minutes)
 
     @contextmanager
     def exclusive(self) -> Iterator[None]:

@@ -16,12 +16,17 @@ class DamagedCheckpoint(UserError):
     """A file is damaged, or not a checkpoint of this project."""
 
 
-def write_checkpoint(path: Path, content: dict[str, Any], identity: dict[str, Any]) -> None:
-    """Write a checkpoint of a run, whole or not at all."""
+def save(path: Path, content: dict[str, Any]) -> None:
+    """Write what has tensors in it, whole or not at all."""
     serialized = BytesIO()  # torch, writing to a disk, does not say when the disk is full
-    torch.save({**content, "identity": identity}, serialized)
+    torch.save(content, serialized)
     with replacing(path) as file:
         file.write_bytes(serialized.getbuffer())
+
+
+def write_checkpoint(path: Path, content: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Write a checkpoint of a run, whole or not at all."""
+    save(path, {**content, "identity": identity})
 
 
 def read_checkpoint(path: Path, mmap: bool = False) -> dict[str, Any]:

@@ -49,6 +49,11 @@ class RunFolder:
         return self.path / "images"
 
     @property
+    def judging(self) -> Path:
+        """Folder of what is to be gone on from while the run is judged."""
+        return self.path / "judging"
+
+    @property
     def output_file(self) -> Path:
         """What a run of a sweep printed."""
         return self.path / "output.log"

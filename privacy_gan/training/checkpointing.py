@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import signal
-import threading
 import time
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
@@ -15,7 +13,8 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from privacy_gan import replicas
-from privacy_gan.errors import STOP_SIGNALS, Interrupted
+from privacy_gan.errors import Interrupted
+from privacy_gan.interruption import StopRequests
 from privacy_gan.runs.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from privacy_gan.runs.folder import Run
 from privacy_gan.training.metrics_csv import MetricsCSV
@@ -97,22 +96,13 @@ class SaveLast(Checkpoint):
         self.every_seconds = 60 * every_minutes
         self.saved_at = time.monotonic()
         self.saved_step = -1
-        self.received: int | None = None
+        self.requests = StopRequests()
         self.stopping = False
-        self.previous_handlers: dict[int, Any] = {}
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Listen to signals."""
         self.saved_at = time.monotonic()
-        if threading.current_thread() is threading.main_thread():
-            for signum in (signal.SIGINT, *STOP_SIGNALS):
-                self.previous_handlers[signum] = signal.signal(signum, self.note_signal)
-
-    def note_signal(self, signum: int, frame: FrameType | None) -> None:
-        """Remember the signal until the step is done."""
-        if self.received == signal.SIGINT == signum:
-            raise KeyboardInterrupt
-        self.received = signum
+        self.requests.listen()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *step: Any
@@ -141,22 +131,23 @@ class SaveLast(Checkpoint):
         """Save where time or a signal asks for it."""
         device = trainer.strategy.root_device
         due = time.monotonic() - self.saved_at >= self.every_seconds
-        if replicas.any_process(self.received is not None, device) and self.received is None:
-            self.received = signal.SIGTERM  # another process got it
-        if replicas.any_process(due or always or self.received is not None, device):
+        asked = replicas.any_process(self.requests.received is not None, device)
+        if asked and self.requests.received is None:
+            self.requests.received = signal.SIGTERM  # another process got it
+        if replicas.any_process(due or always or asked, device):
             for logger in trainer.loggers:
                 if isinstance(logger, MetricsCSV):
                     logger.write()
             trainer.save_checkpoint(self.path, weights_only=False)
             self.saved_step = trainer.global_step
             self.saved_at = time.monotonic()
-            self.stopping = self.received is not None
+            self.stopping = asked
 
     def stop_if_asked(self, trainer: Trainer) -> None:
         """End the run if a signal asked for it and the state is saved."""
-        if self.stopping and self.received is not None:
+        if self.stopping and self.requests.received is not None:
             raise Interrupted(
-                self.received,
+                self.requests.received,
                 f"stopped in epoch {trainer.current_epoch + 1}, state saved to {self.path}: "
                 "repeat the command to go on",
             )
@@ -168,14 +159,10 @@ class SaveLast(Checkpoint):
         """
         if self.saved_step != trainer.global_step:
             self.save_if_due(trainer, always=True)
-        self.restore_handlers()
+        self.requests.give_back()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Give the signals back."""
-        self.restore_handlers()
-
-    def restore_handlers(self) -> None:
-        while self.previous_handlers:
-            signal.signal(*self.previous_handlers.popitem())
+        self.requests.give_back()

@@ -23,9 +23,9 @@ def trained(monkeypatch):
     found = []
     original = Judge.train
 
-    def spy(self, source, attribute, fixed, makers, seed):
+    def spy(self, source, attribute, fixed, makers, seed, bookmark):
         found.append((type(source.privatizer).__name__, attribute, *makers))
-        return original(self, source, attribute, fixed, makers, seed)
+        return original(self, source, attribute, fixed, makers, seed, bookmark)
 
     monkeypatch.setattr(Judge, "train", spy)
     return found

@@ -1,0 +1,80 @@
+"""How far judging is, kept on disk, so that it goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from privacy_gan.runs.checkpoint import save
+from privacy_gan.runs.identity import short_hash
+
+log = logging.getLogger(__name__)
+
+Content = dict[str, Any]
+
+
+@dataclass
+class Bookmark:
+    """A file that says how far something is.
+
+    Args:
+        path: the file.
+        key: what decides how it turns out; what was kept under another key is not gone on from.
+        every_minutes: time between two writes.
+    """
+
+    path: Path
+    key: str
+    every_minutes: float
+    written_at: float = field(default_factory=time.monotonic)
+
+    def read(self) -> Content | None:
+        """Return what was kept, or None; no code in the file is executed."""
+        try:
+            kept = dict(torch.load(self.path, map_location="cpu", weights_only=True))
+        except FileNotFoundError:
+            return None
+        except Exception:  # whatever a damaged file makes torch raise
+            log.warning("%s was damaged: what it was about begins again", self.path)
+            return None
+        content: Content | None = kept.get("content") if kept.get("key") == self.key else None
+        return content
+
+    def is_due(self) -> bool:
+        """Tell whether the last write is long ago."""
+        return time.monotonic() - self.written_at >= 60 * self.every_minutes
+
+    def write(self, content: Content) -> None:
+        """Keep this, whole or not at all, in place of what was kept before."""
+        save(self.path, {"key": self.key, "content": content})
+        self.written_at = time.monotonic()
+
+    def remove(self) -> None:
+        """Forget it."""
+        self.path.unlink(missing_ok=True)
+
+
+@dataclass(frozen=True)
+class Bookmarks:
+    """The bookmarks of one judgement, one for all that learn together.
+
+    Args:
+        folder: of their files.
+        key: what decides how the judgement turns out.
+        every_minutes: time between two writes of each.
+    """
+
+    folder: Path
+    key: str
+    every_minutes: float
+
+    def of(self, attribute: str, names: Sequence[str]) -> Bookmark:
+        """Return the bookmark of those that learn an attribute together."""
+        key = short_hash(f"{self.key} {attribute} {' '.join(names)}")
+        return Bookmark(self.folder / f"{attribute}-{names[0]}.pt", key, self.every_minutes)

@@ -1,0 +1,172 @@
+"""Judging goes on where it was interrupted, and ends bit for bit as if it had not been."""
+
+import json
+import os
+import signal
+from contextlib import nullcontext
+
+import pytest
+import torch
+from planted import ChangedWithATrace, LightAndDark, adam
+from tiny_runs import JUDGED
+
+from privacy_gan.commands.pipeline import evaluate, train, train_classifiers
+from privacy_gan.config import build
+from privacy_gan.errors import Interrupted
+from privacy_gan.evaluation.bookmark import Bookmark
+from privacy_gan.evaluation.learning import Learner, Recipe, learn_together
+from privacy_gan.evaluation.source import MechanismSource
+from privacy_gan.hardware import Compute
+from privacy_gan.models.resnet import resnet10
+from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
+
+CPU = Compute(torch.device("cpu"), nullcontext)
+SIZE = 32
+
+
+@pytest.fixture(scope="module")
+def data():
+    module = LightAndDark(train=32, valid=16, test=16, size=SIZE)
+    module.setup()
+    return module
+
+
+def stop_at(step, monkeypatch):
+    """Send this process SIGTERM while some learner takes a certain step; return all that took."""
+    taken = []
+    original = Learner.step
+
+    def learn(self, batch, compute):
+        taken.append(self)
+        if len(taken) == step:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, batch, compute)
+
+    monkeypatch.setattr(Learner, "step", learn)
+    return taken
+
+
+def answers(learners, source):
+    return {
+        name: torch.cat([learner.log_probabilities(b.images) for b in source.query("test", 0, 0)])
+        for name, learner in learners.items()
+    }
+
+
+@pytest.mark.parametrize("step", [2, 3], ids=lambda step: f"step {step} of 2 + 2")
+def test_adversaries_stopped_at_any_step_learn_what_they_would_have_learned(
+    step, data, tiny, tmp_path, monkeypatch
+):
+    shipped = tiny("judge=standard", f"image_size={SIZE}").judge.adversaries
+
+    def fresh():
+        torch.manual_seed(0)
+        fixed = resnet10(2).eval().requires_grad_(False)
+        task = {"num_classes": 2, "column": 0, "fixed": fixed}
+        return {name: build(shipped[name])(**task) for name in shipped}
+
+    def learn(learners, bookmark=None):
+        learn_together(learners, source, 2, 16, 0, "test", bookmark)
+        return learners
+
+    source = MechanismSource(ChangedWithATrace(), data, CPU)
+    expected = answers(learn(fresh()), source)
+    bookmark = Bookmark(tmp_path / "adversaries.pt", "key", every_minutes=1e9)
+    with monkeypatch.context() as patched:
+        stop_at((step - 1) * len(shipped) + 1, patched)
+        with pytest.raises(Interrupted):
+            learn(fresh(), bookmark)
+    taken = stop_at(None, monkeypatch)
+    resumed = learn(fresh(), bookmark)
+    assert len(taken) == (4 - step) * len(shipped)
+    torch.testing.assert_close(answers(resumed, source), expected, rtol=0, atol=0)
+
+
+def test_without_a_bookmark_a_signal_ends_learning_all_the_same(data, monkeypatch):
+    taken = stop_at(1, monkeypatch)
+    source = MechanismSource(ChangedWithATrace(), data, CPU)
+    with pytest.raises(Interrupted):
+        learn_together({"one": Learner(resnet10(2), Recipe(adam), 0)}, source, 2, 16, 0, "test")
+    assert len(taken) == 1
+
+
+def test_what_was_kept_of_something_else_or_is_damaged_is_not_gone_on_from(tmp_path, caplog):
+    bookmark = Bookmark(tmp_path / "file.pt", "key", every_minutes=0)
+    assert bookmark.read() is None
+    assert bookmark.is_due()
+    bookmark.write({"epoch": 3})
+    assert bookmark.read() == {"epoch": 3}
+    assert Bookmark(bookmark.path, "another key", every_minutes=0).read() is None
+    assert not Bookmark(bookmark.path, "key", every_minutes=5).is_due()
+    bookmark.path.write_bytes(bookmark.path.read_bytes()[:100])
+    assert bookmark.read() is None
+    assert "file.pt was damaged" in caplog.text
+    bookmark.remove()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.fixture
+def judged(tiny, tmp_path):
+    def compose(folder, *overrides):
+        folders = [
+            f"output_dir={tmp_path / folder}",
+            f"classifiers.folder={tmp_path / folder / 'c'}",
+        ]
+        return tiny(*JUDGED, "judge.epochs=2", "judge.resamples=2", *folders, *overrides)
+
+    return compose
+
+
+def test_a_run_goes_on_in_the_midst_of_being_judged(judged, monkeypatch):
+    """Each of its trainings in turn: fixed classifiers, adversaries, the same on originals."""
+    with monkeypatch.context() as patched:
+        steps = stop_at(None, patched)
+        _, expected = train(judged("uninterrupted", "baseline=true"))
+    needed = len(steps)
+    assert needed > 40
+    taken = 0
+    for step in range(2, needed, needed // 3):
+        with monkeypatch.context() as patched:
+            steps = stop_at(step - taken, patched)
+            if taken:
+                patched.setattr(AdversarialPrivatizer, "training_step", refuse)
+            with pytest.raises(Interrupted):
+                train(judged("resumed", "baseline=true"))
+        taken += len(steps)
+    steps = stop_at(None, monkeypatch)
+    run, result = train(judged("resumed", "baseline=true"))
+    assert taken + len(steps) == needed  # nobody learned anything twice
+    assert without_time(result) == without_time(expected)
+    assert not run.judging.exists()
+    assert not list(run.path.parents[4].rglob("*.begun"))
+
+
+def without_time(result):
+    told = json.loads(json.dumps(result, default=vars))
+    return {key: told[key] for key in ("training", "evaluations", "baseline")}
+
+
+def refuse(*args):
+    raise AssertionError("trained again")
+
+
+def test_another_judge_or_another_mechanism_does_not_go_on_from_there(judged, monkeypatch):
+    run, _ = train(judged("run"))
+
+    def steps(*overrides, stop=None):
+        with monkeypatch.context() as patched:
+            taken = stop_at(stop, patched)
+            with pytest.raises(Interrupted) if stop else nullcontext():
+                evaluate(judged("run", f"run_dir={run.path}", *overrides))
+        return len(taken)
+
+    whole = steps()  # classifiers and answers on original images are there already
+    half = steps(stop=whole // 2)
+    assert steps() == whole - half
+    steps(stop=whole // 2)
+    assert steps("judge.queries=[1,3]") == whole
+    steps(stop=whole // 2)
+    checkpoint = torch.load(run.checkpoint, weights_only=True)
+    next(iter(checkpoint["state_dict"].values())).add_(1e-3)
+    torch.save(checkpoint, run.checkpoint)
+    assert steps() == whole
