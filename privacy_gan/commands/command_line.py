@@ -40,16 +40,18 @@ MISTAKE = 2  # the shell's own exit code for wrong usage
 
 
 def register_with_hydra() -> None:
-    """Register what conf/train.yaml names with Hydra: the schema and the sweeper."""
+    """Register what conf/train.yaml names with Hydra: the schema, the sweepers, the launcher."""
     plugins = Plugins.instance()  # before the import: it loads Hydra's own sweeper anew
 
     from hydra_plugins.privacy_gan import (  # type: ignore[import-untyped]
         ResumingSweeper,
         SearchingSweeper,
+        SlurmLauncher,
     )
 
     plugins.register(ResumingSweeper)
     plugins.register(SearchingSweeper)
+    plugins.register(SlurmLauncher)
     ConfigStore.instance().store(name="train_schema", node=TrainConfig)
 
 

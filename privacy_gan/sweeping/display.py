@@ -130,15 +130,14 @@ class View:
 
     def __post_init__(self) -> None:
         self.names = names_of(self.runs)
-        self.waiting = {i for i, run in enumerate(self.runs) if run.status == MISSING}
-        self.before = len(self.runs) - len(self.waiting)
-        self.ended = 0
+        self.launched = [i for i, run in enumerate(self.runs) if run.status == MISSING]
+        self.ended: set[int] = set()  # one that a cluster preempts begins again
         self.stopping = False
         self.said: set[str] = set()
 
     def update(self) -> None:
         """Look at the notes; tell what began and ended, and show what goes on."""
-        notes = {i: self.notes.read(self.runs[i].folder) for i in self.waiting}
+        notes = {i: self.notes.read(self.runs[i].folder) for i in self.launched}
         at_work = {i: note for i, note in notes.items() if note is not None}
         now = time.monotonic()
         if self.notes.stops() and not self.stopping:
@@ -153,6 +152,7 @@ class View:
             self.end(i, now - self.begun_at.pop(i))
         for i in sorted(at_work.keys() - self.begun_at.keys()):
             self.begun_at[i] = now
+            self.ended.discard(i)
             self.lines.tell(f"{clock()} begun  {self.names[i]}")
         width = max((len(self.names[i]) for i in at_work), default=0)
         shown = [f"  {self.names[i]:<{width}}  {told(note)}" for i, note in sorted(at_work.items())]
@@ -161,8 +161,7 @@ class View:
 
     def end(self, i: int, seconds: float) -> None:
         """Tell that a run is not at work any more."""
-        self.waiting.remove(i)
-        self.ended += 1
+        self.ended.add(i)
         finished = (self.runs[i].folder / "result.json").exists()
         if finished:
             self.took.append(seconds)
@@ -172,13 +171,14 @@ class View:
 
     def total(self, at_work: int) -> str:
         """Say how far all runs are, and how long the others will take if they take as long."""
-        text = f"  {self.before + self.ended} of {len(self.runs)} runs ended"
+        to_come = len(self.launched) - len(self.ended)
+        text = f"  {len(self.runs) - to_come} of {len(self.runs)} runs ended"
         if not self.took:
             return text
         mean = sum(self.took) / len(self.took)
         now = time.monotonic()
         left = sum(max(0.0, mean - (now - begun)) for begun in self.begun_at.values())
-        left += mean * (len(self.waiting) - at_work)
+        left += mean * (to_come - at_work)
         return f"{text}, about {duration(left / at_work)} left"
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from hydra.core.utils import JobReturn
 from hydra.errors import HydraException
@@ -24,6 +25,16 @@ from privacy_gan.sweeping.notes import Notes, noting
 from privacy_gan.sweeping.stopping import stopping_runs
 from privacy_gan.sweeping.summary import summary
 from privacy_gan.sweeping.swept_run import DONE, MISSING, SweptRun
+
+
+class ClusterLauncher(Launcher):
+    """A launcher whose jobs are on other machines and may outlast this process.
+
+    Attributes:
+        stops: returns the signals that asked the sweep to stop.
+    """
+
+    stops: Callable[[], Sequence[int]]
 
 
 @dataclass
@@ -115,8 +126,13 @@ class RememberingLauncher(Launcher):
     ) -> tuple[Sequence[JobReturn | None], str]:
         """Return what the other launcher returns, or why it returns nothing."""
         assert self.launcher is not None
+        assert self.notes is not None
+        if isinstance(self.launcher, ClusterLauncher):
+            self.launcher.stops = self.notes.stops
         try:
             return self.launcher.launch(job_overrides, initial_job_idx=0), ""
+        except UserError:
+            raise  # nothing was launched
         except Exception as error:  # a cluster's job was lost: the folders tell how far it came
             return [None] * len(job_overrides), f"{type(error).__name__}: {error}"
 
@@ -131,6 +147,12 @@ class RememberingLauncher(Launcher):
             if node := OmegaConf.select(run.config, "logger.sweep_chart"):
                 build(node)({name: run.folder for name, run in finished.items()})
 
+    def noting(self) -> AbstractContextManager[Notes]:
+        """Have notes taken where all runs can reach them."""
+        if isinstance(self.launcher, ClusterLauncher):
+            return noting(shared=Path(self.config.hydra.sweep.dir))
+        return noting()
+
     @contextmanager
     def summing_up(self) -> Iterator[None]:
         """Say at the end, whatever happens, what became of each run.
@@ -139,7 +161,7 @@ class RememberingLauncher(Launcher):
             SystemExit: a run is not finished.
         """
         try:
-            with noting() as self.notes:  # for all launches: a launcher may keep its processes
+            with self.noting() as self.notes:  # for all launches: some keep their processes
                 yield
         except (UserError, OmegaConfBaseException, HydraException):
             raise  # nothing was launched

@@ -20,6 +20,7 @@ from privacy_gan.sweeping.orphans import die_when
 # a launcher's processes find the folder, and who made it, in their environment
 FOLDER, OWNER = "PRIVACY_GAN_SWEEP", "PRIVACY_GAN_SWEEP_OWNER"
 SECONDS_BETWEEN_REPORTS = 0.5
+SECONDS_BETWEEN_SHARED = 10  # reports to a file system that many machines share
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,13 @@ class Notes:
 
     Args:
         folder: where the notes are.
+        elsewhere: whether the sweep's own process is on another machine. Then it is not asked for
+            signals, which reach a cluster's job by the cluster, nor does a run depend on its life.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, elsewhere: bool = False) -> None:
         self.folder = folder
+        self.elsewhere = elsewhere
 
     def write(self, run: Path, note: Note) -> None:
         """Replace the note on a run, known by its folder.
@@ -89,6 +93,8 @@ class Notes:
 
     def stops(self) -> list[int]:
         """Return the signals that were passed on."""
+        if self.elsewhere:
+            return []
         try:
             return [int(line) for line in (self.folder / "stop").read_text().splitlines()]
         except FileNotFoundError:
@@ -121,12 +127,26 @@ class Notes:
 
 
 @contextmanager
-def noting() -> Iterator[Notes]:
-    """Make a folder for the notes of a sweep, which the processes started within find."""
-    with TemporaryDirectory(prefix="privacy_gan-sweep-") as folder:
-        notes = Notes(Path(folder))
-        with notes.owned():
-            yield notes
+def noting(shared: Path | None = None) -> Iterator[Notes]:
+    """Make a folder for the notes of a sweep, which the processes started within find.
+
+    Args:
+        shared: a folder that is seen on all machines which these processes will be on; None for
+            this machine alone.
+    """
+    if shared is None:
+        with TemporaryDirectory(prefix="privacy_gan-sweep-") as folder:
+            notes = Notes(Path(folder))
+            with notes.owned():
+                yield notes
+        return
+    shared.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".sweep-", dir=shared.resolve()) as folder:
+        os.environ[FOLDER] = folder
+        try:
+            yield Notes(Path(folder))
+        finally:
+            del os.environ[FOLDER]
 
 
 def is_owner() -> bool:
@@ -135,16 +155,16 @@ def is_owner() -> bool:
 
 
 def notes_of_sweep() -> Notes | None:
-    """Return the notes of the sweep that this process belongs to, if it runs on this machine."""
+    """Return the notes of the sweep that this process belongs to, as long as it goes on."""
     folder = Path(os.environ.get(FOLDER) or "/nowhere")
-    return Notes(folder) if folder.is_dir() else None
+    return Notes(folder, elsewhere=OWNER not in os.environ) if folder.is_dir() else None
 
 
 @cache
 def die_with_sweep() -> None:
     """Kill this process, if a launcher started it, as soon as the sweep's own was killed."""
     notes = notes_of_sweep()
-    if notes is not None and not is_owner():
+    if notes is not None and not notes.elsewhere and not is_owner():
         die_when(notes.is_orphaned)
 
 
@@ -179,13 +199,14 @@ class Reporter:
         self.run = run
         self.what = ""
         self.reported_at = float("-inf")
+        self.pause = SECONDS_BETWEEN_SHARED if notes.elsewhere else SECONDS_BETWEEN_REPORTS
 
     def __call__(self, what: str, done: int, total: int) -> None:
         """Take a report, see ``privacy_gan.progress``; time left is as for what is done so far."""
         now = time.monotonic()
         if what != self.what:  # what a resumed run had done before says nothing about its speed
             self.what, self.began_at, self.begun_with = what, now, done
-        elif now - self.reported_at < SECONDS_BETWEEN_REPORTS and done < total:
+        elif now - self.reported_at < self.pause and done < total:
             return
         self.reported_at = now
         left = None

@@ -82,12 +82,13 @@ def run_apart(config: DictConfig, verb: str) -> None:
     die_with_sweep()
     check(config)
     resolved = completed(config, resolve(config))
-    folder, notes = RunFolder(Path(resolved.run_dir)), notes_of_sweep()
+    folder = RunFolder(Path(resolved.run_dir))
+    notes = notes_of_sweep() if is_first_process() else None  # the others have nothing to add
     with (
         noted(notes, folder) as waiting,
         own_gpus(config, waiting) as gpus,
         told_apart(config.trainer, gpus) as ranks,
-        folder.output() if notes else nullcontext() as output,
+        folder.output() if is_swept() else nullcontext() as output,
         TemporaryDirectory(prefix="privacy_gan-") as failures,
     ):
         told = {
@@ -97,7 +98,7 @@ def run_apart(config: DictConfig, verb: str) -> None:
             FAILURES: failures,
         }
         environments = [os.environ | told | rank for rank in ranks]
-        if output is not None:
+        if output is not None and is_first_process():
             output.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} begun{place(environments)}\n")
             output.flush()
         command = [sys.executable, "-m", CHILD, verb]
@@ -108,7 +109,7 @@ def run_apart(config: DictConfig, verb: str) -> None:
             failure = blamed(left, processes.ended, several=len(ranks) > 1)
             if left or not (notes and notes.stops()):  # it said itself that it was stopped
                 print(failure.shown(), end="", file=output or sys.stderr, flush=True)
-    for signum in received:
+    for signum in received if processes.failed else []:
         if not is_first_process():
             sys.exit(0)  # srun kills the others of a run as soon as one of them fails
         # the state is saved; now the signal does here what it would have done: a cluster's job is

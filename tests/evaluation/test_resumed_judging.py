@@ -10,7 +10,7 @@ import torch
 from planted import ChangedWithATrace, LightAndDark, adam
 from tiny_runs import JUDGED
 
-from privacy_gan.commands.pipeline import evaluate, train, train_classifiers
+from privacy_gan.commands.pipeline import evaluate, train
 from privacy_gan.config import build
 from privacy_gan.errors import Interrupted
 from privacy_gan.evaluation.bookmark import Bookmark

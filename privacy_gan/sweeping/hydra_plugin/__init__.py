@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from privacy_gan.errors import DISK_FULL, UserError
-from privacy_gan.sweeping.memory import RememberingLauncher
+from privacy_gan.sweeping import slurm
+from privacy_gan.sweeping.memory import ClusterLauncher, RememberingLauncher
 from privacy_gan.sweeping.search import Search
 
 
@@ -106,3 +109,51 @@ class SearchingSweeper(ResumingSweeper):
             for trial, overrides in suggested:
                 search.learn(trial, by_overrides.pop(tuple(overrides), None))
         print(search.best())
+
+
+class SlurmLauncher(ClusterLauncher):
+    """Hydra's launcher for SLURM, which hands runs to submitit, and calls them back when it must.
+
+    Its jobs are on other machines and last longer than this process may.
+    """
+
+    def __init__(self, folder: str, **parameters: Any) -> None:
+        """Take where jobs leave their logs, and what they need; conf/hydra/launcher says what."""
+        self.folder = folder
+        self.parameters = parameters
+        self.stops: Callable[[], Sequence[int]] = list
+
+    def setup(
+        self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
+    ) -> None:
+        """Take what a job needs to be one of the sweep.
+
+        Raises:
+            UserError: submitit is missing.
+        """
+        try:
+            from hydra_plugins.hydra_submitit_launcher import submitit_launcher
+        except ModuleNotFoundError as error:
+            raise UserError(
+                "hydra/launcher needs submitit: pip install 'privacy_gan[launchers]'"
+            ) from error
+        self.hydras = submitit_launcher.SlurmLauncher()
+        self.hydras.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+
+    def launch(
+        self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+    ) -> Sequence[JobReturn]:
+        """Submit a job for each run, and wait for all.
+
+        Raises:
+            UserError: SLURM refused them.
+        """
+        numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
+        tasks = [
+            (list(overrides), "hydra.sweep.dir", number, f"run {number}", Singleton.get_state())
+            for overrides, number in zip(job_overrides, numbers, strict=True)
+        ]
+        function = slurm.JobFunction(self.hydras, self.parameters["requeue"])
+        jobs = slurm.submit(function, tasks, self.folder, self.parameters)
+        print(slurm.told(jobs), flush=True)
+        return slurm.results(jobs, self.stops)

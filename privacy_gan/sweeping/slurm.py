@@ -1,0 +1,247 @@
+"""Runs as jobs of SLURM, submitted together by submitit; one that is preempted is queued again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.utils import JobReturn, JobStatus
+
+from privacy_gan.errors import Interrupted, RunFailed, RunStopped, UserError
+
+if TYPE_CHECKING:
+    from submitit import Job
+
+# parameters that submitit has for all clusters, whatever these call them
+COMMON = {"name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node"}
+COMMON |= {"tasks_per_node"}
+SECONDS_BETWEEN_LOOKS = 1
+SECONDS_BETWEEN_QUESTIONS = 30  # to SLURM, whose controller has others to answer as well
+SECONDS_FOR_FILES = 60  # until those of another node are seen on a shared file system
+
+
+@dataclass
+class JobFunction:
+    """What a job does, and what becomes of it when a signal ends it.
+
+    Args:
+        run: Hydra's launcher, which runs one job of a sweep when it is called.
+        requeue: whether an interrupted job is put into the queue again.
+    """
+
+    run: Callable[..., JobReturn]
+    requeue: bool
+
+    def __call__(self, *task: Any) -> JobReturn:
+        """Run; called in the job.
+
+        Raises:
+            SystemExit: SLURM ends the job.
+        """
+        listen_to_clusters()
+        try:
+            return self.run(*task)
+        except Interrupted as interruption:
+            print(f"interrupted: {interruption}", file=sys.stderr)
+            raise SystemExit(interruption.exit_code) from None
+
+    def checkpoint(self, *task: Any) -> Any:
+        """Return what the job is to do when it is begun again; called when it was interrupted.
+
+        Raises:
+            RunStopped: it is not to be begun again.
+        """
+        from submitit.helpers import DelayedSubmission
+
+        if not self.requeue:
+            raise RunStopped("stopped by SLURM, its state is saved", 128 + signal.SIGUSR1)
+        return DelayedSubmission(self, *task)
+
+
+def listen_to_clusters() -> None:
+    """Take SIGUSR1, SIGUSR2 and SIGTERM for what they mean: go on later.
+
+    submitit listens to one of the first two, clusters send either. SIGTERM comes when a job is
+    preempted, which SLURM does not queue again if it ends by itself in the time that is left to it.
+    It comes as well when a job is cancelled or its time is over, but then it is not RUNNING.
+    """
+    from submitit import JobEnvironment
+
+    requeue = signal.getsignal(JobEnvironment()._usr_sig())
+    assert callable(requeue)
+
+    def on_term(signum: int, frame: FrameType | None) -> None:
+        if state(os.environ["SLURM_JOB_ID"]) == "RUNNING":
+            requeue(signum, frame)
+
+    for signum in (signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(signum, requeue)
+    signal.signal(signal.SIGTERM, on_term)
+
+
+def state(job_id: str) -> str:
+    """Return SLURM's word for the state of a job, "" where it does not know it any more."""
+    command = ["squeue", "--noheader", "--format=%T", f"--jobs={job_id}"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def submit(
+    function: JobFunction,
+    tasks: Sequence[Sequence[Any]],
+    folder: str,
+    parameters: Mapping[str, Any],
+) -> list[Job[JobReturn]]:
+    """Submit a job for each task.
+
+    Args:
+        function: what each does.
+        tasks: what it is called with.
+        folder: of the jobs' logs, seen by all nodes.
+        parameters: of the jobs, in submitit's words.
+
+    Raises:
+        UserError: there is no SLURM here, or it refused the jobs.
+    """
+    import submitit
+    from submitit.core.utils import FailedJobError
+
+    options = {name: value for name, value in parameters.items() if value is not None}
+    requeue = "requeue" if options.pop("requeue") else "no-requeue"
+    options["additional_parameters"] = {**options["additional_parameters"], requeue: True}
+    named = {name if name in COMMON else f"slurm_{name}": options[name] for name in options}
+    try:
+        executor = submitit.AutoExecutor(
+            folder, cluster="slurm", slurm_max_num_timeout=named.pop("slurm_max_num_timeout")
+        )
+        executor.update_parameters(**named)
+        jobs: list[Job[JobReturn]] = executor.map_array(function, *zip(*tasks, strict=True))
+    except FailedJobError as error:
+        raise UserError(f"SLURM refused the jobs: {refusal(str(error))}") from error
+    except RuntimeError as error:  # there is no srun
+        raise UserError(
+            "hydra/launcher needs SLURM, whose commands are not found here: give this command on a "
+            "node of the cluster, or leave the launcher out"
+        ) from error
+    return jobs
+
+
+def refusal(trace: str) -> str:
+    """Return what sbatch says is wrong, of all that is known of its failure."""
+    said = [line.partition("sbatch: error: ")[2] for line in trace.splitlines()]
+    return "; ".join(filter(None, said)) or trace
+
+
+def told(jobs: Sequence[Job[JobReturn]]) -> str:
+    """Say what was submitted."""
+    numbers = jobs[0].job_id if len(jobs) == 1 else f"{jobs[0].job_id} to {jobs[-1].job_id}"
+    many = "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
+    return f"submitted {many} to SLURM, {numbers}: squeue shows them, Ctrl-C cancels them"
+
+
+def results(jobs: Sequence[Job[JobReturn]], stops: Callable[[], Sequence[int]]) -> list[JobReturn]:
+    """Wait for jobs and return what each returned, or why it returned nothing.
+
+    Args:
+        jobs: submitted.
+        stops: returns signals that asked to stop; then all jobs are cancelled, and those that are
+            at work save their state.
+    """
+    waiting, cancelled, asked_at, said = list(jobs), False, float("-inf"), ""
+    while waiting:
+        if stops() and not cancelled:
+            cancel(waiting)
+            cancelled = True
+        pause = 2 if cancelled else SECONDS_BETWEEN_QUESTIONS
+        if time.monotonic() - asked_at >= pause:
+            known, asked_at = queued(jobs), time.monotonic()
+            if not cancelled and (reasons := why_waiting(jobs, known)) not in (said, ""):
+                said = reasons
+                print(said, flush=True)
+        waiting = [job for job in waiting if job.job_id in known and not has_result(job)]
+        time.sleep(SECONDS_BETWEEN_LOOKS if waiting else 0)
+    return [returned(job, cancelled) for job in jobs]
+
+
+def cancel(jobs: Sequence[Job[JobReturn]]) -> None:
+    """Have SLURM end jobs, those that are at work by a signal that lets them save their state."""
+    subprocess.run(["scancel", *(job.job_id for job in jobs)], check=False)
+
+
+def queued(jobs: Sequence[Job[JobReturn]]) -> dict[str, str]:
+    """Return, by the numbers of jobs that have not ended, why each waits, if it does.
+
+    Where SLURM cannot be asked, nothing is known of any job's end.
+    """
+    command = ["squeue", "--me", "--array", "--noheader", "--format=%i %T %r"]
+    try:
+        asked = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return dict.fromkeys((job.job_id for job in jobs), "")
+    listed = [line.split(maxsplit=2) for line in asked.stdout.splitlines()]
+    return {
+        job: reason if state == "PENDING" and reason != "None" else ""
+        for job, state, reason in listed
+    }
+
+
+def why_waiting(jobs: Sequence[Job[JobReturn]], known: Mapping[str, str]) -> str:
+    """Say how many jobs wait, and for what, in SLURM's words."""
+    reasons = Counter(known.get(job.job_id, "") for job in jobs)
+    told = [f"{count} wait ({reason})" for reason, count in reasons.items() if reason]
+    return f"of {len(jobs)} jobs {', '.join(told)}" if told else ""
+
+
+def has_result(job: Job[JobReturn]) -> bool:
+    """Tell whether all tasks of a job left what they return."""
+    return all(path.exists() for path in result_files(job))
+
+
+def result_files(job: Job[JobReturn]) -> list[Path]:
+    """Return where the tasks of a job leave what they return."""
+    return [job.task(task).paths.result_pickle for task in range(job.num_tasks)]
+
+
+def returned(job: Job[JobReturn], cancelled: bool) -> JobReturn:
+    """Return what the first task of a job returned, or why it returned nothing.
+
+    Args:
+        job: that has ended.
+        cancelled: whether that was asked for; then it is no failure.
+    """
+    patience = time.monotonic() + (0 if cancelled else SECONDS_FOR_FILES)
+    while not has_result(job) and not log_of(job).exists() and time.monotonic() < patience:
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    failed = JobReturn(status=JobStatus.FAILED)
+    try:
+        if has_result(job):
+            return job.results()[0]
+        failed.return_value = ended_silently(job, cancelled)
+    except Exception as error:  # of the job's own machinery: its trace, whose end says most
+        failed.return_value = RunFailed(str(error).strip().splitlines()[-1], 1)
+    return failed
+
+
+def ended_silently(job: Job[JobReturn], cancelled: bool) -> RunFailed:
+    """Return why a job returned nothing: the last error that it printed, if there is one."""
+    if cancelled:
+        return RunStopped("cancelled", 128 + signal.SIGTERM)
+    log = log_of(job)
+    said = log.read_text(errors="replace").splitlines() if log.exists() else []
+    errors = [line for line in said if line.startswith(("error:", "slurmstepd: error:"))]
+    last = errors[-1].partition("error:")[2].strip() if errors else "it ended without a result"
+    return RunFailed(f"SLURM job {job.job_id}: {last}; its log is {log}", 1)
+
+
+def log_of(job: Job[JobReturn]) -> Path:
+    """Return the file with what the first task of a job printed as errors."""
+    path: Path = job.task(0).paths.stderr
+    return path
