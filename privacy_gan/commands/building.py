@@ -73,17 +73,16 @@ def build_privatizer(setup: RunSetup) -> Privatizer:
     return privatizer.to(memory_format=torch.channels_last)
 
 
-def build_tracker(config: DictConfig) -> Logger | None:
-    """Return the tracker that logs the run beside metrics.csv, or None.
+def build_trackers(config: DictConfig) -> list[Logger]:
+    """Return the trackers that log the run beside metrics.csv.
 
     Raises:
         UserError: a package is missing.
     """
-    if not config.logger:
-        return None
-    tracker: Logger = build(config.logger)
-    tracker.log_hyperparams(settings_of(config))
-    return tracker
+    trackers: list[Logger] = [build(node) for node in config.logger.values()]
+    for tracker in trackers:
+        tracker.log_hyperparams(settings_of(config))
+    return trackers
 
 
 def build_judge(config: DictConfig) -> Judge:

@@ -43,7 +43,7 @@ def register_with_hydra() -> None:
     """Register what conf/train.yaml names with Hydra: the schema, the sweepers, the launcher."""
     plugins = Plugins.instance()  # before the import: it loads Hydra's own sweeper anew
 
-    from hydra_plugins.privacy_gan import (  # type: ignore[import-untyped]
+    from hydra_plugins.privacy_gan import (
         ResumingSweeper,
         SearchingSweeper,
         SlurmLauncher,

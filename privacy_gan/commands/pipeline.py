@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -23,7 +24,7 @@ from privacy_gan.commands.building import (
     build_fixed_classifiers,
     build_judge,
     build_privatizer,
-    build_tracker,
+    build_trackers,
     judge_settings,
     open_run,
 )
@@ -81,11 +82,11 @@ def trained_and_judged(setup: RunSetup) -> Result:
     if config.evaluate:
         for attribute in hidden_attributes(privatizer, setup):
             judge.check(setup.datamodule, attribute)
-    tracker = build_tracker(config)
+    trackers = build_trackers(config)
     with first_locks(folder):
         if (result := finished_result(setup)) is not None:  # by a second sweep, in the meantime
             return result
-        training = train_privatizer(setup, privatizer, tracker)
+        training = train_privatizer(setup, privatizer, trackers)
         if privatizer.state_dict() and not replicas.of_first(folder.checkpoint.exists):
             raise UserError(
                 f"training ended without {folder.checkpoint}, so nobody could load the mechanism "
@@ -93,8 +94,7 @@ def trained_and_judged(setup: RunSetup) -> Result:
             )
         judged = judge_all(judge, setup, privatizer, training) if config.evaluate else NOT_JUDGED
         result = write_result(setup, training, *judged)
-    if tracker is not None and is_first_process():
-        track_result(tracker, folder, result)
+    track(trackers, folder, result)
     return result
 
 
@@ -126,7 +126,7 @@ def finished_result(setup: RunSetup) -> Result | None:
 
 
 def train_privatizer(
-    setup: RunSetup, privatizer: Privatizer, tracker: Logger | None
+    setup: RunSetup, privatizer: Privatizer, trackers: Sequence[Logger]
 ) -> dict[str, float]:
     """Train a mechanism, or adapt it to the data; return what was measured of it.
 
@@ -144,7 +144,7 @@ def train_privatizer(
             setup.column,
             config.checkpoint_minutes,
             setup.task.epsilon if config.trainer.enable_progress_bar else None,
-            tracker,
+            trackers,
         )
         checkpoint = replicas.of_first(RunCheckpointIO(run).find_own)
         if is_first_process():
@@ -180,9 +180,15 @@ def evaluate(config: DictConfig) -> tuple[RunFolder, Result]:
     with connected_as(setup.config), first_locks(folder):
         judged = judge_all(judge, setup, privatizer, result.training)
         result = write_result(setup, result.training, *judged)
-    if (tracker := build_tracker(setup.config)) is not None and is_first_process():
-        track_result(tracker, folder, result)
+    track(build_trackers(setup.config), folder, result)
     return folder, result
+
+
+def track(trackers: Sequence[Logger], folder: RunFolder, result: Result) -> None:
+    """Show a run's result where the run is tracked."""
+    if is_first_process():
+        for tracker in trackers:
+            track_result(tracker, folder, result)
 
 
 def train_classifiers(config: DictConfig) -> dict[str, FixedClassifier]:

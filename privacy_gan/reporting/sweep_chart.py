@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.training.wandb_key import is_offline
+from privacy_gan.runs.identity import short_hash
+from privacy_gan.training.wandb_run import begin
 
 COLUMNS: list[str | int] = [
     "run",
@@ -34,16 +34,8 @@ def chart_sweep(runs: Mapping[str, Path], project: str, group: str, output_dir: 
         return
     import wandb
 
-    folder = Path(output_dir).resolve()
-    with wandb.init(
-        project=project,
-        group=group,
-        name="sweep",
-        dir=folder,
-        id=hashlib.sha256(f"{folder} {group}".encode()).hexdigest()[:16],
-        resume="allow",
-        mode="offline" if is_offline() else None,
-    ) as tracked:
+    folder = Path(output_dir).resolve() / f".wandb-{short_hash(group)}"
+    with begin(folder, project, group, "sweep") as tracked:
         table = wandb.Table(columns=COLUMNS, data=rows)
         scatter = wandb.plot.scatter(table, "privacy loss", "utility score", "Trade-off")
         tracked.log({"runs": table, "trade-off": scatter})

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
 from privacy_gan.reporting.summary import summary
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Evaluation, Measure, Result
+from privacy_gan.training.loggers import GoingOn
 
 COLUMNS = ("measure", "censored", "low", "high", "original", "prior", "floor")
 
@@ -20,13 +21,13 @@ def track_result(tracker: Logger, folder: RunFolder, result: Result) -> None:
     Weights & Biases gets each measure as a summary value, so that runs can be charted against each
     other, and all of them as a table.
     """
-    if isinstance(tracker, WandbLogger):
+    if isinstance(tracker, GoingOn):
         import wandb
 
         for who, evaluation in judged(result):
             rows = measure_rows(evaluation.measures)
             tracker.experiment.summary.update({f"{who}/{row[0]}": row[1] for row in rows})
-            tracker.experiment.log({who: wandb.Table(columns=list(COLUMNS), data=rows)})
+            tracker.log_metrics({who: wandb.Table(columns=list(COLUMNS), data=rows)})
         tracker.experiment.finish()
     elif isinstance(tracker, TensorBoardLogger):
         indented = "\n".join(f"    {line}" for line in summary(folder, result).splitlines())

@@ -16,7 +16,13 @@ from privacy_gan.attributes import CELEBA_ATTRIBUTES, SEPARATOR
 from privacy_gan.config import build, check, completed, resolve, settings_of
 from privacy_gan.errors import Mistakes, UserError
 from privacy_gan.sweeping.loading import SweepLoader
-from privacy_gan.sweeping.naming import folder_override, refuse_shared_folders, untold_keys
+from privacy_gan.sweeping.naming import (
+    folder_override,
+    names_of,
+    quoted,
+    refuse_shared_folders,
+    untold_keys,
+)
 from privacy_gan.sweeping.swept_run import SweptRun
 
 # what a mechanism does not use does not make another run of it; one that does has its own
@@ -38,7 +44,8 @@ class Composer:
     def runs(self, grid: Sequence[Sequence[str]], named: Sequence[str] = ()) -> list[SweptRun]:
         """Return the runs of a grid, each with a folder of its own.
 
-        Settings that a folder's name leaves out, and that runs differ in, are added to it.
+        Settings that a folder's name leaves out, and that runs differ in, are added to it. Where
+        runs are tracked, what they vary is their name.
         Combinations that amount to the same run are one.
 
         Args:
@@ -55,6 +62,9 @@ class Composer:
             for run, apart in zip(runs, self.composed(renamed), strict=True):
                 run.config, run.launched = apart.config, apart.overrides
         refuse_shared_folders(runs)
+        for run, name in zip(runs, names_of(runs), strict=True):
+            if OmegaConf.select(run.config, "logger.wandb") is not None:
+                run.launched = [*run.launched, f"logger.wandb.name={quoted(name)}"]
         return runs
 
     def composed(self, grid: Sequence[Sequence[str]]) -> list[SweptRun]:

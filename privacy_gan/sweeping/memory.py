@@ -144,7 +144,7 @@ class RememberingLauncher(Launcher):
             if run.status in DONE
         }
         for run in list(finished.values())[:1]:
-            if node := OmegaConf.select(run.config, "logger.sweep_chart"):
+            if node := OmegaConf.select(run.config, "logger.wandb.sweep_chart"):
                 build(node)({name: run.folder for name, run in finished.items()})
 
     def noting(self) -> AbstractContextManager[Notes]:

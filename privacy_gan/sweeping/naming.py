@@ -64,8 +64,13 @@ def folder_override(run: Named, keys: Sequence[str]) -> str:
     values = {key_of(override): override.partition("=")[2] for override in run.overrides}
     told = [f"{plain(key)}-{plain(values[key])}" for key in keys if key in values]
     name = "-".join([run.folder.name, *told])
-    escaped = str(run.folder.with_name(name)).replace("\\", "\\\\").replace("'", "\\'")
-    return f"run_dir='{escaped}'"
+    return f"run_dir={quoted(str(run.folder.with_name(name)))}"
+
+
+def quoted(text: str) -> str:
+    """Return a text as a value of an override."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def refuse_shared_folders(runs: Sequence[Named]) -> None:

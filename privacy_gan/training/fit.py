@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -40,7 +40,7 @@ def build_trainer(
     column: int,
     checkpoint_minutes: float,
     bar_epsilon: float | None,
-    tracker: Logger | None,
+    trackers: Sequence[Logger],
 ) -> Trainer:
     """Return Lightning's trainer with what every run has: callbacks, metrics.csv, checkpoints.
 
@@ -51,15 +51,13 @@ def build_trainer(
         column: the sensitive attribute's, among the batch's attributes.
         checkpoint_minutes: time between two saves.
         bar_epsilon: the distortion budget that a progress bar shows; None shows no bar.
-        tracker: follows the run beside metrics.csv.
+        trackers: follow the run beside metrics.csv.
 
     Raises:
         UserError: the machine does not have what is asked for, or its processes cannot share a
             batch evenly.
     """
-    loggers: list[Logger] = [MetricsCSV(run.folder.metrics)]
-    if tracker is not None:
-        loggers.append(tracker)
+    loggers: list[Logger] = [MetricsCSV(run.folder.metrics), *trackers]
     callbacks: list[Callback] = [Throughput(), ProgressReport(), Settling(), SharedBuffers()]
     if datamodule.pictures:
         callbacks.append(ImageGrid(run.folder.images, column))

@@ -1,28 +1,36 @@
-"""Loggers beside metrics.csv."""
+"""Trackers beside metrics.csv."""
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 from privacy_gan.errors import UserError
-from privacy_gan.training.wandb_key import is_offline
+from privacy_gan.launched import is_first_process
+from privacy_gan.training.metrics_csv import MetricsCSV
+from privacy_gan.training.wandb_run import begin
 
 
 def wandb_logger(
-    run_dir: str, project: str, group: str, name: str, sweep_chart: Any = None
+    run_dir: str,
+    project: str,
+    group: str,
+    name: str | None,
+    epsilon: float,
+    sweep_chart: Any = None,
 ) -> Logger:
-    """Track a run with Weights & Biases, without asking questions where nobody is there to answer.
+    """Track a run with Weights & Biases; see ``wandb_run.begin``.
 
     Args:
-        run_dir: the run's folder, where tracked data are kept; the same folder is the same tracked
-            run, also after an interruption.
+        run_dir: the run's folder, where tracked data are kept.
         project: W&B project.
         group: what the run belongs to.
-        name: the run's; its folder's where this is empty.
+        name: the run's; None for its folder's.
+        epsilon: the distortion budget.
         sweep_chart: what a sweep shows of all its runs; not this run's business.
 
     Raises:
@@ -30,30 +38,71 @@ def wandb_logger(
     """
     del sweep_chart
     folder = Path(run_dir).resolve()
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        return WandbLogger(
-            project=project,
-            group=group,
-            name=name or "/".join(folder.parts[-5:]),
-            save_dir=folder,
-            id=hashlib.sha256(str(folder).encode()).hexdigest()[:16],
-            resume="allow",
-            offline=is_offline(),
-        )
-    except ModuleNotFoundError as error:
-        raise UserError("logger=wandb needs wandb: pip install 'privacy_gan[wandb]'") from error
+    steps = MetricsCSV(folder / "metrics.csv").rows
+    experiment = None
+    if is_first_process():
+        experiment = begin(folder, project, group, name or "/".join(folder.parts[-5:]))
+    return GoingOn(epsilon, max(steps, default=0), experiment=experiment, project=project)
 
 
-def tensorboard_logger(run_dir: str) -> Logger:
+class GoingOn(WandbLogger):
+    """A W&B run whose steps are the training's, so that it goes on where it was interrupted.
+
+    Args:
+        epsilon: the distortion budget, shown beside each distortion.
+        step: the last that is known of, which belongs to what is logged without one.
+        options: Lightning's.
+    """
+
+    def __init__(self, epsilon: float, step: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.epsilon = epsilon
+        self.step = step
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Log values of a step, of the last one if none is given."""
+        self.step = self.step if step is None else step
+        self.experiment.log(with_budget(metrics, self.epsilon), step=self.step)
+
+
+def tensorboard_logger(run_dir: str, epsilon: float) -> Logger:
     """Write TensorBoard events into the run's folder.
+
+    Args:
+        run_dir: the run's folder.
+        epsilon: the distortion budget.
 
     Raises:
         UserError: the tensorboard package is missing.
     """
     try:
-        return TensorBoardLogger(save_dir=run_dir, name="", version="tensorboard")
+        return WithBudget(epsilon, save_dir=run_dir, name="", version="tensorboard")
     except ModuleNotFoundError as error:
         raise UserError(
             "logger=tensorboard needs tensorboard: pip install 'privacy_gan[tensorboard]'"
         ) from error
+
+
+class WithBudget(TensorBoardLogger):
+    """TensorBoard's events, the distortion budget among them.
+
+    Args:
+        epsilon: the distortion budget.
+        options: Lightning's.
+    """
+
+    def __init__(self, epsilon: float, **options: Any) -> None:
+        super().__init__(**options)
+        self.epsilon = epsilon
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Log values of a step."""
+        super().log_metrics(with_budget(metrics, self.epsilon), step)
+
+
+def with_budget(metrics: Mapping[str, Any], epsilon: float) -> dict[str, Any]:
+    """Return metrics with the distortion budget, where there are distortions among them."""
+    has_distortion = any(name.endswith("/distortion") for name in metrics)
+    return {**metrics, **({"budget": epsilon} if has_distortion else {})}

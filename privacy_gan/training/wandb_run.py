@@ -1,0 +1,117 @@
+"""Runs in Weights & Biases: tracked without asking anybody, whether or not it can be reached."""
+
+from __future__ import annotations
+
+import logging
+import netrc
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import urlopen
+
+from privacy_gan.errors import UserError
+from privacy_gan.runs.files import replacing
+
+if TYPE_CHECKING:
+    import wandb
+
+log = logging.getLogger(__name__)
+
+# that a server is waited for
+SECONDS_TO_ANSWER, SECONDS_TO_BEGIN, SECONDS_TO_END = 5, 15, 30
+
+
+def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
+    """Begin a tracked run, or go on with it.
+
+    Where no key is configured, or the server does not answer, it is kept in its folder, which
+    ``wandb sync`` sends later.
+
+    Args:
+        folder: where tracked data are kept; the same folder is the same tracked run.
+        project: W&B project.
+        group: what the run belongs to.
+        name: the run's.
+
+    Raises:
+        UserError: the wandb package is missing.
+    """
+    try:
+        from wandb.errors import CommError, UsageError
+
+        import wandb
+    except ModuleNotFoundError as error:
+        raise UserError("logger=wandb needs wandb: pip install wandb") from error
+
+    def init(mode: str | None) -> wandb.Run:
+        limits = wandb.Settings(init_timeout=SECONDS_TO_BEGIN, finish_timeout=SECONDS_TO_END)
+        return wandb.init(
+            project=project,
+            group=group,
+            name=name,
+            dir=folder,
+            id=run_id(folder),
+            resume="allow",
+            mode=mode,  # type: ignore[arg-type]
+            settings=limits,
+        )
+
+    folder.mkdir(parents=True, exist_ok=True)
+    if is_offline():
+        return init("offline")
+    try:
+        if os.environ.get("WANDB_MODE", "online") == "online":
+            require_answer()
+        return init(None)
+    except (OSError, CommError, UsageError) as error:  # no server, or one that refuses the key
+        wandb.teardown()
+        os.environ.pop("WANDB_SERVICE", None)  # which is gone, and knows the run as begun
+        log.warning(
+            "Weights & Biases cannot be used (%s): tracked offline, wandb sync %s sends it later",
+            *(str(error).splitlines()[0], folder / "wandb" / "offline-run-*"),
+        )
+        return init("offline")
+
+
+def require_answer() -> None:
+    """Find out whether the server answers, which W&B's own client takes much longer to.
+
+    Raises:
+        OSError: it does not.
+    """
+    with suppress(HTTPError):  # an answer, too
+        urlopen(server(), timeout=SECONDS_TO_ANSWER).close()
+
+
+def server() -> str:
+    """Return the server's address."""
+    return os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
+
+
+def run_id(folder: Path) -> str:
+    """Return the identifier of a folder's tracked run, made once: a new folder is a new run."""
+    path = folder / ".wandb_id"
+    if not path.exists():
+        with replacing(path) as file:
+            file.write_text(secrets.token_hex(8))
+    return path.read_text().strip()
+
+
+def is_offline() -> bool:
+    """Tell whether runs should be kept in their folders, to be synchronised later."""
+    return "WANDB_MODE" not in os.environ and not has_key()
+
+
+def has_key() -> bool:
+    """Tell whether a key is configured, by environment variable or in the netrc file."""
+    if os.environ.get("WANDB_API_KEY"):
+        return True
+    host = urlsplit(server()).hostname
+    try:
+        return netrc.netrc(os.environ.get("NETRC")).authenticators(host or "") is not None
+    except (OSError, netrc.NetrcParseError):
+        return False
