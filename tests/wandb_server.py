@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -60,7 +61,8 @@ class Handler(BaseHTTPRequestHandler):
         runs = self.server.runs
         if self.path == "/graphql":
             asked = json.loads(content)
-            operation = getattr(self, asked.get("operationName") or "", lambda **_: {})
+            name = re.search(r"(?:query|mutation)\s+(\w+)", asked["query"])[1]
+            operation = getattr(self, name, lambda **_: {})
             return self.answer({"data": operation(**asked.get("variables", {}))})
         if self.path.endswith("/file_stream"):
             run = runs[self.path.split("/")[-2]]
@@ -113,6 +115,15 @@ class Handler(BaseHTTPRequestHandler):
         artifact = {"id": "artifact", "state": "COMMITTED", "artifactSequence": sequence}
         return {"createArtifact": {"artifact": artifact}}
 
+    def Viewer(self, **_):  # noqa: N802
+        return {"viewer": {"id": "me", "entity": "me", "username": "me", "flags": "{}"}}
+
+    GetDefaultEntity = Viewer
+
+    def UpsertView2(self, **view):  # noqa: N802
+        self.server.views.append(view)
+        return {"upsertView": {"view": {"id": "view", "name": view["name"]}, "inserted": True}}
+
     @staticmethod
     def project(name):
         return {"id": name, "name": name, "entity": {"id": "me", "name": "me"}}
@@ -120,9 +131,10 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def recording():
-    """Serve; what was sent is in ``runs``, by the runs' identifiers."""
+    """Serve; what was sent is in ``runs``, by the runs' identifiers, and in ``views``."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.runs, server.url = {}, f"http://127.0.0.1:{server.server_port}"
+    server.runs, server.views = {}, []
+    server.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

@@ -1,14 +1,17 @@
 """Runs tracked with Weights & Biases and TensorBoard."""
 
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 
 import pytest
 from sweeps import sweep
-from tiny_runs import JUDGED, ONE_THREAD, run_train, train_command
+from tiny_runs import JUDGED, ONE_THREAD, ROOT, run_train, train_command
 from wandb_server import KEY, environment, recording, synchronized
 
 from privacy_gan.runs.folder import RunFolder
@@ -37,24 +40,32 @@ class Stopping(AdversarialPrivatizer):
 """
 
 
-def test_a_run_is_tracked_offline_as_it_was_configured_and_goes_on_when_it_does(
-    tmp_path, monkeypatch
-):
-    (tmp_path / "stopping.py").write_text(STOPPING)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """Track a run offline that is stopped in its second epoch and goes on."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    (folder / "stopping.py").write_text(STOPPING)
     overrides = ["logger=wandb", "privatizer._target_=stopping.Stopping", *JUDGED]
-    overrides.append(f"classifiers.folder={tmp_path / 'classifiers'}")
-    monkeypatch.setenv("STOP_IN_STEP", "6")
-    assert run_train(tmp_path, *overrides).returncode == 128 + signal.SIGTERM
-    monkeypatch.delenv("STOP_IN_STEP")
-    process = run_train(tmp_path, *overrides)
+    overrides.append(f"classifiers.folder={folder / 'classifiers'}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NETRC", str(folder / "none"))
+        patch.setenv("PYTHONPATH", str(folder))
+        patch.setenv("STOP_IN_STEP", "6")
+        assert run_train(folder, *overrides).returncode == 128 + signal.SIGTERM
+        patch.delenv("STOP_IN_STEP")
+        process = run_train(folder, *overrides)
     assert process.returncode == 0, process.stderr
-    (path,) = tmp_path.rglob("result.json")
-    run, result = RunFolder(path.parent), Result.read(path)
+    (path,) = folder.rglob("result.json")
+    run = RunFolder(path.parent)
     assert len(list(run.path.glob("wandb/offline-run-*"))) == 2
     (tracked,) = synchronized(run.path).values()
+    return run, tracked
+
+
+def test_a_run_is_tracked_offline_as_it_was_configured_and_goes_on_when_it_does(interrupted):
+    run, tracked = interrupted
     assert tracked.project == "privacy_gan"
-    assert tracked.group.startswith(str(tmp_path / "outputs"))
+    assert tracked.group.endswith("outputs/null")
     constraint = tracked.config["privatizer"]["value"]["filter"]["constraint"]
     assert constraint["epsilon"] == 0.01
     # four steps an epoch, stopped after the sixth
@@ -63,9 +74,55 @@ def test_a_run_is_tracked_offline_as_it_was_configured_and_goes_on_when_it_does(
     assert tracked.steps("faces") == [3, 7]
     assert {row["budget"] for row in tracked.history if "train/filter/distortion" in row} == {0.01}
     assert sum(name.startswith("media/images/faces_") for name in tracked.files) == 2
+    result = Result.read(run.path / "result.json")
     loss = result.evaluations["Smiling"].measures["privacy_loss"].censored.value
     assert tracked.summary["result/Smiling/privacy_loss"] == loss
     assert tracked.summary["result/Smiling"]["_type"] == "table-file"
+
+
+def test_a_dashboard_is_saved_and_shows_what_runs_track(interrupted):
+    pytest.importorskip("wandb_workspaces")
+    _, tracked = interrupted
+    with recording() as server:
+        command = [sys.executable, ROOT / "experiments" / "dashboard.py", f"group={tracked.group}"]
+        surroundings = os.environ | environment(server)
+        printed = subprocess.check_output(command, text=True, env=surroundings, timeout=100)
+        (view,) = server.views
+    assert re.match(r"saved: http\S+/me/privacy_gan\?nw=", printed)
+    section = json.loads(view["spec"])["section"]
+    (run_set,) = section["runSets"]
+    (group,) = run_set["filters"]["filters"]
+    assert (group["key"]["name"], group["value"]) == ("group", tracked.group)
+    panels = [panel for part in section["panelBankConfig"]["sections"] for panel in part["panels"]]
+    trade_off, distortion, images = (panel["config"] for panel in panels)
+    for axis in (trade_off["xAxis"], trade_off["yAxis"]):
+        assert axis.removeprefix("summary:") in tracked.summary
+    assert trade_off["zAxis"] == "config:epsilon.value"
+    assert tracked.config["epsilon"]["value"] == 0.01
+    for key in distortion["metrics"] + images["mediaKeys"]:
+        assert tracked.steps(key), key
+
+
+@pytest.mark.parametrize(
+    ("surroundings", "message"),
+    [
+        ({}, "needs a key"),
+        ({"WANDB_API_KEY": KEY, "WANDB_BASE_URL": "http://127.0.0.1:1"}, "does not answer"),
+    ],
+)
+def test_a_dashboard_that_cannot_be_saved_is_one_line(surroundings, message):
+    process = subprocess.run(
+        [sys.executable, ROOT / "experiments" / "dashboard.py", "group=some"],
+        env=os.environ | surroundings,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert process.returncode == 2
+    assert process.stdout == ""
+    assert message in process.stderr
+    assert process.stderr.count("\n") == 1
 
 
 def test_a_run_that_is_begun_anew_in_the_same_place_is_another_tracked_run(tmp_path):
