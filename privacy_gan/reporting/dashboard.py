@@ -43,9 +43,9 @@ def save_dashboard(
         owner = entity or wandb.Api().default_entity
         saved = dashboard(owner or "", project, group, attributes).save()
         return str(saved.url)
+    except UserError:
+        raise
     except Exception as error:  # W&B raises its own, requests' and gql's errors, and bare ones
-        if isinstance(error, UserError):
-            raise
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(f"{server()} does not save the dashboard: {reason}") from error
 
@@ -57,35 +57,32 @@ def dashboard(entity: str, project: str, group: str, attributes: Sequence[str]) 
     image grids.
     """
     try:
+        import wandb_workspaces.reports.v2 as panel
+        import wandb_workspaces.workspaces as views
         from wandb_workspaces import expr
-        from wandb_workspaces.reports.v2 import LinePlot, MediaBrowser
-        from wandb_workspaces.workspaces import RunsetSettings, Section, Workspace
     except ModuleNotFoundError as error:
         raise UserError(
             "a dashboard needs wandb-workspaces: pip install 'privacy_gan[dashboard]'"
         ) from error
-    distortion = LinePlot(title="Distortion and its budget", y=list(DISTORTIONS))
-    panels = {
-        "Privacy against utility": [trade_off(attribute) for attribute in attributes],
-        "Distortion": [distortion],
-        "Images": [MediaBrowser(title="Originals and censored images", media_keys=["faces"])],
-    }
-    return Workspace(
+    trade_offs = [
+        panel.ScatterPlot(
+            title=f"{attribute}: utility score against privacy loss",
+            x=panel.SummaryMetric(f"result/{attribute}/privacy_loss"),
+            y=panel.SummaryMetric(f"result/{attribute}/utility_score"),
+            z=panel.Config("epsilon"),  # the colour
+        )
+        for attribute in attributes
+    ]
+    distortion = panel.LinePlot(title="Distortion and its budget", y=list(DISTORTIONS))
+    images = panel.MediaBrowser(title="Originals and censored images", media_keys=["faces"])
+    return views.Workspace(
         entity=entity,
         project=project,
         name=group,
-        sections=[Section(name, panels=list(each), is_open=True) for name, each in panels.items()],
-        runset_settings=RunsetSettings(filters=[expr.Metric("Group") == group]),
-    )
-
-
-def trade_off(attribute: str):  # type: ignore[no-untyped-def]  # noqa: ANN201
-    """Return an attribute's utility score against its privacy loss, coloured by the budget."""
-    from wandb_workspaces.reports.v2 import Config, ScatterPlot, SummaryMetric
-
-    return ScatterPlot(
-        title=f"{attribute}: utility score against privacy loss",
-        x=SummaryMetric(f"result/{attribute}/privacy_loss"),
-        y=SummaryMetric(f"result/{attribute}/utility_score"),
-        z=Config("epsilon"),
+        sections=[
+            views.Section("Privacy against utility", panels=trade_offs, is_open=True),
+            views.Section("Distortion", panels=[distortion], is_open=True),
+            views.Section("Images", panels=[images], is_open=True),
+        ],
+        runset_settings=views.RunsetSettings(filters=[expr.Metric("Group") == group]),
     )

@@ -1,4 +1,4 @@
-"""Sweeps are as large as docs/sweeps.md says, and its commands can be composed."""
+"""Sweeps are as large as docs/sweeps.md says; its commands and cluster.md's can be composed."""
 
 import re
 import shlex
@@ -18,7 +18,8 @@ from privacy_gan.sweeping.loading import SweepLoader
 
 PAGE = (ROOT / "docs" / "sweeps.md").read_text()
 STATED = {name: int(runs) for name, runs in re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE, re.M)}
-COMMANDS = re.findall(r"^    python experiments/train.py ([^#\n]*)", PAGE, re.M)
+ON_CLUSTERS = (ROOT / "docs" / "cluster.md").read_text()
+COMMANDS = re.findall(r"^    python experiments/train.py ([^#\n]*)", PAGE + ON_CLUSTERS, re.M)
 
 
 @pytest.fixture(scope="module")
