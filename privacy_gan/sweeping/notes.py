@@ -160,6 +160,11 @@ def notes_of_sweep() -> Notes | None:
     return Notes(folder, elsewhere=OWNER not in os.environ) if folder.is_dir() else None
 
 
+def began_in_sweep() -> bool:
+    """Tell whether a sweep of this package started this process, even if it has ended since."""
+    return FOLDER in os.environ
+
+
 @cache
 def die_with_sweep() -> None:
     """Kill this process, if a launcher started it, as soon as the sweep's own was killed."""

@@ -28,7 +28,14 @@ from privacy_gan.launched import (
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.sweeping.failures import Failure, blamed, left_in
 from privacy_gan.sweeping.gpus import VISIBLE, claimed
-from privacy_gan.sweeping.notes import Note, Notes, die_with_sweep, is_owner, notes_of_sweep
+from privacy_gan.sweeping.notes import (
+    Note,
+    Notes,
+    began_in_sweep,
+    die_with_sweep,
+    is_owner,
+    notes_of_sweep,
+)
 from privacy_gan.sweeping.processes import Processes, ranks
 from privacy_gan.sweeping.stopping import SIGNALS
 
@@ -88,7 +95,7 @@ def run_apart(config: DictConfig, verb: str) -> None:
         noted(notes, folder) as waiting,
         own_gpus(config, waiting) as gpus,
         told_apart(config.trainer, gpus) as ranks,
-        folder.output() if is_swept() else nullcontext() as output,
+        folder.output() if began_in_sweep() else nullcontext() as output,
         TemporaryDirectory(prefix="privacy_gan-") as failures,
     ):
         told = {
