@@ -41,9 +41,8 @@ def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
         UserError: the wandb package is missing.
     """
     try:
-        from wandb.errors import CommError, UsageError
-
         import wandb
+        from wandb.errors import CommError, UsageError
     except ModuleNotFoundError as error:
         raise UserError("logger=wandb needs wandb: pip install wandb") from error
 
