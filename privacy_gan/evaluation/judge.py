@@ -244,6 +244,11 @@ class Judge:
             classifiers=accuracies,
             validation=validation,
             least_distortion=least_distortion(datamodule, attribute),
+            outcomes=measures.outcomes(
+                best["accuracy"].by_score["accuracy"].test.argmax(dim=1) == sensitive["test"],
+                outputs.censored.all_predicted(utilities),
+                labels["test"],
+            ),
             warnings=measures.warnings(found, attribute, accuracies),
         )
 

@@ -15,6 +15,7 @@ from privacy_gan.evaluation.floor import correlation_floor, prior
 from privacy_gan.evaluation.frechet import frechet_distance, mean_frechet_distance
 from privacy_gan.evaluation.outputs import TestOutputs
 from privacy_gan.evaluation.scores import SCORES
+from privacy_gan.runs.outcomes import pack
 from privacy_gan.runs.result import AdversaryScores, Estimate, Measure
 
 FRECHET_RESAMPLES = 50  # a distance takes some tenths of a second
@@ -286,6 +287,20 @@ def psnr(distortion: Tensor) -> float:
     """Return the peak signal-to-noise ratio of all images together, dB; infinite without noise."""
     error = mean(distortion)
     return -10 * math.log10(error) if error > 0 else math.inf
+
+
+def outcomes(
+    adversary_right: Tensor, told: Mapping[str, Tensor], test_labels: Mapping[str, Tensor]
+) -> dict[str, str]:
+    """Return which test images were told right, by measure, for comparisons image by image.
+
+    Args:
+        adversary_right: whether the strongest adversary was, [M].
+        told: what fixed classifiers tell of each utility attribute of censored images, [M] each.
+        test_labels: of all measured attributes, [M] each.
+    """
+    right = {f"utility/{name}": guesses == test_labels[name] for name, guesses in told.items()}
+    return {key: pack(of) for key, of in {"privacy_loss": adversary_right, **right}.items()}
 
 
 def warnings(

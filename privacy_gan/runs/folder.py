@@ -23,7 +23,7 @@ class RunFolder:
     """Where a run leaves what it makes; no data set is needed to look into it.
 
     Attributes:
-        path: holds config.yaml, last.ckpt, metrics.csv, images/ and, last, result.json.
+        path: holds config.yaml, last.ckpt, metrics.csv, images/, faces.png and, last, result.json.
     """
 
     path: Path
@@ -47,6 +47,11 @@ class RunFolder:
     def images(self) -> Path:
         """Folder of pictures."""
         return self.path / "images"
+
+    @property
+    def faces(self) -> Path:
+        """A few faces and what the mechanism makes of them, for the report."""
+        return self.path / "faces.png"
 
     @property
     def judging(self) -> Path:

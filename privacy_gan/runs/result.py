@@ -9,8 +9,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
+from privacy_gan.runs.outcomes import unpack
 
 RESULT_VERSION = 6  # rises when a name or a meaning in result.json changes
 
@@ -91,6 +95,8 @@ class Evaluation:
         validation: what of the trade-off is measured on the validation split, to choose by.
         least_distortion: at which it could be "hidden" completely, and at which "replaced" by a
             random one, by whatever mechanism; see evaluation/least_distortion.py.
+        outcomes: for the privacy loss and each utility attribute, by the measure's name, which test
+            images were told right, see ``right``.
         warnings: what a reader should know before believing the numbers.
         settings: of judge and classifiers, by dotted path.
     """
@@ -104,8 +110,22 @@ class Evaluation:
     classifiers: dict[str, float] = field(default_factory=dict)
     validation: dict[str, float | None] = field(default_factory=dict)
     least_distortion: dict[str, float] = field(default_factory=dict)
+    outcomes: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
+
+    def right(self, measure: str) -> npt.NDArray[np.bool_] | None:
+        """Return which test images were told right, [N]; None where that was not kept.
+
+        Two evaluations of the same images can then be compared image by image. The mean is the
+        measure's value.
+
+        Args:
+            measure: "privacy_loss", of the strongest adversary, or "utility/NAME", of a fixed
+                classifier.
+        """
+        text = self.outcomes.get(measure)
+        return None if text is None else unpack(text, self.images["test"])
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Evaluation:

@@ -13,7 +13,12 @@ from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs.folder import Run
 from privacy_gan.training.checkpointing import RunCheckpointIO
-from privacy_gan.training.image_grid import draw_figure, example_faces, save_picture
+from privacy_gan.training.image_grid import (
+    censored_faces,
+    draw_grid,
+    example_faces,
+    save_picture,
+)
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +68,7 @@ def adapt(
     if state := privatizer.state_dict():
         RunCheckpointIO(run).save_checkpoint({"state_dict": state}, run.folder.checkpoint)
     if datamodule.pictures:
-        faces = example_faces(datamodule, column)
-        picture = draw_figure(privatizer, faces, column, device)
-        save_picture(picture, run.folder.images / "faces.png")
+        faces = censored_faces(privatizer, example_faces(datamodule, column), column, device)
+        save_picture(draw_grid(faces), run.folder.images / "figure.png")
+        faces.write(run.folder.faces)
     return found

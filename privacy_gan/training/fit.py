@@ -60,7 +60,7 @@ def build_trainer(
     loggers: list[Logger] = [MetricsCSV(run.folder.metrics), *trackers]
     callbacks: list[Callback] = [Throughput(), ProgressReport(), Settling(), SharedBuffers()]
     if datamodule.pictures:
-        callbacks.append(ImageGrid(run.folder.images, column))
+        callbacks.append(ImageGrid(run.folder, column))
     callbacks.append(SaveLast(run.folder.checkpoint, checkpoint_minutes))
     if bar_epsilon is not None:
         callbacks.append(DistortionProgressBar(bar_epsilon))

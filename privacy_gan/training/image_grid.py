@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +9,15 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
-from torch import Tensor
-from torchvision.transforms.functional import pil_to_tensor, to_pil_image
+from torchvision.transforms.functional import pil_to_tensor
 
 from privacy_gan.data.batch import Batch
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.randomness import Purpose, keyed_generator
+from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.files import replacing
+from privacy_gan.runs.folder import RunFolder
 
 CELL = 128
 GAP = 4
@@ -30,12 +30,12 @@ class ImageGrid(Callback):
     """Draws Figure 2 after every epoch, for a few validation images of each class.
 
     Args:
-        folder: for ``epoch-0001.png`` and so on.
+        folder: gets ``images/epoch-0001.png`` and so on, and at the end ``faces.png``.
         attribute_index: the sensitive attribute's column.
         columns: number of images.
     """
 
-    def __init__(self, folder: Path, attribute_index: int, columns: int = 8) -> None:
+    def __init__(self, folder: RunFolder, attribute_index: int, columns: int = 8) -> None:
         self.folder = folder
         self.attribute_index = attribute_index
         self.columns = columns
@@ -49,17 +49,26 @@ class ImageGrid(Callback):
         """Draw, save and show to the loggers that show images."""
         if not trainer.is_global_zero:
             return
-        assert isinstance(pl_module, Privatizer)
-        pl_module.eval()
-        picture = draw_figure(pl_module, self.batch, self.attribute_index, pl_module.device)
-        pl_module.train()
+        picture = draw_grid(self.faces(pl_module))
         epoch = trainer.current_epoch + 1
-        save_picture(picture, self.folder / f"epoch-{epoch:04d}.png")
+        save_picture(picture, self.folder.images / f"epoch-{epoch:04d}.png")
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):
                 logger.log_image("faces", [picture])
             elif isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image("faces", pil_to_tensor(picture), epoch)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Leave the faces as they are, for the report."""
+        if trainer.is_global_zero:
+            self.faces(pl_module).write(self.folder.faces)
+
+    def faces(self, privatizer: LightningModule) -> Faces:
+        assert isinstance(privatizer, Privatizer)
+        privatizer.eval()
+        faces = censored_faces(privatizer, self.batch, self.attribute_index, privatizer.device)
+        privatizer.train()
+        return faces
 
 
 def example_faces(datamodule: TableDataModule, column: int, count: int = 8) -> Batch:
@@ -72,14 +81,14 @@ def example_faces(datamodule: TableDataModule, column: int, count: int = 8) -> B
     return datamodule.gather(torch.from_numpy(chosen))
 
 
-def draw_figure(
+def censored_faces(
     privatizer: Privatizer, faces: Batch, column: int, device: torch.device
-) -> Image.Image:
-    """Draw faces and what a mechanism makes of them, always with the same noise."""
+) -> Faces:
+    """Return faces and what a mechanism makes of them, always with the same noise."""
     rng = keyed_generator(device, 0, Purpose.FIGURE)
     with torch.no_grad():
         rows = privatizer.figure_rows(faces.images.to(device), rng)
-    return draw_grid(rows, [f"s={label}" for label in faces.attributes[:, column].tolist()])
+    return Faces.of(rows, tuple(f"s={label}" for label in faces.attributes[:, column].tolist()))
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
@@ -88,24 +97,19 @@ def save_picture(picture: Image.Image, path: Path) -> None:
         picture.save(file, format="PNG")
 
 
-def draw_grid(rows: dict[str, Tensor], columns: Sequence[str]) -> Image.Image:
-    """Draw labelled rows of images.
-
-    Args:
-        rows: images [N, 3, H, W] in [0, 1] by the row's label.
-        columns: N labels.
-    """
-    height = HEADER + len(rows) * (CELL + GAP)
-    sheet = Image.new("RGB", (MARGIN + len(columns) * (CELL + GAP), height), PAPER)
+def draw_grid(faces: Faces) -> Image.Image:
+    """Draw faces and their labels, each face 128 pixels wide."""
+    height = HEADER + len(faces.rows) * (CELL + GAP)
+    sheet = Image.new("RGB", (MARGIN + len(faces.columns) * (CELL + GAP), height), PAPER)
     pen = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(14)
-    for column, label in enumerate(columns):
+    for column, label in enumerate(faces.columns):
         middle = MARGIN + column * (CELL + GAP) + CELL // 2
         pen.text((middle, HEADER // 2), label, INK, font, anchor="mm")
-    for row, (label, images) in enumerate(rows.items()):
+    for row, (label, images) in enumerate(faces.rows.items()):
         top = HEADER + row * (CELL + GAP)
         pen.text((MARGIN - 10, top + CELL // 2), label, INK, font, anchor="rm")
-        for column, image in enumerate(images.float().cpu()):
-            face = to_pil_image(image).resize((CELL, CELL), Image.Resampling.NEAREST)
+        for column, image in enumerate(images):
+            face = Image.fromarray(image).resize((CELL, CELL), Image.Resampling.NEAREST)
             sheet.paste(face, (MARGIN + column * (CELL + GAP), top))
     return sheet

@@ -82,6 +82,10 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
     assert set(evaluation.classifiers) == {"Smiling", "Male"}
     assert 0 <= evaluation.least_distortion["hidden"] <= evaluation.least_distortion["replaced"]
     assert evaluation.images == {"train": 32, "valid": 16, "test": 8}
+    assert set(evaluation.outcomes) == {"privacy_loss", "utility/Male"}
+    for name in evaluation.outcomes:
+        mean = evaluation.right(name).mean()
+        assert mean == pytest.approx(evaluation.measures[name].censored.value), name
     table = summary(run, record)
     for words in (
         "privacy loss (accuracy)",

@@ -114,7 +114,7 @@ def test_a_run_is_as_strong_when_it_is_judged_again(privatizer, tiny):
     config = tiny(f"privatizer={privatizer}")
     run, record = train(config)
     assert record.training["train/distortion"] == pytest.approx(0.01, rel=0.002)
-    assert (run.path / "images" / "faces.png").exists()
+    assert run.faces.exists()
     stored = torch.load(run.checkpoint, weights_only=True)["state_dict"]["strength"]
     assert stored == record.training["strength"]
     run.checkpoint.unlink()

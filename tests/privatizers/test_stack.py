@@ -72,7 +72,7 @@ def test_a_stack_is_judged_for_every_attribute_that_it_hides(runs, tiny, tmp_pat
         assert f"utility/{utility}" in found.measures
     shown = summary(run, record)
     assert shown.startswith("Male and Young censored with epsilon 0.01 ")
-    assert (run.path / "images" / "faces.png").exists()
+    assert run.faces.exists()
 
 
 def test_a_stack_is_its_own_folder_alone(runs, tiny):

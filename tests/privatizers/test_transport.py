@@ -125,7 +125,7 @@ def test_a_tiny_run_on_pictures_puts_a_random_class_in(tiny):
         tiny("privatizer=transport", "privatizer.target=random", "privatizer.components=20")
     )
     assert run.path.parts[-4] == "transport-random"
-    assert (run.path / "images" / "faces.png").exists()
+    assert run.faces.exists()
     images = torch.rand(5, 3, 16, 16, generator=rng())
     moved, synthetic = load_privatizer(run.path).privatize(images, rng())
     assert synthetic.shape == (5,)

@@ -13,6 +13,7 @@ from tiny_runs import ONE_THREAD, train_command
 
 from privacy_gan.commands.pipeline import train
 from privacy_gan.reporting.summary import summary
+from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.result import Result
 
 
@@ -53,6 +54,12 @@ def test_the_grid_has_figure_2s_rows(privatizer, rows, tiny):
         # a header of 28 pixels, then rows of 128 with a gap of 4
         assert picture.height == 28 + rows * 132
         assert np.asarray(picture).std() > 10
+        corner = np.asarray(picture)[28, 96]  # where the first face begins
+    faces = Faces.read(run.faces)
+    assert len(faces.rows) == rows
+    assert faces.rows["x"].shape == (8, 16, 16, 3)
+    assert faces.columns == ("s=0", "s=1") * 4
+    np.testing.assert_array_equal(faces.rows["x"][0, 0, 0], corner)
     assert str(run.result_file) in summary(run, record)
 
 

@@ -1,0 +1,76 @@
+"""faces.png: a few faces and what a run's mechanism makes of them, pixel by pixel."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, PngImagePlugin
+from torch import Tensor
+
+from privacy_gan.errors import UserError
+from privacy_gan.runs.files import replacing
+
+LABELS = "privacy_gan"  # what the picture's text is called that says what is where in it
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Rows of Figure 2 as files keep them.
+
+    Attributes:
+        columns: what is known of each of the N faces, such as "s=1".
+        rows: images [N, H, W, 3] in 0 to 255 by the row's label: "x", "x'", "x''  s'=0", ...
+    """
+
+    columns: tuple[str, ...]
+    rows: dict[str, Pixels]
+
+    @classmethod
+    def of(cls, rows: Mapping[str, Tensor], columns: tuple[str, ...]) -> Faces:
+        """Round images [N, 3, H, W] in [0, 1] to bytes, as torchvision's save_image does."""
+        return cls(
+            columns,
+            {
+                label: (images.float().cpu() * 255 + 0.5)
+                .clamp(0, 255)
+                .byte()
+                .permute(0, 2, 3, 1)
+                .numpy()
+                for label, images in rows.items()
+            },
+        )
+
+    def write(self, path: Path) -> None:
+        """Write a PNG, whole or not at all: the images side by side, labels as its text."""
+        sheet = np.concatenate([np.concatenate(list(images), 1) for images in self.rows.values()])
+        labels = PngImagePlugin.PngInfo()
+        labels.add_itxt(LABELS, json.dumps({"columns": self.columns, "rows": list(self.rows)}))
+        with replacing(path) as file:
+            Image.fromarray(sheet).save(file, format="PNG", pnginfo=labels)
+
+    @classmethod
+    def read(cls, path: Path) -> Faces:
+        """Read what ``write`` wrote.
+
+        Raises:
+            UserError: the file is damaged.
+            FileNotFoundError: there is none.
+        """
+        try:
+            with Image.open(path) as picture:
+                sheet = np.asarray(picture.convert("RGB"))
+                labels = json.loads(picture.info[LABELS])
+            columns, names = tuple(map(str, labels["columns"])), list(map(str, labels["rows"]))
+            tiles = sheet.reshape(len(names), -1, len(columns), sheet.shape[1] // len(columns), 3)
+            return cls(columns, dict(zip(names, tiles.swapaxes(1, 2), strict=True)))
+        except FileNotFoundError:
+            raise
+        except (OSError, SyntaxError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+            raise UserError(f"{path} is damaged ({error}): pictures of this run are left out") from error
