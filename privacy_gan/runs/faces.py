@@ -73,4 +73,4 @@ class Faces:
         except FileNotFoundError:
             raise
         except (OSError, SyntaxError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-            raise UserError(f"{path} is damaged ({error}): pictures of this run are left out") from error
+            raise UserError(f"{path} is damaged ({error}): delete it") from error
