@@ -52,6 +52,7 @@ class TrainConfig:
     data_name: str = MISSING
     mechanism: str = MISSING
     run_dir: str = MISSING
+    overrides: Any = MISSING
     checkpoint_minutes: float = MISSING
     runs_per_device: int = MISSING
     networks: Any = MISSING

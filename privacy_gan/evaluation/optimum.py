@@ -118,7 +118,7 @@ def channel_program(points: Floats, joint: Floats) -> dict[str, Any]:
     try:
         from scipy import sparse
     except ModuleNotFoundError as error:
-        raise UserError("the optimum needs SciPy: pip install 'privacy_gan[optimum]'") from error
+        raise UserError("the optimum needs SciPy: pip install scipy") from error
     size = len(points)
     one = sparse.identity(size, format="csr")
     posteriors = [

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from privacy_gan.errors import UserError
 from privacy_gan.evaluation.optimum import gaussian_optimum
-from privacy_gan.reporting.reading import results_below
-from privacy_gan.runs.result import Estimate, Result
+from privacy_gan.reporting.reading import FinishedRun
+from privacy_gan.reporting.summary import PERCENT, aligned
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.runs.result import Estimate
 
 FINE_GRID = 101  # half a minute for a few budgets, and within a tenth of a point of the limit
 
@@ -25,7 +26,7 @@ class Comparison:
         optimum: the least accuracy that any mechanism with this distortion leaves.
     """
 
-    folder: Path
+    folder: RunFolder
     epsilon: float
     distortion: float
     accuracy: Estimate
@@ -37,32 +38,21 @@ class Comparison:
         return self.accuracy.value - self.optimum
 
 
-def compare_with_optimum(folder: Path) -> list[Comparison]:
-    """Return all judged runs on Gaussian toy data below a folder, by budget.
-
-    Raises:
-        UserError: there are none, or a result is unreadable or another version's.
-    """
-    gaussian = [
-        (where, result)
-        for where, result in results_below(folder)
-        if "data.mu" in result.identity and result.evaluations
+def gaussian_runs(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
+    """Return the runs on Gaussian toy data that were judged with one query, as the optimum is."""
+    return [
+        run
+        for run in runs
+        if "data.mu" in run.result.identity
+        for evaluation in run.result.evaluations.values()
+        if any(scores.queries == 1 for scores in evaluation.adversaries)
     ]
-    if not gaussian:
-        raise UserError(
-            f"no judged run on Gaussian toy data lies below {folder}: make some with "
-            "experiments/train.py -m experiment=gaussian epsilon=0.1,0.5,1,2.5"
-        )
-    compared = [compare(where, result) for where, result in gaussian]
-    return sorted(compared, key=lambda comparison: comparison.epsilon)
 
 
-def compare(folder: Path, result: Result) -> Comparison:
+def compare(run: FinishedRun) -> Comparison:
     """Return one run beside the optimum."""
-    identity, (evaluation,) = result.identity, result.evaluations.values()
+    identity, (evaluation,) = run.result.identity, run.result.evaluations.values()
     single = [scores for scores in evaluation.adversaries if scores.queries == 1]
-    if not single:
-        raise UserError(f"{folder} was not judged with one query, which the optimum is about")
     accuracy = max(single, key=lambda scores: scores.valid["accuracy"] or 0.0).test["accuracy"]
     distortion = evaluation.measures["distortion"].censored
     assert accuracy is not None
@@ -70,4 +60,24 @@ def compare(folder: Path, result: Result) -> Comparison:
     (optimum,) = gaussian_optimum(
         identity["data.mu"], identity["data.sigma"], [distortion.value], points=FINE_GRID
     )
-    return Comparison(folder, identity["epsilon"], distortion.value, accuracy, float(optimum))
+    return Comparison(run.folder, identity["epsilon"], distortion.value, accuracy, float(optimum))
+
+
+def optimum_table(runs: Sequence[FinishedRun]) -> list[str]:
+    """Return a table of runs on Gaussian toy data beside the optimum; nothing where none are."""
+    if not runs:
+        return []
+    rows = [["run", "epsilon", "distortion", "adversary, one query", "optimum", "gap"]]
+    for each in sorted(map(compare, runs), key=lambda comparison: comparison.epsilon):
+        interval = f"[{each.accuracy.low * 100:.1f}, {PERCENT(each.accuracy.high)}]"
+        rows.append(
+            [
+                str(each.folder.path),
+                f"{each.epsilon:g}",
+                f"{each.distortion:.3f}",
+                f"{PERCENT(each.accuracy.value)} {interval}",
+                PERCENT(each.optimum),
+                PERCENT(each.gap),
+            ]
+        )
+    return ["\n".join(aligned(rows))]

@@ -1,21 +1,65 @@
-"""The results of all runs below a folder."""
+"""What lies below a folder: finished runs, and what is not finished or cannot be read."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from privacy_gan.errors import UserError
+from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Result
 
 
-def results_below(folder: Path) -> list[tuple[Path, Result]]:
-    """Return run folders with their results, in the order of their paths.
+@dataclass(frozen=True)
+class FinishedRun:
+    """A run with a result that can be read.
+
+    Attributes:
+        folder: its own.
+        result: what came out.
+    """
+
+    folder: RunFolder
+    result: Result
+
+
+@dataclass(frozen=True)
+class Found:
+    """All runs below a folder.
+
+    Attributes:
+        finished: in the order of their paths.
+        unfinished: begun and without a result, so far or for good.
+        unreadable: why a file cannot be used, a line each.
+    """
+
+    finished: list[FinishedRun] = field(default_factory=list)
+    unfinished: list[RunFolder] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)
+
+
+def runs_below(folder: Path) -> Found:
+    """Return all runs below a folder, whatever state they are in.
 
     Raises:
-        UserError: a result is unreadable, or another version's.
+        UserError: there is no such folder.
     """
-    found = []
+    if not folder.is_dir():
+        raise UserError(f"folder={folder} is no folder: give the one that holds the runs")
+    found = Found()
     for path in sorted(folder.rglob("result.json")):
-        result = Result.read(path)
-        result.require_current(path)
-        found.append((path.parent, result))
+        try:
+            result = Result.read(path)
+            result.require_current(path)
+        except UserError as error:
+            found.unreadable.append(str(error))
+        except OSError as error:  # gone in the meantime, or a folder of that name
+            found.unreadable.append(f"{path} is unreadable ({error.strerror})")
+        else:
+            found.finished.append(FinishedRun(RunFolder(path.parent), result))
+    for path in sorted(folder.rglob("config.yaml")):
+        run = RunFolder(path.parent)
+        is_trackers = "wandb" in path.relative_to(folder).parts  # which keeps a copy
+        if not is_trackers and not run.result_file.exists():
+            found.unfinished.append(run)
     return found

@@ -6,14 +6,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, PngImagePlugin
-from torch import Tensor
 
 from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 LABELS = "privacy_gan"  # what the picture's text is called that says what is where in it
 
@@ -69,7 +72,8 @@ class Faces:
                 labels = json.loads(picture.info[LABELS])
             columns, names = tuple(map(str, labels["columns"])), list(map(str, labels["rows"]))
             tiles = sheet.reshape(len(names), -1, len(columns), sheet.shape[1] // len(columns), 3)
-            return cls(columns, dict(zip(names, tiles.swapaxes(1, 2), strict=True)))
+            rows = dict(zip(names, tiles.swapaxes(1, 2), strict=True))
+            return cls(columns, {"x": rows.pop("x"), **rows})  # the images themselves must be there
         except FileNotFoundError:
             raise
         except (OSError, SyntaxError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:

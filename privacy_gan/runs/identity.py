@@ -24,6 +24,7 @@ INCIDENTAL = {
     "data_name",
     "mechanism",
     "run_dir",
+    "overrides",
     "penalty_weight",  # those that use it have their own, which is the one that counts
     "loss",  # likewise
     "constraint",  # likewise

@@ -11,14 +11,10 @@ from privacy_gan import replicas
 from privacy_gan.data.batch import Batch
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.runs.face_grid import draw_grid, save_picture
 from privacy_gan.runs.folder import Run
 from privacy_gan.training.checkpointing import RunCheckpointIO
-from privacy_gan.training.image_grid import (
-    censored_faces,
-    draw_grid,
-    example_faces,
-    save_picture,
-)
+from privacy_gan.training.image_grid import censored_faces, example_faces
 
 log = logging.getLogger(__name__)
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import TensorBoardLogger, WandbLogger
 from torchvision.transforms.functional import pil_to_tensor
@@ -15,15 +12,9 @@ from privacy_gan.data.batch import Batch
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.randomness import Purpose, keyed_generator
+from privacy_gan.runs.face_grid import draw_grid, save_picture
 from privacy_gan.runs.faces import Faces
-from privacy_gan.runs.files import replacing
 from privacy_gan.runs.folder import RunFolder
-
-CELL = 128
-GAP = 4
-MARGIN = 96
-HEADER = 28
-INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 
 class ImageGrid(Callback):
@@ -89,27 +80,3 @@ def censored_faces(
     with torch.no_grad():
         rows = privatizer.figure_rows(faces.images.to(device), rng)
     return Faces.of(rows, tuple(f"s={label}" for label in faces.attributes[:, column].tolist()))
-
-
-def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a PNG whole or not at all."""
-    with replacing(path) as file:
-        picture.save(file, format="PNG")
-
-
-def draw_grid(faces: Faces) -> Image.Image:
-    """Draw faces and their labels, each face 128 pixels wide."""
-    height = HEADER + len(faces.rows) * (CELL + GAP)
-    sheet = Image.new("RGB", (MARGIN + len(faces.columns) * (CELL + GAP), height), PAPER)
-    pen = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(14)
-    for column, label in enumerate(faces.columns):
-        middle = MARGIN + column * (CELL + GAP) + CELL // 2
-        pen.text((middle, HEADER // 2), label, INK, font, anchor="mm")
-    for row, (label, images) in enumerate(faces.rows.items()):
-        top = HEADER + row * (CELL + GAP)
-        pen.text((MARGIN - 10, top + CELL // 2), label, INK, font, anchor="rm")
-        for column, image in enumerate(images):
-            face = Image.fromarray(image).resize((CELL, CELL), Image.Resampling.NEAREST)
-            sheet.paste(face, (MARGIN + column * (CELL + GAP), top))
-    return sheet

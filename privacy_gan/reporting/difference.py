@@ -1,0 +1,188 @@
+"""Whether two mechanisms differ by more than seeds and test images explain."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from privacy_gan.reporting.curves import Curve, Panel, Point
+from privacy_gan.reporting.judged import Judged
+
+RESAMPLES = 2000
+NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(0.975)
+MEASURES = {"privacy_loss": ("leaks", "privacy loss"), "utility_score": ("keeps", "utility score")}
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How far two mechanisms are apart in one measure, at one budget.
+
+    Attributes:
+        measure: its name.
+        epsilon: the budget.
+        names: of the two.
+        value: the first's less the second's, mean over seeds.
+        low: of its 95% interval.
+        high: likewise.
+        seeds: number of seeds that both have been trained with.
+        images: number of test images; None where they were not compared image by image.
+    """
+
+    measure: str
+    epsilon: float
+    names: tuple[str, str]
+    value: float
+    low: float
+    high: float
+    seeds: int
+    images: int | None
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether chance can explain it."""
+        return self.low <= 0 <= self.high
+
+    def in_words(self) -> str:
+        """Return what it says, and on what grounds."""
+        verb, noun = MEASURES[self.measure]
+        one, other = self.names if self.value >= 0 else self.names[::-1]
+        low, high = sorted((self.low, self.high) if self.value >= 0 else (-self.low, -self.high))
+        size = (
+            f"{abs(self.value) * 100:.1f} points (95% interval {100 * low:.1f} to {100 * high:.1f})"
+        )
+        where = f"at epsilon {self.epsilon:g}"
+        if self.is_explained:
+            return (
+                f"{one} and {other} cannot be told apart in {noun} {where}: {size}, which "
+                f"{self.grounds} can explain"
+            )
+        doubt = "" if self.seeds > 1 else "; another seed may say otherwise"
+        return (
+            f"{one} {verb} more than {other} {where}, by {size}, which {self.grounds} cannot "
+            f"explain{doubt}"
+        )
+
+    @property
+    def grounds(self) -> str:
+        """What the interval allows for."""
+        images = "test images" if self.images is None else f"{self.images:,} test images"
+        seeds = f" and of {self.seeds} seeds" if self.seeds > 1 else ""
+        return f"the choice of {images}{seeds}"
+
+
+def differences_in(panel: Panel) -> list[Difference]:
+    """Return the differences of all pairs of curves at the budgets that both have."""
+    return [
+        difference
+        for one, other in itertools.combinations(panel.curves, 2)
+        for here, there in pairs_of_points(one, other)
+        for measure in MEASURES
+        if (difference := difference_of(measure, (one.name, other.name), here, there))
+    ]
+
+
+def pairs_of_points(one: Curve, other: Curve) -> Iterator[tuple[Point, Point]]:
+    """Yield the points of two curves that have one budget."""
+    by_budget = {point.epsilon: point for point in other.points}
+    for point in one.points:
+        if point.epsilon in by_budget:
+            yield point, by_budget[point.epsilon]
+
+
+def difference_of(
+    measure: str, names: tuple[str, str], one: Point, other: Point
+) -> Difference | None:
+    """Compare two mechanisms in one measure; None where no seed has it of both.
+
+    The variance of the difference is that which test images cause, plus that of a mean over seeds.
+    Of one seed only the former is known; of several, the normal quantile gives way to Student's.
+    """
+    pairs = [
+        (here, there)
+        for here in one.entries
+        for there in other.entries
+        if here.seed == there.seed and here.value(measure) is not None
+        if there.value(measure) is not None
+    ]
+    if not pairs:
+        return None
+    values = [(here.value(measure) or 0.0) - (there.value(measure) or 0.0) for here, there in pairs]
+    by_image = image_differences(measure, pairs)
+    low, high = (
+        unpaired_interval(measure, pairs) if by_image is None else paired_bootstrap(by_image)
+    )
+    value = statistics.fmean(values)
+    if len(values) > 1:
+        of_images = ((high - low) / (2 * NORMAL_QUANTILE)) ** 2
+        of_seeds = statistics.variance(values) / len(values)
+        reach = student_quantile(len(values) - 1) * math.sqrt(of_images + of_seeds)
+        low, high = value - reach, value + reach
+    images = None if by_image is None else len(by_image)
+    return Difference(measure, one.epsilon, names, value, low, high, len(values), images)
+
+
+def image_differences(measure: str, pairs: Sequence[tuple[Judged, Judged]]) -> Floats | None:
+    """Return the difference at each test image, mean over seeds; None where outcomes lack."""
+    outcomes = [tuple(outcomes_of(entry, measure) for entry in pair) for pair in pairs]
+    differences = []
+    for here, there in outcomes:
+        if here is None or there is None or len(here) != len(there):
+            return None
+        differences.append(here - there)
+    return np.mean(differences, axis=0)  # type: ignore[no-any-return]
+
+
+def outcomes_of(entry: Judged, measure: str) -> Floats | None:
+    """Return by how much each test image adds to a measure, [N]; None where that was not kept."""
+    evaluation = entry.evaluation
+    names = [measure]
+    if measure == "utility_score":
+        names = [name for name in evaluation.outcomes if name.startswith("utility/")]
+    right = [evaluation.right(name) for name in names]
+    if not right or any(of is None for of in right):
+        return None
+    return np.mean([of for of in right if of is not None], axis=0)  # type: ignore[no-any-return]
+
+
+def paired_bootstrap(by_image: Floats) -> tuple[float, float]:
+    """Return the 95% interval of a mean over images, which are drawn with replacement.
+
+    Few different values occur, so it is drawn how often each does: the same distribution as that of
+    drawing images one by one.
+    """
+    values, counts = np.unique(by_image, return_counts=True)
+    rng = np.random.default_rng(0)
+    drawn = rng.multinomial(len(by_image), counts / len(by_image), RESAMPLES)
+    low, high = np.quantile(drawn @ values / len(by_image), [0.025, 0.975])
+    return float(low), float(high)
+
+
+def unpaired_interval(measure: str, pairs: Sequence[tuple[Judged, Judged]]) -> tuple[float, float]:
+    """Return a 95% interval from those of both, as if each had test images of its own.
+
+    It is wider than one that compares image by image: what is hard for both counts twice.
+    """
+    (one, other) = pairs[0]
+    value = (one.value(measure) or 0.0) - (other.value(measure) or 0.0)
+    spans = []
+    for entry in (one, other):
+        estimate = entry.evaluation.measures[measure].censored
+        assert estimate is not None
+        spans.append(estimate.high - estimate.low)
+    reach = math.hypot(*spans) / 2
+    return value - reach, value + reach
+
+
+def student_quantile(freedom: int) -> float:
+    """Return the 97.5% quantile of Student's t distribution."""
+    from scipy.stats import t
+
+    return float(t.ppf(0.975, freedom))

@@ -1,0 +1,91 @@
+"""What a report lacks, and which commands would make it."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from privacy_gan.errors import UserError
+from privacy_gan.reporting.reading import Found
+from privacy_gan.reporting.tables import Lacking, without_repetition
+from privacy_gan.runs.folder import RunFolder
+
+Missing = list[tuple[str, list[tuple[str, str]]]]  # headings, each with what and by which command
+PRESETS = {1: "table1", 2: "table2", 3: "table3"}
+
+
+def missing_from(found: Found, lacking: Sequence[Lacking], unseen: Sequence[str]) -> Missing:
+    """Return what is missing, by kind; nothing of a kind leaves its heading out.
+
+    Args:
+        found: below the report's folder.
+        lacking: runs of the paper's that nobody made.
+        unseen: pictures that cannot be read, a line each.
+    """
+    kinds: Missing = [
+        ("Not finished", [(str(run.path), command_of(run)) for run in found.unfinished]),
+        ("Unreadable", [(line, "") for line in (*found.unreadable, *unseen)]),
+        ("In the paper, and not here", wanted(lacking)),
+    ]
+    return [(heading, entries) for heading, entries in kinds if entries]
+
+
+def command_of(run: RunFolder) -> str:
+    """Return the command that goes on with a run, "" where it is not known."""
+    overrides = overrides_of(run)
+    return "" if overrides is None else command([], overrides)
+
+
+def overrides_of(run: RunFolder) -> list[str] | None:
+    """Return what was typed to make a run; None where nothing says so."""
+    try:
+        typed = run.config().get("overrides")
+    except UserError:
+        return None
+    return None if typed is None else [str(override) for override in typed]
+
+
+def command(flags: Sequence[str], overrides: Sequence[str]) -> str:
+    """Return a command for a shell."""
+    return shlex.join(["python", "experiments/train.py", *flags, *overrides])
+
+
+def wanted(lacking: Sequence[Lacking]) -> list[tuple[str, str]]:
+    """Return runs that the paper's tables have and a sweep lacks, budgets together."""
+    alike: dict[tuple[int, str, str, str], list[Lacking]] = {}
+    for each in without_repetition(lacking):
+        key = (each.table, each.attribute, each.mechanism, str(each.like.folder.path))
+        alike.setdefault(key, []).append(each)
+    lines = [
+        (
+            f"Table {table}: {mechanism} for {attribute} at epsilon "
+            f"{', '.join(f'{each.epsilon:g}' for each in some)}",
+            command_for(some),
+        )
+        for (table, attribute, mechanism, _), some in alike.items()
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def command_for(lacking: Sequence[Lacking]) -> str:
+    """Return a command for runs that differ in their budget only.
+
+    They are made as the run is that they are to stand beside; where nothing says how that was, as
+    the paper's are.
+    """
+    first = lacking[0]
+    changes = {
+        "attribute": first.attribute,
+        "epsilon": ",".join(f"{each.epsilon:g}" for each in lacking),
+    }
+    typed = overrides_of(first.like.folder)
+    if typed is None:
+        preset = [f"experiment={PRESETS[first.table]}", "data.root=PATH"]
+        parts = {"privatizer": first.mechanism} if first.table == 3 else {}
+        return command(["-m"], [*preset, *(f"{k}={v}" for k, v in {**changes, **parts}.items())])
+    changes["seed"] = str(first.like.seed)
+    if first.mechanism != "filter_generator":
+        changes["privatizer"] = first.mechanism
+    # a folder of its own was that run's alone
+    kept = [o for o in typed if o.lstrip("+").partition("=")[0] not in {*changes, "run_dir"}]
+    return command(["-m"], [*kept, *(f"{key}={value}" for key, value in changes.items())])

@@ -1,0 +1,153 @@
+"""The report: all that a folder of runs says, in files and on a terminal."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from privacy_gan.reporting import figure1
+from privacy_gan.reporting.curves import panels_of
+from privacy_gan.reporting.difference import Difference, differences_in
+from privacy_gan.reporting.face_grids import FaceGrid, face_grids, pictured
+from privacy_gan.reporting.formats import FORMATS
+from privacy_gan.reporting.judged import all_judged
+from privacy_gan.reporting.missing import Missing, missing_from
+from privacy_gan.reporting.optimum_gap import gaussian_runs, optimum_table
+from privacy_gan.reporting.page import Content, counts, page
+from privacy_gan.reporting.reading import runs_below
+from privacy_gan.reporting.side_by_side import side_by_side
+from privacy_gan.reporting.tables import Table, tables_of
+from privacy_gan.runs.face_grid import draw_grid, save_picture
+from privacy_gan.runs.files import replacing
+
+LINES = 10  # of differences that a terminal shows
+UNSAFE = r"[^\w.+-]+"  # in a file's name
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was made.
+
+    Attributes:
+        text: for a terminal.
+        files: in the order in which they are worth opening.
+        tables: the paper's, measured.
+    """
+
+    text: str
+    files: list[Path]
+    tables: list[Table]
+
+
+def make_report(folder: Path, output: Path, with_faces: bool) -> Report:
+    """Write the report of all runs below a folder, finished or not.
+
+    Args:
+        folder: of the runs.
+        output: where the report's files go.
+        with_faces: whether pictures are shown; without them it can be handed on where the images
+            themselves cannot.
+
+    Raises:
+        UserError: there is no such folder.
+    """
+    found = runs_below(folder)
+    panels = panels_of(all_judged(found.finished))
+    tables = tables_of(panels)
+    differences = {panel.title: differences_in(panel) for panel in panels}
+    seen, unseen = pictured(found.finished) if with_faces else ([], [])
+    grids = face_grids(seen)
+    lacking = [each for table in tables for each in table.lacking]
+    missing = missing_from(found, lacking, unseen)
+    for panel in panels:
+        if panel.repeated:
+            again = [(str(each.folder.path), "") for each in panel.repeated]
+            missing.append((f"Left out of {panel.title}, for it was judged twice", again))
+    content = Content(
+        folder.resolve(),
+        found,
+        panels,
+        differences,
+        tables,
+        grids,
+        {picture.run.folder.path: picture.faces for picture in seen},
+        missing,
+    )
+    files = [write(output / "report.html", page(content))]
+    if panels:
+        files += figure1.draw(panels, output)
+    for number in sorted({table.number for table in tables}):
+        some = [table for table in tables if table.number == number]
+        files += [
+            write(output / f"table{number}.{suffix}", text(some))
+            for suffix, text in FORMATS.items()
+        ]
+    files += draw_grids(grids, output)
+    optimum = optimum_table(gaussian_runs(found.finished))
+    judged = [
+        entry
+        for panel in panels
+        for curve in panel.curves
+        for point in curve.points
+        for entry in point.entries
+    ]
+    told = [
+        counts(found),
+        *([side_by_side(judged)] if judged else []),
+        *optimum,
+        *difference_lines(differences),
+        *missing_lines(missing),
+        "\n".join([f"report     {files[0]}", *(f"           {path.name}" for path in files[1:])]),
+    ]
+    return Report("\n\n".join(told), files, tables)
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file whole or not at all."""
+    with replacing(path) as file:
+        file.write_text(text)
+    return path
+
+
+def draw_grids(grids: Sequence[FaceGrid], output: Path) -> list[Path]:
+    """Write the pictures of faces."""
+    paths = []
+    for grid in grids:
+        path = output / f"{re.sub(UNSAFE, '_', grid.name)}.png"
+        save_picture(draw_grid(grid.faces), path)
+        paths.append(path)
+    return paths
+
+
+def difference_lines(differences: dict[str, list[Difference]]) -> list[str]:
+    """Return what is more than chance, the first ones of each panel."""
+    paragraphs = []
+    for title, some in differences.items():
+        real = [each for each in some if not each.is_explained]
+        if some:
+            lines = [
+                f"{title}: {len(real)} of {len(some)} differences are more than chance",
+                *(f"  {each.in_words()}" for each in real[:LINES]),
+            ]
+            if len(real) > LINES:
+                lines.append(f"  and {len(real) - LINES} more, which report.html lists")
+            paragraphs.append("\n".join(lines))
+    return paragraphs
+
+
+def missing_lines(missing: Missing) -> list[str]:
+    """Return what is not there, and which commands would make it."""
+    return [
+        "\n".join(
+            [
+                f"{heading}:",
+                *(
+                    f"  {what}" + (f"\n    {command}" if command else "")
+                    for what, command in entries
+                ),
+            ]
+        )
+        for heading, entries in missing
+    ]
