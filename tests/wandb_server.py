@@ -156,6 +156,7 @@ def synchronized(folder):
         subprocess.run(
             [Path(sys.executable).with_name("wandb"), "sync", *found],
             env={**os.environ, **environment(server)},
+            cwd=folder,  # where it leaves a log
             capture_output=True,
             check=True,
             timeout=100,

@@ -59,27 +59,32 @@ class FaceGrid:
 
 
 def pictured(runs: Sequence[FinishedRun]) -> tuple[list[Pictured], list[str]]:
-    """Return the runs that left faces, of each kind the first seed's, and what others' lack."""
-    found: dict[str, Pictured] = {}
-    troubles = []
-    for run in sorted(runs, key=lambda run: int(run.result.identity["seed"])):
-        identity = run.result.identity
-        kind = json.dumps([run.result.data, identity["epsilon"], setup_of(identity)])
-        if kind in found:
-            continue
+    """Return the runs that left faces, and what is wrong with the faces of others."""
+    found, troubles = [], []
+    for run in runs:
         try:
-            found[kind] = Pictured(run, Faces.read(run.folder.faces))
+            found.append(Pictured(run, Faces.read(run.folder.faces)))
         except UserError as error:
             troubles.append(str(error))
         except OSError:
             continue  # Gaussian toy data have none, nor have runs of before there were any
-    return list(found.values()), troubles
+    return found, troubles
+
+
+def first_seeds(pictures: Sequence[Pictured]) -> list[Pictured]:
+    """Return of each way of making a run, and each budget, the first seed's."""
+    by_kind = grouped(
+        sorted(pictures, key=lambda each: int(each.run.result.identity["seed"])),
+        lambda each: (each.subject, each.mechanism, each.epsilon, made_as(each)),
+    )
+    kept = {id(some[0]) for _, some in by_kind}
+    return [picture for picture in pictures if id(picture) in kept]
 
 
 def face_grids(pictures: Sequence[Pictured]) -> list[FaceGrid]:
     """Return a grid for each mechanism, budgets side by side, and one of all mechanisms."""
     grids = []
-    for subject, same in grouped(pictures, lambda picture: picture.subject):
+    for subject, same in grouped(first_seeds(pictures), lambda picture: picture.subject):
         data, _, attribute = subject
         where = f"{attribute} in {data}"
         kinds = grouped(same, lambda each: (each.mechanism, made_as(each)))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # told apart by those who see colours otherwise, too (Okabe and Ito, 2008); markers repeat it
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#7F7F7F")
 MARKERS = "osD^vP*X"
 FORMATS = ("png", "pdf", "svg")
 WIDTH, HEIGHT = 6.4, 4.6  # of a panel, inches
@@ -79,7 +79,7 @@ def draw_panel(panel: Panel, axes: Axes) -> None:
     axes.set_ylabel("utility score (%)")
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.margins(0.08)
-    axes.legend(fontsize=7, loc="best")
+    axes.legend(fontsize=7, frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.14))
 
 
 def draw_curve(panel: Panel, curve: Curve, index: int, axes: Axes) -> None:

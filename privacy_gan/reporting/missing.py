@@ -84,8 +84,8 @@ def command_for(lacking: Sequence[Lacking]) -> str:
         parts = {"privatizer": first.mechanism} if first.table == 3 else {}
         return command(["-m"], [*preset, *(f"{k}={v}" for k, v in {**changes, **parts}.items())])
     changes["seed"] = str(first.like.seed)
-    if first.mechanism != "filter_generator":
-        changes["privatizer"] = first.mechanism
+    if first.table == 3:  # whose filter is judged as part of the whole
+        changes |= {"privatizer": first.mechanism, "baseline": "true"}
     # a folder of its own was that run's alone
     kept = [o for o in typed if o.lstrip("+").partition("=")[0] not in {*changes, "run_dir"}]
     return command(["-m"], [*kept, *(f"{key}={value}" for key, value in changes.items())])

@@ -100,7 +100,7 @@ def page(content: Content) -> str:
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     template = environment.from_string(text_of("report.html"))
     return template.render(
-        title=f"Privacy against utility: {content.folder.name}",
+        title=f"Privacy against utility: {content.folder.resolve().name}",
         counts=counts(content.found),
         date=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         folder=content.folder,

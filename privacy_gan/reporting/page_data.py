@@ -41,9 +41,7 @@ def panel_data(panel: Panel, number_of: Mapping[int, int]) -> dict[str, Any]:
     lines = [("prior", "dot"), ("floor", "dash")]
     return {
         "title": panel.title,
-        "attackers": [
-            (name, f"{name} adversary" if name == STRONGEST else name) for name in attackers
-        ],
+        "attackers": attackers,
         "curves": [
             curve_data(panel, curve, index, number_of) for index, curve in enumerate(panel.curves)
         ],

@@ -32,9 +32,7 @@ class Printed:
 def table1() -> dict[tuple[float, str], Printed]:
     """Return success rates by budget and sensitive attribute."""
     return {
-        (float(row["epsilon"]), name): Printed(
-            float(row[name]) / 100, float(row[f"{name}_std"]) / 100
-        )
+        (float(row["epsilon"]), name): Printed(share(row[name]), share(row[f"{name}_std"]))
         for row in rows_of("table1_success_rate.csv")
         for name in ATTRIBUTES
         if row[name]
@@ -53,10 +51,15 @@ def table2() -> dict[tuple[str, str], Printed]:
 def table3() -> dict[tuple[float, str], Printed]:
     """Return the accuracy of adversaries of Smiling by budget and mechanism."""
     return {
-        (float(row["epsilon"]), name): Printed(float(row[name]) / 100)
+        (float(row["epsilon"]), name): Printed(share(row[name]))
         for row in rows_of("table3_adversary_smiling.csv")
         for name in MECHANISMS
     }
+
+
+def share(percentage: str) -> float:
+    """Return a percentage as a share, with no more digits than it has."""
+    return round(float(percentage) / 100, 4)
 
 
 def rows_of(name: str) -> Iterator[dict[str, str]]:

@@ -56,10 +56,25 @@ def runs_below(folder: Path) -> Found:
         except OSError as error:  # gone in the meantime, or a folder of that name
             found.unreadable.append(f"{path} is unreadable ({error.strerror})")
         else:
-            found.finished.append(FinishedRun(RunFolder(path.parent), result))
+            if lacks := lacking_in(result):
+                found.unreadable.append(f"{path} lacks {lacks}, so it is no run's result")
+            else:
+                found.finished.append(FinishedRun(RunFolder(path.parent), result))
     for path in sorted(folder.rglob("config.yaml")):
         run = RunFolder(path.parent)
         is_trackers = "wandb" in path.relative_to(folder).parts  # which keeps a copy
         if not is_trackers and not run.result_file.exists():
             found.unfinished.append(run)
     return found
+
+
+def lacking_in(result: Result) -> str:
+    """Return what a report cannot do without and a file does not say, "" where it says all."""
+    for key in ("attribute", "epsilon", "seed", "data.key"):
+        if key not in result.identity:
+            return f"identity.{key}"
+    for evaluation in (*result.evaluations.values(), *(result.baseline or {}).values()):
+        leaked = evaluation.measures.get("privacy_loss")
+        if leaked is None or leaked.censored is None:
+            return f"the privacy loss of {evaluation.attribute}"
+    return ""

@@ -66,7 +66,7 @@ def make_report(folder: Path, output: Path, with_faces: bool) -> Report:
             again = [(str(each.folder.path), "") for each in panel.repeated]
             missing.append((f"Left out of {panel.title}, for it was judged twice", again))
     content = Content(
-        folder.resolve(),
+        folder,
         found,
         panels,
         differences,

@@ -11,6 +11,7 @@ from typing import IO, Any
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
 
 from privacy_gan.errors import FolderTaken, UserError
 from privacy_gan.runs.files import replacing
@@ -78,7 +79,7 @@ class RunFolder:
             config = OmegaConf.load(self.config_file)
         except OSError as error:
             raise UserError(f"{self.path} is not a run folder: it holds no config.yaml") from error
-        except (ValueError, OmegaConfBaseException) as error:
+        except (ValueError, YAMLError, OmegaConfBaseException) as error:
             raise UserError(f"{self.config_file} is damaged: {error}") from error
         if not isinstance(config, DictConfig) or "privatizer" not in config:
             raise UserError(f"{self.config_file} is not the configuration of a run")

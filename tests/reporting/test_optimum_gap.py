@@ -1,12 +1,12 @@
 """Runs on Gaussian toy data beside the optimum."""
 
 import pytest
+from made_up import write_run
 
 from privacy_gan.commands.pipeline import train
-from privacy_gan.errors import UserError
 from privacy_gan.evaluation.optimum import gaussian_optimum
-from privacy_gan.reporting.optimum_gap import compare_with_optimum
-from privacy_gan.runs.result import Result
+from privacy_gan.reporting.optimum_gap import compare, gaussian_runs, optimum_table
+from privacy_gan.reporting.reading import runs_below
 
 QUICK = [
     "experiment=gaussian",
@@ -31,17 +31,21 @@ def test_a_run_is_held_against_the_optimum_at_its_own_distortion(tiny, tmp_path)
     epsilon = 0.5
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     run, record = train(tiny(where, f"epsilon={epsilon}", preset=QUICK, cached=False))
-    (compared,) = compare_with_optimum(tmp_path)
-    assert compared.folder == run.path
+    (gaussian,) = gaussian_runs(runs_below(tmp_path).finished)
+    compared = compare(gaussian)
+    assert compared.folder == run
     assert compared.epsilon == epsilon
     measured = record.evaluations["Sign"].measures["distortion"].censored.value
     assert compared.distortion == pytest.approx(measured)
     (optimum,) = gaussian_optimum(2**0.5, 0.7, [measured])
     assert compared.optimum == pytest.approx(optimum, abs=0.005)
     assert compared.gap == compared.accuracy.value - compared.optimum
+    (table,) = optimum_table([gaussian])
+    assert f"{compared.optimum:.1%}" in table.splitlines()[2]
 
 
 def test_runs_on_pictures_do_not_count(tmp_path):
-    Result("faces-64", {}, {}).write(tmp_path / "result.json")
-    with pytest.raises(UserError, match="no judged run on Gaussian toy data lies below"):
-        compare_with_optimum(tmp_path)
+    write_run(tmp_path)
+    runs = runs_below(tmp_path).finished
+    assert gaussian_runs(runs) == []
+    assert optimum_table([]) == []

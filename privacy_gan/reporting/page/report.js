@@ -13,6 +13,14 @@ function element(tag, text, children = []) {
   return made;
 }
 
+// what may be wider than the screen is scrolled by itself, by keys as well
+function wide(content) {
+  const box = element("div", "", [content]);
+  box.className = "scroll";
+  box.tabIndex = 0;
+  return box;
+}
+
 function traces(panel, attacker, shown) {
   const drawn = panel.curves.flatMap((curve, number) => {
     const points = curve.points
@@ -72,13 +80,13 @@ function show(article, panel, number, index) {
   const parts = point.runs.map((id) => {
     const run = runs[id];
     const rows = run.numbers.map(([name, value]) => element("tr", "", [element("th", name), element("td", value)]));
-    const shown = [element("h4", run.title), element("table", "", [element("tbody", "", rows)])];
+    const shown = [element("h4", run.title), wide(element("table", "", [element("tbody", "", rows)]))];
     if (run.faces) {
       const image = element("img");
       image.src = run.faces;
       image.width = run.faces_width;
       image.alt = run.faces_alt;
-      shown.push(element("p", "", [image]));
+      shown.push(wide(image));
     }
     const config = element("details", "", [element("summary", "configuration"), element("pre", run.configuration)]);
     shown.push(config, element("p", run.folder));

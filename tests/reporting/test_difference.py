@@ -1,0 +1,100 @@
+"""Whether two mechanisms differ by more than chance."""
+
+import numpy as np
+import pytest
+from made_up import write_run
+from scipy.stats import bootstrap
+
+from privacy_gan.reporting.curves import panels_of
+from privacy_gan.reporting.difference import differences_in, paired_bootstrap
+from privacy_gan.reporting.judged import all_judged
+from privacy_gan.reporting.reading import runs_below
+
+
+def found_in(folder, measure="privacy_loss"):
+    (panel,) = panels_of(all_judged(runs_below(folder).finished))
+    return [each for each in differences_in(panel) if each.measure == measure]
+
+
+def outcomes(leak, utility, images=1000):
+    """Return which images are told right: the first ones, so that two mechanisms share most."""
+    places = np.arange(images)
+    return {"privacy_loss": places < leak * images, "utility/Male": places < utility * images}
+
+
+def write_with_outcomes(folder, mechanism, leak, utility=0.8, **more):
+    right = outcomes(leak, utility)
+    return write_run(folder, mechanism, leaks=leak, utility=utility, right=right, **more)
+
+
+def test_the_bootstrap_is_that_of_drawing_images_one_by_one():
+    by_image = np.repeat([-1.0, 0.0, 1.0], [60, 900, 100])
+    low, high = paired_bootstrap(by_image)
+    drawn = bootstrap(
+        (by_image,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)
+    ).confidence_interval
+    assert low == pytest.approx(drawn.low, abs=0.002)
+    assert high == pytest.approx(drawn.high, abs=0.002)
+
+
+def test_image_by_image_a_small_difference_shows_that_intervals_hide(tmp_path):
+    write_with_outcomes(tmp_path / "with", "blur", 0.80)
+    write_with_outcomes(tmp_path / "with", "noise", 0.81)
+    (paired,) = found_in(tmp_path / "with")
+    assert paired.names == ("blur", "noise")
+    assert paired.value == pytest.approx(-0.01)
+    assert paired.images == 1000
+    # ten of 1,000 images differ: their number varies by the root of ten
+    assert paired.low == pytest.approx(-0.01 - 1.96 * 0.01**0.5 / 1000**0.5, abs=0.001)
+    assert not paired.is_explained
+    assert paired.in_words() == (
+        f"noise leaks more than blur at epsilon 0.01, by 1.0 points (95% interval "
+        f"{-100 * paired.high:.1f} to {-100 * paired.low:.1f}), which the choice of 1,000 test "
+        "images cannot explain; another seed may say otherwise"
+    )
+    write_run(tmp_path / "without", "blur", leaks=0.80)
+    write_run(tmp_path / "without", "noise", leaks=0.81)
+    (unpaired,) = found_in(tmp_path / "without")
+    assert unpaired.images is None
+    assert unpaired.high - unpaired.value == pytest.approx(0.01 * 2**0.5)  # of two intervals
+    assert unpaired.is_explained
+    assert "blur cannot be told apart in privacy loss" in unpaired.in_words()
+
+
+def test_utility_is_compared_by_the_mean_over_its_attributes(tmp_path):
+    write_with_outcomes(tmp_path, "blur", 0.8, utility=0.7)
+    write_with_outcomes(tmp_path, "noise", 0.8, utility=0.8)
+    (difference,) = found_in(tmp_path, "utility_score")
+    assert difference.value == pytest.approx(-0.1)
+    assert "noise keeps more than blur at epsilon 0.01, by 10.0 points" in difference.in_words()
+
+
+def test_seeds_that_disagree_make_it_chance(tmp_path):
+    for seed, (one, other) in enumerate([(0.60, 0.70), (0.75, 0.70), (0.62, 0.66)]):
+        write_with_outcomes(tmp_path, "blur", one, seed=seed)
+        write_with_outcomes(tmp_path, "noise", other, seed=seed)
+    (difference,) = found_in(tmp_path)
+    assert difference.value == pytest.approx(np.mean([-0.10, 0.05, -0.04]))
+    assert difference.seeds == 3
+    assert difference.is_explained
+    assert "the choice of 1,000 test images and of 3 seeds can explain" in difference.in_words()
+
+
+def test_seeds_that_agree_do_not(tmp_path):
+    for seed in range(3):
+        write_with_outcomes(tmp_path, "blur", 0.6 + 0.01 * seed, seed=seed)
+        write_with_outcomes(tmp_path, "noise", 0.8 + 0.01 * seed, seed=seed)
+    (difference,) = found_in(tmp_path)
+    assert not difference.is_explained
+    # no spread over seeds is left: Student's quantile times what test images cause
+    assert (difference.high - difference.low) / 2 == pytest.approx(
+        4.303 * (0.2 * 0.8 / 1000) ** 0.5, rel=0.1
+    )
+    assert "another seed" not in difference.in_words()
+
+
+def test_only_the_same_budget_and_seed_are_compared(tmp_path):
+    write_run(tmp_path, "blur", seed=0)
+    write_run(tmp_path, "noise", seed=1)
+    write_run(tmp_path, "noise", seed=0, epsilon=0.02)
+    assert found_in(tmp_path) == []

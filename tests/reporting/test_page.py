@@ -1,0 +1,223 @@
+"""The report's page in a real browser."""
+
+import base64
+import io
+import json
+import shutil
+import time
+
+import numpy as np
+import pypdfium2
+import pytest
+from made_up import write_run
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select, WebDriverWait
+from test_report import leave_faces
+
+from privacy_gan.reporting.report import make_report
+
+CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver"
+)
+ARGUMENTS = [
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
+]
+HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """Make a report of mechanisms, budgets and seeds; some names and settings are hostile."""
+    folder = tmp_path_factory.mktemp("sweep")
+    for epsilon, leaks in ((0.001, 0.85), (0.01, 0.7)):
+        for seed in (0, 1):
+            more = {"data": "celeba-64", "epsilon": epsilon, "seed": seed}
+            leave_faces(write_run(folder, leaks=leaks, baseline=0.88, **more))
+            run = write_run(folder, "generator", leaks=0.87, setup={"hostile": HOSTILE}, **more)
+            leave_faces(run, ("x", "x''  s'=0", "x''  s'=1"))
+    hostile = write_run(folder, HOSTILE.replace("/", ":"), data="celeba-64", leaks=0.8)
+    assert hostile.exists()
+    make_report(folder, folder / "report", with_faces=True)
+    return (folder / "report" / "report.html").as_uri()
+
+
+@pytest.fixture
+def browser(tmp_path):
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path / 'profile'}"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+def open_page(browser, address, width=1440):
+    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get(address)
+    wait(browser).until(lambda _: browser.find_elements(By.CSS_SELECTOR, ".plot .point"))
+
+
+def wait(browser):
+    return WebDriverWait(browser, 20)
+
+
+def curves(browser):
+    """Return how many curves are drawn; the star of the originals is not one."""
+    return len(browser.find_elements(By.CSS_SELECTOR, ".plot .scatterlayer .trace")) - 1
+
+
+def places(browser):
+    """Return where the points of all curves are drawn."""
+    script = "return document.querySelector('.plot').data.map(trace => trace.x)"
+    return browser.execute_script(script)
+
+
+def details(browser):
+    return browser.find_element(By.CSS_SELECTOR, ".details")
+
+
+def test_it_loads_without_an_error_and_asks_nobody_for_anything(browser, address):
+    open_page(browser, address)
+    time.sleep(1)  # whatever would be fetched later
+    assert [entry["message"] for entry in browser.get_log("browser")] == []
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    asked = [
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+        and message["params"]["documentURL"] == address  # not the browser's own first page
+    ]
+    assert address in asked
+    assert all(url == address or url.startswith("data:") for url in asked)
+    script = "return performance.getEntriesByType('resource').map(entry => entry.name)"
+    assert all(name.startswith("data:") for name in browser.execute_script(script))
+
+
+@pytest.mark.parametrize("width", [390, 1440])
+def test_nothing_is_wider_than_the_screen(width, browser, address):
+    open_page(browser, address, width)
+    browser.find_elements(By.CSS_SELECTOR, "button[data-point]")[0].click()
+    shown = browser.execute_script("return document.documentElement.scrollWidth")
+    assert shown <= width
+    plot = browser.find_element(By.CSS_SELECTOR, ".plot .main-svg").size
+    assert 300 < plot["width"] <= width
+
+
+def test_hovering_shows_the_numbers(browser, address):
+    open_page(browser, address)
+    point = browser.find_elements(By.CSS_SELECTOR, ".plot .point")[1]  # the hostile curve has one
+    ActionChains(browser).move_to_element(point).perform()
+    wait(browser).until(lambda _: browser.find_elements(By.CSS_SELECTOR, ".hovertext"))
+    told = browser.find_element(By.CSS_SELECTOR, ".hovertext").text
+    for words in (
+        "epsilon",
+        "privacy loss",
+        "utility score 80.0%",
+        "distortion 0.01000",
+        "2 seeds",
+    ):
+        assert words in told
+
+
+def test_a_click_shows_faces_and_configuration(browser, address):
+    open_page(browser, address)
+    assert not details(browser).is_displayed()
+    point = browser.find_elements(By.CSS_SELECTOR, ".plot .point")[1]  # the hostile curve has one
+    ActionChains(browser).move_to_element(point).click().perform()
+    wait(browser).until(lambda _: details(browser).is_displayed())
+    assert "at epsilon 0.001" in details(browser).text
+    images = details(browser).find_elements(By.TAG_NAME, "img")
+    assert len(images) == 2  # of two seeds
+    assert all(
+        browser.execute_script("return arguments[0].naturalWidth", image) for image in images
+    )
+    details(browser).find_element(By.TAG_NAME, "summary").click()
+    assert "epsilon=0.001" in details(browser).find_element(By.TAG_NAME, "pre").text
+
+
+def test_curves_can_be_hidden_and_adversaries_chosen(browser, address):
+    open_page(browser, address)
+    everything = curves(browser)
+    assert everything == 4
+    box = browser.find_element(By.CSS_SELECTOR, ".controls input")
+    box.click()
+    wait(browser).until(lambda _: curves(browser) == everything - 1)
+    box.click()
+    wait(browser).until(lambda _: curves(browser) == everything)
+    before = places(browser)
+    select = Select(browser.find_element(By.CSS_SELECTOR, ".controls select"))
+    assert [each.text for each in select.options] == [
+        "strongest",
+        "the paper's way",
+        "resnet10",
+        "resnet18",
+    ]
+    select.select_by_visible_text("resnet10")
+    wait(browser).until(lambda _: places(browser) != before)
+    for strongest, chosen in zip(before[:everything], places(browser), strict=False):
+        assert np.allclose(np.subtract(strongest, chosen), 0.02)
+
+
+def test_keys_alone_are_enough(browser, address):
+    open_page(browser, address)
+    seen = []
+    for _ in range(60):
+        ActionChains(browser).send_keys(Keys.TAB).perform()
+        active = browser.switch_to.active_element
+        seen.append(active.tag_name)
+        if active.tag_name == "input" and "space" not in seen:
+            before = curves(browser)
+            active.send_keys(Keys.SPACE)
+            wait(browser).until(lambda _, before=before: curves(browser) == before - 1)
+            seen.append("space")
+        if active.tag_name == "button":
+            break
+    assert {"a", "select", "input", "button"} <= set(seen)
+    active.send_keys(Keys.ENTER)
+    wait(browser).until(lambda _: details(browser).is_displayed())
+    assert browser.switch_to.active_element == details(browser)
+
+
+def test_hostile_words_are_words(browser, address):
+    open_page(browser, address)  # an alert would have raised
+    button = next(
+        button
+        for button in browser.find_elements(By.CSS_SELECTOR, "button[data-point]")
+        if "generator at" in button.get_attribute("aria-label")
+        and "filter" not in button.get_attribute("aria-label")
+    )
+    button.click()
+    details(browser).find_element(By.TAG_NAME, "summary").click()
+    assert HOSTILE in details(browser).find_element(By.TAG_NAME, "pre").text
+    assert browser.execute_script("return document.querySelectorAll('img[src=x]').length") == 0
+    assert len(browser.find_elements(By.TAG_NAME, "script")) == 3
+
+
+def test_in_a_dark_room_the_page_and_the_chart_are_dark(browser, address):
+    dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
+    open_page(browser, address)
+    picture = base64.b64decode(browser.get_screenshot_as_base64())
+    values = np.asarray(Image.open(io.BytesIO(picture)).convert("L"))
+    assert np.median(values) < 60
+
+
+def test_what_is_printed_has_text_and_charts_and_nothing_to_press(browser, address):
+    open_page(browser, address)
+    printed = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": False})
+    document = pypdfium2.PdfDocument(base64.b64decode(printed["data"]))
+    text = "".join(page.get_textpage().get_text_bounded() for page in document)
+    assert "Privacy against utility" in text
+    assert "Table 3" in text
+    assert "utility score" in text  # the chart's axis, too
+    assert "Curves" not in text
+    assert len(document) < 15

@@ -1,0 +1,185 @@
+"""Tables 1 to 3: which runs are in which cell, beside which of the paper's numbers."""
+
+import csv
+import io
+import re
+
+import pytest
+from made_up import WHOLE, measure, write_run
+
+from privacy_gan.reporting import paper_values
+from privacy_gan.reporting.curves import panels_of
+from privacy_gan.reporting.formats import FORMATS, latex, markdown
+from privacy_gan.reporting.judged import all_judged
+from privacy_gan.reporting.missing import missing_from
+from privacy_gan.reporting.reading import runs_below
+from privacy_gan.reporting.tables import Cell, Table, tables_of
+
+
+def tables(folder, number):
+    found = tables_of(panels_of(all_judged(runs_below(folder).finished)))
+    return [table for table in found if table.number == number]
+
+
+def wanted(folder):
+    found = runs_below(folder)
+    lacking = [
+        each for table in tables_of(panels_of(all_judged(found.finished))) for each in table.lacking
+    ]
+    return dict(missing_from(found, lacking, [])).get("In the paper, and not here", [])
+
+
+def test_the_papers_numbers_are_the_papers():
+    assert paper_values.table1()[0.001, "Smiling"] == paper_values.Printed(0.824, 0.021)
+    assert (0.01, "Male") not in paper_values.table1()  # it has a blank there
+    assert len(paper_values.table1()) == 15
+    assert paper_values.table2()["Heavy_Makeup", "Wearing_Lipstick"].value == 0.47
+    assert len(paper_values.table2()) == 28
+    assert paper_values.table3()[0.05, "filter_generator"].value == 0.541
+    assert len(paper_values.table3()) == 12
+
+
+def test_table_1_has_means_over_seeds_beside_the_paper(tmp_path):
+    for seed, success in enumerate((0.80, 0.84)):
+        write_run(tmp_path, data="celeba-64", epsilon=0.001, seed=seed, success=success)
+    (table,) = tables(tmp_path, 1)
+    assert table.columns == ("Smiling", "Male", "Wearing_Lipstick", "Young")
+    assert list(table.rows) == ["0.001", "0.005", "0.01", "0.05"]
+    cell = table.rows["0.001"][0]
+    assert cell.measured.mean == pytest.approx(0.82)
+    assert cell.measured.std == pytest.approx(0.04 / 2**0.5)
+    assert cell.difference == pytest.approx(0.82 - 0.824)
+    assert [each.measured for each in table.rows["0.05"]] == [None] * 4
+
+
+def test_missing_cells_are_named_with_the_command_that_fills_them(tmp_path):
+    write_run(tmp_path, data="celeba-64", epsilon=0.001, baseline=0.85)
+    told = dict(wanted(tmp_path))
+    assert told["Table 1: filter_generator for Young at epsilon 0.001, 0.005, 0.01, 0.05"] == (
+        "python experiments/train.py -m experiment=table1 data.root=PATH attribute=Young "
+        "epsilon=0.001,0.005,0.01,0.05"
+    )
+    # the paper's blank is not missing, and one run is in two tables
+    assert "Table 1: filter_generator for Male at epsilon 0.001, 0.005, 0.05" in told
+    assert "Table 1: filter_generator for Smiling at epsilon 0.005, 0.01, 0.05" in told
+    assert not any("filter_generator for Smiling" in what for what in told if "Table 3" in what)
+    assert "Table 3: generator for Smiling at epsilon 0.001, 0.005, 0.01, 0.05" in told
+
+
+def test_where_it_is_known_how_a_run_was_made_the_others_are_asked_for_likewise(tmp_path):
+    run = write_run(tmp_path, data="celeba-32", epsilon=0.001, seed=2)
+    typed = "[experiment=small, 'data.root=my faces', epsilon=0.001, seed=2, run_dir=here]"
+    (run / "config.yaml").write_text(f"privatizer: {{}}\noverrides: {typed}\n")
+    told = dict(wanted(tmp_path))
+    assert told["Table 3: generator for Smiling at epsilon 0.001, 0.005, 0.01, 0.05"] == (
+        "python experiments/train.py -m experiment=small 'data.root=my faces' attribute=Smiling "
+        "epsilon=0.001,0.005,0.01,0.05 seed=2 privatizer=generator baseline=true"
+    )
+
+
+def test_runs_on_other_data_are_not_subtracted_from_the_paper_and_none_are_missing(tmp_path):
+    write_run(tmp_path, data="synthetic-faces-32", epsilon=0.001)
+    (table,) = tables(tmp_path, 1)
+    assert table.columns == ("Smiling",)
+    (cell,) = table.rows["0.001"]
+    assert cell.printed.value == 0.824
+    assert cell.difference is None
+    assert wanted(tmp_path) == []
+
+
+def test_table_2_has_the_hidden_attribute_as_its_column(tmp_path):
+    write_run(tmp_path, data="celeba-64")
+    (table,) = tables(tmp_path, 2)
+    assert table.columns == ("Smiling",)
+    (cell,) = table.rows["Male"]
+    assert cell.measured.mean == -0.2
+    assert cell.difference == pytest.approx(-0.2 + 0.07)
+    assert list(table.rows) == ["Male"]
+
+
+def test_table_3_takes_the_filter_from_within_the_mechanism(tmp_path):
+    write_run(tmp_path, data="celeba-64", epsilon=0.05, leaks=0.6, baseline=0.7)
+    write_run(tmp_path, "generator", data="celeba-64", epsilon=0.05, leaks=0.9)
+    papers, strongest = tables(tmp_path, 3)
+    assert papers.columns == ("filter", "generator", "filter_generator")
+    means = [cell.measured.mean for cell in papers.rows["0.05"]]
+    assert means == pytest.approx([0.68, 0.88, 0.58])  # one ResNet-10
+    assert [cell.measured.mean for cell in strongest.rows["0.05"]] == pytest.approx([0.7, 0.9, 0.6])
+    assert [cell.difference for cell in papers.rows["0.05"]] == pytest.approx(
+        [0.68 - 0.692, 0.88 - 0.787, 0.58 - 0.541]
+    )
+    assert strongest.rows["0.05"][0].printed is None  # the paper has one adversary
+
+
+def test_table_3_takes_no_part_that_was_made_otherwise(tmp_path):
+    write_run(tmp_path, data="celeba-64", setup={"width": 8})
+    write_run(tmp_path, "generator", data="celeba-64", setup={"width": 16})
+    papers, _ = tables(tmp_path, 3)
+    assert [bool(cell.measured) for cell in papers.rows["0.01"]] == [False, False, True]
+
+
+def test_each_way_of_making_the_mechanism_has_a_table_of_its_own(tmp_path):
+    write_run(tmp_path, data="celeba-64")
+    write_run(tmp_path, "filter_generator-cross_entropy", data="celeba-64")
+    assert len(tables(tmp_path, 1)) == 2
+    assert "cross_entropy" in tables(tmp_path, 1)[0].variant
+
+
+HOSTILE = r"a_b & 50% of {x} | $y$ # ~^\<b>"
+
+
+def hostile():
+    cell = Cell(None, paper_values.Printed(0.5, 0.01))
+    return Table(1, HOSTILE, HOSTILE, "epsilon", (HOSTILE, "Male"), {HOSTILE: (cell, cell)})
+
+
+def test_latex_is_balanced_and_escaped(tmp_path):
+    write_run(tmp_path, data="celeba-64", seed=0)
+    write_run(tmp_path, data="celeba-64", seed=1)
+    for table in (*tables(tmp_path, 1), *tables(tmp_path, 3), hostile()):
+        text = latex(table)
+        plain = text.replace(r"\textbackslash{}", "").replace(r"\{", "").replace(r"\}", "")
+        assert plain.count("{") == plain.count("}")
+        assert re.findall(r"\\begin{(\w+)}", text) == re.findall(r"\\end{(\w+)}", text)[::-1]
+        width = len(re.search(r"\\begin{tabular}{(\w+)}", text)[1])
+        for line in text.splitlines():
+            if line.endswith(r" \\") and "multicolumn" not in line:
+                assert len(re.findall(r"(?<!\\)&", line)) == width - 1, line
+        for sign in "%#_":
+            assert not re.search(rf"(?<!\\){sign}", text), sign
+        assert not re.search(r"(?<!\\)\$(?!\\pm\$|[ ){}])", text.replace(r"$\pm$", ""))
+        assert text.isascii()
+
+
+def test_markdown_is_escaped():
+    text = markdown(hostile())
+    header = next(line for line in text.splitlines() if line.startswith("| epsilon"))
+    assert len(re.findall(r"(?<!\\)\|", header)) == 8  # seven columns
+    assert "<b>" not in text
+
+
+def test_csv_has_a_row_for_each_cell_and_numbers_that_can_be_read(tmp_path):
+    write_run(tmp_path, data="celeba-64", epsilon=0.001, success=0.8)
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](tables(tmp_path, 1)))))
+    assert len(rows) == 16
+    first = rows[0]
+    assert (first["row"], first["column"], first["seeds"]) == ("0.001", "Smiling", "1")
+    assert float(first["mean"]) == 0.8
+    assert first["std"] == ""
+    assert float(first["paper"]) == 0.824
+    assert float(first["difference"]) == pytest.approx(-0.024)
+    assert rows[1]["mean"] == ""
+
+
+def test_a_correlation_that_is_not_defined_is_a_blank(tmp_path):
+    more = {"correlation/Male": measure(0.3), "correlation/Young": measure(0.1)}
+    write_run(tmp_path, data="celeba-64", **more)
+    (table,) = tables(tmp_path, 2)
+    assert [cell.measured.mean for (cell,) in table.rows.values()] == [0.3, 0.1]
+    assert "| 0.30 (1) | -0.07 | +0.37 |" in markdown(table)
+
+
+def test_a_run_that_names_no_privatizer_is_in_no_table(tmp_path):
+    write_run(tmp_path, "blur", data="celeba-64")
+    assert tables_of(panels_of(all_judged(runs_below(tmp_path).finished))) == []
+    assert set(WHOLE) == {"privatizer.filter.loss", "privatizer.generator.rate"}
