@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -46,6 +47,13 @@ def choose_compute(accelerator: str, precision: str) -> Compute:
     except (RuntimeError, ValueError) as error:
         raise UserError(f"trainer.accelerator={accelerator} cannot be used: {error}") from error
     return Compute(fabric.device, fabric.autocast)
+
+
+def device_name(device: torch.device) -> str:
+    """Return what a device is called: a GPU's model, a CPU's architecture."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return platform.machine()
 
 
 def own_device(accelerator: str) -> int | list[int]:

@@ -36,7 +36,7 @@ from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.measures import probing_gap
 from privacy_gan.evaluation.scores import bits_from
 from privacy_gan.evaluation.source import MechanismSource
-from privacy_gan.hardware import choose_compute, choose_precision
+from privacy_gan.hardware import choose_compute, choose_precision, device_name
 from privacy_gan.launched import is_first_process
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.progress import bars_shown
@@ -317,11 +317,13 @@ def write_result(
 def environment(setup: RunSetup) -> dict[str, str]:
     """Return what a result's last digits depend on beside the configuration."""
     accelerator, precision = setup.task.accelerator, setup.task.precision
+    device = choose_compute(accelerator, precision).device
     return {
         "privacy_gan": privacy_gan.__version__,
         "torch": torch.__version__,
         "pytorch_lightning": version("pytorch-lightning"),
-        "device": choose_compute(accelerator, precision).device.type,
+        "device": device.type,
+        "device_name": device_name(device),
         "precision": choose_precision(accelerator, precision),
         "threads": str(torch.get_num_threads()),
     }

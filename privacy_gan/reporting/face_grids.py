@@ -135,7 +135,9 @@ def over_budgets(runs: Sequence[Pictured]) -> Faces:
     """Return Figure 2: budgets as columns, rows as runs have them, for one face of each class."""
     runs = sorted(runs, key=lambda run: run.epsilon)
     shown = one_of_each_class(runs[0].faces)
-    columns = tuple(f"{run.faces.columns[i]}  ε={run.epsilon:g}" for i in shown for run in runs)
+    columns = tuple(
+        f"{run.faces.columns[i]} epsilon {run.epsilon:g}" for i in shown for run in runs
+    )
     rows = {
         label: np.stack([run.faces.rows[label][i] for i in shown for run in runs])
         for label in runs[0].faces.rows
@@ -154,7 +156,7 @@ def over_mechanisms(kinds: Sequence[tuple[str, list[Pictured]]]) -> Faces:
         by_budget = {run.epsilon: released(run.faces, 0) for run in some}
         blank = np.full_like(original, 255)
         rows[mechanism] = np.stack([by_budget.get(epsilon, blank) for epsilon in budgets])
-    return Faces(tuple(f"ε={epsilon:g}" for epsilon in budgets), rows)
+    return Faces(tuple(f"epsilon {epsilon:g}" for epsilon in budgets), rows)
 
 
 def released(faces: Faces, index: int) -> Pixels:

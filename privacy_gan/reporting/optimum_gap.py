@@ -49,18 +49,38 @@ def gaussian_runs(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     ]
 
 
-def compare(run: FinishedRun) -> Comparison:
-    """Return one run beside the optimum."""
-    identity, (evaluation,) = run.result.identity, run.result.evaluations.values()
+def compared(runs: Sequence[FinishedRun]) -> list[Comparison]:
+    """Return runs beside the optimum, by budget."""
+    measured = [single_query(run) for run in runs]
+    of_toy = [(run.result.identity["data.mu"], run.result.identity["data.sigma"]) for run in runs]
+    optima: dict[tuple[float, float], dict[float, float]] = {}
+    for toy in dict.fromkeys(of_toy):  # one program for all budgets
+        distortions = [d for (_, d), each in zip(measured, of_toy, strict=True) if each == toy]
+        least = gaussian_optimum(*toy, distortions, points=FINE_GRID)
+        optima[toy] = dict(zip(distortions, map(float, least), strict=True))
+    return sorted(
+        (
+            Comparison(run.folder, epsilon_of(run), distortion, accuracy, optima[toy][distortion])
+            for run, toy, (accuracy, distortion) in zip(runs, of_toy, measured, strict=True)
+        ),
+        key=lambda comparison: comparison.epsilon,
+    )
+
+
+def epsilon_of(run: FinishedRun) -> float:
+    """Return a run's budget."""
+    return float(run.result.identity["epsilon"])
+
+
+def single_query(run: FinishedRun) -> tuple[Estimate, float]:
+    """Return the accuracy of the strongest adversary with one query, and the distortion."""
+    (evaluation,) = run.result.evaluations.values()
     single = [scores for scores in evaluation.adversaries if scores.queries == 1]
     accuracy = max(single, key=lambda scores: scores.valid["accuracy"] or 0.0).test["accuracy"]
     distortion = evaluation.measures["distortion"].censored
-    assert accuracy is not None
+    assert accuracy is not None  # both are always defined
     assert distortion is not None
-    (optimum,) = gaussian_optimum(
-        identity["data.mu"], identity["data.sigma"], [distortion.value], points=FINE_GRID
-    )
-    return Comparison(run.folder, identity["epsilon"], distortion.value, accuracy, float(optimum))
+    return accuracy, distortion.value
 
 
 def optimum_table(runs: Sequence[FinishedRun]) -> list[str]:
@@ -68,7 +88,7 @@ def optimum_table(runs: Sequence[FinishedRun]) -> list[str]:
     if not runs:
         return []
     rows = [["run", "epsilon", "distortion", "adversary, one query", "optimum", "gap"]]
-    for each in sorted(map(compare, runs), key=lambda comparison: comparison.epsilon):
+    for each in compared(runs):
         interval = f"[{each.accuracy.low * 100:.1f}, {PERCENT(each.accuracy.high)}]"
         rows.append(
             [

@@ -221,16 +221,21 @@ def picture_source(picture: Image.Image) -> str:
 
 def conditions(entries: Sequence[Judged], environments: Sequence[Mapping[str, str]]) -> list[str]:
     """Return where runs were made and how long their adversaries learned, a line for each way."""
-    made = Counter(
-        f"{each.get('device', '?')}, {each.get('precision', '?')}, torch {each.get('torch', '?')}, "
-        f"privacy_gan {each.get('privacy_gan', '?')}"
-        for each in environments
-    )
+    made = Counter(map(where_made, environments))
     judged = Counter(how_judged(entry) for entry in entries)
     return [
         *(f"{count} run{'s' * (count != 1)}: {how}" for how, count in made.items()),
         *(f"{count} judgement{'s' * (count != 1)}: {how}" for how, count in judged.items()),
     ]
+
+
+def where_made(environment: Mapping[str, str]) -> str:
+    """Return a run's device, precision and versions."""
+    told = [environment.get(key) for key in ("device", "device_name", "precision")]
+    versions = [
+        f"{key} {environment[key]}" for key in ("torch", "privacy_gan") if key in environment
+    ]
+    return ", ".join([*filter(None, told), *versions])
 
 
 def how_judged(entry: Judged) -> str:

@@ -25,7 +25,12 @@ def test_rows_are_the_papers_and_columns_are_budgets_for_a_face_of_each_class(tm
     (faces,) = found.values()
     assert troubles == []
     assert list(faces.rows) == ["x", "x'", "x''  s'=0", "x''  s'=1"]
-    assert faces.columns == ("s=0  ε=0.001", "s=0  ε=0.01", "s=1  ε=0.001", "s=1  ε=0.01")
+    assert faces.columns == (
+        "s=0 epsilon 0.001",
+        "s=0 epsilon 0.01",
+        "s=1 epsilon 0.001",
+        "s=1 epsilon 0.01",
+    )
     assert shade(faces.rows["x'"]) == [40] * 4
 
 
@@ -41,7 +46,7 @@ def test_mechanisms_are_rows_and_show_what_they_release_with_another_s(tmp_path)
     leave_faces(write_run(tmp_path, epsilon=0.01))
     leave_faces(write_run(tmp_path, "blur", epsilon=0.01), ("x", "x'"))
     faces = grids(tmp_path)[0]["faces-faces-64-Smiling-all"]
-    assert faces.columns == ("ε=0.001", "ε=0.01")
+    assert faces.columns == ("epsilon 0.001", "epsilon 0.01")
     assert list(faces.rows) == ["x", "blur", "filter_generator-entropy"]
     assert shade(faces.rows["filter_generator-entropy"]) == [120, 120]  # s is 0, so s'=1
     assert shade(faces.rows["blur"]) == [255, 40]  # at the first budget there is none

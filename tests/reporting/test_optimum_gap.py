@@ -5,7 +5,7 @@ from made_up import write_run
 
 from privacy_gan.commands.pipeline import train
 from privacy_gan.evaluation.optimum import gaussian_optimum
-from privacy_gan.reporting.optimum_gap import compare, gaussian_runs, optimum_table
+from privacy_gan.reporting.optimum_gap import compared, gaussian_runs, optimum_table
 from privacy_gan.reporting.reading import runs_below
 
 QUICK = [
@@ -32,16 +32,16 @@ def test_a_run_is_held_against_the_optimum_at_its_own_distortion(tiny, tmp_path)
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     run, record = train(tiny(where, f"epsilon={epsilon}", preset=QUICK, cached=False))
     (gaussian,) = gaussian_runs(runs_below(tmp_path).finished)
-    compared = compare(gaussian)
-    assert compared.folder == run
-    assert compared.epsilon == epsilon
+    (found,) = compared([gaussian])
+    assert found.folder == run
+    assert found.epsilon == epsilon
     measured = record.evaluations["Sign"].measures["distortion"].censored.value
-    assert compared.distortion == pytest.approx(measured)
+    assert found.distortion == pytest.approx(measured)
     (optimum,) = gaussian_optimum(2**0.5, 0.7, [measured])
-    assert compared.optimum == pytest.approx(optimum, abs=0.005)
-    assert compared.gap == compared.accuracy.value - compared.optimum
+    assert found.optimum == pytest.approx(optimum, abs=0.005)
+    assert found.gap == found.accuracy.value - found.optimum
     (table,) = optimum_table([gaussian])
-    assert f"{compared.optimum:.1%}" in table.splitlines()[2]
+    assert f"{found.optimum:.1%}" in table.splitlines()[2]
 
 
 def test_runs_on_pictures_do_not_count(tmp_path):
