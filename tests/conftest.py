@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -12,6 +14,18 @@ from tiny_runs import ROOT, TINY
 from privacy_gan.commands.command_line import register_with_hydra
 
 torch.set_num_threads(1)
+
+SLOW = ("sweeping", "training", "evaluation")  # rooms whose tests start processes and train
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Take one worker more than there are cores: tests wait as often as they compute."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes long, so that all workers end at about the same time."""
+    items.sort(key=lambda item: not any(room in item.path.parts for room in SLOW))
 
 
 @pytest.fixture

@@ -8,6 +8,12 @@ import sys
 
 from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY
 
+from privacy_gan.reporting.judged import all_judged
+from privacy_gan.reporting.reading import runs_below
+from privacy_gan.reporting.report import make_report
+from privacy_gan.reporting.side_by_side import side_by_side
+
+OF_RESULTS = re.compile(r"experiments/report\.py folder=(docs/results/\w+)")
 BLOCK = re.compile(r"```(?:python|yaml)\n# (mine/\S+)\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"```sh\nPYTHONPATH=mine python (.*?)\n```")
 
@@ -37,3 +43,22 @@ def test_a_mechanism_of_ones_own_is_trained_and_judged(tmp_path):
     folder = tmp_path / "out/synthetic_faces-16/patch/Smiling/epsilon-0.01/seed-0"
     assert (folder / "result.json").exists()
     assert "privacy loss" in process.stdout
+
+
+def test_the_tables_of_the_mechanisms_are_what_the_report_prints():
+    runs = runs_below(ROOT / "docs" / "results" / "mechanisms").finished
+    shown = {line.strip() for line in (ROOT / "docs" / "results.md").read_text().splitlines()}
+    for line in side_by_side(all_judged(runs)).splitlines():
+        assert line.strip() in shown, line
+
+
+def test_every_folder_of_results_that_a_page_names_can_be_reported_on(tmp_path):
+    pages = [path.read_text() for path in (ROOT / "docs").glob("*.md")]
+    folders = {folder for page in pages for folder in OF_RESULTS.findall(page)}
+    assert len(folders) >= 4
+    for folder in folders:
+        found = runs_below(ROOT / folder)
+        assert found.finished, folder
+        assert not found.unreadable, folder
+        report = make_report(ROOT / folder, tmp_path / folder, with_faces=False)
+        assert all(path.exists() for path in report.files)

@@ -189,11 +189,11 @@ def table_data(table: Table) -> dict[str, Any]:
 
 
 def grid_data(grid: FaceGrid) -> dict[str, Any]:
-    """Return a picture within the page, at half its size, which is sharp on most screens."""
+    """Return a picture within the page."""
     picture = draw_grid(grid.faces)
     return {
         "caption": grid.caption,
         "source": picture_source(picture),
-        "width": picture.width // 2,
-        "height": picture.height // 2,
+        "width": picture.width,
+        "height": picture.height,
     }

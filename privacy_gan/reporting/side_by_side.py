@@ -27,14 +27,19 @@ COLUMNS = {
     "distortion": ("distortion", FIVE_DIGITS),
 }
 WITH_INTERVALS = ("privacy_loss", "utility_score")  # there is no room for all
-LEGEND = """\
-adversary: the strongest's accuracy; normalized: (adversary - prior) / (original - prior)
-the paper's way: the accuracy of one ResNet-10 that sees each image once
-probing gap: bits that an adversary with one query learns beyond what the filter's own knew
-retrained: utility score of a classifier that learned from censored images
-original: the same adversaries trained on uncensored images
-floor: from the other attributes alone; prior: without looking
-hidden: the least distortion, about, at which any mechanism could hide the attribute completely"""
+# what a line explains, and the line
+LEGEND = {
+    "adversary": "adversary: the strongest's accuracy; normalized: (adversary - prior) / "
+    "(original - prior)",
+    "the paper's way": "the paper's way: the accuracy of one ResNet-10 that sees each image once",
+    "probing gap": "probing gap: bits that an adversary with one query learns beyond what the "
+    "filter's own knew",
+    "retrained": "retrained: utility score of a classifier that learned from censored images",
+    "(original)": "original: the same adversaries trained on uncensored images",
+    "(floor)": "floor: from the other attributes alone; prior: without looking",
+    "(hidden)": "hidden: the least distortion, about, at which any mechanism could hide the "
+    "attribute completely",
+}
 
 
 def side_by_side(judged: Sequence[Judged]) -> str:
@@ -45,11 +50,12 @@ def side_by_side(judged: Sequence[Judged]) -> str:
         if same_instance(entries) and entries[0].instance:
             title = f"{title}, {entries[0].instance}"
         tables.append("\n".join([title, "", *aligned(table(entries))]))
-    return "\n\n".join([*tables, f"{INTERVALS}\n{LEGEND}"])
+    legend = [line for what, line in LEGEND.items() if any(what in table for table in tables)]
+    return "\n\n".join([*tables, "\n".join([INTERVALS, *legend])])
 
 
 def table(entries: Sequence[Judged]) -> list[list[str]]:
-    """Return rows of one group: all runs, then what bounds them."""
+    """Return rows of one group: all runs, then what bounds them; columns that anybody has."""
     rows = [["", *(name for name, _ in COLUMNS.values())]]
     names = [
         entry.mechanism if same_instance(entries) else f"{entry.mechanism} {entry.instance}"
@@ -65,7 +71,13 @@ def table(entries: Sequence[Judged]) -> list[list[str]]:
     if least := entries[0].evaluation.least_distortion:
         distortions = {"distortion": FIVE_DIGITS(least["hidden"])}
         rows.append(["(hidden)", *(distortions.get(key, "-") for key in COLUMNS)])
-    return rows
+    return without_blank_columns(rows)
+
+
+def without_blank_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return rows without columns that have a name and nothing else."""
+    columns = [column for column in zip(*rows, strict=True) if set(column[1:]) != {"-"}]
+    return [list(row) for row in zip(*columns, strict=True)]
 
 
 def same_instance(entries: Sequence[Judged]) -> bool:
