@@ -3,9 +3,11 @@
 import celeba_layouts
 import pytest
 from celeba_layouts import make_fake, official_zip
+from omegaconf import OmegaConf
 from tiny_runs import JUDGED, ROOT, TINY, run_train
 
 from privacy_gan.attributes import CELEBA_ATTRIBUTES
+from privacy_gan.reporting.report import make_report
 
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "experiment").iterdir())
 # are other grids of Figure 1's runs, see sweeping/test_documented_sweeps.py
@@ -72,3 +74,9 @@ def test_a_preset_runs_to_a_result(preset, faces, tmp_path):
         said = (results[0].parent / "output.log").read_text()
     if preset != "figure2":  # whose pictures are what it is for
         assert "privacy loss" in said
+    if preset not in ON_NUMBERS:
+        report = make_report(tmp_path / "outputs", tmp_path / "report", with_faces=True)
+        assert any(path.name.startswith("faces-") for path in report.files)
+        typed = OmegaConf.load(results[0].parent / "config.yaml").overrides
+        assert f"experiment={preset}" in typed
+        assert set(ONE.get(preset, [])) <= set(typed)

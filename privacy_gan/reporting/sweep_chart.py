@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from privacy_gan.reporting.judged import judged_in
+from privacy_gan.reporting.reading import FinishedRun
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.identity import short_hash
 from privacy_gan.training.wandb_run import begin
@@ -43,19 +45,12 @@ def chart_sweep(runs: Mapping[str, Path], project: str, group: str, output_dir: 
 
 def points(name: str, folder: Path) -> list[list[object]]:
     """Return a row for each thing that was judged in a run, as ``COLUMNS`` says."""
-    result = RunFolder(folder).result()
+    run = RunFolder(folder)
+    result = run.result()
     if result is None:
         return []
-    mechanism = folder.parts[-4] if len(folder.parts) > 3 else str(folder)
-    rows: list[list[object]] = []
-    for who, evaluations in [
-        (mechanism, result.evaluations),
-        (f"{mechanism}, its filter alone", result.baseline or {}),
-    ]:
-        for attribute, evaluation in evaluations.items():
-            values = []
-            for key in ("privacy_loss", "paper_privacy_loss", "utility_score"):
-                measure = evaluation.measures.get(key)
-                values.append(measure.censored.value if measure and measure.censored else None)
-            rows.append([name, who, attribute, result.identity["epsilon"], *values])
-    return rows
+    measures = ("privacy_loss", "paper_privacy_loss", "utility_score")
+    return [
+        [name, each.mechanism, each.attribute, each.epsilon, *map(each.value, measures)]
+        for each in judged_in(FinishedRun(run, result))
+    ]
