@@ -79,7 +79,24 @@ def draw_panel(panel: Panel, axes: Axes) -> None:
     axes.set_ylabel("utility score (%)")
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.margins(0.08)
-    axes.legend(fontsize=7, frameon=False, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.14))
+    axes.legend(
+        title=reference_point(panel),
+        title_fontsize=7,
+        fontsize=7,
+        frameon=False,
+        ncols=2,
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.14),
+    )
+
+
+def reference_point(panel: Panel) -> str | None:
+    """Return what the numbers in brackets are, None where there are none."""
+    square = panel.square()
+    if square is None:
+        return None
+    leak, useless = square[0]
+    return f"[hypervolume with its reference point at {leak:.1%}, {useless:.1%}]"
 
 
 def draw_curve(panel: Panel, curve: Curve, index: int, axes: Axes) -> None:

@@ -4,6 +4,7 @@ import csv
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -33,7 +34,11 @@ def report(folder, *overrides):
 
 
 def files_of(folder):
-    return sorted(path.name for path in (folder / "report").iterdir() if not path.is_dir())
+    return sorted(
+        path.name
+        for path in (folder / "report").iterdir()
+        if not path.is_dir() and not path.name.startswith(".")
+    )
 
 
 def leave_faces(run, labels=("x", "x'", "x''  s'=0", "x''  s'=1")):
@@ -159,6 +164,14 @@ def test_where_it_cannot_be_written_the_error_is_one_line(tmp_path):
     assert process.returncode == 2
     assert process.stderr.startswith(f"error: cannot write the report to {tmp_path / 'file'}")
     assert process.stderr.strip().endswith("choose another folder with output=FOLDER")
+
+
+def test_two_at_once_write_one_after_the_other(tmp_path):
+    write_run(tmp_path)
+    with ThreadPoolExecutor() as pool:
+        both = list(pool.map(report, [tmp_path, tmp_path]))
+    assert [process.returncode for process in both] == [0, 0]
+    assert not list(tmp_path.rglob("*.partial"))
 
 
 @pytest.mark.parametrize("name", ["a folder", "größe", "it's <b>"])

@@ -80,7 +80,7 @@ function show(article, panel, number, index) {
   const parts = point.runs.map((id) => {
     const run = runs[id];
     const rows = run.numbers.map(([name, value]) => element("tr", "", [element("th", name), element("td", value)]));
-    const shown = [element("h4", run.title), wide(element("table", "", [element("tbody", "", rows)]))];
+    const shown = [element("h4", run.title)];
     if (run.faces) {
       const image = element("img");
       image.src = run.faces;
@@ -88,6 +88,7 @@ function show(article, panel, number, index) {
       image.alt = run.faces_alt;
       shown.push(wide(image));
     }
+    shown.push(wide(element("table", "", [element("tbody", "", rows)])));
     const config = element("details", "", [element("summary", "configuration"), element("pre", run.configuration)]);
     shown.push(config, element("p", run.folder));
     return element("div", "", shown);
