@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from filelock import FileLock
 from omegaconf import DictConfig
 
 from privacy_gan.errors import UserError
@@ -20,9 +19,7 @@ def main(config: DictConfig) -> None:
     """
     folder, output = Path(config.folder), Path(config.output)
     try:
-        output.mkdir(parents=True, exist_ok=True)
-        with FileLock(output / ".lock"):  # one after the other, into the same files
-            report = make_report(folder, output, bool(config.faces))
+        report = make_report(folder, output, bool(config.faces))
     except OSError as error:
         raise UserError(
             f"cannot write the report to {output} ({error.strerror or error}): choose another "

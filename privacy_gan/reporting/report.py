@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from filelock import FileLock
+
 from privacy_gan.reporting import figure1
 from privacy_gan.reporting.curves import panels_of
 from privacy_gan.reporting.difference import Difference, differences_in
@@ -16,7 +18,7 @@ from privacy_gan.reporting.judged import all_judged
 from privacy_gan.reporting.missing import Missing, missing_from
 from privacy_gan.reporting.optimum_gap import gaussian_runs, optimum_table
 from privacy_gan.reporting.page import Content, counts, page
-from privacy_gan.reporting.reading import runs_below
+from privacy_gan.reporting.reading import Found, runs_below
 from privacy_gan.reporting.side_by_side import side_by_side
 from privacy_gan.reporting.tables import Table, tables_of
 from privacy_gan.runs.face_grid import draw_grid, save_picture
@@ -54,6 +56,13 @@ def make_report(folder: Path, output: Path, with_faces: bool) -> Report:
         UserError: there is no such folder.
     """
     found = runs_below(folder)
+    output.mkdir(parents=True, exist_ok=True)
+    with FileLock(output / ".lock"):  # one after the other, into the same files
+        return report_on(found, folder, output, with_faces)
+
+
+def report_on(found: Found, folder: Path, output: Path, with_faces: bool) -> Report:
+    """Write the report of what was found below a folder, see ``make_report``."""
     panels = panels_of(all_judged(found.finished))
     tables = tables_of(panels)
     differences = {panel.title: differences_in(panel) for panel in panels}
