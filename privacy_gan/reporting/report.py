@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
 from privacy_gan.reporting import figure1
-from privacy_gan.reporting.curves import panels_of
+from privacy_gan.reporting.curves import Panel, panels_of
 from privacy_gan.reporting.difference import Difference, differences_in
 from privacy_gan.reporting.face_grids import FaceGrid, face_grids, pictured
 from privacy_gan.reporting.formats import FORMATS
@@ -25,6 +25,7 @@ from privacy_gan.runs.face_grid import draw_grid, save_picture
 from privacy_gan.runs.files import replacing
 
 LINES = 10  # of differences that a terminal shows
+OWN = ("figure1.*", "table[123].*", "faces-*.png")  # what a report may leave
 UNSAFE = r"[^\w.+-]+"  # in a file's name
 
 
@@ -54,6 +55,7 @@ def make_report(folder: Path, output: Path, with_faces: bool) -> Report:
 
     Raises:
         UserError: there is no such folder.
+        OSError: the files cannot be written.
     """
     found = runs_below(folder)
     output.mkdir(parents=True, exist_ok=True)
@@ -63,54 +65,62 @@ def make_report(folder: Path, output: Path, with_faces: bool) -> Report:
 
 def report_on(found: Found, folder: Path, output: Path, with_faces: bool) -> Report:
     """Write the report of what was found below a folder, see ``make_report``."""
-    panels = panels_of(all_judged(found.finished))
+    judged = all_judged(found.finished)
+    panels = panels_of(judged)
     tables = tables_of(panels)
-    differences = {panel.title: differences_in(panel) for panel in panels}
     seen, unseen = pictured(found.finished) if with_faces else ([], [])
-    grids = face_grids(seen)
-    lacking = [each for table in tables for each in table.lacking]
-    missing = missing_from(found, lacking, unseen)
-    for panel in panels:
-        if panel.repeated:
-            again = [(str(each.folder.path), "") for each in panel.repeated]
-            missing.append((f"Left out of {panel.title}, for it was judged twice", again))
     content = Content(
         folder,
         found,
         panels,
-        differences,
+        {panel.title: differences_in(panel) for panel in panels},
         tables,
-        grids,
+        face_grids(seen),
         {picture.run.folder.path: picture.faces for picture in seen},
-        missing,
+        [
+            *missing_from(found, [each for table in tables for each in table.lacking], unseen),
+            *left_out(panels),
+        ],
     )
+    files = write_files(content, output)
+    told = [
+        counts(found),
+        *([side_by_side(judged)] if judged else []),
+        *optimum_table(gaussian_runs(found.finished)),
+        *difference_lines(content.differences),
+        *missing_lines(content.missing),
+        "\n".join([f"report     {files[0]}", *(f"           {path.name}" for path in files[1:])]),
+    ]
+    return Report("\n\n".join(told), files, tables)
+
+
+def left_out(panels: Sequence[Panel]) -> Missing:
+    """Return which runs are there twice."""
+    return [
+        (
+            f"Left out of {panel.title}, for it was judged twice",
+            [(str(each.folder.path), "") for each in panel.repeated],
+        )
+        for panel in panels
+        if panel.repeated
+    ]
+
+
+def write_files(content: Content, output: Path) -> list[Path]:
+    """Write all files, and remove those of an earlier report that are not made any more."""
     files = [write(output / "report.html", page(content))]
-    if panels:
-        files += figure1.draw(panels, output)
-    for number in sorted({table.number for table in tables}):
-        some = [table for table in tables if table.number == number]
+    if content.panels:
+        files += figure1.draw(content.panels, output)
+    for number in sorted({table.number for table in content.tables}):
+        some = [table for table in content.tables if table.number == number]
         files += [
             write(output / f"table{number}.{suffix}", text(some))
             for suffix, text in FORMATS.items()
         ]
-    files += draw_grids(grids, output)
-    optimum = optimum_table(gaussian_runs(found.finished))
-    judged = [
-        entry
-        for panel in panels
-        for curve in panel.curves
-        for point in curve.points
-        for entry in point.entries
-    ]
-    told = [
-        counts(found),
-        *([side_by_side(judged)] if judged else []),
-        *optimum,
-        *difference_lines(differences),
-        *missing_lines(missing),
-        "\n".join([f"report     {files[0]}", *(f"           {path.name}" for path in files[1:])]),
-    ]
-    return Report("\n\n".join(told), files, tables)
+    files += draw_grids(content.grids, output)
+    for path in {path for pattern in OWN for path in output.glob(pattern)} - set(files):
+        path.unlink()
+    return files
 
 
 def write(path: Path, text: str) -> Path:
@@ -130,7 +140,7 @@ def draw_grids(grids: Sequence[FaceGrid], output: Path) -> list[Path]:
     return paths
 
 
-def difference_lines(differences: dict[str, list[Difference]]) -> list[str]:
+def difference_lines(differences: Mapping[str, Sequence[Difference]]) -> list[str]:
     """Return what is more than chance, the first ones of each panel."""
     paragraphs = []
     for title, some in differences.items():

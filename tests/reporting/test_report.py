@@ -157,6 +157,15 @@ def test_faces_can_be_left_out(tmp_path):
     assert "data:image/webp" not in (tmp_path / "report" / "report.html").read_text()
 
 
+def test_nothing_of_an_earlier_report_stays_that_is_not_made_any_more(tmp_path):
+    leave_faces(write_run(tmp_path))
+    assert report(tmp_path).returncode == 0
+    (tmp_path / "report" / "notes.md").write_text("mine")
+    assert report(tmp_path, "faces=false").returncode == 0
+    assert not [name for name in files_of(tmp_path) if name.startswith("faces")]
+    assert {"notes.md", "figure1.png"} <= set(files_of(tmp_path))
+
+
 def test_where_it_cannot_be_written_the_error_is_one_line(tmp_path):
     write_run(tmp_path)
     (tmp_path / "file").touch()
