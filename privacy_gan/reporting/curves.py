@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from privacy_gan.reporting.hypervolume import hypervolume
 from privacy_gan.reporting.judged import Judged, comparable, differences, titled
+from privacy_gan.reporting.paper_values import ATTRIBUTES
 from privacy_gan.reporting.seeds import OverSeeds
 
 
@@ -143,9 +144,11 @@ class Panel:
 
 
 def panels_of(judged: Sequence[Judged]) -> list[Panel]:
-    """Return a panel for all that can be compared."""
+    """Return a panel for all that can be compared, the paper's attributes first, in its order."""
     groups = comparable(judged)
-    return [panel(title, entries) for title, entries in zip(titled(groups), groups, strict=True)]
+    panels = [panel(title, some) for title, some in zip(titled(groups), groups, strict=True)]
+    order = {name: place for place, name in enumerate(ATTRIBUTES)}
+    return sorted(panels, key=lambda each: order.get(each.first.attribute, len(order)))
 
 
 def panel(title: str, entries: Sequence[Judged]) -> Panel:

@@ -56,7 +56,7 @@ def test_what_cannot_be_compared_is_another_panel(tmp_path):
     write_run(tmp_path / "b", settings={"judge.epochs": 2})
     write_run(tmp_path / "c", data="celeba-64")
     write_run(tmp_path / "d", attribute="Male")
-    assert [panel.title for panel in panels(tmp_path)] == [
+    assert [panel.title for panel in panels(tmp_path)] == [  # in the paper's order of attributes
         "Smiling in faces-64, judged with judge.epochs=5",
         "Smiling in faces-64, judged with judge.epochs=2",
         "Smiling in celeba-64",
