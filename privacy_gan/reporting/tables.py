@@ -129,16 +129,16 @@ def tables_of(panels: Sequence[Panel]) -> list[Table]:
 
 def kinds_in(panels: Sequence[Panel]) -> list[Kind]:
     """Return the mechanisms, each with all the attributes that it was used for."""
-    found: dict[tuple[object, ...], dict[str, Curve]] = {}
+    found: dict[str, dict[str, Curve]] = {}
     for panel in panels:
         for curve in panel.curves:
             first = curve.first
-            told = (first.data, first.settings, first.is_baseline, of_any_attribute(first))
-            by_attribute = found.setdefault((curve.name, repr(told)), {})
-            by_attribute[first.attribute] = curve
+            alike = (first.mechanism, first.data, first.settings, of_any_attribute(first))
+            found.setdefault(repr(alike), {})[first.attribute] = curve
     return [
-        Kind(f"{name}, {next(iter(curves.values())).first.data[0]}", curves)
-        for (name, _), curves in found.items()
+        Kind(f"{curve.name}, {curve.first.data[0]}", by_attribute)
+        for by_attribute in found.values()
+        for curve in list(by_attribute.values())[:1]
     ]
 
 

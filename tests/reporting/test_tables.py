@@ -125,6 +125,16 @@ def test_each_way_of_making_the_mechanism_has_a_table_of_its_own(tmp_path):
     assert "cross_entropy" in tables(tmp_path, 1)[0].variant
 
 
+def test_attributes_are_one_table_though_one_of_them_has_runs_that_were_made_otherwise(tmp_path):
+    write_run(tmp_path / "a", data="celeba-64", setup={"width": 8})
+    write_run(tmp_path / "a", data="celeba-64", setup={"width": 8}, attribute="Male")
+    write_run(tmp_path / "b", data="celeba-64", setup={"width": 16})
+    measured = [
+        [bool(cell.measured) for cell in table.rows["0.01"]] for table in tables(tmp_path, 1)
+    ]
+    assert measured == [[True, True, False, False], [True, False, False, False]]
+
+
 HOSTILE = r"a_b & 50% of {x} | $y$ # ~^\<b>"
 
 
