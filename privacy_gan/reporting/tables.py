@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -134,7 +135,7 @@ def kinds_in(panels: Sequence[Panel]) -> list[Kind]:
         for curve in panel.curves:
             first = curve.first
             alike = (first.mechanism, first.data, first.settings, of_any_attribute(first))
-            found.setdefault(repr(alike), {})[first.attribute] = curve
+            found.setdefault(json.dumps(alike, sort_keys=True), {})[first.attribute] = curve
     return [
         Kind(f"{curve.name}, {curve.first.data[0]}", by_attribute)
         for by_attribute in found.values()
@@ -312,7 +313,8 @@ def without_repetition(lacking: Sequence[Lacking]) -> list[Lacking]:
     runs: dict[tuple[str, float, str, str], Lacking] = {}
     for each in sorted(lacking, key=lambda each: each.table):
         mechanism = run_of(each.mechanism)
-        key = (each.attribute, each.epsilon, mechanism, repr(of_any_attribute(each.like)))
+        alike = json.dumps(of_any_attribute(each.like), sort_keys=True)
+        key = (each.attribute, each.epsilon, mechanism, alike)
         runs.setdefault(key, replace(each, mechanism=mechanism))
     return list(runs.values())
 
