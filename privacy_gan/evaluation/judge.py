@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
 
 from privacy_gan import replicas
 from privacy_gan.attributes import find_attribute
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation import measures
 from privacy_gan.evaluation.bookmark import Bookmark, Bookmarks
 from privacy_gan.evaluation.bootstrap import Bootstrap
 from privacy_gan.evaluation.classifiers import (
@@ -21,17 +18,13 @@ from privacy_gan.evaluation.classifiers import (
     FixedClassifiers,
     require_all_classes,
 )
-from privacy_gan.evaluation.floor import prior
 from privacy_gan.evaluation.inception import load_inception
 from privacy_gan.evaluation.learning import Learner, learn_together
-from privacy_gan.evaluation.least_distortion import least_distortion
-from privacy_gan.evaluation.outputs import outputs_on_test
-from privacy_gan.evaluation.predictions import predict_all, query, scores_on_test, strongest, who
+from privacy_gan.evaluation.measuring import measure
+from privacy_gan.evaluation.predictions import query
 from privacy_gan.evaluation.references import Answers, References
-from privacy_gan.evaluation.retrained import RETRAINED, predicted_classes
-from privacy_gan.evaluation.scores import SCORES
+from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.evaluation.source import CensoredSource, original_images
-from privacy_gan.evaluation.validation import normalized_gain, normalized_utility, trade_off
 from privacy_gan.randomness import Purpose, keyed_seed
 from privacy_gan.runs.result import Evaluation
 
@@ -142,8 +135,19 @@ class Judge:
         )
         originals = self.original_answers(source, attribute, fixed, names)
         return replicas.of_first(
-            lambda: self.measure(
-                source, attribute, fixed, answers, originals, epsilon, epsilon_batch_size
+            lambda: measure(
+                source,
+                attribute,
+                fixed,
+                answers,
+                originals,
+                adversaries=list(self.makers),
+                queries=self.queries_of(source),
+                inception=load_inception(self.inception_weights, source.compute.device),
+                bootstrap=self.bootstrap,
+                seed=self.seed,
+                epsilon=epsilon,
+                epsilon_batch_size=epsilon_batch_size,
             )
         )
 
@@ -154,113 +158,6 @@ class Judge:
     def queries_of(self, source: CensoredSource) -> list[int]:
         """Return the numbers of queries that tell something."""
         return [1] if source.deterministic else self.queries
-
-    def measure(
-        self,
-        source: CensoredSource,
-        attribute: str,
-        fixed: Mapping[str, FixedClassifier],
-        answers: Answers,
-        originals: Answers,
-        epsilon: float,
-        epsilon_batch_size: int,
-    ) -> Evaluation:
-        """Measure censored images by what adversaries and fixed classifiers see in them.
-
-        Args:
-            source: of the censored images.
-            attribute: the sensitive one.
-            fixed: the fixed classifiers, of the sensitive and of all utility attributes.
-            answers: of the adversaries and of the retrained classifier.
-            originals: of the same ones after learning from original images.
-            epsilon: the distortion budget.
-            epsilon_batch_size: images whose mean distortion the budget was meant for.
-        """
-        datamodule = source.datamodule
-        utilities = [name for name in fixed if name != attribute]
-        inception = load_inception(self.inception_weights, source.compute.device)
-        told, told_of_originals = (
-            self.told(of, datamodule, utilities) for of in (answers, originals)
-        )
-        answers, originals = (
-            {name: of[name] for name in self.makers} for of in (answers, originals)
-        )
-        labels = {split: labels_of(datamodule, split, fixed) for split in SPLITS}
-        sensitive = {split: by_name[attribute] for split, by_name in labels.items()}
-        classes = datamodule.classes(attribute)
-        frequencies = prior(sensitive["train"], len(classes))
-
-        predictions, of_originals = (
-            predict_all(of, sensitive["valid"], frequencies, times)
-            for of, times in [(answers, self.queries_of(source)), (originals, [1])]
-        )
-        best, best_originals = (
-            {score: strongest(of, score) for score in SCORES} for of in (predictions, of_originals)
-        )
-        outputs = outputs_on_test(source, fixed, inception, len(classes), self.seed)
-        floor = measures.floor_of(attribute, labels["train"], labels["test"], len(classes))
-        found = {
-            **measures.privacy(
-                {score: of.by_score[score].test for score, of in best.items()},
-                {score: of.by_score[score].test for score, of in best_originals.items()},
-                floor,
-                frequencies,
-                sensitive["test"],
-                self.bootstrap,
-            ),
-            **measures.as_in_the_paper(answers, originals, sensitive["test"], self.bootstrap),
-            **measures.utility(
-                outputs.censored.all_predicted(utilities),
-                outputs.original.all_predicted(utilities),
-                labels["train"],
-                labels["test"],
-                self.bootstrap,
-            ),
-            **measures.utility(
-                told,
-                told_of_originals,
-                labels["train"],
-                labels["test"],
-                self.bootstrap,
-                kind="retrained_utility",
-            ),
-            **measures.replacement(outputs, attribute, utilities, len(classes), self.bootstrap),
-            **measures.change(outputs, epsilon, epsilon_batch_size, self.bootstrap),
-        }
-        validation = trade_off(
-            normalized_gain(
-                best["accuracy"], best_originals["accuracy"], frequencies, sensitive["valid"]
-            ),
-            normalized_utility(source, fixed, utilities, labels["train"], self.seed),
-        )
-        accuracies = {name: classifier.test_accuracy for name, classifier in fixed.items()}
-        return Evaluation(
-            attribute=attribute,
-            classes=classes,
-            images={split: len(values) for split, values in sensitive.items()},
-            measures=found,
-            strongest={score: who(of) for score, of in best.items()},
-            adversaries=scores_on_test(predictions, sensitive["test"], frequencies, self.bootstrap),
-            classifiers=accuracies,
-            validation=validation,
-            least_distortion=least_distortion(datamodule, attribute),
-            outcomes=measures.outcomes(
-                best["accuracy"].by_score["accuracy"].test.argmax(dim=1) == sensitive["test"],
-                outputs.censored.all_predicted(utilities),
-                labels["test"],
-            ),
-            warnings=measures.warnings(found, attribute, accuracies),
-        )
-
-    def told(
-        self, answers: Answers, datamodule: TableDataModule, utilities: Sequence[str]
-    ) -> dict[str, Tensor]:
-        """Return what the retrained classifier, if there is one, tells of test images, [N] each."""
-        if RETRAINED not in answers:
-            return {}
-        sizes = [len(datamodule.classes(name)) for name in utilities]
-        classes = predicted_classes(answers[RETRAINED]["test"][0], sizes)
-        return dict(zip(utilities, classes, strict=True))
 
     def original_answers(
         self,
@@ -362,11 +259,3 @@ class Judge:
             column=datamodule.column(attribute),
             fixed=fixed[attribute].network,
         )
-
-
-def labels_of(
-    datamodule: TableDataModule, split: str, attributes: Mapping[str, Any]
-) -> dict[str, Tensor]:
-    """Return a split's labels by attribute, [N] each."""
-    labels = datamodule.labels(split)
-    return {name: labels[:, datamodule.column(name)] for name in attributes}
