@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 
@@ -127,19 +128,21 @@ def latex(table: Table) -> str:
 def csv_text(tables: Sequence[Table]) -> str:
     """Return tables of one number as CSV, a row for each cell; shares from 0 to 1."""
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
+    csv.writer(file, lineterminator="\n").writerows([CSV_COLUMNS, *cells_of(tables)])
+    return file.getvalue()
+
+
+def cells_of(tables: Sequence[Table]) -> Iterator[list[str | int]]:
+    """Yield a row for each cell, as ``CSV_COLUMNS`` says."""
     for table in tables:
         for row, cells in table.rows.items():
             for column, cell in zip(table.columns, cells, strict=True):
-                measured = cell.measured or OverSeeds(float("nan"), None, 0)
-                printed = cell.printed or Printed(float("nan"))
+                measured = cell.measured or OverSeeds(math.nan, None, 0)
+                printed = cell.printed or Printed(math.nan)
                 values = (measured.mean, measured.std, measured.seeds)
                 papers = (printed.value, printed.std, cell.difference)
-                writer.writerow(
-                    [table.number, table.variant, row, column, *map(plain, (*values, *papers))]
-                )
-    return file.getvalue()
+                numbers = map(plain, (*values, *papers))
+                yield [table.number, table.variant, row, column, *numbers]
 
 
 def plain(value: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from privacy_gan.reporting.formats import CSV_COLUMNS, csv_text
+from privacy_gan.reporting.formats import CSV_COLUMNS, cells_of
 from privacy_gan.reporting.report import Report
 from privacy_gan.training.wandb_run import begin
 
@@ -20,17 +20,14 @@ def publish(report: Report, project: str, output: Path) -> None:
     Raises:
         UserError: the wandb package is missing.
     """
-    import csv
-    import io
-
     import wandb
 
     name = output.resolve().parent.name
     with begin(output.resolve() / ".wandb", project, "reports", name) as tracked:
         for number in sorted({table.number for table in report.tables}):
             tables = [table for table in report.tables if table.number == number]
-            rows = list(csv.reader(io.StringIO(csv_text(tables))))[1:]
-            tracked.log({f"table {number}": wandb.Table(columns=list(CSV_COLUMNS), data=rows)})
+            table = wandb.Table(columns=list(CSV_COLUMNS), data=list(cells_of(tables)))
+            tracked.log({f"table {number}": table})
         for path in report.files:
             if path.suffix == ".png":
                 tracked.log({path.stem: wandb.Image(str(path))})
