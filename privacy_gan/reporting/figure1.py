@@ -160,7 +160,7 @@ def draw_papers(axes: Axes) -> None:
             color=colour,
             markersize=9,
             markeredgewidth=1.6,
-            label=f"the paper's {mechanism} (Table 3)",
+            label=f"the paper's {mechanism}, one ResNet-10 (Table 3)",
         )
 
 

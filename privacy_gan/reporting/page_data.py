@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from privacy_gan.reporting import paper_values
 from privacy_gan.reporting.curves import Curve, Panel, Point
 from privacy_gan.reporting.figure1 import colour_of
 from privacy_gan.reporting.judged import Judged
+from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.seeds import OverSeeds
 from privacy_gan.reporting.summary import FIVE_DIGITS, FORMATS, NAMES, PERCENT, cell
 from privacy_gan.runs.faces import Faces
@@ -55,8 +57,20 @@ def panel_data(panel: Panel, number_of: Mapping[int, int]) -> dict[str, Any]:
             for name, measure in ((STRONGEST, "privacy_loss"), (PAPERS, "paper_privacy_loss"))
             if (leak := panel.bound(measure, "original")) is not None and utility is not None
         },
+        "papers": papers_values(panel),
         "hypervolume_note": hypervolume_note(panel),
     }
+
+
+def papers_values(panel: Panel) -> list[float]:
+    """Return what the paper's adversary finds against its mechanism in full (Table 3)."""
+    if panel.first.attribute != TABLE_3_ATTRIBUTE or not panel.first.on_celeba:
+        return []
+    return [
+        printed.value
+        for (_, mechanism), printed in paper_values.table3().items()
+        if mechanism == "filter_generator"
+    ]
 
 
 def hypervolume_note(panel: Panel) -> str:

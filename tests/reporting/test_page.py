@@ -161,6 +161,10 @@ def test_curves_can_be_hidden_and_adversaries_chosen(browser, address):
         "resnet10",
         "resnet18",
     ]
+    marks = "return document.querySelector('.plot').layout.shapes.length"
+    assert browser.execute_script(marks) == 2  # prior and floor
+    select.select_by_visible_text("the paper's way")
+    wait(browser).until(lambda _: browser.execute_script(marks) == 2 + 4)  # Table 3's budgets
     select.select_by_visible_text("resnet10")
     wait(browser).until(lambda _: places(browser) != before)
     for strongest, chosen in zip(before[:everything], places(browser), strict=False):

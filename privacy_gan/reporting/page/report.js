@@ -57,7 +57,7 @@ function traces(panel, attacker, shown) {
   return drawn;
 }
 
-function layout(panel, narrow) {
+function layout(panel, attacker, narrow) {
   const ink = dark.matches ? "#e8e8ea" : "#1c1c1e", grid = dark.matches ? "#33343a" : "#e6e6ea";
   const lines = panel.bounds.map(([name, value, dash]) => ({
     type: "line", x0: value, x1: value, yref: "paper", y0: 0, y1: 1, line: { color: "#888", width: 1, dash },
@@ -66,6 +66,10 @@ function layout(panel, narrow) {
     x: value, y: 0, yref: "paper", text: name, showarrow: false, textangle: -90, xanchor: "right", yanchor: "bottom",
     font: { size: 11, color: "#888" },
   }));
+  // the paper's numbers are those of its own adversary
+  for (const value of attacker === "the paper's way" ? panel.papers : []) {
+    lines.push({ type: "line", x0: value, x1: value, yref: "paper", y0: 0, y1: 0.04, line: { color: ink, width: 3 } });
+  }
   const axis = (title) => ({ title: { text: title }, tickformat: ".0%", gridcolor: grid, zeroline: false, fixedrange: true });
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, family: "system-ui, sans-serif" },
@@ -105,7 +109,7 @@ for (const article of document.querySelectorAll("[data-panel]")) {
   const boxes = [...article.querySelectorAll("input")];
   const draw = () => {
     const shown = new Set(boxes.filter((box) => box.checked).map((box) => Number(box.value)));
-    Plotly.react(plot, traces(panel, select.value, shown), layout(panel, plot.clientWidth < 500),
+    Plotly.react(plot, traces(panel, select.value, shown), layout(panel, select.value, plot.clientWidth < 500),
       { displayModeBar: false, responsive: true });
   };
   draw();
