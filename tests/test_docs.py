@@ -62,3 +62,16 @@ def test_every_folder_of_results_that_a_page_names_can_be_reported_on(tmp_path):
         assert not found.unreadable, folder
         report = make_report(ROOT / folder, tmp_path / folder, with_faces=False)
         assert all(path.exists() for path in report.files)
+
+
+def test_the_example_is_what_the_report_makes_of_its_results(tmp_path):
+    committed = ROOT / "docs" / "example"
+    report = make_report(ROOT / "docs" / "results" / "example", tmp_path, with_faces=False)
+    names = {path.name for path in report.files} - {"report.html"}
+    assert names == {path.name for path in committed.iterdir()}
+    for name in names:
+        if name.startswith("table"):
+            assert (committed / name).read_text() == (tmp_path / name).read_text(), name
+    page = (ROOT / "docs" / "report.md").read_text()
+    table = (committed / "table3.md").read_text().split("###")[1]  # the paper's way
+    assert all(line in page for line in table.splitlines() if line.startswith("|"))

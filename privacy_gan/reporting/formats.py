@@ -28,7 +28,7 @@ def cell_texts(cell: Cell, is_share: bool) -> tuple[str, str, str]:
     scale, digits = (100, 1) if is_share else (1, 2)
 
     def number(value: float, sign: str = "") -> str:
-        return f"{value * scale:{sign}.{digits}f}"
+        return f"{value * scale:{sign}z.{digits}f}"  # z: no minus before 0
 
     def with_std(value: float, std: float | None) -> str:
         return number(value) if std is None else f"{number(value)} ± {number(std)}"
