@@ -1,8 +1,9 @@
-"""Sweeps are as large as docs/sweeps.md says; its commands and cluster.md's can be composed."""
+"""Sweeps are as large as docs/sweeps.md says; its commands, cluster.md's and report.md's can be composed."""
 
 import re
 import shlex
 from functools import cache
+from string import Template
 
 import pytest
 from hydra import initialize_config_dir
@@ -19,7 +20,13 @@ from privacy_gan.sweeping.loading import SweepLoader
 PAGE = (ROOT / "docs" / "sweeps.md").read_text()
 STATED = {name: int(runs) for name, runs in re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE, re.M)}
 ON_CLUSTERS = (ROOT / "docs" / "cluster.md").read_text()
-COMMANDS = re.findall(r"^    python experiments/train.py ([^#\n]*)", PAGE + ON_CLUSTERS, re.M)
+ON_REPORTS = (ROOT / "docs" / "report.md").read_text()
+VARIABLES = dict(re.findall(r'^    (\w+)="(.*)"$', ON_REPORTS, re.M))
+COMMANDS = [
+    Template(command).safe_substitute(VARIABLES)
+    for page in (PAGE, ON_CLUSTERS, ON_REPORTS)
+    for command in re.findall(r"^    python experiments/train.py ([^#\n]*)", page, re.M)
+]
 
 
 @pytest.fixture(scope="module")
