@@ -1,4 +1,4 @@
-"""Sweeps are as large as docs/sweeps.md says; its commands, cluster.md's and report.md's can be composed."""
+"""Sweeps are as large as docs/sweeps.md says; commands of three pages can be composed."""
 
 import re
 import shlex
