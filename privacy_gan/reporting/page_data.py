@@ -6,7 +6,7 @@ import base64
 import io
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,6 @@ def point_data(panel: Panel, point: Point, number_of: Mapping[int, int]) -> dict
         PAPERS: measure_span(point, "paper_privacy_loss"),
     }
     return {
-        "epsilon": point.epsilon,
         "epsilon_text": f"{point.epsilon:g}",
         "seeds": len(point.entries),
         "privacy": measured | by_adversary,
@@ -128,7 +127,7 @@ def point_data(panel: Panel, point: Point, number_of: Mapping[int, int]) -> dict
     }
 
 
-def with_spread(over: OverSeeds, show: Any) -> str:
+def with_spread(over: OverSeeds, show: Callable[[float], str]) -> str:
     """Return a mean and its spread over seeds, where there is one."""
     return show(over.mean) if over.std is None else f"{show(over.mean)} ± {show(over.std)}"
 
