@@ -102,7 +102,8 @@ def without_repetitions(runs: Sequence[SweptRun]) -> list[SweptRun]:
     kept: dict[str, SweptRun] = {}
     for run in runs:
         settings = settings_of(run.config)
-        used = {key: settings[key] for key in settings if key not in (*USED_BY_REFERENCE, "logger")}
+        told = (*USED_BY_REFERENCE, "logger", "overrides")
+        used = {key: settings[key] for key in settings if key not in told}
         kept.setdefault(json.dumps(used, sort_keys=True, default=str), run)
     return list(kept.values())
 
