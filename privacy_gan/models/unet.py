@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_gan.errors import UserError
+from privacy_gan.models.upsampled import convolve_upsampled
 
 LEVELS = 5
 DOWNSAMPLING = 2 ** (LEVELS - 1)
@@ -22,6 +26,31 @@ def double_block(in_channels: int, out_channels: int) -> nn.Sequential:
         nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )
+
+
+class UpBlock(nn.Sequential):
+    """Upsampling by nearest neighbours, concatenation with the skip, then a double block.
+
+    Args:
+        below: channels of what comes from the level below.
+        skip: channels of what comes from the way down, and of the result.
+    """
+
+    def __init__(self, below: int, skip: int) -> None:
+        super().__init__(*double_block(below + skip, skip))
+
+    def forward(self, below: Tensor, skip: Tensor) -> Tensor:  # type: ignore[override]
+        """[B, below, H, W] and [B, skip, 2H, 2W] to [B, skip, 2H, 2W].
+
+        The first convolution is linear, so each input goes through its part of the kernels.
+        """
+        convolution, *rest = self
+        weight = cast(nn.Conv2d, convolution).weight
+        of_below, of_skip = torch.split(weight, [below.shape[1], skip.shape[1]], dim=1)
+        hidden = convolve_upsampled(below, of_below) + F.conv2d(skip, of_skip, padding=1)
+        for layer in rest:
+            hidden = layer(hidden)
+        return hidden
 
 
 class UNet(nn.Module):
@@ -71,11 +100,10 @@ class UNet(nn.Module):
             self.embed_class = nn.Sequential(
                 nn.Embedding(num_classes, EMBEDDING_SIZE), nn.Linear(EMBEDDING_SIZE, positions)
             )
-        self.upsample = nn.Upsample(scale_factor=2, mode="nearest")
         below = channels[-1] * (1 + (noise_size > 0)) + (num_classes is not None)
         self.up = nn.ModuleList()
         for skip in reversed(channels[:-1]):
-            self.up.append(double_block(below + skip, skip))
+            self.up.append(UpBlock(below, skip))
             below = skip
         self.to_rgb = nn.Conv2d(width, 3, 1)
 
@@ -99,8 +127,10 @@ class UNet(nn.Module):
             skips.append(hidden)
         skips.pop()
         hidden = torch.cat([hidden, *self._inputs_at_bottleneck(noise, classes)], dim=1)
+        # in this layout convolutions are faster, and so are those of all levels above
+        hidden = hidden.contiguous(memory_format=torch.channels_last)
         for block in self.up:
-            hidden = block(torch.cat([self.upsample(hidden), skips.pop()], dim=1))
+            hidden = block(hidden, skips.pop())
         return torch.sigmoid(self.to_rgb(hidden).to(images.dtype))  # [B, 3, H, W]
 
     def _inputs_at_bottleneck(self, noise: Tensor | None, classes: Tensor | None) -> list[Tensor]:

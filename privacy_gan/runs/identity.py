@@ -39,6 +39,7 @@ INCIDENTAL = {
     "judge",
     "logger",
     "runs_per_device",
+    "privatizer.optimizer.fused",  # the same arithmetic in one pass
     "data.root",
     "data.cache_dir",
     "data.num_workers",
