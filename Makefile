@@ -11,7 +11,7 @@ QUICK := tests/models tests/privatizers tests/runs tests/data tests/test_losses.
   tests/evaluation/test_measures.py tests/evaluation/test_learning.py
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-oldest test-hydra-dev lint format clean
+.PHONY: help demo benchmark test test-oldest test-hydra-dev lint format clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 23
@@ -28,6 +28,9 @@ test-oldest: $(VENV)-oldest/installed ## run quick tests with the oldest version
 test-hydra-dev: $(VENV)/installed-dev ## run quick tests with Hydra's newest development release
 	$(INSTALL) --pre --upgrade --target $(VENV)-hydra-dev hydra-core omegaconf 2>/dev/null
 	PYTHONPATH=$(VENV)-hydra-dev $(RUN) -m pytest --numprocesses auto --dist loadfile $(QUICK)
+
+benchmark: $(VENV)/installed ## time it beside the released code's way: make benchmark DATA='data=celeba data.root=PATH'
+	$(RUN) experiments/benchmark.py $(DATA)
 
 lint: $(VENV)/installed-dev ## check style and types
 	$(RUN) -m ruff check .

@@ -1,0 +1,13 @@
+"""Time training, data, judging and commands: python experiments/benchmark.py [OVERRIDE ...]."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from privacy_gan.commands.benchmark import main
+from privacy_gan.commands.command_line import report_errors
+
+if __name__ == "__main__":
+    with report_errors():
+        main(sys.argv[1:], conf=Path(__file__).resolve().parents[1] / "conf")

@@ -1,0 +1,96 @@
+"""Times training through its real Trainer, which gives others a turn between its steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+
+from privacy_gan.benchmarking.timing import alternate, seconds_taken, wait_for
+
+PROJECT = "project"  # what training through the Trainer is called among the contestants
+WARM_UP = 6  # steps: memory is allocated, kernels are chosen
+
+
+class TurnTaking(Callback):
+    """Times some steps of the Trainer, whole rounds of its loop, then lets the others do as much.
+
+    Args:
+        others: take as many steps.
+        rounds: of turns.
+        steps: of a turn.
+        device: that computes.
+
+    Attributes:
+        taken: seconds in each round, by contestant.
+    """
+
+    def __init__(
+        self,
+        others: Mapping[str, Callable[[], object]],
+        rounds: int,
+        steps: int,
+        device: torch.device,
+    ) -> None:
+        self.others = others
+        self.rounds = rounds
+        self.steps = steps
+        self.device = device
+        self.taken: dict[str, list[float]] = {name: [] for name in [PROJECT, *others]}
+        self.since = 0.0
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *step: Any, **more: Any
+    ) -> None:
+        """Hand over after the warm-up, and after every turn."""
+        done = trainer.fit_loop.batch_idx + 1 - WARM_UP
+        if done < 0 or done % self.steps:
+            return
+        wait_for(self.device)
+        if done:
+            self.taken[PROJECT].append(time.perf_counter() - self.since)
+        self.let_others()
+        if len(self.taken[PROJECT]) == self.rounds:
+            trainer.should_stop = True
+        self.since = time.perf_counter()
+
+    def let_others(self) -> None:
+        """Let each of the others take its turn; the first one is its warm-up."""
+        for name, work in self.others.items():
+            taken = seconds_taken(work, self.device)
+            if self.taken[PROJECT]:
+                self.taken[name].append(taken)
+
+
+def time_training(
+    fit: Callable[[Callback], Trainer],
+    others: Mapping[str, Callable[[], object]],
+    rounds: int,
+    steps: int,
+    device: torch.device,
+) -> tuple[dict[str, list[float]], Trainer]:
+    """Let training and others take turns.
+
+    Args:
+        fit: trains with one more callback, the last one, and returns the trainer.
+        others: take as many steps.
+        rounds: of turns.
+        steps: of a turn.
+        device: that computes.
+
+    Returns:
+        Seconds by contestant, and the trainer.
+    """
+    turns = TurnTaking(others, rounds, steps, device)
+    trainer = fit(turns)
+    return turns.taken, trainer
+
+
+def time_checkpoint(trainer: Trainer, folder: Path, device: torch.device) -> float:
+    """Return how many seconds it takes to save a checkpoint, the second time."""
+    save = {"save": lambda: trainer.save_checkpoint(folder / "timed.ckpt", weights_only=False)}
+    return min(alternate(save, 2, device)["save"])

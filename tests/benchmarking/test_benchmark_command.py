@@ -1,0 +1,62 @@
+"""experiments/benchmark.py as a person runs it; what it finds is not held against a clock."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY
+
+from privacy_gan.benchmarking.table import table
+
+LEFT_TO_IT = ("evaluate", "trainer.enable_progress_bar", "data.num_train")
+SMALL = [override for override in TINY + JUDGED if not override.startswith(LEFT_TO_IT)] + [
+    "data.num_train=72"
+]  # nine batches: six to warm up, three to time
+
+
+def run(*arguments):
+    command = [sys.executable, str(ROOT / "experiments" / "benchmark.py"), *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=os.environ | ONE_THREAD, check=False
+    )
+
+
+def test_every_part_is_timed_and_written(tmp_path):
+    output = tmp_path / "figures" / "out.json"
+    ran = run("--rounds", 1, "--output", output, *SMALL, f"data.cache_dir={tmp_path / 'cache'}")
+    assert ran.returncode == 0, ran.stderr
+    record = json.loads(output.read_text())
+    assert ran.stdout == f"{table(record)}\n\nAll figures: {output}\n"
+    assert record["training"]["images_per_second"].keys() == {"project", "bare", "reference"}
+    assert record["training"]["operations_per_image"]["project"] > 0
+    assert record["judging"]["learners"] == ["resnet10", "inversion", "retrained"]
+    assert record["memory"]["peak_bytes"].keys() == {"64", "128"}
+    assert record["startup"]["seconds"].keys() == {"help", "finished_run", "first_step"}
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--rounds", "0"], "error: --rounds 0 must be 1 or more"),
+        (["--parts", "data,tea"], "error: --parts tea: choose among training,data,judging"),
+        (["epsilon=-1"], "error: epsilon=-1.0 is not a distortion budget"),
+        (["--parts", "training", "--rounds", "9"], "error: 72 training images are 9 batches"),
+        (["--parts", "training", "privatizer=filter"], "error: only privatizer=filter_generator"),
+    ],
+)
+def test_a_mistake_is_one_line(arguments, told, tmp_path):
+    ran = run(*SMALL, *arguments, f"data.cache_dir={tmp_path / 'cache'}")
+    assert ran.returncode == 2
+    assert told in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_an_output_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    options = ["--parts", "data", "--rounds", 1, "--output", tmp_path / "file" / "out.json"]
+    ran = run(*options, *SMALL, f"data.cache_dir={tmp_path / 'cache'}")
+    assert ran.returncode == 2
+    assert "error: cannot write" in ran.stderr

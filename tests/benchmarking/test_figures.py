@@ -1,0 +1,60 @@
+"""Figures of a benchmark, by hand."""
+
+import pytest
+import torch
+
+from privacy_gan.benchmarking.arithmetic import operations
+from privacy_gan.benchmarking.judging import share_of_training
+from privacy_gan.benchmarking.table import table
+from privacy_gan.benchmarking.timing import alternate, rate, ratio
+
+
+def test_rates_and_ratios_are_medians_of_rounds():
+    assert rate(12, [1, 2, 4]) == {"median": 6, "least": 3, "most": 12, "rounds": [12, 6, 3]}
+    assert ratio([6, 8, 10], [2, 2, 2])["median"] == 4
+
+
+def test_contestants_take_turns_after_a_warm_up():
+    order = []
+    work = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
+    taken = alternate(work, 2, torch.device("cpu"))
+    assert order == ["a", "b"] * 3
+    assert {name: len(seconds) for name, seconds in taken.items()} == {"a": 2, "b": 2}
+
+
+def test_operations_are_two_for_each_multiplication():
+    one, other = torch.ones(3, 5), torch.ones(5, 7)
+    assert operations(lambda: one @ other) == 2 * 3 * 5 * 7
+    images, kernels = torch.ones(1, 2, 4, 4), torch.ones(3, 2, 3, 3)
+    counted = operations(lambda: torch.nn.functional.conv2d(images, kernels, padding=1))
+    assert counted == 2 * 16 * 9 * 2 * 3
+
+
+def test_hours_of_the_papers_run():
+    # a second for each training image and epoch; nothing else costs anything
+    assert share_of_training(1, 0, 0, 0, 5, 16)[0] == pytest.approx(100 * 162_770 / 3600)
+    assert share_of_training(1, 1, 0, 0, 5, 16)[1] == pytest.approx(5 * 162_770 / 3600)
+    queried = 5 * 19_867 + 16 * (19_867 + 19_962)
+    assert share_of_training(1, 0, 1, 0, 5, 16)[1] == pytest.approx(queried / 3600)
+    assert share_of_training(1, 0, 0, 1, 5, 16)[1] == pytest.approx(19_962 / 3600)
+
+
+def test_the_table_says_what_was_found():
+    figures = {"median": 24.56, "least": 20, "most": 1234.5, "rounds": []}
+    record = {
+        "environment": {"device": "cpu", "cpu": "2 x Z", "torch": "2", "precision": "bf16-mixed"}
+        | {"threads": "2", "device_name": "x86_64"},
+        "image_size": 64,
+        "batch_size": 8,
+        "date": "2026-01-01",
+        "data": {
+            "images_per_second": {"project": figures, "reference": figures},
+            "times_the_reference": figures,
+        },
+        "startup": {"seconds": dict.fromkeys(["help", "finished_run", "first_step"], figures)},
+    }
+    text = table(record)
+    assert text.startswith("2 x Z, torch 2, bf16-mixed, 2 threads, 64 pixels, batch 8, 2026-01-01")
+    row = "| batches from image files | 24.6 (20 to 1,234) | 24.6 (20 to 1,234) times |"
+    assert row in text
+    assert "- train.py --help: 24.6 (20 to 1,234) s." in text
