@@ -18,8 +18,10 @@ PACKAGE = ROOT / "privacy_gan"
 OPTION = re.compile(r"(?<![\w./'{-])([a-z]\w*(?:\.[a-z_]\w*)*)=")
 DOTTED = re.compile(r"(?:data|judge|classifiers|trainer|privatizer|networks)(?:\.[a-z_]\w*)+")
 GROUPS = {"data", "privatizer", "loss", "networks", "trainer", "logger", "experiment"}
-# of evaluate.py and report.py; of Hydra itself; arguments of gaussian_grid; a part of %s=%s
-OTHERS = {"run", "folder", "output", "hydra.run.dir", "hydra.output_subdir", "points", "sigma", "s"}
+# of evaluate.py and report.py; of Hydra itself; of Lightning alone; arguments of gaussian_grid; a
+# part of %s=%s
+OTHERS = {"run", "folder", "output", "hydra.run.dir", "hydra.output_subdir", "trainer.max_steps"}
+OTHERS |= {"trainer.limit_val_batches", "points", "sigma", "s"}
 
 
 def messages():

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 
+from privacy_gan.commands.settings import classifier_settings, judge_settings
 from privacy_gan.config import Task, build, check, completed, resolve, settings_of
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.evaluation.bookmark import Bookmarks
@@ -21,7 +21,6 @@ from privacy_gan.evaluation.references import References
 from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs.folder import Run, run_of
-from privacy_gan.runs.identity import flatten
 
 
 @dataclass(frozen=True)
@@ -152,14 +151,3 @@ def weights_key(module: torch.nn.Module) -> str:
         digest.update(name.encode())
         digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()
-
-
-def classifier_settings(config: DictConfig) -> dict[str, Any]:
-    """Return the settings that determine the fixed classifiers, by dotted path."""
-    settings = settings_of(config.classifiers)
-    return flatten({key: value for key, value in settings.items() if key != "folder"})
-
-
-def judge_settings(config: DictConfig) -> dict[str, Any]:
-    """Return the settings that determine an evaluation, by dotted path."""
-    return flatten({"judge": settings_of(config.judge), "classifiers": classifier_settings(config)})

@@ -25,9 +25,10 @@ from privacy_gan.commands.building import (
     build_judge,
     build_privatizer,
     build_trackers,
-    judge_settings,
     open_run,
 )
+from privacy_gan.commands.finished import tell_finished
+from privacy_gan.commands.settings import judge_settings
 from privacy_gan.config import build, check, has_processes
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
@@ -120,8 +121,7 @@ def finished_result(setup: RunSetup) -> Result | None:
     config, result = setup.config, replicas.of_first(setup.run.result)
     if result is None or not result.is_complete(config.evaluate, config.baseline):
         return None
-    log.info("already finished: %s", setup.run.folder.result_file)
-    warn_if_judged_otherwise(setup, result)
+    tell_finished(config, setup.run.folder, result)
     return result
 
 
@@ -275,21 +275,6 @@ def gap_of(
         return {}
     labels = setup.datamodule.labels("valid")[:, setup.column]
     return probing_gap(evaluation.adversaries, bits_from(loss, labels))
-
-
-def warn_if_judged_otherwise(setup: RunSetup, result: Result) -> None:
-    """Warn if a finished run was judged with other settings than are asked for now."""
-    if not result.evaluations or not setup.config.evaluate:
-        return
-    found = next(iter(result.evaluations.values())).settings
-    asked = judge_settings(setup.config)
-    differing = sorted(key for key in found | asked if found.get(key) != asked.get(key))
-    if differing:
-        key, folder = differing[0], setup.run.folder.path
-        log.warning(
-            "it was judged with %s=%s, not %s: experiments/evaluate.py run=%s %s=%s judges it so",
-            *(key, found.get(key), asked.get(key), folder, key, asked.get(key)),
-        )
 
 
 def write_result(

@@ -6,7 +6,10 @@ import os
 
 from omegaconf import DictConfig
 
+from privacy_gan.commands.finished import find_finished
 from privacy_gan.config import check, has_processes
+from privacy_gan.launched import is_launched_with_others
+from privacy_gan.reporting.summary import summary
 from privacy_gan.sweeping.supervisor import is_swept, own_gpus, run_apart, run_swept
 
 
@@ -14,10 +17,13 @@ def main(config: DictConfig) -> None:
     """Train and judge what the configuration describes, and print what came out."""
     if is_swept():
         run_swept(config)
+        return
+    check(config)
+    if not is_launched_with_others() and (found := find_finished(config)) is not None:
+        print(summary(*found))
     elif has_processes(config.trainer):
         run_apart(config, "train")
     else:
-        check(config)
         with own_gpus(config) as gpus:
             os.environ.update(gpus)
             print(outcome(config))
@@ -25,7 +31,6 @@ def main(config: DictConfig) -> None:
 
 def outcome(config: DictConfig) -> str:
     """Train and judge in this process, or in those that it is one of; return what to tell."""
-    from privacy_gan.commands.pipeline import train  # after mistakes that need no torch
-    from privacy_gan.reporting.summary import summary
+    from privacy_gan.commands.pipeline import train  # after what needs no torch
 
     return summary(*train(config))

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
-from torchmetrics.functional import pearson_corrcoef
-from torchmetrics.functional.nominal import cramers_v
 
 from privacy_gan.evaluation.bootstrap import Bootstrap, mean
 from privacy_gan.evaluation.floor import correlation_floor, prior
 from privacy_gan.evaluation.frechet import frechet_distance, mean_frechet_distance
 from privacy_gan.evaluation.outputs import TestOutputs
-from privacy_gan.evaluation.scores import SCORES
+from privacy_gan.evaluation.scores import SCORES, counts
 from privacy_gan.runs.outcomes import pack
 from privacy_gan.runs.result import AdversaryScores, Estimate, Measure
 
 FRECHET_RESAMPLES = 50  # a distance takes some tenths of a second
+ROUNDING = 1e-12  # of a variance; what varies at all over N images has one of (N - 1) / N^2
 PAPERS_ADVERSARY = "resnet10"
 
 
@@ -43,7 +43,7 @@ def privacy(
 
     def estimate(score: str, probabilities: Tensor) -> Estimate | None:
         return bootstrap.percentile(
-            lambda p, s: SCORES[score](p, s, frequencies), probabilities, labels
+            partial(SCORES[score], prior=frequencies), probabilities, labels
         )
 
     constant = frequencies.expand(len(labels), -1)
@@ -70,19 +70,21 @@ def privacy(
     return {"privacy_loss": accuracy, "normalized_gain": gain, **by_score}
 
 
-def normalized_gain(prior: Tensor, original: Tensor, adversary: Tensor) -> float:
+def normalized_gain(weights: Tensor, prior: Tensor, original: Tensor, adversary: Tensor) -> Tensor:
     """Return the normalized accuracy gain, (adversary - prior) / (original - prior).
 
     0 is nothing learned, 1 as much as from uncensored images (NAG, see PASS, arXiv 2506.08307). It
     is nan where original images tell no more than the prior.
 
     Args:
+        weights: how often each image counts in each sample, [R, N].
         prior: whether the most frequent value is right, of each image, [N].
         original: whether an adversary is that saw uncensored images, [N].
         adversary: whether the one in question is, [N].
     """
-    room = mean(original) - mean(prior)
-    return (mean(adversary) - mean(prior)) / room if room > 0 else math.nan
+    nothing = mean(weights, prior)
+    room = mean(weights, original) - nothing
+    return torch.where(room > 0, (mean(weights, adversary) - nothing) / room, math.nan)
 
 
 def as_in_the_paper(
@@ -232,20 +234,45 @@ def replacement(
     return measures
 
 
-def correlation(one: Tensor, other: Tensor) -> float:
-    """Return Pearson's correlation; nan where one of the two does not vary."""
-    if bool((one == one[0]).all()) or bool((other == other[0]).all()):
-        return math.nan
-    return float(pearson_corrcoef(one.double(), other.double()))
+def correlation(weights: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Return Pearson's correlation of classes; nan where one of the two does not vary.
+
+    Args:
+        weights: how often each image counts in each sample, [R, N].
+        one: classes, [N].
+        other: likewise.
+    """
+    means = mean(weights, one), mean(weights, other)
+    variances = [
+        mean(weights, column * column) - average.square()
+        for column, average in zip((one, other), means, strict=True)
+    ]
+    covariance = mean(weights, one * other) - means[0] * means[1]
+    vary = (variances[0] > ROUNDING) & (variances[1] > ROUNDING)
+    return torch.where(vary, covariance / (variances[0] * variances[1]).sqrt(), math.nan)
 
 
-def cramers(one: Tensor, other: Tensor) -> float:
-    """Return Cramer's V, for two binary attributes the absolute value of their correlation."""
-    if bool((one == one[0]).all()) or bool((other == other[0]).all()):
-        return math.nan
-    # torchmetrics takes the number of values that occur for the number of classes
-    one, other = (torch.unique(column, return_inverse=True)[1] for column in (one, other))
-    return float(cramers_v(one, other, bias_correction=False))
+def cramers(weights: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Return Cramer's V, for two binary attributes the absolute value of their correlation.
+
+    sqrt(chi^2 / (n (k - 1))), with k the smaller number of values that occur (Cramer, 1946,
+    section 21.9); nan where one of the two does not vary.
+
+    Args:
+        weights: how often each image counts in each sample, [R, N].
+        one: classes, [N].
+        other: likewise.
+    """
+    sizes = int(one.max()) + 1, int(other.max()) + 1
+    cells = counts(weights, one * sizes[1] + other, sizes[0] * sizes[1])
+    table = cells.view(-1, *sizes)  # [R, C, C']
+    rows, columns = table.sum(dim=2), table.sum(dim=1)
+    number = weights.sum(dim=1)
+    expected = rows[:, :, None] * columns[:, None, :] / number[:, None, None]
+    squares = (table - expected).square() / expected  # nan where a value does not occur
+    values = torch.minimum((rows > 0).sum(dim=1), (columns > 0).sum(dim=1))
+    strength = (squares.nansum(dim=(1, 2)) / (number * (values - 1))).sqrt()
+    return torch.where(values > 1, strength, math.nan)
 
 
 def change(
@@ -283,10 +310,14 @@ def change(
     return measures
 
 
-def psnr(distortion: Tensor) -> float:
-    """Return the peak signal-to-noise ratio of all images together, dB; infinite without noise."""
-    error = mean(distortion)
-    return -10 * math.log10(error) if error > 0 else math.inf
+def psnr(weights: Tensor, distortion: Tensor) -> Tensor:
+    """Return the peak signal-to-noise ratio of all images together, dB; infinite without noise.
+
+    Args:
+        weights: how often each image counts in each sample, [R, N].
+        distortion: mean squared error of each image, [N].
+    """
+    return -10 * mean(weights, distortion).log10()
 
 
 def outcomes(

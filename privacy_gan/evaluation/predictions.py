@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from privacy_gan.evaluation.bootstrap import Bootstrap
+from privacy_gan.evaluation.bootstrap import Bootstrap, of_all
 from privacy_gan.evaluation.calibration import calibrate, log_of
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.scores import SCORES
@@ -112,7 +113,10 @@ def predict(valid: Tensor, test: Tensor, labels: Tensor, prior: Tensor) -> dict[
         )
     predictions = {}
     for score, of in SCORES.items():
-        values = {method: of(on_valid, labels, prior) for method, (on_valid, _) in methods.items()}
+        score_of = partial(of, prior=prior)
+        values = {
+            method: of_all(score_of, on_valid, labels) for method, (on_valid, _) in methods.items()
+        }
         best = max(values, key=values.__getitem__)
         predictions[score] = Prediction(values[best], methods[best][1], best)
     return predictions
@@ -162,7 +166,7 @@ def scores_on_test(
         for each in predictions:
             test = {
                 score: bootstrap.percentile(
-                    lambda p, s, score=score: SCORES[score](p, s, prior), prediction.test, labels
+                    partial(SCORES[score], prior=prior), prediction.test, labels
                 )
                 for score, prediction in each.by_score.items()
             }

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
+from privacy_gan.evaluation.bootstrap import of_all
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.floor import prior
 from privacy_gan.evaluation.predictions import AdversaryPredictions
-from privacy_gan.evaluation.scores import SCORES
+from privacy_gan.evaluation.scores import accuracy
 from privacy_gan.evaluation.source import CensoredSource, batches_in
 from privacy_gan.progress import progress
 
@@ -51,7 +53,7 @@ def normalized_gain(
         prior: frequencies of s in training, [C].
         labels: s of the validation split, [N].
     """
-    nothing = SCORES["accuracy"](prior.expand(len(labels), -1), labels, prior)
+    nothing = of_all(partial(accuracy, prior=prior), prior.expand(len(labels), -1), labels)
     value, everything = (of.by_score["accuracy"].valid for of in (censored, original))
     return normalized(value, nothing, everything)
 

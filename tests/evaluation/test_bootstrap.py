@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from privacy_gan.evaluation.bootstrap import Bootstrap, mean
+from privacy_gan.evaluation.bootstrap import Bootstrap, mean, of_all
 
 BOOTSTRAP = Bootstrap(resamples=2000, seed=0)
 
@@ -26,13 +26,13 @@ def test_what_does_not_vary_has_no_width():
 
 def test_columns_are_drawn_together():
     column = torch.randn(50, generator=torch.Generator().manual_seed(0))
-    difference = BOOTSTRAP.percentile(lambda a, b: float((a - b).abs().max()), column, column)
-    assert difference.high == 0
+    difference = BOOTSTRAP.percentile(lambda w, a, b: mean(w, a) - mean(w, b), column, column)
+    assert (difference.low, difference.high) == (0, 0)
 
 
 def test_what_is_not_defined_has_no_estimate():
-    assert BOOTSTRAP.percentile(lambda column: math.nan, torch.ones(3)) is None
-    assert BOOTSTRAP.percentile(lambda column: math.inf, torch.ones(3)) is None
+    assert BOOTSTRAP.percentile(lambda w, column: torch.tensor(math.nan), torch.ones(3)) is None
+    assert BOOTSTRAP.percentile(lambda w, column: torch.tensor(math.inf), torch.ones(3)) is None
 
 
 def test_the_same_seed_gives_the_same_interval():
@@ -44,6 +44,15 @@ def test_the_same_seed_gives_the_same_interval():
 
 def test_the_normal_interval_of_a_mean_is_the_percentile_interval():
     column = torch.randn(400, generator=torch.Generator().manual_seed(0)) + 10
-    normal, percentile = BOOTSTRAP.normal(mean, 1000, column), BOOTSTRAP.percentile(mean, column)
+    normal = BOOTSTRAP.normal(lambda drawn: of_all(mean, drawn), 1000, column)
+    percentile = BOOTSTRAP.percentile(mean, column)
     assert normal.low == pytest.approx(percentile.low, abs=0.02)
     assert normal.high == pytest.approx(percentile.high, abs=0.02)
+
+
+def test_weights_are_how_often_each_image_was_drawn():
+    bootstrap = Bootstrap(resamples=3, seed=0)
+    weights = bootstrap.weights(50)
+    assert weights.sum(dim=1).tolist() == [50, 50, 50]
+    for row, chosen in zip(weights, bootstrap.draws(50, 3), strict=True):
+        assert row.tolist() == [int((chosen == image).sum()) for image in range(50)]

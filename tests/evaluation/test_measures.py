@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from privacy_gan.evaluation import measures
-from privacy_gan.evaluation.bootstrap import Bootstrap
+from privacy_gan.evaluation.bootstrap import Bootstrap, of_all
 from privacy_gan.evaluation.outputs import Outputs, TestOutputs
 from privacy_gan.evaluation.scores import SCORES, bits_from
 from privacy_gan.runs.result import AdversaryScores, Estimate
@@ -103,7 +103,7 @@ def test_a_last_smaller_batch_does_not_count():
 
 
 def test_unchanged_images_have_no_finite_psnr():
-    assert measures.psnr(torch.zeros(3)) == math.inf
+    assert of_all(measures.psnr, torch.zeros(3)) == math.inf
 
 
 def right(*images):
@@ -112,12 +112,12 @@ def right(*images):
 
 def test_the_normalized_gain_is_nothing_at_the_prior_and_one_at_the_original():
     prior, original = right(1, 1, 0, 0), right(1, 1, 1, 1)
-    gains = [measures.normalized_gain(prior, original, who) for who in (prior, original)]
+    gains = [of_all(measures.normalized_gain, prior, original, who) for who in (prior, original)]
     assert gains == [0, 1]
     # (3/4 - 2/4) / (4/4 - 2/4), and less than nothing for who is worse than the prior
-    assert measures.normalized_gain(prior, original, right(0, 1, 1, 1)) == 0.5
-    assert measures.normalized_gain(prior, original, right(0, 1, 0, 0)) == -0.5
-    assert math.isnan(measures.normalized_gain(prior, prior, original))
+    assert of_all(measures.normalized_gain, prior, original, right(0, 1, 1, 1)) == 0.5
+    assert of_all(measures.normalized_gain, prior, original, right(0, 1, 0, 0)) == -0.5
+    assert math.isnan(of_all(measures.normalized_gain, prior, prior, original))
 
 
 def test_what_is_learned_is_held_against_the_same_adversaries_on_original_images():

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from privacy_gan.evaluation.bootstrap import of_all
 from privacy_gan.evaluation.scores import (
     accuracy,
     auroc,
@@ -22,14 +23,14 @@ def predictions(*of_one):
 
 def test_accuracy_counts_images():
     labels = torch.tensor([1, 1, 0, 0])
-    assert accuracy(predictions(0.9, 0.4, 0.2, 0.1), labels, HALF) == 0.75
+    assert of_all(accuracy, predictions(0.9, 0.4, 0.2, 0.1), labels, HALF) == 0.75
 
 
 def test_balanced_accuracy_weighs_classes_alike_and_expects_no_class_more_than_training_does():
     labels = torch.tensor([1, 1, 1, 0])
     prior = torch.tensor([0.25, 0.75], dtype=torch.float64)
     # against a prior of 0.75 only 0.8 and 0.9 speak for class 1: recalls 2/3 and 1
-    found = balanced_accuracy(predictions(0.8, 0.9, 0.7, 0.6), labels, prior)
+    found = of_all(balanced_accuracy, predictions(0.8, 0.9, 0.7, 0.6), labels, prior)
     assert found == pytest.approx((2 / 3 + 1) / 2)
 
 
@@ -37,39 +38,39 @@ def test_always_the_majority_has_half_of_the_balanced_accuracy_and_of_the_area()
     labels = torch.tensor([1, 1, 1, 0])
     prior = torch.tensor([0.25, 0.75], dtype=torch.float64)
     constant = prior.expand(4, -1)
-    assert accuracy(constant, labels, prior) == 0.75
-    assert balanced_accuracy(constant, labels, prior) == 0.5
-    assert auroc(constant, labels, prior) == 0.5
+    assert of_all(accuracy, constant, labels, prior) == 0.75
+    assert of_all(balanced_accuracy, constant, labels, prior) == 0.5
+    assert of_all(auroc, constant, labels, prior) == 0.5
 
 
 def test_auroc_is_the_share_of_pairs_in_order():
     labels = torch.tensor([1, 1, 0, 0])
     # pairs (1 before 0): 0.9 > 0.5, 0.9 > 0.1, 0.4 < 0.5, 0.4 > 0.1
-    assert auroc(predictions(0.9, 0.4, 0.5, 0.1), labels, HALF) == pytest.approx(0.75)
+    assert of_all(auroc, predictions(0.9, 0.4, 0.5, 0.1), labels, HALF) == pytest.approx(0.75)
 
 
 def test_leaked_bits_are_entropy_less_cross_entropy():
     labels = torch.tensor([1, 0])
     # entropy 1 bit; cross-entropy minus log2 of 0.8 on average
-    found = leaked_bits(predictions(0.8, 0.2), labels, HALF)
+    found = of_all(leaked_bits, predictions(0.8, 0.2), labels, HALF)
     assert found == pytest.approx(1 + math.log2(0.8))
-    assert leaked_bits(predictions(1.0, 0.0), labels, HALF) == pytest.approx(1)
+    assert of_all(leaked_bits, predictions(1.0, 0.0), labels, HALF) == pytest.approx(1)
 
 
 def test_a_wrong_adversary_leaks_nothing_rather_than_less():
-    assert leaked_bits(predictions(0.1, 0.9), torch.tensor([1, 0]), HALF) == 0
+    assert of_all(leaked_bits, predictions(0.1, 0.9), torch.tensor([1, 0]), HALF) == 0
 
 
 def test_certain_and_wrong_is_finite():
-    assert math.isfinite(leaked_bits(predictions(0.0, 1.0), torch.tensor([1, 0]), HALF))
+    assert math.isfinite(of_all(leaked_bits, predictions(0.0, 1.0), torch.tensor([1, 0]), HALF))
 
 
 def test_auroc_needs_two_classes_and_takes_the_mean_over_more():
-    assert math.isnan(auroc(predictions(0.9, 0.4), torch.tensor([1, 1]), HALF))
+    assert math.isnan(of_all(auroc, predictions(0.9, 0.4), torch.tensor([1, 1]), HALF))
     prior = torch.full((3,), 1 / 3, dtype=torch.float64)
     rows = [[0.6, 0.3, 0.1], [0.2, 0.5, 0.3], [0.5, 0.1, 0.4]]
     # class 0 before both others; class 1 likewise; class 2 likewise
     found = torch.tensor(rows, dtype=torch.float64)
-    assert auroc(found, torch.tensor([0, 1, 2]), prior) == 1
+    assert of_all(auroc, found, torch.tensor([0, 1, 2]), prior) == 1
     # class 0's 0.2 is behind 0.6 and 0.5, class 1's 0.3 before 0.5 or not: 0.3 < 0.5 and > 0.1
-    assert auroc(found, torch.tensor([1, 0, 2]), prior) == pytest.approx((0 + 0.5 + 1) / 3)
+    assert of_all(auroc, found, torch.tensor([1, 0, 2]), prior) == pytest.approx((0 + 0.5 + 1) / 3)

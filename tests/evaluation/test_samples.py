@@ -1,0 +1,107 @@
+"""What is taken of many samples at once is what torchmetrics takes of one sample after another."""
+
+import math
+from functools import partial
+
+import pytest
+import torch
+from torchmetrics.functional import pearson_corrcoef
+from torchmetrics.functional.classification import (
+    binary_auroc,
+    multiclass_accuracy,
+)
+from torchmetrics.functional.nominal import cramers_v
+
+from privacy_gan.evaluation import measures
+from privacy_gan.evaluation.bootstrap import Bootstrap
+from privacy_gan.evaluation.scores import SCORES
+
+IMAGES = 23  # few, so that samples without a class occur
+
+
+def accuracy(p, s, prior):
+    return (p.argmax(dim=1) == s).double().mean()
+
+
+def balanced_accuracy(p, s, prior):
+    recalls = multiclass_accuracy((p / prior).argmax(dim=1), s, len(prior), average=None)
+    return recalls[torch.bincount(s, minlength=len(prior)) > 0].double().mean()
+
+
+def auroc(p, s, prior):
+    occurring = s.unique().tolist()
+    if len(occurring) < 2:
+        return torch.tensor(math.nan)
+    return torch.stack([binary_auroc(p[:, c], (s == c).long()) for c in occurring]).double().mean()
+
+
+def leaked_bits(p, s, prior):
+    frequencies = torch.bincount(s).double() / len(s)
+    known = torch.special.entr(frequencies).sum() + p.log().gather(1, s[:, None]).mean()
+    return known.clamp_min(0) / math.log(2)
+
+
+ONE_BY_ONE = {each.__name__: each for each in (accuracy, balanced_accuracy, auroc, leaked_bits)}
+
+
+def one_by_one(statistic, *columns):
+    draws = Bootstrap(resamples=40, seed=3).draws(IMAGES, 40)
+    return torch.stack([statistic(*(column[chosen] for column in columns)) for chosen in draws])
+
+
+def at_once(statistic, *columns):
+    return statistic(Bootstrap(resamples=40, seed=3).weights(IMAGES).double(), *columns)
+
+
+def same(found, expected):
+    torch.testing.assert_close(found, expected.double(), equal_nan=True, rtol=1e-5, atol=1e-6)
+
+
+def drawn(classes, rare=0.1):
+    rng = torch.Generator().manual_seed(classes)
+    probabilities = torch.rand(IMAGES, classes, generator=rng, dtype=torch.float64)
+    probabilities = (4 * probabilities).round() + 1  # many ties
+    odds = torch.tensor([1.0] * (classes - 1) + [rare])
+    labels = torch.multinomial(odds, IMAGES, replacement=True, generator=rng)
+    labels[0] = classes - 1
+    return probabilities / probabilities.sum(dim=1, keepdim=True), labels
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize("name", SCORES)
+def test_scores(name, classes):
+    probabilities, labels = drawn(classes)
+    prior = torch.arange(1, classes + 1).double() / sum(range(1, classes + 1))
+    found = at_once(partial(SCORES[name], prior=prior), probabilities, labels)
+    same(found, one_by_one(partial(ONE_BY_ONE[name], prior=prior), probabilities, labels))
+
+
+def test_correlations():
+    one, other = drawn(2)[1], drawn(2)[0][:, 1].round().long()
+
+    def correlation(one, other):
+        if len(one.unique()) < 2 or len(other.unique()) < 2:
+            return torch.tensor(math.nan)
+        return pearson_corrcoef(one.double(), other.double())
+
+    found = at_once(measures.correlation, one, other)
+    assert 0 < found.isnan().sum() < len(found)
+    same(found, one_by_one(correlation, one, other))
+
+
+def test_associations():
+    one, other = drawn(3, rare=0.3)[1], drawn(4)[1]
+
+    def association(one, other):
+        if len(one.unique()) < 2 or len(other.unique()) < 2:
+            return torch.tensor(math.nan)
+        values = (torch.unique(column, return_inverse=True)[1] for column in (one, other))
+        return cramers_v(*values, bias_correction=False)
+
+    same(at_once(measures.cramers, one, other), one_by_one(association, one, other))
+
+
+def test_peak_signal_to_noise_ratio():
+    distortion = torch.rand(IMAGES, generator=torch.Generator().manual_seed(0))
+    expected = one_by_one(lambda d: -10 * d.double().mean().log10(), distortion)
+    same(at_once(measures.psnr, distortion), expected)

@@ -1,0 +1,66 @@
+"""A command that was done before says so at once, without torch."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+from celeba_layouts import make_fake, official_zip
+from tiny_runs import ONE_THREAD, train_command
+
+from privacy_gan.config import build, settings_of
+from privacy_gan.data.keys import content_key
+
+# runs the script that its arguments begin with, then looks what was imported
+WITHOUT_TORCH = """
+import runpy, sys
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+assert "torch" not in sys.modules
+"""
+
+
+def run(command, look=None):
+    if look is not None:
+        command = [command[0], "-c", look, *command[1:]]
+    environment = os.environ | ONE_THREAD
+    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_a_finished_run_is_found_without_torch_and_what_is_asked_beyond_it_is_done(tmp_path):
+    command = train_command(tmp_path)
+    first = run(command)
+    assert first.returncode == 0, first.stderr
+    again = run(command, WITHOUT_TORCH)
+    assert again.returncode == 0, again.stderr
+    assert "already finished" in again.stdout
+    assert again.stdout.splitlines()[-5:] == first.stdout.splitlines()[-5:]
+    other = run([*command, "data.num_train=40"])
+    assert other.returncode == 2
+    assert "belongs to a run with data.key=" in other.stderr
+
+
+def test_data_that_take_torch_to_be_told_are_found_finished_too(tmp_path):
+    command = [sys.executable, *train_command(tmp_path, preset=[])[1:]]
+    command += ["experiment=gaussian", "trainer.max_epochs=1", "evaluate=false"]
+    command += ["data.num_train=1024", "data.num_valid=64", "data.num_test=64"]
+    command = [argument for argument in command if "cache_dir" not in argument]
+    assert run(command).returncode == 0
+    again = run(command)
+    assert again.returncode == 0, again.stderr
+    assert "already finished" in again.stdout
+
+
+@pytest.mark.parametrize("data", ["synthetic_faces", "celeba"])
+def test_the_key_is_the_data_modules(data, tiny, tmp_path):
+    overrides = [f"data={data}"]
+    if data == "celeba":
+        official_zip(tmp_path / "faces", make_fake(20))
+        overrides += [f"data.root={tmp_path / 'faces'}"]
+    preset = ["image_size=16"]
+    config = tiny(*overrides, preset=preset)
+    assert content_key(settings_of(config.data)) == build(config.data).content_key()
+
+
+def test_data_that_are_not_known_have_none():
+    assert content_key({"_target_": "my.DataModule"}) is None
