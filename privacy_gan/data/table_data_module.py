@@ -32,7 +32,8 @@ class TableDataModule(LightningDataModule, ABC):
         batch_size: images in a batch, over all processes that share it; a last, smaller one is
             left out in training.
         seed: of the order of training images.
-        on_device: keep all images on the accelerator and gather batches there.
+        on_device: whether all images are kept on the accelerator and batches gathered there; None
+            where they take up no more than a quarter of what is free there.
 
     Attributes:
         pictures: whether the images can be looked at and compared as such; toy data cannot.
@@ -43,7 +44,7 @@ class TableDataModule(LightningDataModule, ABC):
     pictures = True
     group: AttributeGroup | None = None
 
-    def __init__(self, batch_size: int, seed: int, on_device: bool = False) -> None:
+    def __init__(self, batch_size: int, seed: int, on_device: bool | None = None) -> None:
         super().__init__()
         self.batch_size = batch_size
         self.seed = seed
@@ -139,7 +140,7 @@ class TableDataModule(LightningDataModule, ABC):
     def gather(self, rows: Tensor, device: torch.device | str = "cpu") -> Batch:
         """Return chosen images on a device, whatever the split."""
         device = torch.device(device)
-        if self.on_device and device.type != "cpu":
+        if self.keeps_on(device):
             return self.on_after_batch_transfer(rows.to(device), 0)
         images, attributes = TableRows(self.table)[rows]
         return self.on_after_batch_transfer((images.to(device), attributes.to(device)), 0)
@@ -167,13 +168,23 @@ class TableDataModule(LightningDataModule, ABC):
         """Batches of the test split in order."""
         return self._loader(InOrder(self.rows("test"), self.batch_size))
 
+    def keeps_on(self, device: torch.device) -> bool:
+        """Tell whether all images are on a device, or will be as soon as one is needed there."""
+        if device.type == "cpu":
+            return False
+        if self.on_device is None:  # decided once, before the networks fill the memory
+            free = free_memory(device)
+            self.on_device = free is not None and 4 * self.table.images.nbytes <= free
+        return self.on_device
+
     def _loader(self, sampler: Sampler[Tensor]) -> DataLoader[Any]:
-        dataset = RowNumbers() if self.on_device else TableRows(self.table)
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        kept = self.keeps_on(device)
         return DataLoader(
-            dataset,
+            RowNumbers() if kept else TableRows(self.table),
             sampler=sampler,
             batch_size=None,  # the sampler's elements are whole batches already
-            pin_memory=torch.cuda.is_available() and not self.on_device,
+            pin_memory=torch.cuda.is_available() and not kept,
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
@@ -193,6 +204,11 @@ class TableDataModule(LightningDataModule, ABC):
                 torch.tensor(images, device=device), torch.tensor(attributes, device=device)
             )
         return self._resident
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return how many bytes are free on an accelerator, or None where it does not tell."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
 
 
 class TableRows(Dataset[Batch]):

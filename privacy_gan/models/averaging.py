@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -20,11 +21,14 @@ def average_of(network: nn.Module, decay: float) -> AveragedModel:
         decay: what the average keeps of itself in the long run, in [0, 1).
     """
 
-    def moved(average: Tensor, value: Tensor, updates: Tensor | int) -> Tensor:
-        kept = min(decay, float((updates + 1) / (updates + 10)))
-        return average.lerp(value, 1 - kept)
+    @torch.no_grad()
+    def move(averages: Sequence[Tensor], values: Sequence[Tensor], updates: Tensor | int) -> None:
+        updates = torch.as_tensor(updates)
+        left = 1 - ((updates + 1) / (updates + 10)).clamp(max=decay)  # no number the host waits for
+        for average, value in zip(averages, values, strict=True):
+            average.lerp_(value, left.to(average))
 
-    average = AveragedModel(network, avg_fn=moved)
+    average = AveragedModel(network, multi_avg_fn=move)
     return average.requires_grad_(False)
 
 

@@ -21,6 +21,7 @@ class DistortionProgressBar(TQDMProgressBar):
 
     def __init__(self, epsilon: float) -> None:
         self.epsilon = epsilon
+        self.shown: dict[str, int | str | float | dict[str, float]] = {}
         self.redraws = sys.stdout.isatty()
         super().__init__(refresh_rate=1 if self.redraws else 25)
 
@@ -38,12 +39,18 @@ class DistortionProgressBar(TQDMProgressBar):
     def get_metrics(
         self, trainer: Trainer, pl_module: LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
-        """Return what stands behind the bar."""
-        return {
-            f"{name.split('/')[1]} distortion": f"{float(value):.4f}/{self.epsilon:g}"
-            for name, value in trainer.callback_metrics.items()
-            if name.startswith("train/") and name.endswith("/distortion")
-        }
+        """Return what stands behind the bar, read as often as metrics are logged.
+
+        At every step, the host would wait for an accelerator to tell it.
+        """
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if not self.shown or trainer.fit_loop.batch_idx % every == 0:
+            self.shown = {
+                f"{name.split('/')[1]} distortion": f"{float(value):.4f}/{self.epsilon:g}"
+                for name, value in trainer.callback_metrics.items()
+                if name.startswith("train/") and name.endswith("/distortion")
+            }
+        return dict(self.shown)
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

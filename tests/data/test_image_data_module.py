@@ -107,6 +107,21 @@ def test_the_order_is_a_function_of_seed_and_epoch(module_of):
     assert order(module_of(), 3) == order(module_of(on_device=True), 3)
 
 
+@pytest.mark.parametrize(
+    ("asked", "free_for", "kept"),
+    [(None, 4, True), (None, 3.9, False), (None, None, False), (True, 1, True), (False, 9, False)],
+)
+def test_images_are_kept_on_an_accelerator_where_a_quarter_of_what_is_free_holds_them(
+    asked, free_for, kept, module_of, monkeypatch
+):
+    module = module_of(on_device=asked)
+    size = module.table.images.nbytes
+    free = None if free_for is None else int(free_for * size)
+    monkeypatch.setattr("privacy_gan.data.table_data_module.free_memory", lambda device: free)
+    assert module.keeps_on(torch.device("cuda", 0)) is kept
+    assert module.keeps_on(torch.device("cpu")) is False
+
+
 def test_data_without_validation_images_are_refused(tmp_path):
     module = ImageDataModule(NumberedImages(count=3), tmp_path, 1, batch_size=2, seed=0)
     with pytest.raises(UserError, match="numbered has no validation images"):
