@@ -1,15 +1,20 @@
-"""What a step computes, and what the device could."""
+"""What a step computes and moves, and what the device could."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from privacy_gan.benchmarking.timing import seconds_taken
 
-MULTIPLICATIONS = 5  # of matrices; the fastest is the peak
+TRIALS = 5  # the fastest is the peak
+COPIED = 2**28  # bytes, more than any cache holds
 
 
 def matrix_peak(device: torch.device, dtype: torch.dtype) -> float:
@@ -17,8 +22,17 @@ def matrix_peak(device: torch.device, dtype: torch.dtype) -> float:
     size = 8192 if device.type == "cuda" else 4096
     one, other = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     one @ other
-    fastest = min(seconds_taken(lambda: one @ other, device) for _ in range(MULTIPLICATIONS))
+    fastest = min(seconds_taken(lambda: one @ other, device) for _ in range(TRIALS))
     return 2 * size**3 / fastest
+
+
+def memory_peak(device: torch.device) -> float:
+    """Return the most bytes that a copy reads and writes in a second."""
+    source = torch.zeros(COPIED, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    target.copy_(source)
+    fastest = min(seconds_taken(lambda: target.copy_(source), device) for _ in range(TRIALS))
+    return 2 * COPIED / fastest
 
 
 def operations(work: Callable[[], object]) -> int:
@@ -26,3 +40,47 @@ def operations(work: Callable[[], object]) -> int:
     with FlopCounterMode(display=False) as counter:
         work()
     return int(counter.get_total_flops())
+
+
+def bytes_moved(work: Callable[[], object]) -> int:
+    """Return how many bytes some work's operations read and write, each from and to memory.
+
+    What stays in a cache between two operations is counted all the same, and so is what an
+    operation reads twice once only.
+    """
+    counter = ByteCounter()
+    with counter:
+        work()
+    return counter.total
+
+
+class ByteCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up the sizes of what operations take and return; views move nothing.
+
+    Attributes:
+        total: bytes so far.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total: int = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Count one operation."""
+        returned = func(*args, **(kwargs or {}))
+        if not is_view(func):
+            taken = tree_leaves((args, kwargs))
+            self.total += sum(
+                each.numel() * each.element_size()
+                for each in [*taken, *tree_leaves(returned)]
+                if isinstance(each, Tensor)
+            )
+        return returned
+
+
+def is_view(func: Any) -> bool:
+    """Tell whether an operation returns what it was given, seen otherwise."""
+    aliases = [returned.alias_info for returned in func._schema.returns]
+    return any(alias is not None and not alias.is_write for alias in aliases)

@@ -15,8 +15,16 @@ TRAINING = {
     "reference": "the reference's steps",
     "reference_with_data": "the same with its data path",
 }
+CHANGES = {
+    "project": "the steps in a plain loop",
+    "upsampling": "upsampled before they are convolved",
+    "adam": "Adam parameter by parameter",
+    "precision": "in float32",
+    "layout": "upsampled first, channels not last",
+}
 DATA = {"project": "batches from the cache", "reference": "batches from image files"}
 JUDGING = {"together": "adversaries together", "alone": "adversaries one by one, float32"}
+ROWS = {"training": TRAINING, "changes": CHANGES, "data": DATA, "judging": JUDGING}
 STARTUP = {
     "help": "train.py --help",
     "finished_run": "a run that is finished",
@@ -53,19 +61,12 @@ def about(record: Mapping[str, Any]) -> str:
 def rates(record: Mapping[str, Any]) -> list[str]:
     """Return a row for each contestant."""
     rows = []
-    for part, names, faster in [
-        ("training", TRAINING, {"reference": "times_the_reference"}),
-        ("data", DATA, {"reference": "times_the_reference"}),
-        ("judging", JUDGING, {"alone": "times_one_by_one"}),
-    ]:
-        if part not in record:
-            continue
-        faster = {**faster, "reference_with_data": "times_the_reference_with_data"}
-        found = record[part]
-        for name in found["images_per_second"]:
-            label = names[name]
-            ratio = f"{told(found[faster[name]])} times" if name in faster else ""
-            rows.append(f"| {label} | {told(found['images_per_second'][name])} | {ratio} |")
+    for part, names in ROWS.items():
+        found = record.get(part, {"images_per_second": {}})
+        for name, rate in found["images_per_second"].items():
+            ratio = found["times_faster"].get(name)
+            faster = f"{told(ratio)} times" if ratio is not None else ""
+            rows.append(f"| {names[name]} | {told(rate)} | {faster} |")
     return rows
 
 
@@ -79,6 +80,10 @@ def training(record: Mapping[str, Any]) -> list[str]:
         f"{found['operations_per_second']['median'] / 1e12:.2f} TFLOP/s, "
         f"{found['share_of_peak']:.0%} of what matrix products reach, "
         f"{found['matrix_peak'] / 1e12:.2f}.",
+        f"Its operations read and write {found['bytes_per_image'] / 1e6:,.0f} MB: at the "
+        f"{found['memory_peak'] / 1e9:,.0f} GB/s of a copy, "
+        f"{found['bytes_per_image'] / found['memory_peak'] * 1e3:.2g} ms, where it takes "
+        f"{1e3 / found['images_per_second']['project']['median']:.2g} ms in all.",
         f"Lightning, logging and the data path add {found['overhead']['median']:.1%} "
         f"({found['overhead']['least']:.1%} to {found['overhead']['most']:.1%}) to the bare step; "
         f"a checkpoint takes {found['checkpoint_seconds']:.1f} s, "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property, partial
@@ -21,7 +21,7 @@ from omegaconf import DictConfig, open_dict
 from pytorch_lightning import Callback, Trainer
 
 from privacy_gan.benchmarking import judging
-from privacy_gan.benchmarking.arithmetic import matrix_peak, operations
+from privacy_gan.benchmarking.arithmetic import bytes_moved, matrix_peak, memory_peak, operations
 from privacy_gan.benchmarking.bare import BareStep
 from privacy_gan.benchmarking.loading import served_batches, time_loading
 from privacy_gan.benchmarking.memory import peak_memory
@@ -34,7 +34,7 @@ from privacy_gan.benchmarking.reference import (
 )
 from privacy_gan.benchmarking.startup import time_commands
 from privacy_gan.benchmarking.table import table
-from privacy_gan.benchmarking.timing import Figures, rate, ratio, spread
+from privacy_gan.benchmarking.timing import Figures, alternate, rate, ratio, spread
 from privacy_gan.benchmarking.training import PROJECT, WARM_UP, time_checkpoint, time_training
 from privacy_gan.commands.building import RunSetup, build_judge, build_privatizer, open_run
 from privacy_gan.commands.command_line import register_with_hydra
@@ -48,6 +48,15 @@ from privacy_gan.runs.files import replacing
 from privacy_gan.training.fit import build_trainer
 
 PARTS = ("training", "data", "judging", "memory", "startup")
+MORE_PARTS = ("changes",)  # timed where they are asked for
+# what makes training fast, undone one by one; the last one undoes the first, too
+PLAIN = "networks.privatizer._target_=privacy_gan.benchmarking.reference.PlainUNet"
+CHANGES = {
+    "upsampling": [PLAIN],
+    "adam": ["privatizer.optimizer.fused=false"],
+    "precision": ["trainer.precision=32-true"],
+    "layout": [PLAIN],
+}
 FILES = 2048  # images of which the reference's folder consists
 FEW = 4  # images in a batch whose operations are counted
 RESIDENT = 8  # batches that are kept on the device for steps without a data path
@@ -92,14 +101,15 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         description="Times the project beside the way of the paper's released code.",
         epilog="Further arguments are those of train.py, for example data=celeba data.root=PATH.",
     )
-    parser.add_argument("--parts", default=",".join(PARTS), help="some of %(default)s")
+    parser.add_argument("--parts", default=",".join(PARTS), help="of %(default)s,changes")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmark.json"))
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_intermixed_args(list(arguments))
     options.parts = options.parts.split(",")
-    if unknown := set(options.parts) - set(PARTS):
-        raise UserError(f"--parts {','.join(unknown)}: choose among {','.join(PARTS)}")
+    if unknown := set(options.parts) - {*PARTS, *MORE_PARTS}:
+        known = ",".join(PARTS + MORE_PARTS)
+        raise UserError(f"--parts {','.join(unknown)}: choose among {known}")
     if options.rounds < 1:
         raise UserError(f"--rounds {options.rounds} must be 1 or more")
     return options, options.overrides
@@ -186,13 +196,14 @@ class Benchmark:
             PROJECT: operations(lambda: bare(few, 3)) / (3 * FEW),
             "reference": operations(lambda: reference(few, 3)) / (3 * FEW),
         }
+        moved = bytes_moved(lambda: bare(resident, 3)) / (3 * batch_size)
         checkpoint = time_checkpoint(trainer, self.folder, self.device)
         bare_is_faster = ratio(taken["bare"], taken[PROJECT])
         peak = matrix_peak(self.device, computed_in(self.compute))
         best = spread([counted[PROJECT] * images / each for each in taken[PROJECT]])
         return {
             "images_per_second": {name: rate(images, each) for name, each in taken.items()},
-            **times_faster(taken),
+            "times_faster": times_faster(taken),
             "overhead": spread([1 / faster - 1 for faster in bare_is_faster["rounds"]]),
             "checkpoint_seconds": checkpoint,
             "checkpoint_share": checkpoint / (60 * setup.config.checkpoint_minutes),
@@ -200,10 +211,31 @@ class Benchmark:
             "operations_per_second": best,
             "matrix_peak": peak,
             "share_of_peak": best["median"] / peak,
+            "bytes_per_image": moved,
+            "memory_peak": memory_peak(self.device),
             "hours_for_the_papers_training": judging.EPOCHS
             * judging.TRAIN
             / rate(images, taken[PROJECT])["median"]
             / 3600,
+        }
+
+    def changes(self) -> dict[str, Any]:
+        """Time bare steps with single changes undone."""
+        steps = {PROJECT: self.bare_step()}
+        steps |= {name: self.bare_step(*undone) for name, undone in CHANGES.items()}
+        resident = [self.batch(number) for number in range(RESIDENT)]
+        steps["layout"].privatizer.to(memory_format=torch.contiguous_format)
+        contiguous = [Batch(each.images.contiguous(), each.attributes) for each in resident]
+        batches = {name: cycle(contiguous if name == "layout" else resident) for name in steps}
+
+        def work(name: str) -> Callable[[], None]:
+            return lambda: steps[name](batches[name], self.steps)
+
+        taken = alternate({name: work(name) for name in steps}, self.rounds, self.device)
+        images = self.steps * self.setup.datamodule.batch_size
+        return {
+            "images_per_second": {name: rate(images, each) for name, each in taken.items()},
+            "times_faster": times_faster(taken),
         }
 
     def data(self) -> dict[str, Any]:
@@ -223,7 +255,7 @@ class Benchmark:
         return {
             "workers_of_the_reference": workers(),
             "images_per_second": {name: rate(images, each) for name, each in taken.items()},
-            "times_the_reference": ratio(taken["reference"], taken[PROJECT]),
+            "times_faster": times_faster(taken),
         }
 
     def judging(self) -> dict[str, Any]:
@@ -248,7 +280,7 @@ class Benchmark:
         return {
             "learners": costs.names,
             "images_per_second": {name: rate(images, each) for name, each in learning.items()},
-            "times_one_by_one": ratio(learning["alone"], learning["together"]),
+            "times_faster": {"alone": ratio(learning["alone"], learning["together"])},
             "seconds_of_an_image": {
                 "learning": spread([each / images for each in learning["together"]])["median"],
                 "querying": of_query,
@@ -310,16 +342,18 @@ class Benchmark:
                 "needed: use more images or fewer --rounds"
             )
 
-    def bare_step(self) -> BareStep:
-        """Return training without Lightning.
+    def bare_step(self, *changes: str) -> BareStep:
+        """Return training without Lightning, with some more overrides.
 
         Raises:
             UserError: the mechanism is not one of Algorithm 1.
         """
-        privatizer = build_privatizer(self.setup)
+        overrides = [*self.overrides, *self.own("run"), *changes]
+        setup = open_run(composed(self.conf, overrides)) if changes else self.setup
+        privatizer = build_privatizer(setup)
         if not isinstance(privatizer, AdversarialPrivatizer) or len(privatizer.games) != 2:
             raise UserError("only privatizer=filter_generator has a reference to be timed beside")
-        return BareStep(privatizer, self.compute)
+        return BareStep(privatizer, choose_compute(setup.task.accelerator, setup.task.precision))
 
     def reference_step(self) -> ReferenceStep:
         """Return the reference, with networks of the same sizes."""
@@ -388,11 +422,11 @@ def train_briefly(conf: Path, overrides: list[str]) -> None:
 
 
 def times_faster(taken: Mapping[str, list[float]]) -> dict[str, Figures]:
-    """Return how many times faster the project is than each form of the reference."""
+    """Return how many times faster the project is than each of the others."""
     return {
-        f"times_the_{name}": ratio(seconds, taken[PROJECT])
+        name: ratio(seconds, taken[PROJECT])
         for name, seconds in taken.items()
-        if name.startswith("reference")
+        if name not in (PROJECT, "bare")
     }
 
 

@@ -11,6 +11,7 @@ from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY
 from privacy_gan.benchmarking.table import table
 
 LEFT_TO_IT = ("evaluate", "trainer.enable_progress_bar", "data.num_train")
+UNDONE = ("upsampling", "adam", "precision", "layout")
 SMALL = [override for override in TINY + JUDGED if not override.startswith(LEFT_TO_IT)] + [
     "data.num_train=72"
 ]  # nine batches: six to warm up, three to time
@@ -25,12 +26,15 @@ def run(*arguments):
 
 def test_every_part_is_timed_and_written(tmp_path):
     output = tmp_path / "figures" / "out.json"
-    ran = run("--rounds", 1, "--output", output, *SMALL, f"data.cache_dir={tmp_path / 'cache'}")
+    parts = "training,changes,data,judging,memory,startup"
+    options = ["--rounds", 1, "--parts", parts, "--output", output]
+    ran = run(*options, *SMALL, f"data.cache_dir={tmp_path / 'cache'}")
     assert ran.returncode == 0, ran.stderr
     record = json.loads(output.read_text())
     assert ran.stdout == f"{table(record)}\n\nAll figures: {output}\n"
     assert record["training"]["images_per_second"].keys() == {"project", "bare", "reference"}
     assert record["training"]["operations_per_image"]["project"] > 0
+    assert record["changes"]["times_faster"].keys() == {*UNDONE}
     assert record["judging"]["learners"] == ["resnet10", "inversion", "retrained"]
     assert record["memory"]["peak_bytes"].keys() == {"64", "128"}
     assert record["startup"]["seconds"].keys() == {"help", "finished_run", "first_step"}
