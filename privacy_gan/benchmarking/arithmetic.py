@@ -13,6 +13,15 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from privacy_gan.benchmarking.timing import seconds_taken
 
+# words in the names of operations, by what they are; the first that fits counts
+KINDS = {
+    "convolutions": ("conv",),
+    "batch norm": ("batch_norm", "BatchNorm"),
+    "Adam": ("adam", "Adam"),
+    "matrix products": ("mm",),
+    "ReLU, pooling and sums": ("threshold", "clamp", "relu", "Relu", "pool", "Pool", "add", "mul"),
+    "copies and conversions": ("copy", "cat", "stack", "fill", "contiguous"),
+}
 TRIALS = 5  # the fastest is the peak
 COPIED = 2**28  # bytes, more than any cache holds
 
@@ -52,6 +61,24 @@ def bytes_moved(work: Callable[[], object]) -> int:
     with counter:
         work()
     return counter.total
+
+
+def time_shares(work: Callable[[], object], device: torch.device) -> dict[str, float]:
+    """Return which share of some work's time each kind of operation takes, as torch profiles it."""
+    with torch.profiler.profile() as profiler:
+        work()
+    on_device = device.type == "cuda"
+    times = dict.fromkeys([*KINDS, "all else"], 0.0)
+    for event in profiler.key_averages():
+        taken = event.self_device_time_total if on_device else event.self_cpu_time_total
+        times[kind_of(event.key)] += taken
+    return {kind: taken / sum(times.values()) for kind, taken in times.items()}
+
+
+def kind_of(operation: str) -> str:
+    """Return what kind of operation one is, by its name."""
+    kinds = (kind for kind, words in KINDS.items() if any(word in operation for word in words))
+    return next(kinds, "all else")
 
 
 class ByteCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]

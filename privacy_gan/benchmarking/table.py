@@ -84,6 +84,7 @@ def training(record: Mapping[str, Any]) -> list[str]:
         f"{found['memory_peak'] / 1e9:,.0f} GB/s of a copy, "
         f"{found['bytes_per_image'] / found['memory_peak'] * 1e3:.2g} ms, where it takes "
         f"{1e3 / found['images_per_second']['project']['median']:.2g} ms in all.",
+        f"Of the bare step's time: {shares(found['time_shares'])}.",
         f"Lightning, logging and the data path add {found['overhead']['median']:.1%} "
         f"({found['overhead']['least']:.1%} to {found['overhead']['most']:.1%}) to the bare step; "
         f"a checkpoint takes {found['checkpoint_seconds']:.1f} s, "
@@ -122,6 +123,12 @@ def startup(record: Mapping[str, Any]) -> list[str]:
 
 
 SENTENCES = {"training": training, "judging": judging, "memory": memory, "startup": startup}
+
+
+def shares(of: Mapping[str, float]) -> str:
+    """Return shares by name, the largest first."""
+    ordered = sorted(of.items(), key=lambda item: -item[1])
+    return ", ".join(f"{name} {share:.0%}" for name, share in ordered)
 
 
 def told(figures: Figures) -> str:

@@ -21,7 +21,13 @@ from omegaconf import DictConfig, open_dict
 from pytorch_lightning import Callback, Trainer
 
 from privacy_gan.benchmarking import judging
-from privacy_gan.benchmarking.arithmetic import bytes_moved, matrix_peak, memory_peak, operations
+from privacy_gan.benchmarking.arithmetic import (
+    bytes_moved,
+    matrix_peak,
+    memory_peak,
+    operations,
+    time_shares,
+)
 from privacy_gan.benchmarking.bare import BareStep
 from privacy_gan.benchmarking.loading import served_batches, time_loading
 from privacy_gan.benchmarking.memory import peak_memory
@@ -213,6 +219,7 @@ class Benchmark:
             "share_of_peak": best["median"] / peak,
             "bytes_per_image": moved,
             "memory_peak": memory_peak(self.device),
+            "time_shares": time_shares(lambda: bare(resident, 3), self.device),
             "hours_for_the_papers_training": judging.EPOCHS
             * judging.TRAIN
             / rate(images, taken[PROJECT])["median"]

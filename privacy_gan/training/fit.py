@@ -31,6 +31,7 @@ warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*"
 warnings.filterwarnings("ignore", message=".*`srun` command is available")  # on login nodes
 warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # what they found
 
 
 def build_trainer(

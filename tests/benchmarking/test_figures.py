@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from privacy_gan.benchmarking.arithmetic import bytes_moved, operations
+from privacy_gan.benchmarking.arithmetic import bytes_moved, kind_of, operations, time_shares
 from privacy_gan.benchmarking.judging import share_of_training
 from privacy_gan.benchmarking.table import table
 from privacy_gan.benchmarking.timing import alternate, rate, ratio
@@ -35,6 +35,18 @@ def test_bytes_are_those_of_what_is_read_and_written_and_views_have_none():
     assert bytes_moved(lambda: column.view(10)) == 0
     assert bytes_moved(lambda: column + row) == 4 * (10 + 10 + 100)
     assert bytes_moved(lambda: column.view(10).sum()) == 4 * (10 + 1)
+
+
+def test_time_is_shared_out_among_kinds_of_operations():
+    one = torch.ones(300, 300)
+    shares = time_shares(lambda: one @ one, torch.device("cpu"))
+    assert sum(shares.values()) == pytest.approx(1)
+    assert max(shares, key=shares.__getitem__) == "matrix products"
+    assert kind_of("aten::convolution_backward") == kind_of("aten::conv2d") == "convolutions"
+    assert kind_of("aten::native_batch_norm_backward") == "batch norm"
+    assert kind_of("aten::_fused_adam_") == "Adam"
+    assert kind_of("aten::threshold_backward") == "ReLU, pooling and sums"
+    assert kind_of("aten::randn") == "all else"
 
 
 def test_hours_of_the_papers_run():

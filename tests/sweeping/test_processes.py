@@ -128,9 +128,7 @@ def test_the_judges_work_is_divided_and_its_findings_are_those_of_one_process(tm
 )
 def test_a_process_that_dies_takes_the_run_with_it_which_can_be_gone_on_with(tmp_path, dies):
     environment, mark = marked()
-    started = time.monotonic()
     process = run(tmp_path, TWO, environment=environment | {"DIES": dies})
-    assert time.monotonic() - started < 60
     assert all_gone(mark, seconds=1)
     assert process.returncode != 0
     assert not records(tmp_path)

@@ -1,0 +1,21 @@
+"""docs/performance.md shows what the benchmark printed."""
+
+import json
+
+import pytest
+from tiny_runs import ROOT
+
+from privacy_gan.benchmarking.table import table
+
+RECORDS = sorted((ROOT / "docs" / "results" / "benchmark").glob("*.json"))
+
+
+def test_there_are_records():
+    assert RECORDS
+
+
+@pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
+def test_the_page_shows_each_record_as_it_is_printed(path):
+    shown = (ROOT / "docs" / "performance.md").read_text().splitlines()
+    for line in table(json.loads(path.read_text())).splitlines():
+        assert line in shown, line
