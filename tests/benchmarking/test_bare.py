@@ -6,8 +6,8 @@ import torch
 
 from privacy_gan.benchmarking.bare import BareStep
 from privacy_gan.benchmarking.loading import served_batches
-from privacy_gan.commands.benchmark import trained
 from privacy_gan.commands.building import build_privatizer, open_run
+from privacy_gan.commands.timed_run import trained
 from privacy_gan.hardware import choose_compute
 
 
