@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +14,17 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from privacy_gan.benchmarking.timing import alternate, seconds_taken, wait_for
 
 PROJECT = "project"  # what training through the Trainer is called among the contestants
-WARM_UP = 6  # steps: memory is allocated, kernels are chosen
+WARM_UP = 3  # steps: memory is allocated, kernels are chosen
 
 
 class TurnTaking(Callback):
     """Times some steps of the Trainer, whole rounds of its loop, then lets the others do as much.
 
+    Everyone's turn begins with a step that is not timed: the one before has left memory otherwise
+    than it is needed.
+
     Args:
-        others: take as many steps.
+        others: take as many steps as they are told to.
         rounds: of turns.
         steps: of a turn.
         device: that computes.
@@ -31,7 +35,7 @@ class TurnTaking(Callback):
 
     def __init__(
         self,
-        others: Mapping[str, Callable[[], object]],
+        others: Mapping[str, Callable[[int], object]],
         rounds: int,
         steps: int,
         device: torch.device,
@@ -44,31 +48,29 @@ class TurnTaking(Callback):
         self.since = 0.0
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, *step: Any, **more: Any
+        self, trainer: Trainer, pl_module: LightningModule, *args: Any, **more: Any
     ) -> None:
-        """Hand over after the warm-up, and after every turn."""
-        done = trainer.fit_loop.batch_idx + 1 - WARM_UP
-        if done < 0 or done % self.steps:
-            return
-        wait_for(self.device)
-        if done:
+        """Begin to time a turn after its first step; after its last one hand over."""
+        turn, step = divmod(trainer.fit_loop.batch_idx + 1 - WARM_UP, self.steps + 1)
+        if step == 1:
+            wait_for(self.device)
+            self.since = time.perf_counter()
+        if step == 0 and turn > 0:
+            wait_for(self.device)
             self.taken[PROJECT].append(time.perf_counter() - self.since)
-        self.let_others()
-        if len(self.taken[PROJECT]) == self.rounds:
-            trainer.should_stop = True
-        self.since = time.perf_counter()
+            self.let_others()
+            trainer.should_stop = turn == self.rounds
 
     def let_others(self) -> None:
-        """Let each of the others take its turn; the first one is its warm-up."""
+        """Let each of the others take its turn."""
         for name, work in self.others.items():
-            taken = seconds_taken(work, self.device)
-            if self.taken[PROJECT]:
-                self.taken[name].append(taken)
+            work(1)
+            self.taken[name].append(seconds_taken(partial(work, self.steps), self.device))
 
 
 def time_training(
     fit: Callable[[Callback], Trainer],
-    others: Mapping[str, Callable[[], object]],
+    others: Mapping[str, Callable[[int], object]],
     rounds: int,
     steps: int,
     device: torch.device,
@@ -77,7 +79,7 @@ def time_training(
 
     Args:
         fit: trains with one more callback, the last one, and returns the trainer.
-        others: take as many steps.
+        others: take as many steps as they are told to.
         rounds: of turns.
         steps: of a turn.
         device: that computes.

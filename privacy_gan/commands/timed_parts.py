@@ -48,14 +48,14 @@ def training(run: TimedRun) -> dict[str, Any]:
     resident = cycle(run.resident)
     bare, reference = run.bare_step(), run.reference_step()
     steps = run.steps
-    run.require_batches(WARM_UP + run.rounds * steps)
+    run.require_batches(WARM_UP + run.rounds * (steps + 1))
     others = {
-        "bare": lambda: bare(resident, steps),
-        "reference": lambda: reference(resident, steps),
+        "bare": partial(bare, resident),
+        "reference": partial(reference, resident),
     }
     if run.device.type != "cpu":  # where a step takes seconds, files are no matter
         files = run.reference_batches()
-        others["reference_with_data"] = lambda: reference(files, steps)
+        others["reference_with_data"] = partial(reference, files)
     taken, trainer = time_training(partial(trained, setup), others, run.rounds, steps, run.device)
     images = steps * batch_size
     few = cycle([Batch(*(rows[:FEW] for rows in next(resident)))])

@@ -83,7 +83,7 @@ class TimedRun:
     @property
     def judged(self) -> int:
         """Images of a split that adversaries are queried on."""
-        return 1024 if self.device.type == "cpu" else 4096
+        return 512 if self.device.type == "cpu" else 4096
 
     def own(self, name: str) -> list[str]:
         """Return overrides that keep a run to a folder of its own."""

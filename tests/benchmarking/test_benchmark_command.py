@@ -14,7 +14,7 @@ LEFT_TO_IT = ("evaluate", "trainer.enable_progress_bar", "data.num_train")
 UNDONE = ("upsampling", "adam", "precision", "layout")
 SMALL = [override for override in TINY + JUDGED if not override.startswith(LEFT_TO_IT)] + [
     "data.num_train=72"
-]  # nine batches: six to warm up, three to time
+]  # nine batches; three to warm up and four for a turn
 
 
 def run(*arguments):

@@ -5,6 +5,7 @@ import torch
 
 from privacy_gan.benchmarking.arithmetic import bytes_moved, kind_of, operations, time_shares
 from privacy_gan.benchmarking.judging import share_of_training
+from privacy_gan.benchmarking.memory import peak_memory, resident_peak
 from privacy_gan.benchmarking.table import table
 from privacy_gan.benchmarking.timing import alternate, rate, ratio
 
@@ -47,6 +48,12 @@ def test_time_is_shared_out_among_kinds_of_operations():
     assert kind_of("aten::_fused_adam_") == "Adam"
     assert kind_of("aten::threshold_backward") == "ReLU, pooling and sums"
     assert kind_of("aten::randn") == "all else"
+
+
+def test_memory_is_that_of_a_process_of_its_own():
+    held = torch.ones(2**26)  # 256 MB, which the process that is asked does not hold
+    assert peak_memory(list) > 2**20
+    assert resident_peak() - peak_memory(list) > held.nbytes / 2
 
 
 def test_hours_of_the_papers_run():

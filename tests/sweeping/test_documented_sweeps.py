@@ -1,4 +1,4 @@
-"""Sweeps are as large as docs/sweeps.md says; commands of three pages can be composed."""
+"""Sweeps are as large as docs/sweeps.md says; commands of four pages can be composed."""
 
 import re
 import shlex
@@ -21,10 +21,11 @@ PAGE = (ROOT / "docs" / "sweeps.md").read_text()
 STATED = {name: int(runs) for name, runs in re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE, re.M)}
 ON_CLUSTERS = (ROOT / "docs" / "cluster.md").read_text()
 ON_REPORTS = (ROOT / "docs" / "report.md").read_text()
+ON_SPEED = (ROOT / "docs" / "performance.md").read_text()
 VARIABLES = dict(re.findall(r'^    (\w+)="(.*)"$', ON_REPORTS, re.M))
 COMMANDS = [
     Template(command).safe_substitute(VARIABLES)
-    for page in (PAGE, ON_CLUSTERS, ON_REPORTS)
+    for page in (PAGE, ON_CLUSTERS, ON_REPORTS, ON_SPEED)
     for command in re.findall(r"^    python experiments/train.py ([^#\n]*)", page, re.M)
 ]
 
