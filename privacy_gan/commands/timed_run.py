@@ -33,6 +33,7 @@ from privacy_gan.hardware import Compute, choose_compute
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.training.fit import build_trainer
 
+PLACES = ("data.root=", "data.cache_dir=")  # of this machine, which the record does not name
 FILES = 2048  # images of which the reference's folder consists
 RESIDENT = 8  # batches that are kept on the device for steps without a data path
 
@@ -95,7 +96,7 @@ class TimedRun:
         return {
             "date": date.today().isoformat(),
             "environment": environment(self.setup) | {"cpu": cpu_name()},
-            "overrides": self.overrides,
+            "overrides": [each for each in self.overrides if not each.startswith(PLACES)],
             "image_size": self.setup.config.image_size,
             "batch_size": self.batch_size,
         }
