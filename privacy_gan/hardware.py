@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -43,7 +44,9 @@ def choose_compute(accelerator: str, precision: str) -> Compute:
         precision = choose_precision(accelerator, "auto")
     own = own_device(accelerator)
     try:
-        fabric = Fabric(accelerator=accelerator, devices=own, precision=precision)  # type: ignore[arg-type]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*`srun` command is available")  # not needed here
+            fabric = Fabric(accelerator=accelerator, devices=own, precision=precision)  # type: ignore[arg-type]
     except (RuntimeError, ValueError) as error:
         raise UserError(f"trainer.accelerator={accelerator} cannot be used: {error}") from error
     return Compute(fabric.device, fabric.autocast)

@@ -18,9 +18,10 @@ PACKAGE = ROOT / "privacy_gan"
 OPTION = re.compile(r"(?<![\w./'{-])([a-z]\w*(?:\.[a-z_]\w*)*)=")
 DOTTED = re.compile(r"(?:data|judge|classifiers|trainer|privatizer|networks)(?:\.[a-z_]\w*)+")
 GROUPS = {"data", "privatizer", "loss", "networks", "trainer", "logger", "experiment"}
-# of evaluate.py and report.py; of Hydra itself; of Lightning alone; arguments of gaussian_grid; a
+COMMANDS = ("report", "privatize")
+# of evaluate.py; of Hydra itself; of Lightning alone; arguments of gaussian_grid; a
 # part of %s=%s
-OTHERS = {"run", "folder", "output", "hydra.run.dir", "hydra.output_subdir", "trainer.max_steps"}
+OTHERS = {"hydra.run.dir", "hydra.output_subdir", "trainer.max_steps"}
 OTHERS |= {"trainer.limit_val_batches", "points", "sigma", "s"}
 
 
@@ -63,7 +64,9 @@ def options():
     choices += [f"privatizer={path.stem}" for path in (ROOT / "conf" / "privatizer").iterdir()]
     choices += ["trainer=ddp", "logger=wandb"]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
-        return {key for choice in choices for key in keys_of(compose("train", [choice]))}
+        configs = [compose("train", [choice]) for choice in choices]
+        configs += [compose(name) for name in COMMANDS]
+        return {key for config in configs for key in keys_of(config)}
 
 
 def keys_of(config, prefix=""):

@@ -12,7 +12,7 @@ ORDER = [
     *("errors", "interruption", "randomness", "losses", "attributes", "launched", "progress"),
     "replicas",
     *("config", "hardware", "data", "models", "privatizers", "runs", "training", "evaluation"),
-    *("reporting", "sweeping", "benchmarking", "commands"),
+    *("releasing", "reporting", "sweeping", "benchmarking", "commands"),
 ]
 FILES = sorted(PACKAGE.rglob("*.py"))
 # configurations are checked, stored, and swept over as wholes; nobody else sees more than a part

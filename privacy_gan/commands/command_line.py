@@ -10,7 +10,7 @@ import functools
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -170,9 +170,33 @@ def from_run(arguments: list[str]) -> list[str]:
     begun = ["--config-path", str(folder), "--config-name", "config"]
     changes = [argument for argument in arguments if argument[:4] != "run="]
     # where the folder lies now counts, not where it was made
-    quoted = str(folder).replace("\\", "\\\\").replace("'", "\\'")
-    location = [f"run_dir='{quoted}'", "hydra.run.dir=.", "hydra.output_subdir=null"]
+    location = [f"run_dir={quoted(str(folder))}", "hydra.run.dir=.", "hydra.output_subdir=null"]
     return [*begun, *location, "hydra/job_logging=stdout", *changes]
+
+
+def with_names_as_typed(arguments: list[str], options: Sequence[str]) -> list[str]:
+    """Let the names of files and folders mean what they say, whatever characters they hold.
+
+    To Hydra blanks, commas and brackets have meanings, unless a value is quoted.
+
+    Args:
+        arguments: of the command line.
+        options: whose values are names.
+    """
+
+    def taken(argument: str) -> str:
+        option, is_given, name = argument.partition("=")
+        if option not in options or not is_given or name in ("", "null") or name[0] in "'\"":
+            return argument
+        return f"{option}={quoted(name)}"
+
+    return [taken(argument) for argument in arguments]
+
+
+def quoted(value: str) -> str:
+    """Return a value as Hydra takes it literally."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
 
 
 def end(message: str, exit_code: int) -> NoReturn:

@@ -68,7 +68,7 @@ def write_images(source: ImageSource, file: ImageFile, num_workers: int | None) 
     count = file.shape[0]
     chunks = [(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
     # A process is worth starting for two chunks or more.
-    workers = min(_cores() if num_workers is None else num_workers, len(chunks) // 2)
+    workers = min(cores() if num_workers is None else num_workers, len(chunks) // 2)
     with progress(f"caching {source.name}", count, " images") as advance:
         if workers > 1:
             _fill_in_processes(source, file, chunks, workers, advance)
@@ -79,7 +79,8 @@ def write_images(source: ImageSource, file: ImageFile, num_workers: int | None) 
         os.fsync(written.fileno())
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores are at hand."""
     # A batch system often lends a job only some of the machine's cores.
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 

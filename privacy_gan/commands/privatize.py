@@ -1,0 +1,138 @@
+"""Censor a folder of photographs with a trained run."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+from omegaconf import DictConfig
+
+import privacy_gan
+from privacy_gan.commands.building import weights_key
+from privacy_gan.data.release_format import FLOAT, PNG, ReleaseFormat
+from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.errors import DISK_FULL, UserError
+from privacy_gan.hardware import choose_compute
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.releasing.censoring import censor
+from privacy_gan.releasing.manifest import Manifest
+from privacy_gan.releasing.photos import printable
+from privacy_gan.releasing.release import Release, Released, release
+from privacy_gan.reporting.verdict import verdict_lines
+from privacy_gan.runs.folder import RunFolder, open_folder
+from privacy_gan.runs.loading import load_privatizer
+from privacy_gan.runs.result import Result
+
+log = logging.getLogger(__name__)
+
+
+def main(config: DictConfig) -> None:
+    """Censor what the configuration names, and say what became of it.
+
+    Raises:
+        UserError: a folder cannot be used, or some photographs were not censored.
+    """
+    folder = open_folder(Path(config.run))
+    run, result = folder.config(), folder.finished_result()
+    require_pictures(run)
+    privatizer = load_privatizer(folder.path)
+    judged_as = judged_formats(result)
+    chosen = config.released_as or next((name for name in judged_as if name != FLOAT), PNG)
+    how = Release(
+        run.image_size, config.fit, config.size, ReleaseFormat.of(chosen), config.batch_size
+    )
+    compute = choose_compute(config.trainer.accelerator, run.trainer.precision)
+    output = Path(config.output)
+    try:
+        released = release(
+            Path(config.input),
+            output,
+            how,
+            partial(censor, privatizer.to(compute.device), compute=compute),
+            manifest_of(run, result, privatizer, how),
+            config.overwrite,
+        )
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
+        raise UserError(
+            f"cannot write to output={output} ({error.strerror or error}): choose another folder"
+        ) from error
+    tell(released, output)
+    for line in leak_lines(folder, result, how.format.name):
+        print(line)
+    if lacking := len(released.skipped):
+        number = "1 photograph was" if lacking == 1 else f"{lacking:,} photographs were"
+        raise UserError(f"{number} not censored, for reasons above, and missing in {output}")
+
+
+def require_pictures(run: DictConfig) -> None:
+    """Refuse a run on toy data."""
+    served_by = hydra.utils.get_class(run.data._target_)
+    if issubclass(served_by, TableDataModule) and not served_by.pictures:
+        raise UserError(f"run={run.run_dir} was trained on {run.data_name}, which are no pictures")
+
+
+def judged_formats(result: Result) -> list[str]:
+    """Return the formats that the run was judged with, one for each attribute that it hides."""
+    return [of.settings.get("judge.released_as", FLOAT) for of in result.evaluations.values()]
+
+
+def manifest_of(run: DictConfig, result: Result, privatizer: Privatizer, how: Release) -> Manifest:
+    """Return what is to be known of the censored images."""
+    model = {
+        "made_by": f"privacy_gan {privacy_gan.__version__}",
+        "mechanism": run.mechanism,
+        "attributes": list(privatizer.attributes or (run.attribute,)),
+        "epsilon": run.epsilon,
+        "seed_of_training": run.seed,
+        "trained_on": result.data,
+        "weights": weights_key(privatizer.cpu()),
+    }
+    released: dict[str, Any] = {
+        "side": how.side,
+        "fit": how.fit,
+        "size": how.size,
+        "format": how.format.name,
+    }
+    judged = {
+        name: {key: value for key, value in asdict(of).items() if key != "outcomes"}
+        for name, of in result.evaluations.items()
+    }
+    return Manifest(model, released, judged)
+
+
+def tell(released: Released, output: Path) -> None:
+    """Say what became of the photographs: those that are lacking first, on the error stream."""
+    for skipped in released.skipped:
+        print(f"skipped {skipped}", file=sys.stderr)
+    print(f"{released.censored:,} images censored into {output}")
+    if released.earlier:
+        print(f"{released.earlier:,} more were there already")
+    if released.others:
+        print(f"{released.others:,} other files of the input were not copied")
+    if released.strays:
+        some = printable(released.strays[0])
+        log.warning(
+            "%d other files in %s, such as %s, were not made of these photographs: look at them "
+            "before you hand the folder out",
+            *(len(released.strays), output, some),
+        )
+
+
+def leak_lines(folder: RunFolder, result: Result, released_as: str) -> list[str]:
+    """Return what is known of what the images still tell."""
+    if not result.evaluations:
+        return ["nobody judged this run: what its images still tell of the attribute is unknown"]
+    lines = [line for of in result.evaluations.values() for line in verdict_lines(of)]
+    if released_as not in judged_formats(result):
+        lines.append(
+            f"it was judged on images as the network makes them, not as {released_as}: "
+            f"experiments/evaluate.py run={folder.path} judge.released_as={released_as} does that"
+        )
+    return lines

@@ -1,0 +1,1 @@
+"""Folders of photographs, censored by a trained mechanism and written without anything else."""

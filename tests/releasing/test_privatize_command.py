@@ -1,0 +1,209 @@
+"""experiments/privatize.py: real processes, interrupted, crowded and out of space."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from photographs import flat, located, noise
+from PIL import Image
+from processes import all_gone, marked
+from tiny_runs import ONE_THREAD, ROOT, run_train
+
+COMMAND = [sys.executable, str(ROOT / "experiments" / "privatize.py")]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Return the folder of a tiny run that nobody judged; its noise makes files of some size."""
+    folder = tmp_path_factory.mktemp("trained")
+    process = run_train(folder, "privatizer=noise")
+    assert process.returncode == 0, process.stderr
+    (result,) = folder.rglob("result.json")
+    return result.parent
+
+
+@pytest.fixture
+def photos(tmp_path):
+    folder = tmp_path / "my photos (2), all"
+    (folder / "ünder").mkdir(parents=True)
+    noise(40, 30).save(folder / "one.jpg", exif=located())
+    flat((200, 10, 10)).save(folder / "ünder" / "two, or three.png")
+    return folder
+
+
+def privatize(trained, photos, output, *options, env=None):
+    return subprocess.run(
+        [
+            *COMMAND,
+            f"run={trained}",
+            f"input={photos}",
+            f"output={output}",
+            "trainer=cpu",
+            *options,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env=env or os.environ | ONE_THREAD,
+        check=False,
+    )
+
+
+def error_line(process):
+    assert process.returncode == 2, process.stderr
+    assert "Traceback" not in process.stderr
+    last = process.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    return last
+
+
+def test_a_folder_is_censored_and_its_manifest_tells_no_secret(trained, photos, tmp_path):
+    output = tmp_path / "out, of (2)"
+    process = privatize(trained, photos, output)
+    assert process.returncode == 0, process.stderr
+    assert f"2 images censored into {output}" in process.stdout
+    assert "nobody judged this run" in process.stdout
+    assert {p.name for p in output.rglob("*.png")} == {"one.png", "two, or three.png"}
+    assert Image.open(output / "one.png").size == (40, 30)
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["counts"] == {"censored": 2, "skipped": 0, "other_files": 0}
+    assert manifest["finished"]
+    assert set(manifest) == {
+        *("model", "released", "judged", "finished", "counts", "note", "version")
+    }
+    assert manifest["model"]["attributes"] == ["Smiling"]
+    assert manifest["model"]["seed_of_training"] == 0
+    text = (output / "manifest.json").read_text()
+    assert not any(name in text for name in ("one", str(photos), str(trained), str(tmp_path)))
+    # again: nothing to do; afresh: other noise
+    before = (output / "one.png").read_bytes()
+    assert "2 more were there already" in privatize(trained, photos, output).stdout
+    assert (output / "one.png").read_bytes() == before
+    assert privatize(trained, photos, output, "overwrite=true").returncode == 0
+    assert (output / "one.png").read_bytes() != before
+
+
+def test_the_exit_code_says_that_some_were_not_censored(trained, photos, tmp_path):
+    (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    process = privatize(trained, photos, tmp_path / "out", "released_as=jpeg-80")
+    assert "1 photograph was not censored" in error_line(process)
+    assert "skipped broken.png: it " in process.stderr
+    assert len(list((tmp_path / "out").rglob("*.jpg"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["run=nowhere"], "nowhere is not a run folder"),
+        (["input=nowhere"], "input=nowhere is no folder"),
+        (["fit=best"], "fit=best is unknown"),
+        (["released_as=gif"], "released_as=gif is unknown"),
+        (["batch_size=0"], "batch_size=0 must be 1 or more"),
+        (["resize=3"], "resize"),
+    ],
+)
+def test_mistakes_are_one_line(options, message, trained, photos, tmp_path):
+    process = privatize(trained, photos, tmp_path / "out", *options)
+    assert message in error_line(process)
+    assert not (tmp_path / "out").exists()
+
+
+def many(folder, count):
+    folder.mkdir(parents=True)
+    for number in range(count):
+        flat((number % 256, 100, 100)).save(folder / f"{number:04}.png")
+    return folder
+
+
+def started(trained, photos, output, env):
+    """Start a command of small batches and wait for the first images."""
+    command = [*COMMAND, f"run={trained}", f"input={photos}", f"output={output}"]
+    process = subprocess.Popen(
+        [*command, "trainer=cpu", "batch_size=1"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=env,
+    )
+    until = time.monotonic() + 60
+    while len(list(output.glob("*.png"))) < 3:
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    return process
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_a_job_that_was_ended_goes_on(signum, trained, tmp_path):
+    photos, output = many(tmp_path / "in", 1500), tmp_path / "out"
+    env, mark = marked()
+    process = started(trained, photos, output, env)
+    process.send_signal(signum)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == (-9 if signum == signal.SIGKILL else 128 + signum)
+    assert "Traceback" not in said
+    assert all_gone(mark)
+    made = {path: path.stat().st_mtime_ns for path in output.glob("*.png")}
+    assert 3 <= len(made) < 1500
+    for path in made:
+        Image.open(path).load()
+    again = privatize(trained, photos, output)
+    assert again.returncode == 0, again.stderr
+    assert f"{len(made):,} more were there already" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    assert len(list(output.glob("*.png"))) == 1500
+    assert not list(output.rglob("*.partial"))
+
+
+def test_a_second_job_on_the_same_output_is_refused_and_harms_nothing(trained, tmp_path):
+    photos, output = many(tmp_path / "in", 600), tmp_path / "out"
+    first = started(trained, photos, output, os.environ | ONE_THREAD)
+    first.send_signal(signal.SIGSTOP)
+    assert "another process writes into output=" in error_line(privatize(trained, photos, output))
+    first.send_signal(signal.SIGCONT)
+    _, said = first.communicate(timeout=120)
+    assert first.returncode == 0, said
+    assert len(list(output.glob("*.png"))) == 600
+
+
+def mounted(folder, options):
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        pytest.skip(f"mounting is not permitted here: {process.stderr.strip()}")
+
+
+@pytest.fixture
+def disk(tmp_path):
+    folder = tmp_path / "disk"
+    yield folder
+    if folder.exists():
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_full_disk_is_one_line_and_no_image_is_half_written(disk, trained, tmp_path):
+    photos = tmp_path / "in"
+    photos.mkdir()
+    for number in range(40):
+        noise(200, 200, number).save(photos / f"{number}.png")
+    mounted(disk, "size=300k")
+    process = privatize(trained, photos, disk / "out", "batch_size=4")
+    assert "no space left to write" in error_line(process)
+    made = list((disk / "out").glob("*.png"))
+    assert 0 < len(made) < 40
+    for path in made:
+        Image.open(path).load()
+    assert not list(disk.rglob("*.partial"))
+
+
+def test_an_output_that_cannot_be_written_is_one_line(disk, trained, photos):
+    mounted(disk, "size=300k,ro")
+    line = error_line(privatize(trained, photos, disk / "out"))
+    assert f"cannot write to output={disk}/out (Read-only file system)" in line
+    assert Path(photos, "one.jpg").exists()
