@@ -131,6 +131,7 @@ class JudgingCosts:
                 self.fixed,
                 censored,
                 original,
+                utilities=[name for name in self.fixed if name != self.attribute],
                 adversaries=list(self.judge.makers),
                 queries=queries,
                 inception=None,

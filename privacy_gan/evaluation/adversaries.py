@@ -4,6 +4,8 @@ An adversary is made by a function of this file; how it is made is configured, w
 said by the judge:
 
     make(num_classes=C, column=COLUMN_OF_S, fixed=FIXED_CLASSIFIER_OF_S) -> Learner
+
+``fixed`` is None where there are no original images that it could have learned from.
 """
 
 from __future__ import annotations
@@ -20,13 +22,18 @@ from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredBatch
 from privacy_gan.models.classifier import Classifier
 
+# what cannot be made without original images
+NEED_ORIGINALS = tuple(
+    f"{__name__}.{name}" for name in ("from_fixed_classifier", "inversion", "restoration")
+)
+
 
 def from_scratch(
     network: Callable[[int], nn.Module],
     recipe: Recipe,
     num_classes: int,
     column: int,
-    fixed: Classifier,
+    fixed: Classifier | None,
 ) -> Learner:
     """Return an adversary trained from scratch; with ResNet-10 the paper's."""
     del fixed

@@ -9,6 +9,7 @@ import torch
 
 from privacy_gan import replicas
 from privacy_gan.attributes import find_attribute
+from privacy_gan.data.release_format import FLOAT, ReleaseFormat
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.bookmark import Bookmark, Bookmarks
@@ -23,6 +24,7 @@ from privacy_gan.evaluation.learning import Learner, learn_together
 from privacy_gan.evaluation.measuring import measure
 from privacy_gan.evaluation.predictions import query
 from privacy_gan.evaluation.references import Answers, References
+from privacy_gan.evaluation.released import as_released
 from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.evaluation.source import CensoredSource, original_images
 from privacy_gan.randomness import Purpose, keyed_seed
@@ -44,6 +46,8 @@ class Judge:
         queries: numbers of censored versions of an image that adversaries see.
         resamples: of the bootstrap.
         inception_weights: file with torch-fidelity's InceptionV3 for its FID, or None.
+        released_as: how adversaries get the images: "float", as the mechanism makes them, or as
+            read from files, "png" or "jpeg-QUALITY".
         retrained: makes the classifier of the utility attributes that learns from censored images,
             see evaluation/retrained.py; None leaves it out.
 
@@ -64,6 +68,7 @@ class Judge:
         resamples: int,
         inception_weights: str | Path | None = None,
         retrained: Callable[..., Learner] | None = None,
+        released_as: str = FLOAT,
     ) -> None:
         self.classifiers = classifiers
         self.references = references
@@ -76,6 +81,9 @@ class Judge:
         self.bootstrap = Bootstrap(resamples, seed)
         self.inception_weights = inception_weights
         self.retrained = retrained
+        self.released_as = released_as
+        if released_as != FLOAT:
+            ReleaseFormat.of(released_as)  # refuses what there is not
         for name, make in self.makers.items():
             if not callable(make):
                 raise UserError(
@@ -97,7 +105,7 @@ class Judge:
         self,
         source: CensoredSource,
         attribute: str,
-        epsilon: float,
+        epsilon: float | None,
         epsilon_batch_size: int,
         bookmarks: Bookmarks | None = None,
     ) -> Evaluation:
@@ -108,7 +116,7 @@ class Judge:
         Args:
             source: of the censored images: a mechanism, or images that someone else censored.
             attribute: the sensitive one.
-            epsilon: the distortion budget.
+            epsilon: the distortion budget, or None where there was none.
             epsilon_batch_size: images whose mean distortion the budget was meant for.
             bookmarks: where to keep how far the adversaries are; None keeps nothing.
 
@@ -117,9 +125,12 @@ class Judge:
                 classifier is damaged.
             Interrupted: a signal asked to stop; with bookmarks the same call goes on.
         """
+        source = as_released(source, self.released_as)
         datamodule = source.datamodule
         utilities = self.check(datamodule, attribute)
-        fixed = self.classifiers.get([attribute, *utilities], datamodule, source.compute)
+        fixed: Mapping[str, FixedClassifier] = {}
+        if source.has_originals:
+            fixed = self.classifiers.get([attribute, *utilities], datamodule, source.compute)
         names = self.learners(utilities)
         answers = replicas.divided(
             names,
@@ -133,7 +144,9 @@ class Judge:
                 bookmarks.of(attribute, some) if bookmarks is not None else None,
             ),
         )
-        originals = self.original_answers(source, attribute, fixed, names)
+        originals = None
+        if source.has_originals:
+            originals = self.original_answers(source, attribute, fixed, names)
         return replicas.of_first(
             lambda: measure(
                 source,
@@ -141,6 +154,7 @@ class Judge:
                 fixed,
                 answers,
                 originals,
+                utilities=utilities,
                 adversaries=list(self.makers),
                 queries=self.queries_of(source),
                 inception=load_inception(self.inception_weights, source.compute.device),
@@ -180,6 +194,11 @@ class Judge:
         Raises:
             UserError: see ``judge``.
         """
+        if self.released_as != FLOAT and not datamodule.pictures:
+            raise UserError(
+                f"judge.released_as={self.released_as} is about pictures, which "
+                f"{datamodule.data_name} is not: set it to {FLOAT}"
+            )
         found = [find_attribute(name, datamodule.attribute_names) for name in self.attributes]
         for split in SPLITS:
             require_all_classes(datamodule, split, attribute)
@@ -203,7 +222,8 @@ class Judge:
         Args:
             source: of the images.
             attribute: the one that adversaries tell.
-            fixed: the fixed classifiers, of it and of the utility attributes.
+            fixed: the fixed classifiers, of it and of the utility attributes; none where there are
+                no original images.
             names: of the networks.
             seed: of their weights, of order, noise and augmentation.
             queries: how often they see each image.
@@ -249,7 +269,7 @@ class Judge:
         """Return an adversary, or the utility attributes' classifier, before it has learned."""
         if name == RETRAINED:
             assert self.retrained is not None
-            utilities = [other for other in fixed if other != attribute]
+            utilities = self.check(datamodule, attribute)
             return self.retrained(
                 columns=[datamodule.column(other) for other in utilities],
                 sizes=[len(datamodule.classes(other)) for other in utilities],
@@ -257,5 +277,5 @@ class Judge:
         return self.makers[name](
             num_classes=len(datamodule.classes(attribute)),
             column=datamodule.column(attribute),
-            fixed=fixed[attribute].network,
+            fixed=fixed[attribute].network if fixed else None,
         )

@@ -24,7 +24,7 @@ PAPERS_ADVERSARY = "resnet10"
 
 def privacy(
     censored: Mapping[str, Tensor],
-    original: Mapping[str, Tensor],
+    original: Mapping[str, Tensor] | None,
     floor: Tensor,
     frequencies: Tensor,
     labels: Tensor,
@@ -34,7 +34,8 @@ def privacy(
 
     Args:
         censored: probabilities of the strongest adversary, [N, C] by score.
-        original: likewise, of the strongest that learned from original images.
+        original: likewise, of the strongest that learned from original images; None where there
+            are none, and so no normalized gain.
         floor: probabilities from the other attributes, [N, C].
         frequencies: of s in training, [C].
         labels: s, [N].
@@ -50,12 +51,15 @@ def privacy(
     by_score = {
         score: Measure(
             estimate(score, censored[score]),
-            estimate(score, original[score]),
+            None if original is None else estimate(score, original[score]),
             estimate(score, constant),
             estimate(score, floor),
         )
         for score in SCORES
     }
+    accuracy = by_score.pop("accuracy")
+    if original is None:
+        return {"privacy_loss": accuracy, **by_score}
     right = [
         (guesses.argmax(dim=1) == labels).double()
         for guesses in (constant, original["accuracy"], censored["accuracy"], floor)
@@ -66,7 +70,6 @@ def privacy(
         bootstrap.percentile(normalized_gain, *right[:2], right[0]),
         bootstrap.percentile(normalized_gain, *right[:2], right[3]),
     )
-    accuracy = by_score.pop("accuracy")
     return {"privacy_loss": accuracy, "normalized_gain": gain, **by_score}
 
 
@@ -89,7 +92,7 @@ def normalized_gain(weights: Tensor, prior: Tensor, original: Tensor, adversary:
 
 def as_in_the_paper(
     censored: Mapping[str, Mapping[str, Tensor]],
-    original: Mapping[str, Mapping[str, Tensor]],
+    original: Mapping[str, Mapping[str, Tensor]] | None,
     labels: Tensor,
     bootstrap: Bootstrap,
 ) -> dict[str, Measure]:
@@ -99,7 +102,7 @@ def as_in_the_paper(
 
     Args:
         censored: answers on censored images by adversary and split, [K, N, C].
-        original: on original ones, [1, N, C].
+        original: on original ones, [1, N, C], or None.
         labels: s, [N].
         bootstrap: for the intervals.
     """
@@ -108,6 +111,7 @@ def as_in_the_paper(
     estimates = (
         bootstrap.percentile(mean, answers[PAPERS_ADVERSARY]["test"][0].argmax(dim=1) == labels)
         for answers in (censored, original)
+        if answers is not None
     )
     return {"paper_privacy_loss": Measure(*estimates)}
 
@@ -134,7 +138,7 @@ def probing_gap(adversaries: Sequence[AdversaryScores], known: float) -> dict[st
 
 def utility(
     censored: Mapping[str, Tensor],
-    original: Mapping[str, Tensor],
+    original: Mapping[str, Tensor] | None,
     train_labels: Mapping[str, Tensor],
     test_labels: Mapping[str, Tensor],
     bootstrap: Bootstrap,
@@ -144,7 +148,8 @@ def utility(
 
     Args:
         censored: what classifiers tell of each utility attribute of censored test images, [M] each.
-        original: what they tell of the same images as they were, or others trained on such.
+        original: what they tell of the same images as they were, or others trained on such; None
+            where there are none.
         train_labels: of all measured attributes, [N] each.
         test_labels: likewise, [M] each.
         bootstrap: for the intervals.
@@ -153,28 +158,30 @@ def utility(
     if not censored:
         return {}
     correct = {
-        name: correctness(name, (guesses, original[name]), train_labels, test_labels)
+        name: correctness(
+            name, (guesses, None if original is None else original[name]), train_labels, test_labels
+        )
         for name, guesses in censored.items()
     }
-    by_attribute = {
-        f"{kind}/{name}": Measure(*(bootstrap.percentile(mean, column) for column in columns.T))
-        for name, columns in correct.items()
-    }
-    averages = torch.stack(list(correct.values())).mean(dim=0)
-    score = Measure(*(bootstrap.percentile(mean, column) for column in averages.T))
+
+    def measured(columns: Tensor) -> Measure:
+        return Measure(*(bootstrap.percentile(mean, column) for column in columns.T))
+
+    by_attribute = {f"{kind}/{name}": measured(columns) for name, columns in correct.items()}
+    score = measured(torch.stack(list(correct.values())).mean(dim=0))
     return {f"{kind}_score": score, **by_attribute}
 
 
 def correctness(
     name: str,
-    told: tuple[Tensor, Tensor],
+    told: tuple[Tensor, Tensor | None],
     train_labels: Mapping[str, Tensor],
     test_labels: Mapping[str, Tensor],
 ) -> Tensor:
     """Return whether an attribute is told right of each test image, float64 [N, 4].
 
-    The columns: from the censored image, from the original one, as always the most frequent value,
-    from the other attributes.
+    The columns: from the censored image, from the original one (nan where nobody saw it), as always
+    the most frequent value, from the other attributes.
     """
     truth = test_labels[name]
     guesses = (
@@ -182,7 +189,9 @@ def correctness(
         prior(train_labels[name]).argmax().expand(len(truth)),
         floor_of(name, train_labels, test_labels).argmax(dim=1),
     )
-    return torch.stack([(guess == truth).double() for guess in guesses], dim=1)
+    unknown = torch.full((len(truth),), math.nan, dtype=torch.float64)
+    right = [unknown if guess is None else (guess == truth).double() for guess in guesses]
+    return torch.stack(right, dim=1)
 
 
 def floor_of(
@@ -276,23 +285,19 @@ def cramers(weights: Tensor, one: Tensor, other: Tensor) -> Tensor:
 
 
 def change(
-    outputs: TestOutputs, epsilon: float, batch_size: int, bootstrap: Bootstrap
+    outputs: TestOutputs, epsilon: float | None, batch_size: int, bootstrap: Bootstrap
 ) -> dict[str, Measure]:
     """Return how much censoring changed the images.
 
     Args:
         outputs: of networks, on the test split.
-        epsilon: the distortion budget.
+        epsilon: the distortion budget, or None where there was none.
         batch_size: images whose mean the budget was meant for.
         bootstrap: for the intervals.
     """
-    whole = outputs.distortion[: max(len(outputs.distortion) // batch_size, 1) * batch_size]
-    batches = torch.stack([batch.mean() for batch in torch.split(whole, batch_size)])
-    measures = {
-        "distortion": Measure(bootstrap.percentile(mean, outputs.distortion)),
-        "images_over_budget": Measure(bootstrap.percentile(mean, outputs.distortion > epsilon)),
-        "batches_over_budget": Measure(bootstrap.percentile(mean, batches > epsilon)),
-    }
+    measures = {"distortion": Measure(bootstrap.percentile(mean, outputs.distortion))}
+    if epsilon is not None:
+        measures |= over_budget(outputs.distortion, epsilon, batch_size, bootstrap)
     if outputs.ssim is not None:
         measures["psnr"] = Measure(bootstrap.percentile(psnr, outputs.distortion))
         measures["ssim"] = Measure(bootstrap.percentile(mean, outputs.ssim))
@@ -308,6 +313,18 @@ def change(
         fid = bootstrap.normal(frechet_distance, FRECHET_RESAMPLES, ours, theirs)
         measures["inception_fid"] = Measure(fid)
     return measures
+
+
+def over_budget(
+    distortion: Tensor, epsilon: float, batch_size: int, bootstrap: Bootstrap
+) -> dict[str, Measure]:
+    """Return shares of images [N], and of whole batches of them, whose distortion is too large."""
+    whole = distortion[: max(len(distortion) // batch_size, 1) * batch_size]
+    batches = torch.stack([batch.mean() for batch in torch.split(whole, batch_size)])
+    return {
+        "images_over_budget": Measure(bootstrap.percentile(mean, distortion > epsilon)),
+        "batches_over_budget": Measure(bootstrap.percentile(mean, batches > epsilon)),
+    }
 
 
 def psnr(weights: Tensor, distortion: Tensor) -> Tensor:
@@ -344,6 +361,8 @@ def warnings(
         attribute: the sensitive one.
         classifiers: the fixed classifiers' accuracies on original test images.
     """
+    if not classifiers:
+        return ()
     floors = {attribute: measures["privacy_loss"].floor}
     floors |= {name: measures[f"utility/{name}"].floor for name in classifiers if name != attribute}
     worse = [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from torch import Tensor, nn
 
@@ -14,7 +13,13 @@ from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.floor import prior
 from privacy_gan.evaluation.least_distortion import least_distortion
 from privacy_gan.evaluation.outputs import outputs_on_test
-from privacy_gan.evaluation.predictions import predict_all, scores_on_test, strongest, who
+from privacy_gan.evaluation.predictions import (
+    AdversaryPredictions,
+    predict_all,
+    scores_on_test,
+    strongest,
+    who,
+)
 from privacy_gan.evaluation.references import Answers
 from privacy_gan.evaluation.retrained import RETRAINED, predicted_classes
 from privacy_gan.evaluation.scores import SCORES
@@ -28,14 +33,15 @@ def measure(
     attribute: str,
     fixed: Mapping[str, FixedClassifier],
     answers: Answers,
-    originals: Answers,
+    originals: Answers | None,
     *,
+    utilities: Sequence[str],
     adversaries: Sequence[str],
     queries: Sequence[int],
     inception: nn.Module | None,
     bootstrap: Bootstrap,
     seed: int,
-    epsilon: float,
+    epsilon: float | None,
     epsilon_batch_size: int,
 ) -> Evaluation:
     """Measure censored images by what adversaries and fixed classifiers see in them.
@@ -43,52 +49,52 @@ def measure(
     Args:
         source: of the censored images.
         attribute: the sensitive one.
-        fixed: the fixed classifiers, of the sensitive and of all utility attributes.
+        fixed: the fixed classifiers, of the sensitive and of all utility attributes; none where
+            there are no original images.
         answers: of the adversaries and of the retrained classifier.
-        originals: of the same ones after learning from original images.
+        originals: of the same ones after learning from original images, or None.
+        utilities: the utility attributes.
         adversaries: their names; who else answered is the retrained classifier.
         queries: numbers of censored versions that adversaries are shown.
         inception: InceptionV3, for its FID; None leaves that out.
         bootstrap: for the intervals.
         seed: of all noise.
-        epsilon: the distortion budget.
+        epsilon: the distortion budget, or None.
         epsilon_batch_size: images whose mean distortion the budget was meant for.
     """
     datamodule = source.datamodule
-    utilities = [name for name in fixed if name != attribute]
-    seen, seen_in_originals = (told(of, datamodule, utilities) for of in (answers, originals))
-    answers, originals = ({name: of[name] for name in adversaries} for of in (answers, originals))
-    labels = {split: labels_of(datamodule, split, fixed) for split in SPLITS}
+    seen = told(answers, datamodule, utilities)
+    seen_in_originals = None if originals is None else told(originals, datamodule, utilities)
+    answers = {name: answers[name] for name in adversaries}
+    measured = [attribute, *utilities]
+    labels = {split: labels_of(datamodule, split, measured) for split in SPLITS}
     sensitive = {split: by_name[attribute] for split, by_name in labels.items()}
     classes = datamodule.classes(attribute)
     frequencies = prior(sensitive["train"], len(classes))
 
-    predictions, of_originals = (
-        predict_all(of, sensitive["valid"], frequencies, times)
-        for of, times in [(answers, queries), (originals, [1])]
-    )
-    best, best_originals = (
-        {score: strongest(of, score) for score in SCORES} for of in (predictions, of_originals)
-    )
-    outputs = outputs_on_test(source, fixed, inception, len(classes), seed)
-    floor = measures.floor_of(attribute, labels["train"], labels["test"], len(classes))
+    predictions = predict_all(answers, sensitive["valid"], frequencies, queries)
+    best = {score: strongest(predictions, score) for score in SCORES}
+    best_originals = None
+    if originals is not None:
+        originals = {name: originals[name] for name in adversaries}
+        of_originals = predict_all(originals, sensitive["valid"], frequencies, [1])
+        best_originals = {score: strongest(of_originals, score) for score in SCORES}
+    outputs, shown, shown_in_originals = None, {}, None
+    if source.has_originals:
+        outputs = outputs_on_test(source, fixed, inception, len(classes), seed)
+        shown = outputs.censored.all_predicted(utilities)
+        shown_in_originals = outputs.original.all_predicted(utilities)
     found = {
         **measures.privacy(
-            {score: of.by_score[score].test for score, of in best.items()},
-            {score: of.by_score[score].test for score, of in best_originals.items()},
-            floor,
+            by_score(best),
+            None if best_originals is None else by_score(best_originals),
+            measures.floor_of(attribute, labels["train"], labels["test"], len(classes)),
             frequencies,
             sensitive["test"],
             bootstrap,
         ),
         **measures.as_in_the_paper(answers, originals, sensitive["test"], bootstrap),
-        **measures.utility(
-            outputs.censored.all_predicted(utilities),
-            outputs.original.all_predicted(utilities),
-            labels["train"],
-            labels["test"],
-            bootstrap,
-        ),
+        **measures.utility(shown, shown_in_originals, labels["train"], labels["test"], bootstrap),
         **measures.utility(
             seen,
             seen_in_originals,
@@ -97,15 +103,17 @@ def measure(
             bootstrap,
             kind="retrained_utility",
         ),
-        **measures.replacement(outputs, attribute, utilities, len(classes), bootstrap),
-        **measures.change(outputs, epsilon, epsilon_batch_size, bootstrap),
     }
-    validation = trade_off(
-        normalized_gain(
+    if outputs is not None:
+        found |= measures.replacement(outputs, attribute, utilities, len(classes), bootstrap)
+        found |= measures.change(outputs, epsilon, epsilon_batch_size, bootstrap)
+    validation = {}
+    if best_originals is not None:
+        gain = normalized_gain(
             best["accuracy"], best_originals["accuracy"], frequencies, sensitive["valid"]
-        ),
-        normalized_utility(source, fixed, utilities, labels["train"], seed),
-    )
+        )
+        left = normalized_utility(source, fixed, utilities, labels["train"], seed)
+        validation = trade_off(gain, left)
     accuracies = {name: classifier.test_accuracy for name, classifier in fixed.items()}
     return Evaluation(
         attribute=attribute,
@@ -116,14 +124,19 @@ def measure(
         adversaries=scores_on_test(predictions, sensitive["test"], frequencies, bootstrap),
         classifiers=accuracies,
         validation=validation,
-        least_distortion=least_distortion(datamodule, attribute),
+        least_distortion=least_distortion(datamodule, attribute) if source.has_originals else {},
         outcomes=measures.outcomes(
             best["accuracy"].by_score["accuracy"].test.argmax(dim=1) == sensitive["test"],
-            outputs.censored.all_predicted(utilities),
+            shown,
             labels["test"],
         ),
         warnings=measures.warnings(found, attribute, accuracies),
     )
+
+
+def by_score(best: Mapping[str, AdversaryPredictions]) -> dict[str, Tensor]:
+    """Return what the strongest in each score predicts of test images, [N, C] each."""
+    return {score: of.by_score[score].test for score, of in best.items()}
 
 
 def told(
@@ -138,7 +151,7 @@ def told(
 
 
 def labels_of(
-    datamodule: TableDataModule, split: str, attributes: Mapping[str, Any]
+    datamodule: TableDataModule, split: str, attributes: Sequence[str]
 ) -> dict[str, Tensor]:
     """Return a split's labels by attribute, [N] each."""
     labels = datamodule.labels(split)

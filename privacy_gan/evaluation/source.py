@@ -44,11 +44,14 @@ class CensoredSource(Protocol):
         datamodule: the data set, set up.
         compute: where batches are, and in which precision networks run.
         deterministic: whether an image is always censored alike, so that one query tells all.
+        has_originals: whether it is known what the images were before they were censored; where
+            not, a batch's ``original`` is the censored image itself.
     """
 
     datamodule: TableDataModule
     compute: Compute
     deterministic: bool
+    has_originals: bool
 
     def training_epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[CensoredBatch]:
         """Yield the training split in an order, and with noise, of the epoch's and seed's own."""
@@ -65,6 +68,8 @@ class MechanismSource:
         datamodule: set up.
         compute: where, and in which precision.
     """
+
+    has_originals = True
 
     def __init__(
         self, privatizer: Privatizer, datamodule: TableDataModule, compute: Compute

@@ -133,6 +133,8 @@ class Evaluation:
         return cls(
             **{
                 **tree,
+                # what was judged before there was a choice
+                "settings": {"judge.released_as": "float", **tree["settings"]},
                 "classes": tuple(tree["classes"]),
                 "measures": {
                     name: Measure(**{column: _estimate(of) for column, of in columns.items()})

@@ -78,6 +78,7 @@ class SomebodyElses:
 
     compute = CPU
     deterministic = True
+    has_originals = True
 
     def __init__(self, data):
         self.datamodule = data
