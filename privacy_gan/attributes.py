@@ -32,6 +32,7 @@ ALIASES = {
     "mouth_open": "Mouth_Slightly_Open",
     "makeup": "Heavy_Makeup",
 }
+PAPERS = tuple(ALIASES.values())  # those that it measures
 
 
 def canonical_attribute(word: str) -> str:

@@ -28,6 +28,7 @@ class Purpose(IntEnum):
     ADAPT = 9
     JUDGE_AUGMENT = 10
     SETTLE = 11
+    SPLIT = 12
 
 
 def keyed_generator(

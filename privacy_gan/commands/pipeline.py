@@ -7,15 +7,12 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
-from importlib.metadata import version
 from shutil import rmtree
 
 import pytorch_lightning as pl
-import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
-import privacy_gan
 from privacy_gan import replicas
 from privacy_gan.attributes import find_attribute
 from privacy_gan.commands.building import (
@@ -27,6 +24,7 @@ from privacy_gan.commands.building import (
     build_trackers,
     open_run,
 )
+from privacy_gan.commands.environment import environment
 from privacy_gan.commands.finished import tell_finished
 from privacy_gan.commands.settings import judge_settings
 from privacy_gan.config import build, check, has_processes
@@ -37,7 +35,7 @@ from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.measures import probing_gap
 from privacy_gan.evaluation.scores import bits_from
 from privacy_gan.evaluation.source import MechanismSource
-from privacy_gan.hardware import choose_compute, choose_precision, device_name
+from privacy_gan.hardware import choose_compute
 from privacy_gan.launched import is_first_process
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.progress import bars_shown
@@ -291,24 +289,9 @@ def write_result(
         training=training,
         evaluations=evaluations,
         baseline=baseline,
-        environment=environment(setup),
+        environment=environment(setup.task.accelerator, setup.task.precision),
     )
     if is_first_process():
         result.write(path)
         rmtree(setup.run.folder.judging, ignore_errors=True)
     return replicas.of_first(lambda: Result.read(path))
-
-
-def environment(setup: RunSetup) -> dict[str, str]:
-    """Return what a result's last digits depend on beside the configuration."""
-    accelerator, precision = setup.task.accelerator, setup.task.precision
-    device = choose_compute(accelerator, precision).device
-    return {
-        "privacy_gan": privacy_gan.__version__,
-        "torch": torch.__version__,
-        "pytorch_lightning": version("pytorch-lightning"),
-        "device": device.type,
-        "device_name": device_name(device),
-        "precision": choose_precision(accelerator, precision),
-        "threads": str(torch.get_num_threads()),
-    }

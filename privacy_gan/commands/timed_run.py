@@ -25,7 +25,7 @@ from privacy_gan.benchmarking.reference import (
 )
 from privacy_gan.commands.building import RunSetup, build_privatizer, open_run
 from privacy_gan.commands.command_line import register_with_hydra
-from privacy_gan.commands.pipeline import environment
+from privacy_gan.commands.environment import environment
 from privacy_gan.config import build
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
@@ -93,9 +93,10 @@ class TimedRun:
 
     def about(self) -> dict[str, Any]:
         """Return when, where and on what."""
+        task = self.setup.task
         return {
             "date": date.today().isoformat(),
-            "environment": environment(self.setup) | {"cpu": cpu_name()},
+            "environment": environment(task.accelerator, task.precision) | {"cpu": cpu_name()},
             "overrides": [each for each in self.overrides if not each.startswith(PLACES)],
             "image_size": self.setup.config.image_size,
             "batch_size": self.batch_size,

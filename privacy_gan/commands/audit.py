@@ -1,0 +1,177 @@
+"""Audit images that somebody censored."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+from math import ceil
+from pathlib import Path
+from shutil import rmtree
+from typing import Any
+
+from omegaconf import DictConfig
+
+from privacy_gan.attributes import PAPERS, find_attribute
+from privacy_gan.commands.building import build_judge
+from privacy_gan.commands.environment import environment
+from privacy_gan.commands.settings import judge_settings
+from privacy_gan.data.audited import AuditDataModule, Audited, AuditFiles, find_audited
+from privacy_gan.data.labels import read_labels
+from privacy_gan.data.table_data_module import SPLITS
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
+from privacy_gan.evaluation.bookmark import Bookmarks
+from privacy_gan.evaluation.folder_source import FolderSource
+from privacy_gan.hardware import choose_compute
+from privacy_gan.progress import bars_shown
+from privacy_gan.reporting.summary import evaluation_lines
+from privacy_gan.reporting.verdict import verdict_lines
+from privacy_gan.runs.folder import Run, RunFolder
+from privacy_gan.runs.result import Evaluation, Result
+
+FEWEST_EPOCHS = 5
+IMAGES_SHOWN = 80_000  # 5 epochs of 16,000 images, as of the judge of a run on that many
+
+log = logging.getLogger(__name__)
+
+
+def main(config: DictConfig) -> None:
+    """Judge the images, or find them judged, and print what came out.
+
+    Raises:
+        UserError: a file is missing or damaged, or there is too little to learn from.
+        Interrupted: a signal asked to stop; the same call goes on.
+    """
+    files = AuditFiles(
+        Path(config.images),
+        Path(config.labels),
+        Path(config.original) if config.original is not None else None,
+        config.split,
+        config.person,
+    )
+    attribute = attribute_of(files.labels, str(config.attribute))
+    audited = find_audited(files, config.image_size, config.seed)
+    for note in audited.notes:
+        log.warning(note)
+    settle(config, audited)
+    run = run_of(config, attribute, audited)
+    result = run.result()
+    if result is not None and settings_in(result, attribute) == judge_settings(config):
+        log.info("already finished: %s", run.folder.result_file)
+    else:
+        result = audit(config, attribute, audited, run)
+    print(told(result, run.folder))
+
+
+def attribute_of(labels: Path, word: str) -> str:
+    """Return the column that a word means.
+
+    Raises:
+        UserError: there is none, or it holds something else than yes and no.
+    """
+    table = read_labels(labels)
+    table.require_binary(word)
+    if not table.attribute_names:
+        raise UserError(f"{labels} has no column that says of each image 1 or 0, yes or no")
+    return find_attribute(word, table.attribute_names)
+
+
+def settle(config: DictConfig, audited: Audited) -> None:
+    """Complete a configuration by what depends on the images."""
+    names = audited.censored.attribute_names
+    if config.judge.attributes is None:
+        config.judge.attributes = list(PAPERS if set(PAPERS) <= set(names) else names)
+    if config.judge.epochs is None:
+        training = int((audited.censored.splits == SPLITS["train"]).sum())
+        config.judge.epochs = max(FEWEST_EPOCHS, ceil(IMAGES_SHOWN / max(training, 1)))
+    if audited.originals is None:
+        left_out = needing_originals(config)
+        for name in left_out:
+            config.judge.adversaries[name] = None
+        if left_out:
+            log.info(
+                "without original=FOLDER these adversaries are left out: %s", ", ".join(left_out)
+            )
+
+
+def needing_originals(config: DictConfig) -> list[str]:
+    """Return the adversaries that cannot be made without original images."""
+    return [
+        str(name)
+        for name, adversary in config.judge.adversaries.items()
+        if adversary is not None and adversary.get("_target_") in NEED_ORIGINALS
+    ]
+
+
+def run_of(config: DictConfig, attribute: str, audited: Audited) -> Run:
+    """Return what an audit is, and its folder."""
+    images = audited.censored.folder.resolve().name
+    output = config.output
+    if output is None:
+        output = Path("outputs", "audits", images, attribute, f"seed-{config.seed}")
+    originals = audited.originals
+    identity: dict[str, Any] = {
+        "attribute": attribute,
+        "epsilon": None,  # nobody promised a budget
+        "seed": config.seed,
+        "image_size": config.image_size,
+        "data.key": audited.censored.key,
+        "audit.images": images,
+        "audit.files": audited.censored.fingerprint()[:16],
+        "audit.original": None if originals is None else originals.fingerprint()[:16],
+    }
+    return Run(RunFolder(Path(output)), identity)
+
+
+def settings_in(result: Result, attribute: str) -> dict[str, Any] | None:
+    """Return how an attribute was judged, or None."""
+    evaluation = result.evaluations.get(attribute)
+    return None if evaluation is None else evaluation.settings
+
+
+def audit(config: DictConfig, attribute: str, audited: Audited, run: Run) -> Result:
+    """Judge the images, write and return the result."""
+    compute = choose_compute(config.trainer.accelerator, config.trainer.precision)
+    loading = {"cache_dir": config.cache_dir, "num_workers": config.num_workers}
+    served = [
+        AuditDataModule(source, seed=config.seed, **loading)
+        for source in (audited.censored, audited.originals)
+        if source is not None
+    ]
+    judge = build_judge(config)
+    with bars_shown(config.trainer.enable_progress_bar), run.folder.lock():
+        for data in served:
+            data.setup()
+        source = FolderSource(served[0], served[1] if len(served) > 1 else None, compute)
+        judge.check(source.datamodule, attribute)
+        key = json.dumps([run.identity, judge_settings(config)], sort_keys=True, default=str)
+        bookmarks = Bookmarks(run.folder.judging, key, config.checkpoint_minutes)
+        evaluation = judge.judge(source, attribute, None, 1, bookmarks)
+        for warning in evaluation.warnings:
+            log.warning(warning)
+        result = Result(
+            data=source.datamodule.data_name,
+            identity=run.identity,
+            training={},
+            evaluations={attribute: replace(evaluation, settings=judge_settings(config))},
+            baseline=None,
+            environment=environment(config.trainer.accelerator, config.trainer.precision),
+        )
+        result.write(run.folder.result_file)
+        rmtree(run.folder.judging, ignore_errors=True)
+    return Result.read(run.folder.result_file)
+
+
+def told(result: Result, folder: RunFolder) -> str:
+    """Return what came out: the verdict in words, the tables, where the result is."""
+    return (
+        "\n".join(line for of in result.evaluations.values() for line in (*lines_of(of), ""))
+        + f"\nresult     {folder.result_file}"
+    )
+
+
+def lines_of(evaluation: Evaluation) -> Sequence[str]:
+    """Return what is told of one attribute."""
+    return [*verdict_lines(evaluation), "", *evaluation_lines(evaluation)]

@@ -1,0 +1,175 @@
+"""What an audit is about: folders of images, and the labels and splits that go with them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from privacy_gan.data.image_data_module import ImageDataModule
+from privacy_gan.data.labelled_folder import LabelledFolder, match, sizes_of
+from privacy_gan.data.labels import Labels, read_labels, splits_given, splits_made
+from privacy_gan.errors import UserError
+
+FEWEST = 100  # images, of which ten are test images
+CELEBAS_LIST = "list_attr_celeba"
+
+
+@dataclass(frozen=True)
+class AuditFiles:
+    """What a user names.
+
+    Attributes:
+        images: folder of the censored images.
+        labels: file that says which attributes each image has.
+        original: folder of the same images uncensored, or None.
+        split: column of the labels, or file, that says to which split each image belongs; None to
+            divide them here.
+        person: column or file that says whom each image shows, all of whose images then come into
+            one split; or None.
+    """
+
+    images: Path
+    labels: Path
+    original: Path | None = None
+    split: str | None = None
+    person: str | None = None
+
+
+@dataclass(frozen=True)
+class Audited:
+    """Images that can be judged.
+
+    Attributes:
+        censored: the images.
+        originals: the same ones uncensored, in the same order; or None.
+        notes: what a user should know of them, a line each.
+    """
+
+    censored: LabelledFolder
+    originals: LabelledFolder | None
+    notes: tuple[str, ...]
+
+
+class AuditDataModule(ImageDataModule):
+    """Serves a labelled folder; what is made of its pixels is kept apart from that of others."""
+
+    def __init__(self, source: LabelledFolder, **loading: Any) -> None:
+        super().__init__(source, batch_size=1, **loading)  # batches are the judge's
+
+    def split_name(self) -> str:
+        """Return a name that changes with the files: another folder may hold other pixels."""
+        return f"{self.data_name}-{self.source.fingerprint()[:8]}"
+
+
+def find_audited(files: AuditFiles, image_size: int, seed: int) -> Audited:
+    """Find the images that have labels, and the labels that have images.
+
+    Args:
+        files: that a user names.
+        image_size: side of the squares that images are squeezed into.
+        seed: of the division into splits.
+
+    Raises:
+        UserError: a file or folder is missing or damaged, or too few images are left.
+    """
+    if image_size < 1 or image_size % 16:
+        raise UserError(f"image_size={image_size} is not a multiple of 16")
+    if files.split and files.person:
+        raise UserError("person=... is about images that are divided here: leave split=... out")
+    labels = read_labels(files.labels)
+    folders = {"images": files.images, "original": files.original}
+    found = {name: match(labels.names, of, name) for name, of in folders.items() if of is not None}
+    kept = [row for row in range(len(labels.names)) if all(row in m.files for m in found.values())]
+    notes = []
+    if absent := sorted(set(range(len(labels.names))) - set(kept)):
+        notes.append(
+            f"{len(absent):,} of the {len(labels.names):,} images in {files.labels}, such as "
+            f"{labels.names[absent[0]]}, are not in {' and in '.join(map(str, named(files)))}: "
+            "they are left out"
+        )
+    if unlabelled := found["images"].unlabelled:
+        notes.append(
+            f"{len(unlabelled):,} images in {files.images}, such as {unlabelled[0]}, have no label "
+            f"in {files.labels}: they are left out"
+        )
+    if len(kept) < FEWEST:
+        raise UserError(
+            f"{len(kept)} images in {files.images} have labels in {files.labels}, which is too few "
+            f"to learn and to measure anything: {FEWEST} are the least, thousands are better"
+        )
+    labels = labels.rows(kept)
+    splits = splits_of(labels, files, seed)
+    name = "celeba" if labels.path.stem == CELEBAS_LIST else labels.path.stem
+    key = key_of(labels, files, splits, is_complete=not absent)
+
+    def folder_of(option: str, folder: Path) -> LabelledFolder:
+        return LabelledFolder(
+            f"{name}-{image_size}",
+            folder,
+            tuple(found[option].files[row] for row in kept),
+            image_size,
+            labels.attribute_names,
+            labels.attributes(),
+            splits,
+            key,
+        )
+
+    censored = folder_of("images", files.images)
+    sizes = sizes_of(files.images, censored.files)
+    if sizes != {(image_size, image_size)}:
+        notes.append(size_note(sizes, image_size))
+    originals = folder_of("original", files.original) if files.original is not None else None
+    return Audited(censored, originals, tuple(notes))
+
+
+def named(files: AuditFiles) -> list[Path]:
+    """Return the folders."""
+    return [folder for folder in (files.images, files.original) if folder is not None]
+
+
+def splits_of(labels: Labels, files: AuditFiles, seed: int) -> npt.NDArray[np.uint8]:
+    """Return the split of each image, uint8 [N], given or made."""
+    if files.split is not None:
+        return splits_given(labels.texts("split", files.split), f"split={files.split}")
+    people = labels.names if files.person is None else labels.texts("person", files.person)
+    return splits_made(people, seed)
+
+
+def key_of(
+    labels: Labels, files: AuditFiles, splits: npt.NDArray[np.uint8], is_complete: bool
+) -> str:
+    """Return what tells these labels and splits from others.
+
+    Of all of CelebA it is the key that runs on it have, so that reports show both side by side.
+    """
+    digest = hashlib.sha256()
+    if is_complete and files.split is not None and Path(files.split).is_file():
+        for path in (files.labels, Path(files.split)):
+            digest.update(hashlib.sha256(path.read_bytes()).digest())
+    else:
+        digest.update(repr((labels.names, labels.attribute_names)).encode())
+        digest.update(labels.attributes().tobytes() + splits.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def size_note(sizes: set[tuple[int, int]], image_size: int) -> str:
+    """Return how large images are that adversaries do not see as they are."""
+    small, large = min(sizes, key=area), max(sizes, key=area)
+    told = f"{small[0]}x{small[1]}"
+    if small != large:
+        told += f" to {large[0]}x{large[1]}"
+    loses = " and may miss what is finer" if area(large) > image_size**2 else ""
+    return (
+        f"the images have {told} pixels: adversaries see them as squares of {image_size}{loses} "
+        "(image_size)"
+    )
+
+
+def area(size: tuple[int, int]) -> int:
+    """Return a number of pixels."""
+    return size[0] * size[1]
