@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.reporting.curves import Curve, Panel, Point
-from privacy_gan.reporting.judged import Judged
+from privacy_gan.reporting.judged import Judged, at_budget
 
 RESAMPLES = 2000
 NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(0.975)
@@ -58,7 +58,7 @@ class Difference:
         size = (
             f"{abs(self.value) * 100:.1f} points (95% interval {100 * low:.1f} to {100 * high:.1f})"
         )
-        where = f"at epsilon {self.epsilon:g}"
+        where = at_budget(self.epsilon)
         if self.is_explained:
             return (
                 f"{one} and {other} cannot be told apart in {noun} {where}: {size}, which "

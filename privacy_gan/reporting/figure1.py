@@ -130,7 +130,7 @@ def draw_curve(panel: Panel, curve: Curve, index: int, axes: Axes) -> None:
     )
     for epsilon, x, y in zip(epsilons, *percent, strict=True):
         axes.annotate(
-            f"{epsilon:g}",
+            "" if math.isnan(epsilon) else f"{epsilon:g}",
             (x, y),
             (5, 4),
             textcoords="offset points",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,10 +12,13 @@ from privacy_gan.reporting.reading import FinishedRun
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Evaluation
 
+AUDITED = "audit.images"  # in an audit's identity, which folder it was about
+NO_BUDGET = math.nan  # of images that were censored elsewhere
+
 
 @dataclass(frozen=True)
 class Judged:
-    """One mechanism, judged for one attribute.
+    """One mechanism, judged for one attribute; or images that were censored elsewhere.
 
     Attributes:
         folder: of its run.
@@ -42,7 +46,13 @@ class Judged:
     @property
     def epsilon(self) -> float:
         """The distortion budget."""
-        return float(self.identity["epsilon"])
+        epsilon = self.identity["epsilon"]
+        return NO_BUDGET if epsilon is None else float(epsilon)
+
+    @property
+    def is_audit(self) -> bool:
+        """Whether the images were censored elsewhere."""
+        return AUDITED in self.identity
 
     @property
     def seed(self) -> int:
@@ -98,6 +108,8 @@ def judged_in(run: FinishedRun) -> list[Judged]:
     result = run.result
     data = (result.data, str(result.identity["data.key"]))
     name, instance = named(run.folder)
+    if (audited := result.identity.get(AUDITED)) is not None:
+        name, instance = f"audit of {audited}", ""
     if len(result.evaluations) > 1:  # a stack, which hides them all
         name += f" ({' and '.join(result.evaluations)})"
     both = [(name, result.evaluations), (f"{name}, its filter alone", result.baseline)]
@@ -112,6 +124,16 @@ def named(run: RunFolder) -> tuple[str, str]:
     """Return what tells a run from others on the same data: its mechanism; its budget and seed."""
     parts = run.path.parts
     return (parts[-4], " ".join(parts[-2:])) if len(parts) > 3 else (str(run.path), "")
+
+
+def budget_text(epsilon: float) -> str:
+    """Return a budget as it is written."""
+    return "-" if math.isnan(epsilon) else f"{epsilon:g}"
+
+
+def at_budget(epsilon: float) -> str:
+    """Return under which budget something was done, in words."""
+    return "without a budget" if math.isnan(epsilon) else f"at epsilon {epsilon:g}"
 
 
 def comparable(judged: Sequence[Judged]) -> list[list[Judged]]:

@@ -24,6 +24,7 @@ from privacy_gan.reporting.page_data import (
 )
 from privacy_gan.reporting.reading import Found
 from privacy_gan.reporting.tables import Table
+from privacy_gan.reporting.verdict import verdict_lines
 from privacy_gan.runs.face_grid import draw_grid
 from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.result import json_safe
@@ -119,6 +120,11 @@ def page(content: Content) -> str:
         tables=[table_data(table) for table in content.tables],
         table_note=NOTE,
         grids=[grid_data(grid) for grid in content.grids],
+        audits=[
+            (f"{entry.mechanism} ({entry.data[0]})", verdict_lines(entry.evaluation))
+            for entry in entries
+            if entry.is_audit
+        ],
         rankings=[(panel.title, ranking(panel)) for panel in content.panels],
         missing=content.missing,
         glossary=GLOSSARY,
@@ -163,6 +169,7 @@ def contents(content: Content) -> list[tuple[str, str]]:
         (name, title)
         for name, title, shown in (
             ("trade-off", "Trade-off", content.panels),
+            ("audits", "Audits", any(e.is_audit for p in content.panels for e in p.entries)),
             ("differences", "More than chance?", any(content.differences.values())),
             ("tables", "Tables", content.tables),
             ("faces", "Faces", content.grids),

@@ -15,7 +15,7 @@ from PIL import Image
 from privacy_gan.reporting import paper_values
 from privacy_gan.reporting.curves import Curve, Panel, Point
 from privacy_gan.reporting.figure1 import colour_of
-from privacy_gan.reporting.judged import Judged
+from privacy_gan.reporting.judged import Judged, at_budget, budget_text
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.seeds import OverSeeds
 from privacy_gan.reporting.summary import FIVE_DIGITS, FORMATS, NAMES, PERCENT, cell
@@ -118,7 +118,8 @@ def point_data(panel: Panel, point: Point, number_of: Mapping[int, int]) -> dict
         PAPERS: measure_span(point, "paper_privacy_loss"),
     }
     return {
-        "epsilon_text": f"{point.epsilon:g}",
+        "epsilon_text": budget_text(point.epsilon),
+        "where": at_budget(point.epsilon),
         "seeds": len(point.entries),
         "privacy": measured | by_adversary,
         "utility": measure_span(point, "utility_score"),

@@ -14,13 +14,14 @@ from privacy_gan.reporting.curves import Panel, panels_of
 from privacy_gan.reporting.difference import Difference, differences_in
 from privacy_gan.reporting.face_grids import FaceGrid, face_grids, pictured
 from privacy_gan.reporting.formats import FORMATS
-from privacy_gan.reporting.judged import all_judged
+from privacy_gan.reporting.judged import Judged, all_judged
 from privacy_gan.reporting.missing import Missing, missing_from
 from privacy_gan.reporting.optimum_gap import gaussian_runs, optimum_table
 from privacy_gan.reporting.page import Content, counts, page
 from privacy_gan.reporting.reading import Found, runs_below
 from privacy_gan.reporting.side_by_side import side_by_side
 from privacy_gan.reporting.tables import Table, tables_of
+from privacy_gan.reporting.verdict import verdict_lines
 from privacy_gan.runs.face_grid import draw_grid, save_picture
 from privacy_gan.runs.files import replacing
 
@@ -86,12 +87,22 @@ def report_on(found: Found, folder: Path, output: Path, with_faces: bool) -> Rep
     told = [
         counts(found),
         *([side_by_side(judged)] if judged else []),
+        *verdicts(judged),
         *optimum_table(gaussian_runs(found.finished)),
         *difference_lines(content.differences),
         *missing_lines(content.missing),
         "\n".join([f"report     {files[0]}", *(f"           {path.name}" for path in files[1:])]),
     ]
     return Report("\n\n".join(told), files, tables)
+
+
+def verdicts(judged: Sequence[Judged]) -> list[str]:
+    """Return what audits found, in words."""
+    return [
+        "\n  ".join([f"{each.mechanism}:", *verdict_lines(each.evaluation)])
+        for each in judged
+        if each.is_audit
+    ]
 
 
 def left_out(panels: Sequence[Panel]) -> Missing:

@@ -58,7 +58,7 @@ def table(entries: Sequence[Judged]) -> list[list[str]]:
     """Return rows of one group: all runs, then what bounds them; columns that anybody has."""
     rows = [["", *(name for name, _ in COLUMNS.values())]]
     names = [
-        entry.mechanism if same_instance(entries) else f"{entry.mechanism} {entry.instance}"
+        entry.mechanism if same_instance(entries) else f"{entry.mechanism} {entry.instance}".strip()
         for entry in entries
     ]
     by_leak = sorted(zip(entries, names, strict=True), key=lambda pair: pair[0].leak, reverse=True)

@@ -38,7 +38,7 @@ function traces(panel, attacker, shown) {
       customdata: points.map((point) => [number, point.index]),
       text: points.map((point) => point.epsilon_text), textposition: "top right",
       hovertext: points.map((point) => [
-        literal(curve.name), "epsilon " + point.epsilon_text,
+        literal(curve.name), point.where,
         "privacy loss " + percent(point.x[0]), "utility score " + percent(point.y[0]),
         "distortion " + point.distortion_text, point.seeds + (point.seeds === 1 ? " seed" : " seeds"),
       ].join("<br>")),
@@ -97,7 +97,7 @@ function show(article, panel, number, index) {
     shown.push(config, element("p", run.folder));
     return element("div", "", shown);
   });
-  details.replaceChildren(element("h3", `${curve.name} at epsilon ${point.epsilon_text}`), ...parts);
+  details.replaceChildren(element("h3", `${curve.name} ${point.where}`), ...parts);
   details.hidden = false;
   details.focus();
   details.scrollIntoView({ block: "nearest" });

@@ -1,0 +1,122 @@
+"""Images in folders find their labels, and what does not fit is told."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from privacy_gan.data.audited import AuditFiles, find_audited
+from privacy_gan.data.labelled_folder import match
+from privacy_gan.errors import UserError
+
+
+def image(path, shade=0, size=(16, 16)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (shade, shade, shade)).save(path)
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Return a folder with 120 labels and as many images, half of them in a folder below."""
+    lines = ["file,light,dark"]
+    for number in range(120):
+        where = "a/" if number % 2 else ""
+        image(tmp_path / "images" / f"{where}{number}.png", number)
+        lines.append(f"{where}{number}.jpg,{number % 3 == 0:d},{number % 2}")
+    (tmp_path / "labels.csv").write_text("\n".join(lines))
+    return tmp_path
+
+
+def found(data, size=16, **more):
+    return find_audited(AuditFiles(data / "images", data / "labels.csv", **more), size, 0)
+
+
+def test_each_image_gets_its_label_though_the_suffix_differs(data):
+    audited = found(data)
+    assert audited.notes == ()
+    source = audited.censored
+    assert source.attribute_names == ("light", "dark")
+    shades = source.images(0, 120)[:, 0, 0, 0]
+    assert shades.tolist() == list(range(120))
+    assert source.attributes[:, 0].tolist() == [int(shade % 3 == 0) for shade in shades]
+    assert np.bincount(source.splits).tolist() == [96, 12, 12]
+    assert source.name == "labels-16"
+
+
+def test_what_does_not_fit_is_left_out_and_told(data):
+    (data / "images/7.png").unlink(missing_ok=True)
+    (data / "images/a/7.png").unlink()
+    image(data / "images/unknown.png")
+    audited = found(data)
+    assert len(audited.censored.files) == 119
+    assert "a/7.png" not in audited.censored.files
+    absent, unlabelled = audited.notes
+    assert absent.startswith("1 of the 120 images in ")
+    assert "such as a/7.jpg, are not in " in absent
+    assert "1 images in" in unlabelled
+    assert "such as unknown.png, have no label" in unlabelled
+
+
+def test_originals_are_those_of_the_same_labels(data):
+    for number in range(119):
+        image(data / "original" / f"{'a/' if number % 2 else ''}{number}.jpg", 200)
+    audited = found(data, original=data / "original")
+    assert len(audited.censored.files) == len(audited.originals.files) == 119
+    assert "are not in" in audited.notes[0]
+    assert audited.originals.images(0, 1)[0, 0, 0, 0] == 200
+    assert (audited.censored.splits == audited.originals.splits).all()
+
+
+def test_sizes_are_told_where_adversaries_do_not_see_the_images_as_they_are(data):
+    image(data / "images/0.png", size=(400, 300))
+    (note,) = found(data).notes
+    assert note == (
+        "the images have 16x16 to 400x300 pixels: adversaries see them as squares of 16 and may "
+        "miss what is finer (image_size)"
+    )
+
+
+def test_other_files_are_another_fingerprint_and_other_labels_another_key(data):
+    before = found(data).censored
+    fingerprint = before.fingerprint()
+    image(data / "images/0.png", 99, size=(16, 16))
+    changed = found(data).censored
+    assert before.key == changed.key
+    assert fingerprint != changed.fingerprint()
+    text = (data / "labels.csv").read_text()
+    (data / "labels.csv").write_text(text.replace("0.jpg,1,0", "0.jpg,0,0", 1))
+    assert found(data).censored.key != before.key
+
+
+@pytest.mark.parametrize("kind", ["few", "none", "missing", "broken", "twice", "size", "both"])
+def test_mistakes_are_one_line(kind, data):
+    size, more, message = 16, {}, "?"
+    if kind == "few":
+        for number in range(0, 42, 2):
+            (data / f"images/{number}.png").unlink()
+        message = "99 images in .* have labels .* too few"
+    elif kind == "none":
+        for path in list((data / "images").rglob("*.png")):
+            path.rename(path.with_suffix(".txt"))
+        message = "holds no images"
+    elif kind == "missing":
+        more, message = {"original": data / "gone"}, "original=.*gone is no folder"
+    elif kind == "broken":
+        (data / "images/4.png").write_text("hello")
+        message = r"4\.png in .* is no image that can be read: delete it"
+    elif kind == "twice":
+        image(data / "images/4.webp")
+        message = r"holds 4\.png and 4\.webp, and 4\.jpg in the labels may be either"
+    elif kind == "size":
+        size, message = 20, "image_size=20 is not a multiple of 16"
+    elif kind == "both":
+        more, message = {"split": "dark", "person": "dark"}, "leave split=... out"
+    with pytest.raises(UserError, match=message) as refused:
+        found(data, size, **more)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_label_finds_nothing_outside_of_the_folder(tmp_path):
+    image(tmp_path / "images/a.png")
+    image(tmp_path / "outside.png")
+    names = ["../outside.png", str(tmp_path / "outside.png"), "a.jpg", ""]
+    assert match(names, tmp_path / "images", "images").files == {2: "a.png"}

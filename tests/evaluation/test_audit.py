@@ -1,0 +1,181 @@
+"""experiments/audit.py: images that somebody censored, and what they still tell."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+from processes import all_gone, marked
+from tiny_runs import ONE_THREAD, ROOT
+
+from privacy_gan.reporting.report import make_report
+from privacy_gan.runs.result import Result
+
+COUNT = 240
+SMALL = [
+    *("trainer=cpu", "trainer.precision=32-true", "trainer.enable_progress_bar=false"),
+    *("image_size=16", "judge=quick", "judge.epochs=4", "judge.batch_size=16"),
+    *("judge.resamples=100", "classifiers=quick", "classifiers.epochs=3"),
+    "classifiers.batch_size=16",
+]
+
+
+def write(folder, pixels):
+    folder.mkdir()
+    for number, image in enumerate(pixels):
+        Image.fromarray(image.astype(np.uint8)).save(folder / f"{number}.png")
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Return a folder: photographs that are light where "light" is 1; light ones; grey ones."""
+    folder = tmp_path_factory.mktemp("my data, (1)")
+    rng = np.random.default_rng(0)
+    light, red = rng.integers(0, 2, (2, COUNT))
+    photos = rng.integers(0, 100, (COUNT, 16, 16, 3)) + 100 * light[:, None, None, None]
+    photos[..., 0] += 55 * red[:, None, None]
+    write(folder / "original", photos)
+    write(folder / "brighter", np.minimum(photos + 20, 255))
+    write(folder / "grey", rng.integers(0, 256, photos.shape))
+    rows = [f"{n}.jpg,{light[n]},{red[n]},p{n // 4}" for n in range(COUNT)]
+    (folder / "labels.csv").write_text("\n".join(["file,light,red,person", *rows]))
+    return folder
+
+
+def command(data, output, images, *options):
+    script = str(ROOT / "experiments" / "audit.py")
+    named = [f"images={data / images}", f"labels={data / 'labels.csv'}", "attribute=light"]
+    kept = [f"output={output}", f"cache_dir={data / 'cache'}"]
+    where = [f"classifiers.folder='{data / 'classifiers'}'"]
+    return [sys.executable, script, *named, *kept, *where, *SMALL, *options]
+
+
+def audit(data, output, images, *options):
+    return subprocess.run(
+        command(data, output, images, *options),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | ONE_THREAD,
+        check=False,
+    )
+
+
+def error_line(process):
+    assert process.returncode == 2, process.stderr
+    assert "Traceback" not in process.stderr
+    last = process.stderr.strip().splitlines()[-1]
+    assert last.startswith("error: ")
+    return last
+
+
+def test_a_leak_is_found_and_said_in_words_and_in_the_result(data, tmp_path):
+    process = audit(data, tmp_path / "out", "brighter", "person=person")
+    assert process.returncode == 0, process.stderr
+    first = next(line for line in process.stdout.splitlines() if line.startswith("light leaks"))
+    assert "an adversary who has 192 labelled images of yours tells it in " in first
+    assert "adversaries are left out: fixed_classifier, inversion" in process.stdout
+    result = Result.read(tmp_path / "out/result.json")
+    evaluation = result.evaluations["light"]
+    assert evaluation.measures["privacy_loss"].censored.value > 0.9
+    assert evaluation.measures["privacy_loss"].original is None
+    assert {"distortion", "utility_score", "normalized_gain"}.isdisjoint(evaluation.measures)
+    assert evaluation.measures["retrained_utility/red"].censored is not None
+    assert {each.adversary for each in evaluation.adversaries} == {"resnet10"}
+    assert result.identity["epsilon"] is None
+    # again: found finished; judged otherwise: judged again
+    before = (tmp_path / "out/result.json").stat().st_mtime_ns
+    again = audit(data, tmp_path / "out", "brighter", "person=person")
+    assert "already finished" in again.stdout
+    assert "light leaks" in again.stdout
+    assert (tmp_path / "out/result.json").stat().st_mtime_ns == before
+    audit(data, tmp_path / "out", "brighter", "person=person", "judge.epochs=2")
+    assert (
+        json.loads((tmp_path / "out/result.json").read_text())["evaluations"]["light"]["settings"][
+            "judge.epochs"
+        ]
+        == 2
+    )
+    other = audit(data, tmp_path / "out", "grey", "person=person")
+    assert "audit.images=brighter (this one: grey)" in error_line(other)
+
+
+def test_with_originals_the_cost_is_measured_too_and_the_report_shows_both(data, tmp_path):
+    original = f"original={data / 'original'}"
+    for images in ("brighter", "grey"):
+        process = audit(data, tmp_path / "runs" / images, images, original)
+        assert process.returncode == 0, process.stderr
+    assert "light was not found" in process.stdout
+    assert "of the originals the same adversaries tell it in" in process.stdout
+    found = {
+        name: Result.read(tmp_path / "runs" / name / "result.json").evaluations["light"]
+        for name in ("brighter", "grey")
+    }
+    distortion = found["brighter"].measures["distortion"].censored.value
+    assert distortion == pytest.approx((20 / 255) ** 2, rel=0.05)
+    assert found["grey"].measures["distortion"].censored.value > 0.05
+    assert "images_over_budget" not in found["grey"].measures
+    assert found["grey"].measures["privacy_loss"].original.value > 0.9
+    assert {"fixed_classifier", "inversion"} < {a.adversary for a in found["grey"].adversaries}
+    report = make_report(tmp_path / "runs", tmp_path / "report", with_faces=True)
+    assert "audit of brighter:\n  light leaks: " in report.text
+    assert "audit of grey:\n  light was not found: " in report.text
+    page = (tmp_path / "report/report.html").read_text()
+    assert "Audits of images that were censored elsewhere" in page
+    assert "audit of brighter tells more than" not in page
+    assert "nan" not in report.text.lower().replace("nanc", "")
+
+
+MISTAKES = {
+    "no such attribute": (["attribute=lihgt"], "did you mean light?"),
+    "column of words": (["attribute=person"], "has in its column person the values p0, p1, p10"),
+    "no labels": (["labels=nowhere.csv"], "labels=nowhere.csv is no file"),
+    "no images": (["images=nowhere"], "images=nowhere is no folder"),
+    "no split": (["split=fold"], "split=fold is neither a file nor a column"),
+    "odd size": (["image_size=20"], "image_size=20 is not a multiple of 16"),
+}
+
+
+@pytest.mark.parametrize(("options", "message"), MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_one_line_and_nothing_is_begun(options, message, data, tmp_path):
+    assert message in error_line(audit(data, tmp_path / "out", "grey", *options))
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_class_only_is_one_line(data, tmp_path):
+    rows = [f"{n}.jpg,1" for n in range(COUNT)]
+    labels = tmp_path / "ones.csv"
+    labels.write_text("\n".join(["file,light", *rows]))
+    line = error_line(audit(data, tmp_path / "out", "grey", f"labels={labels}"))
+    assert "none of the 192 train images of ones-16 has light=0" in line
+
+
+def test_a_killed_audit_goes_on_to_the_same_result(data, tmp_path):
+    options = ["judge.epochs=30", "checkpoint_minutes=0"]
+    whole = audit(data, tmp_path / "whole", "brighter", *options)
+    assert whole.returncode == 0, whole.stderr
+    env, mark = marked()
+    process = subprocess.Popen(
+        command(data, tmp_path / "out", "brighter", *options),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=env,
+    )
+    until = time.monotonic() + 100
+    while not list((tmp_path / "out").rglob("*.pt")):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert all_gone(mark)
+    assert not (tmp_path / "out/result.json").exists()
+    assert audit(data, tmp_path / "out", "brighter", *options).returncode == 0
+    one, other = (Result.read(tmp_path / name / "result.json") for name in ("whole", "out"))
+    assert one.evaluations == other.evaluations
+    assert not (tmp_path / "out/judging").exists()
