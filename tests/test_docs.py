@@ -6,8 +6,11 @@ import shlex
 import subprocess
 import sys
 
+from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
 from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY
 
+from privacy_gan.commands.command_line import register_with_hydra
 from privacy_gan.reporting.judged import all_judged
 from privacy_gan.reporting.reading import runs_below
 from privacy_gan.reporting.report import make_report
@@ -75,3 +78,25 @@ def test_the_example_is_what_the_report_makes_of_its_results(tmp_path):
     page = (ROOT / "docs" / "report.md").read_text()
     table = (committed / "table3.md").read_text().split("###")[1]  # the paper's way
     assert all(line in page for line in table.splitlines() if line.startswith("|"))
+
+
+def test_the_readmes_run_is_the_one_that_the_demo_makes():
+    register_with_hydra()
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        config = compose("train", ["experiment=demo"], return_hydra_config=True)
+        HydraConfig.instance().set_config(config)
+        folder = config.run_dir
+    section = (ROOT / "README.md").read_text().partition("## Use a trained model")[2]
+    assert f"RUN={folder}\n" in section.partition("\n## ")[0]
+
+
+def test_every_option_that_the_pages_on_folders_name_can_be_composed():
+    with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
+        for name in ("privatize", "audit"):
+            page = (ROOT / "docs" / f"{name}.md").read_text()
+            config = compose(name)
+            column = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
+            named = {option for cell in column for option in re.findall(r"`(\w+)[=`]", cell)}
+            options = named - {"float", "png"}  # which are formats
+            assert len(options) >= 5
+            assert options <= set(config), name

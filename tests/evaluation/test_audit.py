@@ -106,9 +106,9 @@ def test_a_leak_is_found_and_said_in_words_and_in_the_result(data, tmp_path):
 
 
 def test_with_originals_the_cost_is_measured_too_and_the_report_shows_both(data, tmp_path):
-    original = f"original={data / 'original'}"
+    options = [f"original={data / 'original'}", "judge.adversaries.inversion=null"]
     for images in ("brighter", "grey"):
-        process = audit(data, tmp_path / "runs" / images, images, original)
+        process = audit(data, tmp_path / "runs" / images, images, *options)
         assert process.returncode == 0, process.stderr
     assert "light was not found" in process.stdout
     assert "of the originals the same adversaries tell it in" in process.stdout
@@ -121,7 +121,7 @@ def test_with_originals_the_cost_is_measured_too_and_the_report_shows_both(data,
     assert found["grey"].measures["distortion"].censored.value > 0.05
     assert "images_over_budget" not in found["grey"].measures
     assert found["grey"].measures["privacy_loss"].original.value > 0.9
-    assert {"fixed_classifier", "inversion"} < {a.adversary for a in found["grey"].adversaries}
+    assert "fixed_classifier" in {a.adversary for a in found["grey"].adversaries}
     report = make_report(tmp_path / "runs", tmp_path / "report", with_faces=True)
     assert "audit of brighter:\n  light leaks: " in report.text
     assert "audit of grey:\n  light was not found: " in report.text
@@ -156,7 +156,7 @@ def test_one_class_only_is_one_line(data, tmp_path):
 
 
 def test_a_killed_audit_goes_on_to_the_same_result(data, tmp_path):
-    options = ["judge.epochs=30", "checkpoint_minutes=0"]
+    options = ["judge.retrained=null", "checkpoint_minutes=0"]
     whole = audit(data, tmp_path / "whole", "brighter", *options)
     assert whole.returncode == 0, whole.stderr
     env, mark = marked()
