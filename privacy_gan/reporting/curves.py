@@ -95,6 +95,15 @@ class Panel:
         """All that was judged, by curve, budget and seed."""
         return [entry for curve in self.curves for point in curve.points for entry in point.entries]
 
+    @property
+    def has_trade_off(self) -> bool:
+        """Whether anything can be drawn: audits without originals measure no utility."""
+        return any(
+            point.mean("privacy_loss") is not None and point.mean("utility_score") is not None
+            for curve in self.curves
+            for point in curve.points
+        )
+
     def bound(self, measure: str, column: str) -> float | None:
         """Return a measure's value on original images, at the prior or at the floor.
 

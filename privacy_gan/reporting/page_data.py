@@ -43,6 +43,7 @@ def panel_data(panel: Panel, number_of: Mapping[int, int]) -> dict[str, Any]:
     lines = [("prior", "dot"), ("floor", "dash")]
     return {
         "title": panel.title,
+        "has_trade_off": panel.has_trade_off,
         "attackers": attackers,
         "curves": [
             curve_data(panel, curve, index, number_of) for index, curve in enumerate(panel.curves)

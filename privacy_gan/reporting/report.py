@@ -120,8 +120,8 @@ def left_out(panels: Sequence[Panel]) -> Missing:
 def write_files(content: Content, output: Path) -> list[Path]:
     """Write all files, and remove those of an earlier report that are not made any more."""
     files = [write(output / "report.html", page(content))]
-    if content.panels:
-        files += figure1.draw(content.panels, output)
+    if drawn := [panel for panel in content.panels if panel.has_trade_off]:
+        files += figure1.draw(drawn, output)
     for number in sorted({table.number for table in content.tables}):
         some = [table for table in content.tables if table.number == number]
         files += [

@@ -112,13 +112,15 @@ for (const article of document.querySelectorAll("[data-panel]")) {
     Plotly.react(plot, traces(panel, select.value, shown), layout(panel, select.value, plot.clientWidth < 500),
       { displayModeBar: false, responsive: true });
   };
-  draw();
-  plot.on("plotly_click", ({ points: [point] }) => {
-    if (point.customdata) show(article, panel, ...point.customdata);
-  });
-  select.addEventListener("change", draw);
-  boxes.forEach((box) => box.addEventListener("change", draw));
-  dark.addEventListener("change", draw);
+  if (panel.has_trade_off) {
+    draw();
+    plot.on("plotly_click", ({ points: [point] }) => {
+      if (point.customdata) show(article, panel, ...point.customdata);
+    });
+    select.addEventListener("change", draw);
+    boxes.forEach((box) => box.addEventListener("change", draw));
+    dark.addEventListener("change", draw);
+  }
   for (const button of article.querySelectorAll("button[data-point]")) {
     button.addEventListener("click", () => show(article, panel, Number(button.dataset.curve), Number(button.dataset.point)));
   }
