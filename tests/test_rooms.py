@@ -11,7 +11,8 @@ PACKAGE = ROOT / "privacy_gan"
 ORDER = [
     *("errors", "interruption", "randomness", "losses", "attributes", "launched", "progress"),
     "replicas",
-    *("config", "hardware", "data", "models", "privatizers", "runs", "training", "evaluation"),
+    *("config", "hardware", "data", "models", "privatizers", "runs", "exporting"),
+    *("training", "evaluation"),
     *("releasing", "reporting", "sweeping", "benchmarking", "commands"),
 ]
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -9,23 +9,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import hydra.utils
 from omegaconf import DictConfig
 
 import privacy_gan
 from privacy_gan.commands.building import weights_key
+from privacy_gan.commands.trained import Trained, open_trained
 from privacy_gan.data.release_format import FLOAT, PNG, ReleaseFormat
-from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import DISK_FULL, UserError
 from privacy_gan.hardware import choose_compute
-from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.releasing.censoring import censor
 from privacy_gan.releasing.manifest import Manifest
 from privacy_gan.releasing.photos import printable
 from privacy_gan.releasing.release import Release, Released, release
 from privacy_gan.reporting.verdict import verdict_lines
-from privacy_gan.runs.folder import RunFolder, open_folder
-from privacy_gan.runs.loading import load_privatizer
 from privacy_gan.runs.result import Result
 
 log = logging.getLogger(__name__)
@@ -37,16 +33,14 @@ def main(config: DictConfig) -> None:
     Raises:
         UserError: a folder cannot be used, or some photographs were not censored.
     """
-    folder = open_folder(Path(config.run))
-    run, result = folder.config(), folder.finished_result()
-    require_pictures(run)
-    privatizer = load_privatizer(folder.path)
+    trained = open_trained(Path(config.run))
+    privatizer, result = trained.privatizer, trained.result
     judged_as = judged_formats(result)
     chosen = config.released_as or next((name for name in judged_as if name != FLOAT), PNG)
     how = Release(
-        run.image_size, config.fit, config.size, ReleaseFormat.of(chosen), config.batch_size
+        trained.image_size, config.fit, config.size, ReleaseFormat.of(chosen), config.batch_size
     )
-    compute = choose_compute(config.trainer.accelerator, run.trainer.precision)
+    compute = choose_compute(config.trainer.accelerator, trained.facts["precision"])
     output = Path(config.output)
     try:
         released = release(
@@ -54,7 +48,7 @@ def main(config: DictConfig) -> None:
             output,
             how,
             partial(censor, privatizer.to(compute.device), compute=compute),
-            manifest_of(run, result, privatizer, how),
+            manifest_of(trained, how),
             config.overwrite,
         )
     except OSError as error:
@@ -64,18 +58,11 @@ def main(config: DictConfig) -> None:
             f"cannot write to output={output} ({error.strerror or error}): choose another folder"
         ) from error
     tell(released, output)
-    for line in leak_lines(folder, result, how.format.name):
+    for line in leak_lines(trained, how.format.name):
         print(line)
     if lacking := len(released.skipped):
         number = "1 photograph was" if lacking == 1 else f"{lacking:,} photographs were"
         raise UserError(f"{number} not censored, for reasons above, and missing in {output}")
-
-
-def require_pictures(run: DictConfig) -> None:
-    """Refuse a run on toy data."""
-    served_by = hydra.utils.get_class(run.data._target_)
-    if issubclass(served_by, TableDataModule) and not served_by.pictures:
-        raise UserError(f"run={run.run_dir} was trained on {run.data_name}, which are no pictures")
 
 
 def judged_formats(result: Result) -> list[str]:
@@ -83,16 +70,17 @@ def judged_formats(result: Result) -> list[str]:
     return [of.settings.get("judge.released_as", FLOAT) for of in result.evaluations.values()]
 
 
-def manifest_of(run: DictConfig, result: Result, privatizer: Privatizer, how: Release) -> Manifest:
+def manifest_of(trained: Trained, how: Release) -> Manifest:
     """Return what is to be known of the censored images."""
+    facts = trained.facts
     model = {
         "made_by": f"privacy_gan {privacy_gan.__version__}",
-        "mechanism": run.mechanism,
-        "attributes": list(privatizer.attributes or (run.attribute,)),
-        "epsilon": run.epsilon,
-        "seed_of_training": run.seed,
-        "trained_on": result.data,
-        "weights": weights_key(privatizer.cpu()),
+        "mechanism": facts["mechanism"],
+        "attributes": trained.hides,
+        "epsilon": facts["epsilon"],
+        "seed_of_training": facts["seed"],
+        "trained_on": facts["data"],
+        "weights": weights_key(trained.privatizer.cpu()),
     }
     released: dict[str, Any] = {
         "side": how.side,
@@ -102,7 +90,7 @@ def manifest_of(run: DictConfig, result: Result, privatizer: Privatizer, how: Re
     }
     judged = {
         name: {key: value for key, value in asdict(of).items() if key != "outcomes"}
-        for name, of in result.evaluations.items()
+        for name, of in trained.result.evaluations.items()
     }
     return Manifest(model, released, judged)
 
@@ -125,14 +113,17 @@ def tell(released: Released, output: Path) -> None:
         )
 
 
-def leak_lines(folder: RunFolder, result: Result, released_as: str) -> list[str]:
+def leak_lines(trained: Trained, released_as: str) -> list[str]:
     """Return what is known of what the images still tell."""
+    result = trained.result
     if not result.evaluations:
         return ["nobody judged this run: what its images still tell of the attribute is unknown"]
     lines = [line for of in result.evaluations.values() for line in verdict_lines(of)]
     if released_as not in judged_formats(result):
         lines.append(
-            f"it was judged on images as the network makes them, not as {released_as}: "
-            f"experiments/evaluate.py run={folder.path} judge.released_as={released_as} does that"
+            f"it was judged on images as the network makes them, not as {released_as}"
+            + trained.is_run
+            * f": experiments/evaluate.py run={trained.path} "
+            f"judge.released_as={released_as} does that"
         )
     return lines

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -57,6 +59,8 @@ class StarGANGenerator(nn.Module):
     def __init__(self, num_classes: int, width: int = 64, residual_blocks: int = 6) -> None:
         super().__init__()
         self.num_classes = num_classes
+        self.width = width
+        self.residual_blocks = residual_blocks
         inputs = 3 + code_size(num_classes)
         layers = normed(nn.Conv2d(inputs, width, 7, padding=3, bias=False), width)
         layers.append(nn.ReLU(inplace=True))
@@ -69,6 +73,14 @@ class StarGANGenerator(nn.Module):
             layers += [*normed(up, channels), nn.ReLU(inplace=True)]
         layers.append(nn.Conv2d(width, 3, 7, padding=3, bias=False))
         self.layers = nn.Sequential(*layers)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what the network is made of again, but for its weights."""
+        return {
+            "num_classes": self.num_classes,
+            "width": self.width,
+            "residual_blocks": self.residual_blocks,
+        }
 
     def forward(self, images: Tensor, classes: Tensor) -> Tensor:
         """Set images to a class.

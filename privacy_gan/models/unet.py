@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -86,7 +86,10 @@ class UNet(nn.Module):
                 f"height and width must be multiples of {DOWNSAMPLING}"
             )
         channels = [width * 2**level for level in range(LEVELS)]
+        self.image_size = image_size
+        self.width = width
         self.noise_size = noise_size
+        self.num_classes = num_classes
         self.bottleneck = (channels[-1], height // DOWNSAMPLING, img_width // DOWNSAMPLING)
         positions = self.bottleneck[1] * self.bottleneck[2]
 
@@ -106,6 +109,15 @@ class UNet(nn.Module):
             self.up.append(UpBlock(below, skip))
             below = skip
         self.to_rgb = nn.Conv2d(width, 3, 1)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what the network is made of again, but for its weights."""
+        return {
+            "image_size": self.image_size,
+            "width": self.width,
+            "noise_size": self.noise_size,
+            "num_classes": self.num_classes,
+        }
 
     def forward(
         self, images: Tensor, noise: Tensor | None = None, classes: Tensor | None = None

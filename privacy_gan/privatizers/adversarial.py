@@ -12,15 +12,16 @@ from torch.optim import Optimizer
 from privacy_gan import replicas
 from privacy_gan.data.batch import Batch
 from privacy_gan.models.averaging import batch_norms, norms_relearned
-from privacy_gan.privatizers.base import Censored, Draws, Privatizer
+from privacy_gan.privatizers.base import Draws, Privatizer
 from privacy_gan.privatizers.filter import Filter
 from privacy_gan.privatizers.game import Game, Losses, Turn
 from privacy_gan.privatizers.generator import Generator
+from privacy_gan.privatizers.in_turn import InTurn, ReleasedPair
 from privacy_gan.privatizers.trained import TrainedPrivatizer
 from privacy_gan.randomness import Purpose, keyed_generator
 
 
-class AdversarialPrivatizer(TrainedPrivatizer):
+class AdversarialPrivatizer(InTurn, TrainedPrivatizer):
     """g(f(x, z1), s', z2), the paper's mechanism; or f alone, or g alone (Table 3).
 
     Args:
@@ -63,20 +64,6 @@ class AdversarialPrivatizer(TrainedPrivatizer):
     def baseline(self) -> Privatizer | None:
         """Return the filter of the paper's mechanism, which the generator does not influence."""
         return self.filter if self.generator is not None else None
-
-    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw z1, s' and z2, as far as there are such games."""
-        draws: Draws = {}
-        for game in self.games:
-            draws |= game.draw(images, rng)
-        return draws
-
-    def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """See Privatizer.forward."""
-        censored = Censored(images, None)
-        for game in self.games:
-            censored = game(censored.images, draws)
-        return censored
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Take one step of Algorithm 1.
@@ -155,11 +142,9 @@ class AdversarialPrivatizer(TrainedPrivatizer):
                     self(images, self.draw_own(images, rng))
         self.train(was_training)
 
-    def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the rows of Figure 2: x, then x' and x'' as far as there are such games."""
-        rows = {"x": images}
-        incoming = images
-        for game in self.games:
-            rows |= game.figure_rows(incoming, rng)
-            incoming = rows.get("x'", images)
-        return rows
+    def for_inference(self) -> Privatizer:
+        """Return the networks that change images, without their discriminators."""
+        if self.filter is None or self.generator is None:
+            (game,) = self.games
+            return game.for_inference()
+        return ReleasedPair(self.filter.for_inference(), self.generator.for_inference())

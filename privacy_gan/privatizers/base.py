@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from privacy_gan.data.batch import Batch
+from privacy_gan.errors import UserError
 
 # All that is random in a mechanism, by name: noise, the synthetic attribute. Each has a row for
 # every image, so that a batch can be shared by several processes.
@@ -58,8 +59,19 @@ class Privatizer(nn.Module, ABC):
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Censor images [B, 3, H, W] in [0, 1], given what ``draw`` drew for them."""
 
-    def privatize(self, images: Tensor, rng: torch.Generator) -> Censored:
-        """Censor images [B, 3, H, W] in [0, 1]; all that is random comes from ``rng``."""
+    def privatize(self, images: Tensor, rng: torch.Generator | int) -> Censored:
+        """Censor images.
+
+        Args:
+            images: [B, 3, H, W] in [0, 1], on the mechanism's device.
+            rng: of all that is random, or its seed. Who knows it knows s', and with it more of s
+                than the image tells.
+
+        Returns:
+            The censored images, in the same range, and s' [B], or None where none was put in.
+        """
+        if isinstance(rng, int):
+            rng = torch.Generator(images.device).manual_seed(rng)
         censored: Censored = self(images, self.draw(images, rng))
         return censored
 
@@ -84,6 +96,25 @@ class Privatizer(nn.Module, ABC):
         """
         del batches
         return {}
+
+    def for_inference(self) -> Privatizer:
+        """Return what of the mechanism censors, without what only training needs.
+
+        It draws and does the same, shares its weights, and asks for neither Lightning nor Hydra.
+        """
+        return self
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what its class makes the mechanism of again, but for the weights.
+
+        Values are of JSON, or networks and mechanisms that have arguments themselves.
+
+        Raises:
+            UserError: the mechanism cannot be described so.
+        """
+        raise UserError(
+            f"{type(self).__name__} cannot be exported: it does not say what it is made of"
+        )
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the rows of Figure 2 by their labels: the images, then what is made of them."""

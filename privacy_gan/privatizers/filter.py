@@ -12,11 +12,12 @@ from torch import Tensor, nn
 from privacy_gan import losses
 from privacy_gan.errors import UserError
 from privacy_gan.losses import AdversarialLoss
-from privacy_gan.privatizers.base import Censored, Draws
+from privacy_gan.privatizers.base import Draws
+from privacy_gan.privatizers.filtering import Filtering, ReleasedFilter
 from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
 
 
-class Filter(Game):
+class Filter(Filtering, Game):
     """x' = f(x, z1) against h_f, which tells s from x'.
 
     Args:
@@ -54,23 +55,6 @@ class Filter(Game):
         # a loss that refuses so many classes should do so now and not at the first step
         adversarial_loss(torch.zeros(1, num_classes), torch.zeros(1, dtype=torch.long), 1.0)
 
-    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw z1, and the noise that is added."""
-        draws = {"filter_noise": self.noise(images, rng)}
-        if self.deviation:
-            added = torch.randn(images.shape, generator=rng, device=rng.device)
-            draws["added_noise"] = added.to(images)
-        return draws
-
-    def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """Take the attribute out; nothing is put in."""
-        censored = self.released(images, draws["filter_noise"])
-        if self.deviation:
-            censored = censored + self.deviation * draws["added_noise"]
-            if (limits := getattr(self.network, "limits", None)) is not None:
-                censored = censored.clamp(*limits)
-        return Censored(censored, None)
-
     def losses(
         self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
     ) -> Losses:
@@ -90,6 +74,6 @@ class Filter(Game):
             },
         )
 
-    def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return x'."""
-        return {"x'": self.privatize(images, rng).images}
+    def for_inference(self) -> ReleasedFilter:
+        """Return f alone."""
+        return ReleasedFilter(self.finished, self.deviation)

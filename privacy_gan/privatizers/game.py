@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
-import torch
 from torch import Tensor, nn
 
 from privacy_gan.errors import UserError
 from privacy_gan.models.averaging import average_of
-from privacy_gan.privatizers.base import Draws, Privatizer
+from privacy_gan.privatizers.base import Draws
 from privacy_gan.privatizers.constraint import Constraint
+from privacy_gan.privatizers.filtering import NetworkPrivatizer
 
 
 class Turn(NamedTuple):
@@ -46,7 +46,7 @@ class Losses(NamedTuple):
     metrics: dict[str, Tensor]
 
 
-class Game(Privatizer):
+class Game(NetworkPrivatizer):
     """A network and its discriminator; the network alone is a mechanism.
 
     Args:
@@ -117,12 +117,12 @@ class Game(Privatizer):
     @property
     def released(self) -> nn.Module:
         """What changes images: in training the network, afterwards its average if there is one."""
-        return self.network if self.training or self.average is None else self.average
+        return self.network if self.training else self.finished
 
-    def noise(self, images: Tensor, rng: torch.Generator) -> Tensor:
-        """Draw the network's noise from N(0, I), [B, noise_size]."""
-        size = (len(images), cast(int, self.network.noise_size))
-        return torch.randn(size, generator=rng, device=rng.device).to(images.device)
+    @property
+    def finished(self) -> nn.Module:
+        """What changes images after the training."""
+        return self.network if self.average is None else self.average.module
 
 
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:

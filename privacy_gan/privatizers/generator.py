@@ -10,12 +10,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_gan import losses
-from privacy_gan.privatizers.base import Censored, Draws, with_every_value
+from privacy_gan.privatizers.base import Draws
 from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
+from privacy_gan.privatizers.replacing import ReleasedGenerator, Replacing
 from privacy_gan.privatizers.synthetic import UNIFORM, SyntheticAttribute
 
 
-class Generator(Game):
+class Generator(Replacing, Game):
     """x'' = g(x', s', z2) against h_g, which tells s from real images and knows fakes.
 
     Args:
@@ -39,18 +40,6 @@ class Generator(Game):
         super().__init__(network(num_classes=num_classes), discriminator(num_classes + 1), **rules)
         self.synthetic = SyntheticAttribute(num_classes, synthetic)
 
-    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw s', then z2."""
-        return {
-            "synthetic": self.synthetic.draw(images, rng),
-            "generator_noise": self.noise(images, rng),
-        }
-
-    def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """Put s' in."""
-        synthetic = draws["synthetic"]
-        return Censored(self.released(images, draws["generator_noise"], synthetic), synthetic)
-
     def losses(
         self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
     ) -> Losses:
@@ -71,7 +60,8 @@ class Generator(Game):
             metrics["discriminator_accuracy"] = accuracy(real, sensitive)
         return Losses(replaced, adversarial, discriminator_loss, distortion, metrics)
 
-    def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return x'' for every value of s', with the same noise."""
-        draws = self.draw(images, rng)
-        return with_every_value(self, images, draws, self.synthetic.num_classes)
+    def for_inference(self) -> ReleasedGenerator:
+        """Return g and what draws s'."""
+        released = ReleasedGenerator(self.finished, **self.synthetic.arguments())
+        released.synthetic = self.synthetic  # which may know frequencies
+        return released

@@ -21,6 +21,10 @@ class Identity(Privatizer):
     def __init__(self, **context: Any) -> None:
         super().__init__()
 
+    def arguments(self) -> dict[str, Any]:
+        """See Privatizer.arguments."""
+        return {}
+
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Change nothing and put nothing in."""
         return Censored(images, None)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -32,6 +33,7 @@ class Operation(Privatizer, ABC):
     """
 
     strength: Tensor
+    fixed: float | None = None  # the strength, where it is not to change any more
     first_guess = 1.0
     budget_may_be_left = False  # whether the strongest does all that there is to do
 
@@ -50,8 +52,19 @@ class Operation(Privatizer, ABC):
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Change the images; nothing is put in."""
+        strength = float(self.strength) if self.fixed is None else self.fixed
         with torch.autocast(images.device.type, enabled=False):
-            return Censored(self.operate(images, float(self.strength), draws), None)
+            return Censored(self.operate(images, strength, draws), None)
+
+    def arguments(self) -> dict[str, Any]:
+        """See Privatizer.arguments."""
+        return {"epsilon": self.epsilon}
+
+    def for_inference(self) -> Self:
+        """Return the same with its strength as a number, which a traced program can hold."""
+        fixed = copy.copy(self)
+        fixed.fixed = float(self.strength)
+        return fixed
 
     def adapt(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
         """Solve for the strength, always with the same noise.

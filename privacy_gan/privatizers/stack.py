@@ -1,20 +1,16 @@
-"""Finished mechanisms, one after the other: each hides its attribute (the paper's section 6)."""
+"""A chain of finished runs."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, cast
-
-import torch
-from torch import Tensor, nn
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
-from privacy_gan.privatizers.base import Censored, Draws, Privatizer
+from privacy_gan.privatizers.chain import Chain
 
 
-class Stack(Privatizer):
+class Stack(Chain):
     """Applies the mechanisms of finished runs in their order.
 
     It keeps copies: how they were made is part of its configuration, and their weights are part of
@@ -38,20 +34,17 @@ class Stack(Privatizer):
         read_weights: Callable[[str], dict[str, Any]],
         **context: Any,
     ) -> None:
-        super().__init__()
         for part in parts:
             if part["image_size"] != image_size:
                 raise UserError(
                     f"{part['folder']} was trained on images of {part['image_size']} pixels, which "
                     f"cannot be stacked with image_size={image_size}: stack runs of one size"
                 )
+        super().__init__(
+            [part["privatizer"] for part in parts], [str(part["attribute"]) for part in parts]
+        )
         self.folders = [str(part["folder"]) for part in parts]
         self.read_weights = read_weights
-        self.parts = nn.ModuleList(part["privatizer"] for part in parts)
-        self.hidden = tuple(str(part["attribute"]) for part in parts)
-        self.attributes = tuple(dict.fromkeys(self.hidden))
-        self.deterministic = all(part.deterministic for _, part in self.steps())
-        self.reported = self.attributes[0]
 
     def adapt(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
         """Take over the runs' weights; no images are needed.
@@ -64,46 +57,3 @@ class Stack(Privatizer):
             if part.state_dict():
                 part.load_state_dict(self.read_weights(folder))
         return {}
-
-    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw for each mechanism what it needs, with its number before each name."""
-        return {
-            f"{number}.{name}": rows
-            for number, (_, part) in enumerate(self.steps())
-            for name, rows in part.draw(images, rng).items()
-        }
-
-    def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """Apply all; what the last one to hide the reported attribute puts in is reported."""
-        synthetic: dict[str, Tensor | None] = {}
-        for number, (attribute, part) in enumerate(self.steps()):
-            images, synthetic[attribute] = part(images, draws_of(number, draws))
-        return Censored(images, synthetic[self.reported])
-
-    def steps(self) -> Iterator[tuple[str, Privatizer]]:
-        """Yield each mechanism and what it hides, in their order."""
-        for attribute, part in zip(self.hidden, self.parts, strict=True):
-            yield attribute, cast(Privatizer, part)
-
-    def for_attribute(self, attribute: str) -> Stack:
-        """Return the same networks, reporting another attribute's synthetic value."""
-        other = copy.copy(self)
-        other.reported = attribute
-        return other
-
-    def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the images and what each mechanism leaves of them."""
-        rows = {"x": images}
-        draws = self.draw(images, rng)
-        for number, (attribute, part) in enumerate(self.steps()):
-            images = part(images, draws_of(number, draws)).images
-            rows[f"{number + 1} {attribute}"] = images
-        return rows
-
-
-def draws_of(number: int, draws: Draws) -> Draws:
-    """Return what was drawn for one of the mechanisms, by its own names."""
-    prefix = f"{number}."
-    return {
-        name.removeprefix(prefix): rows for name, rows in draws.items() if name.startswith(prefix)
-    }

@@ -14,12 +14,12 @@ from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.losses import distortion
 from privacy_gan.models.stargan import StarGANDiscriminator, StarGANGenerator
-from privacy_gan.privatizers.base import Censored, Draws, with_every_value
 from privacy_gan.privatizers.synthetic import UNIFORM, SyntheticAttribute
 from privacy_gan.privatizers.trained import TrainedPrivatizer
+from privacy_gan.privatizers.translating import ReleasedStarGAN, Translating, to_signed, to_unit
 
 
-class StarGAN(TrainedPrivatizer):
+class StarGAN(Translating, TrainedPrivatizer):
     """x'' = G(x, s') with a random s', against a critic that also tells classes.
 
     No budget holds the distortion; the weight of the cycle does, as far as it is held.
@@ -76,15 +76,6 @@ class StarGAN(TrainedPrivatizer):
     def players(self) -> list[nn.Module]:
         """The generator, then the discriminator."""
         return [self.generator, self.discriminator]
-
-    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw s'."""
-        return {"synthetic": self.synthetic.draw(images, rng)}
-
-    def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """Set the attribute to s'."""
-        synthetic = draws["synthetic"]
-        return Censored(to_unit(self.generator(to_signed(images), synthetic)), synthetic)
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Take a step of the discriminator and, every so often, then one of the generator."""
@@ -167,10 +158,11 @@ class StarGAN(TrainedPrivatizer):
             values["reconstruction_loss"] = reconstruction
         return values
 
-    def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return x, and x'' for every value of s'."""
-        draws = self.draw(images, rng)
-        return {"x": images} | with_every_value(self, images, draws, self.synthetic.num_classes)
+    def for_inference(self) -> ReleasedStarGAN:
+        """Return G and what draws s'."""
+        released = ReleasedStarGAN(self.generator, **self.synthetic.arguments())
+        released.synthetic = self.synthetic  # which may know frequencies
+        return released
 
 
 def named(values: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -224,16 +216,6 @@ def class_accuracy(logits: Tensor, classes: Tensor) -> Tensor:
     """Return the share of rows where the logits, [B, 1] or [B, C], tell the class, detached."""
     told = logits[:, 0] > 0 if logits.shape[1] == 1 else logits.argmax(dim=1)
     return (told.detach() == classes).float().mean()
-
-
-def to_signed(images: Tensor) -> Tensor:
-    """Map images in [0, 1] to [-1, 1]."""
-    return 2 * images - 1
-
-
-def to_unit(images: Tensor) -> Tensor:
-    """Map images in [-1, 1] to [0, 1]."""
-    return (images + 1) / 2
 
 
 def refuse_below(name: str, value: float, least: int) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -33,6 +35,10 @@ class SyntheticAttribute(nn.Module):
         self.num_classes = num_classes
         self.distribution = distribution
         self.register_buffer("probabilities", torch.full((num_classes,), 1 / num_classes))
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what a mechanism with such an attribute is made of again."""
+        return {"num_classes": self.num_classes, "synthetic": self.distribution}
 
     def learn(self, labels: Tensor) -> None:
         """Take over the frequencies of the training images' s, [N]."""

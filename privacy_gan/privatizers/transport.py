@@ -72,6 +72,8 @@ class Transport(Operation):
         replace = target == RANDOM
         self.attribute_index = attribute_index
         self.num_classes = num_classes
+        self.image_size = image_size
+        self.channels = channels
         self.limits = limits
         self.synthetic = SyntheticAttribute(num_classes, synthetic) if replace else None
         self.deterministic = not replace
@@ -84,6 +86,20 @@ class Transport(Operation):
         self.register_buffer("bias", torch.zeros(num_classes))
         self.register_buffer("maps", torch.zeros(num_classes, ends, kept, kept))
         self.register_buffer("targets", torch.zeros(ends, kept))
+
+    def arguments(self) -> dict[str, Any]:
+        """See Privatizer.arguments."""
+        return {
+            **super().arguments(),
+            "num_classes": self.num_classes,
+            "image_size": self.image_size,
+            "attribute_index": self.attribute_index,
+            "components": self.directions.shape[1],
+            "target": BARYCENTRE if self.synthetic is None else RANDOM,
+            "synthetic": UNIFORM if self.synthetic is None else self.synthetic.distribution,
+            "channels": self.channels,
+            "limits": self.limits,
+        }
 
     def strongest(self, images: Tensor) -> float:
         """Return the whole way."""
@@ -104,12 +120,12 @@ class Transport(Operation):
         where = (flat - self.center) @ self.directions
         told = self.told(where)
         ends = draws.get("synthetic", torch.zeros_like(told))
-        ways = torch.empty_like(where)
+        ways = torch.zeros_like(where)
         for one in range(self.num_classes):
             for end in range(len(self.targets)):
                 rows = (told == one) & (ends == end)
-                moved = self.targets[end] + (where[rows] - self.means[one]) @ self.maps[one, end]
-                ways[rows] = moved - where[rows]
+                moved = self.targets[end] + (where - self.means[one]) @ self.maps[one, end]
+                ways = torch.where(rows[:, None], moved - where, ways)
         moved = (flat + strength * ways @ self.directions.T).view_as(images)
         return moved if self.limits is None else moved.clamp(*self.limits)
 

@@ -10,7 +10,7 @@ import torch
 from tiny_runs import ONE_THREAD
 
 import privacy_gan
-from privacy_gan import load_privatizer
+from privacy_gan import exporting, load_privatizer
 from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError
 from privacy_gan.runs.folder import open_folder
@@ -38,7 +38,7 @@ def test_what_is_loaded_is_what_was_trained(finished):
 
 
 def test_it_is_the_packages_own_function_and_importing_the_package_is_light(finished):
-    assert privacy_gan.load_privatizer is load_privatizer
+    assert privacy_gan.load_privatizer is exporting.loading.load_privatizer
     light = "import sys, privacy_gan; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", light], check=False).returncode == 0
     loads = f"import privacy_gan; privacy_gan.load_privatizer({str(finished.path)!r})"
@@ -69,6 +69,11 @@ def test_weights_of_another_run_are_not_taken(finished, tiny):
     finished.checkpoint.write_bytes(other.checkpoint.read_bytes())
     with pytest.raises(UserError, match=r"belongs to another run than .*result.json"):
         load_privatizer(finished.path)
+
+
+def test_what_is_no_trained_mechanism_is_said_to_be_none(tmp_path):
+    with pytest.raises(UserError, match=r"neither a run folder nor an exported one"):
+        privacy_gan.load_privatizer(tmp_path)
 
 
 def test_what_is_not_a_run_folder_is_said_to_be_none(tmp_path):

@@ -1,0 +1,75 @@
+"""Export a trained run as a folder to hand on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from privacy_gan.commands.trained import open_trained
+from privacy_gan.errors import DISK_FULL, UserError
+from privacy_gan.exporting.exported import ExportedPrivatizer
+from privacy_gan.exporting.onnx_file import TOLERANCE, write_onnx
+from privacy_gan.reporting.model_card import model_card
+from privacy_gan.runs.files import PARTIAL
+
+
+def main(config: DictConfig) -> None:
+    """Write the folder that the configuration names, and say what is in it.
+
+    Raises:
+        UserError: the run cannot be exported, or the folder not be written.
+    """
+    trained = open_trained(Path(config.run))
+    if not trained.is_run:
+        raise UserError(f"run={trained.path} is exported already: give the folder of a run")
+    hides, size, facts = trained.hides, trained.image_size, trained.facts
+    exported = ExportedPrivatizer.of(trained.privatizer, size, hides, facts)
+    output = Path(config.output)
+    with new_folder(output) as partial:
+        card = model_card(trained.result, facts, hides, size, with_onnx=config.onnx)
+        (partial / "README.md").write_text(card)
+        trained.result.write(partial / "result.json")
+        exported.save_pretrained(partial)
+        if config.onnx:
+            found = write_onnx(exported.mechanism.for_inference(), size, partial / "model.onnx")
+    print(f"exported to {output}")
+    print("  README.md          the model card: read it, and fill in what only you know")
+    print("  config.json        what the mechanism is")
+    print("  model.safetensors  its weights")
+    if config.onnx:
+        print(
+            "  model.onnx         the same for other programs: differs from PyTorch by "
+            f"{found:.1g} at most, where {TOLERANCE:g} is allowed"
+        )
+    print("  result.json        all that was measured")
+
+
+@contextmanager
+def new_folder(path: Path) -> Iterator[Path]:
+    """Yield a temporary folder beside a path, which takes its place when all went well.
+
+    Raises:
+        UserError: something lies there already, or it cannot be written.
+    """
+    if path.is_dir() and not any(path.iterdir()):
+        path.rmdir()
+    if path.exists():
+        raise UserError(f"output={path} is there already: choose a new folder, or remove it")
+    partial = path.with_name(f".{path.name}{PARTIAL}")
+    try:
+        shutil.rmtree(partial, ignore_errors=True)
+        partial.mkdir(parents=True)
+        yield partial
+        partial.rename(path)
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
+        raise UserError(
+            f"cannot write to output={path} ({error.strerror or error}): choose another folder"
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

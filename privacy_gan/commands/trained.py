@@ -1,0 +1,96 @@
+"""A trained mechanism and what is known of it, from a run's folder or an exported one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra.utils
+from omegaconf import DictConfig
+
+import privacy_gan
+from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.errors import UserError
+from privacy_gan.exporting.loading import is_exported, load_privatizer
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.runs.folder import open_folder
+from privacy_gan.runs.result import Result
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained mechanism.
+
+    Attributes:
+        path: the folder that it came from.
+        is_run: whether that is a run's, which can be judged again.
+        privatizer: the mechanism, on the CPU.
+        hides: the sensitive attributes.
+        image_size: side of the images that it was trained on, in pixels.
+        facts: of its training, see ExportedPrivatizer.
+        result: what was measured.
+    """
+
+    path: Path
+    is_run: bool
+    privatizer: Privatizer
+    hides: list[str]
+    image_size: int
+    facts: dict[str, Any]
+    result: Result
+
+
+def open_trained(path: Path) -> Trained:
+    """Return a trained mechanism.
+
+    Raises:
+        UserError: the folder is neither a finished run's nor an exported one, or was trained on
+            what is no pictures.
+    """
+    return from_exported(path) if is_exported(path) else from_run(path)
+
+
+def from_exported(path: Path) -> Trained:
+    """Return the mechanism of an exported folder."""
+    from privacy_gan.exporting.exported import load_exported
+
+    privatizer = load_exported(path)
+    file = path / "result.json"
+    try:
+        result = Result.read(file)
+    except FileNotFoundError as error:
+        raise UserError(f"{path} holds no result.json: export the run again") from error
+    result.require_current(file)
+    hides, facts = list(privatizer.attributes), privatizer.facts
+    return Trained(path, False, privatizer, hides, privatizer.image_size, facts, result)
+
+
+def from_run(path: Path) -> Trained:
+    """Return the mechanism of a finished run."""
+    folder = open_folder(path)
+    run, result = folder.config(), folder.finished_result()
+    require_pictures(run)
+    privatizer = load_privatizer(path)
+    hides = list(privatizer.attributes or (run.attribute,))
+    return Trained(path, True, privatizer, hides, run.image_size, facts_of(run, result), result)
+
+
+def facts_of(run: DictConfig, result: Result) -> dict[str, Any]:
+    """Return what is to be known of a run's training wherever its mechanism goes."""
+    return {
+        "mechanism": run.mechanism,
+        "attribute": run.attribute,
+        "epsilon": run.epsilon,
+        "seed": run.seed,
+        "data": result.data,
+        "precision": run.trainer.precision,
+        "made_by": f"privacy_gan {privacy_gan.__version__}",
+    }
+
+
+def require_pictures(run: DictConfig) -> None:
+    """Refuse a run on toy data."""
+    served_by = hydra.utils.get_class(run.data._target_)
+    if issubclass(served_by, TableDataModule) and not served_by.pictures:
+        raise UserError(f"run={run.run_dir} was trained on {run.data_name}, which are no pictures")

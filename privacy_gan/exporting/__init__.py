@@ -1,0 +1,1 @@
+"""Trained mechanisms, handed on: folders that need neither a run nor trust in who made them."""

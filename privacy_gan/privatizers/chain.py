@@ -1,0 +1,80 @@
+"""Mechanisms one after the other: each hides its attribute (the paper's section 6)."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from typing import Any, Self, cast
+
+import torch
+from torch import Tensor, nn
+
+from privacy_gan.privatizers.base import Censored, Draws, Privatizer
+
+
+class Chain(Privatizer):
+    """Applies mechanisms in their order.
+
+    Args:
+        parts: the mechanisms.
+        hidden: what each of them hides.
+    """
+
+    def __init__(self, parts: Sequence[Privatizer], hidden: Sequence[str]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.hidden = tuple(hidden)
+        self.attributes = tuple(dict.fromkeys(self.hidden))
+        self.deterministic = all(part.deterministic for _, part in self.steps())
+        self.reported = self.attributes[0]
+
+    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
+        """Draw for each mechanism what it needs, with its number before each name."""
+        return {
+            f"{number}.{name}": rows
+            for number, (_, part) in enumerate(self.steps())
+            for name, rows in part.draw(images, rng).items()
+        }
+
+    def forward(self, images: Tensor, draws: Draws) -> Censored:
+        """Apply all; what the last one to hide the reported attribute puts in is reported."""
+        synthetic: dict[str, Tensor | None] = {}
+        for number, (attribute, part) in enumerate(self.steps()):
+            images, synthetic[attribute] = part(images, draws_of(number, draws))
+        return Censored(images, synthetic[self.reported])
+
+    def steps(self) -> Iterator[tuple[str, Privatizer]]:
+        """Yield each mechanism and what it hides, in their order."""
+        for attribute, part in zip(self.hidden, self.parts, strict=True):
+            yield attribute, cast(Privatizer, part)
+
+    def for_attribute(self, attribute: str) -> Self:
+        """Return the same networks, reporting another attribute's synthetic value."""
+        other = copy.copy(self)
+        other.reported = attribute
+        return other
+
+    def for_inference(self) -> Privatizer:
+        """Return the parts as they are after their training."""
+        return Chain([part.for_inference() for _, part in self.steps()], self.hidden)
+
+    def arguments(self) -> dict[str, Any]:
+        """See Privatizer.arguments."""
+        return {"parts": [part for _, part in self.steps()], "hidden": list(self.hidden)}
+
+    def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the images and what each mechanism leaves of them."""
+        rows = {"x": images}
+        draws = self.draw(images, rng)
+        for number, (attribute, part) in enumerate(self.steps()):
+            images = part(images, draws_of(number, draws)).images
+            rows[f"{number + 1} {attribute}"] = images
+        return rows
+
+
+def draws_of(number: int, draws: Draws) -> Draws:
+    """Return what was drawn for one of the mechanisms, by its own names."""
+    prefix = f"{number}."
+    return {
+        name.removeprefix(prefix): rows for name, rows in draws.items() if name.startswith(prefix)
+    }
