@@ -9,6 +9,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, StrictUndefined
 
+from privacy_gan.data.release_format import FLOAT
 from privacy_gan.reporting.summary import (
     COLUMNS,
     FORMATS,
@@ -28,6 +29,7 @@ SHOWN = [
     "leaked_bits",
     "retrained_utility_score",
     "utility_score",
+    "success_rate",
     "distortion",
     "psnr",
     "ssim",
@@ -102,7 +104,7 @@ def judged(evaluation: Evaluation) -> dict[str, Any]:
         "adversaries": list(dict.fromkeys(each.adversary for each in evaluation.adversaries)),
         "queries": [queries_in_words(count) for count in queries],
         "epochs": evaluation.settings.get("judge.epochs"),
-        "released_as": evaluation.settings.get("judge.released_as"),
+        "released_as": evaluation.settings.get("judge.released_as", FLOAT),
         "warnings": evaluation.warnings,
     }
 

@@ -166,7 +166,7 @@ def test_weights_must_be_all_there_of_the_right_type_and_no_others(folder):
         {name: tensor for name, tensor in weights.items() if name != first},
         weights | {"more": torch.zeros(1)},
         weights | {first: weights[first].double()},
-        weights | {first: weights[first][..., :1].contiguous()},
+        weights | {first: weights[first][:2].contiguous()},
     ):
         save_file(changed, path)
         assert "model.safetensors is damaged" in refused(folder)

@@ -1,0 +1,106 @@
+"""The model card: what a reader of an exported mechanism is told, and that it was measured."""
+
+from dataclasses import replace
+
+import pytest
+from huggingface_hub import ModelCard
+from made_up import evaluation
+
+from privacy_gan.reporting.model_card import model_card
+from privacy_gan.runs.result import Estimate, Measure, Result
+
+FACTS = {
+    "mechanism": "filter_generator-entropy",
+    "attribute": "Smiling",
+    "epsilon": 0.005,
+    "seed": 3,
+    "data": "celeba-64",
+    "precision": "auto",
+    "made_by": "privacy_gan 0.1.0",
+}
+AUROC = Measure(Estimate(0.9, 0.88, 0.92), Estimate(0.95, 0.94, 0.96))
+
+
+def result(*attributes):
+    found = {name: evaluation(0.8, attribute=name, auroc=AUROC) for name in attributes}
+    return Result("celeba-64", {}, {}, found)
+
+
+def card(*attributes, with_onnx=True, **facts):
+    """Return a card as the hub's library reads it, with line breaks as blanks."""
+    text = model_card(result(*attributes), FACTS | facts, attributes or ["Smiling"], 64, with_onnx)
+    return ModelCard(text)
+
+
+def flat(read):
+    return " ".join(read.text.split())
+
+
+def test_the_hub_reads_what_was_measured_from_its_metadata():
+    data = card("Smiling").data
+    assert (data.library_name, data.pipeline_tag) == ("privacy_gan", "image-to-image")
+    assert data.model_name == "filter_generator-entropy on Smiling"
+    found = {each.metric_name: each.metric_value for each in data.eval_results}
+    assert found == {"privacy loss (accuracy), Smiling": 0.8, "distortion, Smiling": 0.01}
+    assert {each.dataset_name for each in data.eval_results} == {"celeba-64"}
+
+
+def test_it_says_what_leaks_beside_prior_and_floor_with_intervals():
+    text = card("Smiling").text
+    row = (
+        "| privacy loss (accuracy) | 80.0% [79.0, 81.0%] | 90.0% [89.0, 91.0%] "
+        "| 50.0% [49.0, 51.0%] | 70.0% [69.0, 71.0%] |"
+    )
+    assert row in text.splitlines()
+    assert "| Male | 80.0% [79.0, 81.0%] |" in text.splitlines()
+    assert "Smiling leaks: an adversary who has 1,000 labelled images" in text
+
+
+def test_it_says_from_whom_and_what_they_had():
+    text = flat(card("Smiling"))
+    assert "Attacked by resnet10, resnet18; each had 1,000 labelled images" in text
+    assert "5 epochs, and 1 query or 4 queries for each image" in text
+    assert "The strongest on 100 validation images is reported on 100 test images" in text
+    assert "as the network makes them, not as files hold them" in text
+
+
+def test_what_was_judged_as_files_says_so():
+    found = evaluation(0.8, auroc=AUROC, settings={"judge.released_as": "jpeg-90"})
+    judged = Result("celeba-64", {}, {}, {"Smiling": found})
+    text = model_card(judged, FACTS, ["Smiling"], 64, with_onnx=False)
+    assert "They saw images as jpeg-90 files hold them." in " ".join(text.split())
+    assert "model.onnx" not in text
+
+
+def test_warnings_of_the_judge_are_passed_on():
+    found = replace(evaluation(0.8, auroc=AUROC), warnings=("the data are few",))
+    text = model_card(Result("x", {}, {}, {"Smiling": found}), FACTS, ["Smiling"], 64, False)
+    assert "\nWarning: the data are few\n" in text
+
+
+def test_several_attributes_have_a_section_each():
+    text = card("Smiling", "Male").text
+    assert "hides Smiling and Male" in text
+    assert [line for line in text.splitlines() if line[:4] == "### "] == ["### Smiling", "### Male"]
+
+
+def test_what_nobody_judged_claims_nothing():
+    read = card()
+    assert "Nobody judged this mechanism" in read.text
+    assert "%" not in read.text
+    assert read.data.eval_results is None
+
+
+@pytest.mark.parametrize("attributes", [(), ("Smiling",)])
+def test_it_says_what_it_is_not(attributes):
+    text = flat(card(*attributes))
+    assert "is not the epsilon of differential privacy" in text
+    assert "As anonymisation. It hides one attribute" in text
+
+
+def test_the_licence_of_celeba_is_noted_and_no_other_is_made_up():
+    of_celeba, of_drawn = card("Smiling"), card("Smiling", data="synthetic_faces-32")
+    assert of_celeba.data.license_name == "celeba-non-commercial-research"
+    assert "non-commercial research purposes only" in flat(of_celeba)
+    assert of_drawn.data.license is None
+    assert "CelebA" not in of_drawn.text
