@@ -1,0 +1,118 @@
+"""No file that somebody else may have made is executed, wherever it comes in."""
+
+import json
+import pickle
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import JUDGED
+
+from privacy_gan import load_privatizer
+from privacy_gan.commands.pipeline import evaluate, train
+from privacy_gan.data import image_cache
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation import store
+from privacy_gan.evaluation.bookmark import Bookmark
+from privacy_gan.evaluation.inception import load_inception
+from privacy_gan.models.resnet import resnet10
+from privacy_gan.runs.checkpoint import read_checkpoint
+from privacy_gan.runs.loading import read_weights
+
+FORMATS = ["zip", "pickle", "legacy"]  # what torch.load would read
+
+
+@pytest.fixture
+def executed(tmp_path):
+    return tmp_path / "executed"
+
+
+@pytest.fixture
+def hostile(executed):
+    class Hostile:
+        def __reduce__(self):
+            return (Path.touch, (executed,))
+
+    return Hostile()
+
+
+@pytest.fixture(params=FORMATS)
+def plant(request, hostile):
+    """Put a checkpoint that executes something where another should be."""
+
+    def planted(path):
+        content = {"state_dict": hostile, "identity": hostile, "content": hostile}
+        if request.param == "pickle":
+            path.write_bytes(pickle.dumps(content, protocol=2))
+        else:
+            torch.save(content, path, _use_new_zipfile_serialization=request.param == "zip")
+        return path
+
+    return planted
+
+
+def test_the_planted_file_would_be_executed_by_whoever_trusts_it(plant, executed, tmp_path):
+    path = plant(tmp_path / "file")
+    with suppress(RuntimeError):  # a bare pickle is none of torch's, which it notices too late
+        torch.load(path, weights_only=False)
+    assert executed.exists()
+
+
+READERS = {
+    "checkpoint": read_checkpoint,
+    "checkpoint on the disk": lambda path: read_checkpoint(path, mmap=True),
+    "fixed classifiers and references": store.read,
+    "a discriminator's first weights": lambda path: resnet10(2, path),
+    "weights of Inception": lambda path: load_inception(path, torch.device("cpu")),
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_no_reader_executes_a_checkpoint(reader, plant, executed, tmp_path):
+    with pytest.raises(UserError) as error:
+        READERS[reader](plant(tmp_path / "file"))
+    assert str(tmp_path / "file") in str(error.value)
+    assert "\n" not in str(error.value)
+    assert not executed.exists()
+
+
+def test_a_bookmark_is_not_executed_but_begun_again(plant, executed, tmp_path):
+    assert Bookmark(plant(tmp_path / "file"), "key", 5).read() is None
+    assert not executed.exists()
+
+
+def test_a_run_is_neither_loaded_nor_judged_from_a_hostile_checkpoint(plant, executed, tiny):
+    config = tiny("trainer.max_epochs=1", *JUDGED)
+    run, _ = train(tiny("trainer.max_epochs=1"))
+    plant(run.checkpoint)
+    for use in (load_privatizer, read_weights, lambda _: evaluate(config)):
+        with pytest.raises(UserError, match=r"last\.ckpt is damaged"):
+            use(run.path)
+    assert not executed.exists()
+
+
+def test_a_training_that_finds_a_hostile_checkpoint_begins_again(plant, executed, tiny):
+    config = tiny("trainer.max_epochs=1")
+    run, before = train(config)
+    run.result_file.unlink()
+    plant(run.checkpoint)
+    assert train(config)[1].training == before.training
+    assert not executed.exists()
+
+
+def test_a_cache_of_images_that_holds_objects_is_built_again(executed, hostile, tiny, tmp_path):
+    config = tiny("trainer.max_epochs=1")
+    _, before = train(config)
+    (meta_file,) = (tmp_path / "cache").rglob(image_cache.META)
+    folder, meta = meta_file.parent, json.loads(meta_file.read_text())
+    objects = np.array([hostile] * meta["image_count"], dtype=object)
+    np.save(folder / image_cache.IMAGES, objects, allow_pickle=True)
+    np.savez(folder / "labels", attributes=objects, splits=objects, allow_pickle=True)
+    for name in (image_cache.IMAGES, image_cache.LABELS):
+        meta["files"][name] = image_cache._describe(folder / name)
+    meta_file.write_text(json.dumps(meta))
+    again = tiny("trainer.max_epochs=1", f"output_dir={tmp_path / 'others'}")
+    assert train(again)[1].training == before.training
+    assert not executed.exists()
