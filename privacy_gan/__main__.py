@@ -1,0 +1,5 @@
+"""python -m privacy_gan VERB ..., the same as privacy-gan VERB ..."""
+
+from privacy_gan.commands.verbs import main
+
+main()

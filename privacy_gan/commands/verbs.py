@@ -1,0 +1,164 @@
+"""The command line's verbs: what each is called, reads, and does.
+
+``privacy-gan VERB ...`` and ``python experiments/VERB.py ...`` are the same.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+
+import privacy_gan
+from privacy_gan.commands.command_line import (
+    MISTAKE,
+    end,
+    from_run,
+    job,
+    register_with_hydra,
+    start,
+    with_names_as_typed,
+)
+
+PROGRAM = "privacy-gan"
+COMPLETION = {"-sc", "--shell-completion"}
+
+
+@dataclass(frozen=True)
+class Verb:
+    """One thing that the command line does.
+
+    Attributes:
+        what: it does, in a line.
+        config: the file in conf/ that it reads.
+        names: options whose values are names of files, taken as they are typed.
+        of_run: whether it begins with the configuration in the folder of a run.
+        module: whose ``main`` does it, of those in ``privacy_gan.commands``; None for the verb's.
+        flags: that Hydra gets before what was typed.
+    """
+
+    what: str
+    config: str
+    names: Sequence[str] = ()
+    of_run: bool = False
+    module: str | None = None
+    flags: Sequence[str] = ()
+
+
+VERBS = {
+    "train": Verb("train a mechanism and judge it", "train"),
+    "sweep": Verb("train a grid: epsilon=0.01,0.02 ...", "train", module="train", flags=["-m"]),
+    "evaluate": Verb("judge a trained run again", "train", of_run=True),
+    "train_classifiers": Verb("train the judge's fixed classifiers", "train"),
+    "report": Verb("make figures, tables and a page of what has finished", "report"),
+    "dashboard": Verb("save a sweep's dashboard in Weights & Biases", "dashboard"),
+    "privatize": Verb("censor a folder of photographs", "privatize", ["run", "input", "output"]),
+    "audit": Verb(
+        "measure what images that somebody censored still tell",
+        "audit",
+        ["images", "labels", "original", "split", "person", "output", "cache_dir"],
+    ),
+    "export": Verb(
+        "make a folder to hand on: weights, ONNX, model card", "export", ["run", "output"]
+    ),
+}
+
+
+def run(name: str, arguments: Sequence[str] | None = None) -> None:
+    """Do what a verb stands for, and exit as commands do.
+
+    Args:
+        name: of the verb.
+        arguments: what was typed after it; None for the process's.
+    """
+    verb = VERBS[name]
+    if verb.config == "train":
+        register_with_hydra()
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    changed = from_run(typed) if verb.of_run else with_names_as_typed(typed, verb.names)
+    sys.argv[1:] = [*verb.flags, *changed]
+    module = f"privacy_gan.commands.{verb.module or name}"
+
+    def task(config: DictConfig) -> None:
+        importlib.import_module(module).main(config)  # torch comes after mistakes that need none
+
+    task.__module__ = module  # Hydra names the job after it
+    start(on_the_command_line(verb)(job(task)))
+
+
+def on_the_command_line(verb: Verb) -> Callable[[Callable[[DictConfig], None]], Any]:
+    """Return what gives a task the configuration that was typed."""
+    folder = str(conf_folder())
+    return hydra.main(version_base="1.3", config_path=folder, config_name=verb.config)
+
+
+def conf_folder() -> Path:
+    """Return where the configurations are: in the package, or beside it in a checkout."""
+    package = Path(privacy_gan.__file__).resolve().parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def main() -> None:
+    """Do what ``privacy-gan VERB ...`` asks for."""
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in COMPLETION:
+        complete(arguments)
+    elif name in ("-h", "--help"):
+        print(usage())
+    elif name == "--version":
+        print(f"{PROGRAM} {privacy_gan.__version__}")
+    elif name in VERBS:
+        run(name, arguments)
+    else:
+        near = difflib.get_close_matches(name, VERBS, n=1)
+        meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(VERBS)}"
+        end(f"error: {PROGRAM} does not know {name}: {meant}", MISTAKE)
+
+
+def usage() -> str:
+    """Return what can be typed."""
+    width = max(map(len, VERBS))
+    verbs = [f"  {name.ljust(width)}  {verb.what}" for name, verb in VERBS.items()]
+    return "\n".join(
+        [
+            f"usage: {PROGRAM} VERB [OPTION=VALUE ...]",
+            "",
+            *verbs,
+            "",
+            f"{PROGRAM} VERB --help shows all options of a verb, and their values.",
+            f'eval "$({PROGRAM} -sc install=bash)" lets bash complete them (also zsh, fish).',
+        ]
+    )
+
+
+def complete(arguments: Sequence[str]) -> None:
+    """Install or answer a shell's completion, which Hydra does for one command at a time."""
+    line = os.environ.get("COMP_LINE", "")
+    words = line.split()
+    if any(argument.startswith("query=") for argument in arguments):
+        if len(words) < 2 or (len(words) == 2 and not line.endswith(" ")):
+            begun = words[1] if len(words) == 2 else ""
+            print(" ".join(name for name in VERBS if name.startswith(begun)))
+            return
+        if words[1] not in VERBS:
+            return
+        os.environ["COMP_LINE"] = line.replace(f" {words[1]}", "", 1)
+        os.environ["COMP_POINT"] = str(len(os.environ["COMP_LINE"]))
+    verb = VERBS[words[1] if words else "train"]
+    register_with_hydra()
+    sys.argv[1:] = ["-sc", *arguments]
+    start(on_the_command_line(verb)(no_task))
+
+
+def no_task(config: DictConfig) -> None:
+    """Do nothing with a configuration, of which only the options are asked for."""
+    del config

@@ -1,0 +1,139 @@
+"""The package as one installs it: built, installed elsewhere, used from its command line."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY
+
+from privacy_gan import __version__
+
+
+def run(*command, cwd, **environment):
+    process = subprocess.run(
+        [str(part) for part in command],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | ONE_THREAD | environment,
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """Build wheel and source distribution of what git knows, the former from the latter."""
+    folder = tmp_path_factory.mktemp("built")
+    known = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT)
+    for name in filter(None, known.split("\0")):
+        if name.startswith(("docs/", "tests/")) or not (ROOT / name).is_file():
+            continue
+        (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / "source" / name)
+    run(
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--outdir",
+        folder / "dist",
+        cwd=folder / "source",
+    )
+    return folder / "dist"
+
+
+@pytest.fixture(scope="module")
+def environment(built, tmp_path_factory):
+    """Install the wheel into a new environment, where other packages are the tests' own."""
+    folder = tmp_path_factory.mktemp("an environment")
+    run(sys.executable, "-m", "venv", folder, cwd=folder)
+    (wheel,) = built.glob("*.whl")
+    python = folder / "bin" / "python"
+    site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder)
+    # a path alone: what makes the checkout importable in this environment does not count there
+    shared = Path(site.strip()) / "shared.pth"
+    shared.write_text(sysconfig.get_path("purelib") + "\n")
+    install = [python, "-m", "pip", "install", "--no-deps", "--no-index", "--ignore-installed"]
+    run(*install, wheel, cwd=folder)
+    return folder
+
+
+def test_both_distributions_are_what_an_index_accepts(built):
+    assert sorted(path.suffix for path in built.iterdir()) == [".gz", ".whl"]
+    told = run(sys.executable, "-m", "twine", "check", "--strict", *built.iterdir(), cwd=built)
+    assert told.count("PASSED") == 2
+
+
+def test_the_wheel_holds_all_that_is_read_at_run_time_and_no_tests(built):
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    configs = {f"privacy_gan/{path.relative_to(ROOT)}" for path in (ROOT / "conf").rglob("*.yaml")}
+    files = [path for path in (ROOT / "privacy_gan").rglob("*") if path.is_file()]
+    package = {
+        str(path.relative_to(ROOT))
+        for path in files
+        if "__pycache__" not in path.parts and "hydra_plugin" not in path.parts
+    }
+    assert configs | package <= names
+    assert any(name.startswith("hydra_plugins/privacy_gan/") for name in names)
+    assert not any(name.startswith(("tests/", "experiments/", "docs/")) for name in names)
+
+
+def test_what_is_installed_trains_judges_exports_loads_and_privatizes(environment, tmp_path):
+    program, python = environment / "bin" / "privacy-gan", environment / "bin" / "python"
+    where = run(python, "-c", "import privacy_gan; print(privacy_gan.__file__)", cwd=tmp_path)
+    assert where.startswith(str(environment.resolve()))
+    assert run(program, "--version", cwd=tmp_path) == f"privacy-gan {__version__}\n"
+    judged = [*TINY, *JUDGED, "judge.queries=[1]", "trainer.max_epochs=1"]
+    assert "privacy loss" in run(program, "train", *judged, cwd=tmp_path)
+    (result,) = (tmp_path / "outputs").rglob("result.json")
+    run(program, "evaluate", f"run={result.parent}", "judge.epochs=2", cwd=tmp_path)
+    assert "Smiling" in run(program, "report", "folder=outputs", cwd=tmp_path)
+    run(program, "export", f"run={result.parent}", "output=model", cwd=tmp_path)
+    load = "from privacy_gan import load_privatizer; print(load_privatizer('model').image_size)"
+    assert run(python, "-c", load, cwd=tmp_path) == "16\n"
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "photos" / "a.jpg")
+    folders = ["run=model", "input=photos", "output=censored"]
+    assert "1 images censored" in run(program, "privatize", *folders, cwd=tmp_path)
+    grid = [*judged, "evaluate=false", "epsilon=0.01,0.02", "data.cache_dir=cache"]
+    told = run(program, "sweep", *grid, cwd=tmp_path)
+    assert "2" in told
+    assert len(list((tmp_path / "outputs").rglob("result.json"))) == 2
+
+
+def test_the_command_line_says_what_there_is(environment, tmp_path):
+    program = environment / "bin" / "privacy-gan"
+    assert "  privatize " in run(program, cwd=tmp_path)
+    mistyped = subprocess.run([program, "trian"], capture_output=True, text=True, check=False)
+    assert (mistyped.returncode, mistyped.stdout) == (2, "")
+    assert mistyped.stderr == "error: privacy-gan does not know trian: did you mean train?\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("privacy-gan pri", {"privatize"}),
+        ("privacy-gan train data=", {"data=celeba", "data=gaussian", "data=synthetic_faces"}),
+        ("privacy-gan train epsi", {"epsilon="}),
+        ("privacy-gan export on", {"onnx="}),
+        ("privacy-gan nothing da", set()),
+    ],
+)
+def test_a_shell_completes_verbs_and_options(typed, offered, environment, tmp_path):
+    program = environment / "bin" / "privacy-gan"
+    told = run(program, "-sc", "query=bash", cwd=tmp_path, COMP_LINE=typed)
+    assert set(told.split()) == offered
+    assert "-F hydra_bash_completion privacy-gan" in run(
+        program, "-sc", "install=bash", cwd=tmp_path
+    )
