@@ -144,7 +144,7 @@ def complete(arguments: Sequence[str]) -> None:
     """Install or answer a shell's completion, which Hydra does for one command at a time."""
     line = os.environ.get("COMP_LINE", "")
     words = line.split()
-    if any(argument.startswith("query=") for argument in arguments):
+    if "query" in {argument.partition("=")[0] for argument in arguments}:
         if len(words) < 2 or (len(words) == 2 and not line.endswith(" ")):
             begun = words[1] if len(words) == 2 else ""
             print(" ".join(name for name in VERBS if name.startswith(begun)))
