@@ -67,6 +67,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         partial.rename(path)
     except OSError as error:
         if error.errno in DISK_FULL:
+            error.filename = str(path)  # a write to an open file does not say
             raise
         raise UserError(
             f"cannot write to output={path} ({error.strerror or error}): choose another folder"

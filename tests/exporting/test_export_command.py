@@ -7,6 +7,7 @@ import sys
 
 import pytest
 import torch
+from disks import mounted
 from hydra import compose
 from PIL import Image
 from tiny_runs import JUDGED, ONE_THREAD, ROOT
@@ -134,6 +135,14 @@ def test_a_folder_that_cannot_be_written_is_named_in_one_line(blurred, tmp_path)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write to output=.*file/output"):
         export.main(export_config(blurred, tmp_path / "file" / "output", "onnx=false"))
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(blurred, tmp_path):
+    with mounted(tmp_path / "disk", "size=8k") as disk:
+        process = run_script("export.py", f"run={blurred}", f"output={disk}/out", "onnx=false")
+        assert process.returncode == 2
+        assert process.stderr == f"error: no space left to write {disk}/out: free some and repeat\n"
+        assert not list(disk.iterdir())
 
 
 def test_toy_data_are_not_exported(tiny, tmp_path):

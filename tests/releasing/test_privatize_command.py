@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from disks import mounted
 from photographs import flat, located, noise
 from PIL import Image
 from processes import all_gone, marked
@@ -171,39 +172,23 @@ def test_a_second_job_on_the_same_output_is_refused_and_harms_nothing(trained, t
     assert len(list(output.glob("*.png"))) == 600
 
 
-def mounted(folder, options):
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
-    if process.returncode:
-        pytest.skip(f"mounting is not permitted here: {process.stderr.strip()}")
-
-
-@pytest.fixture
-def disk(tmp_path):
-    folder = tmp_path / "disk"
-    yield folder
-    if folder.exists():
-        subprocess.run(["umount", str(folder)], check=True)
-
-
-def test_a_full_disk_is_one_line_and_no_image_is_half_written(disk, trained, tmp_path):
+def test_a_full_disk_is_one_line_and_no_image_is_half_written(trained, tmp_path):
     photos = tmp_path / "in"
     photos.mkdir()
     for number in range(40):
         noise(200, 200, number).save(photos / f"{number}.png")
-    mounted(disk, "size=300k")
-    process = privatize(trained, photos, disk / "out", "batch_size=4")
-    assert "no space left to write" in error_line(process)
-    made = list((disk / "out").glob("*.png"))
-    assert 0 < len(made) < 40
-    for path in made:
-        Image.open(path).load()
-    assert not list(disk.rglob("*.partial"))
+    with mounted(tmp_path / "disk", "size=300k") as disk:
+        process = privatize(trained, photos, disk / "out", "batch_size=4")
+        assert "no space left to write" in error_line(process)
+        made = list((disk / "out").glob("*.png"))
+        assert 0 < len(made) < 40
+        for path in made:
+            Image.open(path).load()
+        assert not list(disk.rglob("*.partial"))
 
 
-def test_an_output_that_cannot_be_written_is_one_line(disk, trained, photos):
-    mounted(disk, "size=300k,ro")
-    line = error_line(privatize(trained, photos, disk / "out"))
-    assert f"cannot write to output={disk}/out (Read-only file system)" in line
+def test_an_output_that_cannot_be_written_is_one_line(trained, photos, tmp_path):
+    with mounted(tmp_path / "disk", "size=300k,ro") as disk:
+        line = error_line(privatize(trained, photos, disk / "out"))
+        assert f"cannot write to output={disk}/out (Read-only file system)" in line
     assert Path(photos, "one.jpg").exists()

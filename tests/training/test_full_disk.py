@@ -1,31 +1,21 @@
 """Disks that fill up or cannot be written while runs save their state."""
 
-import subprocess
-
 import pytest
+from disks import mounted
 from tiny_runs import run_train
-
-
-def mounted(folder, options):
-    """Mount a disk of its own in memory; skip the test where that is not permitted."""
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
-    process = subprocess.run(command, capture_output=True, text=True, check=False)
-    if process.returncode:
-        pytest.skip(f"mounting is not permitted here: {process.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
 
 
 @pytest.fixture
 def small_disk(tmp_path):
     """A disk of 20 MB, a tenth of what the tiny run's checkpoint needs."""
-    yield from mounted(tmp_path / "disk", "size=20m")
+    with mounted(tmp_path / "disk", "size=20m") as disk:
+        yield disk
 
 
 @pytest.fixture
 def read_only_disk(tmp_path):
-    yield from mounted(tmp_path / "disk", "size=20m,ro")
+    with mounted(tmp_path / "disk", "size=20m,ro") as disk:
+        yield disk
 
 
 def test_a_full_disk_ends_the_run_in_one_line_and_leaves_no_half_checkpoint(tmp_path, small_disk):

@@ -1,0 +1,20 @@
+"""Disks of their own, which fill up or cannot be written."""
+
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+
+@contextmanager
+def mounted(folder, options):
+    """Mount a disk in memory while the block runs; skip the test where that is not permitted."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
+    if process.returncode:
+        pytest.skip(f"mounting is not permitted here: {process.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
