@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -30,6 +30,7 @@ from privacy_gan.commands.settings import judge_settings
 from privacy_gan.config import build, check, has_processes
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
+from privacy_gan.evaluation.bookmark import Content
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.measures import probing_gap
@@ -40,6 +41,7 @@ from privacy_gan.launched import is_first_process
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.progress import bars_shown
 from privacy_gan.reporting.tracking import track_result
+from privacy_gan.runs.checkpoint import save
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.loading import load_privatizer
 from privacy_gan.runs.result import Evaluation, Measure, Result
@@ -52,6 +54,7 @@ log = logging.getLogger(__name__)
 
 Judged = tuple[dict[str, Evaluation], dict[str, Evaluation] | None]
 NOT_JUDGED: Judged = ({}, {})
+MECHANISM, BASELINE = "mechanism", "baseline"
 
 
 def train(config: DictConfig) -> tuple[RunFolder, Result]:
@@ -230,8 +233,8 @@ def judge_all(
         baseline = None
     elif setup.config.baseline:
         log.info("judging the filter alone, then with the generator")
-        baseline = judge_mechanism(judge, setup, privatizer.baseline, training, "baseline")
-    return judge_mechanism(judge, setup, privatizer, training, "mechanism"), baseline
+        baseline = judge_mechanism(judge, setup, privatizer.baseline, training, BASELINE)
+    return judge_mechanism(judge, setup, privatizer, training, MECHANISM), baseline
 
 
 def judge_mechanism(
@@ -253,6 +256,7 @@ def judge_mechanism(
                 epsilon=setup.task.epsilon,
                 epsilon_batch_size=setup.datamodule.batch_size,
                 bookmarks=build_bookmarks(setup, privatizer, who),
+                keep=keeping(setup, attribute) if who == MECHANISM else None,
             )
             for warning in evaluation.warnings:
                 log.warning(warning)
@@ -262,6 +266,17 @@ def judge_mechanism(
                 settings=judge_settings(setup.config),
             )
     return evaluations
+
+
+def keeping(setup: RunSetup, attribute: str) -> Callable[[Content], None]:
+    """Return what keeps an attribute's strongest adversary, and how the judge was configured."""
+
+    def keep(content: Content) -> None:
+        path = setup.run.folder.adversary(attribute)
+        path.parent.mkdir(exist_ok=True)
+        save(path, {**content, "settings": judge_settings(setup.config)})
+
+    return keep
 
 
 def gap_of(

@@ -92,6 +92,18 @@ class Inversion(Learner):
         super().to(device)
         self.changed_counts = self.changed_counts.to(device)
 
+    def learned(self) -> dict[str, Any]:
+        """Return all that answering takes, the fixed classifier with it."""
+        own = {"changed_counts": self.changed_counts, "fixed": self.fixed.state_dict()}
+        return {**super().learned(), **own}
+
+    def recall(self, learned: Mapping[str, Any]) -> None:
+        """Be what another one was."""
+        super().recall(learned)
+        self.changed_counts = learned["changed_counts"].to(self.changed_counts.device)
+        self.fixed.load_state_dict(learned["fixed"])
+        self.fixed.eval().requires_grad_(False)
+
     def state(self) -> dict[str, Any]:
         """Return all that is needed to go on, the counts with it."""
         return {**super().state(), "changed_counts": self.changed_counts}

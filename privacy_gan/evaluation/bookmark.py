@@ -78,3 +78,8 @@ class Bookmarks:
         """Return the bookmark of those that learn an attribute together."""
         key = short_hash(f"{self.key} {attribute} {' '.join(names)}")
         return Bookmark(self.folder / f"{attribute}-{names[0]}.pt", key, self.every_minutes)
+
+    def learned(self, attribute: str, name: str) -> Bookmark:
+        """Return where it is kept what one of them is after its training."""
+        key = short_hash(f"{self.key} {attribute} {name}")
+        return Bookmark(self.folder / f"{attribute}-{name}.learned.pt", key, self.every_minutes)

@@ -8,7 +8,7 @@ They lie in one folder, a file for each attribute and way of training:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.evaluation.bookmark import Bookmark, Content
 from privacy_gan.evaluation.learning import Learner, Recipe, learn_together
 from privacy_gan.evaluation.source import CensoredSource, original_images
-from privacy_gan.evaluation.store import Store
+from privacy_gan.evaluation.store import Store, read
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.randomness import Purpose, keyed_seed
@@ -92,12 +92,37 @@ class FixedClassifiers:
             lambda missing, bookmark: self._train(missing, datamodule, compute, bookmark),
         )
         found = {
-            name: self._load(content, store.folder / self.file(name), name, datamodule)
+            name: self._load(
+                content,
+                store.folder / self.file(name),
+                datamodule.data_name,
+                len(datamodule.classes(name)),
+            )
             for name, content in contents.items()
         }
         for classifier in found.values():
             classifier.network.to(memory_format=torch.channels_last).to(compute.device)
         return found
+
+    def trained_already(
+        self, sizes: Mapping[str, int], data_name: str, split_name: str
+    ) -> dict[str, FixedClassifier]:
+        """Return those classifiers that there are, on the CPU, without the data.
+
+        Args:
+            sizes: numbers of values by attribute.
+            data_name: of the data, see TableDataModule.
+            split_name: likewise.
+
+        Raises:
+            UserError: a file is damaged or belongs to other data.
+        """
+        paths = {name: self.folder / split_name / self.file(name) for name in sizes}
+        return {
+            name: self._load(read(path), path, data_name, sizes[name])
+            for name, path in paths.items()
+            if path.exists()
+        }
 
     def file(self, attribute: str) -> str:
         """Return the name of the file with a classifier."""
@@ -105,14 +130,14 @@ class FixedClassifiers:
         return f"{attribute}-{how}.pt"
 
     def _load(
-        self, stored: Content, path: Path, attribute: str, datamodule: TableDataModule
+        self, stored: Content, path: Path, data_name: str, num_classes: int
     ) -> FixedClassifier:
-        if stored.get("data") != datamodule.data_name:
+        if stored.get("data") != data_name:
             raise UserError(
-                f"{path} is a classifier of {stored.get('data')}, not of {datamodule.data_name}: "
+                f"{path} is a classifier of {stored.get('data')}, not of {data_name}: "
                 "delete it to train one that fits"
             )
-        network = self.network(len(datamodule.classes(attribute)))
+        network = self.network(num_classes)
         try:
             network.load_state_dict(stored["weights"])
             accuracy = float(stored["test_accuracy"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,16 +13,18 @@ from privacy_gan.attributes import find_attribute
 from privacy_gan.data.release_format import FLOAT, ReleaseFormat
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.bookmark import Bookmark, Bookmarks
+from privacy_gan.evaluation.bookmark import Bookmark, Bookmarks, Content
 from privacy_gan.evaluation.bootstrap import Bootstrap
 from privacy_gan.evaluation.classifiers import (
     FixedClassifier,
     FixedClassifiers,
     require_all_classes,
 )
+from privacy_gan.evaluation.floor import prior
 from privacy_gan.evaluation.inception import load_inception
+from privacy_gan.evaluation.kept import strongest_of
 from privacy_gan.evaluation.learning import Learner, learn_together
-from privacy_gan.evaluation.measuring import measure
+from privacy_gan.evaluation.measuring import labels_of, measure
 from privacy_gan.evaluation.predictions import query
 from privacy_gan.evaluation.references import Answers, References
 from privacy_gan.evaluation.released import as_released
@@ -108,6 +111,7 @@ class Judge:
         epsilon: float | None,
         epsilon_batch_size: int,
         bookmarks: Bookmarks | None = None,
+        keep: Callable[[Content], None] | None = None,
     ) -> Evaluation:
         """Attack censored images and measure them.
 
@@ -119,6 +123,8 @@ class Judge:
             epsilon: the distortion budget, or None where there was none.
             epsilon_batch_size: images whose mean distortion the budget was meant for.
             bookmarks: where to keep how far the adversaries are; None keeps nothing.
+            keep: called with the strongest adversary, see evaluation/kept.py, where there are
+                bookmarks.
 
         Raises:
             UserError: the data lack an attribute, or one of its classes in some split; or a fixed
@@ -142,11 +148,14 @@ class Judge:
                 self.seed,
                 self.queries_of(source)[-1],
                 bookmarks.of(attribute, some) if bookmarks is not None else None,
+                partial(bookmarks.learned, attribute) if bookmarks is not None and keep else None,
             ),
         )
         originals = None
         if source.has_originals:
             originals = self.original_answers(source, attribute, fixed, names)
+        if bookmarks is not None and keep is not None and replicas.rank() == 0:
+            self.keep_strongest(datamodule, attribute, answers, bookmarks, keep)
         return replicas.of_first(
             lambda: measure(
                 source,
@@ -164,6 +173,23 @@ class Judge:
                 epsilon_batch_size=epsilon_batch_size,
             )
         )
+
+    def keep_strongest(
+        self,
+        datamodule: TableDataModule,
+        attribute: str,
+        answers: Answers,
+        bookmarks: Bookmarks,
+        keep: Callable[[Content], None],
+    ) -> None:
+        """Keep the adversary who tells most of single images, and what else showing it takes."""
+        answers = {name: answers[name] for name in self.makers}
+        labels = {split: labels_of(datamodule, split, [attribute])[attribute] for split in SPLITS}
+        frequencies = prior(labels["train"], len(datamodule.classes(attribute)))
+        content = strongest_of(answers, labels, frequencies, self.bootstrap)
+        learned = bookmarks.learned(attribute, content["adversary"]).read()
+        if learned is not None:
+            keep({**content, "learned": learned, "data": datamodule.split_name()})
 
     def learners(self, utilities: Sequence[str]) -> list[str]:
         """Return the names of all that learn from censored images."""
@@ -216,6 +242,7 @@ class Judge:
         seed: int,
         queries: int,
         bookmark: Bookmark | None,
+        learned: Callable[[str], Bookmark] | None = None,
     ) -> Answers:
         """Return networks' answers on both splits after learning from the training split.
 
@@ -228,12 +255,16 @@ class Judge:
             seed: of their weights, of order, noise and augmentation.
             queries: how often they see each image.
             bookmark: of their training, and then of their answers.
+            learned: where each adversary is kept after its training; None keeps none.
         """
         kept = bookmark.read() if bookmark is not None else None
         if kept is not None and "answers" in kept:
             answers: Answers = kept["answers"]
             return answers
         learners = self.train(source, attribute, fixed, names, seed, bookmark)
+        if learned is not None:
+            for name in self.makers.keys() & names:
+                learned(name).write(learners[name].learned())
         seen = {split: query(learners, source, split, queries, seed) for split in ("valid", "test")}
         answers = {name: {split: seen[split][name] for split in seen} for name in names}
         if bookmark is not None:

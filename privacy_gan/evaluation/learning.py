@@ -95,6 +95,15 @@ class Learner:
         if self._schedule is not None:
             self._schedule.step()
 
+    def learned(self) -> dict[str, Any]:
+        """Return all that answering takes, after training."""
+        return {"network": self.network.state_dict()}
+
+    def recall(self, learned: Mapping[str, Any]) -> None:
+        """Be what another learner of the same kind was at its end."""
+        self.network.load_state_dict(learned["network"])
+        self.network.eval().requires_grad_(False)
+
     def state(self) -> dict[str, Any]:
         """Return all that a learner of the same kind needs to go on from here."""
         assert self._optimizer is not None

@@ -41,6 +41,9 @@ def query(
     return {name: torch.cat(seen).view(times, count, -1) for name, seen in answers.items()}
 
 
+CALIBRATED = ", calibrated"  # how such a method's name ends
+
+
 class Prediction(NamedTuple):
     """What an adversary predicts where one score is to be as good as it can be.
 
@@ -107,7 +110,7 @@ def predict(valid: Tensor, test: Tensor, labels: Tensor, prior: Tensor) -> dict[
     for name, at_valid in combined(valid).items():
         calibration = calibrate(at_valid, labels)
         methods[name] = at_valid, at_test[name]
-        methods[f"{name}, calibrated"] = (
+        methods[f"{name}{CALIBRATED}"] = (
             calibration.apply(at_valid),
             calibration.apply(at_test[name]),
         )

@@ -24,7 +24,8 @@ class RunFolder:
     """Where a run leaves what it makes; no data set is needed to look into it.
 
     Attributes:
-        path: holds config.yaml, last.ckpt, metrics.csv, images/, faces.png and, last, result.json.
+        path: holds config.yaml, last.ckpt, metrics.csv, images/, faces.png, adversaries/ and, last,
+            result.json.
     """
 
     path: Path
@@ -58,6 +59,10 @@ class RunFolder:
     def judging(self) -> Path:
         """Folder of what is to be gone on from while the run is judged."""
         return self.path / "judging"
+
+    def adversary(self, attribute: str) -> Path:
+        """The strongest adversary that the judge found to tell an attribute of single images."""
+        return self.path / "adversaries" / f"{attribute}.pt"
 
     @property
     def output_file(self) -> Path:

@@ -91,6 +91,18 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
+def nested(leaves: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the nested dictionary whose leaves, without lists of dictionaries, these are."""
+    tree: dict[str, Any] = {}
+    for path, value in leaves.items():
+        *parents, name = path.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[name] = value
+    return tree
+
+
 def local_batch_norms(trainer: Mapping[str, Any]) -> str | None:
     """Return how many processes have a batch norm of their own, where they do not share it."""
     if "strategy" not in trainer or trainer["sync_batchnorm"]:

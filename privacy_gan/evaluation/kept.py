@@ -1,0 +1,111 @@
+"""The strongest adversary, kept after judging, to be asked about single images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.bookmark import Content
+from privacy_gan.evaluation.bootstrap import Bootstrap
+from privacy_gan.evaluation.calibration import Calibration, calibrate
+from privacy_gan.evaluation.learning import Learner
+from privacy_gan.evaluation.predictions import CALIBRATED, predict_all, strongest
+from privacy_gan.evaluation.references import Answers
+from privacy_gan.evaluation.scores import SCORES
+from privacy_gan.hardware import Compute
+from privacy_gan.models.classifier import Classifier
+from privacy_gan.runs.result import Estimate
+
+
+@dataclass(frozen=True)
+class KeptAdversary:
+    """An adversary after its training.
+
+    Attributes:
+        name: that it has in the configuration.
+        learner: its networks, in evaluation mode.
+        calibration: of its probabilities, or None where they are better as they are.
+        accuracy: how often it is right about test images, of each of which it sees one version.
+    """
+
+    name: str
+    learner: Learner
+    calibration: Calibration | None
+    accuracy: Estimate
+
+    def probabilities(self, images: Tensor, compute: Compute) -> Tensor:
+        """Return p(class | image), float64 [B, C], for censored images [B, 3, H, W] in [0, 1]."""
+        with torch.no_grad(), compute.autocast():
+            answered = self.learner.log_probabilities(images).double().exp().cpu()
+        return answered if self.calibration is None else self.calibration.apply(answered)
+
+
+def strongest_of(
+    answers: Answers, labels: Mapping[str, Tensor], prior: Tensor, bootstrap: Bootstrap
+) -> Content:
+    """Return who tells most of single images, as what can be kept; its networks are not in it.
+
+    It is the one with the best accuracy on the validation split when it sees one censored version
+    of each image: who looks at one image has no more.
+
+    Args:
+        answers: of all adversaries.
+        labels: of the sensitive attribute by split, [N] each.
+        prior: frequencies of s in training, [C].
+        bootstrap: for the interval of its accuracy.
+    """
+    best = strongest(predict_all(answers, labels["valid"], prior, [1]), "accuracy")
+    prediction = best.by_score["accuracy"]
+    calibration = None
+    if prediction.method.endswith(CALIBRATED):
+        found = calibrate(answers[best.adversary]["valid"][0], labels["valid"])
+        calibration = [found.slope, list(found.bias)]
+    score = partial(SCORES["accuracy"], prior=prior)
+    accuracy = bootstrap.percentile(score, prediction.test, labels["test"])
+    assert accuracy is not None, "an accuracy is always defined"
+    return {
+        "adversary": best.adversary,
+        "calibration": calibration,
+        "accuracy": [accuracy.value, accuracy.low, accuracy.high],
+    }
+
+
+def revived(
+    content: Content, make: Callable[..., Learner], fixed: Classifier, num_classes: int
+) -> KeptAdversary:
+    """Return an adversary as it was kept.
+
+    Args:
+        content: what was kept, "learned" with it.
+        make: makes such an adversary, see evaluation/adversaries.py.
+        fixed: a classifier of the fixed classifiers' kind, whatever its weights.
+        num_classes: values of the sensitive attribute.
+
+    Raises:
+        UserError: something else was kept.
+    """
+    try:
+        learner = make(num_classes=num_classes, column=0, fixed=fixed)
+        learner.recall(content["learned"])
+        return KeptAdversary(
+            str(content["adversary"]),
+            learner,
+            calibration_of(content["calibration"]),
+            Estimate(*map(float, content["accuracy"])),
+        )
+    except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UserError("another adversary was kept than the result describes") from error
+
+
+def calibration_of(kept: Sequence[Any] | None) -> Calibration | None:
+    """Return a calibration as it was kept."""
+    if kept is None:
+        return None
+    slope, bias = kept
+    return Calibration(float(slope), tuple(map(float, bias)))
