@@ -18,7 +18,7 @@ PACKAGE = ROOT / "privacy_gan"
 OPTION = re.compile(r"(?<![\w./'{-])([a-z]\w*(?:\.[a-z_]\w*)*)=")
 DOTTED = re.compile(r"(?:data|judge|classifiers|trainer|privatizer|networks)(?:\.[a-z_]\w*)+")
 GROUPS = {"data", "privatizer", "loss", "networks", "trainer", "logger", "experiment"}
-COMMANDS = ("report", "privatize", "audit", "export")
+COMMANDS = ("report", "privatize", "audit", "export", "demo")
 # of evaluate.py; of Hydra itself, its shell completion among it; of Lightning alone; arguments of
 # gaussian_grid; a part of %s=%s
 OTHERS = {"hydra.run.dir", "hydra.output_subdir", "trainer.max_steps"}

@@ -13,7 +13,7 @@ ORDER = [
     "replicas",
     *("config", "hardware", "data", "models", "privatizers", "runs", "exporting"),
     *("training", "evaluation"),
-    *("releasing", "reporting", "sweeping", "benchmarking", "commands"),
+    *("releasing", "reporting", "demo", "sweeping", "benchmarking", "commands"),
 ]
 FILES = sorted(PACKAGE.rglob("*.py"))
 # configurations are checked, stored, and swept over as wholes; nobody else sees more than a part

@@ -13,8 +13,8 @@ from omegaconf import DictConfig
 
 import privacy_gan
 from privacy_gan.commands.building import weights_key
-from privacy_gan.commands.trained import Trained, open_trained
-from privacy_gan.data.release_format import FLOAT, PNG, ReleaseFormat
+from privacy_gan.commands.trained import Trained, judged_formats, open_trained, usual_format
+from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.errors import DISK_FULL, UserError
 from privacy_gan.hardware import choose_compute
 from privacy_gan.releasing.censoring import censor
@@ -22,7 +22,6 @@ from privacy_gan.releasing.manifest import Manifest
 from privacy_gan.releasing.photos import printable
 from privacy_gan.releasing.release import Release, Released, release
 from privacy_gan.reporting.verdict import verdict_lines
-from privacy_gan.runs.result import Result
 
 log = logging.getLogger(__name__)
 
@@ -35,8 +34,7 @@ def main(config: DictConfig) -> None:
     """
     trained = open_trained(Path(config.run))
     privatizer, result = trained.privatizer, trained.result
-    judged_as = judged_formats(result)
-    chosen = config.released_as or next((name for name in judged_as if name != FLOAT), PNG)
+    chosen = config.released_as or usual_format(result)
     how = Release(
         trained.image_size, config.fit, config.size, ReleaseFormat.of(chosen), config.batch_size
     )
@@ -63,11 +61,6 @@ def main(config: DictConfig) -> None:
     if lacking := len(released.skipped):
         number = "1 photograph was" if lacking == 1 else f"{lacking:,} photographs were"
         raise UserError(f"{number} not censored, for reasons above, and missing in {output}")
-
-
-def judged_formats(result: Result) -> list[str]:
-    """Return the formats that the run was judged with, one for each attribute that it hides."""
-    return [of.settings.get("judge.released_as", FLOAT) for of in result.evaluations.values()]
 
 
 def manifest_of(trained: Trained, how: Release) -> Manifest:

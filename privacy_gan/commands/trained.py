@@ -10,6 +10,7 @@ import hydra.utils
 from omegaconf import DictConfig
 
 import privacy_gan
+from privacy_gan.data.release_format import FLOAT, PNG
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.exporting.loading import is_exported, load_privatizer
@@ -87,6 +88,16 @@ def facts_of(run: DictConfig, result: Result) -> dict[str, Any]:
         "precision": run.trainer.precision,
         "made_by": f"privacy_gan {privacy_gan.__version__}",
     }
+
+
+def judged_formats(result: Result) -> list[str]:
+    """Return the formats that a run was judged with, one for each attribute that it hides."""
+    return [of.settings.get("judge.released_as", FLOAT) for of in result.evaluations.values()]
+
+
+def usual_format(result: Result) -> str:
+    """Return the format of released images where none is asked for."""
+    return next((name for name in judged_formats(result) if name != FLOAT), PNG)
 
 
 def require_pictures(run: DictConfig) -> None:

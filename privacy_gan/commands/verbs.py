@@ -69,6 +69,7 @@ VERBS = {
     "export": Verb(
         "make a folder to hand on: weights, ONNX, model card", "export", ["run", "output"]
     ),
+    "demo": Verb("look at single faces in a page on this machine", "demo", ["run", "classifiers"]),
 }
 
 

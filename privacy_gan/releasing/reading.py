@@ -38,11 +38,11 @@ class Square:
     size: tuple[int, int]
 
 
-def read_square(path: Path, side: int, fit: str) -> Square:
+def read_square(file: Path | BytesIO, side: int, fit: str) -> Square:
     """Read a photograph, turned as its camera was held, as a square in sRGB.
 
     Args:
-        path: of the file.
+        file: where it lies, or its content.
         side: of the square, in pixels.
         fit: "whole" squeezes all of the photograph into the square, "center" the largest square in
             its middle.
@@ -51,7 +51,7 @@ def read_square(path: Path, side: int, fit: str) -> Square:
         UnreadablePhoto: it is damaged, too large or no photograph.
     """
     try:
-        with Image.open(path, formats=FORMATS) as photo:
+        with Image.open(file, formats=FORMATS) as photo:
             require_sane_size(photo)
             profile = photo.info.get("icc_profile")
             ImageOps.exif_transpose(photo, in_place=True)

@@ -1,0 +1,187 @@
+"""Serve a page to look at what a trained mechanism makes of single faces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from privacy_gan.commands.trained import Trained, open_trained, usual_format
+from privacy_gan.config import build
+from privacy_gan.data.release_format import ReleaseFormat
+from privacy_gan.demo.app import Shown, make_app
+from privacy_gan.demo.panel import Panel
+from privacy_gan.demo.serving import LOCAL, open_browser, server_of
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.classifiers import FixedClassifiers
+from privacy_gan.evaluation.kept import KeptAdversary, revived
+from privacy_gan.evaluation.store import read
+from privacy_gan.hardware import choose_compute
+from privacy_gan.models.classifier import Classifier
+from privacy_gan.releasing.reading import FITS
+from privacy_gan.reporting.verdict import share, verdict_lines
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.runs.identity import nested
+from privacy_gan.runs.result import Evaluation
+
+BINARY = ("no", "yes")
+
+
+def main(config: DictConfig) -> None:
+    """Serve the page until Ctrl-C.
+
+    Raises:
+        UserError: the run cannot be shown, or the port not be used.
+    """
+    if config.fit not in FITS:
+        raise UserError(f"fit={config.fit} is unknown: there are {' and '.join(FITS)}")
+    trained = open_trained(Path(config.run))
+    app = make_app(shown_of(trained, config.fit, config.classifiers))
+    with server_of(app, config.port) as server:
+        address = f"http://{LOCAL}:{server.port}"
+        print(f"serving {trained.path} at {address}, on this machine alone; Ctrl-C ends it")
+        if config.browser:
+            open_browser(address)
+        server.serve_forever()
+
+
+def shown_of(trained: Trained, fit: str, folder: str | None) -> Shown:
+    """Return what the page is about.
+
+    Args:
+        trained: the mechanism.
+        fit: how a photograph becomes a square.
+        folder: of the fixed classifiers; None for where the run has them.
+    """
+    asked = Asked(trained, folder)
+    evaluations = trained.result.evaluations
+    return Shown(
+        privatizer=trained.privatizer,
+        name=trained.facts["mechanism"],
+        data=trained.facts["data"],
+        epsilon=trained.facts["epsilon"],
+        hides=trained.hides,
+        image_size=trained.image_size,
+        fit=fit,
+        form=ReleaseFormat.of(usual_format(trained.result)),
+        panel=asked.panel(),
+        compute=choose_compute("cpu", "32-true"),
+        verdict=[line for of in evaluations.values() for line in verdict_lines(of)],
+        notes=asked.notes,
+    )
+
+
+class Asked:
+    """Finds those who are asked about faces, and notes who is missing, and why.
+
+    Args:
+        trained: the mechanism.
+        folder: of the fixed classifiers; None for where the run has them.
+
+    Attributes:
+        notes: sentences for whoever looks at the page.
+    """
+
+    def __init__(self, trained: Trained, folder: str | None) -> None:
+        self.trained = trained
+        self.folder = folder
+        self.notes: list[str] = []
+
+    def panel(self) -> Panel:
+        """Return all that there are."""
+        classes: dict[str, tuple[str, ...]] = {}
+        classifiers: dict[str, Classifier] = {}
+        adversaries: dict[str, KeptAdversary] = {}
+        evaluations = self.trained.result.evaluations
+        if not self.trained.is_run:
+            self.notes.append(
+                "This is an exported folder, which holds nobody who could be asked: give the "
+                "folder of a run to see what classifiers and adversaries think."
+            )
+        elif not evaluations:
+            self.notes.append(f"Nobody judged this run: {self.again()}")
+        else:
+            for attribute, evaluation in evaluations.items():
+                classes[attribute] = named(evaluation.classes)
+                if (content := self.kept(attribute, evaluation)) is None:
+                    continue
+                adversaries[attribute] = self.adversary(content, attribute, evaluation)
+                classifiers |= self.classifiers(str(content["data"]), evaluation)
+            hidden = list(classes)
+            classes |= {name: BINARY for name in classifiers if name not in hidden}
+        return Panel(classes, classifiers, adversaries)
+
+    def kept(self, attribute: str, evaluation: Evaluation) -> Mapping[str, Any] | None:
+        """Return what was kept when an attribute was judged, or None."""
+        path = RunFolder(self.trained.path).adversary(attribute)
+        content = read(path) if path.exists() else {}
+        if content.get("settings") == evaluation.settings:
+            return content
+        self.notes.append(f"The adversaries of {attribute} were not kept: {self.again()}")
+        return None
+
+    def again(self) -> str:
+        """Return how a run is judged again."""
+        return f"experiments/evaluate.py run={self.trained.path} judges it."
+
+    def adversary(
+        self, content: Mapping[str, Any], attribute: str, evaluation: Evaluation
+    ) -> KeptAdversary:
+        """Return the strongest adversary of an attribute."""
+        settings = nested(evaluation.settings)
+        try:
+            node = settings["judge"]["adversaries"][content["adversary"]]
+            adversary = revived(
+                dict(content),
+                build(OmegaConf.create(node)),
+                build(OmegaConf.create(settings["classifiers"]["network"]))(
+                    len(evaluation.classes)
+                ),
+                len(evaluation.classes),
+            )
+        except (UserError, LookupError, TypeError) as error:
+            path = RunFolder(self.trained.path).adversary(attribute)
+            raise UserError(f"{path} is damaged ({error}): {self.again()}") from error
+        self.notes.append(
+            f"The adversary who is asked here, {adversary.name}, was the best at telling "
+            f"{attribute} of one censored version of an image. It learned from "
+            f"{evaluation.images['train']:,} labelled ones, and is right about "
+            f"{share(adversary.accuracy, 'test images')}."
+        )
+        return adversary
+
+    def classifiers(self, data: str, evaluation: Evaluation) -> dict[str, Classifier]:
+        """Return the fixed classifiers that there are.
+
+        Args:
+            data: name of their folder among those of other data.
+            evaluation: that they were part of.
+        """
+        settings = nested(evaluation.settings)["classifiers"]
+        flat = {
+            name.removeprefix("classifiers."): value
+            for name, value in evaluation.settings.items()
+            if name.startswith("classifiers.")
+        }
+        folder = self.folder or RunFolder(self.trained.path).config().classifiers.folder
+        classifiers: FixedClassifiers = build(
+            OmegaConf.create({**settings, "folder": str(folder)}),
+            settings=json.dumps(flat, sort_keys=True),
+        )
+        sizes = {name: len(BINARY) for name in evaluation.classifiers}
+        sizes[evaluation.attribute] = len(evaluation.classes)
+        found = classifiers.trained_already(sizes, self.trained.result.data, data)
+        if missing := [name for name in sizes if name not in found]:
+            self.notes.append(
+                f"There is no fixed classifier of {', '.join(missing)} in {classifiers.folder}: "
+                "classifiers=FOLDER says where they are."
+            )
+        return {name: classifier.network for name, classifier in found.items()}
+
+
+def named(classes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return what values are called to people."""
+    return BINARY if classes == ("0", "1") else classes

@@ -1,0 +1,1 @@
+"""A page to look at single faces, served to this machine alone."""

@@ -1,0 +1,149 @@
+"""The page, and the one question that it asks: what becomes of this photograph?
+
+Nothing is kept: each question comes with its photograph, and takes its answer with it.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from io import BytesIO
+from typing import Any
+
+import torch
+from flask import Flask, Response, abort, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
+
+from privacy_gan.data.release_format import ReleaseFormat
+from privacy_gan.demo.examples import examples
+from privacy_gan.demo.panel import Panel
+from privacy_gan.demo.versions import Versions, versions_of
+from privacy_gan.hardware import Compute
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.releasing.censoring import secret_seed
+from privacy_gan.releasing.reading import UnreadablePhoto, read_square
+
+HOSTS = ["127.0.0.1", "localhost"]
+MOST_BYTES = 64 * 2**20
+
+# A browser is told to load and send nothing anywhere else, and to keep nothing.
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What the page is about.
+
+    Attributes:
+        privatizer: the mechanism, on the device.
+        name: of the mechanism.
+        data: that it was trained on.
+        epsilon: its distortion budget, or None.
+        hides: the sensitive attributes.
+        image_size: side of the squares that it censors, in pixels.
+        fit: how a photograph becomes such a square, see ``read_square``.
+        form: of the files that are handed out.
+        panel: who is asked.
+        compute: where, and in which precision.
+        verdict: what was measured, in sentences.
+        notes: what a reader should know besides.
+    """
+
+    privatizer: Privatizer
+    name: str
+    data: str
+    epsilon: float | None
+    hides: list[str]
+    image_size: int
+    fit: str
+    form: ReleaseFormat
+    panel: Panel
+    compute: Compute
+    verdict: Sequence[str]
+    notes: Sequence[str]
+
+
+def make_app(shown: Shown) -> Flask:
+    """Return the page as a WSGI application, which answers to this machine's own names alone.
+
+    Args:
+        shown: what it is about.
+    """
+    app = Flask(__name__, static_folder="page", static_url_path="/page", template_folder="page")
+    app.config.update(TRUSTED_HOSTS=HOSTS, MAX_CONTENT_LENGTH=MOST_BYTES)
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # who looked at what is not logged
+
+    @app.get("/")
+    def page() -> str:
+        return render_template("index.html", shown=shown, examples=len(examples()))
+
+    @app.get("/examples/<int:number>.png")
+    def example(number: int) -> Response:
+        if number >= len(examples()):
+            abort(404)
+        return Response(examples()[number], mimetype="image/png")
+
+    @app.post("/censor")
+    def censor() -> Response:
+        return jsonify(answer(shown, request.get_data()))
+
+    @app.errorhandler(UnreadablePhoto)
+    def unreadable(error: UnreadablePhoto) -> tuple[Response, int]:
+        return jsonify(error=f"This file cannot be shown: {error}."), 422
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> tuple[Response, int]:
+        told = error.description or error.name
+        if isinstance(error, RequestEntityTooLarge):
+            told = f"This file cannot be shown: it has more than {MOST_BYTES / 2**20:.0f} MB."
+        return jsonify(error=told), error.code or 500
+
+    @app.after_request
+    def careful(response: Response) -> Response:
+        response.headers.update(HEADERS)
+        return response
+
+    return app
+
+
+def answer(shown: Shown, photo: bytes) -> dict[str, Any]:
+    """Return the versions of a photograph's face, and what everybody thinks of them, as JSON.
+
+    Raises:
+        UnreadablePhoto: it is damaged, too large or no photograph.
+    """
+    square = read_square(BytesIO(photo), shown.image_size, shown.fit)
+    face = torch.from_numpy(square.pixels.copy()).permute(2, 0, 1)[None].float() / 255
+    versions = versions_of(
+        shown.privatizer, face.to(shown.compute.device), shown.form, shown.compute, secret_seed()
+    )
+    opinions = shown.panel.opinions(versions, shown.hides, shown.compute)
+    return {
+        "versions": in_page(versions),
+        "drawn": versions.drawn,
+        "opinions": [asdict(opinion) for opinion in opinions],
+    }
+
+
+def in_page(versions: Versions) -> list[dict[str, Any]]:
+    """Return the versions of a face with their files in them."""
+    return [
+        {
+            "label": version.label,
+            "synthetic": version.synthetic,
+            "released": version.released,
+            "distortion": distortion,
+            "source": f"data:{version.media_type};base64,{base64.b64encode(version.file).decode()}",
+        }
+        for version, distortion in zip(versions.all, versions.distortions(), strict=True)
+    ]
