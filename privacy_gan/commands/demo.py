@@ -25,7 +25,7 @@ from privacy_gan.releasing.reading import FITS
 from privacy_gan.reporting.verdict import share, verdict_lines
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.identity import nested
-from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.result import Evaluation, complete
 
 BINARY = ("no", "yes")
 
@@ -117,9 +117,10 @@ class Asked:
     def kept(self, attribute: str, evaluation: Evaluation) -> Mapping[str, Any] | None:
         """Return what was kept when an attribute was judged, or None."""
         path = RunFolder(self.trained.path).adversary(attribute)
-        content = read(path) if path.exists() else {}
-        if content.get("settings") == evaluation.settings:
-            return content
+        if path.exists():
+            content = read(path)
+            if complete(content.get("settings", {})) == evaluation.settings:
+                return content
         self.notes.append(f"The adversaries of {attribute} were not kept: {self.again()}")
         return None
 

@@ -72,6 +72,12 @@ class Shown:
     verdict: Sequence[str]
     notes: Sequence[str]
 
+    def synthetic_names(self) -> list[str]:
+        """Return what the values of s' mean, in words, as far as is known."""
+        attribute = self.hides[0].replace("_", " ")
+        classes = self.panel.classes.get(self.hides[0], ())
+        return [f"{attribute}: {name}" for name in classes]
+
 
 def make_app(shown: Shown) -> Flask:
     """Return the page as a WSGI application, which answers to this machine's own names alone.

@@ -133,8 +133,7 @@ class Evaluation:
         return cls(
             **{
                 **tree,
-                # what was judged before there was a choice
-                "settings": {"judge.released_as": "float", **tree["settings"]},
+                "settings": complete(tree["settings"]),
                 "classes": tuple(tree["classes"]),
                 "measures": {
                     name: Measure(**{column: _estimate(of) for column, of in columns.items()})
@@ -145,6 +144,11 @@ class Evaluation:
                 "warnings": tuple(tree["warnings"]),
             }
         )
+
+
+def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings of a judge, with those that it had before there was a choice."""
+    return {"judge.released_as": "float", **settings}
 
 
 def _estimate(tree: Mapping[str, float] | None) -> Estimate | None:

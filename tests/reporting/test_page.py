@@ -2,32 +2,23 @@
 
 import base64
 import io
-import json
-import shutil
 import time
 
 import numpy as np
 import pypdfium2
 import pytest
+from chromium import chromium, console, needs_chromium, requests, set_width, wait
 from made_up import write_run
 from PIL import Image
-from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select, WebDriverWait
+from selenium.webdriver.support.ui import Select
 from test_report import leave_faces
 
 from privacy_gan.reporting.report import make_report
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="needs Debian's chromium and chromium-driver"
-)
-ARGUMENTS = [
-    *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync"),
-    *("--disable-background-networking", "--disable-component-update", "--hide-scrollbars"),
-]
+pytestmark = needs_chromium
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
 
 
@@ -49,25 +40,14 @@ def address(tmp_path_factory):
 
 @pytest.fixture
 def browser(tmp_path):
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in (*ARGUMENTS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    yield driver
-    driver.quit()
+    with chromium(tmp_path) as driver:
+        yield driver
 
 
 def open_page(browser, address, width=1440):
-    metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    set_width(browser, width)
     browser.get(address)
     wait(browser).until(lambda _: browser.find_elements(By.CSS_SELECTOR, ".plot .point"))
-
-
-def wait(browser):
-    return WebDriverWait(browser, 20)
 
 
 def curves(browser):
@@ -88,14 +68,8 @@ def details(browser):
 def test_it_loads_without_an_error_and_asks_nobody_for_anything(browser, address):
     open_page(browser, address)
     time.sleep(1)  # whatever would be fetched later
-    assert [entry["message"] for entry in browser.get_log("browser")] == []
-    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
-    asked = [
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-        and message["params"]["documentURL"] == address  # not the browser's own first page
-    ]
+    assert console(browser) == []
+    asked = requests(browser, address)
     assert address in asked
     assert all(url == address or url.startswith("data:") for url in asked)
     script = "return performance.getEntriesByType('resource').map(entry => entry.name)"

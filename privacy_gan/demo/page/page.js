@@ -4,7 +4,7 @@
 const MOST_BYTES = 64 * 2 ** 20; // as app.py has it
 const RANDOM = "random";
 const byId = (id) => document.getElementById(id);
-const percent = (share) => `${(100 * share).toFixed(0)}%`;
+const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${(100 * share).toFixed(0)}%`);
 
 let photo = null; // what is looked at
 let answer = null; // what became of it
@@ -55,9 +55,9 @@ function show() {
 }
 
 function offer(values) {
-  const hidden = answer.opinions.find((opinion) => opinion.hidden);
+  const names = JSON.parse(byId("synthetic").dataset.names);
   const choices = [[RANDOM, "at random"], ...values.map(({ synthetic }) =>
-    [synthetic, hidden ? `${synthetic} (${hidden.attribute}: ${hidden.classes[synthetic]})` : `${synthetic}`])];
+    [synthetic, names[synthetic] ? `${synthetic} (${names[synthetic]})` : `${synthetic}`])];
   byId("synthetic").append(...choices.map(([value, words]) => element("label", {},
     element("input", { type: "radio", name: "synthetic", value, checked: value === RANDOM }), ` ${words}`)));
   byId("synthetic").hidden = byId("by-chance").hidden = false;
@@ -69,18 +69,18 @@ function name({ label, synthetic }) {
 
 function figure(version) {
   const place = version.index === 0 ? "as it came" : version.released ? "is handed out" : "in between";
-  const change = version.index === 0 ? "" : `, changed by ${version.distortion.toPrecision(2)}`;
+  const change = version.index === 0 ? "" : `, mean squared error ${version.distortion.toPrecision(2)}`;
   return element("figure", {}, element("img", { src: version.source, alt: `${name(version)}: ${place}` }),
     element("figcaption", {}, element("b", { textContent: name(version) }), ` ${place}${change}`));
 }
 
 function heads(shown) {
-  return element("thead", {}, element("tr", {}, element("th", { scope: "col", textContent: "Says of" }),
+  return element("thead", {}, element("tr", {}, element("th", { scope: "col", textContent: "Attribute" }),
     ...shown.map((version) => element("th", { scope: "col", textContent: version.label }))));
 }
 
 function rows(opinion, shown) {
-  const binary = opinion.classes.length === 2;
+  const binary = opinion.classes.length === 2 && opinion.classes[1] === "yes";
   return opinion.classes.flatMap((word, value) => {
     if (binary && value === 0) return []; // what is left of certainty
     const attribute = opinion.attribute.replaceAll("_", " ") + (binary ? "" : `: ${word}`);
@@ -93,7 +93,7 @@ function rows(opinion, shown) {
 function cell(probability) {
   if (probability === undefined) return element("td", { textContent: "not asked" });
   const filled = element("span");
-  filled.style.width = percent(probability);
+  filled.style.width = `${100 * probability}%`;
   return element("td", {}, percent(probability), element("span", { className: "bar" }, filled));
 }
 
