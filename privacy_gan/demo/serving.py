@@ -30,8 +30,10 @@ def server_of(app: Flask, port: int) -> Iterator[BaseWSGIServer]:
     """
     try:
         listening = socket.create_server((LOCAL, port))
-    except (OSError, OverflowError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "there is no such port"
+    except (OSError, OverflowError, TypeError) as error:
+        reason = "there is no such port"
+        if isinstance(error, OSError) and error.errno:
+            reason = os.strerror(error.errno)
         raise UserError(
             f"port={port} cannot be used ({reason}): choose another; port=0 takes one that is free"
         ) from error

@@ -1,0 +1,43 @@
+"""Mechanisms and networks whose outcome is worked out by hand."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from privacy_gan.privatizers.base import Censored, Privatizer, with_every_value
+
+
+class Lightened(Privatizer):
+    """Adds 0.2 s' + 0.1 z, z being 0 or 1, in two steps of which the first adds the noise."""
+
+    def draw(self, images, rng):
+        shape = (len(images), 1, 1, 1)
+        noise = torch.randint(2, shape, generator=rng)
+        return {"noise": noise, "synthetic": torch.randint(2, (len(images),), generator=rng)}
+
+    def forward(self, images, draws):
+        lightened = images + 0.1 * draws["noise"] + 0.2 * draws["synthetic"].view(-1, 1, 1, 1)
+        return Censored(lightened, draws["synthetic"])
+
+    def figure_rows(self, images, rng):
+        draws = self.draw(images, rng)
+        rows = {"x": images, "x'": images + 0.1 * draws["noise"]}
+        return rows | with_every_value(self, images, draws, 2)
+
+
+class Halved(Privatizer):
+    """Halves all light."""
+
+    deterministic = True
+
+    def forward(self, images, draws):
+        return Censored(images / 2, None)
+
+
+class SeesLight(nn.Module):
+    """Is as sure of class 1 as an image is light: p = its mean."""
+
+    def forward(self, images):
+        mean = images.flatten(1).mean(dim=1).clamp(1e-6, 1 - 1e-6)
+        return torch.stack([(1 - mean).log(), mean.log()], dim=1)
