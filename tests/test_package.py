@@ -1,10 +1,12 @@
 """The package as one installs it: built, installed elsewhere, used from its command line."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import sysconfig
+import urllib.request
 import zipfile
 from pathlib import Path
 
@@ -102,6 +104,9 @@ def test_what_is_installed_trains_judges_exports_loads_and_privatizes(environmen
     run(program, "export", f"run={result.parent}", "output=model", cwd=tmp_path)
     load = "from privacy_gan import load_privatizer; print(load_privatizer('model').image_size)"
     assert run(python, "-c", load, cwd=tmp_path) == "16\n"
+    page, script = demonstrated(program, result.parent, tmp_path)
+    assert "Hiding Smiling" in page
+    assert "censor" in script
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (40, 30), "red").save(tmp_path / "photos" / "a.jpg")
     folders = ["run=model", "input=photos", "output=censored"]
@@ -110,6 +115,18 @@ def test_what_is_installed_trains_judges_exports_loads_and_privatizes(environmen
     told = run(program, "sweep", *grid, cwd=tmp_path)
     assert "2" in told
     assert len(list((tmp_path / "outputs").rglob("result.json"))) == 2
+
+
+def demonstrated(program, folder, cwd):
+    """Return the demo's page and its script, as it serves them."""
+    command = [program, "demo", f"run={folder}", "port=0", "browser=false"]
+    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            (address,) = re.findall(r"http://\S+:\d+", process.stdout.readline())
+            pages = [urllib.request.urlopen(f"{address}/{name}") for name in ("", "page/page.js")]
+            return [page.read().decode() for page in pages]
+        finally:
+            process.kill()
 
 
 def test_the_command_line_says_what_there_is(environment, tmp_path):

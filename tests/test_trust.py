@@ -63,7 +63,7 @@ def test_the_planted_file_would_be_executed_by_whoever_trusts_it(plant, executed
 READERS = {
     "checkpoint": read_checkpoint,
     "checkpoint on the disk": lambda path: read_checkpoint(path, mmap=True),
-    "fixed classifiers and references": store.read,
+    "fixed classifiers, references, adversaries": store.read,
     "a discriminator's first weights": lambda path: resnet10(2, path),
     "weights of Inception": lambda path: load_inception(path, torch.device("cpu")),
 }
