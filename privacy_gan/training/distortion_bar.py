@@ -39,12 +39,12 @@ class DistortionProgressBar(TQDMProgressBar):
     def get_metrics(
         self, trainer: Trainer, pl_module: LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
-        """Return what stands behind the bar, read as often as metrics are logged.
+        """Return what stands behind the bar: read for every line that stays, else now and then.
 
         At every step, the host would wait for an accelerator to tell it.
         """
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if not self.shown or trainer.fit_loop.batch_idx % every == 0:
+        if not self.shown or not self.redraws or trainer.fit_loop.batch_idx % every == 0:
             self.shown = {
                 f"{name.split('/')[1]} distortion": f"{float(value):.4f}/{self.epsilon:g}"
                 for name, value in trainer.callback_metrics.items()

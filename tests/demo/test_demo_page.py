@@ -1,65 +1,16 @@
 """experiments/demo.py on a judged run, in a real browser."""
 
-import io
-import json
-import os
 import re
 import signal
-import subprocess
-import sys
 import time
-import urllib.request
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-import torch
 from chromium import chromium, console, needs_chromium, requests, set_width, wait
-from omegaconf import OmegaConf
 from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY, run_train
-
-from privacy_gan.commands.demo import shown_of
-from privacy_gan.commands.trained import open_trained
-from privacy_gan.errors import UserError
-from privacy_gan.evaluation.store import read
-from privacy_gan.runs.checkpoint import save
-from privacy_gan.runs.folder import RunFolder
-
-# after so many steps images depend on noise and on s'
-LEARNED = ["trainer.max_epochs=8", "learning_rate=1e-3"]
-SCRIPT = str(ROOT / "experiments" / "demo.py")
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Train and judge a tiny run, in a folder whose name has a blank."""
-    folder = tmp_path_factory.mktemp("a demo")
-    where = f"classifiers.folder='{folder / 'classifiers'}'"
-    process = run_train(folder, where, preset=[*TINY, *JUDGED, *LEARNED])
-    assert process.returncode == 0, process.stderr
-    (result,) = (folder / "outputs").rglob("result.json")
-    return result.parent
-
-
-@contextmanager
-def served(run, *options):
-    """Start the demo, and yield its process and the page's address."""
-    command = [sys.executable, SCRIPT, f"run={run}", "port=0", "browser=false", *options]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env=os.environ | ONE_THREAD
-    )
-    try:
-        line = process.stdout.readline()
-        (address,) = re.findall(r"http://127\.0\.0\.1:\d+", line)
-        yield process, f"{address}/"
-    finally:
-        process.kill()
-        process.wait()
-        process.stdout.close()
+from serving import served
 
 
 @pytest.fixture(scope="module")
@@ -293,112 +244,3 @@ def test_a_command_that_ended_is_missed(browser, run):
     wait(browser).until(lambda _: element(browser, "#status.wrong"))
     told = "Nobody answers: the command that shows this page has ended."
     assert element(browser, "#status").text == told
-
-
-def ask(run, *options):
-    return subprocess.run(
-        [sys.executable, SCRIPT, f"run={run}", "browser=false", *options],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        env=os.environ | ONE_THREAD,
-        check=False,
-    )
-
-
-def test_only_the_classifiers_and_the_adversary_of_this_result_are_asked(run, tmp_path):
-    """What lies elsewhere, is missing or is of another judgement is told, and nobody else asked."""
-    shown = shown_of(open_trained(run), "whole", None)
-    assert set(shown.panel.classifiers) == {"Smiling", "Male"}
-    assert list(shown.panel.adversaries) == ["Smiling"]
-    stored = {path.name.split("-")[0]: path for path in classifier_files(run)}
-    for name, network in shown.panel.classifiers.items():
-        for key, weights in network.state_dict().items():
-            assert torch.equal(weights, read(stored[name])["weights"][key])
-
-    moved = shown_of(open_trained(run), "whole", str(tmp_path / "elsewhere"))
-    assert moved.panel.classifiers == {}
-    assert any("classifiers=FOLDER says where they are" in note for note in moved.notes)
-
-    kept = RunFolder(run).adversary("Smiling")
-    content = read(kept)
-    for other in (None, {**content, "settings": {**content["settings"], "judge.epochs": 7}}):
-        with replaced(kept, other):
-            without = shown_of(open_trained(run), "whole", None)
-            assert without.panel.adversaries == {}
-            assert without.panel.classes == {"Smiling": ("no", "yes")}
-            assert any("evaluate.py" in note and "Smiling" in note for note in without.notes)
-    broken = {**content, "learned": {"network": {}}}
-    with replaced(kept, broken), pytest.raises(UserError, match=r"Smiling\.pt is damaged"):
-        shown_of(open_trained(run), "whole", None)
-
-
-def classifier_files(run):
-    folder = OmegaConf.load(run / "config.yaml").classifiers.folder
-    return [path for path in Path(folder).rglob("*.pt") if path.name.count("-") == 1]
-
-
-@contextmanager
-def replaced(path, content):
-    """Put something else in a file's place, or nothing, for a while."""
-    aside = path.rename(path.with_suffix(".aside"))
-    if content is not None:
-        save(path, content)
-    yield
-    aside.replace(path)
-
-
-def test_an_exported_folder_is_shown_with_nobody_who_is_asked(run, tmp_path):
-    command = [sys.executable, str(ROOT / "experiments" / "export.py"), f"run={run}"]
-    options = [f"output={tmp_path / 'model'}", "onnx=false"]
-    subprocess.run([*command, *options], check=True, capture_output=True, timeout=100)
-    with served(tmp_path / "model") as (_, address):
-        photo = io.BytesIO()
-        Image.new("RGB", (30, 30), "red").save(photo, "PNG")
-        request = urllib.request.Request(f"{address}censor", photo.getvalue(), method="POST")
-        with urllib.request.urlopen(request, timeout=20) as response:
-            told = json.load(response)
-    assert [each["label"] for each in told["versions"]] == ["x", "x'", "x''", "x''"]
-    assert told["opinions"] == []
-
-
-def test_nobody_else_reaches_it(run):
-    with served(run) as (_, address):
-        port = int(address.rstrip("/").rpartition(":")[2])
-        listening = Path("/proc/net/tcp").read_text().splitlines()
-        places = {line.split()[1] for line in listening if line.split()[3] == "0A"}
-        assert {place for place in places if place.endswith(f":{port:04X}")} == {
-            f"0100007F:{port:04X}"
-        }
-        again = ask(run, f"port={port}")
-        assert (again.returncode, again.stdout) == (2, "")
-        assert again.stderr == (
-            f"error: port={port} cannot be used (Address already in use): choose another; "
-            "port=0 takes one that is free\n"
-        )
-
-
-@pytest.mark.parametrize(
-    ("options", "told"),
-    [
-        (["fit=stretch"], "fit=stretch is unknown: there are whole and center"),
-        (["port=99999"], "port=99999 cannot be used (there is no such port)"),
-        (["port=80.5"], "port=80.5 cannot be used (there is no such port)"),
-        (["run=nowhere"], "nowhere is not a run folder"),
-    ],
-)
-def test_mistakes_are_told_in_a_line(options, told, run):
-    process = ask(*(["nowhere"] if options == ["run=nowhere"] else [run, *options]))
-    assert process.returncode == 2
-    assert process.stdout == ""
-    assert process.stderr.startswith("error: ")
-    assert told in process.stderr
-    assert process.stderr.count("\n") == 1
-
-
-def test_sigterm_ends_it_and_leaves_the_run_as_it_was(run):
-    before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    with served(run) as (process, _):
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 128 + signal.SIGTERM
-    assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before

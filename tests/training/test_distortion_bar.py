@@ -1,0 +1,22 @@
+"""What stands behind the progress bar is as it is now."""
+
+import csv
+import re
+
+from tiny_runs import TINY, run_train
+
+SHOWN = re.compile(r"(\d+)/60 \[.*?filter distortion=([\d.]+)/0\.01")
+
+
+def test_lines_of_a_log_tell_the_distortion_of_their_step(tmp_path):
+    more = ["data.num_train=480", "trainer.enable_progress_bar=true", "trainer.max_epochs=1"]
+    process = run_train(tmp_path, *more, "trainer.log_every_n_steps=10", preset=TINY)
+    assert process.returncode == 0, process.stderr
+    shown = dict(SHOWN.findall(process.stdout + process.stderr))
+    assert {"25", "50"} <= set(shown)
+    assert shown["25"] != shown["50"]
+    (metrics,) = tmp_path.rglob("metrics.csv")
+    with metrics.open() as file:
+        logged = [float(row["train/filter/distortion"] or "nan") for row in csv.DictReader(file)]
+    seen = [value for value in logged if value == value]
+    assert min(seen) - 0.01 < float(shown["50"]) < seen[0]
