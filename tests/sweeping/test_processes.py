@@ -17,6 +17,7 @@ from tiny_runs import ROOT, train_command
 
 from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError
+from privacy_gan.evaluation.store import read
 from privacy_gan.sweeping.failures import Failure, blamed, left_in
 from privacy_gan.sweeping.gpus import VISIBLE
 from privacy_gan.sweeping.processes import Processes, ranks, reserved_port
@@ -105,6 +106,7 @@ def test_the_judges_work_is_divided_and_its_findings_are_those_of_one_process(tm
     assert process.stdout.count("privacy loss (accuracy)") == 1
     (record,) = records(tmp_path)
     (result,) = tmp_path.rglob("result.json")
+    kept = read(result.parent / "adversaries" / "Sign.pt")
     again = subprocess.run(
         [
             *(sys.executable, ROOT / "experiments/evaluate.py", f"run={result.parent}"),
@@ -120,6 +122,9 @@ def test_the_judges_work_is_divided_and_its_findings_are_those_of_one_process(tm
     (alone,) = records(tmp_path)
     assert alone["evaluations"] == record["evaluations"]
     assert alone["training"] == record["training"]
+    by_one = read(result.parent / "adversaries" / "Sign.pt")
+    assert (kept["adversary"], kept["accuracy"]) == (by_one["adversary"], by_one["accuracy"])
+    assert kept["learned"].keys() == by_one["learned"].keys()
     assert len(record["evaluations"]["Sign"]["adversaries"]) == 4 * 2
 
 
