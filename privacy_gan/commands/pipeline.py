@@ -273,7 +273,6 @@ def keeping(setup: RunSetup, attribute: str) -> Callable[[Content], None]:
 
     def keep(content: Content) -> None:
         path = setup.run.folder.adversary(attribute)
-        path.parent.mkdir(exist_ok=True)
         save(path, {**content, "settings": judge_settings(setup.config)})
 
     return keep
