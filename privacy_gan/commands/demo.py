@@ -68,7 +68,7 @@ def shown_of(trained: Trained, fit: str, folder: str | None) -> Shown:
         fit=fit,
         form=ReleaseFormat.of(usual_format(trained.result)),
         panel=asked.panel(),
-        compute=choose_compute("cpu", "32-true"),
+        compute=choose_compute("cpu", trained.facts["precision"]),
         verdict=[line for of in evaluations.values() for line in verdict_lines(of)],
         notes=asked.notes,
     )

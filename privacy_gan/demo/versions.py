@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
 from privacy_gan.data.release_format import PNG, ReleaseFormat, rounded
+from privacy_gan.evaluation.released import read_back
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import Privatizer
 
@@ -74,12 +73,12 @@ def versions_of(
     with torch.no_grad(), compute.autocast():
         rows = privatizer.figure_rows(face, rng())
         synthetic = privatizer.draw(face, rng()).get("synthetic")
-    versions = [
-        version(label, image, form if released else ReleaseFormat.of(PNG), released)
-        for label, image, released in with_released(rows)
-    ]
-    images = torch.stack([read(each.file) for each in versions]).to(face.device)
-    return Versions(versions, images, None if synthetic is None else int(synthetic))
+    versions, images = [], []
+    for label, image, released in with_released(rows):
+        file_format = form if released else ReleaseFormat.of(PNG)
+        versions.append(version(label, image, file_format, released))
+        images.append(read_back(image.float(), file_format))
+    return Versions(versions, torch.cat(images), None if synthetic is None else int(synthetic))
 
 
 def with_released(rows: Mapping[str, Tensor]) -> list[tuple[str, Tensor, bool]]:
@@ -108,9 +107,3 @@ def version(label: str, image: Tensor, form: ReleaseFormat, released: bool) -> V
         form.encode(Image.fromarray(pixels)),
         "image/png" if form.name == PNG else "image/jpeg",
     )
-
-
-def read(file: bytes) -> Tensor:
-    """Return the image that a file holds, [3, S, S] in [0, 1]."""
-    pixels = np.array(Image.open(BytesIO(file)).convert("RGB"))
-    return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
