@@ -10,8 +10,13 @@ QUICK := tests/models tests/privatizers tests/runs tests/data tests/test_losses.
   tests/training/test_run_folder.py tests/training/test_resume.py \
   tests/evaluation/test_measures.py tests/evaluation/test_learning.py
 
+# Workers take tests from each other, so that all end at about the same time.
+PARALLEL := --numprocesses auto --dist worksteal
+# What a change is compared with: make test-changed SINCE=main
+SINCE := HEAD
+
 .DEFAULT_GOAL := help
-.PHONY: help demo benchmark test test-oldest test-hydra-dev lint format clean
+.PHONY: help demo benchmark test test-changed test-oldest test-hydra-dev sabotage lint format clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 23
@@ -20,14 +25,20 @@ demo: $(VENV)/installed ## train on drawn faces and judge the result, in a few m
 	$(RUN) experiments/train.py experiment=demo
 
 test: $(VENV)/installed-dev ## run all tests
-	$(RUN) -m pytest --numprocesses auto --dist loadfile
+	$(RUN) -m pytest $(PARALLEL) --durations=25
+
+test-changed: $(VENV)/installed-dev ## run the tests that a change concerns (tests/changed.py)
+	$(RUN) tests/changed.py $(SINCE) | xargs --no-run-if-empty $(RUN) -m pytest $(PARALLEL)
+
+sabotage: $(VENV)/installed-dev ## break the code on purpose and see whether tests notice
+	$(RUN) tests/sabotage.py
 
 test-oldest: $(VENV)-oldest/installed ## run quick tests with the oldest versions that are allowed
-	$(VENV)-oldest/bin/python -m pytest --numprocesses auto --dist loadfile $(QUICK)
+	$(VENV)-oldest/bin/python -m pytest $(PARALLEL) $(QUICK)
 
 test-hydra-dev: $(VENV)/installed-dev ## run quick tests with Hydra's newest development release
 	$(INSTALL) --pre --upgrade --target $(VENV)-hydra-dev hydra-core omegaconf 2>/dev/null
-	PYTHONPATH=$(VENV)-hydra-dev $(RUN) -m pytest --numprocesses auto --dist loadfile $(QUICK)
+	PYTHONPATH=$(VENV)-hydra-dev $(RUN) -m pytest $(PARALLEL) $(QUICK)
 
 benchmark: $(VENV)/installed ## time it beside the released code's way: make benchmark DATA='data=celeba data.root=PATH'
 	$(RUN) experiments/benchmark.py $(DATA)

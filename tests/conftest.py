@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"  # for torch here, and for all processes that tests start
 
 import pytest
 import torch
+from chromium import chromium
+from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
-from tiny_runs import ROOT, TINY
+from presets import TINY
 
 from privacy_gan.commands.command_line import register_with_hydra
 
-torch.set_num_threads(1)
+ROOT = Path(__file__).parents[1]
 
-SLOW = ("sweeping", "training", "evaluation")  # rooms whose tests start processes and train
+torch.set_num_threads(1)
 
 
 def pytest_xdist_auto_num_workers() -> int:
     """Take one worker more than there are cores: tests wait as often as they compute."""
     return (os.cpu_count() or 1) + 1
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes long, so that all workers end at about the same time."""
-    items.sort(key=lambda item: not any(room in item.path.parts for room in SLOW))
 
 
 @pytest.fixture
@@ -45,3 +45,49 @@ def tiny(tmp_path):
     register_with_hydra()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         yield compose_tiny
+
+
+@pytest.fixture(scope="session")
+def once(tmp_path_factory):
+    """Have folders made once for all workers: ``once(name, make)`` returns the folder.
+
+    ``make`` is given the folder and fills it. Tests that change what lies there change a copy.
+    """
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+
+    def made(name, make):
+        folder = shared / "once" / name
+        folder.parent.mkdir(exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            done = folder.with_name(f"{name}.done")
+            if not done.exists():
+                folder.mkdir()
+                make(folder)
+                done.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def chromium_of_session(tmp_path_factory):
+    """Start one browser for all tests of pages."""
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def browser(chromium_of_session):
+    """Return the browser with a fresh tab that knows nothing of earlier pages."""
+    driver = chromium_of_session
+    before = driver.current_window_handle
+    driver.switch_to.new_window("tab")
+    fresh = driver.current_window_handle
+    driver.switch_to.window(before)
+    driver.close()
+    driver.switch_to.window(fresh)
+    for kind in ("browser", "performance"):
+        driver.get_log(kind)
+    return driver

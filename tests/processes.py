@@ -1,38 +1,27 @@
-"""Which processes a command left behind."""
+"""Which processes a command left behind: they are known by the folder that they work in."""
 
 from __future__ import annotations
 
-import os
 import time
-import uuid
 from pathlib import Path
 
-MARK = "PRIVACY_GAN_TEST"
 
-
-def marked():
-    """Return an environment by which a command's processes are known, and its mark."""
-    mark = uuid.uuid4().hex
-    return os.environ | {"OMP_NUM_THREADS": "1", MARK: mark}, mark
-
-
-def alive(mark):
-    """Return the process numbers of those with a mark."""
-    entry = f"{MARK}={mark}".encode()
+def alive(folder: Path) -> list[int]:
+    """Return the numbers of the processes that were started in a folder, or below it."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             ended = ") Z " in (process / "stat").read_text()
-            if not ended and entry in (process / "environ").read_bytes().split(b"\0"):
+            if not ended and (process / "cwd").readlink().is_relative_to(folder):
                 found.append(int(process.name))
         except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
     return found
 
 
-def all_gone(mark, seconds=10):
-    """Tell whether all with a mark are gone within a time."""
+def all_gone(folder: Path, seconds: float = 10) -> bool:
+    """Tell whether all that were started in a folder are gone within a time."""
     until = time.monotonic() + seconds
-    while alive(mark) and time.monotonic() < until:
+    while alive(folder) and time.monotonic() < until:
         time.sleep(0.1)
-    return not alive(mark)
+    return not alive(folder)

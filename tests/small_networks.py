@@ -1,16 +1,10 @@
-"""A classifier with few parameters, whose gradients take no time to be sent between processes."""
+"""A classifier with few parameters, in place of every ResNet."""
 
 from __future__ import annotations
 
 from torch import nn
 
 from privacy_gan.models.classifier import Classifier
-
-# in place of both discriminators; to be used with tests/ on the path
-SMALL = [
-    "networks.filter_discriminator._target_=small_networks.classifier",
-    "networks.generator_discriminator._target_=small_networks.classifier",
-]
 
 
 def classifier(num_classes, weights=None):

@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 
-from tiny_runs import ONE_THREAD, TINY, train_command
+from commands import run_train
 
 SIDE_BY_SIDE = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
 
 
-def sweep(folder, *overrides, preset=TINY, env=ONE_THREAD):
-    return subprocess.run(
-        train_command(folder, "-m", *overrides, preset=preset),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | env,
-        check=False,
-    )
+def sweep(folder, *overrides, **how):
+    return run_train(folder, "-m", *overrides, **how)
 
 
 def results(folder):

@@ -2,7 +2,8 @@
 
 import pytest
 from celeba_layouts import make_fake, official_zip
-from tiny_runs import TINY, run_train
+from commands import error_line, run_train
+from presets import SHIPPED_DISCRIMINATORS, TINY
 
 MISTAKES = {
     "misspelt attribute": (["attribute=Smilling"], "did you mean Smiling"),
@@ -26,20 +27,10 @@ MISTAKES = {
     "unknown precision": (["trainer.precision=17"], "cannot be set up as configured"),
     "large batch": (["data.batch_size=64"], "32 training images"),
     "no such weights": (
-        ["networks.filter_discriminator.weights=none.pth"],
+        [*SHIPPED_DISCRIMINATORS, "networks.filter_discriminator.weights=none.pth"],
         "none.pth does not exist",
     ),
 }
-
-
-def error_line(process):
-    """Return what a refused command says, after checking how it says it."""
-    assert process.returncode not in (0, None)
-    assert "Traceback" not in process.stderr + process.stdout
-    *before, last = process.stderr.strip().splitlines()
-    assert last.startswith("error: ")
-    assert not [line for line in before if "rror" in line]
-    return last
 
 
 @pytest.mark.parametrize(("overrides", "expected"), MISTAKES.values(), ids=MISTAKES.keys())

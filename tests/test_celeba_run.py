@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from tiny_runs import ROOT, run_train
+from commands import ROOT, run_train
 
 CELEBA = Path(os.environ.get("PRIVACY_GAN_CELEBA", ROOT.parent / "shared" / "celeba64"))
 SMALL = ["evaluate=false", "trainer=cpu", "trainer.max_epochs=1", "image_size=32", "width=2"]

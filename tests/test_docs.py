@@ -1,14 +1,13 @@
 """What the documentation shows, run as written."""
 
-import os
 import re
 import shlex
-import subprocess
 import sys
 
+from commands import ROOT, run
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY
+from presets import JUDGED, TINY
 
 from privacy_gan.commands.command_line import register_with_hydra
 from privacy_gan.reporting.judged import all_judged
@@ -33,14 +32,10 @@ def test_a_mechanism_of_ones_own_is_trained_and_judged(tmp_path):
     (command,) = COMMAND.findall(page)
     script, *arguments = shlex.split(command)
     folders = ["output_dir=out", "data.cache_dir=cache", "classifiers.folder=classifiers"]
-    process = subprocess.run(
-        [sys.executable, str(ROOT / script), *arguments, *TINY, *JUDGED, *folders],
+    process = run(
+        [sys.executable, ROOT / script, *arguments, *TINY, *JUDGED, *folders],
         cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | ONE_THREAD | {"PYTHONPATH": "mine"},
-        check=False,
+        env={"PYTHONPATH": "mine"},
     )
     assert process.returncode == 0, process.stderr
     folder = tmp_path / "out/synthetic_faces-16/patch/Smiling/epsilon-0.01/seed-0"

@@ -1,12 +1,9 @@
 """A command that was done before says so at once, without torch."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 from celeba_layouts import make_fake, official_zip
-from tiny_runs import ONE_THREAD, train_command
+from commands import run, run_train, train_command
+from presets import NUMBERS
 
 from privacy_gan.config import build, settings_of
 from privacy_gan.data.keys import content_key
@@ -20,18 +17,12 @@ assert "torch" not in sys.modules
 """
 
 
-def run(command, look=None):
-    if look is not None:
-        command = [command[0], "-c", look, *command[1:]]
-    environment = os.environ | ONE_THREAD
-    return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-
-
 def test_a_finished_run_is_found_without_torch_and_what_is_asked_beyond_it_is_done(tmp_path):
     command = train_command(tmp_path)
     first = run(command)
     assert first.returncode == 0, first.stderr
-    again = run(command, WITHOUT_TORCH)
+    python, *words = command
+    again = run([python, "-c", WITHOUT_TORCH, *words], real=True)
     assert again.returncode == 0, again.stderr
     assert "already finished" in again.stdout
     assert again.stdout.splitlines()[-5:] == first.stdout.splitlines()[-5:]
@@ -41,12 +32,9 @@ def test_a_finished_run_is_found_without_torch_and_what_is_asked_beyond_it_is_do
 
 
 def test_data_that_take_torch_to_be_told_are_found_finished_too(tmp_path):
-    command = [sys.executable, *train_command(tmp_path, preset=[])[1:]]
-    command += ["experiment=gaussian", "trainer.max_epochs=1", "evaluate=false"]
-    command += ["data.num_train=1024", "data.num_valid=64", "data.num_test=64"]
-    command = [argument for argument in command if "cache_dir" not in argument]
-    assert run(command).returncode == 0
-    again = run(command)
+    run_on_numbers = {"preset": NUMBERS, "cached": False}
+    assert run_train(tmp_path, "evaluate=false", **run_on_numbers).returncode == 0
+    again = run_train(tmp_path, "evaluate=false", **run_on_numbers)
     assert again.returncode == 0, again.stderr
     assert "already finished" in again.stdout
 

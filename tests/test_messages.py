@@ -7,7 +7,7 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from tiny_runs import ROOT
+from commands import ROOT
 
 from privacy_gan.commands.command_line import register_with_hydra
 from privacy_gan.errors import UserError

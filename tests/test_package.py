@@ -1,6 +1,5 @@
 """The package as one installs it: built, installed elsewhere, used from its command line."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -10,31 +9,29 @@ import urllib.request
 import zipfile
 from pathlib import Path
 
+import commands
 import pytest
+from commands import ROOT
 from PIL import Image
-from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY
+from presets import JUDGED, TINY
 
 from privacy_gan import __version__
 
 
 def run(*command, cwd, **environment):
-    process = subprocess.run(
-        [str(part) for part in command],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | ONE_THREAD | environment,
-        check=False,
-    )
+    process = commands.run(command, cwd=cwd, env=environment, real=True)
     assert process.returncode == 0, process.stdout + process.stderr
     return process.stdout
 
 
-@pytest.fixture(scope="module")
-def built(tmp_path_factory):
-    """Build wheel and source distribution of what git knows, the former from the latter."""
-    folder = tmp_path_factory.mktemp("built")
+@pytest.fixture(scope="session")
+def built(once):
+    """Return a folder with wheel and source distribution."""
+    return once("built", build) / "dist"
+
+
+def build(folder):
+    """Build what git knows, the wheel from the source distribution."""
     known = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT)
     for name in filter(None, known.split("\0")):
         if name.startswith(("docs/", "tests/")) or not (ROOT / name).is_file():
@@ -50,23 +47,25 @@ def built(tmp_path_factory):
         folder / "dist",
         cwd=folder / "source",
     )
-    return folder / "dist"
 
 
-@pytest.fixture(scope="module")
-def environment(built, tmp_path_factory):
-    """Install the wheel into a new environment, where other packages are the tests' own."""
-    folder = tmp_path_factory.mktemp("an environment")
-    run(sys.executable, "-m", "venv", folder, cwd=folder)
+@pytest.fixture(scope="session")
+def environment(built, once):
+    """Return an environment with the wheel, where other packages are the tests' own."""
     (wheel,) = built.glob("*.whl")
+    return once("an environment", lambda folder: install(wheel, folder))
+
+
+def install(wheel, folder):
+    """Make an environment and install the wheel."""
+    run(sys.executable, "-m", "venv", folder, cwd=folder)
     python = folder / "bin" / "python"
     site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder)
     # a path alone: what makes the checkout importable in this environment does not count there
     shared = Path(site.strip()) / "shared.pth"
     shared.write_text(sysconfig.get_path("purelib") + "\n")
-    install = [python, "-m", "pip", "install", "--no-deps", "--no-index", "--ignore-installed"]
-    run(*install, wheel, cwd=folder)
-    return folder
+    alone = ["--no-deps", "--no-index", "--ignore-installed"]
+    run(python, "-m", "pip", "install", *alone, wheel, cwd=folder)
 
 
 def test_both_distributions_are_what_an_index_accepts(built):
@@ -120,7 +119,8 @@ def test_what_is_installed_trains_judges_exports_loads_and_privatizes(environmen
 def demonstrated(program, folder, cwd):
     """Return the demo's page and its script, as it serves them."""
     command = [program, "demo", f"run={folder}", "port=0", "browser=false"]
-    with subprocess.Popen(command, cwd=cwd, stdout=subprocess.PIPE, text=True) as process:
+    pipe = subprocess.PIPE
+    with commands.start(command, real=True, cwd=cwd, stdout=pipe) as process:
         try:
             (address,) = re.findall(r"http://\S+:\d+", process.stdout.readline())
             pages = [urllib.request.urlopen(f"{address}/{name}") for name in ("", "page/page.js")]
@@ -132,7 +132,7 @@ def demonstrated(program, folder, cwd):
 def test_the_command_line_says_what_there_is(environment, tmp_path):
     program = environment / "bin" / "privacy-gan"
     assert "  privatize " in run(program, cwd=tmp_path)
-    mistyped = subprocess.run([program, "trian"], capture_output=True, text=True, check=False)
+    mistyped = commands.run([program, "trian"], real=True)
     assert (mistyped.returncode, mistyped.stdout) == (2, "")
     assert mistyped.stderr == "error: privacy-gan does not know trian: did you mean train?\n"
 
@@ -151,6 +151,9 @@ def test_a_shell_completes_verbs_and_options(typed, offered, environment, tmp_pa
     program = environment / "bin" / "privacy-gan"
     told = run(program, "-sc", "query=bash", cwd=tmp_path, COMP_LINE=typed)
     assert set(told.split()) == offered
-    assert "-F hydra_bash_completion privacy-gan" in run(
-        program, "-sc", "install=bash", cwd=tmp_path
-    )
+
+
+def test_a_shell_is_told_who_completes(environment, tmp_path):
+    program = environment / "bin" / "privacy-gan"
+    told = run(program, "-sc", "install=bash", cwd=tmp_path)
+    assert "-F hydra_bash_completion privacy-gan" in told

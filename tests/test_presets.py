@@ -3,8 +3,9 @@
 import celeba_layouts
 import pytest
 from celeba_layouts import make_fake, official_zip
+from commands import ROOT, run_train
 from omegaconf import OmegaConf
-from tiny_runs import JUDGED, ROOT, TINY, run_train
+from presets import JUDGED, NUMBERS, TINY
 
 from privacy_gan.attributes import CELEBA_ATTRIBUTES
 from privacy_gan.reporting.report import make_report
@@ -24,16 +25,23 @@ ONE = {
 ON_NUMBERS = ["ablation", "gaussian"]
 ON_FACES = ["figure1", "figure2", "table3"]
 WITH_ALL_ADVERSARIES = ["mechanisms", "small"]
+WITH_SHIPPED_NETWORKS = ["mechanisms", "quick"]  # others have small ones in their place
 SIZES = [
     override
     for override in TINY + JUDGED
     if not override.startswith(("evaluate=", "data.num_", "classifiers=", "judge=", "trainer=cpu"))
 ]
 # presets that bring adversaries of their own keep them
-SHORT = [override for override in SIZES if not override.startswith("judge.adversaries")]
-TOY = [
-    *("trainer.max_epochs=1", "data.num_train=64", "data.num_valid=32", "data.num_test=32"),
-    *("data.batch_size=16", "classifiers.epochs=1", "judge.epochs=1", "judge.resamples=50"),
+SHORT = [override for override in SIZES if not override.endswith("=null")]
+SHIPPED = [override for override in SHORT if "small_networks" not in override]
+SMALLER = [
+    f"judge.adversaries.{name}.network._target_=small_networks.classifier"
+    for name in ("resnet18", "convnext")
+]
+FEW_NUMBERS = [
+    override
+    for override in NUMBERS
+    if override.startswith(("trainer.max", "data.", "classifiers.", "judge.epochs", "judge.res"))
 ]
 
 
@@ -49,12 +57,14 @@ def faces(tmp_path, monkeypatch):
 def overrides_of(preset, faces):
     chosen = [f"experiment={preset}", *ONE.get(preset, [])]
     if preset in ON_NUMBERS:
-        return [*chosen, *TOY]
-    small = [*chosen, "trainer=cpu", "classifiers=quick", *SHORT]
+        return [*chosen, *FEW_NUMBERS]
+    sizes = SHIPPED if preset in WITH_SHIPPED_NETWORKS else SHORT
+    small = [*chosen, "trainer=cpu", "classifiers=quick", *sizes]
     if preset in ON_FACES:
         return [*small, "judge=quick", f"data.root={faces}"]
     small += ["data.num_train=32", "data.num_valid=16", "data.num_test=8"]
     if preset in WITH_ALL_ADVERSARIES:
+        small += [] if preset in WITH_SHIPPED_NETWORKS else SMALLER
         return [*small, "image_size=32", "judge.adversaries.restoration.network.width=2"]
     return [*small, "judge=quick"]
 

@@ -4,7 +4,7 @@ import ast
 import re
 
 import pytest
-from tiny_runs import ROOT
+from commands import ROOT
 
 PACKAGE = ROOT / "privacy_gan"
 # each may import from those before it

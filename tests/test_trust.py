@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_runs import JUDGED
+from presets import JUDGED
 
 from privacy_gan import load_privatizer
 from privacy_gan.commands.pipeline import evaluate, train

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from tiny_runs import ROOT
+from commands import ROOT
 
 from privacy_gan.benchmarking.table import table
 

@@ -3,11 +3,11 @@
 import dataclasses
 import hashlib
 import pickle
-import subprocess
 import sys
 
 import numpy as np
 import pytest
+from commands import run
 
 from privacy_gan.data.faces import eyes, mouth, pose, skin
 from privacy_gan.data.faces.face import draw_faces
@@ -104,9 +104,10 @@ def test_a_fresh_process_draws_the_same_faces_without_torch_or_pillow():
         "print(hashlib.sha256(images.tobytes()).hexdigest())\n"
         "print('torch' in sys.modules, 'PIL' in sys.modules)\n"
     )
-    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    process = run([sys.executable, "-c", script], real=True)
+    assert process.returncode == 0, process.stderr
     here = hashlib.sha256(faces().images(7, 12).tobytes()).hexdigest()
-    assert run.stdout.split() == [here, "False", "False"]
+    assert process.stdout.split() == [here, "False", "False"]
 
 
 def test_faces_are_bit_for_bit_those_of_renderer_version_1():

@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import resource
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +18,8 @@ from typing import IO
 import numpy as np
 import numpy.typing as npt
 import pytest
+from commands import start
+from disks import mounted
 
 from privacy_gan.data.image_cache import ImageTable, load_or_build
 from privacy_gan.data.image_writer import CHUNK
@@ -249,26 +250,14 @@ def test_a_worker_that_is_killed(source: StubSource, cache_dir: Path) -> None:
 
 @pytest.fixture
 def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    yield from mounted(tmp_path / "tiny", "size=256k")
+    with mounted(tmp_path / "tiny", "size=256k") as disk:
+        yield disk
 
 
 @pytest.fixture
 def read_only_disk(tmp_path: Path) -> Iterator[Path]:
-    yield from mounted(tmp_path / "fixed", "ro")
-
-
-def mounted(folder: Path, options: str) -> Iterator[Path]:
-    mount = shutil.which("mount")
-    if mount is None:
-        pytest.skip("a file system in memory cannot be mounted here: no mount command")
-    folder.mkdir()
-    made = subprocess.run(
-        [mount, "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True, text=True
-    )
-    if made.returncode:
-        pytest.skip(f"a file system in memory cannot be mounted here: {made.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", folder], check=True)
+    with mounted(tmp_path / "fixed", "ro") as disk:
+        yield disk
 
 
 @pytest.mark.parametrize("reserve", [True, False])
@@ -318,11 +307,10 @@ def start_builder(source: StubSource, cache_dir: Path) -> subprocess.Popen[str]:
         f"source = {source!r}\n"
         f"check(load_or_build(source, {cache_dir!r}, 2), source)\n"
     )
-    return subprocess.Popen(
+    return start(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env={"PYTHONPATH": str(Path(__file__).parent)},
         stderr=subprocess.PIPE,
-        text=True,
         start_new_session=True,
     )
 

@@ -2,19 +2,18 @@
 
 import io
 import json
+import shutil
 import signal
-import subprocess
-import sys
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
+from commands import cli
 from omegaconf import OmegaConf
 from PIL import Image
 from serving import ask, served
-from tiny_runs import ROOT
 
 from privacy_gan.commands.demo import shown_of
 from privacy_gan.commands.trained import open_trained
@@ -26,6 +25,7 @@ from privacy_gan.runs.folder import RunFolder
 
 def test_only_the_classifiers_and_the_adversary_of_this_result_are_asked(run, tmp_path):
     """What lies elsewhere, is missing or is of another judgement is told, and nobody else asked."""
+    run = shutil.copytree(run, tmp_path / "run")
     shown = shown_of(open_trained(run), "whole", None)
     assert set(shown.panel.classifiers) == {"Smiling", "Male"}
     assert list(shown.panel.adversaries) == ["Smiling"]
@@ -67,9 +67,8 @@ def replaced(path, content):
 
 
 def test_an_exported_folder_is_shown_with_nobody_who_is_asked(run, tmp_path):
-    command = [sys.executable, str(ROOT / "experiments" / "export.py"), f"run={run}"]
-    options = [f"output={tmp_path / 'model'}", "onnx=false"]
-    subprocess.run([*command, *options], check=True, capture_output=True, timeout=100)
+    process = cli("export", f"run={run}", f"output={tmp_path / 'model'}", "onnx=false")
+    assert process.returncode == 0, process.stderr
     with served(tmp_path / "model") as (_, address):
         photo = io.BytesIO()
         Image.new("RGB", (30, 30), "red").save(photo, "PNG")

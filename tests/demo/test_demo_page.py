@@ -5,7 +5,7 @@ import signal
 import time
 
 import pytest
-from chromium import chromium, console, needs_chromium, requests, set_width, wait
+from chromium import console, needs_chromium, requests, set_width, wait
 from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
@@ -17,12 +17,6 @@ from serving import served
 def demo(run):
     with served(run) as (_, address):
         yield address
-
-
-@pytest.fixture
-def browser(tmp_path):
-    with chromium(tmp_path) as driver:
-        yield driver
 
 
 def open_page(browser, address, width=1200):

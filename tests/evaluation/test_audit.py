@@ -1,27 +1,27 @@
 """experiments/audit.py: images that somebody censored, and what they still tell."""
 
 import json
-import os
-import signal
 import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from commands import cli, error_line, start, words
 from PIL import Image
-from processes import all_gone, marked
-from tiny_runs import ONE_THREAD, ROOT
+from processes import all_gone
 
 from privacy_gan.reporting.report import make_report
 from privacy_gan.runs.result import Result
 
 COUNT = 240
+LEARNERS = ("classifiers", "judge.retrained", "judge.adversaries.resnet10")
 SMALL = [
     *("trainer=cpu", "trainer.precision=32-true", "trainer.enable_progress_bar=false"),
     *("image_size=16", "judge=quick", "judge.epochs=4", "judge.batch_size=16"),
     *("judge.resamples=100", "classifiers=quick", "classifiers.epochs=3"),
     "classifiers.batch_size=16",
+    *(f"{who}.network._target_=small_networks.classifier" for who in LEARNERS),
+    *(f"{who}.recipe.optimizer.lr=2e-2" for who in LEARNERS),
 ]
 
 
@@ -47,35 +47,19 @@ def data(tmp_path_factory):
     return folder
 
 
-def command(data, output, images, *options):
-    script = str(ROOT / "experiments" / "audit.py")
+def audit_words(data, output, images, *options):
     named = [f"images={data / images}", f"labels={data / 'labels.csv'}", "attribute=light"]
     kept = [f"output={output}", f"cache_dir={data / 'cache'}"]
     where = [f"classifiers.folder='{data / 'classifiers'}'"]
-    return [sys.executable, script, *named, *kept, *where, *SMALL, *options]
+    return [*named, *kept, *where, *SMALL, *options]
 
 
-def audit(data, output, images, *options):
-    return subprocess.run(
-        command(data, output, images, *options),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | ONE_THREAD,
-        check=False,
-    )
-
-
-def error_line(process):
-    assert process.returncode == 2, process.stderr
-    assert "Traceback" not in process.stderr
-    last = process.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: ")
-    return last
+def audit(data, output, images, *options, **how):
+    return cli("audit", *audit_words(data, output, images, *options), **how)
 
 
 def test_a_leak_is_found_and_said_in_words_and_in_the_result(data, tmp_path):
-    process = audit(data, tmp_path / "out", "brighter", "person=person")
+    process = audit(data, tmp_path / "out", "brighter", "person=person", real=True)
     assert process.returncode == 0, process.stderr
     first = next(line for line in process.stdout.splitlines() if line.startswith("light leaks"))
     assert "an adversary who has 192 labelled images of yours tells it in " in first
@@ -156,24 +140,23 @@ def test_one_class_only_is_one_line(data, tmp_path):
 
 
 def test_a_killed_audit_goes_on_to_the_same_result(data, tmp_path):
-    options = ["judge.retrained=null", "checkpoint_minutes=0"]
+    options = ["judge.retrained=null", "checkpoint_minutes=0", "judge.epochs=10"]
     whole = audit(data, tmp_path / "whole", "brighter", *options)
     assert whole.returncode == 0, whole.stderr
-    env, mark = marked()
-    process = subprocess.Popen(
-        command(data, tmp_path / "out", "brighter", *options),
+    process = start(
+        words("audit", *audit_words(data, tmp_path / "out", "brighter", *options)),
+        cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env=env,
     )
     until = time.monotonic() + 100
     while not list((tmp_path / "out").rglob("*.pt")):
         assert process.poll() is None
         assert time.monotonic() < until
         time.sleep(0.01)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.wait()
-    assert all_gone(mark)
+    assert all_gone(tmp_path)
     assert not (tmp_path / "out/result.json").exists()
     assert audit(data, tmp_path / "out", "brighter", *options).returncode == 0
     one, other = (Result.read(tmp_path / name / "result.json") for name in ("whole", "out"))

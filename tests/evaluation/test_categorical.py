@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_runs import JUDGED, TINY
+from presets import JUDGED, TINY
 
 from privacy_gan.commands.pipeline import evaluate, train
 from privacy_gan.errors import UserError

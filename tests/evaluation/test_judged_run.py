@@ -1,14 +1,14 @@
 """Runs that end by being judged, and are judged again."""
 
 import json
-import os
+import shutil
 import signal
 import subprocess
-import sys
 
 import pytest
 import torch
-from tiny_runs import JUDGED, ONE_THREAD, ROOT, TINY, run_train, train_command
+from commands import cli, error_line, run, run_train, start, train_command, words
+from presets import JUDGED, SHIPPED_DISCRIMINATORS, SHIPPED_JUDGE, TINY
 
 from privacy_gan.commands.pipeline import evaluate, train, train_classifiers
 from privacy_gan.errors import UserError
@@ -27,31 +27,27 @@ def judged(tiny, tmp_path):
     return lambda *overrides: tiny(where, *overrides, preset=PRESET)
 
 
+@pytest.fixture
+def finished(once, tmp_path):
+    """Return the folder, in the test's own, of what ``train(judged())`` leaves."""
+
+    def make(folder):
+        where = f"classifiers.folder={folder / 'classifiers'}"
+        process = run_train(folder, where, preset=PRESET)
+        assert process.returncode == 0, process.stderr
+
+    shutil.copytree(once("judged_run", make), tmp_path, dirs_exist_ok=True)
+    (result,) = (tmp_path / "outputs").rglob("result.json")
+    return result.parent
+
+
 def refuse(*args, **kwargs):
     raise AssertionError("done again")
 
 
-def run_evaluate(*arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "experiments" / "evaluate.py"), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        env=os.environ | ONE_THREAD,
-        check=False,
-    )
-
-
-def error_line(process):
-    assert process.returncode == 2, process.stderr
-    assert "Traceback" not in process.stderr
-    last = process.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: ")
-    return last
-
-
 def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, monkeypatch):
-    run, record = train(judged())
+    shipped = [*SHIPPED_DISCRIMINATORS, *SHIPPED_JUDGE, "trainer.max_epochs=1"]
+    run, record = train(judged(*shipped))
     assert Result.read(run.result_file) == record
     evaluation = record.evaluations["Smiling"]
     assert list(evaluation.measures) == [
@@ -87,7 +83,7 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
         mean = evaluation.right(name).mean()
         assert mean == pytest.approx(evaluation.measures[name].censored.value), name
     table = summary(run, record)
-    for words in (
+    for text in (
         "privacy loss (accuracy)",
         "original",
         "prior",
@@ -96,12 +92,12 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
         "2 queries",
         "adversaries' training: 1 epoch of 32 images",
     ):
-        assert words in table
+        assert text in table
     assert max(map(len, table.splitlines()[:30])) <= 110
 
     monkeypatch.setattr(Judge, "judge", refuse)
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
-    assert train(judged())[1] == record
+    assert train(judged(*shipped))[1] == record
 
 
 def test_a_run_trained_without_being_judged_is_judged_when_asked(judged, monkeypatch):
@@ -114,11 +110,12 @@ def test_a_run_trained_without_being_judged_is_judged_when_asked(judged, monkeyp
     assert judged_record.training == pytest.approx(record.training)
 
 
-def test_judging_again_is_the_same_and_can_be_more_thorough(judged, tmp_path):
+def test_judging_again_is_the_same_and_can_be_more_thorough(finished, judged):
     run, record = train(judged())
+    assert run.path == finished
     _, same = evaluate(judged(f"run_dir={run.path}"))
     assert same == record
-    process = run_evaluate(f"run={run.path}", "judge.queries=[1,2,3]")
+    process = cli("evaluate", f"run={run.path}", "judge.queries=[1,2,3]", real=True)
     assert process.returncode == 0, process.stderr
     assert "3 queries" in process.stdout
     after = Result.read(run.result_file)
@@ -126,13 +123,15 @@ def test_judging_again_is_the_same_and_can_be_more_thorough(judged, tmp_path):
     assert after.training == record.training
 
 
-def test_a_finished_run_judged_otherwise_says_how_to_judge_it_so(judged, caplog):
+def test_a_finished_run_judged_otherwise_says_how_to_judge_it_so(finished, judged, caplog):
     train(judged())
     train(judged("judge.epochs=2"))
     assert "judged with judge.epochs=1, not 2: experiments/evaluate.py run=" in caplog.text
 
 
-def test_a_result_of_an_earlier_version_is_judged_again_and_not_trained_again(judged, monkeypatch):
+def test_a_result_of_an_earlier_version_is_judged_again_and_not_trained_again(
+    finished, judged, monkeypatch
+):
     run, record = train(judged())
     earlier = json.loads(run.result_file.read_text())
     earlier |= {"version": 3, "evaluations": {"Smiling": "old"}}
@@ -220,27 +219,19 @@ def test_a_split_with_one_class_only_is_refused_before_training(judged):
         train(judged("data.num_test=1"))
 
 
-@pytest.fixture
-def finished(tmp_path):
-    process = run_train(tmp_path, "trainer.max_epochs=1")
-    assert process.returncode == 0, process.stderr
-    (result,) = (tmp_path / "outputs").rglob("result.json")
-    return result.parent
-
-
 def test_what_cannot_be_judged_is_refused_in_one_line(finished, tmp_path):
-    assert "give its folder, run=FOLDER" in error_line(run_evaluate())
-    assert "is not a run folder" in error_line(run_evaluate(f"run={tmp_path}"))
-    larger = error_line(run_evaluate(f"run={finished}", "image_size=32"))
+    assert "give its folder, run=FOLDER" in error_line(cli("evaluate"))
+    assert "is not a run folder" in error_line(cli("evaluate", f"run={tmp_path}"))
+    larger = error_line(cli("evaluate", f"run={finished}", "image_size=32"))
     assert "belongs to a run with image_size=16 (this one: 32)" in larger
     assert "delete" not in larger
     checkpoint = (finished / "last.ckpt").read_bytes()
     (finished / "last.ckpt").write_bytes(checkpoint[:1000])
-    assert "last.ckpt is damaged" in error_line(run_evaluate(f"run={finished}"))
+    assert "last.ckpt is damaged" in error_line(cli("evaluate", f"run={finished}"))
     (finished / "last.ckpt").unlink()
-    assert "has no checkpoint last.ckpt" in error_line(run_evaluate(f"run={finished}"))
+    assert "has no checkpoint last.ckpt" in error_line(cli("evaluate", f"run={finished}"))
     (finished / "result.json").unlink()
-    assert "training is not finished" in error_line(run_evaluate(f"run={finished}"))
+    assert "training is not finished" in error_line(cli("evaluate", f"run={finished}"))
 
 
 @pytest.mark.parametrize(
@@ -267,16 +258,11 @@ def test_a_judge_that_makes_no_sense_is_refused_before_training(
 
 
 def test_two_processes_that_need_classifiers_train_them_once(tmp_path):
-    script = str(ROOT / "experiments" / "train_classifiers.py")
     folders = [f"classifiers.folder={tmp_path / 'c'}", f"data.cache_dir={tmp_path / 'cache'}"]
-    command = [sys.executable, script, *PRESET, *folders, f"output_dir={tmp_path}"]
-    both = [
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=os.environ | ONE_THREAD
-        )
-        for _ in range(2)
-    ]
-    outputs = [process.communicate(timeout=300)[0].decode() for process in both]
+    command = words("train_classifiers", *PRESET, *folders, f"output_dir={tmp_path}")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    both = [start(command, **pipes) for _ in range(2)]
+    outputs = [process.communicate(timeout=300)[0] for process in both]
     assert [process.returncode for process in both] == [0, 0]
     assert (
         sum(
@@ -285,20 +271,21 @@ def test_two_processes_that_need_classifiers_train_them_once(tmp_path):
         )
         == 1
     )
-    figures = [[line for line in out.splitlines() if "of test images" in line] for out in outputs]
-    assert figures[0] == figures[1]
+    afterwards = run(command, real=True)
+    assert afterwards.returncode == 0, afterwards.stderr
+    told = [*outputs, afterwards.stdout]
+    figures = [[line for line in out.splitlines() if "of test images" in line] for out in told]
+    assert figures[0] == figures[1] == figures[2]
     assert len(figures[0]) == 2
 
 
 def test_a_signal_while_judging_leaves_a_run_that_the_same_command_finishes(tmp_path):
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     hours = ["judge.resamples=1000000", "trainer.enable_progress_bar=true"]
-    process = subprocess.Popen(
+    process = start(
         train_command(tmp_path, where, *hours, preset=PRESET),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
-        text=True,
-        env=os.environ | ONE_THREAD,
     )
     folder = tmp_path / "outputs"
     said = ""

@@ -4,7 +4,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from tiny_runs import JUDGED, TINY
+from presets import JUDGED, TINY
 
 from privacy_gan.commands.pipeline import evaluate, train
 from privacy_gan.config import build

@@ -4,10 +4,10 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+from commands import ROOT
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
-from tiny_runs import ROOT
 
 from privacy_gan.commands.building import build_judge
 from privacy_gan.commands.command_line import register_with_hydra

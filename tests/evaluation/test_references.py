@@ -1,7 +1,7 @@
 """The reference on original images: the same adversaries, trained once."""
 
 import pytest
-from tiny_runs import JUDGED, TINY
+from presets import JUDGED, TINY
 
 from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError

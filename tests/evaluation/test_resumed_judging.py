@@ -8,7 +8,7 @@ from contextlib import nullcontext
 import pytest
 import torch
 from planted import ChangedWithATrace, LightAndDark, adam
-from tiny_runs import JUDGED
+from presets import JUDGED
 
 from privacy_gan.commands.pipeline import evaluate, train
 from privacy_gan.config import build

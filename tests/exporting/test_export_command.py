@@ -1,27 +1,26 @@
 """experiments/export.py: from a run to a folder to hand on, and from that to censored images."""
 
 import json
-import os
-import subprocess
 import sys
 
 import pytest
 import torch
+from commands import cli, run
 from disks import mounted
 from hydra import compose
 from PIL import Image
-from tiny_runs import JUDGED, ONE_THREAD, ROOT
+from presets import JUDGED, NUMBERS
 
 from privacy_gan import load_privatizer
 from privacy_gan.commands import export
 from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError
 
-SCALARS = [
-    *("data=gaussian", "data.num_train=64", "data.num_valid=32", "data.num_test=32"),
-    *("data.batch_size=32", "evaluate=false", "trainer=cpu", "privatizer=transport"),
+ON_SCALARS = [
+    *("evaluate=false", "privatizer=transport"),
     *("privatizer.components=1", "privatizer.channels=1", "privatizer.limits=null"),
 ]
+FILES = {"README.md", "config.json", "model.safetensors", "result.json"}
 IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 # loads and censors as a program would that has neither Lightning nor Hydra
 APART = """
@@ -40,17 +39,6 @@ def export_config(run, output, *changes):
     return compose("export", [f"run='{run}'", f"output='{output}'", *changes])
 
 
-def run_script(name, *arguments):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "experiments" / name), *arguments],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env=os.environ | ONE_THREAD,
-        check=False,
-    )
-
-
 def test_every_mechanism_of_a_run_is_loaded_without_lightning_or_hydra(tiny, tmp_path):
     choices = {
         "filter_generator": ["game=robust"],  # averaged networks, which are what is released
@@ -62,16 +50,14 @@ def test_every_mechanism_of_a_run_is_loaded_without_lightning_or_hydra(tiny, tmp
     folders = {name: tmp_path / name for name in choices}
     runs = {}
     for name, more in choices.items():
-        run, _ = train(tiny(f"privatizer={name}", "trainer.max_epochs=1", "epsilon=0.001", *more))
-        export.main(export_config(run.path, folders[name]))
-        runs[name] = load_privatizer(run.path)
-        files = {path.name for path in folders[name].iterdir()}
-        assert files == {
-            *("README.md", "config.json", "model.onnx", "model.safetensors", "result.json"),
-        }
+        made, _ = train(tiny(f"privatizer={name}", "trainer.max_epochs=1", "epsilon=0.001", *more))
+        export.main(export_config(made.path, folders[name], "onnx=false"))
+        runs[name] = load_privatizer(made.path)
+        assert {path.name for path in folders[name].iterdir()} == FILES
     torch.save(IMAGES, tmp_path / "images.pt")
-    arguments = [sys.executable, "-c", APART, tmp_path / "images.pt", *folders.values()]
-    subprocess.run(arguments, check=True, env=os.environ | ONE_THREAD)
+    command = [sys.executable, "-c", APART, tmp_path / "images.pt", *folders.values()]
+    process = run(command, real=True)
+    assert process.returncode == 0, process.stderr
     for name, privatizer in runs.items():
         found = torch.load(f"{folders[name]}.pt", weights_only=True)
         expected = privatizer.privatize(IMAGES, 0).images
@@ -82,9 +68,10 @@ def test_every_mechanism_of_a_run_is_loaded_without_lightning_or_hydra(tiny, tmp
 def test_a_judged_run_is_exported_and_censors_photographs(tiny, tmp_path):
     run, result = train(tiny("trainer.max_epochs=1", *JUDGED, "judge.queries=[1]"))
     output = tmp_path / "to hand, on"
-    process = run_script("export.py", f"run={run.path}", f"output={output}")
+    process = cli("export", f"run={run.path}", f"output={output}")
     assert process.returncode == 0, process.stderr
     assert "model.onnx" in process.stdout
+    assert {path.name for path in output.iterdir()} == {*FILES, "model.onnx"}
     card = (output / "README.md").read_text()
     told = result.evaluations["Smiling"].measures["privacy_loss"].censored
     assert f"{told.value:.1%}" in card
@@ -92,7 +79,7 @@ def test_a_judged_run_is_exported_and_censors_photographs(tiny, tmp_path):
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (40, 30), "red").save(tmp_path / "photos" / "a.jpg")
     arguments = [f"run={output}", f"input={tmp_path / 'photos'}", f"output={tmp_path / 'censored'}"]
-    process = run_script("privatize.py", *arguments)
+    process = cli("privatize", *arguments)
     assert process.returncode == 0, process.stderr
     assert "an adversary who has 32 labelled images" in process.stdout
     assert {path.name for path in (tmp_path / "censored").iterdir()} >= {"a.png", "manifest.json"}
@@ -100,7 +87,7 @@ def test_a_judged_run_is_exported_and_censors_photographs(tiny, tmp_path):
     assert manifest["model"]["mechanism"] == "filter_generator-entropy"
     assert manifest["model"]["attributes"] == ["Smiling"]
     assert manifest["judged"]["Smiling"]["measures"]
-    again = run_script("export.py", f"run={output}", f"output={tmp_path / 'again'}")
+    again = cli("export", f"run={output}", f"output={tmp_path / 'again'}")
     assert (again.returncode, again.stdout) == (2, "")
     assert again.stderr == f"error: run={output} is exported already: give the folder of a run\n"
 
@@ -139,13 +126,13 @@ def test_a_folder_that_cannot_be_written_is_named_in_one_line(blurred, tmp_path)
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(blurred, tmp_path):
     with mounted(tmp_path / "disk", "size=8k") as disk:
-        process = run_script("export.py", f"run={blurred}", f"output={disk}/out", "onnx=false")
+        process = cli("export", f"run={blurred}", f"output={disk}/out", "onnx=false")
         assert process.returncode == 2
         assert process.stderr == f"error: no space left to write {disk}/out: free some and repeat\n"
         assert not list(disk.iterdir())
 
 
 def test_toy_data_are_not_exported(tiny, tmp_path):
-    run, _ = train(tiny(*SCALARS, preset=[], cached=False))
+    run, _ = train(tiny(*ON_SCALARS, preset=NUMBERS, cached=False))
     with pytest.raises(UserError, match="are no pictures"):
         export.main(export_config(run.path, tmp_path / "output"))

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from tiny_runs import ROOT
+from commands import ROOT
 
 from privacy_gan.commands.building import build_privatizer, open_run
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from omegaconf import OmegaConf
-from tiny_runs import JUDGED, TINY
+from presets import JUDGED, TINY
 
 from privacy_gan.commands.pipeline import evaluate, train
 from privacy_gan.config import build

@@ -1,31 +1,29 @@
 """experiments/privatize.py: real processes, interrupted, crowded and out of space."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
+from commands import cli, error_line, run_train, start, words
 from disks import mounted
 from photographs import flat, located, noise
 from PIL import Image
-from processes import all_gone, marked
-from tiny_runs import ONE_THREAD, ROOT, run_train
-
-COMMAND = [sys.executable, str(ROOT / "experiments" / "privatize.py")]
+from processes import all_gone
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+@pytest.fixture(scope="session")
+def trained(once):
     """Return the folder of a tiny run that nobody judged; its noise makes files of some size."""
-    folder = tmp_path_factory.mktemp("trained")
+    (result,) = once("noise", train).rglob("result.json")
+    return result.parent
+
+
+def train(folder):
     process = run_train(folder, "privatizer=noise")
     assert process.returncode == 0, process.stderr
-    (result,) = folder.rglob("result.json")
-    return result.parent
 
 
 @pytest.fixture
@@ -37,30 +35,12 @@ def photos(tmp_path):
     return folder
 
 
-def privatize(trained, photos, output, *options, env=None):
-    return subprocess.run(
-        [
-            *COMMAND,
-            f"run={trained}",
-            f"input={photos}",
-            f"output={output}",
-            "trainer=cpu",
-            *options,
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        env=env or os.environ | ONE_THREAD,
-        check=False,
-    )
+def arguments(trained, photos, output):
+    return [f"run={trained}", f"input={photos}", f"output={output}", "trainer=cpu"]
 
 
-def error_line(process):
-    assert process.returncode == 2, process.stderr
-    assert "Traceback" not in process.stderr
-    last = process.stderr.strip().splitlines()[-1]
-    assert last.startswith("error: ")
-    return last
+def privatize(trained, photos, output, *options):
+    return cli("privatize", *arguments(trained, photos, output), *options)
 
 
 def test_a_folder_is_censored_and_its_manifest_tells_no_secret(trained, photos, tmp_path):
@@ -121,16 +101,11 @@ def many(folder, count):
     return folder
 
 
-def started(trained, photos, output, env):
-    """Start a command of small batches and wait for the first images."""
-    command = [*COMMAND, f"run={trained}", f"input={photos}", f"output={output}"]
-    process = subprocess.Popen(
-        [*command, "trainer=cpu", "batch_size=1"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=env,
-    )
+def started(trained, photos, output):
+    """Start a command of small batches where photos lie, and wait for the first images."""
+    command = words("privatize", *arguments(trained, photos, output), "batch_size=1")
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = start(command, cwd=photos, **pipes)
     until = time.monotonic() + 60
     while len(list(output.glob("*.png"))) < 3:
         assert process.poll() is None, process.communicate()
@@ -142,13 +117,12 @@ def started(trained, photos, output, env):
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_a_job_that_was_ended_goes_on(signum, trained, tmp_path):
     photos, output = many(tmp_path / "in", 1500), tmp_path / "out"
-    env, mark = marked()
-    process = started(trained, photos, output, env)
+    process = started(trained, photos, output)
     process.send_signal(signum)
     _, said = process.communicate(timeout=60)
     assert process.returncode == (-9 if signum == signal.SIGKILL else 128 + signum)
     assert "Traceback" not in said
-    assert all_gone(mark)
+    assert all_gone(photos)
     made = {path: path.stat().st_mtime_ns for path in output.glob("*.png")}
     assert 3 <= len(made) < 1500
     for path in made:
@@ -163,7 +137,7 @@ def test_a_job_that_was_ended_goes_on(signum, trained, tmp_path):
 
 def test_a_second_job_on_the_same_output_is_refused_and_harms_nothing(trained, tmp_path):
     photos, output = many(tmp_path / "in", 600), tmp_path / "out"
-    first = started(trained, photos, output, os.environ | ONE_THREAD)
+    first = started(trained, photos, output)
     first.send_signal(signal.SIGSTOP)
     assert "another process writes into output=" in error_line(privatize(trained, photos, output))
     first.send_signal(signal.SIGCONT)

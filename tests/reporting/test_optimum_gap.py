@@ -2,35 +2,18 @@
 
 import pytest
 from made_up import write_run
+from presets import NUMBERS
 
 from privacy_gan.commands.pipeline import train
 from privacy_gan.evaluation.optimum import gaussian_optimum
 from privacy_gan.reporting.optimum_gap import compared, gaussian_runs, optimum_table
 from privacy_gan.reporting.reading import runs_below
 
-QUICK = [
-    "experiment=gaussian",
-    "trainer.enable_progress_bar=false",
-    "trainer.max_epochs=4",
-    "trainer.log_every_n_steps=16",
-    "data.num_train=4096",
-    "data.num_valid=1024",
-    "data.num_test=2048",
-    "data.batch_size=256",
-    "classifiers.epochs=2",
-    "judge.epochs=8",
-    "judge.batch_size=256",
-    "judge.queries=[1]",
-    "judge.resamples=200",
-    "judge.adversaries.wide_mlp=null",
-    "judge.adversaries.inversion=null",
-]
-
 
 def test_a_run_is_held_against_the_optimum_at_its_own_distortion(tiny, tmp_path):
     epsilon = 0.5
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
-    run, record = train(tiny(where, f"epsilon={epsilon}", preset=QUICK, cached=False))
+    run, record = train(tiny(where, f"epsilon={epsilon}", "privatizer=filter", preset=NUMBERS, cached=False))
     (gaussian,) = gaussian_runs(runs_below(tmp_path).finished)
     (found,) = compared([gaussian])
     assert found.folder == run

@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pypdfium2
 import pytest
-from chromium import chromium, console, needs_chromium, requests, set_width, wait
+from chromium import console, needs_chromium, requests, set_width, wait
 from made_up import write_run
 from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
@@ -36,12 +36,6 @@ def address(tmp_path_factory):
     assert hostile.exists()
     make_report(folder, folder / "report", with_faces=True)
     return (folder / "report" / "report.html").as_uri()
-
-
-@pytest.fixture
-def browser(tmp_path):
-    with chromium(tmp_path) as driver:
-        yield driver
 
 
 def open_page(browser, address, width=1440):

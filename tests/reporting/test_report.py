@@ -1,16 +1,13 @@
 """The report through the real command, of whatever lies in a folder."""
 
 import csv
-import os
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from commands import cli
 from made_up import write_run
 from PIL import Image
-from tiny_runs import ONE_THREAD, ROOT
 from wandb_server import synchronized
 
 from privacy_gan.runs.faces import Faces
@@ -20,15 +17,8 @@ TABLES = [f"table{number}.{suffix}" for number in (1, 2, 3) for suffix in ("csv"
 FIGURE = ["figure1.pdf", "figure1.png", "figure1.svg"]
 
 
-def report(folder, *overrides):
-    process = subprocess.run(
-        [sys.executable, str(ROOT / "experiments" / "report.py"), f"folder={folder}", *overrides],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env=os.environ | ONE_THREAD | {"WANDB_MODE": "offline"},
-        check=False,
-    )
+def report(folder, *overrides, **how):
+    process = cli("report", f"folder={folder}", *overrides, env={"WANDB_MODE": "offline"}, **how)
     assert "Traceback" not in process.stderr
     return process
 
@@ -72,7 +62,7 @@ def test_figure_tables_faces_and_page(tmp_path):
             write_run(tmp_path, "generator", data="celeba-64", epsilon=epsilon),
             ("x", "x''  s'=0", "x''  s'=1"),
         )
-    process = report(tmp_path)
+    process = report(tmp_path, real=True)
     assert process.returncode == 0, process.stderr
     faces = [
         f"faces-celeba-64-Smiling-{name}.png"

@@ -1,13 +1,11 @@
 """A trained mechanism from its folder alone."""
 
-import os
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import torch
-from tiny_runs import ONE_THREAD
+from commands import run
 
 import privacy_gan
 from privacy_gan import exporting, load_privatizer
@@ -39,10 +37,12 @@ def test_what_is_loaded_is_what_was_trained(finished):
 
 def test_it_is_the_packages_own_function_and_importing_the_package_is_light(finished):
     assert privacy_gan.load_privatizer is exporting.loading.load_privatizer
-    light = "import sys, privacy_gan; sys.exit('torch' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", light], check=False).returncode == 0
-    loads = f"import privacy_gan; privacy_gan.load_privatizer({str(finished.path)!r})"
-    subprocess.run([sys.executable, "-c", loads], check=True, env=os.environ | ONE_THREAD)
+    code = (
+        "import sys, privacy_gan; assert 'torch' not in sys.modules;"
+        "privacy_gan.load_privatizer(sys.argv[1])"
+    )
+    process = run([sys.executable, "-c", code, finished.path], real=True)
+    assert process.returncode == 0, process.stderr
     with pytest.raises(AttributeError, match="no attribute 'load_discriminator'"):
         _ = privacy_gan.load_discriminator
 

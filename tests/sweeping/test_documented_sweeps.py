@@ -6,12 +6,12 @@ from functools import cache
 from string import Template
 
 import pytest
+from commands import ROOT
 from hydra import initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, RunMode
-from tiny_runs import ROOT
 
 from privacy_gan.commands.command_line import register_with_hydra
 from privacy_gan.sweeping.composing import Composer

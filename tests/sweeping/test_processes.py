@@ -11,9 +11,11 @@ from contextlib import closing
 
 import pytest
 import torch
+from commands import cli, start, train_command
+from commands import run as run_command
 from omegaconf import OmegaConf
-from processes import all_gone, marked
-from tiny_runs import ROOT, train_command
+from presets import NUMBERS
+from processes import all_gone
 
 from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError
@@ -24,26 +26,11 @@ from privacy_gan.sweeping.processes import Processes, ranks, reserved_port
 from privacy_gan.sweeping.supervisor import own_gpus, told_apart
 
 TWO = "trainer=ddp_cpu"
-# scalars and small networks: all that takes time is to start
 TOY = [
-    "data=gaussian",
+    *NUMBERS,
     "privatizer=filter",
-    "trainer=cpu",
-    "trainer.precision=32-true",
     "trainer.max_epochs=3",
-    "trainer.enable_progress_bar=false",
-    "trainer.log_every_n_steps=1",
     "checkpoint_minutes=1e-9",
-    "width=8",
-    "data.num_train=64",
-    "data.num_valid=16",
-    "data.num_test=64",
-    "data.batch_size=16",
-    "judge.epochs=2",
-    "judge.batch_size=32",
-    "judge.resamples=50",
-    "judge.queries=[1,2]",
-    "classifiers.epochs=1",
     "privatizer._target_=dying.Mechanism",
     "judge._target_=dying.Judge",
 ]
@@ -85,15 +72,8 @@ def command(folder, *overrides):
     return train_command(folder, *overrides, classifiers, preset=TOY, cached=False)
 
 
-def run(folder, *overrides, environment=None, start=()):
-    return subprocess.run(
-        [*start, *command(folder, *overrides)],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env=environment or os.environ | {"OMP_NUM_THREADS": "1"},
-        check=False,
-    )
+def run(folder, *overrides, **how):
+    return run_command(command(folder, *overrides), **how)
 
 
 def records(folder):
@@ -107,17 +87,8 @@ def test_the_judges_work_is_divided_and_its_findings_are_those_of_one_process(tm
     (record,) = records(tmp_path)
     (result,) = tmp_path.rglob("result.json")
     kept = read(result.parent / "adversaries" / "Sign.pt")
-    again = subprocess.run(
-        [
-            *(sys.executable, ROOT / "experiments/evaluate.py", f"run={result.parent}"),
-            *("trainer.devices=1", f"classifiers.folder={tmp_path / 'anew'}"),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        check=False,
-    )
+    anew = f"classifiers.folder={tmp_path / 'anew'}"
+    again = cli("evaluate", f"run={result.parent}", "trainer.devices=1", anew)
     assert again.returncode == 0, again.stderr
     (alone,) = records(tmp_path)
     assert alone["evaluations"] == record["evaluations"]
@@ -132,9 +103,8 @@ def test_the_judges_work_is_divided_and_its_findings_are_those_of_one_process(tm
     "dies", ["killed 1.2 1", "killed 1.2 0", "raises 1.2 1", "killed judging 1", "raises judging 0"]
 )
 def test_a_process_that_dies_takes_the_run_with_it_which_can_be_gone_on_with(tmp_path, dies):
-    environment, mark = marked()
-    process = run(tmp_path, TWO, environment=environment | {"DIES": dies})
-    assert all_gone(mark, seconds=1)
+    process = run(tmp_path, TWO, cwd=tmp_path, env={"DIES": dies})
+    assert all_gone(tmp_path, seconds=1)
     assert process.returncode != 0
     assert not records(tmp_path)
     how, stage, rank = dies.split(" ")
@@ -160,23 +130,21 @@ def test_a_process_that_dies_takes_the_run_with_it_which_can_be_gone_on_with(tmp
 
 def test_a_sweep_of_such_runs_goes_on_past_one_that_fails_and_leaves_nothing_behind(tmp_path, tiny):
     folder = tmp_path / "a folder with=signs, quoted"
-    environment, mark = marked()
     grid = ["-m", TWO, "epsilon=0.25,0.5,1.0", f"output_dir='{folder}'", "logger=wandb"]
-    failing = environment | {"DIES": "raises epsilon=0.5 1"}
-    process = run(tmp_path, *grid, environment=failing)
+    process = run(tmp_path, *grid, cwd=tmp_path, env={"DIES": "raises epsilon=0.5 1"})
     assert process.returncode != 0
     assert "sweep of 3 runs: 2 finished, 1 failed" in process.stdout, process.stdout
     assert "ArithmeticError: the numbers are off" in process.stdout
-    assert all_gone(mark, seconds=1)
+    assert all_gone(tmp_path, seconds=1)
     assert [record["identity"]["epsilon"] for record in records(folder)] == [0.25, 1.0]
     for path in folder.rglob("result.json"):
         config = OmegaConf.load(path.parent / "config.yaml")
         assert config.epsilon == json.loads(path.read_text())["identity"]["epsilon"]
         output = (path.parent / "output.log").read_text()
         assert output.count(f"with epsilon {config.epsilon:g}") == 1
-    process = run(tmp_path, *grid, environment=environment)
+    process = run(tmp_path, *grid, cwd=tmp_path)
     assert process.returncode == 0, process.stdout + process.stderr
-    assert all_gone(mark, seconds=1)
+    assert all_gone(tmp_path, seconds=1)
     found = records(folder)
     assert [record["identity"]["epsilon"] for record in found] == [0.25, 0.5, 1.0]
     for record in found:
@@ -190,15 +158,10 @@ def test_a_sweep_of_such_runs_goes_on_past_one_that_fails_and_leaves_nothing_beh
 
 
 def test_two_such_runs_at_once_and_ctrl_c(tmp_path):
-    environment, mark = marked()
     at_once = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "trainer.max_epochs=100000"]
-    with subprocess.Popen(
-        command(tmp_path, "-m", TWO, "seed=0,1", *at_once),
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as sweep:
+    both = command(tmp_path, "-m", TWO, "seed=0,1", *at_once)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    with start(both, cwd=tmp_path, **pipes) as sweep:
         until = time.monotonic() + 60
         while len(list(tmp_path.rglob("last.ckpt"))) < 2 and time.monotonic() < until:
             time.sleep(0.1)
@@ -206,7 +169,7 @@ def test_two_such_runs_at_once_and_ctrl_c(tmp_path):
         said, _ = sweep.communicate(timeout=60)
     assert sweep.returncode == 128 + signal.SIGINT, said
     assert "sweep of 2 runs: 2 not finished" in said
-    assert all_gone(mark, seconds=1)
+    assert all_gone(tmp_path, seconds=1)
     for output in tmp_path.rglob("output.log"):
         assert output.read_text().count("interrupted: stopped in epoch") == 1
         assert "Traceback" not in output.read_text()
@@ -215,14 +178,7 @@ def test_two_such_runs_at_once_and_ctrl_c(tmp_path):
 
 def test_torchrun_starts_the_processes_as_well(tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    script = command(tmp_path, TWO)[1:]
-    process = subprocess.run(
-        [*torchrun, "--nproc-per-node=2", *script],
-        capture_output=True,
-        text=True,
-        timeout=200,
-        check=False,
-    )
+    process = run_command([*torchrun, "--nproc-per-node=2", *command(tmp_path, TWO)[1:]])
     assert process.returncode == 0, process.stderr
     assert process.stdout.count("privacy loss (accuracy)") == 1
     assert len(records(tmp_path)) == 1
@@ -230,14 +186,10 @@ def test_torchrun_starts_the_processes_as_well(tmp_path):
 
 def test_nodes_that_were_started_by_hand_train_one_run(tmp_path):
     with reserved_port() as port:
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "OMP_NUM_THREADS": "1"}
+        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        one = command(tmp_path, TWO, "trainer.num_nodes=2", "trainer.devices=1")
         nodes = [
-            subprocess.Popen(
-                command(tmp_path, TWO, "trainer.num_nodes=2", "trainer.devices=1"),
-                env=os.environ | meeting | {"NODE_RANK": str(node)},
-                stdout=subprocess.PIPE,
-                text=True,
-            )
+            start(one, env=meeting | {"NODE_RANK": str(node)}, stdout=subprocess.PIPE)
             for node in range(2)
         ]
         said = [node.communicate(timeout=200)[0] for node in nodes]
@@ -300,7 +252,8 @@ threading.Event().wait()
 """
 
 
-def test_a_process_that_failed_is_not_waited_for_forever(tmp_path):
+def test_a_process_that_failed_is_not_waited_for_forever(tmp_path, monkeypatch):
+    monkeypatch.setattr("privacy_gan.sweeping.processes.SECONDS_TO_FOLLOW", 0.5)
     processes = Processes([sys.executable, "-c", HANGING, tmp_path], [os.environ], None, tmp_path)
     started = time.monotonic()
     while not processes.are_over():

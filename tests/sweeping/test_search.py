@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from presets import JUDGED
 from sweeps import SIDE_BY_SIDE, finished_at, sweep
-from tiny_runs import JUDGED
 
 from privacy_gan.errors import UserError
 from privacy_gan.sweeping.search import Search, worth
@@ -20,9 +20,11 @@ TYPED = [
 ]
 
 
-# as many faces as it takes to tell something from original ones
+# colours, which small networks see, and as many faces as it takes to tell something from original
+# ones
 LEARNABLE = [
-    *("data.num_train=512", "data.num_valid=64", "classifiers.epochs=2", "judge.epochs=2"),
+    *("attribute=Black_Hair", "judge.attributes=[Black_Hair,Blond_Hair]", "data.num_test=64"),
+    *("data.num_train=512", "data.num_valid=128", "classifiers.epochs=6", "judge.epochs=6"),
     *("classifiers.batch_size=16", "judge.queries=[1]"),
     *("judge.adversaries.inversion=null", "data.batch_size=16"),
 ]

@@ -5,10 +5,12 @@ import re
 import signal
 import subprocess
 import time
+from contextlib import suppress
+from pathlib import Path
 
-from processes import all_gone, marked
+from commands import start, train_command
+from processes import alive, all_gone
 from sweeps import SIDE_BY_SIDE, results, sweep
-from tiny_runs import TINY, train_command
 
 from privacy_gan.runs.result import Result
 
@@ -16,18 +18,11 @@ THREE = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"]
 LONG = "trainer.max_epochs=5000"
 
 
-def begin(folder, *overrides, launcher=SIDE_BY_SIDE, preset=TINY):
+def begin(folder, *overrides, launcher=SIDE_BY_SIDE):
     """Start a sweep as a terminal does: in a process group of its own."""
-    environment, mark = marked()
-    process = subprocess.Popen(
-        train_command(folder, "-m", *overrides, *launcher, preset=preset),
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    return process, mark
+    command = train_command(folder, "-m", *overrides, *launcher)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return start(command, cwd=folder, start_new_session=True, **pipes)
 
 
 def wait_for(folder, pattern, count):
@@ -37,11 +32,22 @@ def wait_for(folder, pattern, count):
     assert len(list(folder.rglob(pattern))) >= count
 
 
-def test_runs_side_by_side_get_gpus_of_their_own_and_share_the_threads(tmp_path):
+def at_work(folder):
+    """Return the processes that make runs, without those that started them."""
+    found = []
+    for process in alive(folder):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            if b"privacy_gan.commands.child" in Path(f"/proc/{process}/cmdline").read_bytes():
+                found.append(process)
+    return found
+
+
+def test_runs_side_by_side_get_gpus_of_their_own_and_share_the_threads(tmp_path, monkeypatch):
     listing = tmp_path / "nvidia-smi"
     listing.write_text("#!/bin/sh\necho '0, GPU-a'\necho '1, GPU-b'\n")
     listing.chmod(0o755)
     environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    monkeypatch.delenv("OMP_NUM_THREADS")
     folder = "run_dir=${output_dir}/${seed}"
     grid = ["seed=0,1", "trainer=auto", "privatizer=identity", folder]
     process = sweep(tmp_path, *grid, *SIDE_BY_SIDE, env=environment)
@@ -57,10 +63,13 @@ def test_runs_side_by_side_get_gpus_of_their_own_and_share_the_threads(tmp_path)
 
 def test_ctrl_c_lets_all_runs_save_their_state_and_leaves_nothing_behind(tmp_path):
     # the process that had the first run has nothing to do by then; it hears Ctrl-C, too
-    process, mark = begin(tmp_path, "privatizer=identity,filter,generator", LONG, launcher=THREE)
-    wait_for(tmp_path, "metrics.csv", 2)
+    process = begin(tmp_path, "privatizer=identity,filter,generator", LONG, launcher=THREE)
+    wait_for(tmp_path, "epoch-0001.png", 2)
     wait_for(tmp_path, "result.json", 1)
-    time.sleep(2)
+    until = time.monotonic() + 90
+    while len(at_work(tmp_path)) > 2:
+        assert time.monotonic() < until
+        time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGINT, err
@@ -68,20 +77,20 @@ def test_ctrl_c_lets_all_runs_save_their_state_and_leaves_nothing_behind(tmp_pat
     assert "interrupted: repeat the command to go on" in err
     assert "sweep of 3 runs: 1 finished, 2 not finished" in out
     assert len(list(tmp_path.rglob("last.ckpt"))) == 2
-    assert all_gone(mark)
+    assert all_gone(tmp_path)
 
 
 def test_a_killed_sweep_takes_its_runs_with_it(tmp_path):
-    process, mark = begin(tmp_path, "privatizer=identity,filter,generator", LONG, launcher=THREE)
-    wait_for(tmp_path, "metrics.csv", 2)
+    process = begin(tmp_path, "privatizer=identity,filter", LONG)
+    wait_for(tmp_path, "metrics.csv", 1)
     wait_for(tmp_path, "result.json", 1)
     process.kill()
     process.communicate()
-    assert all_gone(mark)
+    assert all_gone(tmp_path)
 
 
 def test_a_second_sweep_leaves_alone_what_the_first_is_at_work_on(tmp_path):
-    first, _ = begin(tmp_path, "seed=0", LONG, launcher=[])
+    first = begin(tmp_path, "seed=0", LONG, launcher=[])
     wait_for(tmp_path, "metrics.csv", 1)
     second = sweep(tmp_path, "privatizer=filter_generator,identity")
     first.send_signal(signal.SIGTERM)

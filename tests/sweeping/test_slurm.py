@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from processes import all_gone, marked
-from sweeps import SIDE_BY_SIDE, sweep
-from tiny_runs import ONE_THREAD, train_command
+from commands import start, train_command
+from processes import all_gone
+from sweeps import sweep
 
 CLUSTER = Path(__file__).with_name("cluster.sh")
 missing = [name for name in ("slurmctld", "slurmd", "munged", "sbatch") if not shutil.which(name)]
@@ -28,7 +28,28 @@ ON_CPUS = [
     "hydra.launcher.mem_gb=null",
 ]
 A_RUN_EACH = ["hydra/launcher=dgx", *ON_CPUS]
-LONG = ["trainer.max_epochs=20", "privatizer=filter"]
+# three epochs; in the second a run waits for a file, unless it is asked to stop
+PATIENT = [
+    "trainer.max_epochs=3",
+    "privatizer=filter",
+    "privatizer._target_=patient.Patient",
+]
+MODULE = """
+import os
+import time
+from pathlib import Path
+from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
+from privacy_gan.training.checkpointing import SaveLast
+
+class Patient(AdversarialPrivatizer):
+    def training_step(self, batch, batch_idx):
+        (saving,) = (each for each in self.trainer.callbacks if isinstance(each, SaveLast))
+        while self.current_epoch == 1 and not Path(os.environ["GO_ON"]).exists():
+            if saving.requests.received is not None:
+                break
+            time.sleep(0.05)
+        super().training_step(batch, batch_idx)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +58,7 @@ def cluster(tmp_path_factory):
     folder = tmp_path_factory.mktemp("slurm")
     try:
         subprocess.run([CLUSTER, "start", folder], check=True)
-        yield {"SLURM_CONF": str(folder / "slurm.conf"), **ONE_THREAD}
+        yield {"SLURM_CONF": str(folder / "slurm.conf")}
     finally:
         subprocess.run([CLUSTER, "stop", folder], check=True)
 
@@ -90,14 +111,9 @@ def run_now(slurm):
 @contextmanager
 def going_on(folder, cluster, *overrides):
     """Start a sweep, whose process is yielded once as many runs as have room have begun."""
-    command = train_command(folder, "-m", *A_RUN_EACH, *LONG, *overrides)
-    with subprocess.Popen(
-        command,
-        env=os.environ | cluster,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    ) as process:
+    command = train_command(folder, "-m", *A_RUN_EACH, *PATIENT, *overrides)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with start(command, env=cluster, **pipes) as process:
         try:
             until(lambda: begun(folder) == 2 or process.poll() is not None)
             assert process.poll() is None, process.communicate()
@@ -124,11 +140,25 @@ def weights(folder):
     }
 
 
+@pytest.fixture(autouse=True)
+def patient(tmp_path_factory, monkeypatch):
+    """Put the runs' mechanism in reach; return the file that they wait for."""
+    folder = tmp_path_factory.mktemp("patient")
+    (folder / "patient.py").write_text(MODULE)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+    monkeypatch.setenv("GO_ON", str(folder / "go on"))
+    return folder / "go on"
+
+
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    assert sweep(folder, *LONG, "seed=0,1,2", *SIDE_BY_SIDE).returncode == 0
-    return weights(folder)
+def uninterrupted(once):
+    return weights(once("not_on_a_cluster", train_three))
+
+
+def train_three(folder):
+    (folder / "patient.py").write_text(MODULE)
+    surroundings = {"PYTHONPATH": str(folder), "GO_ON": str(folder)}
+    assert sweep(folder, *PATIENT, "seed=0,1,2", env=surroundings).returncode == 0
 
 
 def assert_same(folder, uninterrupted):
@@ -143,13 +173,14 @@ class TestOnACluster:
     pytestmark = needs_slurm
 
     def test_a_sweep_goes_on_where_one_of_its_jobs_was_preempted(
-        self, tmp_path, cluster, slurm, uninterrupted
+        self, tmp_path, cluster, slurm, patient, uninterrupted
     ):
         with going_on(tmp_path, cluster, "seed=0,1,2") as process:
             first = min(running(slurm))
             slurm("scancel", "--signal=USR1", first)
             assert run_now(slurm) == first
             assert not list(tmp_path.rglob("result.json"))
+            patient.touch()
             out, err = ended(process)
         assert process.returncode == 0, err
         assert "submitted 3 jobs to SLURM" in out
@@ -160,25 +191,27 @@ class TestOnACluster:
         assert not list((tmp_path / "outputs").glob(".sweep-*"))
 
     def test_a_job_of_more_importance_takes_the_place_of_a_run_which_goes_on_later(
-        self, tmp_path, cluster, slurm, uninterrupted
+        self, tmp_path, cluster, slurm, patient, uninterrupted
     ):
         with going_on(tmp_path, cluster, "seed=0,1") as process:
             urgent = ["--partition=urgent", "--cpus-per-task=2", "--output=/dev/null"]
             slurm("sbatch", *urgent, "--wrap=sleep 1")
             run_now(slurm)
+            patient.touch()
             out, err = ended(process)
         assert process.returncode == 0, err
         assert out.count("begun  seed=") == 3
         assert_same(tmp_path, uninterrupted)
 
     def test_a_run_whose_node_is_drained_goes_on_on_another(
-        self, tmp_path, cluster, slurm, uninterrupted
+        self, tmp_path, cluster, slurm, patient, uninterrupted
     ):
         with going_on(tmp_path, cluster, "seed=0,1") as process:
             job, node = min(running(slurm).items())
             slurm("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
             slurm("scontrol", "requeue", job)
             assert run_now(slurm) == job
+            patient.touch()
             until(lambda: running(slurm).get(job, node) != node)
             _, err = ended(process)
         assert process.returncode == 0, err
@@ -196,40 +229,45 @@ class TestOnACluster:
         assert not slurm("squeue", "--noheader")
 
     def test_jobs_go_on_without_the_command_that_submitted_them(
-        self, tmp_path, cluster, slurm, uninterrupted
+        self, tmp_path, cluster, slurm, patient, uninterrupted
     ):
         with going_on(tmp_path, cluster, "seed=0,1") as process:
             process.kill()
+        patient.touch()
         until(lambda: not slurm("squeue", "--noheader"))
-        again = sweep(tmp_path, *A_RUN_EACH, *LONG, "seed=0,1", env=cluster)
+        again = sweep(tmp_path, *A_RUN_EACH, *PATIENT, "seed=0,1", env=cluster)
         assert "sweep of 2 runs: 2 finished before" in again.stdout
         assert_same(tmp_path, uninterrupted)
 
     def test_a_job_that_is_not_to_be_queued_again_is_gone_on_with_by_the_command(
-        self, tmp_path, cluster, slurm, uninterrupted
+        self, tmp_path, cluster, slurm, patient, uninterrupted
     ):
         overrides = ["seed=0,1", "hydra.launcher.requeue=false"]
         with going_on(tmp_path, cluster, *overrides) as process:
-            slurm("scancel", "--signal=USR1", min(running(slurm)))
+            first = min(running(slurm))
+            slurm("scancel", "--signal=USR1", first)
+            until(lambda: first not in running(slurm))
+            patient.touch()
             out, _ = ended(process)
         assert process.returncode == 1, out
         assert "sweep of 2 runs: 1 finished, 1 not finished" in out
-        again = sweep(tmp_path, *A_RUN_EACH, *LONG, *overrides, env=cluster)
+        again = sweep(tmp_path, *A_RUN_EACH, *PATIENT, *overrides, env=cluster)
         assert "sweep of 2 runs: 1 finished before, 1 finished" in again.stdout
         assert_same(tmp_path, uninterrupted)
 
     def test_one_run_over_two_nodes_is_one_run(self, tmp_path, cluster):
-        environment, mark = marked()
         nodes = [
             "hydra/launcher=nodes",
             *ON_CPUS,
             "hydra.launcher.tasks_per_node=1",
             *("trainer=slurm", "trainer.accelerator=cpu"),
         ]
-        environment["MASTER_ADDR"] = "127.0.0.1"  # where both nodes are, whatever they are called
-        together = sweep(tmp_path / "two", *nodes, env=environment | cluster)
+        # where both nodes are, whatever they are called
+        meeting = {"MASTER_ADDR": "127.0.0.1"}
+        (tmp_path / "two").mkdir()
+        together = sweep(tmp_path / "two", *nodes, cwd=tmp_path / "two", env=meeting | cluster)
         assert together.returncode == 0, together.stdout + together.stderr
-        assert all_gone(mark)
+        assert all_gone(tmp_path / "two")
         assert sweep(tmp_path / "one").returncode == 0
         two, one = (
             json.loads(path.read_text())
@@ -256,7 +294,7 @@ class TestOnACluster:
 
 
 def test_where_there_is_no_slurm_it_is_told_in_one_line(tmp_path):
-    refused = sweep(tmp_path, *A_RUN_EACH, env=ONE_THREAD | {"PATH": "/nowhere"})
+    refused = sweep(tmp_path, *A_RUN_EACH, env={"PATH": "/nowhere"})
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     assert line.startswith("error: hydra/launcher needs SLURM")

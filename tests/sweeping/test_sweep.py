@@ -8,46 +8,52 @@ import time
 
 import pytest
 import torch
-from processes import all_gone, marked
-from small_networks import SMALL
+from commands import run, start, train_command
+from presets import TINY
+from processes import all_gone
 from sweeps import finished_at, results, sweep
-from tiny_runs import ONE_THREAD, ROOT, TINY, train_command
 
 from privacy_gan.commands.pipeline import train
 
-SIX = ["trainer.max_epochs=2", *SMALL, "epsilon=0.005,0.02", "seed=0,1,2"]
-SMALL_ONES_PATH = {"PYTHONPATH": str(ROOT / "tests")}
+SIX = ["epsilon=0.005,0.02", "seed=0,1,2"]
 
 
 @pytest.fixture(scope="module")
-def survivor(tmp_path_factory):
+def survivor(once):
     """A sweep that was killed at five moments, then repeated to its end."""
-    folder = tmp_path_factory.mktemp("survivor")
+    return once("killed_sweep", kill_and_repeat)
+
+
+def kill_and_repeat(folder):
     moments = random.Random(0)
     command = train_command(folder, "-m", *SIX, "checkpoint_minutes=0")
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     for _ in range(5):
-        before = finished_at(folder)
-        environment, mark = marked()
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        environment |= SMALL_ONES_PATH
-        with subprocess.Popen(command, env=environment, start_new_session=True, **quiet) as process:
-            time.sleep(moments.uniform(4, 9))
+        before, saved = finished_at(folder), saved_at(folder)
+        with start(command, cwd=folder, start_new_session=True, **quiet) as process:
+            while saved_at(folder) == saved and process.poll() is None:
+                time.sleep(0.01)
+            time.sleep(moments.uniform(0, 1))  # eight steps and what is before and after them
             os.killpg(process.pid, signal.SIGKILL)
-        assert all_gone(mark)
+        assert process.returncode == -signal.SIGKILL
+        assert all_gone(folder)
         assert before.items() <= finished_at(folder).items()
     before = finished_at(folder)
-    process = sweep(folder, *SIX, "checkpoint_minutes=0", env=ONE_THREAD | SMALL_ONES_PATH)
+    process = sweep(folder, *SIX, "checkpoint_minutes=0")
     assert process.returncode == 0, process.stderr
     assert f"{len(before)} finished before" in process.stdout or not before
     assert before.items() <= finished_at(folder).items()
-    return folder
+
+
+def saved_at(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("last.ckpt")}
 
 
 def test_a_sweep_killed_five_times_ends_with_the_results_of_runs_that_were_not(
     survivor, tmp_path, tiny
 ):
     for epsilon, seed in [(epsilon, seed) for epsilon in (0.005, 0.02) for seed in (0, 1, 2)]:
-        train(tiny(f"epsilon={epsilon}", f"seed={seed}", *SMALL))
+        train(tiny(f"epsilon={epsilon}", f"seed={seed}"))
     assert len(results(survivor / "outputs")) == 6
     assert results(survivor / "outputs") == results(tmp_path / "outputs")
     for checkpoint in (survivor / "outputs").rglob("last.ckpt"):
@@ -59,9 +65,8 @@ def test_a_sweep_killed_five_times_ends_with_the_results_of_runs_that_were_not(
 def test_a_finished_sweep_is_repeated_without_importing_torch(survivor):
     before = finished_at(survivor)
     command = train_command(survivor, "-m", *SIX)
-    process = subprocess.run(
-        [command[0], "-X", "importtime", *command[1:]], capture_output=True, text=True, check=True
-    )
+    process = run([command[0], "-X", "importtime", *command[1:]], real=True)
+    assert process.returncode == 0, process.stderr
     assert "sweep of 6 runs: 6 finished before" in process.stdout
     assert not any(line.endswith("| torch") for line in process.stderr.splitlines())
     assert finished_at(survivor) == before
@@ -122,21 +127,18 @@ def test_all_mistakes_in_a_grid_are_told_in_a_line_each_before_anything_runs(
 
 
 def test_ctrl_c_saves_the_run_at_hand_and_ends_the_sweep_with_a_summary(tmp_path):
-    environment, mark = marked()
     command = train_command(tmp_path, "-m", "trainer.max_epochs=2000", "seed=0,1")
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        while not list(tmp_path.rglob("metrics.csv")):
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with start(command, cwd=tmp_path, **pipes) as process:
+        while not list(tmp_path.rglob("epoch-0001.png")) and process.poll() is None:
             time.sleep(0.1)
-        time.sleep(1)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGINT
     assert "Traceback" not in err
     assert "sweep of 2 runs: 2 not finished" in out
     assert len(list(tmp_path.rglob("last.ckpt"))) == 1
-    assert all_gone(mark)
+    assert all_gone(tmp_path)
 
 
 def test_what_a_preset_leaves_out_is_run_where_it_is_asked_for(tmp_path):

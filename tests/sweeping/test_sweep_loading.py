@@ -1,5 +1,6 @@
 """Configurations of a sweep's runs are those that Hydra composes, each by itself."""
 
+from commands import ROOT
 from hydra import initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
@@ -7,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf
-from tiny_runs import ROOT, TINY
+from presets import TINY
 
 from privacy_gan.commands.command_line import register_with_hydra
 from privacy_gan.sweeping.loading import SweepLoader

@@ -1,20 +1,16 @@
 """Learning rates that fall at the end of training."""
 
 import pytest
+from presets import NUMBERS
 from pytorch_lightning import Callback
 
 from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError
 
-NUMBERS = [
-    "experiment=gaussian",
-    "trainer.enable_progress_bar=false",
-    "trainer.max_epochs=2",
-    "width=4",
+TWO_BATCHES = [
+    *NUMBERS,
+    "privatizer=filter",
     "data.num_train=32",
-    "data.num_valid=16",
-    "data.num_test=64",
-    "data.batch_size=16",
     "evaluate=false",
     "privatizer.optimizer.lr=0.01",
 ]
@@ -35,12 +31,12 @@ class Rates(Callback):
 def test_they_fall_evenly_over_the_last_share_of_the_steps(decay, shares, tiny, monkeypatch):
     seen = Rates.seen = []
     monkeypatch.setattr("privacy_gan.training.fit.Throughput", Rates)
-    train(tiny(f"decay={decay}", preset=NUMBERS, cached=False))
+    train(tiny(f"decay={decay}", preset=TWO_BATCHES, cached=False))
     assert seen == [pytest.approx([0.01 * share] * 2) for share in shares]
 
 
 @pytest.mark.parametrize("decay", [-0.1, 1.1])
 def test_what_is_no_share_is_refused(decay, tiny):
-    config = tiny(f"privatizer.decay={decay}", preset=NUMBERS, cached=False)
+    config = tiny(f"privatizer.decay={decay}", preset=TWO_BATCHES, cached=False)
     with pytest.raises(UserError, match=f"privatizer.decay={decay} is not a share"):
         train(config)

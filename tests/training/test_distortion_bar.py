@@ -3,14 +3,14 @@
 import csv
 import re
 
-from tiny_runs import TINY, run_train
+from commands import run_train
 
 SHOWN = re.compile(r"(\d+)/60 \[.*?filter distortion=([\d.]+)/0\.01")
 
 
 def test_lines_of_a_log_tell_the_distortion_of_their_step(tmp_path):
     more = ["data.num_train=480", "trainer.enable_progress_bar=true", "trainer.max_epochs=1"]
-    process = run_train(tmp_path, *more, "trainer.log_every_n_steps=10", preset=TINY)
+    process = run_train(tmp_path, *more, "trainer.log_every_n_steps=10")
     assert process.returncode == 0, process.stderr
     shown = dict(SHOWN.findall(process.stdout + process.stderr))
     assert {"25", "50"} <= set(shown)

@@ -1,14 +1,15 @@
 """Disks that fill up or cannot be written while runs save their state."""
 
 import pytest
+from commands import run_train
 from disks import mounted
-from tiny_runs import run_train
 
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 20 MB, a tenth of what the tiny run's checkpoint needs."""
-    with mounted(tmp_path / "disk", "size=20m") as disk:
+    """A disk of 2 MB, where half a MB is left."""
+    with mounted(tmp_path / "disk", "size=2m") as disk:
+        (disk / "others").write_bytes(bytes(1536 << 10))
         yield disk
 
 

@@ -1,29 +1,16 @@
 """Runs on Gaussian toy data, through the same commands as those on pictures."""
 
 import pytest
+from presets import NUMBERS
 
 from privacy_gan.commands.pipeline import train
 from privacy_gan.errors import UserError
-
-TOY = [
-    "data=gaussian",
-    "trainer=cpu",
-    "trainer.precision=32-true",
-    "trainer.max_epochs=2",
-    "trainer.enable_progress_bar=false",
-    "width=8",
-    "data.num_train=64",
-    "data.num_valid=16",
-    "data.num_test=64",
-    "data.batch_size=16",
-    "judge.resamples=50",
-]
 
 
 @pytest.fixture
 def toy(tiny):
     """Compose a run on little toy data, which needs no cache."""
-    return lambda *overrides, preset=TOY: tiny(*overrides, preset=preset, cached=False)
+    return lambda *overrides: tiny(*overrides, preset=NUMBERS, cached=False)
 
 
 @pytest.mark.parametrize(

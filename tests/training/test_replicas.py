@@ -2,15 +2,12 @@
 
 import csv
 import json
-import os
 import signal
-import subprocess
 import sys
 
 import pytest
 import torch
-from small_networks import SMALL
-from tiny_runs import ROOT, run_train
+from commands import run_train, start
 
 from privacy_gan.sweeping.processes import reserved_port
 
@@ -58,7 +55,7 @@ ONE_STEP = [
 # 24 steps; three validation batches of two sizes, which two processes cannot share evenly
 # and everything that one process must do as all: noise, multiplier, averages and their batch norms
 LONG = [
-    *("privatizer=filter_generator", "game=robust", *SMALL),
+    *("privatizer=filter_generator", "game=robust"),
     *("data.num_train=96", "data.num_valid=20"),
 ]
 
@@ -66,7 +63,7 @@ LONG = [
 @pytest.fixture(autouse=True)
 def exact_mechanisms(tmp_path, monkeypatch):
     (tmp_path / "exact.py").write_text(EXACT)
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{ROOT / 'tests'}")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
 def exact(mechanism):
@@ -74,12 +71,7 @@ def exact(mechanism):
 
 
 def run(folder, *overrides, ends=0, env=None):
-    os.environ |= env or {}
-    try:
-        process = run_train(folder, *overrides)
-    finally:
-        for name in env or {}:
-            del os.environ[name]
+    process = run_train(folder, *overrides, env=env)
     assert process.returncode == ends, process.stderr
     return process
 
@@ -128,16 +120,14 @@ def test_a_step_of_two_processes_is_the_step_of_one_with_all_their_images(tmp_pa
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory):
+def uninterrupted(once):
     """24 steps of one process."""
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    (folder / "exact.py").write_text(EXACT)
-    run(
-        folder,
-        *LONG,
-        *exact("filter_generator"),
-        env={"PYTHONPATH": f"{folder}:{ROOT / 'tests'}"},
-    )
+
+    def make(folder):
+        (folder / "exact.py").write_text(EXACT)
+        run(folder, *LONG, *exact("filter_generator"), env={"PYTHONPATH": str(folder)})
+
+    folder = once("one_process", make)
     return logged(folder), weights(folder), measured(folder)
 
 
@@ -172,7 +162,7 @@ def test_a_run_that_some_processes_began_others_go_on_with(tmp_path, uninterrupt
 
 def test_batch_norm_by_process_is_another_run_that_no_other_number_of_them_goes_on_with(tmp_path):
     alone = "trainer.sync_batchnorm=false"
-    step = [*exact("filter_generator"), *ONE_STEP, *SMALL]
+    step = [*exact("filter_generator"), *ONE_STEP]
     run(tmp_path / "two", TWO, alone, *step)
     run(tmp_path / "one", *step)
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
@@ -243,7 +233,6 @@ with replicas.connected(f"127.0.0.1:{sys.argv[2]}", rank, 3, torch.device("cpu")
 def test_three_processes_send_each_other_what_they_should(tmp_path):
     with reserved_port() as port:
         started = [
-            subprocess.Popen([sys.executable, "-c", MESSAGES, str(rank), str(port)])
-            for rank in range(3)
+            start([sys.executable, "-c", MESSAGES, str(rank), str(port)]) for rank in range(3)
         ]
         assert [process.wait(timeout=100) for process in started] == [0, 0, 0]

@@ -2,14 +2,12 @@
 
 import csv
 import math
-import os
-import subprocess
 
 import numpy as np
 import pytest
+from commands import run, train_command
 from omegaconf import OmegaConf
 from PIL import Image
-from tiny_runs import ONE_THREAD, train_command
 
 from privacy_gan.commands.pipeline import train
 from privacy_gan.reporting.summary import summary
@@ -85,9 +83,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 def test_training_needs_no_optional_package(tmp_path):
     interpreter, *arguments = train_command(tmp_path, "trainer.max_epochs=1")
     command = [interpreter, "-c", WITHOUT_PACKAGES, " ".join(OPTIONAL), *arguments]
-    process = subprocess.run(
-        command, env=os.environ | ONE_THREAD, capture_output=True, text=True, check=False
-    )
+    process = run(command, real=True)
     assert process.returncode == 0, process.stderr
     assert "result.json" in process.stdout
 

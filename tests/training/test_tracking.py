@@ -1,17 +1,16 @@
 """Runs tracked with Weights & Biases and TensorBoard."""
 
 import json
-import os
 import re
 import signal
 import socket
 import subprocess
-import sys
 import time
 
 import pytest
+from commands import cli, run_train, start, train_command
+from presets import JUDGED
 from sweeps import sweep
-from tiny_runs import JUDGED, ONE_THREAD, ROOT, run_train, train_command
 from wandb_server import KEY, environment, recording, synchronized
 
 from privacy_gan.runs.folder import RunFolder
@@ -84,11 +83,10 @@ def test_a_dashboard_is_saved_and_shows_what_runs_track(interrupted):
     pytest.importorskip("wandb_workspaces")
     _, tracked = interrupted
     with recording() as server:
-        command = [sys.executable, ROOT / "experiments" / "dashboard.py", f"group={tracked.group}"]
-        surroundings = os.environ | environment(server)
-        printed = subprocess.check_output(command, text=True, env=surroundings, timeout=100)
+        process = cli("dashboard", f"group={tracked.group}", env=environment(server), real=True)
+        assert process.returncode == 0, process.stderr
         (view,) = server.views
-    assert re.match(r"saved: http\S+/me/privacy_gan\?nw=", printed)
+    assert re.match(r"saved: http\S+/me/privacy_gan\?nw=", process.stdout)
     section = json.loads(view["spec"])["section"]
     (run_set,) = section["runSets"]
     (group,) = run_set["filters"]["filters"]
@@ -111,14 +109,7 @@ def test_a_dashboard_is_saved_and_shows_what_runs_track(interrupted):
     ],
 )
 def test_a_dashboard_that_cannot_be_saved_is_one_line(surroundings, message):
-    process = subprocess.run(
-        [sys.executable, ROOT / "experiments" / "dashboard.py", "group=some"],
-        env=os.environ | surroundings,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    process = cli("dashboard", "group=some", env=surroundings)
     assert process.returncode == 2
     assert process.stdout == ""
     assert message in process.stderr
@@ -172,13 +163,8 @@ def test_a_server_that_cannot_be_reached_stops_no_run(tmp_path, monkeypatch, ans
 def test_a_server_that_goes_away_stops_no_run(tmp_path):
     command = train_command(tmp_path, "logger=wandb", "trainer.max_epochs=8")
     with recording() as server:
-        process = subprocess.Popen(
-            command,
-            env=os.environ | ONE_THREAD | environment(server),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        process = start(command, env=environment(server), **pipes)
         while not server.runs and process.poll() is None:
             time.sleep(0.1)
     printed, _ = process.communicate(timeout=150)

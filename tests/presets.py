@@ -1,0 +1,81 @@
+"""Configurations of seconds, and what each is for."""
+
+from __future__ import annotations
+
+# The discriminators of TINY. Those that are shipped, ResNets, make a checkpoint of 193 MB.
+SMALL_DISCRIMINATORS = [
+    "networks.filter_discriminator._target_=small_networks.classifier",
+    "networks.generator_discriminator._target_=small_networks.classifier",
+]
+
+# For most: a run on drawn faces, 16 pixels, four batches an epoch, arithmetic that repeats exactly.
+TINY = [
+    "trainer=cpu",
+    "trainer.precision=32-true",
+    "trainer.max_epochs=2",
+    "evaluate=false",
+    "trainer.log_every_n_steps=1",
+    "trainer.enable_progress_bar=false",
+    "image_size=16",
+    "width=2",
+    "data.batch_size=8",
+    "data.num_train=32",
+    "data.num_valid=16",
+    "data.num_test=8",
+    "data.num_workers=0",
+    *SMALL_DISCRIMINATORS,
+]
+
+# How long a judge takes, whoever it asks.
+BRIEFLY = [
+    "classifiers.epochs=1",
+    "classifiers.batch_size=8",
+    "judge.epochs=1",
+    "judge.batch_size=16",
+    "judge.queries=[1,2]",
+    "judge.resamples=50",
+]
+
+# For what is judged: to be added to TINY. The adversaries are called as those that are shipped.
+JUDGED = [
+    "evaluate=true",
+    "classifiers=quick",
+    "classifiers.network._target_=small_networks.classifier",
+    "judge=quick",
+    "judge.adversaries.fixed_classifier=null",
+    "judge.adversaries.resnet10.network._target_=small_networks.classifier",
+    "judge.adversaries.inversion.network._target_=small_networks.classifier",
+    "judge.retrained.network._target_=small_networks.classifier",
+    "judge.attributes=[Smiling,Male]",
+    *BRIEFLY,
+]
+
+# For what the shipped networks have to do with: to be added to TINY and JUDGED.
+SHIPPED_DISCRIMINATORS = [
+    "networks.filter_discriminator._target_=privacy_gan.models.resnet.resnet18",
+    "networks.generator_discriminator._target_=privacy_gan.models.resnet.resnet10",
+]
+SHIPPED_JUDGE = [
+    f"{who}.network._target_=privacy_gan.models.resnet.resnet10"
+    for who in ("classifiers", "judge.adversaries.resnet10", "judge.adversaries.inversion")
+] + ["judge.retrained.network._target_=privacy_gan.models.resnet.resnet10"]
+
+# For what has nothing to do with images: a run on scalars, judged unless that is left out.
+NUMBERS = [
+    "data=gaussian",
+    "trainer=cpu",
+    "trainer.precision=32-true",
+    "trainer.max_epochs=2",
+    "trainer.enable_progress_bar=false",
+    "trainer.log_every_n_steps=1",
+    "width=8",
+    "data.num_train=64",
+    "data.num_valid=16",
+    "data.num_test=64",
+    "data.batch_size=16",
+    "classifiers.epochs=1",
+    "judge.epochs=2",
+    "judge.batch_size=32",
+    "judge.queries=[1,2]",
+    "judge.resamples=50",
+]

@@ -1,0 +1,420 @@
+"""Breaks the code on purpose, one thing at a time, and sees whether the tests notice.
+
+    python tests/sabotage.py [NAME ...]
+
+Each breakage is made in a copy of the checkout, where the tests that must turn red are run. They
+are run once in a copy that nobody broke, too, where all must pass. The exit code is 1 where a
+breakage was not noticed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+AT_ONCE = 2
+FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/\S+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """One thing that must not go unnoticed.
+
+    Attributes:
+        name: what is wrong, in words.
+        file: below privacy_gan/.
+        old: what is right; it occurs once in the file.
+        new: what takes its place.
+        red: tests that must fail, below tests/; of one with parameters, some case must.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    red: Sequence[str]
+
+
+BREAKAGES = [
+    Breakage(
+        "the last epoch is kept instead of the best",
+        "evaluation/learning.py",
+        "if loss < self.best_loss:",
+        "if True:",
+        ["evaluation/test_learning.py::test_each_is_left_at_its_own_best_epoch_by_validation_loss"],
+    ),
+    Breakage(
+        "the warm start's weights are dropped",
+        "evaluation/adversaries.py",
+        "return Learner(deepcopy(fixed), recipe, column)",
+        "fixed = deepcopy(fixed)\n"
+        "    for weights in fixed.parameters():\n"
+        "        weights.data.normal_(0, 0.02)\n"
+        "    return Learner(fixed, recipe, column)",
+        [
+            "evaluation/test_shipped_adversaries.py::"
+            "test_the_warm_start_knows_what_the_fixed_classifier_knows_and_leaves_it_alone"
+        ],
+    ),
+    Breakage(
+        "an adversary's input is multiplied by 0",
+        "evaluation/learning.py",
+        "return F.log_softmax(self.network(images), dim=1)",
+        "return F.log_softmax(self.network(images * 0), dim=1)",
+        [
+            "evaluation/test_planted_leaks.py::test_uncensored_images_tell_all",
+            "evaluation/test_planted_leaks.py::"
+            "test_an_attribute_hidden_in_one_pixel_or_in_the_noise_is_found",
+        ],
+    ),
+    Breakage(
+        "a mechanism is judged in training mode",
+        "evaluation/source.py",
+        "self.privatizer = privatizer.to(compute.device).eval()",
+        "self.privatizer = privatizer.to(compute.device).train()",
+        [
+            "evaluation/test_source.py::test_a_mechanism_is_judged_as_it_is_used_not_as_it_is_trained"
+        ],
+    ),
+    Breakage(
+        "every query has the same noise",
+        "evaluation/source.py",
+        "SPLIT_NUMBERS[split], number)",
+        "SPLIT_NUMBERS[split], 0)",
+        ["evaluation/test_source.py::test_no_two_queries_share_their_noise"],
+    ),
+    Breakage(
+        "the strongest adversary is chosen on test images",
+        "evaluation/measuring.py",
+        'predictions = predict_all(answers, sensitive["valid"], frequencies, queries)',
+        'tested = {name: {**seen, "valid": seen["test"]} for name, seen in answers.items()}\n'
+        '    predictions = predict_all(tested, sensitive["test"], frequencies, queries)',
+        ["evaluation/test_planted_leaks.py::test_the_strongest_is_chosen_on_validation_images"],
+    ),
+    Breakage(
+        "s' is confused with s in the success rate",
+        "evaluation/measures.py",
+        "bootstrap.percentile(mean, what == outputs.synthetic)",
+        "bootstrap.percentile(mean, what == outputs.original.predicted(sensitive))",
+        ["evaluation/test_measures.py::test_success_is_seeing_the_synthetic_attribute"],
+    ),
+    Breakage(
+        "an interval has half of the bootstrap's values in it",
+        "evaluation/bootstrap.py",
+        "TAIL = 0.025",
+        "TAIL = 0.25",
+        [
+            "evaluation/test_bootstrap.py::"
+            "test_a_means_interval_is_two_standard_errors_wide_to_each_side"
+        ],
+    ),
+    Breakage(
+        "a judging that was stopped begins again",
+        "evaluation/learning.py",
+        'return found["epoch"], found["done"]',
+        "return 0, 0",
+        [
+            "evaluation/test_resumed_judging.py::"
+            "test_adversaries_stopped_at_any_step_learn_what_they_would_have_learned",
+            "evaluation/test_resumed_judging.py::test_a_run_goes_on_in_the_midst_of_being_judged",
+        ],
+    ),
+    Breakage(
+        "the penalty has the other sign",
+        "losses.py",
+        "return weight * (distortion",
+        "return -weight * (distortion",
+        [
+            "test_losses.py::test_penalty_is_quadratic_above_the_budget_and_nothing_below",
+            "privatizers/test_algorithm_1.py::"
+            "test_training_equals_algorithm_1_parameter_by_parameter",
+        ],
+    ),
+    Breakage(
+        "the generator is asked for s instead of s'",
+        "privatizers/generator.py",
+        'adversarial = F.cross_entropy(logits, draws["synthetic"])',
+        "adversarial = F.cross_entropy(logits, sensitive)",
+        [
+            "privatizers/test_algorithm_1.py::test_training_equals_algorithm_1_parameter_by_parameter"
+        ],
+    ),
+    Breakage(
+        "h_g learns in every step",
+        "privatizers/game.py",
+        "batch_idx % self.discriminator_every == 0, done",
+        "True, done",
+        [
+            "privatizers/test_algorithm_1.py::"
+            "test_h_g_learns_in_every_third_step_and_the_others_in_each"
+        ],
+    ),
+    Breakage(
+        "noise is drawn by rank instead of by place",
+        "privatizers/trained.py",
+        "return {name: replicas.own_part(rows) for name, rows in self.draw(whole, rng).items()}",
+        "del whole\n        return self.draw(images, rng)",
+        [
+            "training/test_replicas.py::"
+            "test_a_step_of_two_processes_is_the_step_of_one_with_all_their_images"
+        ],
+    ),
+    Breakage(
+        "gradients are not averaged over processes",
+        "replicas.py",
+        "gradient.copy_(values.view_as(gradient))",
+        "gradient.add_(values.view_as(gradient) * 0)",
+        [
+            "training/test_replicas.py::"
+            "test_a_step_of_two_processes_is_the_step_of_one_with_all_their_images",
+            "training/test_replicas.py::test_three_processes_send_each_other_what_they_should",
+        ],
+    ),
+    Breakage(
+        "learning rates do not fall",
+        "privatizers/trained.py",
+        "return min(1.0, (1 - self.done(batch_idx)) / self.decay) if self.decay else 1.0",
+        "return 1.0",
+        ["training/test_decay.py::test_they_fall_evenly_over_the_last_share_of_the_steps"],
+    ),
+    Breakage(
+        "SIGTERM is ignored",
+        "interruption.py",
+        "self.received = signum",
+        "del signum",
+        [
+            "training/test_resume.py::"
+            "test_a_run_stopped_at_any_step_ends_bit_for_bit_as_if_it_had_not_been",
+            "evaluation/test_resumed_judging.py::"
+            "test_without_a_bookmark_a_signal_ends_learning_all_the_same",
+        ],
+    ),
+    Breakage(
+        "the checkpoint is written in place instead of beside",
+        "runs/checkpoint.py",
+        "with replacing(path) as file:\n        file.write_bytes(serialized.getbuffer())",
+        "path.write_bytes(serialized.getbuffer())",
+        [
+            "training/test_full_disk.py::"
+            "test_a_full_disk_ends_the_run_in_one_line_and_leaves_no_half_checkpoint"
+        ],
+    ),
+    Breakage(
+        "the lock on a run's folder is removed",
+        "runs/folder.py",
+        "            lock.acquire()\n",
+        "",
+        [
+            "training/test_resume.py::test_two_processes_do_not_train_the_same_run",
+            "sweeping/test_several_at_once.py::"
+            "test_a_second_sweep_leaves_alone_what_the_first_is_at_work_on",
+        ],
+    ),
+    Breakage(
+        "a run of another budget is taken for the same",
+        "runs/identity.py",
+        "    for path, value in flatten(settings).items()\n",
+        '    for path, value in flatten(settings).items()\n        if "epsilon" not in path\n',
+        ["training/test_resume.py::test_the_result_of_another_configuration_is_refused"],
+    ),
+    Breakage(
+        "code in a checkpoint is executed",
+        "runs/checkpoint.py",
+        "weights_only=True",
+        "weights_only=False",
+        [
+            "test_trust.py::test_no_reader_executes_a_checkpoint",
+            "privatizers/test_stack.py::test_a_planted_pickle_is_not_executed",
+        ],
+    ),
+    Breakage(
+        "a damaged image cache is opened",
+        "data/image_cache.py",
+        "        _require_unchanged(folder / name, meta",
+        "        (folder / name, meta",
+        ["data/test_image_cache.py::test_a_damaged_cache_is_built_again"],
+    ),
+    Breakage(
+        "a photograph is not turned as the camera was held",
+        "releasing/reading.py",
+        "            ImageOps.exif_transpose(photo, in_place=True)\n",
+        "",
+        ["releasing/test_reading.py::test_a_camera_held_sideways_is_turned"],
+    ),
+    Breakage(
+        "a symbolic link is followed",
+        "releasing/photos.py",
+        "if is_link:",
+        "if is_link and not is_photo(name):",
+        ["releasing/test_photos.py::test_links_are_not_followed_but_named"],
+    ),
+    Breakage(
+        "what is random in a photograph can be guessed",
+        "releasing/censoring.py",
+        "manual_seed(seed())",
+        "manual_seed(0)",
+        ["releasing/test_release.py::test_each_image_is_drawn_for_by_itself_and_never_alike_again"],
+    ),
+    Breakage(
+        "an exported mechanism may lack weights",
+        "exporting/exported.py",
+        "exported.load_state_dict(weights, assign=True)",
+        "exported.load_state_dict(weights, assign=True, strict=False)",
+        [
+            "exporting/test_exported.py::"
+            "test_weights_must_be_all_there_of_the_right_type_and_no_others"
+        ],
+    ),
+    Breakage(
+        "the UNet ignores its noise",
+        "models/unet.py",
+        "self.project_noise(noise)",
+        "self.project_noise(noise * 0)",
+        ["models/test_unet.py::test_noise_and_class_change_the_output"],
+    ),
+    Breakage(
+        "HTML is not escaped in the page",
+        "reporting/page.py",
+        "autoescape=True",
+        "autoescape=False",
+        ["reporting/test_page.py::test_hostile_words_are_words"],
+    ),
+    Breakage(
+        "a script can be ended by what it shows",
+        "reporting/page.py",
+        '.replace("<", "\\\\u003c")',
+        "",
+        ["reporting/test_page.py::test_hostile_words_are_words"],
+    ),
+    Breakage(
+        "Table 3 takes parts that were made otherwise",
+        "reporting/tables.py",
+        "return part in alone and other not in alone and made_as(entry) == made_as(both.first)",
+        "return part in alone and other not in alone",
+        ["reporting/test_tables.py::test_table_3_takes_no_part_that_was_made_otherwise"],
+    ),
+    Breakage(
+        "the demo answers to any host's name",
+        "demo/app.py",
+        "TRUSTED_HOSTS=HOSTS, ",
+        "",
+        ["demo/test_app.py::test_who_was_led_here_under_another_name_gets_nothing"],
+    ),
+    Breakage(
+        "a run outlives the sweep that started it",
+        "sweeping/orphans.py",
+        "die_when(lambda: os.getppid() != parent)",
+        "die_when(lambda: None)",
+        [
+            "sweeping/test_several_at_once.py::test_a_killed_sweep_takes_its_runs_with_it",
+            "sweeping/test_sweep.py::"
+            "test_a_sweep_killed_five_times_ends_with_the_results_of_runs_that_were_not",
+        ],
+    ),
+    Breakage(
+        "two runs are given the same GPU",
+        "sweeping/gpus.py",
+        'folder / f"{gpu}-{place}.lock"',
+        'folder / f"{gpu}-{place}-{os.getpid()}.lock"',
+        [
+            "sweeping/test_gpus.py::"
+            "test_processes_side_by_side_get_different_gpus_and_a_killed_one_gives_its_back"
+        ],
+    ),
+    Breakage(
+        "a mistake is told with a traceback",
+        "commands/command_line.py",
+        "if not told or wants_tracebacks():",
+        "if told or wants_tracebacks():",
+        [
+            "test_bad_input.py::test_a_mistake_is_named_in_one_line_and_nothing_is_begun",
+            "evaluation/test_judged_run.py::test_what_cannot_be_judged_is_refused_in_one_line",
+        ],
+    ),
+]
+
+
+@contextmanager
+def copied(checkout: Path) -> Iterator[Path]:
+    """Copy what git knows, or would take, of a checkout."""
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(listing, cwd=checkout, capture_output=True, text=True, check=True).stdout
+    with tempfile.TemporaryDirectory(prefix="sabotage-") as folder:
+        for name in filter(None, names.split("\0")):
+            if (checkout / name).is_file():
+                (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(checkout / name, Path(folder) / name)
+        yield Path(folder)
+
+
+def failing(checkout: Path, tests: Sequence[str]) -> list[str]:
+    """Run some tests in a checkout, and return those that fail.
+
+    Raises:
+        RuntimeError: they were not run.
+    """
+    command = [sys.executable, "-m", "pytest", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
+    process = subprocess.run(
+        [*command, *(f"tests/{test}" for test in tests)],
+        cwd=checkout,
+        env=os.environ | {"PYTHONPATH": str(checkout)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if process.returncode not in (0, 1):
+        raise RuntimeError(f"{process.stdout}\n{process.stderr}")
+    return FAILED.findall(process.stdout)
+
+
+def unnoticed(breakage: Breakage, checkout: Path) -> list[str]:
+    """Return the tests that pass though they must not."""
+    with copied(checkout) as folder:
+        file = folder / "privacy_gan" / breakage.file
+        text = file.read_text()
+        if text.count(breakage.old) != 1:
+            raise RuntimeError(f"{breakage.name}: {file.name} no longer holds what it would break")
+        file.write_text(text.replace(breakage.old, breakage.new))
+        red = failing(folder, breakage.red)
+    return [test for test in breakage.red if not any(is_of(found, test) for found in red)]
+
+
+def is_of(found: str, test: str) -> bool:
+    """Tell whether what failed is a test, or a case of it."""
+    return found.removeprefix("tests/").partition("[")[0] == test
+
+
+def main() -> None:
+    """Break what was named, or everything."""
+    parser = argparse.ArgumentParser(description="Break the code and see whether tests notice.")
+    parser.add_argument("names", nargs="*", help="words of the breakages' names; all by default")
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="whose tests are run")
+    given = parser.parse_args()
+    chosen = [b for b in BREAKAGES if not given.names or any(n in b.name for n in given.names)]
+    with copied(given.checkout) as folder:
+        if red := failing(folder, sorted({test for b in chosen for test in b.red})):
+            sys.exit("these fail though nothing is broken: " + " ".join(red))
+    missed = 0
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = pool.map(lambda breakage: unnoticed(breakage, given.checkout), chosen)
+        for breakage, passing in zip(chosen, found, strict=True):
+            missed += bool(passing)
+            told = f"NOT NOTICED by {', '.join(passing)}" if passing else "caught"
+            print(f"{breakage.name}: {told}", flush=True)
+    print(f"{len(chosen) - missed} of {len(chosen)} caught")
+    sys.exit(missed > 0)
+
+
+if __name__ == "__main__":
+    main()
