@@ -100,7 +100,7 @@ BREAKAGES = [
         'predictions = predict_all(answers, sensitive["valid"], frequencies, queries)',
         'tested = {name: {**seen, "valid": seen["test"]} for name, seen in answers.items()}\n'
         '    predictions = predict_all(tested, sensitive["test"], frequencies, queries)',
-        ["evaluation/test_planted_leaks.py::test_the_strongest_is_chosen_on_validation_images"],
+        ["evaluation/test_selection.py::test_the_judge_reports_who_was_best_on_validation_images"],
     ),
     Breakage(
         "s' is confused with s in the success rate",

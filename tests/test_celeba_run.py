@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from commands import ROOT, run_train
+from presets import SMALL_DISCRIMINATORS
 
 CELEBA = Path(os.environ.get("PRIVACY_GAN_CELEBA", ROOT.parent / "shared" / "celeba64"))
-SMALL = ["evaluate=false", "trainer=cpu", "trainer.max_epochs=1", "image_size=32", "width=2"]
-SMALL += ["+trainer.limit_train_batches=3", "+trainer.limit_val_batches=2"]
+BRIEF = ["evaluate=false", "trainer=cpu", "trainer.max_epochs=1", "image_size=32", "width=2"]
+BRIEF += ["+trainer.limit_train_batches=3", "+trainer.limit_val_batches=2"]
+BRIEF += SMALL_DISCRIMINATORS
 
 
 @pytest.mark.skipif(
@@ -21,7 +23,7 @@ def test_a_run_on_real_faces_trains_and_tells_where_its_result_is(tmp_path):
         "data=celeba",
         f"data.root={CELEBA}",
         "attribute=age",
-        preset=SMALL,
+        preset=BRIEF,
     )
     assert process.returncode == 0, process.stderr
     folder = tmp_path / "outputs/celeba-32/filter_generator-entropy/Young/epsilon-0.01/seed-0"

@@ -4,10 +4,10 @@ import ast
 import re
 
 import pytest
+from commands import ROOT
 from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
-from commands import ROOT
 
 from privacy_gan.commands.command_line import register_with_hydra
 from privacy_gan.errors import UserError

@@ -17,6 +17,8 @@ from presets import JUDGED, TINY
 
 from privacy_gan import __version__
 
+RUN = [*TINY, *JUDGED, "judge.queries=[1]", "trainer.max_epochs=1"]
+
 
 def run(*command, cwd, **environment):
     process = commands.run(command, cwd=cwd, env=environment, real=True)
@@ -68,6 +70,16 @@ def install(wheel, folder):
     run(python, "-m", "pip", "install", *alone, wheel, cwd=folder)
 
 
+@pytest.fixture
+def program(environment):
+    return environment / "bin" / "privacy-gan"
+
+
+@pytest.fixture
+def python(environment):
+    return environment / "bin" / "python"
+
+
 def test_both_distributions_are_what_an_index_accepts(built):
     assert sorted(path.suffix for path in built.iterdir()) == [".gz", ".whl"]
     told = run(sys.executable, "-m", "twine", "check", "--strict", *built.iterdir(), cwd=built)
@@ -90,30 +102,51 @@ def test_the_wheel_holds_all_that_is_read_at_run_time_and_no_tests(built):
     assert not any(name.startswith(("tests/", "experiments/", "docs/")) for name in names)
 
 
-def test_what_is_installed_trains_judges_exports_loads_and_privatizes(environment, tmp_path):
-    program, python = environment / "bin" / "privacy-gan", environment / "bin" / "python"
+@pytest.fixture
+def trained(program, once, tmp_path):
+    """Return a folder in which what is installed trained and judged a run."""
+    folder = once("trained as installed", lambda folder: train(program, folder))
+    return shutil.copytree(folder, tmp_path / "copy")
+
+
+def train(program, folder):
+    assert "privacy loss" in run(program, "train", *RUN, cwd=folder)
+
+
+def run_in(folder):
+    (result,) = (folder / "outputs").rglob("result.json")
+    return result.parent
+
+
+def test_what_is_installed_is_what_was_built(program, python, environment, tmp_path):
     where = run(python, "-c", "import privacy_gan; print(privacy_gan.__file__)", cwd=tmp_path)
     assert where.startswith(str(environment.resolve()))
     assert run(program, "--version", cwd=tmp_path) == f"privacy-gan {__version__}\n"
-    judged = [*TINY, *JUDGED, "judge.queries=[1]", "trainer.max_epochs=1"]
-    assert "privacy loss" in run(program, "train", *judged, cwd=tmp_path)
-    (result,) = (tmp_path / "outputs").rglob("result.json")
-    run(program, "evaluate", f"run={result.parent}", "judge.epochs=2", cwd=tmp_path)
-    assert "Smiling" in run(program, "report", "folder=outputs", cwd=tmp_path)
-    run(program, "export", f"run={result.parent}", "output=model", cwd=tmp_path)
+
+
+def test_what_is_installed_judges_and_reports_on_what_it_trained(program, trained):
+    run(program, "evaluate", f"run={run_in(trained)}", "judge.epochs=2", cwd=trained)
+    assert "Smiling" in run(program, "report", "folder=outputs", cwd=trained)
+
+
+def test_what_is_installed_exports_loads_shows_and_privatizes(program, python, trained):
+    run(program, "export", f"run={run_in(trained)}", "output=model", cwd=trained)
     load = "from privacy_gan import load_privatizer; print(load_privatizer('model').image_size)"
-    assert run(python, "-c", load, cwd=tmp_path) == "16\n"
-    page, script = demonstrated(program, result.parent, tmp_path)
+    assert run(python, "-c", load, cwd=trained) == "16\n"
+    page, script = demonstrated(program, run_in(trained), trained)
     assert "Hiding Smiling" in page
     assert "censor" in script
-    (tmp_path / "photos").mkdir()
-    Image.new("RGB", (40, 30), "red").save(tmp_path / "photos" / "a.jpg")
+    (trained / "photos").mkdir()
+    Image.new("RGB", (40, 30), "red").save(trained / "photos" / "a.jpg")
     folders = ["run=model", "input=photos", "output=censored"]
-    assert "1 images censored" in run(program, "privatize", *folders, cwd=tmp_path)
-    grid = [*judged, "evaluate=false", "epsilon=0.01,0.02", "data.cache_dir=cache"]
-    told = run(program, "sweep", *grid, cwd=tmp_path)
+    assert "1 images censored" in run(program, "privatize", *folders, cwd=trained)
+
+
+def test_what_is_installed_sweeps(program, trained):
+    grid = [*RUN, "evaluate=false", "epsilon=0.01,0.02", "data.cache_dir=cache"]
+    told = run(program, "sweep", *grid, cwd=trained)
     assert "2" in told
-    assert len(list((tmp_path / "outputs").rglob("result.json"))) == 2
+    assert len(list((trained / "outputs").rglob("result.json"))) == 2
 
 
 def demonstrated(program, folder, cwd):
@@ -129,8 +162,7 @@ def demonstrated(program, folder, cwd):
             process.kill()
 
 
-def test_the_command_line_says_what_there_is(environment, tmp_path):
-    program = environment / "bin" / "privacy-gan"
+def test_the_command_line_says_what_there_is(program, tmp_path):
     assert "  privatize " in run(program, cwd=tmp_path)
     mistyped = commands.run([program, "trian"], real=True)
     assert (mistyped.returncode, mistyped.stdout) == (2, "")
@@ -147,13 +179,11 @@ def test_the_command_line_says_what_there_is(environment, tmp_path):
         ("privacy-gan nothing da", set()),
     ],
 )
-def test_a_shell_completes_verbs_and_options(typed, offered, environment, tmp_path):
-    program = environment / "bin" / "privacy-gan"
+def test_a_shell_completes_verbs_and_options(typed, offered, program, tmp_path):
     told = run(program, "-sc", "query=bash", cwd=tmp_path, COMP_LINE=typed)
     assert set(told.split()) == offered
 
 
-def test_a_shell_is_told_who_completes(environment, tmp_path):
-    program = environment / "bin" / "privacy-gan"
+def test_a_shell_is_told_who_completes(program, tmp_path):
     told = run(program, "-sc", "install=bash", cwd=tmp_path)
     assert "-F hydra_bash_completion privacy-gan" in told

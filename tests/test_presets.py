@@ -34,6 +34,9 @@ SIZES = [
 # presets that bring adversaries of their own keep them
 SHORT = [override for override in SIZES if not override.endswith("=null")]
 SHIPPED = [override for override in SHORT if "small_networks" not in override]
+SHIPPED += ["trainer.max_epochs=1"]
+# once is enough: resampled distances between the many features of ResNets take ten seconds
+SMALL_CLASSIFIERS = [override for override in SHORT if override.startswith("classifiers.network")]
 SMALLER = [
     f"judge.adversaries.{name}.network._target_=small_networks.classifier"
     for name in ("resnet18", "convnext")
@@ -64,7 +67,7 @@ def overrides_of(preset, faces):
         return [*small, "judge=quick", f"data.root={faces}"]
     small += ["data.num_train=32", "data.num_valid=16", "data.num_test=8"]
     if preset in WITH_ALL_ADVERSARIES:
-        small += [] if preset in WITH_SHIPPED_NETWORKS else SMALLER
+        small += SMALL_CLASSIFIERS if preset in WITH_SHIPPED_NETWORKS else SMALLER
         return [*small, "image_size=32", "judge.adversaries.restoration.network.width=2"]
     return [*small, "judge=quick"]
 

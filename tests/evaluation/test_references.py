@@ -1,6 +1,9 @@
 """The reference on original images: the same adversaries, trained once."""
 
+import shutil
+
 import pytest
+from commands import run_train
 from presets import JUDGED, TINY
 
 from privacy_gan.commands.pipeline import train
@@ -15,6 +18,18 @@ PRESET = [*TINY, *JUDGED]
 def judged(tiny, tmp_path):
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     return lambda *overrides: tiny(where, *overrides, preset=PRESET)
+
+
+@pytest.fixture
+def noise_judged(once, tmp_path):
+    """Have in the test's folder what ``train(judged("privatizer=noise"))`` leaves."""
+
+    def make(folder):
+        where = f"classifiers.folder={folder / 'classifiers'}"
+        process = run_train(folder, where, "privatizer=noise", preset=PRESET)
+        assert process.returncode == 0, process.stderr
+
+    shutil.copytree(once("noise_judged", make), tmp_path, dirs_exist_ok=True)
 
 
 @pytest.fixture
@@ -69,15 +84,14 @@ def test_reference_adversaries_are_trained_once_for_all_runs_on_the_same_images(
         ("judge.resamples=51", ()),
     ],
 )
+@pytest.mark.usefixtures("noise_judged")
 def test_only_those_that_would_turn_out_otherwise_are_trained_anew(override, anew, judged, trained):
-    train(judged("privatizer=noise"))
-    trained.clear()
     train(judged("privatizer=blur", override))
     assert [entry[2:] for entry in trained if entry[0] == "Identity"] == ([anew] if anew else [])
 
 
+@pytest.mark.usefixtures("noise_judged")
 def test_a_damaged_reference_is_named(judged, tmp_path):
-    train(judged("privatizer=noise"))
     (file,) = (tmp_path / "classifiers").rglob("Smiling-inversion-*.pt")
     file.write_bytes(b"PK")
     with pytest.raises(UserError, match=rf"{file} is damaged: delete it to train it again"):

@@ -20,7 +20,7 @@ ON_SCALARS = [
     *("evaluate=false", "privatizer=transport"),
     *("privatizer.components=1", "privatizer.channels=1", "privatizer.limits=null"),
 ]
-FILES = {"README.md", "config.json", "model.safetensors", "result.json"}
+FILES = {"README.md", "config.json", "model.onnx", "model.safetensors", "result.json"}
 IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 # loads and censors as a program would that has neither Lightning nor Hydra
 APART = """
@@ -51,7 +51,7 @@ def test_every_mechanism_of_a_run_is_loaded_without_lightning_or_hydra(tiny, tmp
     runs = {}
     for name, more in choices.items():
         made, _ = train(tiny(f"privatizer={name}", "trainer.max_epochs=1", "epsilon=0.001", *more))
-        export.main(export_config(made.path, folders[name], "onnx=false"))
+        export.main(export_config(made.path, folders[name]))
         runs[name] = load_privatizer(made.path)
         assert {path.name for path in folders[name].iterdir()} == FILES
     torch.save(IMAGES, tmp_path / "images.pt")
@@ -71,7 +71,7 @@ def test_a_judged_run_is_exported_and_censors_photographs(tiny, tmp_path):
     process = cli("export", f"run={run.path}", f"output={output}")
     assert process.returncode == 0, process.stderr
     assert "model.onnx" in process.stdout
-    assert {path.name for path in output.iterdir()} == {*FILES, "model.onnx"}
+    assert {path.name for path in output.iterdir()} == FILES
     card = (output / "README.md").read_text()
     told = result.evaluations["Smiling"].measures["privacy_loss"].censored
     assert f"{told.value:.1%}" in card

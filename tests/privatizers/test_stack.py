@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from commands import run_train
 from omegaconf import OmegaConf
 from presets import JUDGED, TINY
 
@@ -22,11 +23,18 @@ IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 
 
 @pytest.fixture
-def runs(tiny):
-    """Train a filter against Male and a filter with generator against Young."""
-    choices = [("Male", "filter"), ("Young", "filter_generator")]
+def runs(once, tmp_path):
+    """Return a filter against Male and a filter with generator against Young, the test's own."""
+    choices = {"Male": "filter", "Young": "filter_generator"}
+
+    def make(folder):
+        for name, choice in choices.items():
+            process = run_train(folder, f"attribute={name}", f"privatizer={choice}")
+            assert process.returncode == 0, process.stderr
+
+    shutil.copytree(once("parts_of_a_stack", make), tmp_path, dirs_exist_ok=True)
     return [
-        train(tiny(f"attribute={name}", f"privatizer={choice}"))[0].path for name, choice in choices
+        next((tmp_path / "outputs").glob(f"**/{name}/**/result.json")).parent for name in choices
     ]
 
 
@@ -44,7 +52,7 @@ def built(runs):
     parts = OmegaConf.create(stacked_parts([str(run) for run in runs]))
     stack = Stack(build(parts), image_size=16, read_weights=read_weights)
     stack.adapt(list)
-    return stack.eval()
+    return stack.eval().to(memory_format=torch.channels_last)
 
 
 def test_a_stack_is_its_mechanisms_in_their_order(runs):

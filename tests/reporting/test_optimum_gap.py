@@ -13,7 +13,9 @@ from privacy_gan.reporting.reading import runs_below
 def test_a_run_is_held_against_the_optimum_at_its_own_distortion(tiny, tmp_path):
     epsilon = 0.5
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
-    run, record = train(tiny(where, f"epsilon={epsilon}", "privatizer=filter", preset=NUMBERS, cached=False))
+    run, record = train(
+        tiny(where, f"epsilon={epsilon}", "privatizer=filter", preset=NUMBERS, cached=False)
+    )
     (gaussian,) = gaussian_runs(runs_below(tmp_path).finished)
     (found,) = compared([gaussian])
     assert found.folder == run

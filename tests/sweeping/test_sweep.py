@@ -25,17 +25,17 @@ def survivor(once):
 
 
 def kill_and_repeat(folder):
+    """Kill it twice while it starts, whatever it does by then, and three times amid its runs."""
     moments = random.Random(0)
     command = train_command(folder, "-m", *SIX, "checkpoint_minutes=0")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    for _ in range(5):
+    for amid_runs in (False, True, True, False, True):
         before, saved = finished_at(folder), saved_at(folder)
         with start(command, cwd=folder, start_new_session=True, **quiet) as process:
-            while saved_at(folder) == saved and process.poll() is None:
+            while amid_runs and saved_at(folder) == saved and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(moments.uniform(0, 1))  # eight steps and what is before and after them
             os.killpg(process.pid, signal.SIGKILL)
-        assert process.returncode == -signal.SIGKILL
         assert all_gone(folder)
         assert before.items() <= finished_at(folder).items()
     before = finished_at(folder)

@@ -8,6 +8,7 @@ import sys
 import pytest
 import torch
 from commands import run_train, start
+from presets import SHIPPED_DISCRIMINATORS
 
 from privacy_gan.sweeping.processes import reserved_port
 
@@ -108,7 +109,7 @@ def measured(folder):
 
 @pytest.mark.parametrize("mechanism", ["filter_generator", "stargan"])
 def test_a_step_of_two_processes_is_the_step_of_one_with_all_their_images(tmp_path, mechanism):
-    step = [f"privatizer={mechanism}", *exact(mechanism), *ONE_STEP]
+    step = [f"privatizer={mechanism}", *exact(mechanism), *ONE_STEP, *SHIPPED_DISCRIMINATORS]
     run(tmp_path / "one", *step)
     run(tmp_path / "two", TWO, *step)
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")

@@ -39,6 +39,22 @@ class Stopping(AdversarialPrivatizer):
 """
 
 
+HASTY = """
+from privacy_gan.training import wandb_run
+from privacy_gan.training.loggers import wandb_logger
+
+wandb_run.SECONDS_TO_ANSWER = wandb_run.SECONDS_TO_END = 2
+"""
+
+
+@pytest.fixture
+def hasty(tmp_path, monkeypatch):
+    """Have a run tracked that does not wait long for a server."""
+    (tmp_path / "hasty.py").write_text(HASTY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return ["logger=wandb", "logger.wandb._target_=hasty.wandb_logger"]
+
+
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
     """Track a run offline that is stopped in its second epoch and goes on."""
@@ -126,7 +142,7 @@ def test_a_run_that_is_begun_anew_in_the_same_place_is_another_tracked_run(tmp_p
 
 def test_a_sweep_is_a_group_whose_runs_are_named_by_what_it_varies_and_has_one_chart(tmp_path):
     judged = [*JUDGED, f"classifiers.folder={tmp_path / 'classifiers'}"]
-    short = ["logger=wandb", "privatizer=identity", "judge.adversaries.inversion=null", *judged]
+    short = ["logger=wandb", "privatizer=identity", *judged]
     process = sweep(tmp_path, *short, "epsilon=0.01,0.02", "judge.queries=[1]")
     assert process.returncode == 0, process.stderr
     tracked = synchronized(tmp_path).values()
@@ -146,22 +162,22 @@ def test_where_a_key_is_configured_runs_are_sent_as_they_train(tmp_path, monkeyp
 
 
 @pytest.mark.parametrize("answer", ["nobody is there", "nobody answers"])
-def test_a_server_that_cannot_be_reached_stops_no_run(tmp_path, monkeypatch, answer):
+def test_a_server_that_cannot_be_reached_stops_no_run(tmp_path, hasty, monkeypatch, answer):
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         if answer == "nobody answers":
             server.listen()
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
-        process = run_train(tmp_path, "logger=wandb", "trainer.max_epochs=1")
+        process = run_train(tmp_path, *hasty, "trainer.max_epochs=1")
     assert process.returncode == 0, process.stderr
     assert "Weights & Biases cannot be used" in process.stdout + process.stderr
     (tracked,) = synchronized(tmp_path).values()
     assert tracked.steps("train/filter/loss") == [0, 1, 2, 3]
 
 
-def test_a_server_that_goes_away_stops_no_run(tmp_path):
-    command = train_command(tmp_path, "logger=wandb", "trainer.max_epochs=8")
+def test_a_server_that_goes_away_stops_no_run(tmp_path, hasty):
+    command = train_command(tmp_path, *hasty, "trainer.max_epochs=8")
     with recording() as server:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         process = start(command, env=environment(server), **pipes)

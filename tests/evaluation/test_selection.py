@@ -1,0 +1,83 @@
+"""Test images choose nothing: who is strongest is decided on validation images alone."""
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+from planted import LightAndDark, judge_in
+from torch import nn
+
+from privacy_gan.evaluation.adversaries import from_scratch
+from privacy_gan.evaluation.bootstrap import Bootstrap
+from privacy_gan.evaluation.kept import strongest_of
+from privacy_gan.evaluation.learning import Recipe
+from privacy_gan.evaluation.source import MechanismSource
+from privacy_gan.hardware import Compute
+from privacy_gan.models.classifier import Classifier
+from privacy_gan.privatizers.identity import Identity
+
+CPU = Compute(torch.device("cpu"), nullcontext)
+
+
+class OnOneSide(MechanismSource):
+    """Shows s on both sides in training, on the left in validation and on the right in testing."""
+
+    def query(self, split, number, seed):
+        for batch in super().query(split, number, seed):
+            images = batch.images.clone()
+            hidden = slice(8, None) if split == "valid" else slice(None, 8)
+            images[..., hidden] = 0.5
+            yield batch._replace(images=images)
+
+
+def quick(parameters):
+    return torch.optim.Adam(parameters, lr=0.1)
+
+
+class Half(nn.Module):
+    def __init__(self, columns):
+        super().__init__()
+        self.columns = columns
+
+    def forward(self, images):
+        return images[..., self.columns].mean(dim=(2, 3))
+
+
+def looking_at(columns):
+    def make(**task):
+        def network(num_classes):
+            return Classifier(nn.Sequential(Half(columns), nn.BatchNorm1d(3)), 3, num_classes)
+
+        return from_scratch(network=network, recipe=Recipe(quick), **task)
+
+    return make
+
+
+def test_the_judge_reports_who_was_best_on_validation_images(tmp_path):
+    data = LightAndDark(train=256, valid=128, test=128)
+    data.setup()
+    adversaries = {"left": looking_at(slice(None, 8)), "right": looking_at(slice(8, None))}
+    judge = judge_in(tmp_path, adversaries=adversaries, queries=[1], resamples=50)
+    found = judge.judge(OnOneSide(Identity(), data, CPU), "Light", 0.01, 32)
+    scores = {each.adversary: each for each in found.adversaries}
+    assert scores["left"].valid["accuracy"] > 0.9 > 0.7 > scores["right"].valid["accuracy"]
+    assert scores["right"].test["accuracy"].value > 0.9
+    assert {winner.adversary for winner in found.strongest.values()} == {"left"}
+    reported = found.measures["privacy_loss"].censored
+    assert reported == scores["left"].test["accuracy"]
+    assert reported.value < 0.7
+
+
+def test_who_is_kept_was_best_on_validation_images_and_tells_what_it_does_on_test_images():
+    labels = torch.tensor([0, 1] * 20)
+    knows = torch.nn.functional.one_hot(labels, 2).double() * 0.8 + 0.1
+    guesses = torch.tensor([[0.6, 0.4]], dtype=torch.float64).expand(40, 2)
+    answers = {
+        "at first": {"valid": knows[None], "test": guesses[None]},
+        "in the end": {"valid": guesses[None], "test": knows[None]},
+    }
+    by_split = dict.fromkeys(("train", "valid", "test"), labels)
+    halves = torch.tensor([0.5, 0.5], dtype=torch.float64)
+    found = strongest_of(answers, by_split, halves, Bootstrap(20, 0))
+    assert found["adversary"] == "at first"
+    assert found["accuracy"][0] == pytest.approx(0.5)
