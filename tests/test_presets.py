@@ -6,8 +6,10 @@ from celeba_layouts import make_fake, official_zip
 from commands import ROOT, run_train
 from omegaconf import OmegaConf
 from presets import JUDGED, NUMBERS, TINY
+from torch import nn
 
 from privacy_gan.attributes import CELEBA_ATTRIBUTES
+from privacy_gan.config import build
 from privacy_gan.reporting.report import make_report
 
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "experiment").iterdir())
@@ -35,7 +37,7 @@ SIZES = [
 SHORT = [override for override in SIZES if not override.endswith("=null")]
 SHIPPED = [override for override in SHORT if "small_networks" not in override]
 SHIPPED += ["trainer.max_epochs=1"]
-# once is enough: resampled distances between the many features of ResNets take ten seconds
+# resampled distances between the many features of ResNets take ten seconds
 SMALL_CLASSIFIERS = [override for override in SHORT if override.startswith("classifiers.network")]
 SMALLER = [
     f"judge.adversaries.{name}.network._target_=small_networks.classifier"
@@ -61,13 +63,13 @@ def overrides_of(preset, faces):
     chosen = [f"experiment={preset}", *ONE.get(preset, [])]
     if preset in ON_NUMBERS:
         return [*chosen, *FEW_NUMBERS]
-    sizes = SHIPPED if preset in WITH_SHIPPED_NETWORKS else SHORT
+    sizes = [*SHIPPED, *SMALL_CLASSIFIERS] if preset in WITH_SHIPPED_NETWORKS else SHORT
     small = [*chosen, "trainer=cpu", "classifiers=quick", *sizes]
     if preset in ON_FACES:
         return [*small, "judge=quick", f"data.root={faces}"]
     small += ["data.num_train=32", "data.num_valid=16", "data.num_test=8"]
     if preset in WITH_ALL_ADVERSARIES:
-        small += SMALL_CLASSIFIERS if preset in WITH_SHIPPED_NETWORKS else SMALLER
+        small += [] if preset in WITH_SHIPPED_NETWORKS else SMALLER
         return [*small, "image_size=32", "judge.adversaries.restoration.network.width=2"]
     return [*small, "judge=quick"]
 
@@ -93,3 +95,17 @@ def test_a_preset_runs_to_a_result(preset, faces, tmp_path):
         typed = OmegaConf.load(results[0].parent / "config.yaml").overrides
         assert f"experiment={preset}" in typed
         assert set(ONE.get(preset, [])) <= set(typed)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_networks_that_a_preset_names_can_be_made(preset, tiny):
+    single = [typed for typed in ONE.get(preset, []) if not typed.startswith("image_size")]
+    single += ["data.root=none"] if preset in ON_FACES else []
+    config = tiny(preset=[f"experiment={preset}", *single], cached=False)
+    networks = [config.networks.filter_discriminator, config.networks.generator_discriminator]
+    networks.append(config.classifiers.network)
+    for adversary in config.judge.adversaries.values():
+        networks += [adversary.network] if adversary and "network" in adversary else []
+    for network in networks:
+        classes = () if "image_size" in network else (2,)  # a UNet restores images
+        assert isinstance(build(network)(*classes), nn.Module)

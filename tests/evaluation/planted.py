@@ -17,7 +17,7 @@ from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.privatizers.base import Censored, Privatizer
 
-SIZE = 16
+SIZE, FEATURES = 16, 128
 
 
 class LightAndDark(TableDataModule):
@@ -119,9 +119,10 @@ def small_network(num_classes):
     body = nn.Sequential(
         *(nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.AvgPool2d(2)),
-        nn.Flatten(),
+        # few features, for the judge takes the roots of their covariance again and again
+        *(nn.Conv2d(32, FEATURES // (SIZE // 4) ** 2, 1), nn.Flatten()),
     )
-    return Classifier(body, 32 * (SIZE // 4) ** 2, num_classes)
+    return Classifier(body, FEATURES, num_classes)
 
 
 def judge_in(folder, epochs=5, adversaries=None, resamples=200, queries=(1, 4, 16), retrained=None):

@@ -50,16 +50,17 @@ class BestChannel(Privatizer):
 
 
 @pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    """The judge of experiment=gaussian, as configured, with one query, and its data."""
-    folder = tmp_path_factory.mktemp("judge")
+def shipped(once):
+    """The judge of experiment=gaussian with one query and a third of the epochs, and its data."""
+    folder = once("judge of numbers", lambda _: None)  # trains its classifiers there, for all
     register_with_hydra()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose(
             "train",
             [
                 *("experiment=gaussian", f"output_dir={folder}", f"classifiers.folder={folder}"),
-                *("judge.queries=[1]", "judge.resamples=200", "data.num_train=8192"),
+                *("judge.queries=[1]", "judge.resamples=200", "judge.epochs=10"),
+                "data.num_train=8192",
             ],
             return_hydra_config=True,
         )

@@ -27,9 +27,9 @@ CPU = Compute(torch.device("cpu"), nullcontext)
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """Fixed classifiers, trained by whoever comes first."""
-    return tmp_path_factory.mktemp("classifiers")
+def folder(once):
+    """Fixed classifiers and references, trained by whoever comes first."""
+    return once("planted", lambda _: None)
 
 
 @pytest.fixture(scope="module")

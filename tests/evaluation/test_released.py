@@ -55,7 +55,7 @@ def test_what_rounding_takes_away_an_adversary_does_not_see(tmp_path):
     data.setup()
     leaks = {}
     for name in ("float", "png"):
-        judge = judge_in(tmp_path, epochs=8)
+        judge = judge_in(tmp_path, epochs=24)
         judge.released_as = name
         found = judge.judge(MechanismSource(Faint(), data, CPU), "Light", 0.01, 32)
         leaks[name] = found.measures["privacy_loss"]
