@@ -13,12 +13,13 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -365,17 +366,29 @@ def failing(checkout: Path, tests: Sequence[str]) -> list[str]:
         RuntimeError: they were not run.
     """
     command = [sys.executable, "-m", "pytest", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
-    process = subprocess.run(
-        [*command, *(f"tests/{test}" for test in tests)],
-        cwd=checkout,
-        env=os.environ | {"PYTHONPATH": str(checkout)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    try:
+        process = subprocess.run(
+            [*command, *(f"tests/{test}" for test in tests)],
+            cwd=checkout,
+            env=os.environ | {"PYTHONPATH": str(checkout)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        kill_left_behind(checkout)
     if process.returncode not in (0, 1):
         raise RuntimeError(f"{process.stdout}\n{process.stderr}")
     return FAILED.findall(process.stdout)
+
+
+def kill_left_behind(checkout: Path) -> None:
+    """Kill what broken code left running; all that was started there has the checkout's path."""
+    mark = f"PYTHONPATH={checkout}".encode()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if mark in (process / "environ").read_bytes():
+                os.kill(int(process.name), signal.SIGKILL)
 
 
 def unnoticed(breakage: Breakage, checkout: Path) -> list[str]:
