@@ -27,8 +27,10 @@ demo: $(VENV)/installed ## train on drawn faces and judge the result, in a few m
 test: $(VENV)/installed-dev ## run all tests
 	$(RUN) -m pytest $(PARALLEL) --durations=25
 
-test-changed: $(VENV)/installed-dev ## run the tests that a change concerns (tests/changed.py)
-	$(RUN) tests/changed.py $(SINCE) | xargs --no-run-if-empty $(RUN) -m pytest $(PARALLEL)
+test-changed: $(VENV)/installed-dev ## run the tests that a change affects: make test-changed SINCE=main
+	@tests=$$($(RUN) tests/changed.py $(SINCE)) || exit 1; \
+	  if [ -z "$$tests" ]; then echo 'No test is affected by what differs from $(SINCE).'; \
+	  else echo "$$tests"; $(RUN) -m pytest $(PARALLEL) $$tests; fi
 
 sabotage: $(VENV)/installed-dev ## break the code on purpose and see whether tests notice
 	$(RUN) tests/sabotage.py

@@ -19,11 +19,11 @@ ROOT = Path(__file__).parents[1]
 TESTS = str(Path(__file__).parent)
 
 
-def surroundings(**changed: str) -> dict[str, str]:
+def environment(**changed: str) -> dict[str, str]:
     """Return this process's environment with changes, and with the tests' modules in reach."""
-    environment = {**os.environ, **changed}
-    paths = [environment.get("PYTHONPATH", ""), TESTS]
-    return {**environment, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
+    variables = {**os.environ, **changed}
+    paths = [variables.get("PYTHONPATH", ""), TESTS]
+    return {**variables, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def start(
@@ -36,14 +36,14 @@ def start(
     """Start a command; see ``subprocess.Popen``.
 
     Args:
-        command: its words; ``sys.executable`` first.
-        env: what is otherwise than in this process's environment.
+        command: its arguments, with ``sys.executable`` first.
+        env: variables that differ from this process's.
         real: whether Python itself is started.
-        options: how.
+        options: passed to Popen.
     """
     kind = subprocess.Popen if real else fork_server.Popen
-    words = [str(word) for word in command]
-    return kind(words, env=surroundings(**(env or {})), text=True, **options)
+    arguments = [str(word) for word in command]
+    return kind(arguments, env=environment(**(env or {})), text=True, **options)
 
 
 def run(
@@ -65,14 +65,14 @@ def run(
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def words(verb: str, *arguments: object) -> list[str]:
+def command_line(verb: str, *arguments: object) -> list[str]:
     """Return a command line of one of ours: experiments/VERB.py ARGUMENTS."""
     return [sys.executable, str(ROOT / "experiments" / f"{verb}.py"), *map(str, arguments)]
 
 
 def cli(verb: str, *arguments: object, **how: object) -> subprocess.CompletedProcess[str]:
     """Run experiments/VERB.py with these arguments to its end, see ``run``."""
-    return run(words(verb, *arguments), **how)
+    return run(command_line(verb, *arguments), **how)
 
 
 def train_command(
@@ -84,7 +84,7 @@ def train_command(
         folders.append(f"data.cache_dir={folder / 'cache'}")
     multirun = ["-m"] if "-m" in overrides else []  # overrides are not to be on both its sides
     changes = [override for override in overrides if override != "-m"]
-    return words("train", *multirun, *preset, *folders, *changes)
+    return command_line("train", *multirun, *preset, *folders, *changes)
 
 
 def run_train(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for torch here, and for all processes that tests start
@@ -16,12 +17,14 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 from presets import TINY
 
+import privacy_gan
 from privacy_gan.commands.command_line import register_with_hydra
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).resolve().parents[1]
 SLOW = ("test_package.py", "test_presets.py", "benchmarking", "exporting", "sweeping")
 
 torch.set_num_threads(1)
+assert Path(privacy_gan.__file__).is_relative_to(ROOT), "another checkout is installed here"
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -56,7 +59,7 @@ def tiny(tmp_path):
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory):
-    """Have folders made once for all workers: ``once(name, make)`` returns the folder.
+    """Make folders once for all workers: ``once(name, make)`` returns the folder.
 
     ``make`` is given the folder and fills it. Tests that change what lies there change a copy.
     """
@@ -70,6 +73,7 @@ def once(tmp_path_factory):
         with FileLock(f"{folder}.lock"):
             done = folder.with_name(f"{name}.done")
             if not done.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of one who failed at it
                 folder.mkdir()
                 make(folder)
                 done.touch()
@@ -87,7 +91,7 @@ def chromium_of_session(tmp_path_factory):
 
 @pytest.fixture
 def browser(chromium_of_session):
-    """Return the browser with a fresh tab that knows nothing of earlier pages."""
+    """Return the session's browser with a fresh tab, and nothing kept of earlier pages."""
     driver = chromium_of_session
     before = driver.current_window_handle
     driver.switch_to.new_window("tab")
@@ -95,6 +99,9 @@ def browser(chromium_of_session):
     driver.switch_to.window(before)
     driver.close()
     driver.switch_to.window(fresh)
+    driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+    everything = {"origin": "*", "storageTypes": "all"}
+    driver.execute_cdp_cmd("Storage.clearDataForOrigin", everything)
     for kind in ("browser", "performance"):
         driver.get_log(kind)
     return driver

@@ -1,4 +1,4 @@
-"""Configurations of seconds, and what each is for."""
+"""Overrides for runs that take seconds, and what each set is for."""
 
 from __future__ import annotations
 
@@ -26,16 +26,6 @@ TINY = [
     *SMALL_DISCRIMINATORS,
 ]
 
-# How long a judge takes, whoever it asks.
-BRIEFLY = [
-    "classifiers.epochs=1",
-    "classifiers.batch_size=8",
-    "judge.epochs=1",
-    "judge.batch_size=16",
-    "judge.queries=[1,2]",
-    "judge.resamples=50",
-]
-
 # For what is judged: to be added to TINY. The adversaries are called as those that are shipped.
 JUDGED = [
     "evaluate=true",
@@ -47,18 +37,28 @@ JUDGED = [
     "judge.adversaries.inversion.network._target_=small_networks.classifier",
     "judge.retrained.network._target_=small_networks.classifier",
     "judge.attributes=[Smiling,Male]",
-    *BRIEFLY,
+    "classifiers.epochs=1",
+    "classifiers.batch_size=8",
+    "judge.epochs=1",
+    "judge.batch_size=16",
+    "judge.queries=[1,2]",
+    "judge.resamples=50",
 ]
 
-# For what the shipped networks have to do with: to be added to TINY and JUDGED.
+# Where the shipped networks are the point: to be added to TINY, and to JUDGED.
 SHIPPED_DISCRIMINATORS = [
     "networks.filter_discriminator._target_=privacy_gan.models.resnet.resnet18",
     "networks.generator_discriminator._target_=privacy_gan.models.resnet.resnet10",
 ]
 SHIPPED_JUDGE = [
-    f"{who}.network._target_=privacy_gan.models.resnet.resnet10"
-    for who in ("classifiers", "judge.adversaries.resnet10", "judge.adversaries.inversion")
-] + ["judge.retrained.network._target_=privacy_gan.models.resnet.resnet10"]
+    f"{name}.network._target_=privacy_gan.models.resnet.resnet10"
+    for name in (
+        "classifiers",
+        "judge.adversaries.resnet10",
+        "judge.adversaries.inversion",
+        "judge.retrained",
+    )
+]
 
 # For what has nothing to do with images: a run on scalars, judged unless that is left out.
 NUMBERS = [

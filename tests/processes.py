@@ -9,6 +9,7 @@ from pathlib import Path
 def alive(folder: Path) -> list[int]:
     """Return the numbers of the processes that were started in a folder, or below it."""
     found = []
+    folder = folder.resolve()
     for process in Path("/proc").glob("[0-9]*"):
         try:
             ended = ") Z " in (process / "stat").read_text()

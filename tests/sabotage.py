@@ -202,6 +202,30 @@ BREAKAGES = [
         ],
     ),
     Breakage(
+        "a run of a sweep does not hear signals",
+        "commands/child.py",
+        "        accept_signals()\n",
+        "",
+        [
+            "sweeping/test_sweep.py::"
+            "test_ctrl_c_saves_the_run_at_hand_and_ends_the_sweep_with_a_summary"
+        ],
+    ),
+    Breakage(
+        "a damaged checkpoint is not set aside",
+        "training/checkpointing.py",
+        "            path.replace(aside)\n",
+        "            path.unlink()\n",
+        ["training/test_resume.py::test_from_a_damaged_checkpoint_a_run_begins_again"],
+    ),
+    Breakage(
+        "the bare step that is timed learns nothing",
+        "benchmarking/bare.py",
+        "            optimizer.step()\n",
+        "            optimizer.zero_grad()\n",
+        ["benchmarking/test_bare.py::test_it_ends_with_the_same_weights"],
+    ),
+    Breakage(
         "the checkpoint is written in place instead of beside",
         "runs/checkpoint.py",
         "with replacing(path) as file:\n        file.write_bytes(serialized.getbuffer())",
@@ -374,7 +398,10 @@ def failing(checkout: Path, tests: Sequence[str]) -> list[str]:
             capture_output=True,
             text=True,
             check=False,
+            timeout=900,
         )
+    except subprocess.TimeoutExpired:
+        return [f"tests/{test}" for test in tests]  # what hangs is noticed
     finally:
         kill_left_behind(checkout)
     if process.returncode not in (0, 1):
@@ -414,6 +441,9 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="words of the breakages' names; all by default")
     parser.add_argument("--checkout", type=Path, default=ROOT, help="whose tests are run")
     given = parser.parse_args()
+    for name in given.names:
+        if not any(name in breakage.name for breakage in BREAKAGES):
+            parser.error(f"no breakage has {name} in its name")
     chosen = [b for b in BREAKAGES if not given.names or any(n in b.name for n in given.names)]
     with copied(given.checkout) as folder:
         if red := failing(folder, sorted({test for b in chosen for test in b.red})):

@@ -1,11 +1,11 @@
-"""Which tests a change concerns."""
+"""Which tests a change affects."""
 
 import re
 
 import pytest
-from changed import ROOT, concerned, dependents, reached
+from changed import ROOT, affected, dependents, reached
 
-STARTED = re.compile(r'\b(?:cli|words)\(\s*"(\w+)"')
+STARTED = re.compile(r'\b(?:cli|command_line)\(\s*"(\w+)"')
 
 
 @pytest.fixture(scope="module")
@@ -13,7 +13,7 @@ def graph():
     return dependents()
 
 
-def test_what_imports_what_changed_is_concerned_however_far_away():
+def test_what_imports_what_changed_is_affected_however_far_away():
     graph = {
         "privacy_gan/a.py": ["privacy_gan/b.py"],
         "privacy_gan/b.py": ["privacy_gan/a.py", "tests/help.py"],
@@ -23,13 +23,13 @@ def test_what_imports_what_changed_is_concerned_however_far_away():
         "tests/room/test_c.py": [],
         "tests/test_d.py": [],
     }
-    assert concerned({"privacy_gan/a.py"}, graph) == ["tests/room/test_b.py"]
-    assert concerned({"tests/help.py"}, graph) == ["tests/room/test_b.py"]
+    assert affected({"privacy_gan/a.py"}, graph) == ["tests/room/test_b.py"]
+    assert affected({"tests/help.py"}, graph) == ["tests/room/test_b.py"]
     below = ["tests/room/test_b.py", "tests/room/test_c.py"]
-    assert concerned({"tests/room/conftest.py"}, graph) == below
-    assert concerned({"tests/test_d.py", "LICENSE"}, graph) == ["tests/test_d.py"]
-    assert concerned({"tests/test_deleted.py"}, graph) == []
-    assert concerned({"pyproject.toml"}, graph) == ["tests"]
+    assert affected({"tests/room/conftest.py"}, graph) == below
+    assert affected({"tests/test_d.py", "LICENSE"}, graph) == ["tests/test_d.py"]
+    assert affected({"tests/test_deleted.py"}, graph) == []
+    assert affected({"pyproject.toml"}, graph) == ["tests"]
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def test_what_imports_what_changed_is_concerned_however_far_away():
     ],
 )
 def test_ways_that_are_no_imports_are_known(changed, test, graph):
-    assert test in concerned({changed}, graph)
+    assert test in affected({changed}, graph)
 
 
-def test_a_change_does_not_concern_everything(graph):
-    assert "tests/data/test_labels.py" not in concerned({"privacy_gan/reporting/tables.py"}, graph)
-    assert "tests/sweeping/test_sweep.py" not in concerned({"privacy_gan/demo/app.py"}, graph)
+def test_a_change_does_not_affect_everything(graph):
+    assert "tests/data/test_labels.py" not in affected({"privacy_gan/reporting/tables.py"}, graph)
+    assert "tests/sweeping/test_sweep.py" not in affected({"privacy_gan/demo/app.py"}, graph)
 
 
 def test_commands_that_tests_start_are_in_the_graph(graph):

@@ -33,7 +33,7 @@ SIZES = [
     for override in TINY + JUDGED
     if not override.startswith(("evaluate=", "data.num_", "classifiers=", "judge=", "trainer=cpu"))
 ]
-# presets that bring adversaries of their own keep them
+# adversaries of a preset's own stay, with small networks
 SHORT = [override for override in SIZES if not override.endswith("=null")]
 SHIPPED = [override for override in SHORT if "small_networks" not in override]
 SHIPPED += ["trainer.max_epochs=1"]

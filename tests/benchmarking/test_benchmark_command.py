@@ -36,6 +36,14 @@ def test_every_part_is_timed_and_written(tmp_path):
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_a_part_alone_is_timed_as_python_starts_it(tmp_path):
+    options = ["--rounds", 1, "--parts", "data", "--output", tmp_path / "out.json"]
+    ran = benchmark(*options, *SMALL, f"data.cache_dir={tmp_path / 'cache'}", real=True)
+    assert ran.returncode == 0, ran.stderr
+    assert "Traceback" not in ran.stderr
+    assert json.loads((tmp_path / "out.json").read_text())["data"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [

@@ -4,13 +4,13 @@ import re
 import subprocess
 from contextlib import contextmanager
 
-from commands import cli, start, words
+from commands import cli, command_line, start
 
 
 @contextmanager
 def served(run, *options):
     """Start the demo, and yield its process and the page's address."""
-    command = words("demo", f"run={run}", "port=0", "browser=false", *options)
+    command = command_line("demo", f"run={run}", "port=0", "browser=false", *options)
     process = start(command, stdout=subprocess.PIPE)
     try:
         line = process.stdout.readline()

@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 import pytest
-from commands import cli, error_line, start, words
+from commands import cli, command_line, error_line, start
 from PIL import Image
 from processes import all_gone
 
@@ -144,7 +144,7 @@ def test_a_killed_audit_goes_on_to_the_same_result(data, tmp_path):
     whole = audit(data, tmp_path / "whole", "brighter", *options)
     assert whole.returncode == 0, whole.stderr
     process = start(
-        words("audit", *audit_words(data, tmp_path / "out", "brighter", *options)),
+        command_line("audit", *audit_words(data, tmp_path / "out", "brighter", *options)),
         cwd=tmp_path,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

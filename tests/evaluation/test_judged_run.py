@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 import torch
-from commands import cli, error_line, run, run_train, start, train_command, words
+from commands import cli, command_line, error_line, run, run_train, start, train_command
 from presets import JUDGED, SHIPPED_DISCRIMINATORS, SHIPPED_JUDGE, TINY
 
 from privacy_gan.commands.pipeline import evaluate, train, train_classifiers
@@ -259,7 +259,7 @@ def test_a_judge_that_makes_no_sense_is_refused_before_training(
 
 def test_two_processes_that_need_classifiers_train_them_once(tmp_path):
     folders = [f"classifiers.folder={tmp_path / 'c'}", f"data.cache_dir={tmp_path / 'cache'}"]
-    command = words("train_classifiers", *PRESET, *folders, f"output_dir={tmp_path}")
+    command = command_line("train_classifiers", *PRESET, *folders, f"output_dir={tmp_path}")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     both = [start(command, **pipes) for _ in range(2)]
     outputs = [process.communicate(timeout=300)[0] for process in both]

@@ -1,4 +1,4 @@
-"""The shipped judge on data whose optimum is known: never below it, and as far above as is true."""
+"""Judging data whose optimum is known: never below it, and as far above as is true."""
 
 from contextlib import nullcontext
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from commands import cli, error_line, run_train, start, words
+from commands import cli, command_line, error_line, run_train, start
 from disks import mounted
 from photographs import flat, located, noise
 from PIL import Image
@@ -103,7 +103,7 @@ def many(folder, count):
 
 def started(trained, photos, output):
     """Start a command of small batches where photos lie, and wait for the first images."""
-    command = words("privatize", *arguments(trained, photos, output), "batch_size=1")
+    command = command_line("privatize", *arguments(trained, photos, output), "batch_size=1")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = start(command, cwd=photos, **pipes)
     until = time.monotonic() + 60

@@ -67,7 +67,7 @@ def test_ctrl_c_lets_all_runs_save_their_state_and_leaves_nothing_behind(tmp_pat
     wait_for(tmp_path, "epoch-0001.png", 2)
     wait_for(tmp_path, "result.json", 1)
     until = time.monotonic() + 90
-    while len(at_work(tmp_path)) > 2:
+    while len(at_work(tmp_path)) != 2:
         assert time.monotonic() < until
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
@@ -81,9 +81,10 @@ def test_ctrl_c_lets_all_runs_save_their_state_and_leaves_nothing_behind(tmp_pat
 
 
 def test_a_killed_sweep_takes_its_runs_with_it(tmp_path):
-    process = begin(tmp_path, "privatizer=identity,filter", LONG)
-    wait_for(tmp_path, "metrics.csv", 1)
+    process = begin(tmp_path, "privatizer=identity,filter,generator", LONG, launcher=THREE)
+    wait_for(tmp_path, "epoch-0001.png", 2)
     wait_for(tmp_path, "result.json", 1)
+    assert at_work(tmp_path)
     process.kill()
     process.communicate()
     assert all_gone(tmp_path)
@@ -91,7 +92,7 @@ def test_a_killed_sweep_takes_its_runs_with_it(tmp_path):
 
 def test_a_second_sweep_leaves_alone_what_the_first_is_at_work_on(tmp_path):
     first = begin(tmp_path, "seed=0", LONG, launcher=[])
-    wait_for(tmp_path, "metrics.csv", 1)
+    wait_for(tmp_path, "epoch-0001.png", 1)
     second = sweep(tmp_path, "privatizer=filter_generator,identity")
     first.send_signal(signal.SIGTERM)
     first.communicate(timeout=60)

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 from commands import start, train_command
+from filelock import FileLock
 from processes import all_gone
 from sweeps import sweep
 
@@ -56,8 +57,10 @@ class Patient(AdversarialPrivatizer):
 def cluster(tmp_path_factory):
     """Start SLURM; the environment that its commands need."""
     folder = tmp_path_factory.mktemp("slurm")
+    others = tmp_path_factory.getbasetemp().parent / "slurm.lock"
     try:
-        subprocess.run([CLUSTER, "start", folder], check=True)
+        with FileLock(others):  # another worker's, which may look for free ports, too
+            subprocess.run([CLUSTER, "start", folder], check=True)
         yield {"SLURM_CONF": str(folder / "slurm.conf")}
     finally:
         subprocess.run([CLUSTER, "stop", folder], check=True)

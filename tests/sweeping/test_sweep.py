@@ -2,6 +2,7 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -35,6 +36,7 @@ def kill_and_repeat(folder):
             while amid_runs and saved_at(folder) == saved and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(moments.uniform(0, 1))  # eight steps and what is before and after them
+            assert process.poll() is None
             os.killpg(process.pid, signal.SIGKILL)
         assert all_gone(folder)
         assert before.items() <= finished_at(folder).items()
@@ -62,14 +64,15 @@ def test_a_sweep_killed_five_times_ends_with_the_results_of_runs_that_were_not(
         torch.testing.assert_close(ours, theirs, rtol=0, atol=0)
 
 
-def test_a_finished_sweep_is_repeated_without_importing_torch(survivor):
-    before = finished_at(survivor)
-    command = train_command(survivor, "-m", *SIX)
+def test_a_finished_sweep_is_repeated_without_importing_torch(survivor, tmp_path):
+    copy = shutil.copytree(survivor, tmp_path / "copy")
+    before = finished_at(copy)
+    command = train_command(copy, "-m", *SIX)
     process = run([command[0], "-X", "importtime", *command[1:]], real=True)
     assert process.returncode == 0, process.stderr
     assert "sweep of 6 runs: 6 finished before" in process.stdout
     assert not any(line.endswith("| torch") for line in process.stderr.splitlines())
-    assert finished_at(survivor) == before
+    assert finished_at(copy) == before
 
 
 def test_a_run_that_fails_does_not_end_the_sweep_and_the_exit_code_tells(tmp_path):

@@ -183,6 +183,7 @@ def test_a_server_that_goes_away_stops_no_run(tmp_path, hasty):
         process = start(command, env=environment(server), **pipes)
         while not server.runs and process.poll() is None:
             time.sleep(0.1)
+        assert server.runs
     printed, _ = process.communicate(timeout=150)
     assert process.returncode == 0, printed
     assert list(tmp_path.rglob("result.json"))
