@@ -341,11 +341,7 @@ BREAKAGES = [
         "sweeping/orphans.py",
         "die_when(lambda: os.getppid() != parent)",
         "die_when(lambda: None)",
-        [
-            "sweeping/test_several_at_once.py::test_a_killed_sweep_takes_its_runs_with_it",
-            "sweeping/test_sweep.py::"
-            "test_a_sweep_killed_five_times_ends_with_the_results_of_runs_that_were_not",
-        ],
+        ["sweeping/test_several_at_once.py::test_a_killed_sweep_takes_its_runs_with_it"],
     ),
     Breakage(
         "two runs are given the same GPU",
