@@ -26,9 +26,12 @@ def changed_since(commit: str) -> set[str]:
 
 
 def git(*arguments: str) -> list[str]:
+    """Return the names that git lists; what is wrong with a commit's name is said in a line."""
     command = ["git", *arguments]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    return [name for name in printed.split("\0") if name]
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if process.returncode:
+        sys.exit(f"error: {' '.join(process.stderr.split()) or 'git failed'}")
+    return [name for name in process.stdout.split("\0") if name]
 
 
 def dependents() -> dict[str, list[str]]:
