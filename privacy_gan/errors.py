@@ -13,6 +13,19 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Tell whether memory that ran out, of the machine or of a GPU, led to an error.
+
+    Libraries raise what they like then, often after a MemoryError of their own.
+    """
+    while error is not None:
+        is_named_so = type(error).__name__ in ("MemoryError", "OutOfMemoryError")
+        if is_named_so or "allocate memory" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
 class UserError(Exception):
     """An error that a user can fix: what is wrong, where, and what to do, in one line."""
 

@@ -15,9 +15,9 @@ from privacy_gan.reporting.reading import runs_below
 from privacy_gan.reporting.report import make_report
 from privacy_gan.reporting.side_by_side import side_by_side
 
-OF_RESULTS = re.compile(r"experiments/report\.py folder=(docs/results/\w+)")
+OF_RESULTS = re.compile(r"privacy-gan report folder=(docs/results/\w+)")
 BLOCK = re.compile(r"```(?:python|yaml)\n# (mine/\S+)\n(.*?)```", re.DOTALL)
-COMMAND = re.compile(r"```sh\nPYTHONPATH=mine python (.*?)\n```")
+COMMAND = re.compile(r"```sh\nPYTHONPATH=mine privacy-gan (.*?)\n```")
 
 
 def test_a_mechanism_of_ones_own_is_trained_and_judged(tmp_path):
@@ -30,10 +30,10 @@ def test_a_mechanism_of_ones_own_is_trained_and_judged(tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     (command,) = COMMAND.findall(page)
-    script, *arguments = shlex.split(command)
+    verb, *arguments = shlex.split(command)
     folders = ["output_dir=out", "data.cache_dir=cache", "classifiers.folder=classifiers"]
     process = run(
-        [sys.executable, ROOT / script, *arguments, *TINY, *JUDGED, *folders],
+        [sys.executable, ROOT / "experiments" / f"{verb}.py", *arguments, *TINY, *JUDGED, *folders],
         cwd=tmp_path,
         env={"PYTHONPATH": "mine"},
     )

@@ -118,7 +118,7 @@ class Asked:
         """Return what was kept when an attribute was judged, or None."""
         path = RunFolder(self.trained.path).adversary(attribute)
         if path.exists():
-            content = read(path)
+            content = read(path, self.again())
             if complete(content.get("settings", {})) == evaluation.settings:
                 return content
         self.notes.append(f"The adversaries of {attribute} were not kept: {self.again()}")
@@ -126,7 +126,7 @@ class Asked:
 
     def again(self) -> str:
         """Return how a run is judged again."""
-        return f"experiments/evaluate.py run={self.trained.path} judges it."
+        return f"privacy-gan evaluate run={self.trained.path} judges it."
 
     def adversary(
         self, content: Mapping[str, Any], attribute: str, evaluation: Evaluation

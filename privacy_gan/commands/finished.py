@@ -54,6 +54,6 @@ def tell_finished(config: DictConfig, folder: RunFolder, result: Result) -> None
     if differing:
         key = differing[0]
         log.warning(
-            "it was judged with %s=%s, not %s: experiments/evaluate.py run=%s %s=%s judges it so",
+            "it was judged with %s=%s, not %s: privacy-gan evaluate run=%s %s=%s judges it so",
             *(key, found.get(key), asked.get(key), folder.path, key, asked.get(key)),
         )

@@ -116,7 +116,7 @@ def leak_lines(trained: Trained, released_as: str) -> list[str]:
         lines.append(
             f"it was judged on images as the network makes them, not as {released_as}"
             + trained.is_run
-            * f": experiments/evaluate.py run={trained.path} "
+            * f": privacy-gan evaluate run={trained.path} "
             f"judge.released_as={released_as} does that"
         )
     return lines

@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from privacy_gan.runs.checkpoint import save
 from privacy_gan.runs.identity import short_hash
+from privacy_gan.tensor_files import DamagedFile, read_tensors
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +34,16 @@ class Bookmark:
     written_at: float = field(default_factory=time.monotonic)
 
     def read(self) -> Content | None:
-        """Return what was kept, or None; no code in the file is executed."""
+        """Return what was kept, or None; no code in the file is executed.
+
+        Raises:
+            UserError: the file cannot be read at the moment; it is kept.
+        """
         try:
-            kept = dict(torch.load(self.path, map_location="cpu", weights_only=True))
+            kept = read_tensors(self.path)
         except FileNotFoundError:
             return None
-        except Exception:  # whatever a damaged file makes torch raise
+        except DamagedFile:
             log.warning("%s was damaged: what it was about begins again", self.path)
             return None
         content: Content | None = kept.get("content") if kept.get("key") == self.key else None

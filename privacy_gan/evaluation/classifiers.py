@@ -119,7 +119,10 @@ class FixedClassifiers:
         """
         paths = {name: self.folder / split_name / self.file(name) for name in sizes}
         return {
-            name: self._load(read(path), path, data_name, sizes[name])
+            name: self._load(
+                read(path, "delete it, the next judgement trains it again"),
+                *(path, data_name, sizes[name]),
+            )
             for name, path in paths.items()
             if path.exists()
         }

@@ -9,6 +9,7 @@ from torch import nn
 from torchmetrics.image.fid import NoTrainInceptionV3
 
 from privacy_gan.errors import UserError
+from privacy_gan.tensor_files import DamagedFile, read_tensors
 
 
 def load_inception(weights: str | Path | None, device: torch.device) -> nn.Module | None:
@@ -26,9 +27,7 @@ def load_inception(weights: str | Path | None, device: torch.device) -> nn.Modul
     if not Path(weights).is_file():
         raise UserError(f"judge.inception_weights={weights} does not exist: give a local file")
     try:
-        torch.load(
-            weights, map_location="cpu", weights_only=True
-        )  # a damaged file is refused before torchmetrics loads it
+        read_tensors(Path(weights))  # a damaged file is refused before torchmetrics loads it
         network: nn.Module = NoTrainInceptionV3(
             name="inception-v3-compat",
             features_list=["2048"],
@@ -38,6 +37,6 @@ def load_inception(weights: str | Path | None, device: torch.device) -> nn.Modul
         raise UserError(
             "judge.inception_weights needs torch-fidelity: pip install 'privacy_gan[fid]'"
         ) from error
-    except Exception as error:
+    except (DamagedFile, RuntimeError, LookupError, TypeError, AttributeError) as error:
         raise UserError(f"{weights} holds no weights of torch-fidelity's InceptionV3") from error
     return network.to(device).eval()

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-import torch
 from filelock import FileLock, Timeout
 
 from privacy_gan import replicas
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.bookmark import Bookmark, Content
 from privacy_gan.runs.checkpoint import save
+from privacy_gan.tensor_files import DamagedFile, read_tensors
 
 log = logging.getLogger(__name__)
 
@@ -99,13 +99,17 @@ class Store:
             lock.release()
 
 
-def read(path: Path) -> Content:
+def read(path: Path, remedy: str = "delete it to train it again") -> Content:
     """Return what a file holds; no code in it is executed.
 
+    Args:
+        path: the file.
+        remedy: what to do where it is damaged.
+
     Raises:
-        UserError: it is damaged.
+        UserError: it is damaged, or cannot be read at the moment.
     """
     try:
-        return dict(torch.load(path, map_location="cpu", weights_only=True))
-    except Exception as error:
-        raise UserError(f"{path} is damaged: delete it to train it again") from error
+        return read_tensors(path)
+    except DamagedFile as error:
+        raise UserError(f"{error}: {remedy}") from error

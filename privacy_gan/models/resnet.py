@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
 from torch import nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from privacy_gan.errors import UserError
 from privacy_gan.models.classifier import Classifier
+from privacy_gan.tensor_files import DamagedFile, read_tensors
 
 
 def resnet18(num_classes: int, weights: str | Path | None = None) -> Classifier:
@@ -48,13 +48,15 @@ def load_all_but_head(network: ResNet, file: Path) -> None:
         UserError: the file is missing, is not a state dict, or belongs to another architecture.
     """
     try:
-        state = torch.load(file, map_location="cpu", weights_only=True)
+        state = read_tensors(file)
         body = {name: value for name, value in state.items() if not name.startswith("fc.")}
         missing, unexpected = network.load_state_dict(body, strict=False)
     except FileNotFoundError as error:
         raise UserError(f"{file} does not exist: weights must be a local file") from error
-    except Exception as error:
-        reason = str(error).strip().splitlines()[0]
+    except DamagedFile as error:
+        raise UserError(f"{file} holds no weights, or is damaged: give a state dict") from error
+    except (RuntimeError, TypeError, AttributeError) as error:  # other shapes, or no tensors
+        reason = str(error).strip().partition("\n")[0]
         raise UserError(f"{file} holds no weights for this ResNet: {reason}") from error
     wrong = unexpected + [name for name in missing if not name.startswith("fc.")]
     if wrong:

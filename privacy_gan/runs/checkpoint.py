@@ -8,11 +8,11 @@ from typing import Any
 
 import torch
 
-from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
+from privacy_gan.tensor_files import DamagedFile, read_tensors
 
 
-class DamagedCheckpoint(UserError):
+class DamagedCheckpoint(DamagedFile):
     """A file is damaged, or not a checkpoint of this project."""
 
 
@@ -38,18 +38,14 @@ def read_checkpoint(path: Path, mmap: bool = False) -> dict[str, Any]:
 
     Raises:
         DamagedCheckpoint: the file is damaged or not a checkpoint of this project.
-        UserError: the file cannot be read.
+        UserError: the file cannot be read at the moment, which is no fault of its own.
         FileNotFoundError: there is none.
     """
     try:
-        checkpoint = dict(torch.load(path, map_location="cpu", weights_only=True, mmap=mmap))
+        checkpoint = read_tensors(path, mmap)
         return {**checkpoint, "identity": dict(checkpoint["identity"])}
-    except FileNotFoundError:
-        raise
-    except OSError as error:
-        raise UserError(f"{path} cannot be read ({error.strerror})") from error
-    except Exception as error:
+    except (DamagedFile, LookupError, TypeError, ValueError) as error:
         raise DamagedCheckpoint(
             f"{path} is damaged or not a checkpoint of this project: "
-            "delete it to train this run from the start"
+            f"delete {path.parent} to train this run from the start"
         ) from error

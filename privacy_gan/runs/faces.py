@@ -77,4 +77,6 @@ class Faces:
         except FileNotFoundError:
             raise
         except (OSError, SyntaxError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
+            if getattr(error, "errno", None) is not None:  # the system's, not the decoder's
+                raise UserError(f"{path} cannot be read ({error})") from error
             raise UserError(f"{path} is damaged ({error}): delete it") from error

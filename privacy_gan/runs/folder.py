@@ -82,8 +82,10 @@ class RunFolder:
         """
         try:
             config = OmegaConf.load(self.config_file)
-        except OSError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise UserError(f"{self.path} is not a run folder: it holds no config.yaml") from error
+        except OSError as error:
+            raise UserError(f"{self.config_file} cannot be read ({error.strerror})") from error
         except (ValueError, YAMLError, OmegaConfBaseException) as error:
             raise UserError(f"{self.config_file} is damaged: {error}") from error
         if not isinstance(config, DictConfig) or "privatizer" not in config:

@@ -211,7 +211,9 @@ class Result:
             return cls(**{**tree, "evaluations": evaluations, "baseline": baseline})
         except (FileNotFoundError, NotADirectoryError):
             raise
-        except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        except OSError as error:
+            raise UserError(f"{path} cannot be read ({error.strerror})") from error
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(
                 f"{path} is unreadable ({error}): delete it and repeat the command that made it"
             ) from error

@@ -45,5 +45,5 @@ def summary(runs: Sequence[SweptRun], repetitions: int = 0) -> str:
         lines.append("repeat the command to go on with those that are not finished")
     elif any(run.config.evaluate for run in runs):
         folder = runs[0].config.output_dir
-        lines.append(f"experiments/report.py folder={folder} reports on them")
+        lines.append(f"privacy-gan report folder={folder} reports on them")
     return "\n".join(lines)

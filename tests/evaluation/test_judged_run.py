@@ -126,7 +126,7 @@ def test_judging_again_is_the_same_and_can_be_more_thorough(finished, judged):
 def test_a_finished_run_judged_otherwise_says_how_to_judge_it_so(finished, judged, caplog):
     train(judged())
     train(judged("judge.epochs=2"))
-    assert "judged with judge.epochs=1, not 2: experiments/evaluate.py run=" in caplog.text
+    assert "judged with judge.epochs=1, not 2: privacy-gan evaluate run=" in caplog.text
 
 
 def test_a_result_of_an_earlier_version_is_judged_again_and_not_trained_again(

@@ -118,7 +118,7 @@ def test_a_half_finished_and_partly_damaged_folder_has_a_report_that_names_what_
     for where in (cut, old, foreign, tmp_path / "folder", half, broken, no_faces):
         assert str(where) in process.stdout, where
         assert str(where) in page, where
-    assert "python experiments/train.py epsilon=0.03 'data.root=a b'" in process.stdout
+    assert "privacy-gan train epsilon=0.03 'data.root=a b'" in process.stdout
     assert "faces-faces-64-Smiling-filter_generator-entropy.png" in files_of(tmp_path)
 
 

@@ -56,7 +56,7 @@ def test_missing_cells_are_named_with_the_command_that_fills_them(tmp_path):
     write_run(tmp_path, data="celeba-64", epsilon=0.001, baseline=0.85)
     told = dict(wanted(tmp_path))
     assert told["Table 1: filter_generator for Young at epsilon 0.001, 0.005, 0.01, 0.05"] == (
-        "python experiments/train.py -m experiment=table1 data.root=PATH attribute=Young "
+        "privacy-gan train -m experiment=table1 data.root=PATH attribute=Young "
         "epsilon=0.001,0.005,0.01,0.05"
     )
     # the paper's blank is not missing, and one run is in two tables
@@ -72,7 +72,7 @@ def test_where_it_is_known_how_a_run_was_made_the_others_are_asked_for_likewise(
     (run / "config.yaml").write_text(f"privatizer: {{}}\noverrides: {typed}\n")
     told = dict(wanted(tmp_path))
     assert told["Table 3: generator for Smiling at epsilon 0.001, 0.005, 0.01, 0.05"] == (
-        "python experiments/train.py -m experiment=small 'data.root=my faces' attribute=Smiling "
+        "privacy-gan train -m experiment=small 'data.root=my faces' attribute=Smiling "
         "epsilon=0.001,0.005,0.01,0.05 seed=2 privatizer=generator baseline=true"
     )
 

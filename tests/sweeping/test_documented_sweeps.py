@@ -26,7 +26,7 @@ VARIABLES = dict(re.findall(r'^    (\w+)="(.*)"$', ON_REPORTS, re.M))
 COMMANDS = [
     Template(command).safe_substitute(VARIABLES)
     for page in (PAGE, ON_CLUSTERS, ON_REPORTS, ON_SPEED)
-    for command in re.findall(r"^    python experiments/train.py ([^#\n]*)", page, re.M)
+    for command in re.findall(r"^    privacy-gan train ([^#\n]*)", page, re.M)
 ]
 
 

@@ -1,0 +1,76 @@
+"""Reading what torch.save wrote, and telling a damaged file from a machine in trouble."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from privacy_gan.errors import UserError, is_out_of_memory
+
+# What torch raises for a sound file that holds something else: it refuses to execute code, or
+# finds no dictionary.
+OF_SOMETHING_ELSE = (pickle.UnpicklingError, LookupError, TypeError, ValueError, AttributeError)
+
+
+class DamagedFile(UserError):
+    """A file's bytes are damaged, or it was never a file of tensors."""
+
+
+def read_tensors(path: Path, mmap: bool = False) -> dict[str, Any]:
+    """Return a file's dictionary of tensors, on the CPU; no code in the file is executed.
+
+    Memory that runs out, a missing permission or a failing disk say nothing about the file: only
+    what is wrong with its bytes counts as damage.
+
+    Args:
+        path: the file.
+        mmap: whether tensors stay on the disk until they are used.
+
+    Raises:
+        DamagedFile: the file is truncated, or not a file of tensors.
+        UserError: the file cannot be read at the moment.
+        FileNotFoundError: there is none.
+    """
+    try:
+        return dict(torch.load(path, map_location="cpu", weights_only=True, mmap=mmap))
+    except FileNotFoundError:
+        raise
+    except Exception as error:
+        if not is_out_of_memory(error) and holds_no_tensors(path, error):
+            raise DamagedFile(f"{path} is damaged") from error
+        raise UserError(
+            f"{path} cannot be read ({reason(error)}), which is no fault of the file: it stays as "
+            "it is, repeat the command when that is mended"
+        ) from error
+
+
+def holds_no_tensors(path: Path, error: Exception) -> bool:
+    """Tell whether a file is to blame for an error that reading it met.
+
+    ``torch.save`` writes a zip, whose every member has a checksum.
+
+    Raises:
+        UserError: the file cannot be read at the moment.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            is_sound = archive.testzip() is None
+    except (zipfile.BadZipFile, EOFError, NotImplementedError):
+        return True
+    except (OSError, MemoryError) as unreadable:
+        raise UserError(
+            f"{path} cannot be read ({reason(unreadable)}): it stays as it is"
+        ) from unreadable
+    return not is_sound or isinstance(error, OF_SOMETHING_ELSE)
+
+
+def reason(error: Exception) -> str:
+    """Return why something cannot be read, in a few words."""
+    if is_out_of_memory(error):
+        return "not enough memory"
+    told = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
+    return told or type(error).__name__
