@@ -47,7 +47,7 @@ def overrides_of(run: RunFolder) -> list[str] | None:
 
 def command(flags: Sequence[str], overrides: Sequence[str]) -> str:
     """Return a command for a shell."""
-    return shlex.join(["python", "privacy-gan train", *flags, *overrides])
+    return shlex.join(["privacy-gan", "train", *flags, *overrides])
 
 
 def wanted(lacking: Sequence[Lacking]) -> list[tuple[str, str]]:

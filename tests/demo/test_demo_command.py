@@ -45,7 +45,7 @@ def test_only_the_classifiers_and_the_adversary_of_this_result_are_asked(run, tm
             without = shown_of(open_trained(run), "whole", None)
             assert without.panel.adversaries == {}
             assert without.panel.classes == {"Smiling": ("no", "yes")}
-            assert any("evaluate.py" in note and "Smiling" in note for note in without.notes)
+            assert any("privacy-gan evaluate" in note and "Smiling" in note for note in without.notes)
     broken = {**content, "learned": {"network": {}}}
     with replaced(kept, broken), pytest.raises(UserError, match=r"Smiling\.pt is damaged"):
         shown_of(open_trained(run), "whole", None)
