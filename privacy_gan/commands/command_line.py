@@ -34,6 +34,7 @@ from privacy_gan.errors import (
     Mistakes,
     RunFailed,
     UserError,
+    is_out_of_memory,
 )
 
 MISTAKE = 2  # the shell's own exit code for wrong usage
@@ -100,6 +101,9 @@ def report_errors() -> Iterator[None]:
             signal.signal(signum, interrupt)
     try:
         yield
+    except BrokenPipeError:  # whoever read the output has left, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(128 + signal.SIGPIPE) from None
     except RunFailed as failure:  # which has shown why
         raise SystemExit(failure.exit_code) from None
     except Exception as error:
@@ -124,6 +128,12 @@ def mistakes_in(error: Exception) -> list[str]:
     """Return what a user can fix, in words; nothing where it is no such error."""
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return [f"no space left to write {error.filename}: free some and repeat"]
+    if is_out_of_memory(error):
+        why = " ".join(str(error).split())[:200] or "MemoryError"
+        return [
+            f"not enough memory ({why}): make data.batch_size, image_size or width smaller, or let "
+            "fewer programs run at once, and repeat; what was saved is kept"
+        ]
     if isinstance(error, Mistakes):
         return [in_words(each) for each in error.errors]
     if isinstance(error, UserError | CompactHydraException | OmegaConfBaseException):

@@ -24,9 +24,11 @@ from privacy_gan.commands.command_line import (
     from_run,
     job,
     register_with_hydra,
+    report_errors,
     start,
     with_names_as_typed,
 )
+from privacy_gan.commands.help import of_run_verb, of_verb
 
 PROGRAM = "privacy-gan"
 COMPLETION = {"-sc", "--shell-completion"}
@@ -81,9 +83,13 @@ def run(name: str, arguments: Sequence[str] | None = None) -> None:
         arguments: what was typed after it; None for the process's.
     """
     verb = VERBS[name]
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    if {"-h", "--help"} & set(typed):
+        with report_errors():
+            print(help_for(name, typed), flush=True)
+        return
     if verb.config == "train":
         register_with_hydra()
-    typed = list(sys.argv[1:] if arguments is None else arguments)
     changed = from_run(typed) if verb.of_run else with_names_as_typed(typed, verb.names)
     sys.argv[1:] = [*verb.flags, *changed]
     module = f"privacy_gan.commands.{verb.module or name}"
@@ -93,6 +99,15 @@ def run(name: str, arguments: Sequence[str] | None = None) -> None:
 
     task.__module__ = module  # Hydra names the job after it
     start(on_the_command_line(verb)(job(task)))
+
+
+def help_for(name: str, typed: Sequence[str]) -> str:
+    """Return what a verb takes; more of the groups that were typed beside ``--help``."""
+    verb = VERBS[name]
+    if verb.of_run:
+        return of_run_verb(name, verb.what, conf_folder())
+    groups = [word.partition("=")[0] for word in typed]
+    return of_verb(name, verb.what, conf_folder(), verb.config, groups)
 
 
 def on_the_command_line(verb: Verb) -> Callable[[Callable[[DictConfig], None]], Any]:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privacy_gan.errors import UserError
+from privacy_gan.errors import UserError, is_out_of_memory
 from privacy_gan.evaluation.bookmark import Content
 from privacy_gan.evaluation.bootstrap import Bootstrap
 from privacy_gan.evaluation.calibration import Calibration, calibrate
@@ -100,6 +100,8 @@ def revived(
             Estimate(*map(float, content["accuracy"])),
         )
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
+        if is_out_of_memory(error):
+            raise
         raise UserError("another adversary was kept than the result describes") from error
 
 

@@ -17,7 +17,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
 
-from privacy_gan.errors import UserError
+from privacy_gan.errors import UserError, is_out_of_memory
 from privacy_gan.exporting.kinds import describe, rebuild
 from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 
@@ -167,6 +167,8 @@ def filled(exported: ExportedPrivatizer, path: Path) -> ExportedPrivatizer:
 
 def damaged(path: Path, error: Exception) -> UserError:
     """Return what to tell of a file that cannot be used, in one line."""
+    if is_out_of_memory(error):
+        return UserError(f"{path} cannot be read: not enough memory")
     why = " ".join(str(error).split()) or type(error).__name__
     return UserError(
         f"{path} is damaged, or not of an exported mechanism ({why[:200]}): export the run again"

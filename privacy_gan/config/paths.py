@@ -1,0 +1,124 @@
+"""Names of files and folders, as people have them: a blank, a comma, ~ and all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, OmegaConf
+
+from privacy_gan.errors import UserError
+
+# options of conf/train.yaml that are one
+PATHS = (
+    "output_dir",
+    "run_dir",
+    "data.root",
+    "data.cache_dir",
+    "classifiers.folder",
+    "judge.inception_weights",
+    "networks.filter_discriminator.weights",
+    "networks.generator_discriminator.weights",
+)
+# and those that list several
+PATH_LISTS = ("privatizer.runs",)
+QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
+
+
+def with_paths_as_typed(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
+    """Let names of files and folders mean what they say, whatever characters they hold.
+
+    To Hydra blanks, commas, brackets and more have meanings, unless a value is quoted. What is
+    quoted already stays so: several quoted names, with commas between them, are swept over.
+
+    Args:
+        arguments: of the command line.
+        options: whose values are names.
+
+    Raises:
+        UserError: a name is empty, or holds what would be read as a reference.
+    """
+    return [as_typed(argument, options) for argument in arguments]
+
+
+def as_typed(argument: str, options: Sequence[str]) -> str:
+    """Return one argument, quoted where it is a name or a list of names."""
+    option, is_given, name = argument.partition("=")
+    plain = option.lstrip("+")
+    if not is_given or name == "null":
+        return argument
+    if plain in PATH_LISTS:
+        return f"{option}={quoted_lists(name)}"
+    if plain not in options or re.fullmatch(rf"(?:{QUOTED})(?:,(?:{QUOTED}))*", name, re.DOTALL):
+        return argument
+    if not name.strip():
+        raise UserError(f"{argument} is empty: give the name of a file or folder")
+    if "${" in name:
+        raise UserError(
+            f"{argument} holds ${{, which begins a reference: let the shell put the value in "
+            "(without single quotes), or choose another name"
+        )
+    return f"{option}={quoted(expanded(name))}"
+
+
+def quoted_lists(text: str) -> str:
+    """Return a list of names, or several with commas between them, quoted name by name."""
+    if not (text.startswith("[") and text.endswith("]")):
+        return text
+    lists = text[1:-1].split("],[")
+    names = [re.findall(rf"(?:{QUOTED}|[^,])+", each) for each in lists]
+    return ",".join(f"[{','.join(map(quoted_name, each))}]" for each in names)
+
+
+def quoted_name(name: str) -> str:
+    """Return a name, quoted unless it is."""
+    return name if re.fullmatch(QUOTED, name) else quoted(expanded(name.strip()))
+
+
+def quoted(value: str) -> str:
+    """Return a value as Hydra takes it literally: it reads backslashes before quotes alone."""
+    escaped = re.sub(
+        r"(\\*)('|\Z)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value
+    )
+    return f"'{escaped}'"
+
+
+def unquoted(name: str) -> str:
+    """Return a name without the quotes that Hydra would take away."""
+    if not re.fullmatch(QUOTED, name, re.DOTALL):
+        return name
+    return str(OverridesParser.create().parse_override(f"name={name}").value())
+
+
+def expanded(name: str) -> str:
+    """Return a name with the home folder in place of a ~ at its beginning.
+
+    Raises:
+        UserError: nobody has such a home.
+    """
+    try:
+        return str(Path(name).expanduser()) if name.startswith("~") else name
+    except RuntimeError as error:
+        raise UserError(f"{name}: there is no such user here; write the folder out") from error
+
+
+def settle_paths(config: DictConfig, options: Sequence[str]) -> None:
+    """Expand ~ in names that a file of the configuration gives.
+
+    Raises:
+        UserError: a name is empty, or no name.
+    """
+    for option in options:
+        parent, _, key = option.rpartition(".")
+        node = OmegaConf.select(config, parent) if parent else config
+        if not isinstance(node, DictConfig) or node._get_node(key) is None:
+            continue
+        if OmegaConf.is_interpolation(node, key) or OmegaConf.is_missing(node, key):
+            continue
+        name = node[key]
+        if isinstance(name, str) and not name.strip():
+            raise UserError(f"{option}= is empty: give the name of a file or folder")
+        if isinstance(name, str) and name.startswith("~"):
+            node[key] = expanded(name)

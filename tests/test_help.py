@@ -1,0 +1,81 @@
+"""What ``--help`` prints: short, from the comments in conf/, and true of every verb."""
+
+import os
+import signal
+import subprocess
+
+import pytest
+from commands import cli, command_line, start
+
+from privacy_gan.commands.help import Option, of_verb, options_in
+from privacy_gan.commands.verbs import VERBS, help_for
+
+FILE = """# What a verb does.
+defaults:
+  - _self_
+  - override hydra/job_logging: stdout
+
+# How many
+# there are.
+count: 3
+folder: ???  # where they lie
+plain: 0.5
+name: ${hydra:runtime.choices.data}
+derived: ${count}
+
+part:
+  _target_: some.where
+  inner: [1, 2]  # of a part
+
+hydra:
+  output_subdir: null
+"""
+
+
+def test_options_are_read_with_their_comments():
+    assert options_in(FILE) == [
+        Option("count", "3", "How many there are."),
+        Option("folder", "???", "where they lie"),
+        Option("plain", "0.5", ""),
+        Option("part.inner", "[1, 2]", "of a part"),
+    ]
+
+
+def test_a_verbs_help_begins_with_its_own_options(tmp_path):
+    (tmp_path / "do.yaml").write_text(FILE.replace("  - _self_", "  - data: drawn\n  - _self_"))
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "drawn.yaml").write_text("# Drawn.\nsize: 4  # of each\n")
+    lines = of_verb("do", "do it", tmp_path, "do").splitlines()
+    assert lines[5:10] == [
+        "  count=3",
+        "      How many there are.",
+        "  folder=FOLDER",
+        "      Where they lie",
+        "  plain=0.5",
+    ]
+    assert "  data=drawn  of drawn" in lines
+    more = of_verb("do", "do it", tmp_path, "do", ["data"]).splitlines()
+    assert more[4:] == ["data=drawn  Drawn.", "  data.size=4", "      Of each"]
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verbs_help_is_short_and_names_no_machinery(verb):
+    text = help_for(verb, [])
+    lines = text.splitlines()
+    assert lines[0].startswith(f"usage: privacy-gan {verb} ")
+    assert len(lines) < 90
+    assert max(map(len, lines)) <= 120
+    assert "_target_" not in text
+    assert "hydra" not in text.lower()
+
+
+def test_it_is_printed_also_into_a_pipe_that_closes():
+    process = cli("train", "--help")
+    assert process.returncode == 0
+    assert "  epsilon=0.01\n      Distortion budget" in process.stdout
+    reading, writing = os.pipe()
+    os.close(reading)
+    with start(command_line("train", "--help"), stdout=writing, stderr=subprocess.PIPE) as process:
+        os.close(writing)
+        assert process.communicate()[1] == ""
+    assert process.returncode == 128 + signal.SIGPIPE
