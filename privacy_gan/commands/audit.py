@@ -13,14 +13,12 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from privacy_gan.attributes import PAPERS, find_attribute
+from privacy_gan.attributes import PAPERS
 from privacy_gan.commands.building import build_judge
 from privacy_gan.commands.environment import environment
 from privacy_gan.commands.settings import judge_settings
 from privacy_gan.data.audited import AuditDataModule, Audited, AuditFiles, find_audited
-from privacy_gan.data.labels import read_labels
 from privacy_gan.data.table_data_module import SPLITS
-from privacy_gan.errors import UserError
 from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
 from privacy_gan.evaluation.bookmark import Bookmarks
 from privacy_gan.evaluation.folder_source import FolderSource
@@ -51,8 +49,8 @@ def main(config: DictConfig) -> None:
         config.split,
         config.person,
     )
-    attribute = attribute_of(files.labels, str(config.attribute))
-    audited = find_audited(files, config.image_size, config.seed)
+    audited = find_audited(files, str(config.attribute), config.image_size, config.seed)
+    attribute = audited.attribute
     for note in audited.notes:
         log.warning(note)
     settle(config, audited)
@@ -65,24 +63,12 @@ def main(config: DictConfig) -> None:
     print(told(result, run.folder))
 
 
-def attribute_of(labels: Path, word: str) -> str:
-    """Return the column that a word means.
-
-    Raises:
-        UserError: there is none, or it holds something else than yes and no.
-    """
-    table = read_labels(labels)
-    table.require_binary(word)
-    if not table.attribute_names:
-        raise UserError(f"{labels} has no column that says of each image 1 or 0, yes or no")
-    return find_attribute(word, table.attribute_names)
-
-
 def settle(config: DictConfig, audited: Audited) -> None:
     """Complete a configuration by what depends on the images."""
     names = audited.censored.attribute_names
     if config.judge.attributes is None:
-        config.judge.attributes = list(PAPERS if set(PAPERS) <= set(names) else names)
+        usual = PAPERS if set(PAPERS) <= set(audited.columns) else names
+        config.judge.attributes = [name for name in usual if name in names]
     if config.judge.epochs is None:
         training = int((audited.censored.splits == SPLITS["train"]).sum())
         config.judge.epochs = max(FEWEST_EPOCHS, ceil(IMAGES_SHOWN / max(training, 1)))

@@ -16,10 +16,10 @@ from omegaconf import DictConfig, OmegaConf
 from privacy_gan.commands import evaluate, train, train_classifiers
 from privacy_gan.commands.command_line import (
     MISTAKE,
-    mistakes_in,
     report_errors,
     wants_tracebacks,
 )
+from privacy_gan.commands.messages import mistakes_in
 from privacy_gan.errors import FolderTaken, Interrupted
 from privacy_gan.launched import is_first_process
 from privacy_gan.progress import listening

@@ -14,28 +14,25 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import hydra._internal.utils
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
-from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 import privacy_gan.runs.stacking  # noqa: F401 - the resolvers that conf/ uses
+from privacy_gan.commands.messages import explained, mistakes_in
+from privacy_gan.commands.own_files import OwnFiles
 from privacy_gan.config import TrainConfig
-from privacy_gan.errors import (
-    DISK_FULL,
-    STOP_SIGNALS,
-    Interrupted,
-    Mistakes,
-    RunFailed,
-    UserError,
-    is_out_of_memory,
-)
+from privacy_gan.config.declared import Declared, plain
+from privacy_gan.config.kinds import require_kinds
+from privacy_gan.config.paths import settle_paths
+from privacy_gan.errors import STOP_SIGNALS, Interrupted, RunFailed
 
 MISTAKE = 2  # the shell's own exit code for wrong usage
 
@@ -64,12 +61,22 @@ class PastHydra(BaseException):
         self.error = error
 
 
-def job(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
-    """Wrap what ``hydra.main`` calls; to be used with ``start``."""
+def job(
+    task: Callable[[DictConfig], None], names: Sequence[str] = ()
+) -> Callable[[DictConfig], None]:
+    """Wrap what ``hydra.main`` calls; to be used with ``start``.
+
+    Args:
+        task: what is to be done with a configuration that is as conf/ declares it.
+        names: options whose values are names of files or folders.
+    """
 
     @functools.wraps(task)
     def wrapped(config: DictConfig) -> None:
         try:
+            settle_paths(config, names)
+            if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep has looked at all of its runs
+                require_declared(config)
             task(config)
         except Exception as error:
             if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -79,15 +86,54 @@ def job(task: Callable[[DictConfig], None]) -> Callable[[DictConfig], None]:
     return wrapped
 
 
-def start(main: Callable[[], None]) -> None:
-    """Run a function of ``hydra.main`` and report a user's errors in one line."""
-    # Hydra would print an error over many lines, and exit
-    hydra._internal.utils.run_and_report = lambda func: func()
-    with report_errors():
+def require_declared(config: DictConfig) -> None:
+    """Refuse a configuration whose settings are not what conf/ declares.
+
+    Raises:
+        UserError: names one.
+    """
+    hydra_config = HydraConfig.get()
+    declared = Declared(hydra_loader(), str(hydra_config.job.config_name))
+    declared.check(config, hydra_config.runtime.choices, hydra_config.overrides.task)
+    require_kinds(plain(config))
+
+
+def hydra_loader() -> ConfigLoaderImpl:
+    """Return what loads configurations for the command that is at work."""
+    loader = GlobalHydra.instance().config_loader()
+    assert isinstance(loader, ConfigLoaderImpl)
+    return loader
+
+
+def start(main: Callable[[], None], config: str, conf: Path, typed: Sequence[str]) -> None:
+    """Run a function of ``hydra.main`` and report a user's errors in one line.
+
+    Args:
+        main: the function.
+        config: name of the configuration that it reads.
+        conf: folder of all that there are.
+        typed: what the user typed.
+    """
+
+    def explaining(step: Callable[[], Any]) -> Any:
         try:
-            main()
-        except PastHydra as carrier:
-            raise carrier.error from None
+            return step()
+        except (Exception, PastHydra) as raised:
+            error = raised.error if isinstance(raised, PastHydra) else raised
+            assert isinstance(error, Exception)
+            told = error
+            if GlobalHydra.instance().is_initialized():
+                loader = hydra_loader()
+                files = OwnFiles(loader.get_search_path(), conf, typed)
+                told = explained(error, Declared(loader, config), files)
+            if told is error:
+                raise error from None
+            raise told from error
+
+    # Hydra would print an error over many lines, and exit
+    hydra._internal.utils.run_and_report = explaining
+    with report_errors():
+        main()
 
 
 @contextmanager
@@ -124,89 +170,10 @@ def wants_tracebacks() -> bool:
     return os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
-def mistakes_in(error: Exception) -> list[str]:
-    """Return what a user can fix, in words; nothing where it is no such error."""
-    if isinstance(error, OSError) and error.errno in DISK_FULL:
-        return [f"no space left to write {error.filename}: free some and repeat"]
-    if is_out_of_memory(error):
-        why = " ".join(str(error).split())[:200] or "MemoryError"
-        return [
-            f"not enough memory ({why}): make data.batch_size, image_size or width smaller, or let "
-            "fewer programs run at once, and repeat; what was saved is kept"
-        ]
-    if isinstance(error, Mistakes):
-        return [in_words(each) for each in error.errors]
-    if isinstance(error, UserError | CompactHydraException | OmegaConfBaseException):
-        return [in_words(error)]
-    return []
-
-
-def in_words(error: Exception) -> str:
-    """Return an error's message for users."""
-    if isinstance(error, MissingMandatoryValue):
-        return f"{error.full_key} has no value: give one, {error.full_key}=..."
-    return refusal(str(error)) if isinstance(error, CompactHydraException) else str(error)
-
-
-def refusal(message: str) -> str:
-    """Return what Hydra says, without where it looked, and with its list of choices as a list."""
-    told, _, choices = message.partition("Config search path:")[0].partition("Available options")
-    if not choices:
-        return told
-    group, *names = choices.splitlines()
-    listed = ", ".join(name.strip() for name in names if name.strip())
-    return f"{' '.join(told.split())}; available options{group} {listed}"
-
-
 def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
     """Exit cleanly: locks are released and no file is left half written."""
     del frame
     raise Interrupted(signum, "repeat the command to go on")
-
-
-def from_run(arguments: list[str]) -> list[str]:
-    """Turn ``run=FOLDER`` into Hydra's way to begin with the configuration that lies there.
-
-    The other arguments change it. Where there is nothing to begin with, says so and leaves.
-    """
-    folders = [argument.removeprefix("run=") for argument in arguments if argument[:4] == "run="]
-    if {"-h", "--help"} & set(arguments):
-        return arguments
-    if len(folders) != 1:
-        end("error: which run? give its folder, run=FOLDER", MISTAKE)
-    folder = Path(folders[0]).absolute()
-    if not (folder / "config.yaml").is_file():
-        end(f"error: {folder} is not a run folder: it holds no config.yaml", MISTAKE)
-    begun = ["--config-path", str(folder), "--config-name", "config"]
-    changes = [argument for argument in arguments if argument[:4] != "run="]
-    # where the folder lies now counts, not where it was made
-    location = [f"run_dir={quoted(str(folder))}", "hydra.run.dir=.", "hydra.output_subdir=null"]
-    return [*begun, *location, "hydra/job_logging=stdout", *changes]
-
-
-def with_names_as_typed(arguments: list[str], options: Sequence[str]) -> list[str]:
-    """Let the names of files and folders mean what they say, whatever characters they hold.
-
-    To Hydra blanks, commas and brackets have meanings, unless a value is quoted.
-
-    Args:
-        arguments: of the command line.
-        options: whose values are names.
-    """
-
-    def taken(argument: str) -> str:
-        option, is_given, name = argument.partition("=")
-        if option not in options or not is_given or name in ("", "null") or name[0] in "'\"":
-            return argument
-        return f"{option}={quoted(name)}"
-
-    return [taken(argument) for argument in arguments]
-
-
-def quoted(value: str) -> str:
-    """Return a value as Hydra takes it literally."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def end(message: str, exit_code: int) -> NoReturn:

@@ -19,6 +19,6 @@ def main(config: DictConfig) -> None:
 def outcome(config: DictConfig) -> str:
     """Judge in this process, or in those that it is one of; return what to tell."""
     from privacy_gan.commands.pipeline import evaluate  # after mistakes that need no torch
-    from privacy_gan.reporting.summary import summary
+    from privacy_gan.reporting.ending import ending
 
-    return summary(*evaluate(config))
+    return ending(*evaluate(config), details=config.details)

@@ -161,9 +161,14 @@ def of_group(conf: Path, group: str) -> list[str]:
 
 
 def of_choice(conf: Path, path: Path) -> list[str]:
+    """Return what is told of a choice's options."""
+    return [line for option in explained_in(conf, path) for line in told(option)]
+
+
+def explained_in(conf: Path, path: Path) -> list[Option]:
     """Return the explained options of a choice, and of what it is based on."""
     text = path.read_text(encoding="utf-8")
     package = "" if text.startswith("# @package _global_") else f"{path.parent.name}."
     bases = [(conf / f"{base}.yaml").read_text(encoding="utf-8") for base in BASE.findall(text)]
     explained = (each for some in (text, *bases) for each in options_in(some) if each.comment)
-    return [line for each in explained for line in told(replace(each, name=package + each.name))]
+    return [replace(each, name=package + each.name) for each in explained]

@@ -304,6 +304,7 @@ def write_result(
         evaluations=evaluations,
         baseline=baseline,
         environment=environment(setup.task.accelerator, setup.task.precision),
+        mechanism=setup.config.mechanism,
     )
     if is_first_process():
         result.write(path)

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from privacy_gan.commands.finished import find_finished
 from privacy_gan.config import check, has_processes
 from privacy_gan.launched import is_launched_with_others
-from privacy_gan.reporting.summary import summary
+from privacy_gan.reporting.ending import ending
 from privacy_gan.sweeping.supervisor import is_swept, own_gpus, run_apart, run_swept
 
 
@@ -20,7 +20,7 @@ def main(config: DictConfig) -> None:
         return
     check(config)
     if not is_launched_with_others() and (found := find_finished(config)) is not None:
-        print(summary(*found))
+        print(ending(*found, details=config.details))
     elif has_processes(config.trainer):
         run_apart(config, "train")
     else:
@@ -33,4 +33,4 @@ def outcome(config: DictConfig) -> str:
     """Train and judge in this process, or in those that it is one of; return what to tell."""
     from privacy_gan.commands.pipeline import train  # after what needs no torch
 
-    return summary(*train(config))
+    return ending(*train(config), details=config.details)

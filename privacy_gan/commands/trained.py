@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hydra.utils
 from omegaconf import DictConfig
 
-import privacy_gan
 from privacy_gan.data.release_format import FLOAT, PNG
-from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.exporting.loading import is_exported, load_privatizer
+from privacy_gan.exporting.loading import is_exported
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs.folder import open_folder
 from privacy_gan.runs.result import Result
+from privacy_gan.runs.usable import has_pictures, load_usable
 
 
 @dataclass(frozen=True)
@@ -72,22 +70,9 @@ def from_run(path: Path) -> Trained:
     folder = open_folder(path)
     run, result = folder.config(), folder.finished_result()
     require_pictures(run)
-    privatizer = load_privatizer(path)
-    hides = list(privatizer.attributes or (run.attribute,))
-    return Trained(path, True, privatizer, hides, run.image_size, facts_of(run, result), result)
-
-
-def facts_of(run: DictConfig, result: Result) -> dict[str, Any]:
-    """Return what is to be known of a run's training wherever its mechanism goes."""
-    return {
-        "mechanism": run.mechanism,
-        "attribute": run.attribute,
-        "epsilon": run.epsilon,
-        "seed": run.seed,
-        "data": result.data,
-        "precision": run.trainer.precision,
-        "made_by": f"privacy_gan {privacy_gan.__version__}",
-    }
+    privatizer = load_usable(path)
+    hides, facts = list(privatizer.attributes), privatizer.facts
+    return Trained(path, True, privatizer, hides, privatizer.image_size, facts, result)
 
 
 def judged_formats(result: Result) -> list[str]:
@@ -102,6 +87,5 @@ def usual_format(result: Result) -> str:
 
 def require_pictures(run: DictConfig) -> None:
     """Refuse a run on toy data."""
-    served_by = hydra.utils.get_class(run.data._target_)
-    if issubclass(served_by, TableDataModule) and not served_by.pictures:
+    if not has_pictures(run):
         raise UserError(f"run={run.run_dir} was trained on {run.data_name}, which are no pictures")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,14 +20,15 @@ import privacy_gan
 from privacy_gan.commands.command_line import (
     MISTAKE,
     end,
-    from_run,
     job,
     register_with_hydra,
     report_errors,
     start,
-    with_names_as_typed,
 )
+from privacy_gan.commands.completion import SCRIPTS, candidates, program, script
 from privacy_gan.commands.help import of_run_verb, of_verb
+from privacy_gan.commands.typed import HELP, as_hydra_takes, from_run
+from privacy_gan.config.paths import PATHS
 
 PROGRAM = "privacy-gan"
 COMPLETION = {"-sc", "--shell-completion"}
@@ -42,6 +42,7 @@ class Verb:
         what: it does, in a line.
         config: the file in conf/ that it reads.
         names: options whose values are names of files, taken as they are typed.
+        first: the option that a value without one most likely belongs to.
         of_run: whether it begins with the configuration in the folder of a run.
         module: whose ``main`` does it, of those in ``privacy_gan.commands``; None for the verb's.
         flags: that Hydra gets before what was typed.
@@ -50,28 +51,42 @@ class Verb:
     what: str
     config: str
     names: Sequence[str] = ()
+    first: str = "OPTION"
     of_run: bool = False
     module: str | None = None
     flags: Sequence[str] = ()
 
 
+OF_JUDGE = ("classifiers.folder", "judge.inception_weights")
 VERBS = {
-    "train": Verb("train a mechanism and judge it", "train"),
-    "sweep": Verb("train a grid: epsilon=0.01,0.02 ...", "train", module="train", flags=["-m"]),
-    "evaluate": Verb("judge a trained run again", "train", of_run=True),
-    "train_classifiers": Verb("train the judge's fixed classifiers", "train"),
-    "report": Verb("make figures, tables and a page of what has finished", "report"),
-    "dashboard": Verb("save a sweep's dashboard in Weights & Biases", "dashboard"),
-    "privatize": Verb("censor a folder of photographs", "privatize", ["run", "input", "output"]),
+    "train": Verb("train a mechanism and judge it", "train", PATHS),
+    "sweep": Verb(
+        "train a grid: epsilon=0.01,0.02 ...", "train", PATHS, module="train", flags=["-m"]
+    ),
+    "evaluate": Verb("judge a trained run again", "train", PATHS, "run", of_run=True),
+    "train_classifiers": Verb("train the judge's fixed classifiers", "train", PATHS),
+    "report": Verb(
+        "make figures, tables and a page of what has finished",
+        "report",
+        ["folder", "output"],
+        "folder",
+    ),
+    "dashboard": Verb("save a sweep's dashboard in Weights & Biases", "dashboard", first="group"),
+    "privatize": Verb(
+        "censor a folder of photographs", "privatize", ["run", "input", "output"], "run"
+    ),
     "audit": Verb(
         "measure what images that somebody censored still tell",
         "audit",
-        ["images", "labels", "original", "split", "person", "output", "cache_dir"],
+        ["images", "labels", "original", "split", "person", "output", "cache_dir", *OF_JUDGE],
+        "images",
     ),
     "export": Verb(
-        "make a folder to hand on: weights, ONNX, model card", "export", ["run", "output"]
+        "make a folder to hand on: weights, ONNX, model card", "export", ["run", "output"], "run"
     ),
-    "demo": Verb("look at single faces in a page on this machine", "demo", ["run", "classifiers"]),
+    "demo": Verb(
+        "look at single faces in a page on this machine", "demo", ["run", "classifiers"], "run"
+    ),
 }
 
 
@@ -84,13 +99,18 @@ def run(name: str, arguments: Sequence[str] | None = None) -> None:
     """
     verb = VERBS[name]
     typed = list(sys.argv[1:] if arguments is None else arguments)
-    if {"-h", "--help"} & set(typed):
+    if HELP & set(typed):
         with report_errors():
             print(help_for(name, typed), flush=True)
         return
     if verb.config == "train":
         register_with_hydra()
-    changed = from_run(typed) if verb.of_run else with_names_as_typed(typed, verb.names)
+    with report_errors():
+        changed = (
+            from_run(typed, verb.names)
+            if verb.of_run
+            else as_hydra_takes(typed, verb.names, verb.first)
+        )
     sys.argv[1:] = [*verb.flags, *changed]
     module = f"privacy_gan.commands.{verb.module or name}"
 
@@ -98,7 +118,8 @@ def run(name: str, arguments: Sequence[str] | None = None) -> None:
         importlib.import_module(module).main(config)  # torch comes after mistakes that need none
 
     task.__module__ = module  # Hydra names the job after it
-    start(on_the_command_line(verb)(job(task)))
+    main = on_the_command_line(verb)(job(task, verb.names))
+    start(main, "config" if verb.of_run else verb.config, conf_folder(), changed)
 
 
 def help_for(name: str, typed: Sequence[str]) -> str:
@@ -128,7 +149,7 @@ def main() -> None:
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in COMPLETION:
         complete(arguments)
-    elif name in ("-h", "--help"):
+    elif name in HELP:
         print(usage())
     elif name == "--version":
         print(f"{PROGRAM} {privacy_gan.__version__}")
@@ -157,24 +178,12 @@ def usage() -> str:
 
 
 def complete(arguments: Sequence[str]) -> None:
-    """Install or answer a shell's completion, which Hydra does for one command at a time."""
-    line = os.environ.get("COMP_LINE", "")
-    words = line.split()
-    if "query" in {argument.partition("=")[0] for argument in arguments}:
-        if len(words) < 2 or (len(words) == 2 and not line.endswith(" ")):
-            begun = words[1] if len(words) == 2 else ""
-            print(" ".join(name for name in VERBS if name.startswith(begun)))
-            return
-        if words[1] not in VERBS:
-            return
-        os.environ["COMP_LINE"] = line.replace(f" {words[1]}", "", 1)
-        os.environ["COMP_POINT"] = str(len(os.environ["COMP_LINE"]))
-    verb = VERBS[words[1] if words else "train"]
-    register_with_hydra()
-    sys.argv[1:] = ["-sc", *arguments]
-    start(on_the_command_line(verb)(no_task))
-
-
-def no_task(config: DictConfig) -> None:
-    """Do nothing with a configuration, of which only the options are asked for."""
-    del config
+    """Print a shell's script, or what the last word on its line may become."""
+    what, *words = arguments or [""]
+    if what == "query":
+        files = {name: (verb.config, verb.names) for name, verb in VERBS.items()}
+        print("\n".join(candidates(words, files, conf_folder())))
+    elif (shell := what.removeprefix("install=")) in SCRIPTS:
+        print(script(shell, program()))
+    else:
+        end(f"error: which shell? -sc install=SHELL, one of {', '.join(SCRIPTS)}", MISTAKE)

@@ -125,7 +125,7 @@ def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any
     for key, value in tree.items():
         if isinstance(value, Mapping):
             yield from leaves(value, f"{prefix}{key}.")
-        elif not own or isinstance(value, float) and not math.isfinite(value):
+        elif not own or (isinstance(value, float) and not math.isfinite(value)):
             yield f"{prefix}{key}", value
 
 

@@ -30,6 +30,7 @@ class TrainConfig:
     mechanism: str = MISSING
     run_dir: str = MISSING
     overrides: Any = MISSING
+    details: bool = MISSING
     checkpoint_minutes: float = MISSING
     runs_per_device: int = MISSING
     networks: Any = MISSING

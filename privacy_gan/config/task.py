@@ -18,6 +18,7 @@ from privacy_gan.attributes import (
     find_attribute,
     group_of,
 )
+from privacy_gan.config.kinds import shown
 from privacy_gan.errors import UserError
 
 
@@ -61,8 +62,7 @@ def resolve(config: DictConfig, attribute_names: Sequence[str] | None = None) ->
         return find_attribute(word, attribute_names)
 
     with user_errors_unwrapped():
-        typed = config.attribute
-    words = [str(word) for word in ([typed] if isinstance(typed, str) else typed)]
+        words = words_of(config.attribute)
     group = None
     if len(words) > 1 or SEPARATOR in words[0]:
         members = group_of(words, config.group_rule).members
@@ -78,6 +78,30 @@ def resolve(config: DictConfig, attribute_names: Sequence[str] | None = None) ->
     return Task(
         attribute, group, num_classes, config.epsilon, trainer.accelerator, trainer.precision
     )
+
+
+def words_of(given: Any) -> list[str]:
+    """Return the words that say what is sensitive.
+
+    Args:
+        given: one, or a list.
+
+    Raises:
+        UserError: they are no words.
+    """
+    words = [given] if isinstance(given, str) else list(given) if is_list(given) else []
+    if not words or not all(isinstance(word, str) and word.strip() for word in words):
+        raise UserError(
+            f"attribute={shown(list(given) if is_list(given) else given)} names no attribute: "
+            "give a word, such as Smiling, or several, [Black_Hair,Blond_Hair]; what YAML takes "
+            "for something else, such as No, 1 or null, stands in quotes"
+        )
+    return words
+
+
+def is_list(given: Any) -> bool:
+    """Tell whether a setting is a list."""
+    return isinstance(given, list | ListConfig)
 
 
 def completed(config: DictConfig, task: Task) -> DictConfig:

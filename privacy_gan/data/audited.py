@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.data.image_data_module import ImageDataModule
-from privacy_gan.data.labelled_folder import LabelledFolder, match, sizes_of
+from privacy_gan.data.labelled_folder import LabelledFolder, find_images, sizes_of
 from privacy_gan.data.labels import Labels, read_labels, splits_given, splits_made
+from privacy_gan.data.matching import Matches, examples, match_names
+from privacy_gan.data.words import is_missing
 from privacy_gan.errors import UserError
 
 FEWEST = 100  # images, of which ten are test images
@@ -47,11 +50,15 @@ class Audited:
     Attributes:
         censored: the images.
         originals: the same ones uncensored, in the same order; or None.
+        attribute: that is to be hidden.
+        columns: of the labels, those that cannot be measured among them.
         notes: what a user should know of them, a line each.
     """
 
     censored: LabelledFolder
     originals: LabelledFolder | None
+    attribute: str
+    columns: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -66,46 +73,53 @@ class AuditDataModule(ImageDataModule):
         return f"{self.data_name}-{self.source.fingerprint()[:8]}"
 
 
-def find_audited(files: AuditFiles, image_size: int, seed: int) -> Audited:
+def find_audited(files: AuditFiles, attribute: str, image_size: int, seed: int) -> Audited:
     """Find the images that have labels, and the labels that have images.
 
     Args:
         files: that a user names.
-        image_size: side of the squares that images are squeezed into.
+        attribute: that is to be hidden, in a user's word.
+        image_size: side of the squares that adversaries see, in pixels; a multiple of 16.
         seed: of the division into splits.
 
     Raises:
-        UserError: a file or folder is missing or damaged, or too few images are left.
+        UserError: a file or folder is missing or damaged, there is no such attribute, it is open
+            which label is which image's, or too few images are left.
     """
     if image_size < 1 or image_size % 16:
         raise UserError(f"image_size={image_size} is not a multiple of 16")
     if files.split and files.person:
         raise UserError("person=... is about images that are divided here: leave split=... out")
-    labels = read_labels(files.labels)
     folders = {"images": files.images, "original": files.original}
-    found = {name: match(labels.names, of, name) for name, of in folders.items() if of is not None}
-    kept = [row for row in range(len(labels.names)) if all(row in m.files for m in found.values())]
-    notes = []
-    if absent := sorted(set(range(len(labels.names))) - set(kept)):
+    held = {name: find_images(of, name) for name, of in folders.items() if of is not None}
+    labels = read_labels(files.labels, held["images"])
+    column = labels.column_of(attribute)
+    found = {
+        name: match_names(labels.names, images, f"{name}={folders[name]}")
+        for name, images in held.items()
+    }
+    notes = [*labels.notes, *(note for matches in found.values() for note in matches.notes)]
+    there = [row for row in range(len(labels.names)) if all(row in m.files for m in found.values())]
+    kept = [row for row in there if not is_missing(labels.columns[column][row])]
+    notes += left_out_notes(labels, files, found["images"], there)
+    if unknown := sorted(set(there) - set(kept)):
         notes.append(
-            f"{len(absent):,} of the {len(labels.names):,} images in {files.labels}, such as "
-            f"{labels.names[absent[0]]}, are not in {' and in '.join(map(str, named(files)))}: "
-            "they are left out"
-        )
-    if unlabelled := found["images"].unlabelled:
-        notes.append(
-            f"{len(unlabelled):,} images in {files.images}, such as {unlabelled[0]}, have no label "
-            f"in {files.labels}: they are left out"
+            f"{len(unknown):,} images, such as {labels.names[unknown[0]]}, have no value of "
+            f"{column} in {files.labels}: they are left out"
         )
     if len(kept) < FEWEST:
         raise UserError(
             f"{len(kept)} images in {files.images} have labels in {files.labels}, which is too few "
             f"to learn and to measure anything: {FEWEST} are the least, thousands are better"
+            + ("" if there else f" ({examples(labels.names, held['images'])})")
         )
+    is_complete = len(kept) == len(labels.names)
     labels = labels.rows(kept)
     splits = splits_of(labels, files, seed)
+    labels = labels.without([labels.find(given) for given in (files.split, files.person) if given])
+    notes += labels.left_out()
     name = "celeba" if labels.path.stem == CELEBAS_LIST else labels.path.stem
-    key = key_of(labels, files, splits, is_complete=not absent)
+    key = key_of(labels, files, splits, is_complete)
 
     def folder_of(option: str, folder: Path) -> LabelledFolder:
         return LabelledFolder(
@@ -124,7 +138,26 @@ def find_audited(files: AuditFiles, image_size: int, seed: int) -> Audited:
     if sizes != {(image_size, image_size)}:
         notes.append(size_note(sizes, image_size))
     originals = folder_of("original", files.original) if files.original is not None else None
-    return Audited(censored, originals, tuple(notes))
+    return Audited(censored, originals, column, tuple(labels.columns), tuple(notes))
+
+
+def left_out_notes(
+    labels: Labels, files: AuditFiles, matches: Matches, there: Sequence[int]
+) -> list[str]:
+    """Return a line about labels without images, and one about images without labels."""
+    notes = []
+    if absent := sorted(set(range(len(labels.names))) - set(there)):
+        notes.append(
+            f"{len(absent):,} of the {len(labels.names):,} images in {files.labels}, such as "
+            f"{labels.names[absent[0]]}, are not in {' and in '.join(map(str, named(files)))}: "
+            "they are left out"
+        )
+    if unlabelled := matches.unlabelled:
+        notes.append(
+            f"{len(unlabelled):,} images in {files.images}, such as {unlabelled[0]}, have no label "
+            f"in {files.labels}: they are left out"
+        )
+    return notes
 
 
 def named(files: AuditFiles) -> list[Path]:

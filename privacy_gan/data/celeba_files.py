@@ -1,10 +1,10 @@
-"""Find and read the files of a copy of CelebA: the official release, its CSV mirror, or a part."""
+"""Find and read the files of a copy of CelebA: the release, its mirrors, or a part of them."""
 
 from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,35 +12,24 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.data.image_files import is_image_name
+from privacy_gan.data.matching import FOLDERS_ASIDE, SUFFIX_ASIDE, Matching, file_key
+from privacy_gan.data.text_tables import TableError, TextTable, read_table
+from privacy_gan.data.words import BINARY, SPLIT_WORDS
 from privacy_gan.errors import UserError
 
 RELEASE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 
-# In order of preference. The release keeps its parts in Img/, Anno/ and Eval/; the CSV mirror
-# has one folder inside another of the same name.
-IMAGE_FOLDERS = (
+# In order of preference. The release keeps its parts in Img/, Anno/ and Eval/.
+IMAGES = (
     "img_align_celeba",
-    "img_align_celeba/img_align_celeba",
     "Img/img_align_celeba",
-    "Img/img_align_celeba/img_align_celeba",
+    "img_align_celeba_png",
+    "Img/img_align_celeba_png",
 )
-IMAGE_ZIPS = ("img_align_celeba.zip", "Img/img_align_celeba.zip")
-ATTRIBUTE_LISTS = (
-    "list_attr_celeba.txt",
-    "Anno/list_attr_celeba.txt",
-    "list_attr_celeba.csv",
-    "Anno/list_attr_celeba.csv",
-)
-PARTITION_LISTS = (
-    "list_eval_partition.txt",
-    "Eval/list_eval_partition.txt",
-    "list_eval_partition.csv",
-    "Eval/list_eval_partition.csv",
-)
-
-ATTRIBUTE_CODES = {"-1": 0, "1": 1}
-CSV_ATTRIBUTE_CODES = {**ATTRIBUTE_CODES, "0": 0}
-SPLIT_CODES = {"0": 0, "1": 1, "2": 2}
+ATTRIBUTES, PARTITION = "list_attr_celeba", "list_eval_partition"
+SUFFIXES = (".txt", ".csv")
+NESTED = 3  # folders that unpacking may have put one into another
+LAST_TRAIN, LAST_VALID, LAST_TEST = 162_770, 182_637, 202_599  # images of the official splits
 
 
 def release_error(problem: str) -> UserError:
@@ -54,11 +43,17 @@ def release_error(problem: str) -> UserError:
 
 @dataclass(frozen=True)
 class CelebaFiles:
-    """Where one copy of CelebA keeps its three parts; `images` is a folder or a zip."""
+    """Where one copy of CelebA keeps its parts.
+
+    Attributes:
+        images: a folder or a zip.
+        attributes: the list of attributes.
+        partition: the list of splits, or None where the copy has none.
+    """
 
     images: Path
     attributes: Path
-    partition: Path
+    partition: Path | None
 
 
 @dataclass(frozen=True)
@@ -66,25 +61,36 @@ class ImageList:
     """A list file: one row of values for each image.
 
     `names` are the N file names in the file's order, `columns` the C names of the values,
-    `values` uint8 [N, C].
+    `values` uint8 [N, C]. `announced` is how many images the file's first line counts, or None.
     """
 
     path: Path
     names: tuple[str, ...]
     columns: tuple[str, ...]
     values: npt.NDArray[np.uint8]
+    announced: int | None
 
 
 def find_celeba_files(root: Path) -> CelebaFiles:
-    """Locate images and lists below `root`; a `UserError` names whatever is missing."""
+    """Locate images and lists in `root`, or in the one folder below it that has them.
+
+    Raises a `UserError` that names whatever is missing, or two folders with a copy each.
+    """
     root = root.expanduser()
     if not root.is_dir():
         raise release_error(f"data.root={root} is not a folder")
-    return CelebaFiles(
-        images=_find_images(root),
-        attributes=_find_list(root, ATTRIBUTE_LISTS),
-        partition=_find_list(root, PARTITION_LISTS),
-    )
+    places = list(dict.fromkeys((_base(root), root)))
+    attributes = next(filter(None, (_find_list(place, ATTRIBUTES) for place in places)), None)
+    partition = next(filter(None, (_find_list(place, PARTITION) for place in places)), None)
+    images = next(filter(None, map(_find_images, places)), None)
+    if images is None:
+        raise release_error(
+            f"no images in {root}: neither img_align_celeba.zip nor a folder img_align_celeba "
+            "with images in it"
+        )
+    if attributes is None:
+        raise release_error(f"{ATTRIBUTES} (.txt or .csv) is missing in {root}")
+    return CelebaFiles(images, attributes, partition)
 
 
 def read_attribute_list(path: Path) -> ImageList:
@@ -92,23 +98,19 @@ def read_attribute_list(path: Path) -> ImageList:
 
     Raises a `UserError` for a file that is not such a list, is truncated, or repeats an image.
     """
-    lines = _read_lines(path)
-    if path.suffix == ".csv":
-        return _parse_rows(path, lines, 1, _csv_columns(path, lines), CSV_ATTRIBUTE_CODES)
-    listed = _parse_rows(path, lines, 2, _txt_columns(path, lines), ATTRIBUTE_CODES)
-    announced = int(lines[0])
-    if announced != len(listed.names):
-        raise release_error(
-            f"{path} is truncated or damaged: its first line announces {announced} images and "
-            f"{len(listed.names)} follow"
-        )
-    return listed
+    table = _read(path)
+    of_image, columns = _columns(table)
+    names = table.columns or ()
+    return _parse(
+        table, of_image, columns, tuple(names[c] for c in columns), BINARY, "1 and -1, or 1 and 0"
+    )
 
 
 def read_attribute_names(path: Path) -> tuple[str, ...]:
     """Read only the names of the attributes from `list_attr_celeba`, in the file's order."""
-    lines = _read_lines(path)
-    return _csv_columns(path, lines) if path.suffix == ".csv" else _txt_columns(path, lines)
+    table = _read(path, most=2)
+    names = table.columns or ()
+    return tuple(names[column] for column in _columns(table)[1])
 
 
 def read_partition_list(path: Path) -> ImageList:
@@ -116,27 +118,63 @@ def read_partition_list(path: Path) -> ImageList:
 
     Raises a `UserError` for a file that is not such a list, has another value, or repeats an image.
     """
-    lines = _read_lines(path)
-    if path.suffix != ".csv":
-        return _parse_rows(path, lines, 0, ("partition",), SPLIT_CODES)
-    return _parse_rows(path, lines, 1, _csv_columns(path, lines), SPLIT_CODES)
+    table = _read(path)
+    of_image = table.image_column()
+    others = table.without_index(of_image)
+    if len(others) != 1:
+        raise release_error(
+            f"{path} is damaged: line {table.lines[0]} has {len(others)} values, not 1, besides "
+            "the image's name"
+        )
+    return _parse(table, of_image, others, ("partition",), SPLIT_WORDS, "0, 1 and 2")
 
 
-def require_same_images(
-    first: Path, first_names: Collection[str], second: Path, second_names: Collection[str]
-) -> None:
-    """Raise a `UserError` with counts and an example unless both hold the same images."""
-    first_set, second_set = set(first_names), set(second_names)
+def official_splits(names: Sequence[str], root: Path) -> npt.NDArray[np.uint8]:
+    """Return the official split of each image, uint8 [N], which its number tells.
+
+    Raises a `UserError` where a name is no number of CelebA's, or images of a split are missing.
+    """
+    missing = f"{PARTITION} (.txt or .csv) is missing in {root}, and"
+    keys = [file_key(name) for name in names]
+    strange = [
+        name
+        for name, key in zip(names, keys, strict=True)
+        if not (len(key) == 6 and key.isascii() and key.isdigit() and 1 <= int(key) <= LAST_TEST)
+    ]
+    if strange:
+        raise release_error(f"{missing} {strange[0]} is not called by its number in CelebA")
+    numbers = np.array([int(key) for key in keys])
+    splits = np.searchsorted((LAST_TRAIN, LAST_VALID), numbers).astype(np.uint8)
+    for split, word in enumerate(("training", "validation", "test")):
+        if split not in splits:
+            raise release_error(f"{missing} none of the images is one of CelebA's {word} images")
+    return splits
+
+
+def same_images(
+    first: Path, first_names: Sequence[str], second: Path, second_names: Collection[str]
+) -> tuple[list[str], tuple[str, ...]]:
+    """Return what the second calls each image of the first, and how they were matched.
+
+    Names may differ in suffixes and folders. Raises a `UserError` with counts and an example
+    unless both hold the same images.
+    """
+    matching = Matching(first_names, second_names, str(second))
+    matching.match_by(*SUFFIX_ASIDE)
+    matching.match_by(*FOLDERS_ASIDE)
+    matches = matching.matches()
+    absent = [name for row, name in enumerate(first_names) if row not in matches.files]
     differences = [
-        f"{len(extra)} of {len(names)} images in {here} are not in {there}, such as {min(extra)}"
-        for here, names, there, extra in (
-            (first, first_set, second, first_set - second_set),
-            (second, second_set, first, second_set - first_set),
+        f"{len(extra)} of {count} images in {here} are not in {there}, such as {min(extra)}"
+        for here, count, there, extra in (
+            (first, len(first_names), second, absent),
+            (second, len(second_names), first, matches.unlabelled),
         )
         if extra
     ]
     if differences:
         raise release_error(f"CelebA's files disagree: {'; '.join(differences)}")
+    return [matches.files[row] for row in range(len(first_names))], matches.notes
 
 
 def require_not_html(path: Path) -> None:
@@ -150,26 +188,63 @@ def require_not_html(path: Path) -> None:
         )
 
 
-def _find_images(root: Path) -> Path:
-    for folder in (root / name for name in IMAGE_FOLDERS):
-        if folder.is_dir() and any(
-            is_image_name(path.name) for path in _readable(folder).iterdir()
-        ):
-            return folder
-    for archive in (root / name for name in IMAGE_ZIPS):
+def _base(root: Path) -> Path:
+    """Return the folder that holds the list of attributes: the root or one not far below it."""
+    level = [root]
+    for _ in range(NESTED):
+        having = [folder for folder in level if _find_list(folder, ATTRIBUTES)]
+        if len(having) > 1:
+            raise UserError(
+                f"data.root={root} holds two copies of CelebA, {having[0]} and {having[1]}: give "
+                "one of them as data.root"
+            )
+        if having:
+            return having[0]
+        level = [below for folder in level for below in _folders(folder)]
+    return root
+
+
+def _folders(folder: Path) -> list[Path]:
+    """Return the folders in one that may hold lists, in order; none where it may not be read."""
+    try:
+        with os.scandir(folder) as entries:
+            names = [
+                entry.name
+                for entry in entries
+                if not entry.name.startswith((".", "__", "img_")) and entry.is_dir()
+            ]
+    except OSError:
+        return []
+    return [folder / name for name in sorted(names)]
+
+
+def _find_images(base: Path) -> Path | None:
+    for folder in (base / name for name in IMAGES):
+        for nested in _nested(folder):
+            if any(is_image_name(path.name) for path in nested.iterdir()):
+                return nested
+    for archive in (base / f"{name}.zip" for name in IMAGES):
         if archive.is_file():
             return _readable(archive)
-    raise release_error(
-        f"no images in {root}: neither img_align_celeba.zip nor a folder img_align_celeba "
-        "with images in it"
-    )
+    return None
 
 
-def _find_list(root: Path, candidates: tuple[str, ...]) -> Path:
-    for path in (root / name for name in candidates):
-        if path.is_file():
-            return _readable(path)
-    raise release_error(f"{Path(candidates[0]).stem} (.txt or .csv) is missing in {root}")
+def _nested(folder: Path) -> Iterator[Path]:
+    """Yield a folder, and those in it that are called alike, as unpacking leaves them."""
+    for _ in range(1 + NESTED):
+        if not folder.is_dir():
+            return
+        yield _readable(folder)
+        folder = folder / folder.name
+
+
+def _find_list(base: Path, name: str) -> Path | None:
+    inside = "Eval" if name == PARTITION else "Anno"
+    for suffix in SUFFIXES:
+        for path in (base / f"{name}{suffix}", base / inside / f"{name}{suffix}"):
+            if path.is_file():
+                return _readable(path)
+    return None
 
 
 def _readable(path: Path) -> Path:
@@ -178,70 +253,58 @@ def _readable(path: Path) -> Path:
     return path
 
 
-def _read_lines(path: Path) -> list[str]:
+def _read(path: Path, most: int | None = None) -> TextTable:
     require_not_html(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise release_error(f"{path} is damaged: it is not a text file") from error
-    return text.rstrip().split("\n")
+        return read_table(path, most)
+    except TableError as error:
+        raise release_error(str(error)) from error
 
 
-def _txt_columns(path: Path, lines: list[str]) -> tuple[str, ...]:
-    if len(lines) < 2 or not lines[0].strip().isdigit():
+def _columns(table: TextTable) -> tuple[int, tuple[int, ...]]:
+    """Return which column of an attribute list names the images, and which are attributes."""
+    if table.columns is None:
         raise release_error(
-            f"{path} is truncated or damaged: it does not begin with a line that counts the "
-            "images and a line that names the attributes"
+            f"{table.path} does not name the attributes: its line {table.lines[0]} begins with "
+            f"{' '.join(table.rows[0][:3])}, above it their names are missing"
         )
-    return _require_distinct(path, tuple(lines[1].split()))
+    of_image = table.image_column()
+    columns = table.without_index(of_image)
+    if not columns:
+        raise release_error(f"{table.path} names no attributes in its first line")
+    _require_distinct(table.path, [table.columns[column] for column in columns])
+    return of_image, columns
 
 
-def _csv_columns(path: Path, lines: list[str]) -> tuple[str, ...]:
-    first, *columns = (column.strip() for column in lines[0].split(","))
-    if first != "image_id" or not columns:
-        raise release_error(f"{path} is damaged: its first line does not begin with image_id,")
-    return _require_distinct(path, tuple(columns))
-
-
-def _require_distinct(path: Path, names: tuple[str, ...]) -> tuple[str, ...]:
+def _require_distinct(path: Path, names: Sequence[str]) -> None:
     if len(set(names)) < len(names):
         repeated = Counter(names).most_common(1)[0][0]
         raise release_error(f"{path} is damaged: {repeated} occurs in it more than once")
-    return names
 
 
-def _parse_rows(
-    path: Path,
-    lines: list[str],
-    header_lines: int,
-    columns: tuple[str, ...],
+def _parse(
+    table: TextTable,
+    of_image: int,
+    columns: Sequence[int],
+    titles: tuple[str, ...],
     codes: Mapping[str, int],
+    allowed: str,
 ) -> ImageList:
-    names: list[str] = []
     values = bytearray()
-    for number, fields in _numbered_fields(path, lines, header_lines):
-        if len(fields) != 1 + len(columns):
-            raise release_error(
-                f"{path} is truncated or damaged: line {number} has {max(len(fields) - 1, 0)} "
-                f"values, not {len(columns)}"
-            )
+    for number, row in zip(table.lines, table.rows, strict=True):
         try:
-            values += bytes(map(codes.__getitem__, fields[1:]))
-        except KeyError as error:
+            values += bytes([codes[row[column].lower()] for column in columns])
+        except KeyError:
+            title, text = next(
+                (title, row[column])
+                for title, column in zip(titles, columns, strict=True)
+                if row[column].lower() not in codes
+            )
             raise release_error(
-                f"{path} is damaged: line {number} ({fields[0]}) has the value {error.args[0]!r}, "
-                f"allowed are {', '.join(codes)}"
-            ) from error
-        names.append(fields[0])
-    table = np.frombuffer(bytes(values), np.uint8).reshape(len(names), len(columns))
-    return ImageList(path, _require_distinct(path, tuple(names)), columns, table)
-
-
-def _numbered_fields(
-    path: Path, lines: list[str], header_lines: int
-) -> Iterator[tuple[int, list[str]]]:
-    if len(lines) <= header_lines or not lines[header_lines]:
-        raise release_error(f"{path} is truncated: it lists no images")
-    comma = path.suffix == ".csv"
-    for number, line in enumerate(lines[header_lines:], start=header_lines + 1):
-        yield number, (line.replace(",", " ") if comma else line).split()
+                f"{table.path} is damaged: line {number} ({row[of_image]}) has the value {text!r} "
+                f"for {title}, allowed are {allowed}"
+            ) from None
+    names = tuple(row[of_image] for row in table.rows)
+    _require_distinct(table.path, names)
+    found = np.frombuffer(bytes(values), np.uint8).reshape(len(names), len(columns))
+    return ImageList(table.path, names, titles, found, table.announced)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,14 +13,16 @@ import numpy.typing as npt
 from PIL import Image
 
 from privacy_gan.data.celeba_files import (
+    CelebaFiles,
     ImageList,
     find_celeba_files,
+    official_splits,
     read_attribute_list,
     read_attribute_names,
     read_partition_list,
     release_error,
     require_not_html,
-    require_same_images,
+    same_images,
 )
 from privacy_gan.data.image_files import (
     DamagedError,
@@ -31,6 +34,9 @@ from privacy_gan.data.image_files import (
 )
 from privacy_gan.errors import UserError
 
+logger = logging.getLogger(__name__)
+
+OFFICIAL = b"by number"  # stands for the list of splits that a copy lacks
 DECODING_VERSION = 1  # raise it when the same files come out as other pixels or labels
 
 
@@ -80,25 +86,48 @@ class CelebASource:
         files = find_celeba_files(self.root)
         digest = hashlib.sha256()
         for path in (files.attributes, files.partition):
-            digest.update(hashlib.sha256(path.read_bytes()).digest())
+            content = OFFICIAL if path is None else path.read_bytes()
+            digest.update(hashlib.sha256(content).digest())
         return digest.hexdigest()[:16]
 
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """Attributes uint8 [N, A] in {0, 1} and splits uint8 [N], 0 train, 1 valid, 2 test.
 
-        Images are in the attribute list's order. Raises a `UserError` unless both lists and the
-        stored images are about the same file names.
+        Images are in the attribute list's order. Says in a line what the
+        files lack and how names were matched that differ. Raises a `UserError` unless both lists
+        and the stored images are about the same images.
         """
         files = find_celeba_files(self.root)
         attributes = read_attribute_list(files.attributes)
-        partition = read_partition_list(files.partition)
-        stored = _open(files.images).names()
-        require_same_images(attributes.path, attributes.names, partition.path, partition.names)
-        require_same_images(attributes.path, attributes.names, files.images, stored)
+        if attributes.announced not in (None, len(attributes.names)):
+            logger.warning(
+                f"{attributes.path} announces {attributes.announced:,} images in its first line, "
+                f"and {len(attributes.names):,} follow"
+            )
+        splits = self._splits(files, attributes)
+        stored, notes = _stored_names(files, attributes)
+        for note in notes:
+            logger.warning(note)
         # Keep the names that belong to these labels: pickling the source then carries them to
         # each worker process once, which need not parse the list again.
-        self.__dict__["_names"] = attributes.names
-        return attributes.values, _splits_in_order(partition, attributes.names)
+        self.__dict__["_names"] = stored
+        return attributes.values, splits
+
+    def _splits(self, files: CelebaFiles, attributes: ImageList) -> npt.NDArray[np.uint8]:
+        if files.partition is None:
+            splits = official_splits(attributes.names, self.root)
+            logger.warning(
+                f"{self.root} has no list_eval_partition: images are divided by their numbers, as "
+                "CelebA's own list divides them"
+            )
+            return splits
+        partition = read_partition_list(files.partition)
+        names, notes = same_images(
+            attributes.path, attributes.names, partition.path, partition.names
+        )
+        for note in notes:
+            logger.warning(note)
+        return _splits_in_order(partition, tuple(names))
 
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Decode images `start` to `stop` into uint8 [stop - start, S, S, 3], RGB in 0 to 255.
@@ -113,8 +142,9 @@ class CelebASource:
         return squares
 
     @cached_property
-    def _names(self) -> tuple[str, ...]:
-        return read_attribute_list(find_celeba_files(self.root).attributes).names
+    def _names(self) -> list[str]:
+        files = find_celeba_files(self.root)
+        return _stored_names(files, read_attribute_list(files.attributes))[0]
 
     def _square(self, photo: Image.Image, name: str) -> Image.Image:
         if self.crop is not None and self.crop > min(photo.size):
@@ -123,6 +153,12 @@ class CelebASource:
                 f"{photo.width}x{photo.height} pixels: use at most {min(photo.size)}"
             )
         return squared(photo, self.image_size, self.crop)
+
+
+def _stored_names(files: CelebaFiles, attributes: ImageList) -> tuple[list[str], tuple[str, ...]]:
+    """Return the images' files in the order of the list, and how their names were matched."""
+    stored = _open(files.images).names()
+    return same_images(attributes.path, attributes.names, files.images, stored)
 
 
 def _open(path: Path) -> StoredImages:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -75,31 +75,15 @@ class LabelledFolder:
         return np.stack(squares)
 
 
-@dataclass(frozen=True)
-class Matches:
-    """Which image belongs to which label.
-
-    Attributes:
-        files: by the label's number, within the folder.
-        unlabelled: images that no label is about.
-    """
-
-    files: dict[int, str]
-    unlabelled: list[str]
-
-
-def match(names: Sequence[str], folder: Path, option: str) -> Matches:
-    """Find the images that labels are about: by name, or where only the suffix differs.
-
-    Censoring tools write other formats than they read.
+def find_images(folder: Path, option: str) -> list[str]:
+    """Return the images in a folder and below it, by their paths within it, in order.
 
     Args:
-        names: in the labels.
         folder: of the images.
         option: that names it.
 
     Raises:
-        UserError: the folder is missing or without images, or several images fit a label.
+        UserError: the folder is missing or without images.
     """
     if not folder.is_dir():
         raise UserError(f"{option}={folder} is no folder: give the one that holds the images")
@@ -110,26 +94,7 @@ def match(names: Sequence[str], folder: Path, option: str) -> Matches:
     )
     if not found:
         raise UserError(f"{option}={folder} holds no images (JPEG, PNG or WebP)")
-    exact = set(found)
-    by_stem: dict[str, list[str]] = {}
-    for name in found:
-        by_stem.setdefault(stem(name), []).append(name)
-    files = {}
-    for row, name in enumerate(names):
-        alike = [name] if name in exact else by_stem.get(stem(name), [])
-        if len(alike) > 1:
-            raise UserError(
-                f"{option}={folder} holds {alike[0]} and {alike[1]}, and {name} in the labels may "
-                "be either: delete one"
-            )
-        if alike:
-            files[row] = alike[0]
-    return Matches(files, sorted(exact - set(files.values())))
-
-
-def stem(name: str) -> str:
-    """Return a path without the file's suffix."""
-    return str(PurePosixPath(name).with_suffix("")) if PurePosixPath(name).name else name
+    return found
 
 
 def sizes_of(folder: Path, files: Sequence[str]) -> set[tuple[int, int]]:

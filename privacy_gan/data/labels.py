@@ -2,30 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from privacy_gan.data.celeba_files import read_attribute_list
+from privacy_gan.attributes import find_attribute
+from privacy_gan.data.matching import file_key, match_names
+from privacy_gan.data.text_tables import TextTable, read_table
+from privacy_gan.data.words import SPLIT_WORDS, coded, is_binary, is_missing, plain
 from privacy_gan.errors import UserError
 from privacy_gan.randomness import Purpose, keyed_seed
 
-BINARY = {"0": 0, "-1": 0, "false": 0, "no": 0, "1": 1, "true": 1, "yes": 1}
-SPLIT_WORDS = {
-    "0": 0,
-    "train": 0,
-    "training": 0,
-    "1": 1,
-    "valid": 1,
-    "val": 1,
-    "validation": 1,
-    "2": 2,
-    "test": 2,
-}
 SHARES = (0.8, 0.1)  # of training and validation images; the rest are test images
 
 
@@ -35,23 +26,29 @@ class Labels:
 
     Attributes:
         path: of its file.
-        names: of the images' files, with their folders.
+        names: of the images' files, as the table has them.
         columns: texts [N] by column.
+        notes: what a user should know of the file, a line each.
     """
 
     path: Path
     names: tuple[str, ...]
     columns: dict[str, tuple[str, ...]]
+    notes: tuple[str, ...] = ()
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
-        """The columns that hold nothing but yes and no, in the file's order."""
-        return tuple(name for name, texts in self.columns.items() if set(map(plain, texts)) <= yes)
+        """The columns that say yes or no of every image, in the file's order."""
+        return tuple(
+            name
+            for name, texts in self.columns.items()
+            if is_binary(texts) and not any(map(is_missing, set(texts)))
+        )
 
     def attributes(self) -> npt.NDArray[np.uint8]:
         """Return the attributes, uint8 [N, A] in {0, 1}."""
-        values = [[BINARY[plain(t)] for t in self.columns[name]] for name in self.attribute_names]
-        return np.array(values, np.uint8).T
+        values = [coded(self.columns[name]) for name in self.attribute_names]
+        return np.stack(values, axis=1) if values else np.empty((len(self.names), 0), np.uint8)
 
     def rows(self, kept: Sequence[int]) -> Labels:
         """Return the labels of some images."""
@@ -59,21 +56,56 @@ class Labels:
             self.path,
             tuple(self.names[row] for row in kept),
             {name: tuple(texts[row] for row in kept) for name, texts in self.columns.items()},
+            self.notes,
         )
 
-    def require_binary(self, attribute: str) -> None:
-        """Refuse a column that holds something else than yes and no, in words about it.
+    def without(self, columns: Collection[str | None]) -> Labels:
+        """Return the labels without some columns."""
+        kept = {name: texts for name, texts in self.columns.items() if name not in columns}
+        return Labels(self.path, self.names, kept, self.notes)
+
+    def column_of(self, word: str) -> str:
+        """Return the column that a word means, which says yes or no of images.
 
         Raises:
-            UserError: names some of what it holds.
+            UserError: there is none, or it holds something else than yes and no.
         """
-        if attribute in self.columns and attribute not in self.attribute_names:
-            found = sorted(set(self.columns[attribute]))
-            some = ", ".join(found[:3]) + (", ..." if len(found) > 3 else "")
+        binary = [name for name, texts in self.columns.items() if is_binary(texts)]
+        column = self.find(word)
+        if column is not None and column not in binary:
             raise UserError(
-                f"{self.path} has in its column {attribute} the values {some}: write 1 for images "
-                "that have the attribute and 0 for those that have it not"
+                f"{self.path} has in its column {column} the values {some_of(self.columns[column])}"
+                ": write 1 for images that have the attribute and 0 for those that have it not"
             )
+        if not binary:
+            raise UserError(
+                f"{self.path} has no column that says of each image 1 or 0, yes or no: its columns "
+                f"are {', '.join(list(self.columns)[:50])}"
+            )
+        return find_attribute(word, binary)
+
+    def find(self, given: str) -> str | None:
+        """Return the column that is called so, whatever its capitals, or None."""
+        if given in self.columns:
+            return given
+        return next((name for name in self.columns if plain(name) == plain(given)), None)
+
+    def left_out(self) -> list[str]:
+        """Return why columns are no attributes, a line for each or for all of a kind."""
+        lines = [
+            f"{name} is not measured: {sum(map(is_missing, texts)):,} of {len(self.names):,} "
+            f"images have no value in it, such as {self.names[first_missing(texts)]}"
+            for name, texts in self.columns.items()
+            if is_binary(texts) and any(map(is_missing, set(texts)))
+        ]
+        if others := [name for name, texts in self.columns.items() if not is_binary(texts)]:
+            told = ", ".join(f"{name} ({some_of(self.columns[name], 2)})" for name in others[:10])
+            lines.append(
+                "columns that say something else than yes and no are not measured: "
+                + told
+                + (f" and {len(others) - 10} more" if len(others) > 10 else "")
+            )
+        return lines
 
     def texts(self, option: str, given: str) -> tuple[str, ...]:
         """Return what a column of the table, or a file of its own, says of each image, [N].
@@ -84,64 +116,113 @@ class Labels:
                 and what is said of it, as CelebA's list_eval_partition.txt.
 
         Raises:
-            UserError: it is neither, or the file leaves images out.
+            UserError: it is neither, or says nothing of some images.
         """
-        if given in self.columns:
-            return self.columns[given]
-        if not Path(given).is_file():
+        column = self.find(given)
+        if column is not None:
+            said = dict(enumerate(self.columns[column]))
+        elif Path(given).is_file():
+            words = read_pairs(Path(given))
+            found = match_names(self.names, words, f"{option}={given}")
+            said = {row: words[name] for row, name in found.files.items()}
+        else:
             raise UserError(
                 f"{option}={given} is neither a file nor a column of {self.path}, which has "
                 f"{', '.join(list(self.columns)[:50])}"
             )
-        said = read_pairs(Path(given))
-        silent = [name for name in self.names if name not in said]
-        if silent:
+        texts = tuple(said.get(row, "") for row in range(len(self.names)))
+        if silent := [row for row, text in enumerate(texts) if is_missing(text)]:
             raise UserError(
                 f"{option}={given} says nothing of {len(silent)} of {len(self.names)} images, such "
-                f"as {silent[0]}"
+                f"as {self.names[silent[0]]}"
             )
-        return tuple(said[name] for name in self.names)
+        return texts
 
 
-yes = frozenset(BINARY)
+def some_of(texts: Sequence[str], most: int = 3) -> str:
+    """Return some of the values that texts have."""
+    found = sorted(set(texts))
+    return ", ".join(found[:most]) + (", ..." if len(found) > most else "")
 
 
-def plain(text: str) -> str:
-    """Return a text without blanks around it, in lower case."""
-    return text.strip().lower()
+def first_missing(texts: Sequence[str]) -> int:
+    """Return the first number of an image without a value."""
+    return next(row for row, text in enumerate(texts) if is_missing(text))
 
 
-def read_labels(path: Path) -> Labels:
-    """Read a CSV file, whose first column names the images, or CelebA's list_attr_celeba.txt.
+def read_labels(path: Path, files: Collection[str] = ()) -> Labels:
+    """Read a table of labels, such as a CSV file or CelebA's list_attr_celeba.txt.
+
+    Args:
+        path: of the table.
+        files: of images; the column that names most of them is the one that names the images.
 
     Raises:
-        UserError: the file is missing, damaged or empty, or names an image twice.
+        UserError: the file is missing, damaged or empty, or says two things of an image.
     """
     if not path.is_file():
         raise UserError(f"labels={path} is no file: give a CSV file or CelebA's list of attributes")
-    if path.suffix.lower() != ".csv":
-        listed = read_attribute_list(path)
-        columns = zip(listed.columns, listed.values.T, strict=True)
-        return Labels(path, listed.names, {name: tuple(map(str, of)) for name, of in columns})
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            header, *rows = [row for row in csv.reader(file) if row]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise UserError(f"{path} is no CSV file ({error})") from error
-    except ValueError as error:
-        raise UserError(f"{path} is empty") from error
-    for number, row in enumerate(rows, start=2):
-        if len(row) != len(header):
-            raise UserError(
-                f"{path} has {len(row)} values in its row {number}, not {len(header)} as in its "
-                "first one, which names the columns"
-            )
-    names = tuple(row[0] for row in rows)
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise UserError(f"{path} names {twice} more than once")
-    texts = zip(*(row[1:] for row in rows), strict=True)
-    return Labels(path, names, dict(zip(header[1:], texts, strict=False)))
+    table = read_table(path)
+    if table.columns is None:
+        raise UserError(
+            f"{path} begins with {' '.join(table.rows[0][:3])}, not with the names of its columns: "
+            "put a line above it, such as image,Smiling,Male"
+        )
+    of_image = table.image_column(frozenset(map(file_key, files)))
+    others = table.without_index(of_image)
+    titles = [table.columns[column] or f"column {column + 1}" for column in others]
+    if not titles:
+        raise UserError(f"{path} has one column alone, {table.columns[of_image]}: no labels")
+    if len(set(titles)) < len(titles):
+        twice = Counter(titles).most_common(1)[0][0]
+        raise UserError(f"{path} has two columns that are called {twice}: rename one of them")
+    kept, notes = distinct_rows(table, of_image, others)
+    rows = [table.rows[row] for row in kept]
+    texts = {
+        title: tuple(row[column] for row in rows)
+        for title, column in zip(titles, others, strict=True)
+    }
+    if table.encoding is not None:
+        notes.append(f"{path} is not in UTF-8: it was read as {table.encoding}")
+    if table.announced is not None and table.announced != len(table.rows):
+        notes.append(
+            f"{path} announces {table.announced:,} images in its first line, and "
+            f"{len(table.rows):,} follow"
+        )
+    return Labels(path, tuple(row[of_image] for row in rows), texts, tuple(notes))
+
+
+def distinct_rows(
+    table: TextTable, of_image: int, others: Sequence[int]
+) -> tuple[list[int], list[str]]:
+    """Return the numbers of rows that are no repetition, and a line if some are.
+
+    Raises:
+        UserError: two rows say different things of an image.
+    """
+    first: dict[str, int] = {}
+    kept, names_twice = [], set()
+    for row, values in enumerate(table.rows):
+        name = values[of_image]
+        before = first.setdefault(name, row)
+        if before == row:
+            kept.append(row)
+            continue
+        names_twice.add(name)
+        for column in others:
+            if plain(values[column]) != plain(table.rows[before][column]):
+                title = table.columns[column] if table.columns else ""
+                raise UserError(
+                    f"{table.path} says of {name} more than once what {title} is: "
+                    f"{table.rows[before][column]!r} in line {table.lines[before]} and "
+                    f"{values[column]!r} in line {table.lines[row]}"
+                )
+    if not names_twice:
+        return kept, []
+    return kept, [
+        f"{len(names_twice):,} images, such as {min(names_twice)}, stand in {table.path} more than "
+        "once, with the same values: they count once"
+    ]
 
 
 def read_pairs(path: Path) -> dict[str, str]:
@@ -150,16 +231,18 @@ def read_pairs(path: Path) -> dict[str, str]:
     Raises:
         UserError: there is something else in it.
     """
-    said = {}
-    try:
-        for number, line in enumerate(path.read_text(encoding="utf-8-sig").splitlines(), start=1):
-            name, _, word = line.strip().rpartition("," if "," in line else " ")
-            if line.strip():
-                if not name:
-                    raise UserError(f"{path} has no name and word in its line {number}")
-                said[name.strip()] = word.strip()
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is no text file") from error
+    table = read_table(path)
+    of_image = table.image_column()
+    others = table.without_index(of_image)
+    if len(others) != 1:
+        raise UserError(
+            f"{path} has {len(others)} columns besides the images' names: leave one in it"
+        )
+    said: dict[str, str] = {}
+    for row, number in zip(table.rows, table.lines, strict=True):
+        name, word = row[of_image], row[others[0]]
+        if said.setdefault(name, word) != word:
+            raise UserError(f"{path} says two things of {name}, the second in line {number}")
     return said
 
 

@@ -15,11 +15,11 @@ import torch
 from huggingface_hub import ModelHubMixin, constants, hf_hub_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor
 
 from privacy_gan.errors import UserError, is_out_of_memory
 from privacy_gan.exporting.kinds import describe, rebuild
-from privacy_gan.privatizers.base import Censored, Draws, Privatizer
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.privatizers.usable import UsablePrivatizer
 
 CONFIG, WEIGHTS = constants.CONFIG_NAME, constants.SAFETENSORS_SINGLE_FILE
 FACTS = ("mechanism", "attribute", "epsilon", "seed", "data", "precision", "made_by")
@@ -27,7 +27,7 @@ FORMAT = 1  # rises when a name or a meaning in config.json changes
 
 
 class ExportedPrivatizer(
-    Privatizer, ModelHubMixin, library_name="privacy_gan", tags=["privacy", "image-to-image"]
+    UsablePrivatizer, ModelHubMixin, library_name="privacy_gan", tags=["privacy", "image-to-image"]
 ):
     """A trained mechanism that is to be used and no longer trained.
 
@@ -54,7 +54,6 @@ class ExportedPrivatizer(
         facts: dict[str, Any],
         format: int = FORMAT,
     ) -> None:
-        super().__init__()
         if format != FORMAT:
             raise ValueError(f"its format is {format}, this version of privacy_gan reads {FORMAT}")
         if lacking := [name for name in FACTS if name not in facts]:
@@ -62,11 +61,7 @@ class ExportedPrivatizer(
         made = rebuild(mechanism)
         if not isinstance(made, Privatizer):
             raise ValueError("it describes no mechanism")
-        self.mechanism = made
-        self.image_size = image_size
-        self.attributes = tuple(hides)
-        self.deterministic = made.deterministic
-        self.facts = facts
+        super().__init__(made, image_size, hides, facts)
 
     @classmethod
     def of(
@@ -81,19 +76,6 @@ class ExportedPrivatizer(
         exported = cls(mechanism=describe(used), image_size=image_size, hides=hides, facts=facts)
         exported.mechanism.load_state_dict(used.state_dict())
         return ready(exported)
-
-    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """See Privatizer.draw."""
-        return self.mechanism.draw(images, rng)
-
-    def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """See Privatizer.forward."""
-        censored: Censored = self.mechanism(images, draws)
-        return censored
-
-    def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """See Privatizer.figure_rows."""
-        return self.mechanism.figure_rows(images, rng)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """Write the weights; the hub's library writes config.json."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from privacy_gan.errors import UserError
 
 if TYPE_CHECKING:
-    from privacy_gan.privatizers.base import Privatizer
+    from privacy_gan.privatizers.usable import UsablePrivatizer
 
 
 def is_exported(path: Path) -> bool:
@@ -16,7 +16,7 @@ def is_exported(path: Path) -> bool:
     return (path / "config.json").is_file()
 
 
-def load_privatizer(path: str | Path) -> Privatizer:
+def load_privatizer(path: str | Path) -> UsablePrivatizer:
     """Return a trained mechanism: ``privatize(images, rng)`` censors images.
 
     Exported folders can come from anybody: nothing in them is executed. So it is with a run's
@@ -28,7 +28,9 @@ def load_privatizer(path: str | Path) -> Privatizer:
             a finished run.
 
     Returns:
-        The mechanism as it was at the end, in evaluation mode, without gradients, on the CPU.
+        The mechanism as it was at the end, in evaluation mode, without gradients, on the CPU. It
+        says its ``image_size`` S, the ``attributes`` that it hides and ``facts`` of its training,
+        and refuses images that are not [B, 3, S, S] in [0, 1].
 
     Raises:
         UserError: the folder holds neither, another version wrote it, or something in it is
@@ -44,6 +46,6 @@ def load_privatizer(path: str | Path) -> Privatizer:
             f"{folder} is neither a run folder nor an exported one: it holds no config.yaml and no "
             "config.json"
         )
-    from privacy_gan.runs.loading import load_privatizer as load_run
+    from privacy_gan.runs.usable import load_usable
 
-    return load_run(folder)
+    return load_usable(folder)

@@ -34,6 +34,9 @@ class TrainedPrivatizer(LightningModule, Privatizer):
         decay: share of the training, at its end, in which the learning rates fall evenly to 0; 0
             keeps them, as the paper does. Players that circle each other come to rest so.
 
+    Attributes:
+        logged: scalars of the last training step, its losses among them; all are to be finite.
+
     Raises:
         UserError: the decay is not a share.
     """
@@ -53,6 +56,7 @@ class TrainedPrivatizer(LightningModule, Privatizer):
         self.seed = seed
         self.make_optimizer = optimizer
         self.decay = decay
+        self.logged: dict[str, Tensor] = {}
 
     @property
     @abstractmethod
@@ -127,7 +131,8 @@ class TrainedPrivatizer(LightningModule, Privatizer):
     def log_training(self, values: dict[str, Tensor]) -> None:
         """Log a step's values, means over all processes, as train/..."""
         named = {f"train/{name}": value.detach() for name, value in values.items()}
-        self.log_dict(replicas.mean_values(named))
+        self.logged = replicas.mean_values(named)
+        self.log_dict(self.logged)
 
     def log_validation(self, values: dict[str, Tensor], batch_size: int) -> None:
         """Log a batch's values, to be averaged over the validation split, as valid/..."""

@@ -10,7 +10,8 @@ from typing import TypeVar
 import numpy as np
 
 from privacy_gan.errors import UserError
-from privacy_gan.reporting.judged import named, setup_of
+from privacy_gan.reporting.judged import setup_of
+from privacy_gan.reporting.mechanism import mechanism_of
 from privacy_gan.reporting.reading import FinishedRun
 from privacy_gan.runs.faces import Faces, Pixels
 
@@ -33,7 +34,7 @@ class Pictured:
     @property
     def mechanism(self) -> str:
         """What the run's mechanism is called."""
-        return named(self.run.folder)[0]
+        return mechanism_of(self.run.folder, self.run.result)
 
     @property
     def subject(self) -> tuple[str, str, str]:

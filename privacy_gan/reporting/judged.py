@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from privacy_gan.reporting.mechanism import mechanism_of
 from privacy_gan.reporting.reading import FinishedRun
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Evaluation
@@ -107,7 +108,7 @@ def judged_in(run: FinishedRun) -> list[Judged]:
     """Return what one result says; nothing where its run was not judged."""
     result = run.result
     data = (result.data, str(result.identity["data.key"]))
-    name, instance = named(run.folder)
+    name, instance = mechanism_of(run.folder, result), instance_of(result.identity)
     if (audited := result.identity.get(AUDITED)) is not None:
         name, instance = f"audit of {audited}", ""
     if len(result.evaluations) > 1:  # a stack, which hides them all
@@ -120,10 +121,11 @@ def judged_in(run: FinishedRun) -> list[Judged]:
     ]
 
 
-def named(run: RunFolder) -> tuple[str, str]:
-    """Return what tells a run from others on the same data: its mechanism; its budget and seed."""
-    parts = run.path.parts
-    return (parts[-4], " ".join(parts[-2:])) if len(parts) > 3 else (str(run.path), "")
+def instance_of(identity: dict[str, Any]) -> str:
+    """Return what tells a run from others of its mechanism: its budget and seed."""
+    epsilon = identity["epsilon"]
+    budget = "" if epsilon is None else f"epsilon-{epsilon} "
+    return f"{budget}seed-{identity['seed']}"
 
 
 def budget_text(epsilon: float) -> str:

@@ -45,6 +45,16 @@ TITLE = (
 )
 
 
+def name_of(measure: str) -> str:
+    """Return what a measure is called."""
+    return NAMES.get(measure, measure.replace("_", " ")).strip()
+
+
+def shown(measure: str, value: float) -> str:
+    """Return a measure's value as it is written."""
+    return FORMATS.get(measure, THREE_DIGITS if measure.startswith(KINDS) else PERCENT)(value)
+
+
 def summary(folder: RunFolder, result: Result) -> str:
     """Return the result as lines for a terminal: tables, then where the files are."""
     hidden = " and ".join(result.evaluations or [result.identity["attribute"]])

@@ -7,7 +7,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
-from privacy_gan.reporting.summary import summary
+from privacy_gan.reporting.ending import ending
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Evaluation, Measure, Result
 from privacy_gan.training.loggers import GoingOn
@@ -30,7 +30,8 @@ def track_result(tracker: Logger, folder: RunFolder, result: Result) -> None:
             tracker.log_metrics({who: wandb.Table(columns=list(COLUMNS), data=rows)})
         tracker.experiment.finish()
     elif isinstance(tracker, TensorBoardLogger):
-        indented = "\n".join(f"    {line}" for line in summary(folder, result).splitlines())
+        told = ending(folder, result, details=True)
+        indented = "\n".join(f"    {line}" for line in told.splitlines())
         tracker.experiment.add_text("result", indented)
         for who, evaluation in judged(result):
             for name, value, *_ in measure_rows(evaluation.measures):

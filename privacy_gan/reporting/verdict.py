@@ -2,82 +2,115 @@
 
 from __future__ import annotations
 
-from privacy_gan.runs.result import Estimate, Evaluation, Measure
+from privacy_gan.reporting.budget import budget_of, missed_line, missed_lines
+from privacy_gan.reporting.leading import ACCURACY, Leak, leading, leaks, not_measured
+from privacy_gan.reporting.summary import name_of, shown
+from privacy_gan.runs.result import Estimate, Evaluation, Result
 
 
-def verdict_lines(evaluation: Evaluation) -> list[str]:
+def verdicts(result: Result) -> list[str]:
+    """Return what a run's evaluations say of each hidden attribute, and whether it kept its budget.
+
+    Returns:
+        Lines; none but those on the budget where nobody judged the run.
+    """
+    found = [line for of in result.evaluations.values() for line in verdict_lines(of)]
+    budget = budget_of(result)
+    said = {missed_line(of, budget) for of in result.evaluations.values()} - {""}
+    # what validation images said is told where test images did not say it
+    return [*found, *(sorted(said) or missed_lines(result))]
+
+
+def verdict_lines(evaluation: Evaluation, budget: float | None = None) -> list[str]:
     """Return what adversaries tell of the attribute: whether it leaks, and how that is known.
 
-    It leaks where the whole interval of the strongest adversary's accuracy lies above what guessing
-    achieves, or that of its ROC AUC above one half: where one value of the attribute is frequent,
-    an adversary may know much and still guess as everyone does.
+    It leaks where the whole interval of one of their measures lies above what guessing achieves.
+    The measure by which most leaks comes first: where one value of the attribute is frequent, an
+    adversary may know much and still be right as often as who guesses.
+
+    Args:
+        evaluation: what the judge found.
+        budget: epsilon, to be held against the distortion; None leaves that out.
     """
-    name = evaluation.attribute
-    told, ranked = evaluation.measures["privacy_loss"], evaluation.measures["auroc"]
-    assert told.censored is not None, "an accuracy is always defined"
+    leak, name = leading(evaluation), evaluation.attribute
     who = f"an adversary who has {evaluation.images['train']:,} labelled images of yours"
-    guessing = f"{percent(guessed(told))} by guessing"
-    if told.censored.low > guessed(told):
-        found = f"{who}{versions(evaluation)} tells it in {share(told.censored)}, {guessing}"
-        return [f"{name} leaks: {found}", *of_originals(told)]
-    if is_above_half(ranked.censored):
-        found = (
-            f"{who} tells it no better than by guessing ({share(told.censored)}, {guessing}), but "
-            f"{ranking(evaluation, ranked.censored)}"
-        )
-        return [f"{name} leaks: {found}", *of_originals(told)]
-    found = f"{who} tells it in {share(told.censored)}, {guessing}"
-    if not tells_originals(told, ranked):
+    missed = missed_line(evaluation, budget)
+    notes = [*unmeasured(evaluation), *([missed] if missed else [])]
+    if leak.is_found:
+        found = f"{who}{versions(evaluation, leak)} tells it {interval_of(leak)}"
+        return [f"{name} leaks: {found}", *beside(evaluation, leak), *of_originals(leak), *notes]
+    found = f"{who} tells it {interval_of(leak)}"
+    if not any(each.is_told_of_originals for each in leaks(evaluation).values()):
         return [
             f"nothing can be said about {name}: {found}; but neither do the same adversaries tell "
-            "it of the originals: let them learn longer (judge.epochs) or from more images"
+            "it of the originals: let them learn longer (judge.epochs) or from more images",
+            *notes,
         ]
     return [
         f"{name} was not found: {found}",
-        *of_originals(told),
+        *of_originals(leak),
         f"that is no proof: with {evaluation.images['test']:,} test images as much as "
-        f"{percent(told.censored.high)} is possible, and adversaries with more images, more time "
+        f"{shown(leak.measure, leak.told.high)} is possible, and adversaries with more images, more time "
         "or other ideas may find more",
+        *notes,
     ]
 
 
-def guessed(told: Measure) -> float:
-    """Return how often always naming the most frequent value is right."""
-    assert told.prior is not None, "an accuracy is always defined"
-    return told.prior.value
+def interval_of(leak: Leak) -> str:
+    """Return what the adversary achieves, with its interval, beside guessing."""
+    guess = shown(leak.measure, leak.guess)
+    return f"{how(leak.measure, leak.told)}{interval(leak.measure, leak.told)}, {guess} by guessing"
 
 
-def tells_originals(told: Measure, ranked: Measure) -> bool:
-    """Tell whether the adversaries learn the attribute of uncensored images, as far as is known."""
-    if told.original is None:
-        return True
-    return told.original.low > guessed(told) or is_above_half(ranked.original)
+def how(measure: str, estimate: Estimate) -> str:
+    """Return how well an attribute is told by a measure, which it names."""
+    value = shown(measure, estimate.value)
+    return {
+        ACCURACY: f"in {value} of images",
+        "leaked_bits": f"with {value} leaked bits",
+    }.get(measure, f"with a {name_of(measure)} of {value}")
 
 
-def is_above_half(ranked: Estimate | None) -> bool:
-    """Tell whether images are put in an order that is better than chance."""
-    return ranked is not None and ranked.low > 0.5
+def interval(measure: str, estimate: Estimate) -> str:
+    """Return an estimate's interval, in brackets."""
+    low, high = shown(measure, estimate.low).rstrip("%"), shown(measure, estimate.high)
+    return f" (95% interval {low} to {high})"
 
 
-def versions(evaluation: Evaluation) -> str:
-    """Return how many censored versions of an image the strongest adversary saw, if several."""
-    queries = evaluation.strongest["accuracy"].queries
-    return f", and sees {queries} censored versions of each image," if queries > 1 else ""
-
-
-def ranking(evaluation: Evaluation, ranked: Estimate | None) -> str:
-    """Return what a ROC AUC means."""
-    assert ranked is not None, "it is above a half"
-    if len(evaluation.classes) > 2:
-        return f"knows which values are likelier (ROC AUC {ranked.value:.3f})"
-    return f"of two images that differ in it says which is which in {share(ranked, 'cases')}"
-
-
-def of_originals(told: Measure) -> list[str]:
-    """Return what the same adversaries tell of uncensored images, where that is known."""
-    if told.original is None:
+def beside(evaluation: Evaluation, leak: Leak) -> list[str]:
+    """Return what the paper's measure says, where another one leads."""
+    if leak.measure == ACCURACY:
         return []
-    return [f"of the originals the same adversaries tell it in {share(told.original)}"]
+    accuracy = leaks(evaluation)[ACCURACY]
+    alone = "" if accuracy.is_found else ": that alone would not show the leak"
+    return [f"by accuracy, the paper's measure, it is told {interval_of(accuracy)}{alone}"]
+
+
+def of_originals(leak: Leak) -> list[str]:
+    """Return what the same adversaries tell of uncensored images, where that is known."""
+    if leak.original is None:
+        return []
+    told = f"{how(leak.measure, leak.original)}{interval(leak.measure, leak.original)}"
+    return [f"of the originals the same adversaries tell it {told}"]
+
+
+def unmeasured(evaluation: Evaluation) -> list[str]:
+    """Return what an old result does not say, where accuracy alone may hide a leak."""
+    lacking = [name_of(name) for name in not_measured(evaluation)]
+    if not lacking:
+        return []
+    return [
+        f"this result lacks {' and '.join(lacking)}, by which a leak may show that accuracy hides "
+        "where one value is frequent: judge it again"
+    ]
+
+
+def versions(evaluation: Evaluation, leak: Leak) -> str:
+    """Return how many censored versions of an image the strongest adversary saw, if several."""
+    score = "accuracy" if leak.measure == ACCURACY else leak.measure
+    who = evaluation.strongest.get(score)
+    several = 1 if who is None else who.queries
+    return f", and sees {several} censored versions of each image," if several > 1 else ""
 
 
 def share(estimate: Estimate, of: str = "images") -> str:

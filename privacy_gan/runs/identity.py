@@ -25,6 +25,7 @@ INCIDENTAL = {
     "mechanism",
     "run_dir",
     "overrides",
+    "details",
     "penalty_weight",  # those that use it have their own, which is the one that counts
     "loss",  # likewise
     "constraint",  # likewise

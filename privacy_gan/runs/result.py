@@ -172,6 +172,7 @@ class Result:
         baseline: the same of the filter alone; None where there is none within the mechanism.
         environment: versions, device and precision, on which last digits depend.
         version: of the file's format.
+        mechanism: what the configuration calls it; "" in files from before it was recorded.
     """
 
     data: str
@@ -181,6 +182,7 @@ class Result:
     baseline: dict[str, Evaluation] | None = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
     version: int = RESULT_VERSION
+    mechanism: str = ""
 
     @classmethod
     def read(cls, path: Path) -> Result:

@@ -10,6 +10,8 @@ import torch
 from privacy_gan import replicas
 from privacy_gan.data.batch import Batch
 from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.errors import UserError
+from privacy_gan.finite import first_undefined
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs.face_grid import draw_grid, save_picture
 from privacy_gan.runs.folder import Run
@@ -53,12 +55,18 @@ def adapt(
         What the mechanism has to say of it.
 
     Raises:
-        UserError: the mechanism cannot be adapted to these data.
+        UserError: the mechanism cannot be adapted to these data, or ends up with values that are
+            not finite.
     """
     privatizer.to(device).eval()
     count = min(SAMPLE, len(datamodule.rows("train")))
     log.info("adapting to %d training images in %s", count, run.folder.path)
     found = privatizer.adapt(lambda: sample_batches(datamodule, count, device))
+    if (name := first_undefined(privatizer.state_dict())) is not None:
+        raise UserError(
+            f"adapting to {count} training images gave values that are not finite ({name}); there "
+            "is no result: give it more images or another budget, epsilon"
+        )
     if replicas.rank() > 0:
         return found
     if state := privatizer.state_dict():

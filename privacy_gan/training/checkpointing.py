@@ -14,9 +14,11 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from privacy_gan import replicas
 from privacy_gan.errors import Interrupted
+from privacy_gan.finite import require_finite
 from privacy_gan.interruption import StopRequests
 from privacy_gan.runs.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from privacy_gan.runs.folder import Run
+from privacy_gan.training.divergence import require_sound
 from privacy_gan.training.metrics_csv import MetricsCSV
 
 log = logging.getLogger(__name__)
@@ -56,11 +58,12 @@ class RunCheckpointIO(TorchCheckpointIO):
         One that is damaged, which only a crash of the machine can do, is set aside.
 
         Raises:
-            UserError: the file is another run's or cannot be read.
+            UserError: the file is another run's, cannot be read, or holds weights that are not
+                finite.
         """
         path = self.run.folder.checkpoint
         try:
-            self._read(path, mmap=True)  # reads no more than it must
+            checkpoint = self._read(path, mmap=True)
         except FileNotFoundError:
             return None
         except DamagedCheckpoint:
@@ -68,6 +71,8 @@ class RunCheckpointIO(TorchCheckpointIO):
             path.replace(aside)
             log.warning("%s was damaged: training begins again, the file is now %s", path, aside)
             return None
+        remedy = "delete it to begin anew, with a smaller learning_rate"
+        require_finite(checkpoint["state_dict"], path, remedy)
         return path
 
     def _read(self, path: Path, mmap: bool) -> dict[str, Any]:
@@ -89,6 +94,7 @@ class SaveLast(Checkpoint):
 
     Raises:
         Interrupted: from within training, after the save that a signal asked for.
+        UserError: likewise, where the state is not finite: the last that was stays.
     """
 
     def __init__(self, path: Path, every_minutes: float) -> None:
@@ -138,6 +144,7 @@ class SaveLast(Checkpoint):
             for logger in trainer.loggers:
                 if isinstance(logger, MetricsCSV):
                     logger.write()
+            require_sound(trainer, trainer.lightning_module)
             trainer.save_checkpoint(self.path, weights_only=False)
             self.saved_step = trainer.global_step
             self.saved_at = time.monotonic()

@@ -16,6 +16,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.runs.folder import Run
 from privacy_gan.training.checkpointing import RunCheckpointIO, SaveLast
 from privacy_gan.training.distortion_bar import DistortionProgressBar
+from privacy_gan.training.divergence import EndsWhenDiverged
 from privacy_gan.training.image_grid import ImageGrid
 from privacy_gan.training.metrics_csv import MetricsCSV
 from privacy_gan.training.progress_report import ProgressReport
@@ -60,6 +61,7 @@ def build_trainer(
     """
     loggers: list[Logger] = [MetricsCSV(run.folder.metrics), *trackers]
     callbacks: list[Callback] = [Throughput(), ProgressReport(), Settling(), SharedBuffers()]
+    callbacks.append(EndsWhenDiverged())
     if datamodule.pictures:
         callbacks.append(ImageGrid(run.folder, column))
     callbacks.append(SaveLast(run.folder.checkpoint, checkpoint_minutes))
@@ -93,6 +95,7 @@ def fit(
 
     Raises:
         Interrupted: a signal asked to stop; the same call goes on.
+        UserError: a loss or a weight is no longer finite.
     """
     trainer.fit(privatizer, datamodule=datamodule, ckpt_path=checkpoint)
     replicas.share_buffers(privatizer)

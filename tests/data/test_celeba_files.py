@@ -226,15 +226,15 @@ Edit = Callable[[str], str]
         (
             "list_attr_celeba.txt",
             lambda text: "\n".join(text.split("\n")[:5]),
-            "announces 6 images and 3 follow",
+            "3 of 6 images in",
         ),
-        ("list_attr_celeba.txt", lambda text: text[: len(text) // 2], "values, not 40"),
+        ("list_attr_celeba.txt", lambda text: text[: len(text) // 2], "fields, not 41"),
         ("list_attr_celeba.txt", lambda text: text[:40], "lists no images"),
-        ("list_attr_celeba.txt", lambda text: "", "does not begin with a line that counts"),
+        ("list_attr_celeba.txt", lambda text: "", "is empty: it lists no images"),
         (
             "list_attr_celeba.txt",
-            lambda text: text.replace(" -1", " 0", 1),
-            "has the value '0', allowed are -1, 1",
+            lambda text: text.replace(" -1", " 2", 1),
+            "has the value '2' for Attribute_",
         ),
         (
             "list_attr_celeba.txt",
@@ -247,7 +247,11 @@ Edit = Callable[[str], str]
             "Attribute_0",
         ),
         ("list_eval_partition.txt", lambda text: text.replace(" 2", " 3", 1), "the value '3'"),
-        ("list_eval_partition.txt", lambda text: text[:-2], "line 6 has 0 values, not 1"),
+        (
+            "list_eval_partition.txt",
+            lambda text: text[:-2],
+            "has 1 fields, not 2",
+        ),
         ("list_eval_partition.txt", lambda text: "", "lists no images"),
         (
             "list_eval_partition.txt",
@@ -271,8 +275,10 @@ def test_damaged_csv_and_binary_lists(fake: FakeCelebA, tmp_path: Path) -> None:
     LAYOUTS["csv_mirror"](tmp_path, fake)
     path = tmp_path / "list_attr_celeba.csv"
     path.write_text("\n".join(path.read_text().split("\n")[1:]))
-    assert "does not begin with image_id" in error_of(CelebASource(tmp_path, 16))
-    path.write_bytes(b"\xff\xfe\x00\x80")
+    assert "does not name the attributes: its line 1 begins with 000001.jpg" in error_of(
+        CelebASource(tmp_path, 16)
+    )
+    path.write_bytes(b"\xff\x01\x00\x80")
     assert "is not a text file" in error_of(CelebASource(tmp_path, 16))
 
 

@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from privacy_gan.data.audited import AuditFiles, find_audited
-from privacy_gan.data.labelled_folder import match
+from privacy_gan.data.labelled_folder import find_images
+from privacy_gan.data.matching import match_names
 from privacy_gan.errors import UserError
 
 
@@ -27,12 +28,15 @@ def data(tmp_path):
 
 
 def found(data, size=16, **more):
-    return find_audited(AuditFiles(data / "images", data / "labels.csv", **more), size, 0)
+    files = AuditFiles(data / "images", data / "labels.csv", **more)
+    return find_audited(files, "light", size, 0)
 
 
 def test_each_image_gets_its_label_though_the_suffix_differs(data):
     audited = found(data)
-    assert audited.notes == ()
+    (note,) = audited.notes
+    assert note.startswith("120 of 120 names found their images in images=")
+    assert note.endswith("without suffixes: 0.jpg is 0.png")
     source = audited.censored
     assert source.attribute_names == ("light", "dark")
     shades = source.images(0, 120)[:, 0, 0, 0]
@@ -49,7 +53,7 @@ def test_what_does_not_fit_is_left_out_and_told(data):
     audited = found(data)
     assert len(audited.censored.files) == 119
     assert "a/7.png" not in audited.censored.files
-    absent, unlabelled = audited.notes
+    _, absent, unlabelled = audited.notes
     assert absent.startswith("1 of the 120 images in ")
     assert "such as a/7.jpg, are not in " in absent
     assert "1 images in" in unlabelled
@@ -61,14 +65,14 @@ def test_originals_are_those_of_the_same_labels(data):
         image(data / "original" / f"{'a/' if number % 2 else ''}{number}.jpg", 200)
     audited = found(data, original=data / "original")
     assert len(audited.censored.files) == len(audited.originals.files) == 119
-    assert "are not in" in audited.notes[0]
+    assert "are not in" in audited.notes[1]
     assert audited.originals.images(0, 1)[0, 0, 0, 0] == 200
     assert (audited.censored.splits == audited.originals.splits).all()
 
 
 def test_sizes_are_told_where_adversaries_do_not_see_the_images_as_they_are(data):
     image(data / "images/0.png", size=(400, 300))
-    (note,) = found(data).notes
+    _, note = found(data).notes
     assert note == (
         "the images have 16x16 to 400x300 pixels: adversaries see them as squares of 16 and may "
         "miss what is finer (image_size)"
@@ -119,4 +123,6 @@ def test_a_label_finds_nothing_outside_of_the_folder(tmp_path):
     image(tmp_path / "images/a.png")
     image(tmp_path / "outside.png")
     names = ["../outside.png", str(tmp_path / "outside.png"), "a.jpg", ""]
-    assert match(names, tmp_path / "images", "images").files == {2: "a.png"}
+    found = find_images(tmp_path / "images", "images")
+    assert found == ["a.png"]
+    assert match_names(names, found, "images").files == {2: "a.png"}

@@ -9,7 +9,7 @@ from privacy_gan.errors import UserError
 CSV = """file,smiles,split,Person,glasses
 "a, b.jpg",1,train,ann,no
 c/ü.jpg,0,test,bob,YES
-d.jpg,-1,val,ann,no
+d.jpg,0,val,ann,no
 """
 
 
@@ -47,8 +47,11 @@ def test_celebas_list_is_read_and_its_partition_file(tmp_path):
     ("text", "message"),
     [
         ("", "is empty"),
-        ("file,a\nx.jpg,1\nx.jpg,0\n", r"names x\.jpg more than once"),
-        ("file,a\nx.jpg\n", "has 1 values in its row 2, not 2"),
+        (
+            "file,a\nx.jpg,1\nx.jpg,0\n",
+            r"says of x\.jpg more than once what a is: '1' in line 2 and '0' in line 3",
+        ),
+        ("file,a\nx.jpg\n", r"line 2 \(x\.jpg\) has 1 fields, not 2"),
     ],
 )
 def test_damaged_files_are_one_line(text, message, tmp_path):
@@ -59,13 +62,13 @@ def test_damaged_files_are_one_line(text, message, tmp_path):
 def test_mistakes_are_one_line(tmp_path):
     table = labels(tmp_path)
     with pytest.raises(UserError, match=r"column Person the values ann, bob: write 1"):
-        table.require_binary("Person")
+        table.column_of("person")
     with pytest.raises(UserError, match=r"neither a file nor a column of .* smiles, split"):
         table.texts("split", "folds")
     with pytest.raises(UserError, match="split=Person has 'ann', which is none of train"):
         splits_given(table.texts("split", "Person"), "split=Person")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="is no CSV file"):
+    with pytest.raises(UserError, match="is not a text file"):
         read_labels(tmp_path / "binary.csv")
     with pytest.raises(UserError, match="is no file"):
         read_labels(tmp_path / "gone.csv")

@@ -1,0 +1,129 @@
+"""Completion in bash, zsh and fish: of verbs, of a verb's options, of choices and of paths."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from privacy_gan.commands.help import Option, choices_in, explained_in, options_in
+
+# Each asks the program for the candidates of the last word, one a line, and quotes them itself.
+SCRIPTS = {
+    "bash": """
+_privacy_gan() {{
+  local IFS=$'\\n' each
+  COMPREPLY=()
+  for each in $({program} -sc query "${{COMP_WORDS[@]:1:COMP_CWORD}}" 2>/dev/null); do
+    COMPREPLY+=("$(printf '%q' "$each")")
+  done
+}}
+COMP_WORDBREAKS=${{COMP_WORDBREAKS//=}}
+complete -o nospace -F _privacy_gan privacy-gan
+""",
+    "zsh": """
+_privacy_gan() {{
+  local -a found
+  found=("${{(@f)$({program} -sc query "${{(@)words[2,CURRENT]}}" 2>/dev/null)}}")
+  compadd -S '' -- $found
+}}
+(( $+functions[compdef] )) || {{ autoload -Uz compinit; compinit; }}
+compdef _privacy_gan privacy-gan
+""",
+    "fish": """
+function _privacy_gan
+  {program} -sc query (commandline -opc)[2..-1] (commandline -ct) 2>/dev/null
+end
+complete -c privacy-gan -f -a '(_privacy_gan)'
+""",
+}
+
+
+def script(shell: str, program: str) -> str:
+    """Return what a shell evaluates to complete the command.
+
+    Args:
+        shell: one of SCRIPTS.
+        program: its path, which may hold blanks.
+    """
+    return SCRIPTS[shell].format(program=shlex.quote(program)).strip()
+
+
+def candidates(
+    typed: Sequence[str], verbs: Mapping[str, tuple[str, Collection[str]]], conf: Path
+) -> list[str]:
+    """Return what the last word may become.
+
+    Args:
+        typed: all words after the program's name, as they stand on the line, the last one begun.
+        verbs: by name, the file in conf/ that each reads, and which of its options are paths.
+        conf: the folder of all configurations.
+    """
+    *before, word = [unquoted(each) for each in typed] or [""]
+    if not before:
+        return beginning_with(word, verbs)
+    if before[0] not in verbs:
+        return []
+    config, paths = verbs[before[0]]
+    text = (conf / f"{config}.yaml").read_text(encoding="utf-8")
+    groups = [group for group in choices_in(text) if (conf / group).is_dir()]
+    name, has_value, begun = word.partition("=")
+    if has_value and name in paths:
+        return [f"{name}={path}" for path in paths_beginning_with(begun)]
+    if has_value and name in groups:
+        choices = [path.stem for path in sorted((conf / name).glob("*.yaml"))]
+        return beginning_with(word, [f"{name}={choice}" for choice in choices])
+    options = [*options_in(text), *in_groups(conf, groups)]
+    if has_value:
+        values = [f"{each.name}={value}" for each in options for value in values_of(each)]
+        return beginning_with(word, values)
+    names = [f"{each.name}=" for each in options if "." not in each.name or "." in word]
+    stems = [f"{group}{sign}" for group in groups for sign in "=."]
+    return sorted(set(beginning_with(word, [*names, *stems])))
+
+
+def in_groups(conf: Path, groups: Iterable[str]) -> list[Option]:
+    """Return the explained options of all choices of some groups."""
+    files = (path for group in groups for path in sorted((conf / group).glob("*.yaml")))
+    return [option for path in files for option in explained_in(conf, path)]
+
+
+def values_of(option: Option) -> list[str]:
+    """Return the values that an option can have, where it has few."""
+    return ["true", "false"] if option.value in ("true", "false") else []
+
+
+def beginning_with(word: str, among: Iterable[str]) -> list[str]:
+    """Return those that a word begins."""
+    return [each for each in among if each.startswith(word)]
+
+
+def paths_beginning_with(begun: str) -> list[str]:
+    """Return the files and folders that a path may become; folders end in a slash."""
+    folder, name = os.path.split(begun)
+    try:
+        entries = sorted(os.scandir(Path(folder or ".").expanduser()), key=lambda each: each.name)
+    except OSError:
+        return []
+    return [
+        begun.removesuffix(name) + entry.name + "/" * entry.is_dir()
+        for entry in entries
+        if entry.name.startswith(name) and (name or not entry.name.startswith("."))
+    ]
+
+
+def unquoted(word: str) -> str:
+    """Return a word as the shell understands it; it may be begun, and its quotes not closed."""
+    for closing in ("", "'", '"'):
+        try:
+            return "".join(shlex.split(word + closing))
+        except ValueError:
+            continue
+    return word
+
+
+def program() -> str:
+    """Return the path of the running program."""
+    return str(Path(sys.argv[0]).absolute())

@@ -1,0 +1,102 @@
+"""Errors in words: which are a user's to mend, and what is said of each."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hydra.errors import CompactHydraException, ConfigCompositionException, OverrideParseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from yaml import MarkedYAMLError
+
+from privacy_gan.commands.own_files import OwnFiles
+from privacy_gan.config.declared import Declared, copied, find, plain, takes, unknown
+from privacy_gan.errors import DISK_FULL, Mistakes, UserError, is_out_of_memory
+
+
+def mistakes_in(error: Exception) -> list[str]:
+    """Return what a user can fix, in words; nothing where it is no such error."""
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
+        return [f"no space left to write {error.filename}: free some and repeat"]
+    if is_out_of_memory(error):
+        why = " ".join(str(error).split())[:200] or "MemoryError"
+        return [
+            f"not enough memory ({why}): make data.batch_size, image_size or width smaller, or let "
+            "fewer programs run at once, and repeat; what was saved is kept"
+        ]
+    if isinstance(error, Mistakes):
+        return [in_words(each) for each in error.errors]
+    if isinstance(error, UserError | CompactHydraException | OmegaConfBaseException):
+        return [in_words(error)]
+    return []
+
+
+def in_words(error: Exception) -> str:
+    """Return an error's message for users."""
+    if isinstance(error, MissingMandatoryValue):
+        return f"{error.full_key} has no value: give one, {error.full_key}=..."
+    return refusal(str(error)) if isinstance(error, CompactHydraException) else str(error)
+
+
+def refusal(message: str) -> str:
+    """Return what Hydra says, without where it looked, and with its list of choices as a list."""
+    told, _, choices = message.partition("Config search path:")[0].partition("Available options")
+    if not choices:
+        return told
+    group, *names = choices.splitlines()
+    listed = ", ".join(name.strip() for name in names if name.strip())
+    return f"{' '.join(told.split())}; available options{group} {listed}"
+
+
+def explained(error: Exception, declared: Declared, files: OwnFiles) -> Exception:
+    """Return an error with what there is to say of it beyond what was raised.
+
+    Args:
+        error: that ended a command.
+        declared: what options there are.
+        files: of the user's own configuration.
+    """
+    if isinstance(error, Mistakes):
+        return Mistakes([explained(each, declared, files) for each in error.errors])
+    if isinstance(error, MarkedYAMLError | UnicodeDecodeError):
+        told = files.unreadable(error)
+        return UserError(told) if told else error
+    if isinstance(error, OverrideParseException):
+        return UserError(unread(error))
+    if isinstance(error, ConfigCompositionException):
+        return of_composing(error, declared, files)
+    return UserError(files.placed(str(error))) if type(error) is UserError else error
+
+
+def unread(error: OverrideParseException) -> str:
+    """Return what to tell of a value that is no word, number or list."""
+    option = str(error.override).partition("=")[0]
+    return (
+        f"{error.override} cannot be read: brackets and quotes come in pairs, and a value with "
+        f"such characters stands in quotes, {option}=\"'...'\""
+    )
+
+
+def of_composing(
+    error: ConfigCompositionException, declared: Declared, files: OwnFiles
+) -> Exception:
+    """Return what to tell of an override, or a file, that does not fit in."""
+    said, cause = str(error), error.__cause__
+    key = str(getattr(cause, "full_key", "") or "")
+    if found := re.match(r"In '([^']+)': \w+ raised while composing config:", said):
+        return UserError(files.misfit(found[1], key, said, options_of(declared)))
+    if found := re.match(r"Could not override '(.+?)'\.\n.*? use \+[^=]*=?(.*)", said, re.DOTALL):
+        base = plain(declared.base(files.choices()))
+        copy = copied(base, found[1], found[2])
+        return UserError(copy) if copy else unknown(found[1], found[2], options_of(declared))
+    if found := re.match(r"Error merging override (.*)", said, re.DOTALL):
+        default = find(plain(declared.base(files.choices())), key)
+        return UserError(f"{found[1]}: give {takes(key, default)}")
+    if found := re.match(r"Could not append to config\. An item is already at '(.+)'", said):
+        return UserError(f"{found[1]} is there already: write {found[1]}=VALUE, without +")
+    return error
+
+
+def options_of(declared: Declared) -> Sequence[str]:
+    """Return all options that there are."""
+    return declared.options()

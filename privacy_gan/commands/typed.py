@@ -1,0 +1,111 @@
+"""What was typed, as Hydra takes it; and what to type where it was something else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+
+from privacy_gan.config.paths import expanded, quoted, unquoted, with_paths_as_typed
+from privacy_gan.errors import UserError
+
+HELP = {"-h", "--help"}
+# Hydra's flags; those that a value follows first
+FOLDERS = {"--config-dir", "-cd", "--config-path", "-cp"}
+WITH_VALUE = FOLDERS | {"--config-name", "-cn", "--cfg", "-c", "--package", "-p"}
+WITH_VALUE |= {"--experimental-rerun", "--info", "-i"}
+ALONE = {"--multirun", "-m", "--run", "-r", "--resolve", "--hydra-help", "--version", *HELP}
+ODD = re.compile(r"[^ -~]|[#&!;<>^`|]")  # in words that Hydra cannot read unless they are quoted
+LISTED = re.compile(r"[][(){},'\"]")  # in what is no single word
+
+
+def as_hydra_takes(arguments: Sequence[str], names: Sequence[str], first: str) -> list[str]:
+    """Return a command line for Hydra.
+
+    Args:
+        arguments: that were typed.
+        names: options whose values are names of files or folders.
+        first: the option that a word without one most likely belongs to.
+
+    Raises:
+        UserError: a word is no option with a value; says what to write.
+    """
+    return [
+        word_as_typed(word) for word in with_paths_as_typed([*checked(arguments, first)], names)
+    ]
+
+
+def checked(arguments: Sequence[str], first: str) -> Iterator[str]:
+    """Yield arguments, each of them a flag of Hydra's, its value, or OPTION=VALUE."""
+    words = list(arguments)
+    while words:
+        word = words.pop(0)
+        flag, is_given, value = word.partition("=")
+        if flag in WITH_VALUE and (is_given or words):
+            value = value if is_given else words.pop(0)
+            yield from (flag, expanded(value) if flag in FOLDERS else value)
+        elif word in ALONE | WITH_VALUE:
+            yield word
+        elif word.startswith("-"):
+            raise UserError(f"{word}: options have no dashes, write {without_dashes(word, words)}")
+        elif (is_given and flag.strip()) or (word.startswith("~") and not word.startswith("~/")):
+            yield word
+        else:
+            raise UserError(f"{word}: write {with_option(word, words, first)}")
+
+
+def without_dashes(word: str, following: Sequence[str]) -> str:
+    """Return how an option is written that was given as other programs have it."""
+    flag, is_given, value = word.lstrip("-").partition("=")
+    if not is_given:
+        value = next((each for each in following[:1] if "=" not in each), "VALUE")
+    return f"{flag.replace('-', '_')}={value}"
+
+
+def with_option(word: str, following: Sequence[str], first: str) -> str:
+    """Return how a value is written that was given without its option, or apart from it."""
+    value = next(iter(following), "")
+    if re.fullmatch(r"[a-z][\w.]*", word) and value and ("=" not in value or value[0] == "="):
+        return f"{word}={value.lstrip('=') or 'VALUE'}, without blanks"
+    return f"{first}={word.lstrip('=')}"
+
+
+def word_as_typed(argument: str) -> str:
+    """Return an override, its value quoted where that is a word that Hydra cannot read else."""
+    option, is_given, value = argument.partition("=")
+    if not is_given or not ODD.search(value) or LISTED.search(value):
+        return argument
+    try:
+        OverridesParser.create().parse_override(argument)
+    except HydraException:
+        return f"{option}={quoted(value)}"
+    return argument
+
+
+def from_run(arguments: Sequence[str], names: Sequence[str]) -> list[str]:
+    """Turn ``run=FOLDER`` into Hydra's way to begin with the configuration that lies there.
+
+    The other arguments change it.
+
+    Args:
+        arguments: that were typed.
+        names: options whose values are names of files or folders.
+
+    Raises:
+        UserError: there is nothing to begin with, or see ``as_hydra_takes``.
+    """
+    folders = [argument.removeprefix("run=") for argument in arguments if argument[:4] == "run="]
+    changes = [argument for argument in arguments if argument[:4] != "run="]
+    typed = as_hydra_takes(changes, names, "run")
+    if len(folders) != 1 or not folders[0].strip():
+        raise UserError("which run? give its folder, run=FOLDER")
+    folder = Path(expanded(unquoted(folders[0]))).absolute()
+    if not (folder / "config.yaml").is_file():
+        raise UserError(f"{folder} is not a run folder: it holds no config.yaml")
+    begun = ["--config-path", str(folder), "--config-name", "config"]
+    # where the folder lies now counts, not where it was made
+    location = [f"run_dir={quoted(str(folder))}", "hydra.run.dir=.", "hydra.output_subdir=null"]
+    return [*begun, *location, "hydra/job_logging=stdout", *typed]

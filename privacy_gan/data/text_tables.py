@@ -1,0 +1,222 @@
+"""Tables in text files, as people and programs write them: a row for each image."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from privacy_gan.data.matching import IMAGE_SUFFIX, file_key, is_image_file
+from privacy_gan.errors import UserError
+
+DELIMITERS = (",", ";", "\t", "|")  # where none of them is found, blanks separate
+NAME_AND_REST = re.compile(rf"(.*{IMAGE_SUFFIX})\s+(.*)", re.IGNORECASE)  # a name may hold blanks
+SPREADSHEETS = re.compile(r"sep=(.)\r?\n")  # a first line that some of them write
+NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
+IMAGE_COLUMNS = frozenset(
+    "image image_id image_name image_file image_path img img_name img_path imageid imagename name "
+    "file file_name file_path filename filepath path photo".split()
+)
+INDEX_COLUMNS = ("", "index", "unnamed: 0")  # of rows, as pandas writes them
+
+
+class TableError(UserError):
+    """A file is no table, or a line of it is damaged."""
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """A table.
+
+    Attributes:
+        path: of its file.
+        columns: their names C, "" where one has none; None where the file names no columns.
+        rows: texts [N][C], without blanks around them.
+        lines: on which each row ends, from 1.
+        announced: how many rows a first line, as CelebA's, says there are; or None.
+        encoding: that the file is in, where it is not a usual one.
+    """
+
+    path: Path
+    columns: tuple[str, ...] | None
+    rows: list[list[str]]
+    lines: list[int]
+    announced: int | None
+    encoding: str | None
+
+    def image_column(self, files: frozenset[str] = frozenset()) -> int:
+        """Return the number of the column that names the images.
+
+        It is the one that most files are named in; else the one that is called so; else the first
+        one that holds names of image files; else the first.
+
+        Args:
+            files: keys of the files that there are, see ``file_key``.
+        """
+        names = self.columns or ("",) * len(self.rows[0])
+
+        def rank(column: int) -> tuple[int, bool, bool, int]:
+            texts = {row[column] for row in self.rows}
+            found = len(files & set(map(file_key, texts))) if files else 0
+            is_called_so = names[column].strip().lower() in IMAGE_COLUMNS
+            return found, is_called_so, is_image_file(self.rows[0][column]), -column
+
+        return max(range(len(names)), key=rank)
+
+    def without_index(self, image_column: int) -> tuple[int, ...]:
+        """Return the numbers of the other columns, but for a first one that numbers the rows."""
+        names = self.columns or ("",) * len(self.rows[0])
+        is_numbered = names[0].lower() in INDEX_COLUMNS and image_column and self._numbers_rows(0)
+        return tuple(
+            column
+            for column in range(len(names))
+            if column != image_column and not (column == 0 and is_numbered)
+        )
+
+    def _numbers_rows(self, column: int) -> bool:
+        texts = [row[column] for row in self.rows]
+        return len(set(texts)) == len(texts) > 1 and all(text.isdigit() for text in texts)
+
+
+def read_table(path: Path, most: int | None = None) -> TextTable:
+    """Read a table, whatever separates its columns and whichever program wrote it.
+
+    Args:
+        path: of a text file in UTF-8, UTF-16 or Windows-1252.
+        most: rows that are read; None for all.
+
+    Raises:
+        TableError: it is no text, names no images, or a row has more or fewer values than others.
+    """
+    text, encoding = read_text(path)
+    records = numbered(path, text)
+    first = next(records, None)
+    announced = None
+    if first is not None and len(first[1]) == 1 and first[1][0].isdigit():
+        announced, first = int(first[1][0]), next(records, None)
+    if first is None:
+        raise TableError(f"{path} is empty: it lists no images")
+    is_row = any(map(is_image_file, first[1])) or all(map(NUMBER.fullmatch, first[1]))
+    listed = list(islice(records, most))
+    if is_row:
+        listed.insert(0, first)
+    if not listed:
+        raise TableError(f"{path} lists no images: it ends after the names of its columns")
+    columns = None if is_row else column_names(first[1], listed[0][1])
+    width = len(first[1] if columns is None else columns)
+    rows = [row_of(path, number, fields, width) for number, fields in listed]
+    lines = [number for number, _ in listed]
+    return without_empty(TextTable(path, columns, rows, lines, announced, encoding))
+
+
+def read_text(path: Path) -> tuple[str, str | None]:
+    """Return a file's text, and what it is encoded in where that is neither UTF-8 nor UTF-16.
+
+    Raises:
+        TableError: it is no text.
+    """
+    content = path.read_bytes()
+    start = content[:2]
+    if start in (b"\xff\xfe", b"\xfe\xff"):
+        encodings = ["utf-16"]
+    elif b"\0" in start:
+        encodings = ["utf-16-be" if start[:1] == b"\0" else "utf-16-le"]
+    else:
+        encodings = ["utf-8-sig", "cp1252"]
+    for encoding in encodings:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text, "Windows-1252" if encoding == "cp1252" else None
+    raise TableError(f"{path} is not a text file")
+
+
+def numbered(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the fields of each line that holds any, with the line's number.
+
+    Raises:
+        TableError: a line cannot be read.
+    """
+    lines = io.StringIO(text, newline="")
+    delimiter, skipped = delimiter_of(text), 0
+    if said := SPREADSHEETS.match(text):
+        delimiter, skipped = said[1], 1
+        lines.seek(said.end())
+    if delimiter is None:
+        for number, line in enumerate(lines, start=1):
+            named = NAME_AND_REST.fullmatch(line.strip())
+            blank_separated = [named[1], *named[2].split()] if named else line.split()
+            if blank_separated:
+                yield number, blank_separated
+        return
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    try:
+        for fields in reader:
+            stripped = [field.strip() for field in fields]
+            if any(stripped):
+                yield reader.line_num + skipped, stripped
+    except csv.Error as error:
+        line_number = reader.line_num + skipped
+        raise TableError(
+            f"{path} is no table: its line {line_number} cannot be read ({error})"
+        ) from error
+
+
+def delimiter_of(text: str) -> str | None:
+    """Return what separates the fields of the first line that has several, None for blanks."""
+    for line in io.StringIO(text):
+        if not line.strip() or line.strip().isdigit():
+            continue
+        counts = {d: len(next(csv.reader([line], delimiter=d))) for d in DELIMITERS}
+        best = max(counts, key=lambda delimiter: counts[delimiter])
+        return best if counts[best] > 1 else None
+    return None
+
+
+def column_names(first: list[str], row: list[str]) -> tuple[str, ...]:
+    """Return the names of the columns; CelebA's list has none for the images' names."""
+    names = [name.strip() for name in first]
+    fields = len(row)
+    while fields > len(names) and not row[fields - 1]:
+        fields -= 1
+    return tuple(["", *names] if fields == len(names) + 1 else names)
+
+
+def row_of(path: Path, number: int, fields: list[str], width: int) -> list[str]:
+    """Return a row without what a delimiter at its end adds.
+
+    Raises:
+        TableError: it has more or fewer fields than the others.
+    """
+    while len(fields) > width and not fields[-1]:
+        fields.pop()
+    if len(fields) != width:
+        raise TableError(
+            f"{path} is truncated or damaged: line {number} ({fields[0]}) has {len(fields)} "
+            f"fields, not {width} as the lines above"
+        )
+    return fields
+
+
+def without_empty(table: TextTable) -> TextTable:
+    """Return a table without columns that have neither a name nor a value."""
+    if table.columns is None or "" not in table.columns:
+        return table
+    kept = [
+        column
+        for column, name in enumerate(table.columns)
+        if name or any(row[column] for row in table.rows)
+    ]
+    if len(kept) == len(table.columns):
+        return table
+    return replace(
+        table,
+        columns=tuple(table.columns[column] for column in kept),
+        rows=[[row[column] for column in kept] for row in table.rows],
+    )

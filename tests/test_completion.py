@@ -1,0 +1,59 @@
+"""What a shell offers when a command is half typed."""
+
+import os
+import subprocess
+
+import pytest
+from commands import ROOT
+
+from privacy_gan.commands.completion import candidates, script
+
+CONF = ROOT / "conf"
+VERBS = {"train": ("train", ()), "privatize": ("privatize", ("run", "input", "output"))}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    (tmp_path / "my photos").mkdir()
+    (tmp_path / "my photos" / "a b.jpg").touch()
+    (tmp_path / "other").touch()
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        (["pri"], ["privatize"]),
+        (["nothing", "da"], []),
+        (["train", "data="], ["data=celeba", "data=gaussian", "data=synthetic_faces"]),
+        (["train", "epsi"], ["epsilon="]),
+        (["train", "judge.ep"], ["judge.epochs="]),
+        (["train", "evaluate="], ["evaluate=true", "evaluate=false"]),
+        (["privatize", "ov"], ["overwrite="]),
+        (["privatize", "da"], []),  # it reads no data set
+        (["privatize", "input=m"], ["input=my photos/"]),
+        (["privatize", r"input=my\ photos/"], ["input=my photos/a b.jpg"]),
+        (["privatize", "input='my photos/a"], ["input=my photos/a b.jpg"]),
+        (["privatize", "input=nowhere/"], []),
+    ],
+)
+@pytest.mark.usefixtures("folder")
+def test_the_last_word_may_become(typed, offered):
+    assert candidates(typed, VERBS, CONF) == offered
+
+
+def test_bash_inserts_what_is_offered_in_quotes_that_it_needs(folder):
+    program = folder / "my photos" / "program"  # where the program lies may have blanks, too
+    program.write_text("#!/bin/sh\nprintf '%s\\n' \"got $4\" 'a b'\n")
+    program.chmod(0o755)
+    words = 'COMP_WORDS=(privacy-gan privatize "run=x y"); COMP_CWORD=2'
+    shown = "_privacy_gan; printf '<%s>' \"${COMPREPLY[@]}\""
+    process = subprocess.run(
+        ["bash", "-c", f"{script('bash', str(program))}\n{words}\n{shown}"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ},
+    )
+    assert process.stdout == r"<got\ run=x\ y><a\ b>"
