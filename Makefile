@@ -1,4 +1,5 @@
 # Two commands for a fresh clone: `make demo` and `make test`. `make help` lists all.
+# `privacy-gan`, and what it needs, are installed into .venv; `make shell` is a shell that finds it.
 PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -16,12 +17,19 @@ PARALLEL := --numprocesses auto --dist worksteal
 SINCE := HEAD
 
 .DEFAULT_GOAL := help
-.PHONY: help demo benchmark test test-changed test-oldest test-hydra-dev sabotage lint format clean
+.PHONY: help install shell demo benchmark test test-changed test-oldest test-hydra-dev sabotage lint \
+  format clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 23
 
-demo: $(VENV)/installed ## train on drawn faces and judge the result, in a few minutes
+install: $(VENV)/installed ## install privacy-gan into .venv; the other commands do so, too
+
+shell: $(VENV)/installed ## open a shell that finds privacy-gan; exit leaves it
+	@echo 'In this shell privacy-gan is found: try privacy-gan --help. exit leaves it.'
+	@PATH="$$(cd $(VENV)/bin && pwd):$$PATH" "$${SHELL:-/bin/sh}" || :
+
+demo: $(VENV)/installed ## train on drawn faces and judge the result, in about a quarter of an hour
 	$(RUN) experiments/train.py experiment=demo
 
 test: $(VENV)/installed-dev ## run all tests
@@ -73,6 +81,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) torch torchvision
 	$(INSTALL) --constraint constraints.txt --editable .
+	@echo 'Installed: source $(VENV)/bin/activate, or make shell, and privacy-gan is found.'
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed

@@ -18,7 +18,9 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 
     Libraries raise what they like then, often after a MemoryError of their own.
     """
-    while error is not None:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
         is_named_so = type(error).__name__ in ("MemoryError", "OutOfMemoryError")
         if is_named_so or "allocate memory" in str(error):
             return True

@@ -6,7 +6,7 @@ import pytest
 import torch
 from commands import run
 
-from privacy_gan.errors import UserError
+from privacy_gan.errors import UserError, is_out_of_memory
 from privacy_gan.evaluation.bookmark import Bookmark
 from privacy_gan.runs.checkpoint import DamagedCheckpoint, read_checkpoint, save
 from privacy_gan.tensor_files import DamagedFile, read_tensors
@@ -15,7 +15,7 @@ from privacy_gan.tensor_files import DamagedFile, read_tensors
 WITHOUT_MEMORY = """
 import resource, sys
 from pathlib import Path
-from privacy_gan.errors import UserError
+from privacy_gan.errors import UserError, is_out_of_memory
 from privacy_gan.evaluation.bookmark import Bookmark
 from privacy_gan.evaluation.store import read
 from privacy_gan.runs.checkpoint import read_checkpoint
@@ -88,3 +88,13 @@ def test_what_is_no_file_is_not_called_damaged(tmp_path):
         with pytest.raises(UserError, match=r"cannot be read \(Is a directory\)") as raised:
             read(tmp_path)
         assert not isinstance(raised.value, DamagedFile)
+
+
+def test_memory_that_ran_out_is_found_among_causes_even_where_these_are_a_circle():
+    outer, inner = RuntimeError("failed to write"), ValueError("why")
+    outer.__context__, inner.__context__ = inner, outer
+    assert not is_out_of_memory(outer)
+    inner.__context__ = MemoryError()
+    assert is_out_of_memory(outer)
+    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    assert not is_out_of_memory(None)

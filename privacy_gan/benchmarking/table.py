@@ -26,7 +26,7 @@ DATA = {"project": "batches from the cache", "reference": "batches from image fi
 JUDGING = {"together": "adversaries together", "alone": "adversaries one by one, float32"}
 ROWS = {"training": TRAINING, "changes": CHANGES, "data": DATA, "judging": JUDGING}
 STARTUP = {
-    "help": "train.py --help",
+    "help": "privacy-gan train --help",
     "finished_run": "a run that is finished",
     "first_step": "a tiny run to its first step, judging left out",
 }

@@ -95,7 +95,8 @@ def require_declared(config: DictConfig) -> None:
     hydra_config = HydraConfig.get()
     declared = Declared(hydra_loader(), str(hydra_config.job.config_name))
     declared.check(config, hydra_config.runtime.choices, hydra_config.overrides.task)
-    require_kinds(plain(config))
+    if "privatizer" not in config:  # a run's are checked where a run is begun
+        require_kinds(plain(config))
 
 
 def hydra_loader() -> ConfigLoaderImpl:
@@ -120,18 +121,19 @@ def start(main: Callable[[], None], config: str, conf: Path, typed: Sequence[str
             return step()
         except (Exception, PastHydra) as raised:
             error = raised.error if isinstance(raised, PastHydra) else raised
-            assert isinstance(error, Exception)
-            told = error
-            if GlobalHydra.instance().is_initialized():
-                loader = hydra_loader()
-                files = OwnFiles(loader.get_search_path(), conf, typed)
-                told = explained(error, Declared(loader, config), files)
-            if told is error:
-                raise error from None
-            raise told from error
+        # raised out here, an error has not what carried it for its own context
+        assert isinstance(error, Exception)
+        if not GlobalHydra.instance().is_initialized():
+            raise error
+        loader = hydra_loader()
+        files = OwnFiles(loader.get_search_path(), conf, typed)
+        told = explained(error, Declared(loader, config), files)
+        if told is error:
+            raise error
+        raise told from error
 
     # Hydra would print an error over many lines, and exit
-    hydra._internal.utils.run_and_report = explaining
+    hydra._internal.utils.run_and_report = explaining  # type: ignore[assignment]
     with report_errors():
         main()
 

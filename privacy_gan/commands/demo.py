@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -126,7 +127,8 @@ class Asked:
 
     def again(self) -> str:
         """Return how a run is judged again."""
-        return f"privacy-gan evaluate run={self.trained.path} judges it."
+        command = shlex.join(["privacy-gan", "evaluate", f"run={self.trained.path}"])
+        return f"{command} judges it."
 
     def adversary(
         self, content: Mapping[str, Any], attribute: str, evaluation: Evaluation

@@ -63,6 +63,8 @@ def explained(error: Exception, declared: Declared, files: OwnFiles) -> Exceptio
         return UserError(told) if told else error
     if isinstance(error, OverrideParseException):
         return UserError(unread(error))
+    if isinstance(error, ValueError) and "Config group override" in str(error):
+        return UserError(files.no_choice())
     if isinstance(error, ConfigCompositionException):
         return of_composing(error, declared, files)
     return UserError(files.placed(str(error))) if type(error) is UserError else error
@@ -83,6 +85,8 @@ def of_composing(
     """Return what to tell of an override, or a file, that does not fit in."""
     said, cause = str(error), error.__cause__
     key = str(getattr(cause, "full_key", "") or "")
+    if not key and (named := re.search(r"full_key: (\S+)", said)):
+        key = named[1]
     if found := re.match(r"In '([^']+)': \w+ raised while composing config:", said):
         return UserError(files.misfit(found[1], key, said, options_of(declared)))
     if found := re.match(r"Could not override '(.+?)'\.\n.*? use \+[^=]*=?(.*)", said, re.DOTALL):

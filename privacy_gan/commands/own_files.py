@@ -77,6 +77,15 @@ class OwnFiles:
                 return f"{file}, line {line}: this is no UTF-8, save the file as such"
         return ""
 
+    def no_choice(self) -> str:
+        """Return what to tell of a number, or true, in place of the name of a file."""
+        for word in self.typed:
+            group, _, name = word.lstrip("+").partition("=")
+            names = sorted(file.stem for file in (self.conf / group).glob("*.yaml"))
+            if names and name not in names:
+                return f"{word}: give one of {', '.join(names)}"
+        return "the files of a group are chosen by their names"
+
     def misfit(self, choice: str, key: str, said: str, options: Sequence[str]) -> str:
         """Return what to tell of a file that has what the configuration has no place for.
 

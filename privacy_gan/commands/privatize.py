@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -22,6 +24,8 @@ from privacy_gan.releasing.manifest import Manifest
 from privacy_gan.releasing.photos import printable
 from privacy_gan.releasing.release import Release, Released, release
 from privacy_gan.reporting.verdict import verdict_lines
+
+OTHERS_NAMED = 5
 
 log = logging.getLogger(__name__)
 
@@ -93,10 +97,15 @@ def tell(released: Released, output: Path) -> None:
     for skipped in released.skipped:
         print(f"skipped {skipped}", file=sys.stderr)
     print(f"{released.censored:,} images censored into {output}")
+    if released.again:
+        print(
+            f"{released.again:,} of them were there, made of what is not known to be the same "
+            "photograph, and were made again"
+        )
     if released.earlier:
         print(f"{released.earlier:,} more were there already")
     if released.others:
-        print(f"{released.others:,} other files of the input were not copied")
+        print(others_line(released.others))
     if released.strays:
         some = printable(released.strays[0])
         log.warning(
@@ -106,6 +115,15 @@ def tell(released: Released, output: Path) -> None:
         )
 
 
+def others_line(others: Sequence[Path]) -> str:
+    """Return how many files are no pictures, and the first of them by name."""
+    named = ", ".join(printable(name) for name in others[:OTHERS_NAMED])
+    more = ", ..." if len(others) > OTHERS_NAMED else ""
+    number = "1 other file" if len(others) == 1 else f"{len(others):,} other files"
+    verb = "is no picture and was" if len(others) == 1 else "are no pictures and were"
+    return f"{number} of the input {verb} not copied: {named}{more}"
+
+
 def leak_lines(trained: Trained, released_as: str) -> list[str]:
     """Return what is known of what the images still tell."""
     result = trained.result
@@ -113,10 +131,10 @@ def leak_lines(trained: Trained, released_as: str) -> list[str]:
         return ["nobody judged this run: what its images still tell of the attribute is unknown"]
     lines = [line for of in result.evaluations.values() for line in verdict_lines(of)]
     if released_as not in judged_formats(result):
+        words = [f"run={trained.path}", f"judge.released_as={released_as}"]
+        command = shlex.join(["privacy-gan", "evaluate", *words])
         lines.append(
             f"it was judged on images as the network makes them, not as {released_as}"
-            + trained.is_run
-            * f": privacy-gan evaluate run={trained.path} "
-            f"judge.released_as={released_as} does that"
+            + trained.is_run * f": {command} does that"
         )
     return lines

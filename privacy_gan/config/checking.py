@@ -51,7 +51,8 @@ def said_in(tree: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 
 def contradiction(path: str, value: Any, source: str, said: Any) -> UserError:
     """Return what to tell of two values for the same thing."""
-    remedy = f"give {source}={shown(value)}" if "." in path else f"leave {path} out"
+    follows = "." not in path or said is None  # from something else, which is given
+    remedy = f"leave {path} out" if follows else f"give {source}={shown(value)}"
     return UserError(f"{path}={shown(value)} contradicts {source}={shown(said)}: {remedy}")
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from privacy_gan.errors import UserError
 
+MOST_IMAGES = 100_000_000  # in a split that is drawn; more would fit into no memory
 OURS = ("privacy_gan.", "torch.optim.")  # whose names these are; an own mechanism has its own
 
 
@@ -19,10 +20,12 @@ class Kind:
     Attributes:
         words: which those are.
         holds: tells whether a value is one of them.
+        refusal: what is said of another one.
     """
 
     words: str
     holds: Callable[[Any], bool]
+    refusal: str = "must be {words}"
 
 
 def whole(low: int, high: float = math.inf) -> Kind:
@@ -41,6 +44,16 @@ def from_0() -> Kind:
 def above_0() -> Kind:
     """Return positive numbers."""
     return Kind("a number above 0", lambda value: is_number(value) and value > 0)
+
+
+def at_most(high: int) -> Kind:
+    """Return whole numbers up to one; whoever uses them says how few are too few."""
+    return Kind(f"{high:,} at most", lambda value: not is_whole(value) or value <= high)
+
+
+def one_of(*words: str) -> Kind:
+    """Return some words."""
+    return Kind(" and ".join(words), lambda value: value in words, "is unknown: there are {words}")
 
 
 def share(of_all: bool) -> Kind:
@@ -89,6 +102,10 @@ KINDS = {
     **dict.fromkeys(("filter_every", "network_every", "discriminator_every"), whole(1)),
     **dict.fromkeys(("discriminator_steps", "residual_blocks"), whole(1)),
     **dict.fromkeys(("num_workers", "noise_size"), whole(0)),
+    **dict.fromkeys(("num_train", "num_valid", "num_test"), at_most(MOST_IMAGES)),
+    "fit": one_of("whole", "center"),
+    "size": one_of("original", "model"),
+    "target": one_of("barycentre", "random"),
     "seed": whole(0, 2**32 - 1),
     "port": whole(0, 65535),
     "queries": each(whole(1), "a list of whole numbers, 1 or more, such as [1,4,16]"),
@@ -113,7 +130,7 @@ def require_kinds(settings: Mapping[str, Any]) -> None:
                 raise UserError(f"{path}={shown(value)} is not finite: give a number")
         kind = KINDS.get(path.rpartition(".")[2])
         if kind is not None and not kind.holds(value):
-            raise UserError(f"{path}={shown(value)} must be {kind.words}")
+            raise UserError(f"{path}={shown(value)} {kind.refusal.format(words=kind.words)}")
 
 
 def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -113,7 +113,7 @@ def settle_paths(config: DictConfig, options: Sequence[str]) -> None:
     for option in options:
         parent, _, key = option.rpartition(".")
         node = OmegaConf.select(config, parent) if parent else config
-        if not isinstance(node, DictConfig) or node._get_node(key) is None:
+        if not isinstance(node, DictConfig) or key not in node.keys():  # noqa: SIM118 - also ???
             continue
         if OmegaConf.is_interpolation(node, key) or OmegaConf.is_missing(node, key):
             continue

@@ -24,6 +24,7 @@ from privacy_gan.data.celeba_files import (
     require_not_html,
     same_images,
 )
+from privacy_gan.data.decoding import DECODING_VERSION
 from privacy_gan.data.image_files import (
     DamagedError,
     StoredImages,
@@ -37,7 +38,6 @@ from privacy_gan.errors import UserError
 logger = logging.getLogger(__name__)
 
 OFFICIAL = b"by number"  # stands for the list of splits that a copy lacks
-DECODING_VERSION = 1  # raise it when the same files come out as other pixels or labels
 
 
 @dataclass(frozen=True)

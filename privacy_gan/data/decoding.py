@@ -37,8 +37,8 @@ class NoPhoto(UnreadablePhoto):
 def decode(file: Path | IO[bytes], formats: tuple[str, ...] = PHOTOGRAPHS) -> Image.Image:
     """Decode an image, turned as its camera was held, on white where it is transparent.
 
-    Of several images in a file it is the first. Greys of 16 bits become 8 as 65535 becomes 255;
-    colours of 16 bits lose their lower 8.
+    Of several images in a file it is the first. Of 16 bits, of greys as of colours, the upper 8
+    are taken: k * 257 becomes k, and 65535 becomes 255.
 
     Args:
         file: where it lies, or its content.
@@ -111,7 +111,7 @@ def opaque(photo: Image.Image) -> Image.Image:
 
 
 def eight_bits(photo: Image.Image) -> Image.Image:
-    """Return greys of 16 bits as 8, where 65535 becomes 255.
+    """Return the upper 8 of greys of 16 bits, as Pillow does with colours.
 
     Raises:
         UnreadablePhoto: it is not known what is white, as with 32 bits.
@@ -126,7 +126,7 @@ def eight_bits(photo: Image.Image) -> Image.Image:
     if (tags.get(BITS, (16,))[0], tags.get(MEANING, 1)) != (16, 1):
         raise UnreadablePhoto("its greys have 12 bits or are inverted: save it with 8 or 16 bits")
     values = np.asarray(photo).astype(np.int64)
-    greys = (values + 128) // 257
+    greys = values >> 8
     if (key := photo.info.get("transparency")) is not None:
         greys[values == key] = 255
     return Image.fromarray(greys.astype(np.uint8))
@@ -135,7 +135,7 @@ def eight_bits(photo: Image.Image) -> Image.Image:
 def as_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """Return an image with the colours that its profile says, as sRGB; sRGB where there is none."""
     if image.mode == "LAB":
-        return converted(image, ImageCms.createProfile("LAB"))
+        return converted(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
     own = image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
     if profile:
         try:
@@ -145,9 +145,7 @@ def as_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     return own.convert("RGB")
 
 
-def converted(
-    image: Image.Image, given: ImageCms.ImageCmsProfile | ImageCms.core.CmsProfile
-) -> Image.Image:
+def converted(image: Image.Image, given: ImageCms.ImageCmsProfile) -> Image.Image:
     """Return an image of the colours that a profile says as sRGB."""
     as_said = ImageCms.profileToProfile(
         image, given, ImageCms.createProfile("sRGB"), outputMode="RGB"

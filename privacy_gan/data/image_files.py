@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Collection
+import zlib
+from collections.abc import Collection, Iterator, Mapping
 from functools import lru_cache
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image
+
+from privacy_gan.data.decoding import STORED, NoPhoto, UnreadablePhoto
+from privacy_gan.data.decoding import decode as decode_file
+from privacy_gan.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
+ALIGNED = "img_align_celeba"  # begins the names of folders of CelebA's aligned images
+ENCRYPTED = 0x1  # of a zip's flags
 
 
 class DamagedError(Exception):
@@ -39,7 +46,7 @@ class ImageFolder:
 
     def names(self) -> Collection[str]:
         """See StoredImages."""
-        return [path.name for path in self.path.iterdir() if is_image_name(path.name)]
+        return [entry.name for entry in image_entries(self.path)]
 
     def read(self, name: str) -> bytes:
         """See StoredImages."""
@@ -51,6 +58,7 @@ class ImageZip:
 
     Raises:
         DamagedError: the file is damaged or not a zip.
+        UserError: it holds several images of a name, or what cannot be unpacked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,11 +67,8 @@ class ImageZip:
             self._zip = zipfile.ZipFile(path)
         except zipfile.BadZipFile as error:
             raise DamagedError(f"{path} is truncated or damaged ({error})") from error
-        self._members = {
-            member.rsplit("/", 1)[-1]: member
-            for member in self._zip.namelist()
-            if is_image_name(member.rsplit("/", 1)[-1])
-        }
+        self._members = members_by_name(self._zip.infolist(), path)
+        require_unpackable(self._zip, self._members.values(), path)
 
     def names(self) -> Collection[str]:
         """See StoredImages."""
@@ -72,6 +77,65 @@ class ImageZip:
     def read(self, name: str) -> bytes:
         """See StoredImages."""
         return self._zip.read(self._members[name])
+
+
+def members_by_name(members: list[zipfile.ZipInfo], path: Path) -> Mapping[str, zipfile.ZipInfo]:
+    """Return a zip's images by their names without folders.
+
+    Where a name occurs more than once and one folder is called as CelebA's, it is that folder's.
+
+    Raises:
+        UserError: names two that might be meant.
+    """
+    images = [member for member in members if is_image(place_of(member))]
+    folders = {place_of(member).parent for member in images}
+    aligned = [folder for folder in folders if folder.name.lower().startswith(ALIGNED)]
+    if repeated(images) and len(aligned) == 1:
+        images = [member for member in images if place_of(member).parent == aligned[0]]
+    if pair := repeated(images):
+        first, second = (member.filename for member in pair)
+        where = f"twice, as {first} and as {second}" if first != second else f"{first} twice"
+        raise UserError(
+            f"{path} holds an image {where}, and either may be meant: make a zip of the images "
+            "that you mean, or extract them into a folder"
+        )
+    return {place_of(member).name: member for member in images}
+
+
+def repeated(images: list[zipfile.ZipInfo]) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo] | None:
+    """Return the first two members of one name without folders, or None."""
+    first: dict[str, zipfile.ZipInfo] = {}
+    for member in images:
+        if (other := first.setdefault(place_of(member).name, member)) is not member:
+            return other, member
+    return None
+
+
+def place_of(member: zipfile.ZipInfo) -> PurePosixPath:
+    """Return where a member of a zip lies; some programs for Windows write backslashes."""
+    return PurePosixPath(member.filename.replace("\\", "/"))
+
+
+def is_image(place: PurePosixPath) -> bool:
+    """Tell whether a member of a zip is an image; macOS adds a folder of what is none."""
+    return is_image_name(place.name) and "__MACOSX" not in place.parts
+
+
+def require_unpackable(
+    archive: zipfile.ZipFile, members: Collection[zipfile.ZipInfo], path: Path
+) -> None:
+    """Refuse a zip that is encrypted or packed in a way that Python does not unpack."""
+    kinds = {(each.compress_type, each.flag_bits & ENCRYPTED): each for each in members}
+    for member in kinds.values():
+        try:
+            archive.open(member).close()
+        except (RuntimeError, NotImplementedError) as error:  # the first where a password is needed
+            raise UserError(
+                f"{path} cannot be unpacked here ({error}): extract it into a folder beside it, "
+                "and delete it or move it away"
+            ) from error
+        except zipfile.BadZipFile as error:
+            raise DamagedError(f"{path} is truncated or damaged ({error})") from error
 
 
 def is_image_name(name: str) -> bool:
@@ -97,28 +161,42 @@ def stamp_images(path: Path) -> bytes:
     if not path.is_dir():
         status = path.stat()
         return f"{status.st_size} {status.st_mtime_ns}".encode()
-    with os.scandir(path) as entries:
-        stamps = [
-            f"{entry.name} {status.st_size} {status.st_mtime_ns}"
-            for entry in entries
-            if is_image_name(entry.name) and (status := entry.stat())
-        ]
+    stamps = []
+    for entry in image_entries(path):
+        status = entry.stat()
+        stamps.append(f"{entry.name} {status.st_size} {status.st_mtime_ns}")
     return "\n".join(sorted(stamps)).encode()
+
+
+def image_entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the image files directly in a folder, and no pipe, folder or dangling link."""
+    with os.scandir(folder) as entries:
+        yield from (entry for entry in entries if is_image_name(entry.name) and entry.is_file())
 
 
 def decode(stored: StoredImages, name: str) -> Image.Image:
     """Decode one image upright and as RGB, whatever colours the file has.
 
-    Raises a `DamagedError` that names the image and says why it cannot be decoded.
+    Raises:
+        DamagedError: names the image and says why it cannot be decoded.
+        UserError: the system cannot read the file, which may well be sound.
     """
     try:
-        with Image.open(BytesIO(stored.read(name))) as photo:
-            ImageOps.exif_transpose(photo, in_place=True)
-            return photo.convert("RGB")
-    # Damaged bytes lead decoders to errors of many kinds, not only OSError.
-    except Exception as error:
-        reason = "not an image" if isinstance(error, UnidentifiedImageError) else error
-        raise DamagedError(f"{name} in {stored.path} cannot be decoded ({reason})") from error
+        return decode_file(BytesIO(stored.read(name)), STORED)
+    except NoPhoto as error:
+        raise undecodable(stored, name, "not an image") from error
+    except (UnreadablePhoto, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise undecodable(stored, name, error.__cause__ or error) from error
+    except OSError as error:
+        raise UserError(
+            f"{name} in {stored.path} cannot be read ({error.strerror or error}): see that it can, "
+            "and repeat the command"
+        ) from error
+
+
+def undecodable(stored: StoredImages, name: str, reason: object) -> DamagedError:
+    """Return what is said of an image that cannot be decoded."""
+    return DamagedError(f"{name} in {stored.path} cannot be decoded ({reason})")
 
 
 def squared(photo: Image.Image, size: int, crop: int | None) -> Image.Image:

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from privacy_gan.data.decoding import DECODING_VERSION
 from privacy_gan.data.image_files import DamagedError, ImageFolder, decode, squared
 from privacy_gan.errors import UserError
 
-DECODING_VERSION = 1
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 

@@ -16,6 +16,7 @@ import torch
 from flask import Flask, Response, abort, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
+from privacy_gan.data.decoding import UnreadablePhoto
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.demo.examples import examples
 from privacy_gan.demo.panel import Panel
@@ -23,9 +24,10 @@ from privacy_gan.demo.versions import Versions, versions_of
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.releasing.censoring import secret_seed
-from privacy_gan.releasing.reading import UnreadablePhoto, read_square
+from privacy_gan.releasing.reading import read_square
 
 HOSTS = ["127.0.0.1", "localhost"]
+READING = ("GET", "HEAD", "OPTIONS")  # methods that make nothing
 MOST_BYTES = 64 * 2**20
 
 # A browser is told to load and send nothing anywhere else, and to keep nothing.
@@ -89,6 +91,11 @@ def make_app(shown: Shown) -> Flask:
     app.config.update(TRUSTED_HOSTS=HOSTS, MAX_CONTENT_LENGTH=MOST_BYTES)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)  # who looked at what is not logged
 
+    @app.before_request
+    def asked_here() -> None:
+        if request.method not in READING and not comes_from_own_page():
+            abort(403, "This page answers to itself alone: open it, and ask there.")
+
     @app.get("/")
     def page() -> str:
         return render_template("index.html", shown=shown, examples=len(examples()))
@@ -120,6 +127,24 @@ def make_app(shown: Shown) -> Flask:
         return response
 
     return app
+
+
+def comes_from_own_page() -> bool:
+    """Tell whether the request at hand comes from a page that this server made.
+
+    Browsers say where a request comes from, and no page of another site can keep them from it. What
+    says nothing comes from no page.
+    """
+    own = request.host_url.rstrip("/")
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    referrer = request.headers.get("Referer")
+    if site is None and origin is None and referrer is None:
+        return False
+    return (
+        site in (None, "same-origin")
+        and origin in (None, own)
+        and (referrer is None or referrer == own or referrer.startswith(f"{own}/"))
+    )
 
 
 def answer(shown: Shown, photo: bytes) -> dict[str, Any]:

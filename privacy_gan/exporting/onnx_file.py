@@ -20,7 +20,8 @@ from privacy_gan.runs.files import replacing
 IMAGES, CENSORED = "images", "censored"
 TOLERANCE = 1e-4  # of pixels in [0, 1]
 MISSING = (
-    "ONNX files need more packages: pip install 'privacy_gan[onnx]', or export with onnx=false"
+    "an ONNX file needs a package that is not installed: "
+    "pip install onnx onnxscript onnxruntime, or export with onnx=false"
 )
 
 

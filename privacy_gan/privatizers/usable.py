@@ -159,7 +159,7 @@ def wrong_place(images: Tensor, parameter: Tensor | None) -> str | None:
 def wrong_values(images: Tensor) -> str | None:
     """Return what to do about pixels that are not in [0, 1], or None."""
     least, most = (value.item() for value in images.aminmax())
-    if -TOLERANCE <= least and most <= 1 + TOLERANCE:
+    if least >= -TOLERANCE and most <= 1 + TOLERANCE:
         return None
     if not bool(images.isfinite().all()):
         return "pixels must be finite"

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+from privacy_gan.releasing.kinds import (
+    OTHER_SUFFIXES,
+    SpecialFile,
+    beginning_of,
+    other_picture,
+    photograph,
+)
+
+SUFFIXES = {
+    *(".jpg", ".jpeg", ".png", ".webp", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp"),
+    *(".jpg_large", ".jpeg_large", ".png_large", ".apng"),
+}
 
 
 @dataclass(frozen=True)
@@ -47,43 +59,89 @@ class PhotoFolder:
     Attributes:
         photos: to be censored, in the order of their names.
         skipped: photographs that cannot be, and folders that cannot be looked into.
-        others: number of files that are no photographs.
+        others: files that are no pictures, by their paths within the folder.
     """
 
     photos: list[Photo] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
-    others: int = 0
+    others: list[Path] = field(default_factory=list)
 
 
 def photos_in(folder: Path, suffix: str) -> PhotoFolder:
-    """Return what is in a folder and in the folders below it.
+    """Return what is in a folder and in the folders below it, told by content, not by name.
 
     Links are not followed: they may lead anywhere, also around in circles, to what nobody meant to
-    hand out. Hidden files are no photographs.
+    hand out. Pipes, sockets and devices are not opened.
 
     Args:
         folder: to look into.
         suffix: of the censored images' files.
     """
-    photos: list[Photo] = []
-    skipped: list[Skipped] = []
-    others = 0
+    found = PhotoFolder()
     taken: dict[str, Path] = {}
-    for name, is_link in files_below(folder, skipped):
+    for name, is_link in files_below(folder, found.skipped):
         if is_link:
-            skipped.append(Skipped(name, "it is a link, and links are not followed"))
-        elif not is_photo(name):
-            others += 1
+            found.skipped.append(Skipped(name, "it is a link, and links are not followed"))
+            continue
+        try:
+            beginning = beginning_of(folder / name)
+        except SpecialFile as error:
+            found.skipped.append(Skipped(name, str(error)))
+        except OSError as error:
+            found.skipped.append(Skipped(name, f"it cannot be read ({error.strerror})"))
         else:
-            target = name.with_suffix(suffix)
-            # some file systems do not tell upper case from lower
-            first = taken.setdefault(str(target).casefold(), name)
-            if first == name:
-                photos.append(Photo(name, target))
-            else:
-                reason = f"its censored version would be named as that of {printable(first)}"
-                skipped.append(Skipped(name, f"{reason}: rename one"))
-    return PhotoFolder(photos, skipped, others)
+            sort_in(found, name, beginning, taken, folder, suffix)
+    return found
+
+
+def sort_in(
+    found: PhotoFolder,
+    name: Path,
+    beginning: bytes,
+    taken: dict[str, Path],
+    folder: Path,
+    suffix: str,
+) -> None:
+    """Add a file to what it is: a photograph, another picture or something else.
+
+    Args:
+        found: what gets it.
+        name: its path within the folder.
+        beginning: of its content.
+        taken: whose censored image has a name already.
+        folder: in which it lies.
+        suffix: of the censored images' files.
+    """
+    is_hidden = name.name.startswith(".")
+    ending = name.suffix.lower()
+    if photograph(beginning) or (ending in SUFFIXES and not is_hidden):
+        target = target_of(name, suffix)
+        # some file systems do not tell upper case from lower, or ways to write an umlaut
+        plain = unicodedata.normalize("NFC", str(target)).casefold()
+        reason = None
+        if is_hidden:
+            reason = "its name begins with a dot, as those of hidden files do: rename it"
+        elif (first := taken.setdefault(plain, name)) != name:
+            reason = f"its censored version would be named as that of {printable(first)}"
+            reason += ": rename one"
+        elif (folder / target).is_dir():
+            reason = f"its censored version would be named as the folder {printable(target)}"
+            reason += ": rename one"
+        if reason is None:
+            found.photos.append(Photo(name, target))
+        else:
+            found.skipped.append(Skipped(name, reason))
+    elif (kind := other_picture(beginning, ending)) and not name.name.startswith("._"):
+        reason = f"its format ({kind}) is not read: convert it to JPEG, PNG or WebP"
+        found.skipped.append(Skipped(name, reason))
+    else:
+        found.others.append(name)
+
+
+def target_of(name: Path, suffix: str) -> Path:
+    """Return what a photograph's censored version is called: a picture's suffix is replaced."""
+    is_suffix = name.suffix.lower() in (SUFFIXES | OTHER_SUFFIXES)
+    return name.with_suffix(suffix) if is_suffix else name.with_name(name.name + suffix)
 
 
 def files_below(folder: Path, skipped: list[Skipped]) -> Iterator[tuple[Path, bool]]:
@@ -104,11 +162,6 @@ def files_below(folder: Path, skipped: list[Skipped]) -> Iterator[tuple[Path, bo
         links = [name for name in folders if (here / name).is_symlink()]
         for name in sorted([*files, *links]):
             yield (here / name).relative_to(folder), (here / name).is_symlink()
-
-
-def is_photo(name: Path) -> bool:
-    """Tell whether a file is a photograph by its name."""
-    return name.suffix.lower() in SUFFIXES and not name.name.startswith(".")
 
 
 def printable(name: Path) -> str:

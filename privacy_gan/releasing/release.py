@@ -5,15 +5,16 @@ from __future__ import annotations
 import errno
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 from PIL import Image
 
+from privacy_gan.data.decoding import UnreadablePhoto
 from privacy_gan.data.image_writer import cores
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.errors import FolderTaken, UserError
@@ -22,7 +23,9 @@ from privacy_gan.releasing import manifest
 from privacy_gan.releasing.censoring import Pixels
 from privacy_gan.releasing.manifest import Manifest
 from privacy_gan.releasing.photos import Photo, PhotoFolder, Skipped, photos_in, printable
-from privacy_gan.releasing.reading import FITS, Square, UnreadablePhoto, read_square
+from privacy_gan.releasing.kinds import SpecialFile, open_regular
+from privacy_gan.releasing.reading import FITS, Square, read_square
+from privacy_gan.releasing.sources import Sources, sources_of, stamp_of
 from privacy_gan.runs.files import PARTIAL, replacing
 
 ORIGINAL, MODEL = "original", "model"
@@ -71,15 +74,18 @@ class Released:
     Attributes:
         censored: images that this try wrote.
         earlier: images that earlier tries had written.
+        again: of the censored ones, those that were there, made of what is not known to be the same
+            photograph.
         skipped: photographs that were not censored, and why.
-        others: files that are no photographs.
+        others: files that are no pictures.
         strays: files beside the censored images that were not made here.
     """
 
     censored: int
     earlier: int
+    again: int
     skipped: list[Skipped]
-    others: int
+    others: list[Path]
     strays: list[Path]
 
     @property
@@ -88,7 +94,7 @@ class Released:
         return {
             "censored": self.censored + self.earlier,
             "skipped": len(self.skipped),
-            "other_files": self.others,
+            "other_files": len(self.others),
         }
 
 
@@ -103,10 +109,11 @@ def release(
     """Censor all photographs of a folder, or go on with it.
 
     Each censored image appears whole or not at all, so the same call goes on where it was ended.
+    What was made of another file than has its name now is made again.
 
     Args:
         source: folder of the photographs; nothing in it is changed.
-        output: folder of the censored images; nothing is written elsewhere.
+        output: folder of the censored images; nothing is written elsewhere but a record beside it.
         how: photographs become files.
         censor: squares uint8 [S, S, 3] to the same, censored.
         about: the images.
@@ -121,20 +128,29 @@ def release(
     if not found.photos and not found.skipped:
         raise UserError(
             f"input={source} holds no photographs (JPEG, PNG or WebP); of other files it holds "
-            f"{found.others}"
+            f"{len(found.others)}"
         )
     output.mkdir(parents=True, exist_ok=True)
-    with locked(output):
+    with locked(output), sources_of(output) as sources:
         if about.made(output):
             remove_partial_files(output)
         elif not overwrite:
             require_empty(output)
         about.write(output)
-        todo = [each for each in found.photos if overwrite or not is_there(output / each.target)]
+        stamps = {each.target: stamp_of(source / each.name) for each in found.photos}
+        sound = {
+            target
+            for target, stamp in stamps.items()
+            if sources.has(target, stamp) and is_there(output / target) and not overwrite
+        }
+        todo = [each for each in found.photos if each.target not in sound]
+        again = remove_old([each.target for each in todo], output)
+        sources.note({each.target: stamps[each.target] for each in todo})
         skipped = censor_all(todo, source, output, how, censor)
         released = Released(
             len(todo) - len(skipped),
-            len(found.photos) - len(todo),
+            len(sound),
+            again,
             [*found.skipped, *skipped],
             found.others,
             strays_in(output, found),
@@ -183,6 +199,24 @@ def remove_partial_files(output: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def remove_old(targets: Sequence[Path], output: Path) -> int:
+    """Remove images that are to be made again, and return their number.
+
+    None is left that would be taken for one of the photograph that has its name now.
+    """
+    old = [output / target for target in targets if is_there(output / target)]
+    for path in old:
+        require_within(path, output)
+        path.unlink()
+    return len(old)
+
+
+def require_within(path: Path, output: Path) -> None:
+    """Refuse to touch what lies, by a link, outside of the output folder."""
+    if not path.parent.resolve().is_relative_to(output.resolve()):
+        raise UserError(f"{path.parent} is a link that leads out of output={output}: remove it")
+
+
 def strays_in(output: Path, found: PhotoFolder) -> list[Path]:
     """Return the files in the output folder that no photograph became."""
     targets = {photo.target for photo in found.photos}
@@ -208,7 +242,7 @@ def censor_all(
     write = partial(write_image, output=output, how=how)
     with (
         warnings.catch_warnings(),
-        ThreadPoolExecutor(cores()) as pool,
+        ThreadPool(cores()) as pool,  # whose threads end with the command, whatever they wait for
         progress("censoring", len(photos), " images") as advance,
     ):
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # these are refused
@@ -239,9 +273,12 @@ def only(
 def read_photo(photo: Photo, source: Path, how: Release) -> tuple[Photo, Square] | Skipped:
     """Return what is to be censored of a photograph."""
     try:
-        return photo, read_square(source / photo.name, how.side, how.fit)
-    except UnreadablePhoto as error:
+        with open_regular(source / photo.name) as file:
+            return photo, read_square(file, how.side, how.fit)
+    except (UnreadablePhoto, SpecialFile) as error:
         return Skipped(photo.name, str(error))
+    except OSError as error:
+        return Skipped(photo.name, f"it cannot be read ({error.strerror})")
 
 
 def write_image(
@@ -258,8 +295,7 @@ def write_image(
     if how.size == ORIGINAL and image.size != square.size:
         image = image.resize(square.size, Image.Resampling.BICUBIC)
     path = output / photo.target
-    if not path.parent.resolve().is_relative_to(output.resolve()):
-        raise UserError(f"{path.parent} is a link that leads out of output={output}: remove it")
+    require_within(path, output)
     try:
         with replacing(path) as file:
             file.write_bytes(how.format.encode(image))

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import cast
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
@@ -14,6 +17,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from privacy_gan.attributes import CELEBA_ATTRIBUTES, SEPARATOR
 from privacy_gan.config import build, check, completed, resolve, settings_of
+from privacy_gan.config.declared import Declared
+from privacy_gan.config.paths import PATHS, settle_paths
 from privacy_gan.errors import Mistakes, UserError
 from privacy_gan.sweeping.loading import SweepLoader
 from privacy_gan.sweeping.naming import (
@@ -29,6 +34,7 @@ from privacy_gan.sweeping.swept_run import SweptRun
 USED_BY_REFERENCE = (
     *("game", "loss", "constraint", "penalty_weight", "learning_rate", "decay", "synthetic"),
 )
+MISTAKES = (UserError, HydraException, OmegaConfBaseException)
 
 
 @dataclass
@@ -40,6 +46,11 @@ class Composer:
     """
 
     loader: SweepLoader
+
+    @cached_property
+    def declared(self) -> Declared:
+        """What the files of the configuration say."""
+        return Declared(cast(ConfigLoaderImpl, self.loader.loader), self.loader.name)
 
     def runs(self, grid: Sequence[Sequence[str]], named: Sequence[str] = ()) -> list[SweptRun]:
         """Return the runs of a grid, each with a folder of its own.
@@ -73,28 +84,38 @@ class Composer:
         Raises:
             Mistakes: of all combinations.
         """
-        runs, mistakes = [], []
+        runs: list[SweptRun] = []
+        mistakes: list[Exception] = []
         for overrides in grid:
             try:
-                runs.append(SweptRun(overrides, self.compose(overrides), overrides))
-            except (UserError, HydraException, OmegaConfBaseException) as error:
+                config, wrong = self.compose(overrides)
+                mistakes += wrong
+                runs.append(SweptRun(overrides, completed(config, resolve(config)), overrides))
+            except MISTAKES as error:
                 mistakes.append(error)
         if mistakes:
-            raise Mistakes(mistakes)
+            raise Mistakes([*mistakes, *wrong_data(runs)])
         return runs
 
-    def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """Return a run's configuration, resolved and checked.
-
-        Raises:
-            UserError: a value is out of its range.
-        """
+    def compose(self, overrides: Sequence[str]) -> tuple[DictConfig, list[Exception]]:
+        """Return a run's configuration, and what is wrong with its values."""
         config = self.loader.load(overrides)
         HydraConfig.instance().set_config(config)
+        choices = config.hydra.runtime.choices
         with read_write(config), open_dict(config):
             del config["hydra"]
-        check(config)
-        return completed(config, resolve(config))
+        settle_paths(config, PATHS)
+        wrong: list[Exception] = []
+        checks: list[Callable[[], None]] = [
+            lambda: self.declared.check(config, choices, overrides),
+            lambda: check(config),
+        ]
+        for each in checks:
+            try:
+                each()
+            except MISTAKES as error:
+                wrong.append(error)
+        return config, wrong
 
 
 def without_repetitions(runs: Sequence[SweptRun]) -> list[SweptRun]:
@@ -117,8 +138,14 @@ def check_data(runs: Sequence[SweptRun]) -> None:
     Raises:
         Mistakes: all that is wrong.
     """
+    if mistakes := wrong_data(runs):
+        raise Mistakes(mistakes)
+
+
+def wrong_data(runs: Sequence[SweptRun]) -> list[Exception]:
+    """Return all that is wrong with the data of runs, see ``check_data``."""
     names: dict[str, Sequence[str]] = {}
-    mistakes = []
+    mistakes: list[Exception] = []
     for run in runs:
         data = json.dumps(settings_of(run.config.data), sort_keys=True, default=str)
         try:
@@ -136,5 +163,4 @@ def check_data(runs: Sequence[SweptRun]) -> None:
             resolve(run.config, names[data])
         except UserError as error:
             mistakes.append(error)
-    if mistakes:
-        raise Mistakes(mistakes)
+    return mistakes

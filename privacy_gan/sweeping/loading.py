@@ -27,6 +27,7 @@ class SweepLoader:
     def __init__(self, context: HydraContext, sweep: DictConfig) -> None:
         self.loader = context.config_loader
         self.sweep = sweep
+        self.name = str(sweep.hydra.job.config_name)
         self.parse = cache(OverridesParser.create(self.loader).parse_override)
         self.is_group = cache(lambda key: bool(self.loader.get_group_options(key)))
         self.composed: dict[tuple[str, ...], DictConfig] = {}

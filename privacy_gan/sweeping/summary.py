@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 from privacy_gan.sweeping.naming import names_of
@@ -45,5 +46,6 @@ def summary(runs: Sequence[SweptRun], repetitions: int = 0) -> str:
         lines.append("repeat the command to go on with those that are not finished")
     elif any(run.config.evaluate for run in runs):
         folder = runs[0].config.output_dir
-        lines.append(f"privacy-gan report folder={folder} reports on them")
+        report = shlex.join(["privacy-gan", "report", f"folder={folder}"])
+        lines.append(f"{report} reports on them")
     return "\n".join(lines)

@@ -16,6 +16,7 @@ from privacy_gan.demo.panel import Panel
 from privacy_gan.hardware import Compute
 
 HERE = "http://127.0.0.1:8000"
+FROM_HERE = {"Origin": HERE, "Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
@@ -43,6 +44,10 @@ def photograph(form="PNG", size=(40, 20), **saving):
     return file.getvalue()
 
 
+def ask(client, content, headers=FROM_HERE):
+    return client.post("/censor", data=content, base_url=HERE, headers=headers)
+
+
 def test_the_page_says_what_it_is_about_and_words_are_words(client):
     text = client.get("/", base_url=HERE).text
     assert "Hiding Smiling in a face" in text
@@ -53,7 +58,7 @@ def test_the_page_says_what_it_is_about_and_words_are_words(client):
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP"])
 def test_a_photograph_comes_back_in_all_versions(form, client):
-    told = client.post("/censor", data=photograph(form), base_url=HERE).json
+    told = ask(client, photograph(form)).json
     assert [each["label"] for each in told["versions"]] == ["x", "x'", "x''", "x''"]
     assert told["drawn"] in (0, 1)
     for version in told["versions"]:
@@ -65,16 +70,13 @@ def test_a_photograph_comes_back_in_all_versions(form, client):
 
 
 def test_each_answer_draws_anew(client):
-    sources = {
-        client.post("/censor", data=photograph(), base_url=HERE).json["versions"][1]["source"]
-        for _ in range(24)
-    }
+    sources = {ask(client, photograph()).json["versions"][1]["source"] for _ in range(24)}
     assert len(sources) == 2
 
 
 @pytest.mark.parametrize("content", [b"", b"GIF89a" + bytes(40), photograph()[:60], b"<svg/>"])
 def test_what_is_no_photograph_is_refused_in_a_sentence(content, client):
-    answer = client.post("/censor", data=content, base_url=HERE)
+    answer = ask(client, content)
     assert answer.status_code == 422
     assert answer.json["error"].startswith("This file cannot be shown: it ")
     assert "\n" not in answer.json["error"]
@@ -82,7 +84,7 @@ def test_what_is_no_photograph_is_refused_in_a_sentence(content, client):
 
 def test_too_much_is_refused_before_it_is_read(client, monkeypatch):
     client.application.config["MAX_CONTENT_LENGTH"] = 100
-    answer = client.post("/censor", data=bytes(101), base_url=HERE)
+    answer = ask(client, bytes(101))
     assert (answer.status_code, list(answer.json)) == (413, ["error"])
 
 
@@ -98,10 +100,43 @@ def test_who_was_led_here_under_another_name_gets_nothing(host, client):
     """A page of another site may have its own name lead to this machine."""
     for answer in (
         client.get("/", base_url=host),
-        client.post("/censor", data=photograph(), base_url=host),
+        client.post("/censor", data=photograph(), base_url=host, headers={"Origin": host}),
     ):
         assert answer.status_code == 400
         assert "Smiling" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:9999"},
+        {"Origin": "https://127.0.0.1:8000"},
+        {"Origin": f"{HERE}.evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": HERE, "Sec-Fetch-Site": "cross-site"},
+        {"Referer": "https://evil.example/"},
+        {"Referer": f"{HERE}.evil.example/"},
+    ],
+    ids=str,
+)
+def test_what_does_not_come_from_its_own_page_is_not_answered(headers, client):
+    answer = ask(client, photograph(), headers)
+    assert answer.status_code == 403
+    assert list(answer.json) == ["error"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": HERE}, {"Sec-Fetch-Site": "same-origin"}, {"Referer": f"{HERE}/"}],
+    ids=str,
+)
+def test_any_browser_is_answered_on_its_own_page(headers, client):
+    assert ask(client, photograph(), headers).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/page/page.css", "/examples/0.png", "/nothing"])

@@ -4,6 +4,7 @@ import io
 import json
 import shutil
 import signal
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,9 @@ def test_only_the_classifiers_and_the_adversary_of_this_result_are_asked(run, tm
             without = shown_of(open_trained(run), "whole", None)
             assert without.panel.adversaries == {}
             assert without.panel.classes == {"Smiling": ("no", "yes")}
-            assert any("privacy-gan evaluate" in note and "Smiling" in note for note in without.notes)
+            assert any(
+                "privacy-gan evaluate" in note and "Smiling" in note for note in without.notes
+            )
     broken = {**content, "learned": {"network": {}}}
     with replaced(kept, broken), pytest.raises(UserError, match=r"Smiling\.pt is damaged"):
         shown_of(open_trained(run), "whole", None)
@@ -72,11 +75,19 @@ def test_an_exported_folder_is_shown_with_nobody_who_is_asked(run, tmp_path):
     with served(tmp_path / "model") as (_, address):
         photo = io.BytesIO()
         Image.new("RGB", (30, 30), "red").save(photo, "PNG")
-        request = urllib.request.Request(f"{address}censor", photo.getvalue(), method="POST")
-        with urllib.request.urlopen(request, timeout=20) as response:
+        with post(address, photo.getvalue(), address.rstrip("/")) as response:
             told = json.load(response)
+        with pytest.raises(urllib.error.HTTPError, match="403"):
+            post(address, photo.getvalue(), "https://evil.example")
     assert [each["label"] for each in told["versions"]] == ["x", "x'", "x''", "x''"]
     assert told["opinions"] == []
+
+
+def post(address, content, origin):
+    """Ask as a page of a site has a browser ask."""
+    headers = {"Origin": origin, "Content-Type": "text/plain"}  # which needs nobody's leave
+    request = urllib.request.Request(f"{address}censor", content, headers, method="POST")
+    return urllib.request.urlopen(request, timeout=20)
 
 
 def test_nobody_else_reaches_it(run):
