@@ -127,6 +127,73 @@ def litter(root: Path, fake: FakeCelebA) -> None:
         (root / "img_align_celeba" / name).write_bytes(b"not an image")
 
 
+def spreadsheet(root: Path, fake: FakeCelebA) -> None:
+    """A program's CSV: all fields quoted, semicolons, an index column, 1.0 and 0.0."""
+    write_folder(root / "img_align_celeba", fake.files)
+    for name, text in (
+        ("list_attr_celeba.csv", fake.csv_attributes().replace("-1", "0")),
+        ("list_eval_partition.csv", fake.csv_partition()),
+    ):
+        header, *rows = text.replace(",1", ",1.0").replace(",0", ",0.0").splitlines()
+        numbered = [f",{header}", *(f"{number},{row}" for number, row in enumerate(rows))]
+        quoted = [";".join(f'"{text}"' for text in row.split(",")) for row in numbered]
+        (root / name).write_text("\r\n".join(quoted) + "\r\n")
+
+
+def pngs_listed_as_jpg(root: Path, fake: FakeCelebA) -> None:
+    """The release's lossless images, whose lists name JPEGs."""
+    images = {
+        name.replace(".jpg", ".png"): encode(Image.open(BytesIO(content)), "PNG")
+        for name, content in fake.files.items()
+    }
+    write_folder(root / "Img" / "img_align_celeba_png", images)
+    write_txt_lists(root / "Anno", root / "Eval", fake)
+
+
+def txt_zeros(root: Path, fake: FakeCelebA) -> None:
+    """The release's lists with 0 for -1, image_id above the names, and lines of Windows."""
+    official_zip(root, fake)
+    path = root / "list_attr_celeba.txt"
+    count, header, *rows = path.read_text().replace("-1", " 0").splitlines()
+    path.write_text("\n".join([count, f"image_id {header}", *rows]), newline="\r\n")
+    partition = root / "list_eval_partition.txt"
+    partition.write_text(partition.read_text(), newline="\r\n")
+
+
+def without_count(root: Path, fake: FakeCelebA) -> None:
+    official_zip(root, fake)
+    path = root / "list_attr_celeba.txt"
+    path.write_text(path.read_text().partition("\n")[2])
+
+
+def wrong_count(root: Path, fake: FakeCelebA) -> None:
+    """A part of the release under the first line of all of it."""
+    official_zip(root, fake)
+    path = root / "list_attr_celeba.txt"
+    path.write_text(f"202599\n{path.read_text().partition(chr(10))[2]}")
+
+
+def partition_as_words(root: Path, fake: FakeCelebA) -> None:
+    official_zip(root, fake)
+    (root / "list_eval_partition.txt").unlink()
+    words = ("train", "valid", "test")
+    rows = [f"{name},{words[split]}" for name, split in zip(fake.files, fake.splits, strict=True)]
+    (root / "list_eval_partition.csv").write_text("\n".join(["image_id,partition", *rows]))
+
+
+def nested_twice(root: Path, fake: FakeCelebA) -> None:
+    """What unpacking into a folder, and that into another, leaves."""
+    inside = root / "celeba" / "img_align_celeba" / "img_align_celeba" / "img_align_celeba"
+    write_folder(inside, fake.files)
+    write_txt_lists(root / "celeba", root / "celeba", fake)
+
+
+def listed_with_folders(root: Path, fake: FakeCelebA) -> None:
+    official_folder(root, fake)
+    path = root / "list_attr_celeba.txt"
+    path.write_text(path.read_text().replace("\n0", "\nimg_align_celeba/0"))
+
+
 LAYOUTS: dict[str, Callable[[Path, FakeCelebA], None]] = {
     layout.__name__: layout
     for layout in (
@@ -137,5 +204,13 @@ LAYOUTS: dict[str, Callable[[Path, FakeCelebA], None]] = {
         csv_mirror,
         csv_zeros_windows,
         litter,
+        spreadsheet,
+        pngs_listed_as_jpg,
+        txt_zeros,
+        without_count,
+        wrong_count,
+        partition_as_words,
+        nested_twice,
+        listed_with_folders,
     )
 }

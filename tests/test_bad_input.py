@@ -72,4 +72,4 @@ def test_a_machine_without_the_accelerator_is_told_so(tmp_path):
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
     process = run_train(tmp_path, "trainer=gpu")
-    assert "make_trainer cannot be set up as configured: " in error_line(process)
+    assert "error: this machine has no GPU" in error_line(process)

@@ -9,7 +9,8 @@ from commands import ROOT
 PACKAGE = ROOT / "privacy_gan"
 # each may import from those before it
 ORDER = [
-    *("errors", "interruption", "randomness", "tensor_files", "losses", "attributes", "launched", "progress"),
+    *("errors", "interruption", "randomness", "tensor_files", "finite", "losses", "attributes"),
+    *("launched", "progress"),
     "replicas",
     *("config", "hardware", "data", "models", "privatizers", "runs", "exporting"),
     *("training", "evaluation"),

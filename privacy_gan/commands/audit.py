@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from pathlib import Path
@@ -24,10 +23,12 @@ from privacy_gan.evaluation.bookmark import Bookmarks
 from privacy_gan.evaluation.folder_source import FolderSource
 from privacy_gan.hardware import choose_compute
 from privacy_gan.progress import bars_shown
+from privacy_gan.reporting.ending import MORE, short_table
+from privacy_gan.reporting.sentence import sentence
 from privacy_gan.reporting.summary import evaluation_lines
 from privacy_gan.reporting.verdict import verdict_lines
 from privacy_gan.runs.folder import Run, RunFolder
-from privacy_gan.runs.result import Evaluation, Result
+from privacy_gan.runs.result import Result
 
 FEWEST_EPOCHS = 5
 IMAGES_SHOWN = 80_000  # 5 epochs of 16,000 images, as of the judge of a run on that many
@@ -60,7 +61,7 @@ def main(config: DictConfig) -> None:
         log.info("already finished: %s", run.folder.result_file)
     else:
         result = audit(config, attribute, audited, run)
-    print(told(result, run.folder))
+    print(told(result, run.folder, config.details))
 
 
 def settle(config: DictConfig, audited: Audited) -> None:
@@ -119,7 +120,8 @@ def settings_in(result: Result, attribute: str) -> dict[str, Any] | None:
 
 def audit(config: DictConfig, attribute: str, audited: Audited, run: Run) -> Result:
     """Judge the images, write and return the result."""
-    compute = choose_compute(config.trainer.accelerator, config.trainer.precision)
+    how = (config.trainer.accelerator, config.trainer.precision, config.image_size)
+    compute = choose_compute(*how)
     loading = {"cache_dir": config.cache_dir, "num_workers": config.num_workers}
     served = [
         AuditDataModule(source, seed=config.seed, **loading)
@@ -143,21 +145,18 @@ def audit(config: DictConfig, attribute: str, audited: Audited, run: Run) -> Res
             training={},
             evaluations={attribute: replace(evaluation, settings=judge_settings(config))},
             baseline=None,
-            environment=environment(config.trainer.accelerator, config.trainer.precision),
+            environment=environment(*how),
         )
         result.write(run.folder.result_file)
         rmtree(run.folder.judging, ignore_errors=True)
     return Result.read(run.folder.result_file)
 
 
-def told(result: Result, folder: RunFolder) -> str:
-    """Return what came out: the verdict in words, the tables, where the result is."""
-    return (
-        "\n".join(line for of in result.evaluations.values() for line in (*lines_of(of), ""))
-        + f"\nresult     {folder.result_file}"
-    )
-
-
-def lines_of(evaluation: Evaluation) -> Sequence[str]:
-    """Return what is told of one attribute."""
-    return [*verdict_lines(evaluation), "", *evaluation_lines(evaluation)]
+def told(result: Result, folder: RunFolder, details: bool) -> str:
+    """Return what came out: a sentence, the verdict, tables, where the result is."""
+    lines = []
+    for evaluation in result.evaluations.values():
+        table = evaluation_lines(evaluation) if details else [*short_table(evaluation), "", MORE]
+        first = sentence(evaluation, "", None)
+        lines += [first, "", *verdict_lines(evaluation), "", *table, ""]
+    return "\n".join([*lines, f"result     {folder.result_file}"])

@@ -13,6 +13,7 @@ from typing import Any
 from privacy_gan.benchmarking.table import table
 from privacy_gan.commands.timed_parts import MORE_PARTS, PARTS
 from privacy_gan.commands.timed_run import TimedRun
+from privacy_gan.config.paths import PATHS, with_paths_as_typed
 from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
 
@@ -64,4 +65,4 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         raise UserError(f"--parts {','.join(unknown)}: choose among {known}")
     if options.rounds < 1:
         raise UserError(f"--rounds {options.rounds} must be 1 or more")
-    return options, options.overrides
+    return options, with_paths_as_typed(options.overrides, PATHS)

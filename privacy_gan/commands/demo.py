@@ -23,7 +23,7 @@ from privacy_gan.evaluation.store import read
 from privacy_gan.hardware import choose_compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.releasing.reading import FITS
-from privacy_gan.reporting.verdict import share, verdict_lines
+from privacy_gan.reporting.verdict import share, verdicts
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.identity import nested
 from privacy_gan.runs.result import Evaluation, complete
@@ -58,7 +58,6 @@ def shown_of(trained: Trained, fit: str, folder: str | None) -> Shown:
         folder: of the fixed classifiers; None for where the run has them.
     """
     asked = Asked(trained, folder)
-    evaluations = trained.result.evaluations
     return Shown(
         privatizer=trained.privatizer,
         name=trained.facts["mechanism"],
@@ -69,8 +68,8 @@ def shown_of(trained: Trained, fit: str, folder: str | None) -> Shown:
         fit=fit,
         form=ReleaseFormat.of(usual_format(trained.result)),
         panel=asked.panel(),
-        compute=choose_compute("cpu", trained.facts["precision"]),
-        verdict=[line for of in evaluations.values() for line in verdict_lines(of)],
+        compute=choose_compute("cpu", trained.facts["precision"], trained.image_size),
+        verdict=verdicts(trained.result),
         notes=asked.notes,
     )
 
@@ -152,7 +151,7 @@ class Asked:
             f"The adversary who is asked here, {adversary.name}, was the best at telling "
             f"{attribute} of one censored version of an image. It learned from "
             f"{evaluation.images['train']:,} labelled ones, and is right about "
-            f"{share(adversary.accuracy, 'test images')}."
+            f"{share(adversary.accuracy, 'test images')}{beside_guessing(evaluation)}."
         )
         return adversary
 
@@ -183,6 +182,12 @@ class Asked:
                 "classifiers=FOLDER says where they are."
             )
         return {name: classifier.network for name, classifier in found.items()}
+
+
+def beside_guessing(evaluation: Evaluation) -> str:
+    """Return how often who guesses is right, where that is known."""
+    prior = evaluation.measures["privacy_loss"].prior
+    return "" if prior is None else f"; guessing is right about {prior.value:.1%}"
 
 
 def named(classes: tuple[str, ...]) -> tuple[str, ...]:

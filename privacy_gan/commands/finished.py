@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import logging
+import re
+import shlex
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from privacy_gan.commands.settings import judge_settings
 from privacy_gan.config import completed, resolve, settings_of
+from privacy_gan.config.kinds import shown
+from privacy_gan.config.paths import quoted
 from privacy_gan.data.keys import content_key
 from privacy_gan.errors import UserError
 from privacy_gan.runs.folder import RunFolder, run_of
+from privacy_gan.runs.identity import nested
 from privacy_gan.runs.result import Result
+
+MISSING = "???"  # of a setting that is not there
 
 log = logging.getLogger(__name__)
 
@@ -50,10 +59,45 @@ def tell_finished(config: DictConfig, folder: RunFolder, result: Result) -> None
         return
     found = next(iter(result.evaluations.values())).settings
     asked = judge_settings(config)
-    differing = sorted(key for key in found | asked if found.get(key) != asked.get(key))
-    if differing:
-        key = differing[0]
-        log.warning(
-            "it was judged with %s=%s, not %s: privacy-gan evaluate run=%s %s=%s judges it so",
-            *(key, found.get(key), asked.get(key), folder.path, key, asked.get(key)),
+    was, wanted = nested(found), nested(asked)
+    changes = list(differing(was, wanted))
+    if changes:
+        told = ", ".join(
+            f"{path}={in_short(old)}, not {in_short(new)}" for path, old, new in changes
         )
+        again = shlex.join([f"run={folder.path}", *(override(*change) for change in changes)])
+        log.warning("it was judged with %s: privacy-gan evaluate %s judges it so", told, again)
+
+
+def differing(
+    was: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield what differs between nested settings: where, and both values; MISSING for none."""
+    for key in sorted({*was, *wanted}):
+        old, new = was.get(key, MISSING), wanted.get(key, MISSING)
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from differing(old, new, f"{prefix}{key}.")
+        elif old != new:
+            yield f"{prefix}{key}", old, new
+
+
+def override(path: str, old: Any, new: Any) -> str:
+    """Return what to type so that a setting becomes another."""
+    if new == MISSING:
+        return f"~{path}"
+    return f"{'++' if old == MISSING or isinstance(new, Mapping) else ''}{path}={literal(new)}"
+
+
+def literal(value: Any) -> str:
+    """Return a value in Hydra's notation."""
+    if isinstance(value, Mapping):
+        return f"{{{','.join(f'{key}:{literal(entry)}' for key, entry in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{','.join(map(literal, value))}]"
+    is_plain = not isinstance(value, str) or re.fullmatch(r"[A-Za-z_][\w.]*", value, re.ASCII)
+    return shown(value) if is_plain else quoted(value)
+
+
+def in_short(value: Any) -> str:
+    """Return a value for a sentence."""
+    return "..." if isinstance(value, Mapping) else "unset" if value == MISSING else shown(value)

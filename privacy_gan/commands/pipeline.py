@@ -139,7 +139,7 @@ def train_privatizer(
     text = OmegaConf.to_yaml(config)
     if isinstance(privatizer, pl.LightningModule):
         trainer = build_trainer(
-            partial(build, config.trainer),
+            partial(build, config.trainer, image_size=config.image_size),
             run,
             datamodule,
             setup.column,
@@ -202,7 +202,8 @@ def train_classifiers(config: DictConfig) -> dict[str, FixedClassifier]:
     datamodule: TableDataModule = build(config.data)
     datamodule.setup()
     names = [find_attribute(name, datamodule.attribute_names) for name in config.judge.attributes]
-    compute = choose_compute(config.trainer.accelerator, config.trainer.precision)
+    trainer = config.trainer
+    compute = choose_compute(trainer.accelerator, trainer.precision, config.image_size)
     with connected_as(config), bars_as(config):
         return build_fixed_classifiers(config).get(names, datamodule, compute)
 
@@ -246,7 +247,8 @@ def judge_mechanism(
         UserError: it cannot judge these data.
         Interrupted: a signal asked to stop; the same call goes on.
     """
-    compute = choose_compute(setup.task.accelerator, setup.task.precision)
+    task, image_size = setup.task, setup.config.image_size
+    compute = choose_compute(task.accelerator, task.precision, image_size)
     evaluations = {}
     with bars_as(setup.config):
         for attribute in hidden_attributes(privatizer, setup):
@@ -303,7 +305,9 @@ def write_result(
         training=training,
         evaluations=evaluations,
         baseline=baseline,
-        environment=environment(setup.task.accelerator, setup.task.precision),
+        environment=environment(
+            setup.task.accelerator, setup.task.precision, setup.config.image_size
+        ),
         mechanism=setup.config.mechanism,
     )
     if is_first_process():

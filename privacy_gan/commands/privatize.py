@@ -23,7 +23,7 @@ from privacy_gan.releasing.censoring import censor
 from privacy_gan.releasing.manifest import Manifest
 from privacy_gan.releasing.photos import printable
 from privacy_gan.releasing.release import Release, Released, release
-from privacy_gan.reporting.verdict import verdict_lines
+from privacy_gan.reporting.verdict import verdicts
 
 OTHERS_NAMED = 5
 
@@ -42,7 +42,8 @@ def main(config: DictConfig) -> None:
     how = Release(
         trained.image_size, config.fit, config.size, ReleaseFormat.of(chosen), config.batch_size
     )
-    compute = choose_compute(config.trainer.accelerator, trained.facts["precision"])
+    precision = trained.facts["precision"]
+    compute = choose_compute(config.trainer.accelerator, precision, trained.image_size)
     output = Path(config.output)
     try:
         released = release(
@@ -129,7 +130,7 @@ def leak_lines(trained: Trained, released_as: str) -> list[str]:
     result = trained.result
     if not result.evaluations:
         return ["nobody judged this run: what its images still tell of the attribute is unknown"]
-    lines = [line for of in result.evaluations.values() for line in verdict_lines(of)]
+    lines = verdicts(result)
     if released_as not in judged_formats(result):
         words = [f"run={trained.path}", f"judge.released_as={released_as}"]
         command = shlex.join(["privacy-gan", "evaluate", *words])

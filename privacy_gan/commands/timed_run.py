@@ -64,7 +64,8 @@ class TimedRun:
     @cached_property
     def compute(self) -> Compute:
         """Where, and in which precision."""
-        return choose_compute(self.setup.task.accelerator, self.setup.task.precision)
+        task, image_size = self.setup.task, self.setup.config.image_size
+        return choose_compute(task.accelerator, task.precision, image_size)
 
     @property
     def device(self) -> torch.device:
@@ -93,12 +94,15 @@ class TimedRun:
 
     def about(self) -> dict[str, Any]:
         """Return when, where and on what."""
-        task = self.setup.task
+        task, image_size = self.setup.task, self.setup.config.image_size
         return {
             "date": date.today().isoformat(),
-            "environment": environment(task.accelerator, task.precision) | {"cpu": cpu_name()},
+            "environment": {
+                **environment(task.accelerator, task.precision, image_size),
+                "cpu": cpu_name(),
+            },
             "overrides": [each for each in self.overrides if not each.startswith(PLACES)],
-            "image_size": self.setup.config.image_size,
+            "image_size": image_size,
             "batch_size": self.batch_size,
         }
 
@@ -133,7 +137,8 @@ class TimedRun:
         privatizer = build_privatizer(setup)
         if not isinstance(privatizer, AdversarialPrivatizer) or len(privatizer.games) != 2:
             raise UserError("only privatizer=filter_generator has a reference to be timed beside")
-        return BareStep(privatizer, choose_compute(setup.task.accelerator, setup.task.precision))
+        task, image_size = setup.task, setup.config.image_size
+        return BareStep(privatizer, choose_compute(task.accelerator, task.precision, image_size))
 
     def reference_step(self) -> ReferenceStep:
         """Return the reference, with networks of the same sizes."""

@@ -33,26 +33,29 @@ def as_hydra_takes(arguments: Sequence[str], names: Sequence[str], first: str) -
     Raises:
         UserError: a word is no option with a value; says what to write.
     """
-    return [
-        word_as_typed(word) for word in with_paths_as_typed([*checked(arguments, first)], names)
-    ]
+    flags: list[str] = []  # which argparse wants together
+    overrides: list[str] = []
+    for word, is_flag in checked(arguments, first):
+        (flags if is_flag else overrides).append(word)
+    return [*flags, *map(word_as_typed, with_paths_as_typed(overrides, names))]
 
 
-def checked(arguments: Sequence[str], first: str) -> Iterator[str]:
-    """Yield arguments, each of them a flag of Hydra's, its value, or OPTION=VALUE."""
+def checked(arguments: Sequence[str], first: str) -> Iterator[tuple[str, bool]]:
+    """Yield arguments, and whether each is a flag of Hydra's, or its value, or OPTION=VALUE."""
     words = list(arguments)
     while words:
         word = words.pop(0)
         flag, is_given, value = word.partition("=")
         if flag in WITH_VALUE and (is_given or words):
             value = value if is_given else words.pop(0)
-            yield from (flag, expanded(value) if flag in FOLDERS else value)
+            yield flag, True
+            yield (expanded(value) if flag in FOLDERS else value), True
         elif word in ALONE | WITH_VALUE:
-            yield word
+            yield word, True
         elif word.startswith("-"):
             raise UserError(f"{word}: options have no dashes, write {without_dashes(word, words)}")
         elif (is_given and flag.strip()) or (word.startswith("~") and not word.startswith("~/")):
-            yield word
+            yield word, False
         else:
             raise UserError(f"{word}: write {with_option(word, words, first)}")
 
@@ -108,4 +111,5 @@ def from_run(arguments: Sequence[str], names: Sequence[str]) -> list[str]:
     begun = ["--config-path", str(folder), "--config-name", "config"]
     # where the folder lies now counts, not where it was made
     location = [f"run_dir={quoted(str(folder))}", "hydra.run.dir=.", "hydra.output_subdir=null"]
+    location.append("++details=false")  # for this judging; older runs know no such option
     return [*begun, *location, "hydra/job_logging=stdout", *typed]

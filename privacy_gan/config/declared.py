@@ -67,6 +67,8 @@ class Declared:
             UserError: a value is of another type; is there twice and differs; or is read by nobody.
         """
         base = plain(self.base(files_chosen(choices, typed)))
+        if "run_dir" in base:
+            base.setdefault("details", False)  # which older runs' configurations lack
         Comparison(config, base, plain(config)).check()
 
     def options(self, choices: Sequence[str] = ()) -> list[str]:

@@ -32,13 +32,14 @@ def with_paths_as_typed(arguments: Sequence[str], options: Sequence[str]) -> lis
 
     To Hydra blanks, commas, brackets and more have meanings, unless a value is quoted. What is
     quoted already stays so: several quoted names, with commas between them, are swept over.
+    ``${image_size}`` stays a reference.
 
     Args:
         arguments: of the command line.
         options: whose values are names.
 
     Raises:
-        UserError: a name is empty, or holds what would be read as a reference.
+        UserError: a name is empty, or begins with the home of nobody.
     """
     return [as_typed(argument, options) for argument in arguments]
 
@@ -55,11 +56,8 @@ def as_typed(argument: str, options: Sequence[str]) -> str:
         return argument
     if not name.strip():
         raise UserError(f"{argument} is empty: give the name of a file or folder")
-    if "${" in name:
-        raise UserError(
-            f"{argument} holds ${{, which begins a reference: let the shell put the value in "
-            "(without single quotes), or choose another name"
-        )
+    if re.fullmatch(r"[\w./:+${}-]*\$\{[\w./:+${}-]*", name, re.ASCII):
+        return argument  # references, which Hydra reads as they are
     return f"{option}={quoted(expanded(name))}"
 
 
@@ -89,7 +87,7 @@ def unquoted(name: str) -> str:
     """Return a name without the quotes that Hydra would take away."""
     if not re.fullmatch(QUOTED, name, re.DOTALL):
         return name
-    return str(OverridesParser.create().parse_override(f"name={name}").value())
+    return str(OverridesParser.create().parse_override(f"run={name}").value())
 
 
 def expanded(name: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from privacy_gan.data.beside_pixels import told_of
 from privacy_gan.data.image_data_module import ImageDataModule
 from privacy_gan.data.labelled_folder import LabelledFolder, find_images, sizes_of
 from privacy_gan.data.labels import Labels, read_labels, splits_given, splits_made
@@ -137,6 +138,7 @@ def find_audited(files: AuditFiles, attribute: str, image_size: int, seed: int) 
     sizes = sizes_of(files.images, censored.files)
     if sizes != {(image_size, image_size)}:
         notes.append(size_note(sizes, image_size))
+    notes += told_of(files.images, censored.files)
     originals = folder_of("original", files.original) if files.original is not None else None
     return Audited(censored, originals, column, tuple(labels.columns), tuple(notes))
 

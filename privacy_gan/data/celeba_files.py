@@ -293,7 +293,7 @@ def _parse(
     values = bytearray()
     for number, row in zip(table.lines, table.rows, strict=True):
         try:
-            values += bytes([codes[row[column].lower()] for column in columns])
+            values += bytes(map(codes.__getitem__, (row[column].lower() for column in columns)))
         except KeyError:
             title, text = next(
                 (title, row[column])

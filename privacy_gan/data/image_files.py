@@ -171,7 +171,11 @@ def stamp_images(path: Path) -> bytes:
 def image_entries(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Yield the image files directly in a folder, and no pipe, folder or dangling link."""
     with os.scandir(folder) as entries:
-        yield from (entry for entry in entries if is_image_name(entry.name) and entry.is_file())
+        for entry in entries:
+            # of a link that leads around in a circle an entry itself cannot tell
+            is_file = Path(entry).is_file() if entry.is_symlink() else entry.is_file()
+            if is_file and is_image_name(entry.name):
+                yield entry
 
 
 def decode(stored: StoredImages, name: str) -> Image.Image:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +37,18 @@ class Labels:
     columns: dict[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
 
+    @cached_property
+    def values(self) -> dict[str, frozenset[str]]:
+        """All different texts by column."""
+        return {name: frozenset(texts) for name, texts in self.columns.items()}
+
     @property
     def attribute_names(self) -> tuple[str, ...]:
         """The columns that say yes or no of every image, in the file's order."""
         return tuple(
             name
-            for name, texts in self.columns.items()
-            if is_binary(texts) and not any(map(is_missing, set(texts)))
+            for name, values in self.values.items()
+            if is_binary(values) and not any(map(is_missing, values))
         )
 
     def attributes(self) -> npt.NDArray[np.uint8]:
@@ -70,11 +76,11 @@ class Labels:
         Raises:
             UserError: there is none, or it holds something else than yes and no.
         """
-        binary = [name for name, texts in self.columns.items() if is_binary(texts)]
+        binary = [name for name, values in self.values.items() if is_binary(values)]
         column = self.find(word)
         if column is not None and column not in binary:
             raise UserError(
-                f"{self.path} has in its column {column} the values {some_of(self.columns[column])}"
+                f"{self.path} has in its column {column} the values {some_of(self.values[column])}"
                 ": write 1 for images that have the attribute and 0 for those that have it not"
             )
         if not binary:
@@ -96,10 +102,10 @@ class Labels:
             f"{name} is not measured: {sum(map(is_missing, texts)):,} of {len(self.names):,} "
             f"images have no value in it, such as {self.names[first_missing(texts)]}"
             for name, texts in self.columns.items()
-            if is_binary(texts) and any(map(is_missing, set(texts)))
+            if is_binary(self.values[name]) and any(map(is_missing, self.values[name]))
         ]
-        if others := [name for name, texts in self.columns.items() if not is_binary(texts)]:
-            told = ", ".join(f"{name} ({some_of(self.columns[name], 2)})" for name in others[:10])
+        if others := [name for name, values in self.values.items() if not is_binary(values)]:
+            told = ", ".join(f"{name} ({some_of(self.values[name], 2)})" for name in others[:10])
             lines.append(
                 "columns that say something else than yes and no are not measured: "
                 + told
@@ -139,7 +145,7 @@ class Labels:
         return texts
 
 
-def some_of(texts: Sequence[str], most: int = 3) -> str:
+def some_of(texts: Collection[str], most: int = 3) -> str:
     """Return some of the values that texts have."""
     found = sorted(set(texts))
     return ", ".join(found[:most]) + (", ..." if len(found) > most else "")

@@ -202,8 +202,8 @@ def added(short: Collection[str], long: Collection[str]) -> list[Pairs]:
     sample = ordered[:: max(1, len(ordered) // SAMPLE)]
     likely: Counter[tuple[str, str]] = Counter()
     for key in sample:
-        likely.update(key.partition(part)[::2] for part in short if part and part in key)
-    del likely["", ""]
+        around = [key.partition(part)[::2] for part in short if part and part in key]
+        likely.update(words for words in around if any(words))
     choices = [
         {
             part: key
@@ -211,10 +211,17 @@ def added(short: Collection[str], long: Collection[str]) -> list[Pairs]:
             if key.startswith(before)
             and key.endswith(after)
             and (part := key[len(before) : len(key) - len(after)]) in short
+            and not splits_number(before, part)
+            and not splits_number(part, after)
         }
         for (before, after), _ in likely.most_common(SAMPLE)
     ]
     return sorted((pairs for pairs in choices if pairs), key=len, reverse=True)
+
+
+def splits_number(left: str, right: str) -> bool:
+    """Tell whether two texts side by side are one number: 10 is not what 110 is about."""
+    return left[-1:].isdigit() and right[:1].isdigit()
 
 
 def examples(names: Sequence[str], files: Collection[str]) -> str:

@@ -60,5 +60,14 @@ class ReleaseFormat:
 
 
 def rounded(images: Tensor) -> Tensor:
-    """Return images in [0, 1] as bytes in 0 to 255, uint8."""
+    """Return images in [0, 1] as bytes in 0 to 255, uint8.
+
+    Raises:
+        UserError: a value is not finite: as a byte it would pass for black.
+    """
+    if not images.isfinite().all():
+        raise UserError(
+            "a mechanism made an image whose values are not finite: compute in float32, "
+            "trainer.precision=32-true, or train it again"
+        )
     return (images.float() * 255).round().clamp(0, 255).byte()

@@ -37,7 +37,7 @@ def is_binary(texts: Iterable[str]) -> bool:
 
     0 and -1 in one column are two different things: often -1 is what is not known, or uncertain.
     """
-    known = {plain(text) for text in set(texts)} - MISSING
+    known = set(map(plain, texts)) - MISSING
     return bool(known) and known <= BINARY.keys() and not (known & ZERO and known & MINUS_ONE)
 
 

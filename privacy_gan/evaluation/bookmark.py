@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,13 @@ class Bookmark:
         self.written_at = time.monotonic()
 
     def remove(self) -> None:
-        """Forget it."""
+        """Forget it, and how far a second attempt is."""
         self.path.unlink(missing_ok=True)
+        self.again().path.unlink(missing_ok=True)
+
+    def again(self) -> Bookmark:
+        """Return the bookmark of a second attempt at the same, by those who failed."""
+        return replace(self, path=self.path.with_name(f"{self.path.name}.again"))
 
 
 @dataclass(frozen=True)

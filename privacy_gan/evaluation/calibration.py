@@ -6,6 +6,7 @@ seem to know less than it does: averages of slightly wrong guesses may all lie o
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -36,7 +37,7 @@ class Calibration:
 
 
 def calibrate(probabilities: Tensor, labels: Tensor) -> Calibration:
-    """Return the calibration with which probabilities fit labels best.
+    """Return the calibration with which probabilities fit labels best; none, if none is found.
 
     Args:
         probabilities: float64 [N, C].
@@ -55,7 +56,10 @@ def calibrate(probabilities: Tensor, labels: Tensor) -> Calibration:
         return value
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return Calibration(float(slope.detach()), tuple((bias - bias.mean()).detach().tolist()))
+    found = Calibration(float(slope.detach()), tuple((bias - bias.mean()).detach().tolist()))
+    if not all(map(math.isfinite, (found.slope, *found.bias))):  # the search diverged
+        return Calibration(1.0, (0.0,) * len(found.bias))
+    return found
 
 
 def log_of(probabilities: Tensor) -> Tensor:

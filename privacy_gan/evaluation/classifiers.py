@@ -18,9 +18,11 @@ from torch import Tensor
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.bookmark import Bookmark, Content
-from privacy_gan.evaluation.learning import Learner, Recipe, learn_together
+from privacy_gan.evaluation.diverging import learn_or_leave_out
+from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredSource, original_images
 from privacy_gan.evaluation.store import Store, read
+from privacy_gan.finite import require_finite
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.randomness import Purpose, keyed_seed
@@ -141,6 +143,7 @@ class FixedClassifiers:
                 "delete it to train one that fits"
             )
         network = self.network(num_classes)
+        require_finite(stored.get("weights", {}), path, "delete it to train it again")
         try:
             network.load_state_dict(stored["weights"])
             accuracy = float(stored["test_accuracy"])
@@ -161,15 +164,22 @@ class FixedClassifiers:
         for split in ("train", "valid", "test"):
             for name in attributes:
                 require_all_classes(datamodule, split, name)
-        learners = {}
-        for name in attributes:
+
+        def make(name: str) -> Learner:
             column = datamodule.column(name)
             with torch.random.fork_rng():
                 torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, column))
                 network = self.network(len(datamodule.classes(name)))
-                learners[name] = Learner(network, self.recipe, column)
+                return Learner(network, self.recipe, column)
+
         what = "fixed classifiers"
-        learn_together(learners, source, self.epochs, self.batch_size, self.seed, what, bookmark)
+        how = (source, self.epochs, self.batch_size, self.seed, what, bookmark)
+        learners = learn_or_leave_out(make, attributes, *how)
+        if missing := [name for name in attributes if name not in learners]:
+            raise UserError(
+                f"the fixed classifiers of {', '.join(missing)} diverged, the second time at half "
+                "their learning rate: set a smaller one, classifiers.recipe.optimizer.lr"
+            )
         accuracies = accuracies_of(learners, source, self.seed)
         return {
             name: {

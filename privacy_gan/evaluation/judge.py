@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
 from privacy_gan import replicas
 from privacy_gan.attributes import find_attribute
@@ -20,18 +22,22 @@ from privacy_gan.evaluation.classifiers import (
     FixedClassifiers,
     require_all_classes,
 )
+from privacy_gan.evaluation.diverging import learn_or_leave_out
 from privacy_gan.evaluation.floor import prior
 from privacy_gan.evaluation.inception import load_inception
 from privacy_gan.evaluation.kept import strongest_of
-from privacy_gan.evaluation.learning import Learner, learn_together
+from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.measuring import labels_of, measure
 from privacy_gan.evaluation.predictions import query
 from privacy_gan.evaluation.references import Answers, References
 from privacy_gan.evaluation.released import as_released
 from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.evaluation.source import CensoredSource, original_images
+from privacy_gan.finite import first_undefined
 from privacy_gan.randomness import Purpose, keyed_seed
 from privacy_gan.runs.result import Evaluation
+
+log = logging.getLogger(__name__)
 
 
 class Judge:
@@ -127,8 +133,8 @@ class Judge:
                 bookmarks.
 
         Raises:
-            UserError: the data lack an attribute, or one of its classes in some split; or a fixed
-                classifier is damaged.
+            UserError: the data lack an attribute, or one of its classes in some split; a fixed
+                classifier is damaged; or all adversaries diverge.
             Interrupted: a signal asked to stop; with bookmarks the same call goes on.
         """
         source = as_released(source, self.released_as)
@@ -151,9 +157,11 @@ class Judge:
                 partial(bookmarks.learned, attribute) if bookmarks is not None and keep else None,
             ),
         )
+        require_some(answers, self.makers, "the censored images")
         originals = None
         if source.has_originals:
             originals = self.original_answers(source, attribute, fixed, names)
+            require_some(originals, self.makers, "the original images")
         if bookmarks is not None and keep is not None and replicas.rank() == 0:
             self.keep_strongest(datamodule, attribute, answers, bookmarks, keep)
         return replicas.of_first(
@@ -183,7 +191,7 @@ class Judge:
         keep: Callable[[Content], None],
     ) -> None:
         """Keep the adversary who tells most of single images, and what else showing it takes."""
-        answers = {name: answers[name] for name in self.makers}
+        answers = {name: answers[name] for name in self.makers if answers[name]}
         labels = {split: labels_of(datamodule, split, [attribute])[attribute] for split in SPLITS}
         frequencies = prior(labels["train"], len(datamodule.classes(attribute)))
         content = strongest_of(answers, labels, frequencies, self.bootstrap)
@@ -246,6 +254,8 @@ class Judge:
     ) -> Answers:
         """Return networks' answers on both splits after learning from the training split.
 
+        Those of a network that was left out are empty.
+
         Args:
             source: of the images.
             attribute: the one that adversaries tell.
@@ -263,10 +273,10 @@ class Judge:
             return answers
         learners = self.train(source, attribute, fixed, names, seed, bookmark)
         if learned is not None:
-            for name in self.makers.keys() & names:
+            for name in self.makers.keys() & learners.keys():
                 learned(name).write(learners[name].learned())
         seen = {split: query(learners, source, split, queries, seed) for split in ("valid", "test")}
-        answers = {name: {split: seen[split][name] for split in seen} for name in names}
+        answers = {name: answered(name, seen) for name in names}
         if bookmark is not None:
             bookmark.write({"answers": answers})
         return answers
@@ -280,15 +290,16 @@ class Judge:
         seed: int,
         bookmark: Bookmark | None,
     ) -> dict[str, Learner]:
-        """Return networks, trained on the same batches; see ``answers``."""
-        learners = {}
-        for name in names:
+        """Return networks, trained on the same batches, but for those that diverged."""
+
+        def make(name: str) -> Learner:
             with torch.random.fork_rng():  # a network's weights do not depend on the others
                 torch.manual_seed(keyed_seed(seed, Purpose.JUDGE_INIT, *name.encode()))
-                learners[name] = self.make(name, source.datamodule, attribute, fixed)
+                return self.make(name, source.datamodule, attribute, fixed)
+
         what = "adversaries"
-        learn_together(learners, source, self.epochs, self.batch_size, seed, what, bookmark)
-        return learners
+        how = (source, self.epochs, self.batch_size, seed, what, bookmark)
+        return learn_or_leave_out(make, names, *how)
 
     def make(
         self,
@@ -309,4 +320,27 @@ class Judge:
             num_classes=len(datamodule.classes(attribute)),
             column=datamodule.column(attribute),
             fixed=fixed[attribute].network if fixed else None,
+        )
+
+
+def answered(name: str, seen: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return a network's answers by split; none where it was left out, or they are not finite."""
+    answers = {split: by_name[name] for split, by_name in seen.items() if name in by_name}
+    if first_undefined(answers) is not None:
+        log.warning("%s answers with values that are not finite and is left out", name)
+        return {}
+    return answers
+
+
+def require_some(answers: Answers, adversaries: Iterable[str], images: str) -> None:
+    """Refuse to judge where nobody learned anything.
+
+    Raises:
+        UserError: all adversaries were left out.
+    """
+    if not any(answers[name] for name in adversaries):
+        raise UserError(
+            f"all adversaries diverged on {images} ({', '.join(adversaries)}), so what leaks is "
+            "not known: set smaller learning rates, judge.adversaries.NAME.recipe.optimizer.lr, or "
+            "trainer.precision=32-true"
         )

@@ -18,6 +18,7 @@ from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.predictions import CALIBRATED, predict_all, strongest
 from privacy_gan.evaluation.references import Answers
 from privacy_gan.evaluation.scores import SCORES
+from privacy_gan.finite import require_finite
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.runs.result import Estimate
@@ -88,10 +89,11 @@ def revived(
         num_classes: values of the sensitive attribute.
 
     Raises:
-        UserError: something else was kept.
+        UserError: something else was kept, or weights that are not finite.
     """
     try:
         learner = make(num_classes=num_classes, column=0, fixed=fixed)
+        require_finite(content["learned"], "the kept adversary", "judge the run again")
         learner.recall(content["learned"])
         return KeptAdversary(
             str(content["adversary"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
@@ -18,10 +19,13 @@ from privacy_gan.errors import Interrupted
 from privacy_gan.evaluation.augmentation import flipped_and_shifted
 from privacy_gan.evaluation.bookmark import Bookmark
 from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, batches_in
+from privacy_gan.finite import first_undefined
 from privacy_gan.hardware import Compute
 from privacy_gan.interruption import StopRequests
 from privacy_gan.progress import progress
 from privacy_gan.randomness import Purpose, keyed_generator
+
+STEPS_BETWEEN_LOOKS = 20  # whether it diverged, on GPUs
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
@@ -51,6 +55,8 @@ class Learner:
 
     Attributes:
         best_loss: least validation loss so far, nats an image.
+        rate: the share of the recipe's learning rate at which it learns.
+        has_diverged: whether a loss or a weight was not finite; then it learns no more.
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe, column: int) -> None:
@@ -58,6 +64,9 @@ class Learner:
         self.recipe = recipe
         self.column = column
         self.best_loss = float("inf")
+        self.rate = 1.0
+        self.has_diverged = False
+        self._unseen: list[Tensor] = []  # losses of steps since the last look
         self._best_state: dict[str, Any] = {}
         self._optimizer: Optimizer | None = None
         self._schedule: LRScheduler | None = None
@@ -82,6 +91,8 @@ class Learner:
     def begin(self, steps: int) -> None:
         """Get ready to take so many steps."""
         self._optimizer = self.recipe.optimizer(self.network.parameters())
+        for group in self._optimizer.param_groups:
+            group["lr"] *= self.rate
         self._schedule = CosineAnnealingLR(self._optimizer, steps) if self.recipe.annealed else None
 
     def step(self, batch: CensoredBatch, compute: Compute) -> None:
@@ -94,6 +105,15 @@ class Learner:
         self._optimizer.step()
         if self._schedule is not None:
             self._schedule.step()
+        self._unseen.append(loss.detach())
+        if loss.device.type == "cpu" or len(self._unseen) == STEPS_BETWEEN_LOOKS:
+            self.look()
+
+    def look(self) -> None:
+        """Look whether it has diverged; on GPUs that waits for all that was begun."""
+        if self._unseen and not torch.stack(self._unseen).isfinite().all():
+            self.has_diverged = True
+        self._unseen.clear()
 
     def learned(self) -> dict[str, Any]:
         """Return all that answering takes, after training."""
@@ -113,6 +133,7 @@ class Learner:
             "schedule": self._schedule.state_dict() if self._schedule is not None else None,
             "best_state": self._best_state,
             "best_loss": self.best_loss,
+            "has_diverged": self.has_diverged,
         }
 
     def go_on_from(self, state: Mapping[str, Any]) -> None:
@@ -124,22 +145,25 @@ class Learner:
             self._schedule.load_state_dict(state["schedule"])
         self._best_state = state["best_state"]
         self.best_loss = state["best_loss"]
+        self.has_diverged = state.get("has_diverged", False)  # not kept by earlier versions
 
     def keep_if_best(self, loss: float) -> None:
-        """Remember the present weights if they are the best so far."""
-        if loss < self.best_loss:
+        """Remember the present weights if they are the best so far, and finite.
+
+        Args:
+            loss: on the validation split, at the end of an epoch.
+        """
+        self.look()
+        if not math.isfinite(loss) or first_undefined(self.network.state_dict()) is not None:
+            self.has_diverged = True
+        elif loss < self.best_loss:
             self.best_loss = loss
             self._best_state = deepcopy(self.network.state_dict())
 
     def end(self) -> None:
-        """Go back to the best weights and learn no more.
-
-        Raises:
-            FloatingPointError: there are none, because every epoch ended with a loss of NaN.
-        """
-        if not self._best_state:
-            raise FloatingPointError("every epoch ended with an undefined validation loss")
-        self.network.load_state_dict(self._best_state)
+        """Go back to the best weights, unless it has diverged, and learn no more."""
+        if not self.has_diverged:
+            self.network.load_state_dict(self._best_state)
         self._best_state, self._optimizer, self._schedule = {}, None, None
         self.network.eval().requires_grad_(False)
 
@@ -152,17 +176,20 @@ def learn_together(
     seed: int,
     description: str,
     bookmark: Bookmark | None = None,
-) -> None:
+) -> list[str]:
     """Train all learners on the same batches and leave each at its best epoch by validation loss.
 
     Args:
-        learners: by name; all end ready to predict.
+        learners: by name; all that do not diverge end ready to predict.
         source: of training and validation images.
         epochs: passes over the training split.
         batch_size: images in a batch.
         seed: of order, noise and augmentation, which are the same for all.
         description: for the progress bar.
         bookmark: where to go on from, and where to keep how far they are; None begins anew.
+
+    Returns:
+        The names of those that diverged, which stopped learning then.
 
     Raises:
         Interrupted: a signal asked to stop; with a bookmark the same call goes on.
@@ -176,27 +203,39 @@ def learn_together(
     epoch, done = gone_on(learners, bookmark)
     with progress(description, epochs * batches) as advance, StopRequests() as requests:
         advance(epoch * batches + done)
-        while epoch < epochs:
-            for learner in learners.values():
+        while epoch < epochs and sound(learners):
+            for learner in sound(learners).values():
                 learner.network.train().requires_grad_(True)
             for batch in islice(source.training_epoch(epoch, batch_size, seed), done, None):
+                if not (learning := sound(learners)):
+                    break
                 augmented = batch
                 if augmenting:
                     key = (seed, Purpose.JUDGE_AUGMENT, epoch, done)
                     rng = keyed_generator(compute.device, *key)
                     augmented = flipped_and_shifted(batch, rng)
-                for learner in learners.values():
+                for learner in learning.values():
                     learner.step(augmented if learner.recipe.augmented else batch, compute)
                 done += 1
                 advance(1)
                 keep(learners, epoch, done, bookmark, requests)
             validation = source.query("valid", 0, seed)
-            found = losses(learners, validation, compute)
-            for learner, loss in zip(learners.values(), found, strict=True):
+            learning = sound(learners)
+            found = losses(learning, validation, compute)
+            for learner, loss in zip(learning.values(), found, strict=True):
                 learner.keep_if_best(loss)
             epoch, done = epoch + 1, 0
+        diverged = [name for name, learner in learners.items() if learner.has_diverged]
+        if bookmark is not None and diverged:  # which are begun anew, but not the others
+            write(bookmark, learners, epoch, done)
     for learner in learners.values():
         learner.end()
+    return diverged
+
+
+def sound(learners: Mapping[str, Learner]) -> dict[str, Learner]:
+    """Return those that have not diverged."""
+    return {name: learner for name, learner in learners.items() if not learner.has_diverged}
 
 
 def gone_on(learners: Mapping[str, Learner], bookmark: Bookmark | None) -> tuple[int, int]:
@@ -228,10 +267,17 @@ def keep(
     """
     stopped = requests.received
     if bookmark is not None and (stopped is not None or bookmark.is_due()):
-        states = {name: learner.state() for name, learner in learners.items()}
-        bookmark.write({"epoch": epoch, "done": done, "learners": states})
+        write(bookmark, learners, epoch, done)
     if stopped is not None:
         raise Interrupted(stopped, "repeat the command to go on")
+
+
+def write(bookmark: Bookmark, learners: Mapping[str, Learner], epoch: int, done: int) -> None:
+    """Keep how far learners are."""
+    for learner in learners.values():
+        learner.look()
+    states = {name: learner.state() for name, learner in learners.items()}
+    bookmark.write({"epoch": epoch, "done": done, "learners": states})
 
 
 def losses(

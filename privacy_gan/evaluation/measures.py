@@ -111,7 +111,7 @@ def as_in_the_paper(
     estimates = (
         bootstrap.percentile(mean, answers[PAPERS_ADVERSARY]["test"][0].argmax(dim=1) == labels)
         for answers in (censored, original)
-        if answers is not None
+        if answers is not None and PAPERS_ADVERSARY in answers
     )
     return {"paper_privacy_loss": Measure(*estimates)}
 

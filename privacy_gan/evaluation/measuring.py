@@ -51,7 +51,7 @@ def measure(
         attribute: the sensitive one.
         fixed: the fixed classifiers, of the sensitive and of all utility attributes; none where
             there are no original images.
-        answers: of the adversaries and of the retrained classifier.
+        answers: of the adversaries and of the retrained classifier, empty of who was left out.
         originals: of the same ones after learning from original images, or None.
         utilities: the utility attributes.
         adversaries: their names; who else answered is the retrained classifier.
@@ -64,8 +64,12 @@ def measure(
     """
     datamodule = source.datamodule
     seen = told(answers, datamodule, utilities)
-    seen_in_originals = None if originals is None else told(originals, datamodule, utilities)
-    answers = {name: answers[name] for name in adversaries}
+    seen_in_originals = told(originals or {}, datamodule, utilities) or None
+    left_out = {
+        images: [name for name, answered in by_name.items() if not answered]
+        for images, by_name in (("censored", answers), ("original", originals or {}))
+    }
+    answers = {name: answers[name] for name in adversaries if answers[name]}
     measured = [attribute, *utilities]
     labels = {split: labels_of(datamodule, split, measured) for split in SPLITS}
     sensitive = {split: by_name[attribute] for split, by_name in labels.items()}
@@ -76,7 +80,7 @@ def measure(
     best = {score: strongest(predictions, score) for score in SCORES}
     best_originals = None
     if originals is not None:
-        originals = {name: originals[name] for name in adversaries}
+        originals = references_for(answers, {name: originals[name] for name in adversaries})
         of_originals = predict_all(originals, sensitive["valid"], frequencies, [1])
         best_originals = {score: strongest(of_originals, score) for score in SCORES}
     outputs, shown, shown_in_originals = None, {}, None
@@ -130,8 +134,32 @@ def measure(
             shown,
             labels["test"],
         ),
-        warnings=measures.warnings(found, attribute, accuracies),
+        warnings=(
+            *who_is_missing(left_out, attribute),
+            *measures.warnings(found, attribute, accuracies),
+        ),
+        left_out={images: names for images, names in left_out.items() if names},
     )
+
+
+def references_for(answers: Answers, originals: Answers) -> Answers:
+    """Return answers on original images, of the adversaries that answered on censored ones, too.
+
+    A reference that is stronger than all who attacked would make little of what leaks. Only where
+    there is no such adversary, those of all are returned.
+    """
+    answered = {name: of for name, of in originals.items() if of}
+    return {name: of for name, of in answered.items() if name in answers} or answered
+
+
+def who_is_missing(left_out: Mapping[str, Sequence[str]], attribute: str) -> list[str]:
+    """Return who learned nothing, in words."""
+    return [
+        f"{name} diverged on {images} images, the second time at half its learning rate, and was "
+        f"left out: what it would have told of {attribute} or other attributes is not known"
+        for images, names in left_out.items()
+        for name in names
+    ]
 
 
 def by_score(best: Mapping[str, AdversaryPredictions]) -> dict[str, Tensor]:
@@ -143,7 +171,7 @@ def told(
     answers: Answers, datamodule: TableDataModule, utilities: Sequence[str]
 ) -> dict[str, Tensor]:
     """Return what the retrained classifier, if there is one, tells of test images, [N] each."""
-    if RETRAINED not in answers:
+    if not answers.get(RETRAINED):
         return {}
     sizes = [len(datamodule.classes(name)) for name in utilities]
     classes = predicted_classes(answers[RETRAINED]["test"][0], sizes)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
+from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.source import CensoredSource, batches_in
 from privacy_gan.models.classifier import Classifier
@@ -78,6 +79,9 @@ def outputs_on_test(
         inception: for its features, or None.
         num_classes: values of the sensitive attribute.
         seed: of all noise.
+
+    Raises:
+        UserError: a censored image is not finite.
     """
     networks = {name: classifier.network for name, classifier in classifiers.items()}
     censored: list[dict[str, Any]] = []
@@ -98,12 +102,18 @@ def outputs_on_test(
             else:
                 synthetic.append(batch.synthetic.cpu())
             advance(1)
+    changes = torch.cat(distortion).cpu()
+    if undefined := int((~changes.isfinite()).sum()):
+        raise UserError(
+            f"the mechanism made values that are not finite of {undefined} of {len(changes)} test "
+            "images: compute in float32, trainer.precision=32-true, or train it again"
+        )
     return TestOutputs(
         joined(censored),
         joined(original),
         [network.head.in_features for network in networks.values()],
         torch.cat(synthetic),
-        torch.cat(distortion).cpu(),
+        changes,
         torch.cat(ssim).cpu() if ssim else None,
     )
 

@@ -44,11 +44,12 @@ class Store:
         Args:
             files: their names in the folder, by any key.
             make: called with the keys of missing files, and with a bookmark of their own, returns
-                their contents.
+                their contents. What is empty is returned, but not kept.
 
         Raises:
             UserError: a file is damaged, or the folder cannot be written.
         """
+        made: dict[str, Content] = {}
         if self.missing(files):
             with self.exclusive() if replicas.rank() == 0 else nullcontext():
                 if missing := self.missing(files):  # another run may have made them
@@ -58,10 +59,14 @@ class Store:
                     )
                     if replicas.rank() == 0:
                         for key, content in made.items():
-                            save(self.folder / files[key], content)
+                            if content:
+                                save(self.folder / files[key], content)
                             self.bookmark([files[key]]).remove()
                     replicas.wait_for_all()
-        return {key: read(self.folder / name) for key, name in files.items()}
+        return {
+            key: read(self.folder / name) if made.get(key, True) else {}
+            for key, name in files.items()
+        }
 
     def missing(self, files: Mapping[str, str]) -> list[str]:
         """Return the keys of files that do not exist, as the first process sees it."""

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save
 
 from privacy_gan.errors import UserError, is_out_of_memory
 from privacy_gan.exporting.kinds import describe, rebuild
+from privacy_gan.finite import require_finite
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.privatizers.usable import UsablePrivatizer
 
@@ -74,6 +75,7 @@ class ExportedPrivatizer(
         """
         used = privatizer.for_inference()
         exported = cls(mechanism=describe(used), image_size=image_size, hides=hides, facts=facts)
+        require_finite(used.state_dict(), f"the {type(used).__name__}", "train it again")
         exported.mechanism.load_state_dict(used.state_dict())
         return ready(exported)
 
@@ -138,12 +140,14 @@ def filled(exported: ExportedPrivatizer, path: Path) -> ExportedPrivatizer:
 
     Raises:
         ValueError, RuntimeError, SafetensorError: these are not its weights.
+        UserError: they are not finite.
     """
     weights = load_file(path)
     for name, expected in exported.state_dict().items():
         if name in weights and weights[name].dtype != expected.dtype:
             raise ValueError(f"{name} is {weights[name].dtype}, not {expected.dtype}")
     exported.load_state_dict(weights, assign=True)
+    require_finite(weights, path, "export another run")
     return ready(exported)
 
 

@@ -121,7 +121,7 @@ def described(images: object) -> str:
         of = f" {list(shape)}" if isinstance(shape, tuple) else ""
         return f"a {type(images).__module__.partition('.')[0]} {type(images).__name__}{of}"
     told = f"a {str(images.dtype).removeprefix('torch.')} tensor {list(images.shape)}"
-    if images.numel() and not images.is_complex():
+    if images.numel() and not images.is_complex() and not images.is_meta:
         told += f" from {images.min().item():.4g} to {images.max().item():.4g}"
     return f"{told} on {images.device}"
 

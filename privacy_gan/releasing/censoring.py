@@ -30,8 +30,10 @@ def censor(
     squares: Sequence[Pixels],
     compute: Compute,
     seed: Callable[[], int] = secret_seed,
-) -> list[Pixels]:
-    """Return squares as a mechanism censors them, rounded to 8 bits.
+) -> list[Pixels | None]:
+    """Return squares as a mechanism censors them, rounded to 8 bits; None where it fails.
+
+    It fails at a square of which it makes values that are not finite.
 
     Args:
         privatizer: the mechanism, on the device.
@@ -44,7 +46,9 @@ def censor(
     draws = drawn_apart(privatizer, images, seed)
     with torch.no_grad(), compute.autocast():
         censored = privatizer(images, draws).images
-    return list(rounded(censored).permute(0, 2, 3, 1).cpu().numpy())
+    sound = censored.isfinite().flatten(1).all(dim=1)
+    pixels = rounded(censored.nan_to_num()).permute(0, 2, 3, 1).cpu().numpy()
+    return [each if kept else None for each, kept in zip(pixels, sound.tolist(), strict=True)]
 
 
 def drawn_apart(privatizer: Privatizer, images: Tensor, seed: Callable[[], int]) -> Draws:

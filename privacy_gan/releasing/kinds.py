@@ -9,13 +9,14 @@ from typing import IO
 
 BEGINNING = 64  # bytes that tell
 
+TIFF = "TIFF or raw"  # which begin alike
 READ = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG"}
 
 # Pictures that are not read, by how they begin.
 OTHER_PICTURES = {
     b"GIF8": "GIF",
-    b"II*\0": "TIFF or raw",
-    b"MM\0*": "TIFF or raw",
+    b"II*\0": TIFF,
+    b"MM\0*": TIFF,
     b"II+\0": "TIFF",
     b"MM\0+": "TIFF",
     b"IIU\0": "raw",
@@ -118,7 +119,7 @@ def other_picture(beginning: bytes, suffix: str) -> str | None:
         found = "BMP"
     else:
         found = first_of(OTHER_PICTURES, beginning)
-    if found is None and suffix in OTHER_SUFFIXES:
+    if found in (None, TIFF) and suffix in OTHER_SUFFIXES:
         return suffix[1:].upper()
     return found
 

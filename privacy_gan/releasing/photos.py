@@ -9,15 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from privacy_gan.releasing.kinds import (
-    OTHER_SUFFIXES,
     SpecialFile,
     beginning_of,
     other_picture,
     photograph,
 )
 
+USUAL = {".jpg", ".jpeg", ".png", ".webp"}
 SUFFIXES = {
-    *(".jpg", ".jpeg", ".png", ".webp", ".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp"),
+    *USUAL,
+    *(".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp"),
     *(".jpg_large", ".jpeg_large", ".png_large", ".apng"),
 }
 
@@ -114,34 +115,43 @@ def sort_in(
     """
     is_hidden = name.name.startswith(".")
     ending = name.suffix.lower()
-    if photograph(beginning) or (ending in SUFFIXES and not is_hidden):
+    kind = other_picture(beginning, ending)
+    if photograph(beginning) or (ending in SUFFIXES and not kind and not is_hidden):
         target = target_of(name, suffix)
-        # some file systems do not tell upper case from lower, or ways to write an umlaut
-        plain = unicodedata.normalize("NFC", str(target)).casefold()
-        reason = None
-        if is_hidden:
-            reason = "its name begins with a dot, as those of hidden files do: rename it"
-        elif (first := taken.setdefault(plain, name)) != name:
-            reason = f"its censored version would be named as that of {printable(first)}"
-            reason += ": rename one"
-        elif (folder / target).is_dir():
-            reason = f"its censored version would be named as the folder {printable(target)}"
-            reason += ": rename one"
-        if reason is None:
+        if (reason := objection(name, target, taken, folder)) is None:
             found.photos.append(Photo(name, target))
         else:
             found.skipped.append(Skipped(name, reason))
-    elif (kind := other_picture(beginning, ending)) and not name.name.startswith("._"):
+    elif kind and not name.name.startswith("._"):
         reason = f"its format ({kind}) is not read: convert it to JPEG, PNG or WebP"
         found.skipped.append(Skipped(name, reason))
     else:
         found.others.append(name)
 
 
+def objection(name: Path, target: Path, taken: dict[str, Path], folder: Path) -> str | None:
+    """Return why a photograph cannot be censored under a name, or None; see ``sort_in``."""
+    if name.name.startswith("."):
+        return "its name begins with a dot, as those of hidden files do: rename it"
+    # some file systems do not tell upper case from lower, or ways to write an umlaut
+    plain = unicodedata.normalize("NFC", str(target)).casefold()
+    named_so: Path | None = None
+    if (first := taken.setdefault(plain, name)) != name:
+        named_so = first
+    elif (folder / target).is_dir():
+        named_so = target
+    if named_so is None:
+        return None
+    return f"its censored version would be named as that of {printable(named_so)}: rename one"
+
+
 def target_of(name: Path, suffix: str) -> Path:
-    """Return what a photograph's censored version is called: a picture's suffix is replaced."""
-    is_suffix = name.suffix.lower() in (SUFFIXES | OTHER_SUFFIXES)
-    return name.with_suffix(suffix) if is_suffix else name.with_name(name.name + suffix)
+    """Return what a photograph's censored version is called.
+
+    A usual suffix is replaced, any other kept: a.jpg, a.jfif and a without one do not become alike.
+    """
+    is_usual = name.suffix.lower() in USUAL
+    return name.with_suffix(suffix) if is_usual else name.with_name(name.name + suffix)
 
 
 def files_below(folder: Path, skipped: list[Skipped]) -> Iterator[tuple[Path, bool]]:

@@ -21,11 +21,11 @@ from privacy_gan.errors import FolderTaken, UserError
 from privacy_gan.progress import progress
 from privacy_gan.releasing import manifest
 from privacy_gan.releasing.censoring import Pixels
+from privacy_gan.releasing.kinds import SpecialFile, open_regular
 from privacy_gan.releasing.manifest import Manifest
 from privacy_gan.releasing.photos import Photo, PhotoFolder, Skipped, photos_in, printable
-from privacy_gan.releasing.kinds import SpecialFile, open_regular
 from privacy_gan.releasing.reading import FITS, Square, read_square
-from privacy_gan.releasing.sources import Sources, sources_of, stamp_of
+from privacy_gan.releasing.sources import sources_of, stamp_of
 from privacy_gan.runs.files import PARTIAL, replacing
 
 ORIGINAL, MODEL = "original", "model"
@@ -102,7 +102,7 @@ def release(
     source: Path,
     output: Path,
     how: Release,
-    censor: Callable[[Sequence[Pixels]], list[Pixels]],
+    censor: Callable[[Sequence[Pixels]], list[Pixels | None]],
     about: Manifest,
     overwrite: bool,
 ) -> Released:
@@ -115,7 +115,7 @@ def release(
         source: folder of the photographs; nothing in it is changed.
         output: folder of the censored images; nothing is written elsewhere but a record beside it.
         how: photographs become files.
-        censor: squares uint8 [S, S, 3] to the same, censored.
+        censor: squares uint8 [S, S, 3] to the same, censored; None where that fails.
         about: the images.
         overwrite: whether what is there already may be replaced.
 
@@ -132,7 +132,8 @@ def release(
         )
     output.mkdir(parents=True, exist_ok=True)
     with locked(output), sources_of(output) as sources:
-        if about.made(output):
+        is_own = about.made(output)
+        if is_own:
             remove_partial_files(output)
         elif not overwrite:
             require_empty(output)
@@ -141,15 +142,16 @@ def release(
         sound = {
             target
             for target, stamp in stamps.items()
-            if sources.has(target, stamp) and is_there(output / target) and not overwrite
+            if is_own and sources.has(target, stamp) and is_there(output / target)
         }
-        todo = [each for each in found.photos if each.target not in sound]
-        again = remove_old([each.target for each in todo], output)
-        sources.note({each.target: stamps[each.target] for each in todo})
+        new = {target: stamp for target, stamp in stamps.items() if target not in sound}
+        again = remove_old(new, output)
+        sources.note(new)
+        todo = [each for each in found.photos if overwrite or each.target in new]
         skipped = censor_all(todo, source, output, how, censor)
         released = Released(
             len(todo) - len(skipped),
-            len(sound),
+            len(found.photos) - len(todo),
             again,
             [*found.skipped, *skipped],
             found.others,
@@ -199,8 +201,8 @@ def remove_partial_files(output: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def remove_old(targets: Sequence[Path], output: Path) -> int:
-    """Remove images that are to be made again, and return their number.
+def remove_old(targets: Iterable[Path], output: Path) -> int:
+    """Remove images that must be made again, and return their number.
 
     None is left that would be taken for one of the photograph that has its name now.
     """
@@ -234,7 +236,7 @@ def censor_all(
     source: Path,
     output: Path,
     how: Release,
-    censor: Callable[[Sequence[Pixels]], list[Pixels]],
+    censor: Callable[[Sequence[Pixels]], list[Pixels | None]],
 ) -> list[Skipped]:
     """Censor photographs in batches, read and written by all cores; return those that cannot be."""
     skipped: list[Skipped] = []
@@ -251,8 +253,7 @@ def censor_all(
             squares = only(pool.map(read, batch), skipped)
             if squares:
                 censored = censor([square.pixels for _, square in squares])
-                work = pool.map(write, squares, censored)
-                only(work, skipped)
+                only(pool.starmap(write, zip(squares, censored, strict=True)), skipped)
             advance(len(batch))
     return skipped
 
@@ -282,15 +283,17 @@ def read_photo(photo: Photo, source: Path, how: Release) -> tuple[Photo, Square]
 
 
 def write_image(
-    of: tuple[Photo, Square], pixels: Pixels, output: Path, how: Release
+    of: tuple[Photo, Square], pixels: Pixels | None, output: Path, how: Release
 ) -> tuple[Photo, Square] | Skipped:
-    """Write a censored image.
+    """Write a censored image, if there is one.
 
     Raises:
         UserError: its folder leads out of the output folder.
         OSError: it cannot be written.
     """
     photo, square = of
+    if pixels is None:
+        return Skipped(photo.name, "the mechanism makes values of it that are not finite")
     image = Image.fromarray(pixels)
     if how.size == ORIGINAL and image.size != square.size:
         image = image.resize(square.size, Image.Resampling.BICUBIC)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from privacy_gan.reporting.hypervolume import hypervolume
 from privacy_gan.reporting.judged import Judged, comparable, differences, titled
+from privacy_gan.reporting.leading import leading_measure
 from privacy_gan.reporting.paper_values import ATTRIBUTES
 from privacy_gan.reporting.seeds import OverSeeds
 
@@ -103,6 +104,11 @@ class Panel:
             for curve in self.curves
             for point in curve.points
         )
+
+    @property
+    def leading(self) -> str:
+        """The measure by which most leaks of what was judged."""
+        return leading_measure([entry.evaluation for entry in self.entries])
 
     def bound(self, measure: str, column: str) -> float | None:
         """Return a measure's value on original images, at the prior or at the floor.

@@ -1,8 +1,9 @@
-"""What a terminal shows when a run ends: one sentence, a table as short as a screen, where to look."""
+"""What a terminal shows when a run ends: one sentence, a short table, and where to look."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from privacy_gan.reporting.budget import budget_of, missed_lines
 from privacy_gan.reporting.leading import MEASURES, leading
@@ -60,8 +61,8 @@ def short_table(evaluation: Evaluation) -> list[str]:
     for name in dict.fromkeys((first, *MEASURES, *COST)):
         if (measure := evaluation.measures.get(name)) is not None:
             cells = (
-                cell(getattr(measure, column), lambda value, of=name: shown(of, value), not place)
-                for place, column in enumerate(COLUMNS)
+                cell(getattr(measure, column), partial(shown, name), column == "censored")
+                for column in COLUMNS
             )
             rows.append([name_of(name), *cells])
     return aligned(rows)

@@ -1,4 +1,8 @@
-"""Figure 1: utility score against privacy loss, drawn for print."""
+"""Figure 1: utility score against what leaks, drawn for print.
+
+A panel has the measure by which most leaks on its axis; where that is not accuracy, the paper's
+measure, it stands beside the same panel by accuracy.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +11,13 @@ import math
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from privacy_gan.reporting import paper_values
 from privacy_gan.reporting.curves import Curve, Panel
+from privacy_gan.reporting.leading import ACCURACY
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
+from privacy_gan.reporting.summary import name_of
 from privacy_gan.runs.files import replacing
 
 if TYPE_CHECKING:
@@ -21,6 +27,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#7F7F7F")
 MARKERS = "osD^vP*X"
 FORMATS = ("png", "pdf", "svg")
+Box = tuple[float, float, float, float]
 WIDTH, HEIGHT = 6.4, 4.6  # of a panel, inches
 
 
@@ -35,8 +42,9 @@ def draw(panels: Sequence[Panel], folder: Path) -> list[Path]:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    columns = min(2, len(panels))
-    rows = math.ceil(len(panels) / columns)
+    views = [(panel, measure) for panel in panels for measure in measures_of(panel)]
+    columns = min(2, len(views))
+    rows = math.ceil(len(views) / columns)
     # text stays text, and no font or date of this machine makes another file of the same figure
     style: dict[Any, Any] = {
         "svg.fonttype": "none",
@@ -47,9 +55,9 @@ def draw(panels: Sequence[Panel], folder: Path) -> list[Path]:
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # of names in other scripts
         figure = Figure((WIDTH * columns, HEIGHT * rows), layout="constrained")
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for panel, place in zip(panels, axes, strict=False):
-            draw_panel(panel, place)
-        for place in axes[len(panels) :]:
+        for (panel, measure), place in zip(views, axes, strict=False):
+            draw_panel(panel, measure, place)
+        for place in axes[len(views) :]:
             place.set_axis_off()
         files = []
         for suffix in FORMATS:
@@ -61,26 +69,41 @@ def draw(panels: Sequence[Panel], folder: Path) -> list[Path]:
     return files
 
 
-def draw_panel(panel: Panel, axes: Axes) -> None:
-    """Draw all curves of a panel and what bounds them, in percent."""
+def measures_of(panel: Panel) -> list[str]:
+    """Return the measures that a panel is drawn for: that by which most leaks, and accuracy."""
+    return list(dict.fromkeys((panel.leading, ACCURACY)))
+
+
+def draw_panel(panel: Panel, measure: str, axes: Axes) -> None:
+    """Draw all curves of a panel and what bounds them, in percent.
+
+    Args:
+        panel: with its curves.
+        measure: of what leaks.
+        axes: to draw on.
+    """
+    labels: list[Label] = []
     for index, curve in enumerate(panel.curves):
-        draw_curve(panel, curve, index, axes)
+        labels += draw_curve(panel, curve, index, measure, axes)
     for column, style in (("prior", ":"), ("floor", "--")):
-        bound = panel.bound("privacy_loss", column)
+        bound = panel.bound(measure, column)
         if bound is not None:
             axes.axvline(100 * bound, color="0.45", linestyle=style, linewidth=1, label=column)
-    leak, use = (panel.bound(name, "original") for name in ("privacy_loss", "utility_score"))
+    leak, use = (panel.bound(name, "original") for name in (measure, "utility_score"))
     if leak is not None and use is not None:
         axes.plot(100 * leak, 100 * use, "*", color="0.2", markersize=11, label="original")
-    if panel.first.attribute == TABLE_3_ATTRIBUTE and panel.first.on_celeba:
+    is_papers = measure == ACCURACY
+    if is_papers and panel.first.attribute == TABLE_3_ATTRIBUTE and panel.first.on_celeba:
         draw_papers(axes)
     axes.set_title(literal(panel.title), fontsize=9, wrap=True)
-    axes.set_xlabel("privacy loss: accuracy of the strongest adversary (%)")
+    name = "privacy loss: accuracy" if is_papers else f"most leaks by {name_of(measure)}: that"
+    axes.set_xlabel(f"{name} of the strongest adversary (%)")
     axes.set_ylabel("utility score (%)")
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.margins(0.08)
+    put(labels, axes)
     axes.legend(
-        title=reference_point(panel),
+        title=reference_point(panel) if is_papers else None,
         title_fontsize=7,
         fontsize=7,
         frameon=False,
@@ -99,11 +122,11 @@ def reference_point(panel: Panel) -> str | None:
     return f"[hypervolume with its reference point at {leak:.1%}, {useless:.1%}]"
 
 
-def draw_curve(panel: Panel, curve: Curve, index: int, axes: Axes) -> None:
-    """Draw points, with bars over seeds or over test images, and their budgets."""
+def draw_curve(panel: Panel, curve: Curve, index: int, measure: str, axes: Axes) -> list[Label]:
+    """Draw points, with bars over seeds or over test images; return labels of their budgets."""
     privacy, utility = (
         [(point, point.over_seeds(measure), point.interval(measure)) for point in curve.points]
-        for measure in ("privacy_loss", "utility_score")
+        for measure in (measure, "utility_score")
     )
     drawn = [
         (point.epsilon, x.mean, y.mean, *x_span, *y_span)
@@ -111,10 +134,10 @@ def draw_curve(panel: Panel, curve: Curve, index: int, axes: Axes) -> None:
         if x and y and x_span and y_span
     ]
     if not drawn:
-        return
+        return []
     epsilons, xs, ys, x_low, x_high, y_low, y_high = (list(of) for of in zip(*drawn, strict=True))
     area = panel.hypervolume(curve)
-    size = "" if area is None else f" [{area.mean:.2f}]"
+    size = "" if area is None or measure != ACCURACY else f" [{area.mean:.2f}]"
     percent = [100 * x for x in xs], [100 * y for y in ys]
     axes.errorbar(
         *percent,
@@ -128,15 +151,51 @@ def draw_curve(panel: Panel, curve: Curve, index: int, axes: Axes) -> None:
         capsize=2,
         label=literal(curve.name + size),
     )
-    for epsilon, x, y in zip(epsilons, *percent, strict=True):
-        axes.annotate(
-            "" if math.isnan(epsilon) else f"{epsilon:g}",
-            (x, y),
-            (5, 4),
-            textcoords="offset points",
-            fontsize=7,
-            color=colour_of(index),
-        )
+    return [
+        Label("" if math.isnan(epsilon) else f"{epsilon:g}", x, y, colour_of(index))
+        for epsilon, x, y in zip(epsilons, *percent, strict=True)
+    ]
+
+
+class Label(NamedTuple):
+    """A budget beside its point, (x, y) in percent."""
+
+    text: str
+    x: float
+    y: float
+    colour: str
+
+
+def put(labels: Sequence[Label], axes: Axes) -> None:
+    """Put each label at the first side of its point where it covers no other label and no point.
+
+    One that finds no such side is left out: its like, at the same budget, stands nearby.
+    """
+    axes.autoscale_view()
+    points = [axes.transData.transform((label.x, label.y)) for label in labels]
+    unit = axes.figure.dpi / 72  # pixels a point
+    taken = [(x - 4 * unit, y - 4 * unit, x + 4 * unit, y + 4 * unit) for x, y in points]
+    for label, (x, y) in zip(labels, points, strict=True):
+        width = 4.5 * len(label.text)
+        for right, up in ((5, 4), (5, -10), (-5 - width, 4), (-5 - width, -10)):
+            low, bottom = x + right * unit, y + up * unit
+            box = low, bottom, low + width * unit, bottom + 7 * unit
+            if not any(meet(box, other) for other in taken):
+                taken.append(box)
+                axes.annotate(
+                    label.text,
+                    (label.x, label.y),
+                    (right, up),
+                    textcoords="offset points",
+                    fontsize=7,
+                    color=label.colour,
+                )
+                break
+
+
+def meet(one: Box, other: Box) -> bool:
+    """Tell whether two boxes (left, bottom, right, top) have a place in common."""
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def spans(high: Sequence[float], low: Sequence[float]) -> list[float]:

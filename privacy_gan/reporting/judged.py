@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from privacy_gan.reporting.budget import as_budget
 from privacy_gan.reporting.mechanism import mechanism_of
 from privacy_gan.reporting.reading import FinishedRun
+from privacy_gan.reporting.sentence import sentence
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Evaluation
 
@@ -49,6 +51,18 @@ class Judged:
         """The distortion budget."""
         epsilon = self.identity["epsilon"]
         return NO_BUDGET if epsilon is None else float(epsilon)
+
+    @property
+    def budget(self) -> float | None:
+        """The distortion budget, None where there is none."""
+        return as_budget(self.identity["epsilon"])
+
+    @property
+    def sentence(self) -> str:
+        """What was hidden, what still leaks, and at what cost."""
+        if not self.is_audit:
+            return sentence(self.evaluation, f"{self.mechanism} ({self.instance})", self.budget)
+        return f"{self.mechanism}: {sentence(self.evaluation, '', None)}"
 
     @property
     def is_audit(self) -> bool:

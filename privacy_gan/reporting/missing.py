@@ -25,7 +25,7 @@ def missing_from(found: Found, lacking: Sequence[Lacking], unseen: Sequence[str]
     kinds: Missing = [
         ("Not finished", [(str(run.path), command_of(run)) for run in found.unfinished]),
         ("Unreadable", [(line, "") for line in (*found.unreadable, *unseen)]),
-        ("In the paper, and not here", wanted(lacking)),
+        ("In the paper, and not here", papers(lacking, len(found.finished))),
     ]
     return [(heading, entries) for heading, entries in kinds if entries]
 
@@ -48,6 +48,27 @@ def overrides_of(run: RunFolder) -> list[str] | None:
 def command(flags: Sequence[str], overrides: Sequence[str]) -> str:
     """Return a command for a shell."""
     return shlex.join(["privacy-gan", "train", *flags, *overrides])
+
+
+def papers(lacking: Sequence[Lacking], finished: int) -> list[tuple[str, str]]:
+    """Return runs that the paper's tables have and a sweep lacks.
+
+    Who has made most of them gets the commands for the others. Whoever has not did not set out to
+    make the paper's tables, and is not told to spend days on them.
+    """
+    runs = without_repetition(lacking)
+    if len(runs) <= finished:
+        return wanted(lacking)
+    tables = sorted({each.table for each in runs})
+    return [
+        (
+            f"Table {table}: {sum(each.table == table for each in runs)} runs more, see "
+            f"experiment={PRESETS[table]} in docs/sweeps.md",
+            "",
+        )
+        for table in tables
+        if table in PRESETS
+    ]
 
 
 def wanted(lacking: Sequence[Lacking]) -> list[tuple[str, str]]:

@@ -10,12 +10,15 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, StrictUndefined
 
 from privacy_gan.data.release_format import FLOAT
+from privacy_gan.reporting.budget import budget_of, missed_lines
+from privacy_gan.reporting.leading import ACCURACY, MEASURES, leading
+from privacy_gan.reporting.sentence import sentences
 from privacy_gan.reporting.summary import (
     COLUMNS,
     FORMATS,
-    NAMES,
     PERCENT,
     cell,
+    name_of,
     queries_in_words,
 )
 from privacy_gan.reporting.verdict import verdict_lines
@@ -25,17 +28,22 @@ TEMPLATE = Path(__file__).with_name("model_card.md")
 # what the card's table shows, and to the hub's own table of results
 SHOWN = [
     "privacy_loss",
+    "balanced_accuracy",
     "auroc",
     "leaked_bits",
     "retrained_utility_score",
     "utility_score",
     "success_rate",
     "distortion",
+    "batches_over_budget",
     "psnr",
     "ssim",
 ]
 FOR_THE_HUB = {
     "privacy_loss": "accuracy",
+    "balanced_accuracy": "balanced_accuracy",
+    "auroc": "roc_auc",
+    "leaked_bits": "mutual_information",
     "retrained_utility_score": "accuracy",
     "distortion": "mse",
 }
@@ -64,7 +72,9 @@ def model_card(
         size=image_size,
         with_onnx=with_onnx,
         of_celeba=facts["data"].startswith("celeba"),
-        judged=[judged(evaluation) for evaluation in result.evaluations.values()],
+        judged=[judged(of, budget_of(result)) for of in result.evaluations.values()],
+        sentences=sentences(result, facts["mechanism"]),
+        missed=missed_lines(result),
     )
     data = ModelCardData(
         library_name="privacy_gan",
@@ -84,19 +94,19 @@ def license_of(data: str) -> dict[str, Any]:
     return {"license": "other", "license_name": "celeba-non-commercial-research"}
 
 
-def judged(evaluation: Evaluation) -> dict[str, Any]:
-    """Return what the card says of one attribute."""
+def judged(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
+    """Return what the card says of one attribute, led by the measure by which most leaks."""
     rows = []
-    for name in SHOWN:
+    for name in dict.fromkeys((leading(evaluation).measure, *SHOWN)):
         if (measure := evaluation.measures.get(name)) is None or measure.censored is None:
             continue
         show = FORMATS.get(name, PERCENT)
         cells = [cell(getattr(measure, column), show, interval=True) for column in COLUMNS]
-        rows.append([NAMES.get(name, name.replace("_", " ")), *cells])
+        rows.append([name_of(name), *cells])
     queries = sorted({each.queries for each in evaluation.adversaries})
     return {
         "attribute": evaluation.attribute,
-        "verdict": verdict_lines(evaluation),
+        "verdict": verdict_lines(evaluation, budget),
         "columns": COLUMNS,
         "rows": rows,
         "utilities": utilities(evaluation),
@@ -127,10 +137,17 @@ def for_the_hub(result: Result, facts: Mapping[str, Any]) -> list[EvalResult]:
             dataset_name=facts["data"],
             dataset_split="test",
             metric_type=kind,
-            metric_name=f"{NAMES.get(name, name.replace('_', ' '))}, {evaluation.attribute}",
+            metric_name=f"{name_of(name)}, {evaluation.attribute}",
             metric_value=round(measure.censored.value, 5),
         )
         for evaluation in result.evaluations.values()
-        for name, kind in FOR_THE_HUB.items()
+        for name, kind in hub_measures(evaluation)
         if (measure := evaluation.measures.get(name)) is not None and measure.censored is not None
     ]
+
+
+def hub_measures(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Return what the hub is told, and as which metric, the leading measure first."""
+    first = leading(evaluation).measure
+    names = dict.fromkeys((first, *(n for n in FOR_THE_HUB if n not in MEASURES or n == ACCURACY)))
+    return [(name, FOR_THE_HUB[name]) for name in names]

@@ -14,6 +14,8 @@ from privacy_gan.reporting.curves import Panel
 from privacy_gan.reporting.difference import Difference
 from privacy_gan.reporting.face_grids import FaceGrid
 from privacy_gan.reporting.formats import NOTE, SUBCOLUMNS, shows_paper, texts
+from privacy_gan.reporting.in_short import in_short
+from privacy_gan.reporting.matrix import is_many, matrices
 from privacy_gan.reporting.missing import Missing
 from privacy_gan.reporting.page_data import (
     conditions,
@@ -46,7 +48,17 @@ GLOSSARY = (
         "how often classifiers that learned from original images tell the other attributes of "
         "censored ones, mean over these attributes, equation 6.",
     ),
-    ("distortion", "mean squared error between censored and original test images."),
+    (
+        "most by",
+        "the measure by which most leaks: of accuracy, balanced accuracy, ROC AUC and leaked bits "
+        "the one whose interval's lower end lies furthest above guessing, as a share of what "
+        "original images tell. Accuracy alone may hide a leak where one value is frequent.",
+    ),
+    (
+        "distortion",
+        "mean squared error between censored and original test images; over budget where its whole "
+        "interval lies above epsilon.",
+    ),
     ("prior", "what is right most often without looking."),
     ("floor", "what the other attributes' labels tell of the hidden one."),
     (
@@ -109,10 +121,15 @@ def page(content: Content) -> str:
         script=text_of("report.js"),
         plotly=get_plotlyjs() if panels else "",
         contents=contents(content),
+        in_short=in_short(content.panels),
         panels=panels,
         data=script_safe({"panels": panels, "runs": runs}),
         differences=[
-            (title, [(each.in_words(), each.is_explained) for each in some])
+            (
+                title,
+                matrices(some) if is_many(some) else [],
+                [(each.in_words(), each.is_explained) for each in some],
+            )
             for title, some in content.differences.items()
             if some
         ],

@@ -7,18 +7,21 @@ import io
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from privacy_gan.reporting import paper_values
+from privacy_gan.reporting.budget import is_missed
 from privacy_gan.reporting.curves import Curve, Panel, Point
 from privacy_gan.reporting.figure1 import colour_of
 from privacy_gan.reporting.judged import Judged, at_budget, budget_text
+from privacy_gan.reporting.leading import ACCURACY
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.seeds import OverSeeds
-from privacy_gan.reporting.summary import FIVE_DIGITS, FORMATS, NAMES, PERCENT, cell
+from privacy_gan.reporting.summary import FIVE_DIGITS, FORMATS, PERCENT, cell, name_of, shown
 from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.result import AdversaryScores, Estimate
 
@@ -35,31 +38,49 @@ def panel_data(panel: Panel, number_of: Mapping[int, int]) -> dict[str, Any]:
         panel: with its curves.
         number_of: the runs' places in the page's list, by ``id`` of an entry.
     """
-    attackers = [STRONGEST]
+    leading = panel.leading
+    strongest = {STRONGEST: ACCURACY}
+    if leading != ACCURACY:
+        strongest = {
+            f"{STRONGEST}, by {name_of(leading)}": leading,
+            f"{STRONGEST}, by accuracy": ACCURACY,
+        }
+    attackers = list(strongest)
     if panel.first.value("paper_privacy_loss") is not None:
         attackers.append(PAPERS)
     attackers += adversaries_of(panel)
     utility = panel.bound("utility_score", "original")
-    lines = [("prior", "dot"), ("floor", "dash")]
     return {
         "title": panel.title,
         "has_trade_off": panel.has_trade_off,
         "attackers": attackers,
         "curves": [
-            curve_data(panel, curve, index, number_of) for index, curve in enumerate(panel.curves)
+            curve_data(panel, curve, index, number_of, strongest)
+            for index, curve in enumerate(panel.curves)
         ],
-        "bounds": [
-            (name, value, dash)
-            for name, dash in lines
-            if (value := panel.bound("privacy_loss", name)) is not None
-        ],
+        "leading": "" if leading == ACCURACY else name_of(leading),
+        "axes": {name: axis(panel, strongest.get(name, ACCURACY)) for name in attackers},
         "originals": {
             name: (leak, utility)
-            for name, measure in ((STRONGEST, "privacy_loss"), (PAPERS, "paper_privacy_loss"))
+            for name, measure in (*strongest.items(), (PAPERS, "paper_privacy_loss"))
             if (leak := panel.bound(measure, "original")) is not None and utility is not None
         },
         "papers": papers_values(panel),
         "hypervolume_note": hypervolume_note(panel),
+    }
+
+
+def axis(panel: Panel, measure: str) -> dict[str, Any]:
+    """Return the axis of what leaks by a measure, and what bounds it."""
+    bounds = [
+        (name, value, dash)
+        for name, dash in (("prior", "dot"), ("floor", "dash"))
+        if (value := panel.bound(measure, name)) is not None
+    ]
+    return {
+        "title": "privacy loss (accuracy)" if measure == ACCURACY else name_of(measure),
+        "is_share": FORMATS.get(measure, PERCENT) is PERCENT,
+        "bounds": bounds,
     }
 
 
@@ -89,7 +110,11 @@ def hypervolume_note(panel: Panel) -> str:
 
 
 def curve_data(
-    panel: Panel, curve: Curve, index: int, number_of: Mapping[int, int]
+    panel: Panel,
+    curve: Curve,
+    index: int,
+    number_of: Mapping[int, int],
+    strongest: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return a curve and its points."""
     area = panel.hypervolume(curve)
@@ -98,15 +123,25 @@ def curve_data(
         "colour": colour_of(index),
         "symbol": SYMBOLS[index % len(SYMBOLS)],
         "hypervolume": "-" if area is None else with_spread(area, "{:.3f}".format),
-        "points": [point_data(panel, point, number_of) for point in curve.points],
+        "points": [point_data(panel, point, number_of, strongest) for point in curve.points],
     }
 
 
-def point_data(panel: Panel, point: Point, number_of: Mapping[int, int]) -> dict[str, Any]:
-    """Return a point for every adversary that can be chosen."""
+def point_data(
+    panel: Panel, point: Point, number_of: Mapping[int, int], strongest: Mapping[str, str]
+) -> dict[str, Any]:
+    """Return a point for every adversary that can be chosen.
+
+    Args:
+        panel: that it is part of.
+        point: of a curve.
+        number_of: see ``panel_data``.
+        strongest: measures of the strongest adversary that can be chosen, by what they are called.
+    """
     texts = {
         f"{name}_text": "-" if over is None else with_spread(over, show)
         for name, measure, show in (
+            ("leak", panel.leading, partial(shown, panel.leading)),
             ("privacy", "privacy_loss", PERCENT),
             ("utility", "utility_score", PERCENT),
             ("distortion", "distortion", FIVE_DIGITS),
@@ -114,10 +149,10 @@ def point_data(panel: Panel, point: Point, number_of: Mapping[int, int]) -> dict
         for over in [point.over_seeds(measure)]
     }
     by_adversary = {name: adversary_span(point, name) for name in adversaries_of(panel)}
-    measured = {
-        STRONGEST: measure_span(point, "privacy_loss"),
-        PAPERS: measure_span(point, "paper_privacy_loss"),
-    }
+    if any(is_missed(entry.evaluation, entry.budget) for entry in point.entries):
+        texts["distortion_text"] += ", over budget"
+    measured = {name: measure_span(point, measure) for name, measure in strongest.items()}
+    measured[PAPERS] = measure_span(point, "paper_privacy_loss")
     return {
         "epsilon_text": budget_text(point.epsilon),
         "where": at_budget(point.epsilon),
@@ -198,7 +233,7 @@ def run_data(entry: Judged, faces: Faces | None) -> dict[str, Any]:
         "title": f"seed {entry.seed}",
         "folder": str(entry.folder.path),
         "numbers": [
-            (NAMES.get(name, name.replace("_", " ")).strip(), number(name, measure.censored))
+            (name_of(name), number(name, measure.censored))
             for name, measure in entry.evaluation.measures.items()
         ],
         "configuration": "\n".join(
@@ -223,6 +258,7 @@ def faces_data(faces: Faces) -> dict[str, Any]:
     return {
         "faces": picture_source(sheet),
         "faces_width": columns * FACE_WIDTH,
+        "faces_height": round(columns * FACE_WIDTH * sheet.height / sheet.width),
         "faces_alt": f"{columns} faces ({', '.join(faces.columns[:columns])}); rows: {labels}",
     }
 

@@ -14,7 +14,9 @@ from privacy_gan.reporting.curves import Panel, panels_of
 from privacy_gan.reporting.difference import Difference, differences_in
 from privacy_gan.reporting.face_grids import FaceGrid, face_grids, pictured
 from privacy_gan.reporting.formats import FORMATS
+from privacy_gan.reporting.in_short import in_short
 from privacy_gan.reporting.judged import Judged, all_judged
+from privacy_gan.reporting.matrix import REAL, is_many, matrices
 from privacy_gan.reporting.missing import Missing, missing_from
 from privacy_gan.reporting.optimum_gap import gaussian_runs, optimum_table
 from privacy_gan.reporting.page import Content, counts, page
@@ -86,6 +88,7 @@ def report_on(found: Found, folder: Path, output: Path, with_faces: bool) -> Rep
     files = write_files(content, output)
     told = [
         counts(found),
+        *(["\n".join(in_short(panels))] if judged else []),
         *([side_by_side(judged)] if judged else []),
         *verdicts(judged),
         *optimum_table(gaussian_runs(found.finished)),
@@ -157,14 +160,29 @@ def difference_lines(differences: Mapping[str, Sequence[Difference]]) -> list[st
     for title, some in differences.items():
         real = [each for each in some if not each.is_explained]
         if some:
-            lines = [
-                f"{title}: {len(real)} of {len(some)} differences are more than chance",
-                *(f"  {each.in_words()}" for each in real[:LINES]),
-            ]
-            if len(real) > LINES:
-                lines.append(f"  and {len(real) - LINES} more, which report.html lists")
-            paragraphs.append("\n".join(lines))
+            paragraphs.append(
+                "\n".join(
+                    [
+                        f"{title}: {len(real)} of {len(some)} differences are more than chance",
+                        *(compared(some) if is_many(some) else told_of(real)),
+                    ]
+                )
+            )
     return paragraphs
+
+
+def compared(differences: Sequence[Difference]) -> list[str]:
+    """Return matrices, each after an empty line, and what marks a difference."""
+    lines = [line for each in matrices(differences) for line in ("", *each.lines())]
+    return [*lines, "", f"{REAL} more than chance; report.html has the intervals"]
+
+
+def told_of(real: Sequence[Difference]) -> list[str]:
+    """Return sentences for the first differences that are more than chance."""
+    lines = [f"  {each.in_words()}" for each in real[:LINES]]
+    if len(real) > LINES:
+        lines.append(f"  and {len(real) - LINES} more, which report.html lists")
+    return lines
 
 
 def missing_lines(missing: Missing) -> list[str]:

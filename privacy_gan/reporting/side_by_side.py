@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
+from privacy_gan.reporting.budget import is_missed
 from privacy_gan.reporting.judged import Judged, comparable, titled
+from privacy_gan.reporting.leading import ACCURACY, leading_measure
 from privacy_gan.reporting.summary import (
     FIVE_DIGITS,
     INTERVALS,
@@ -12,10 +15,12 @@ from privacy_gan.reporting.summary import (
     THREE_DIGITS,
     aligned,
     cell,
+    name_of,
+    shown,
 )
 from privacy_gan.runs.result import Measure
 
-COLUMNS = {
+COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "privacy_loss": ("adversary", PERCENT),
     "normalized_gain": ("normalized", PERCENT),
     "paper_privacy_loss": ("the paper's way", PERCENT),
@@ -27,14 +32,17 @@ COLUMNS = {
     "distortion": ("distortion", FIVE_DIGITS),
 }
 WITH_INTERVALS = ("privacy_loss", "utility_score")  # there is no room for all
+OVER = " over"  # follows a distortion
 # what a line explains, and the line
 LEGEND = {
+    "most by": "most by: the measure by which most leaks here, of its strongest adversary",
     "adversary": "adversary: the strongest's accuracy; normalized: (adversary - prior) / "
     "(original - prior)",
     "the paper's way": "the paper's way: the accuracy of one ResNet-10 that sees each image once",
     "probing gap": "probing gap: bits that an adversary with one query learns beyond what the "
     "filter's own knew",
     "retrained": "retrained: utility score of a classifier that learned from censored images",
+    OVER: "over: more than epsilon allows, and more than the choice of test images explains",
     "(original)": "original: the same adversaries trained on uncensored images",
     "(floor)": "floor: from the other attributes alone; prior: without looking",
     "(hidden)": "hidden: the least distortion, about, at which any mechanism could hide the "
@@ -56,21 +64,30 @@ def side_by_side(judged: Sequence[Judged]) -> str:
 
 def table(entries: Sequence[Judged]) -> list[list[str]]:
     """Return rows of one group: all runs, then what bounds them; columns that anybody has."""
-    rows = [["", *(name for name, _ in COLUMNS.values())]]
+    measure = leading_measure([entry.evaluation for entry in entries])
+    columns = columns_of(measure)
+    rows = [["", *(name for name, _ in columns.values())]]
     names = [
         entry.mechanism if same_instance(entries) else f"{entry.mechanism} {entry.instance}".strip()
         for entry in entries
     ]
-    by_leak = sorted(zip(entries, names, strict=True), key=lambda pair: pair[0].leak, reverse=True)
+    by_leak = sorted(
+        zip(entries, names, strict=True),
+        key=lambda pair: pair[0].value(measure) or 0.0,
+        reverse=True,
+    )
     for entry, name in by_leak:
         told_apart = f"{name}  {entry.folder.path}" if names.count(name) > 1 else name
-        rows.append([told_apart, *line(entry.evaluation.measures, "censored")])
+        cells = line(entry.evaluation.measures, "censored", measure)
+        if is_missed(entry.evaluation, entry.budget):
+            cells[list(columns).index("distortion")] += OVER
+        rows.append([told_apart, *cells])
     bounds = entries[0].evaluation.measures
     for bound in ("original", "floor", "prior"):
-        rows.append([f"({bound})", *line(bounds, bound)])
+        rows.append([f"({bound})", *line(bounds, bound, measure)])
     if least := entries[0].evaluation.least_distortion:
         distortions = {"distortion": FIVE_DIGITS(least["hidden"])}
-        rows.append(["(hidden)", *(distortions.get(key, "-") for key in COLUMNS)])
+        rows.append(["(hidden)", *(distortions.get(key, "-") for key in columns)])
     return without_blank_columns(rows)
 
 
@@ -85,11 +102,20 @@ def same_instance(entries: Sequence[Judged]) -> bool:
     return len({entry.instance for entry in entries}) == 1
 
 
-def line(measures: Mapping[str, Measure], column: str) -> list[str]:
+def columns_of(measure: str) -> dict[str, tuple[str, Callable[[float], str]]]:
+    """Return the columns, that of the measure by which most leaks first."""
+    if measure == ACCURACY:
+        return COLUMNS
+    first = {measure: (f"most by {name_of(measure)}", partial(shown, measure))}
+    return first | {key: of for key, of in COLUMNS.items() if key != measure}
+
+
+def line(measures: Mapping[str, Measure], column: str, leading: str) -> list[str]:
     """Return a line's cells."""
+    told = (leading, *WITH_INTERVALS)
     return [
-        cell(getattr(measures[key], column), show, column == "censored" and key in WITH_INTERVALS)
+        cell(getattr(measures[key], column), show, column == "censored" and key in told)
         if key in measures
         else "-"
-        for key, (_, show) in COLUMNS.items()
+        for key, (_, show) in columns_of(leading).items()
     ]

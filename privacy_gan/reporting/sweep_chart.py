@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from privacy_gan.reporting.judged import judged_in
+from privacy_gan.reporting.budget import is_missed
+from privacy_gan.reporting.judged import Judged, judged_in
+from privacy_gan.reporting.leading import leading
 from privacy_gan.reporting.reading import FinishedRun
+from privacy_gan.reporting.summary import name_of
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.identity import short_hash
 from privacy_gan.training.wandb_run import begin
@@ -16,6 +19,11 @@ COLUMNS: list[str | int] = [
     "mechanism",
     "attribute",
     "epsilon",
+    "distortion",
+    "budget",
+    "most leaks by",
+    "leak",
+    "normalized leak",
     "privacy loss",
     "privacy loss, the paper's way",
     "utility score",
@@ -39,18 +47,30 @@ def chart_sweep(runs: Mapping[str, Path], project: str, group: str, output_dir: 
     folder = Path(output_dir).resolve() / f".wandb-{short_hash(group)}"
     with begin(folder, project, group, "sweep") as tracked:
         table = wandb.Table(columns=COLUMNS, data=rows)
-        scatter = wandb.plot.scatter(table, "privacy loss", "utility score", "Trade-off")
+        scatter = wandb.plot.scatter(table, "normalized leak", "utility score", "Trade-off")
         tracked.log({"runs": table, "trade-off": scatter})
 
 
 def points(name: str, folder: Path) -> list[list[object]]:
-    """Return a row for each thing that was judged in a run, as ``COLUMNS`` says."""
+    """Return a row for each thing that was judged in a run, as ``COLUMNS`` says.
+
+    The normalized leak, of the measure by which most leaks, is 0 for guessing and 1 for original
+    images, whatever that measure is.
+    """
     run = RunFolder(folder)
     result = run.result()
     if result is None:
         return []
+    return [row(name, each) for each in judged_in(FinishedRun(run, result))]
+
+
+def row(name: str, judged: Judged) -> list[object]:
+    """Return what was judged in a run, as ``COLUMNS`` says."""
+    leak = leading(judged.evaluation)
     measures = ("privacy_loss", "paper_privacy_loss", "utility_score")
     return [
-        [name, each.mechanism, each.attribute, each.epsilon, *map(each.value, measures)]
-        for each in judged_in(FinishedRun(run, result))
+        *(name, judged.mechanism, judged.attribute, judged.epsilon, judged.value("distortion")),
+        "missed" if is_missed(judged.evaluation, judged.budget) else "kept",
+        *(name_of(leak.measure), leak.told.value, leak.gain),
+        *map(judged.value, measures),
     ]

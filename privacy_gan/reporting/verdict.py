@@ -50,8 +50,8 @@ def verdict_lines(evaluation: Evaluation, budget: float | None = None) -> list[s
         f"{name} was not found: {found}",
         *of_originals(leak),
         f"that is no proof: with {evaluation.images['test']:,} test images as much as "
-        f"{shown(leak.measure, leak.told.high)} is possible, and adversaries with more images, more time "
-        "or other ideas may find more",
+        f"{shown(leak.measure, leak.told.high)} is possible, and adversaries with more images, "
+        "more time or other ideas may find more",
         *notes,
     ]
 

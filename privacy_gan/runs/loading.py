@@ -9,6 +9,7 @@ import torch
 
 from privacy_gan.config import build
 from privacy_gan.errors import UserError
+from privacy_gan.finite import require_finite
 from privacy_gan.runs.checkpoint import read_checkpoint
 from privacy_gan.runs.folder import RunFolder, open_folder
 from privacy_gan.runs.result import json_safe
@@ -56,7 +57,8 @@ def read_weights(path: str | Path) -> dict[str, Any]:
         path: the run folder.
 
     Raises:
-        UserError: there is no checkpoint, or it is damaged or another run's.
+        UserError: there is no checkpoint, it is damaged or another run's, or holds weights that are
+            not finite.
     """
     folder = RunFolder(Path(path))
     result = folder.finished_result()
@@ -69,4 +71,7 @@ def read_weights(path: str | Path) -> dict[str, Any]:
             f"{folder.checkpoint} belongs to another run than {folder.result_file}: "
             "train the run again"
         )
+    require_finite(
+        checkpoint["state_dict"], folder.checkpoint, f"delete {path} and train the run again"
+    )
     return dict(checkpoint["state_dict"])

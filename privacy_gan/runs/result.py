@@ -98,6 +98,8 @@ class Evaluation:
         outcomes: for the privacy loss and each utility attribute, by the measure's name, which test
             images were told right, see ``right``.
         warnings: what a reader should know before believing the numbers.
+        left_out: names of adversaries, and of the retrained classifier, that diverged twice while
+            they learned from "censored" or from "original" images, and do not count there.
         settings: of judge and classifiers, by dotted path.
     """
 
@@ -112,6 +114,7 @@ class Evaluation:
     least_distortion: dict[str, float] = field(default_factory=dict)
     outcomes: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    left_out: dict[str, list[str]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
 
     def right(self, measure: str) -> npt.NDArray[np.bool_] | None:

@@ -30,7 +30,7 @@ class SweepLoader:
         self.name = str(sweep.hydra.job.config_name)
         self.parse = cache(OverridesParser.create(self.loader).parse_override)
         self.is_group = cache(lambda key: bool(self.loader.get_group_options(key)))
-        self.composed: dict[tuple[str, ...], DictConfig] = {}
+        self.composed: dict[tuple[str, ...], tuple[DictConfig, list[Override]]] = {}
 
     def load(self, overrides: Sequence[str]) -> DictConfig:
         """Return a run's configuration, Hydra's own part of it included.
@@ -42,11 +42,15 @@ class SweepLoader:
         values = {o.key_or_group: o for o in parsed if self.sets_a_value(o)}
         alike = tuple(o.key_or_group if self.sets_a_value(o) else str(o.input_line) for o in parsed)
         if alike not in self.composed:
-            self.composed[alike] = self.loader.load_sweep_config(self.sweep, list(overrides))
-            return copy.deepcopy(self.composed[alike])
-        config = copy.deepcopy(self.composed[alike])
+            composed = self.loader.load_sweep_config(self.sweep, list(overrides))
+            self.composed[alike] = composed, parsed
+            return copy.deepcopy(composed)
+        first, its_overrides = self.composed[alike]
+        config = copy.deepcopy(first)
+        before = {o.key_or_group: o.value() for o in its_overrides}
         for key, override in values.items():
-            OmegaConf.update(config, key, override.value(), merge=True)
+            if override.value() != before[key]:  # what a later one undid is not done again
+                OmegaConf.update(config, key, override.value(), merge=True)
         config.hydra.overrides.task = list(overrides)
         naming = config.hydra.job.config.override_dirname
         config.hydra.job.override_dirname = get_overrides_dirname(

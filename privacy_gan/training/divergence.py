@@ -70,13 +70,20 @@ def require_sound(trainer: Trainer, pl_module: LightningModule) -> None:
     Raises:
         UserError: names what is not finite.
     """
-    optimizers = [optimizer.state_dict()["state"] for optimizer in trainer.optimizers]
-    found = first_undefined(pl_module.state_dict())
-    if found is None and (of_optimizers := first_undefined(optimizers)) is not None:
-        found = f"optimizer {of_optimizers}"
+    found = first_undefined(pl_module.state_dict()) or undefined_optimizer(trainer, pl_module)
     if replicas.any_process(found is not None, trainer.strategy.root_device):
         batch_idx = trainer.fit_loop.epoch_loop.batch_idx
         raise diverged(trainer, found or "another process's part", None, batch_idx)
+
+
+def undefined_optimizer(trainer: Trainer, pl_module: LightningModule) -> str | None:
+    """Return whose optimizer's moments are not finite: such parameters would learn no more."""
+    assert isinstance(pl_module, TrainedPrivatizer)
+    names = {player: name for name, player in pl_module.named_modules()}
+    for player, optimizer in zip(pl_module.players, trainer.optimizers, strict=True):
+        if first_undefined(optimizer.state_dict()["state"]) is not None:
+            return f"the optimizer of {names[player]}"
+    return None
 
 
 def diverged(

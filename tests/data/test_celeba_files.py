@@ -108,6 +108,71 @@ def test_images_are_read_without_labels_and_after_pickling(
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(source)).images(0, 6), first)
 
 
+OFFICIAL = {1: 0, 162_770: 0, 162_771: 1, 182_637: 1, 182_638: 2, 202_599: 2}
+
+
+def numbered(fake: FakeCelebA, numbers: list[int]) -> FakeCelebA:
+    names = [f"{number:06d}.jpg" for number in numbers]
+    return replace(fake, files=dict(zip(names, fake.files.values(), strict=True)))
+
+
+def test_without_a_list_of_splits_the_images_numbers_tell_them(
+    fake: FakeCelebA, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    official_zip(tmp_path, numbered(fake, list(OFFICIAL)))
+    source = CelebASource(tmp_path, 16)
+    with_list = source.content_key()
+    (tmp_path / "list_eval_partition.txt").unlink()
+    _, splits = source.labels()
+    assert splits.tolist() == list(OFFICIAL.values())
+    assert source.content_key() != with_list
+    assert "has no list_eval_partition: images are divided by their numbers" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("numbers", "told"),
+    [
+        ([1, 2, 3, 4, 5, 6], "none of the images is one of CelebA's validation images"),
+        ([1, 162_771, 182_638, 202_600, 5, 6], "202600.jpg is not called by its number"),
+    ],
+)
+def test_splits_that_cannot_be_told_are_missing(
+    numbers: list[int], told: str, fake: FakeCelebA, tmp_path: Path
+) -> None:
+    official_zip(tmp_path, numbered(fake, numbers))
+    (tmp_path / "list_eval_partition.txt").unlink()
+    message = error_of(CelebASource(tmp_path, 16))
+    assert f"list_eval_partition (.txt or .csv) is missing in {tmp_path}, and {told}" in message
+
+
+@pytest.mark.parametrize(
+    ("layout", "told"),
+    [
+        ("pngs_listed_as_jpg", "6 of 6 names found their images in"),
+        ("wrong_count", "announces 202,599 images in its first line, and 6 follow"),
+        ("official_zip", ""),
+    ],
+)
+def test_what_a_copy_has_otherwise_is_said(
+    layout: str,
+    told: str,
+    fake: FakeCelebA,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    LAYOUTS[layout](tmp_path, fake)
+    CelebASource(tmp_path, 16).labels()
+    assert told in caplog.text
+    assert bool(told) == bool(caplog.text)
+
+
+def test_two_copies_below_the_folder_are_both_named(fake: FakeCelebA, tmp_path: Path) -> None:
+    official_zip(tmp_path / "a", fake)
+    official_zip(tmp_path / "b", fake)
+    message = error_of(CelebASource(tmp_path, 16))
+    assert f"holds two copies of CelebA, {tmp_path / 'a'} and {tmp_path / 'b'}" in message
+
+
 # --- Names and fingerprints
 
 

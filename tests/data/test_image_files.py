@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,14 @@ import pytest
 from celeba_layouts import encode, write_zip
 from PIL import Image
 
-from privacy_gan.data.image_files import DamagedError, decode, open_images, squared
+from privacy_gan.data.image_files import (
+    DamagedError,
+    decode,
+    open_images,
+    squared,
+    stamp_images,
+)
+from privacy_gan.errors import UserError
 
 
 def one_image(folder: Path, content: bytes, crop: int | None = None) -> npt.NDArray[np.uint8]:
@@ -89,3 +98,85 @@ def test_what_is_damaged_is_named(tmp_path: Path) -> None:
     (tmp_path / "images.zip").write_bytes(b"no zip")
     with pytest.raises(DamagedError, match=r"images.zip is truncated or damaged"):
         open_images(tmp_path / "images.zip")
+
+
+def zipped(path: Path, *members: str, packed: int = zipfile.ZIP_STORED) -> Path:
+    """Return a zip whose members hold their own names."""
+    with zipfile.ZipFile(path, "w", packed) as archive:
+        for member in members:
+            archive.writestr(zipfile.ZipInfo(member), member, packed)
+    return path
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        ("img_align_celeba/1.jpg", "thumbs/1.jpg"),
+        ("thumbs/1.jpg", "img_align_celeba/1.jpg"),
+        ("CelebA/Img/img_align_celeba/1.jpg", "CelebA/Img/img_celeba/1.jpg", "1.jpg"),
+        ("img_align_celeba/1.jpg", "img_align_celeba/thumbs/1.jpg"),
+        ("img_align_celeba\\1.jpg", "thumbs\\1.jpg"),
+        ("img_align_celeba/1.jpg", "__MACOSX/img_align_celeba/1.jpg", "__MACOSX/1.jpg"),
+        ("elsewhere/1.jpg",),
+    ],
+)
+def test_of_a_zips_folders_celebas_own_counts(members: tuple[str, ...], tmp_path: Path) -> None:
+    stored = open_images(zipped(tmp_path / "images.zip", *members))
+    assert list(stored.names()) == ["1.jpg"]
+    meant = [m for m in members if "thumbs" not in m and "MACOSX" not in m]
+    assert stored.read("1.jpg").decode() == max(meant, key=lambda name: "align" in name)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (("a/1.jpg", "b/1.jpg"), "as a/1.jpg and as b/1.jpg"),
+        (("1.jpg", "b/1.jpg"), "as 1.jpg and as b/1.jpg"),
+        (("img_align_celeba/1.jpg", "x/img_align_celeba/1.jpg"), "as img_align_celeba/1.jpg and"),
+        (("img_align_celeba/1.jpg",) * 2, "img_align_celeba/1.jpg twice"),
+    ],
+)
+def test_a_zip_with_two_images_of_a_name_is_refused_naming_both(
+    members: tuple[str, ...], message: str, tmp_path: Path
+) -> None:
+    path = zipped(tmp_path / "images.zip", *members)
+    with pytest.raises(UserError, match=message) as refused:
+        open_images(path)
+    assert str(path) in str(refused.value)
+
+
+def test_a_zip_that_cannot_be_unpacked_is_one_line(tmp_path: Path) -> None:
+    sound = zipped(tmp_path / "sound.zip", "1.jpg", packed=zipfile.ZIP_DEFLATED).read_bytes()
+    # the headers before the file and in the index: flags at 6 and 8, the method at 8 and 10
+    for place, value, reason in [(6, 1, "password"), (8, 97, "compression")]:
+        content = bytearray(sound)
+        content[place] = content[sound.index(b"PK\1\2") + place + 2] = value
+        (tmp_path / f"{value}.zip").write_bytes(content)
+        with pytest.raises(UserError, match=f"cannot be unpacked here .*{reason}"):
+            open_images(tmp_path / f"{value}.zip")
+
+
+def test_a_large_zip_is_read(tmp_path: Path) -> None:
+    with (
+        zipfile.ZipFile(tmp_path / "images.zip", "w") as archive,
+        archive.open("1.jpg", "w", force_zip64=True) as member,
+    ):
+        member.write(b"content")
+    assert open_images(tmp_path / "images.zip").read("1.jpg") == b"content"
+
+
+def test_what_only_has_an_images_name_is_not_listed_and_not_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "1.jpg").write_bytes(b"content")
+    (tmp_path / "2.jpg").mkdir()
+    (tmp_path / "3.jpg").symlink_to("nowhere")
+    (tmp_path / "4.jpg").symlink_to("4.jpg")
+    os.mkfifo(tmp_path / "5.jpg")
+    assert list(open_images(tmp_path).names()) == ["1.jpg"]
+    assert stamp_images(tmp_path).count(b".jpg") == 1
+
+
+def test_a_file_that_the_system_does_not_read_is_no_damaged_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"gone.jpg in .* cannot be read \(No such file") as refused:
+        decode(open_images(tmp_path), "gone.jpg")
+    assert not isinstance(refused.value, DamagedError)

@@ -126,3 +126,49 @@ def test_a_label_finds_nothing_outside_of_the_folder(tmp_path):
     found = find_images(tmp_path / "images", "images")
     assert found == ["a.png"]
     assert match_names(names, found, "images").files == {2: "a.png"}
+
+
+def rewrite(data, edit):
+    path = data / "labels.csv"
+    path.write_text("\n".join(edit(path.read_text().split("\n"))))
+
+
+def test_an_image_without_a_value_of_the_hidden_attribute_is_left_out_and_counted(data):
+    rewrite(data, lambda lines: [*lines[:3], "2.jpg,,0", "a/3.jpg,NaN,1", *lines[5:]])
+    audited = found(data)
+    assert len(audited.censored.files) == 118
+    assert not {"2.png", "a/3.png"} & set(audited.censored.files)
+    assert audited.censored.attribute_names == ("light", "dark")
+    told = "2 images, such as 2.jpg, have no value of light in "
+    assert any(note.startswith(told) for note in audited.notes)
+
+
+def test_another_attribute_that_lacks_a_value_is_left_out_by_name(data):
+    rewrite(data, lambda lines: [*lines[:3], "2.jpg,0,", *lines[4:]])
+    audited = found(data)
+    assert len(audited.censored.files) == 120
+    assert audited.censored.attribute_names == ("light",)
+    told = "dark is not measured: 1 of 120 images have no value in it, such as 2.jpg"
+    assert told in audited.notes
+
+
+def test_what_divides_the_images_is_no_attribute_of_them(data):
+    rewrite(
+        data, lambda lines: [f"{line},{word}" for line, word in zip(lines, folds(), strict=True)]
+    )
+    audited = found(data, split="Fold")
+    assert audited.censored.attribute_names == ("light", "dark")
+    assert np.bincount(audited.censored.splits).tolist() == [60, 60]
+    assert len(audited.notes) == 1
+
+
+def folds():
+    return ["fold", *(str(number % 2) for number in range(120))]
+
+
+def test_names_that_no_image_has_are_shown_beside_those_that_there_are(data):
+    rewrite(data, lambda lines: [lines[0], *(f"face-{n}x{n},{n % 2},0" for n in range(120))])
+    with pytest.raises(UserError) as refused:
+        found(data)
+    assert "0 images in" in str(refused.value)
+    assert "the labels name face-0x0, the folder holds 0.png" in str(refused.value)

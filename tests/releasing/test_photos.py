@@ -1,6 +1,10 @@
 """Which files of a folder are photographs, and what their censored versions are called."""
 
 import os
+import socket
+
+import pytest
+from photographs import flat
 
 from privacy_gan.releasing.photos import photos_in, printable
 
@@ -27,11 +31,11 @@ def test_relative_paths_are_kept_and_the_suffix_is_the_formats(tmp_path):
     assert targets(tmp_path, ".jpg")["c.png"] == "c.jpg"
 
 
-def test_what_is_no_photograph_is_counted(tmp_path):
-    make(tmp_path, "a.jpg", "notes.txt", "b.tif", "._a.jpg", "noname")
+def test_what_is_no_picture_is_listed(tmp_path):
+    make(tmp_path, "a.jpg", "notes.txt", "b.mov", "._a.jpg", "noname")
     found = photos_in(tmp_path, ".png")
     assert [str(photo.name) for photo in found.photos] == ["a.jpg"]
-    assert found.others == 4
+    assert [str(name) for name in found.others] == ["._a.jpg", "b.mov", "noname", "notes.txt"]
     assert not found.skipped
 
 
@@ -69,3 +73,77 @@ def test_names_that_would_harm_a_terminal_are_shown_escaped(tmp_path):
     shown = printable(photo.name)
     assert shown.isprintable()
     assert shown == r"red\x1b[31m\n\udcff.jpg"
+
+
+def test_photographs_are_known_by_what_they_hold(tmp_path):
+    for name in ("a", "b.jfif", "c.heic", "d.jpeg_large", "e.2024", "f.png", "g.JPE"):
+        flat((1, 2, 3)).save(tmp_path / name, format="JPEG")
+    assert targets(tmp_path) == {
+        "a": "a.png",
+        "b.jfif": "b.jfif.png",
+        "c.heic": "c.heic.png",
+        "d.jpeg_large": "d.jpeg_large.png",
+        "e.2024": "e.2024.png",
+        "f.png": "f.png",
+        "g.JPE": "g.JPE.png",
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.heic", b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "HEIC"),
+        ("a.jpg", b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIF"),
+        ("a", b"\0\0\0\x1cftypavif\0\0\0\0avifmif1", "AVIF"),
+        ("a.tiff", b"II*\0", "TIFF"),
+        ("a.NEF", b"MM\0*", "NEF"),
+        ("a.gif", b"GIF89a", "GIF"),
+        ("a", b"BM\x36\x10\0\0\0\0\0\0", "BMP"),
+        ("damaged.heic", b"", "HEIC"),
+        ("a.svg", b"<svg/>", "SVG"),
+    ],
+)
+def test_pictures_of_other_formats_are_named(name, content, reason, tmp_path):
+    (tmp_path / name).write_bytes(content)
+    found = photos_in(tmp_path, ".png")
+    assert not found.photos
+    assert [str(each) for each in found.skipped] == [
+        f"{name}: its format ({reason}) is not read: convert it to JPEG, PNG or WebP"
+    ]
+
+
+def test_texts_and_videos_are_no_pictures(tmp_path):
+    (tmp_path / "a.txt").write_text("BMW, II* and GIF")
+    (tmp_path / "b.mov").write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ")
+    (tmp_path / "c.mp4").write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom")
+    (tmp_path / "d.wav").write_bytes(b"RIFF\0\0\0\0WAVE")
+    found = photos_in(tmp_path, ".png")
+    assert len(found.others) == 4
+    assert not found.skipped
+
+
+def test_hidden_photographs_are_named(tmp_path):
+    flat((1, 2, 3)).save(tmp_path / ".trashed.jpg")
+    (skipped,) = photos_in(tmp_path, ".png").skipped
+    assert str(skipped).startswith(".trashed.jpg: its name begins with a dot")
+
+
+def test_pipes_and_sockets_are_named_and_never_opened(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "a.jpg")  # whoever opened it would wait for ever
+    os.mkfifo(tmp_path / "b")
+    monkeypatch.chdir(tmp_path)  # names of sockets must be short
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind("c.png")
+        found = photos_in(tmp_path, ".png")
+    assert [str(each) for each in found.skipped] == [
+        "a.jpg: it is no file, but a pipe",
+        "b: it is no file, but a pipe",
+        "c.png: it is no file, but a socket",
+    ]
+
+
+def test_no_photograph_takes_a_folders_name_or_another_spelling(tmp_path):
+    make(tmp_path, "a.jpg", "a.png/b.jpg", "\u00fc.jpg", "u\u0308.png")
+    found = photos_in(tmp_path, ".png")
+    assert [str(photo.name) for photo in found.photos] == ["u\u0308.png", "a.png/b.jpg"]
+    assert [each.name.name for each in found.skipped] == ["a.jpg", "\u00fc.jpg"]

@@ -1,6 +1,7 @@
 """experiments/privatize.py: real processes, interrupted, crowded and out of space."""
 
 import json
+import os
 import signal
 import subprocess
 import time
@@ -75,6 +76,30 @@ def test_the_exit_code_says_that_some_were_not_censored(trained, photos, tmp_pat
     assert "1 photograph was not censored" in error_line(process)
     assert "skipped broken.png: it " in process.stderr
     assert len(list((tmp_path / "out").rglob("*.jpg"))) == 2
+
+
+def test_a_phones_folder_is_told_file_by_file_and_a_pipe_does_not_hang_it(
+    trained, photos, tmp_path
+):
+    flat((1, 2, 3)).save(photos / "photo.jfif", format="JPEG")
+    (photos / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (photos / "IMG_1.MOV").write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ")
+    os.mkfifo(photos / "pipe.jpg")
+    process = privatize(trained, photos, tmp_path / "out")
+    assert "2 photographs were not censored" in error_line(process)
+    assert "skipped IMG_1.HEIC: its format (HEIC) is not read: convert it" in process.stderr
+    assert "skipped pipe.jpg: it is no file, but a pipe" in process.stderr
+    assert "3 images censored" in process.stdout
+    assert "1 other file of the input is no picture and was not copied: IMG_1.MOV" in process.stdout
+    assert (tmp_path / "out/photo.jfif.png").exists()
+    # a photograph is replaced by an older one
+    flat((1, 2, 3)).save(tmp_path / "older.jpg")
+    os.utime(tmp_path / "older.jpg", (1e9, 1e9))
+    (tmp_path / "older.jpg").replace(photos / "one.jpg")
+    again = privatize(trained, photos, tmp_path / "out").stdout
+    assert "1 images censored" in again
+    assert "1 of them were there, made of what is not known to be the same photograph" in again
+    assert "2 more were there already" in again
 
 
 @pytest.mark.parametrize(

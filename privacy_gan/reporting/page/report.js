@@ -21,7 +21,44 @@ function wide(content) {
   return box;
 }
 
-function traces(panel, attacker, shown) {
+// Gives each label the first place around its point where it covers no other label and no point, or
+// none: pointing at a point tells its budget, too.
+const PLACES = [["top right", 1, 1], ["bottom right", 1, -1], ["top left", -1, 1], ["bottom left", -1, -1]];
+function labelled(drawn, bounds, size) {
+  const points = drawn.flatMap((trace) => trace.x.map((x, index) => ({ x, y: trace.y[index] })));
+  // about what Plotly will show: all points and bounds, and a margin
+  const spread = (values) => {
+    const low = Math.min(...values), range = Math.max(Math.max(...values) - low, 1e-9);
+    return [low - range / 20, range * 1.1];
+  };
+  const [left, width] = spread([...points.map((point) => point.x), ...bounds.map(([, value]) => value)]);
+  const [bottom, height] = spread(points.map((point) => point.y));
+  const at = (x, y) => [(x - left) / width * size[0], (y - bottom) / height * size[1]];
+  const taken = points.map((point) => { const [x, y] = at(point.x, point.y); return [x - 5, y - 5, x + 5, y + 5]; });
+  const meets = (box) => box[0] < 0 || box[2] > size[0] || taken.some((other) =>
+    box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
+  for (const trace of drawn.filter((each) => each.text)) {
+    trace.textposition = trace.text.map(() => "top right");
+    trace.text = trace.text.map((text, index) => {
+      const [x, y] = at(trace.x[index], trace.y[index]), wide = 8 * text.length;
+      for (const [place, right, up] of PLACES) {
+        const box = [right > 0 ? x + 6 : x - 6 - wide, up > 0 ? y + 6 : y - 20, right > 0 ? x + 6 + wide : x - 6, up > 0 ? y + 20 : y - 6];
+        if (!meets(box)) {
+          taken.push(box);
+          trace.textposition[index] = place;
+          return text;
+        }
+      }
+      return "";
+    });
+  }
+  return drawn;
+}
+
+const valueOf = (axis, value) => (axis.is_share ? percent(value) : value.toFixed(3));
+
+function traces(panel, attacker, shown, size) {
+  const axis = panel.axes[attacker];
   const drawn = panel.curves.flatMap((curve, number) => {
     const points = curve.points
       .map((point, index) => ({ ...point, index, x: point.privacy[attacker], y: point.utility }))
@@ -36,10 +73,10 @@ function traces(panel, attacker, shown) {
       x: points.map((point) => point.x[0]), y: points.map((point) => point.y[0]),
       error_x: bars("x"), error_y: bars("y"),
       customdata: points.map((point) => [number, point.index]),
-      text: points.map((point) => point.epsilon_text), textposition: "top right",
+      text: points.map((point) => point.epsilon_text),
       hovertext: points.map((point) => [
         literal(curve.name), point.where,
-        "privacy loss " + percent(point.x[0]), "utility score " + percent(point.y[0]),
+        `${axis.title} ${valueOf(axis, point.x[0])}`, "utility score " + percent(point.y[0]),
         "distortion " + point.distortion_text, point.seeds + (point.seeds === 1 ? " seed" : " seeds"),
       ].join("<br>")),
       hoverinfo: "text", mode: "lines+markers+text", name: literal(curve.name),
@@ -50,19 +87,20 @@ function traces(panel, attacker, shown) {
   if (original) {
     drawn.push({
       x: [original[0]], y: [original[1]], mode: "markers", name: "original", hoverinfo: "text",
-      hovertext: [`original images<br>privacy loss ${percent(original[0])}<br>utility score ${percent(original[1])}`],
+      hovertext: [`original images<br>${axis.title} ${valueOf(axis, original[0])}<br>utility score ${percent(original[1])}`],
       marker: { symbol: "star", size: 14, color: dark.matches ? "#ccc" : "#444" },
     });
   }
-  return drawn;
+  return labelled(drawn, axis.bounds, size);
 }
 
 function layout(panel, attacker, narrow) {
+  const measure = panel.axes[attacker];
   const ink = dark.matches ? "#e8e8ea" : "#1c1c1e", grid = dark.matches ? "#33343a" : "#e6e6ea";
-  const lines = panel.bounds.map(([name, value, dash]) => ({
+  const lines = measure.bounds.map(([name, value, dash]) => ({
     type: "line", x0: value, x1: value, yref: "paper", y0: 0, y1: 1, line: { color: "#888", width: 1, dash },
   }));
-  const names = panel.bounds.map(([name, value]) => ({
+  const names = measure.bounds.map(([name, value]) => ({
     x: value, y: 0, yref: "paper", text: name, showarrow: false, textangle: -90, xanchor: "right", yanchor: "bottom",
     font: { size: 11, color: "#888" },
   }));
@@ -70,11 +108,11 @@ function layout(panel, attacker, narrow) {
   for (const value of attacker === "the paper's way" ? panel.papers : []) {
     lines.push({ type: "line", x0: value, x1: value, yref: "paper", y0: 0, y1: 0.04, line: { color: ink, width: 3 } });
   }
-  const axis = (title) => ({ title: { text: title }, tickformat: ".0%", gridcolor: grid, zeroline: false, fixedrange: true });
+  const axis = (title, format) => ({ title: { text: title }, tickformat: format, gridcolor: grid, zeroline: false, fixedrange: true });
   return {
     paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, family: "system-ui, sans-serif" },
     margin: { l: narrow ? 48 : 64, r: 12, t: 12, b: 56 }, showlegend: false, dragmode: false, hovermode: "closest",
-    xaxis: axis("privacy loss"), yaxis: axis("utility score"), shapes: lines, annotations: names,
+    xaxis: axis(measure.title, measure.is_share ? ".0%" : ".2f"), yaxis: axis("utility score", ".0%"), shapes: lines, annotations: names,
   };
 }
 
@@ -89,6 +127,7 @@ function show(article, panel, number, index) {
       const image = element("img");
       image.src = run.faces;
       image.width = run.faces_width;
+      image.height = run.faces_height;
       image.alt = run.faces_alt;
       shown.push(wide(image));
     }
@@ -99,9 +138,23 @@ function show(article, panel, number, index) {
   });
   details.replaceChildren(element("h3", `${curve.name} ${point.where}`), ...parts);
   details.hidden = false;
-  details.focus();
-  details.scrollIntoView({ block: "nearest" });
+  hints();
+  details.focus({ preventScroll: true });
+  details.scrollIntoView({ block: "start" });
 }
+
+// says of a box that is wider than the screen that it goes on, until its end is in sight
+function hints() {
+  for (const box of document.querySelectorAll(".scroll")) {
+    const tell = () => {
+      box.classList.toggle("wider", box.scrollWidth > box.clientWidth + 1);
+      box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
+    };
+    box.onscroll = tell;
+    tell();
+  }
+}
+addEventListener("resize", hints);
 
 for (const article of document.querySelectorAll("[data-panel]")) {
   const panel = panels[article.dataset.panel];
@@ -109,7 +162,8 @@ for (const article of document.querySelectorAll("[data-panel]")) {
   const boxes = [...article.querySelectorAll("input")];
   const draw = () => {
     const shown = new Set(boxes.filter((box) => box.checked).map((box) => Number(box.value)));
-    Plotly.react(plot, traces(panel, select.value, shown), layout(panel, select.value, plot.clientWidth < 500),
+    const size = [plot.clientWidth - 64, plot.clientHeight - 80];
+    Plotly.react(plot, traces(panel, select.value, shown, size), layout(panel, select.value, plot.clientWidth < 500),
       { displayModeBar: false, responsive: true });
   };
   if (panel.has_trade_off) {
@@ -125,3 +179,4 @@ for (const article of document.querySelectorAll("[data-panel]")) {
     button.addEventListener("click", () => show(article, panel, Number(button.dataset.curve), Number(button.dataset.point)));
   }
 }
+hints();

@@ -1,0 +1,169 @@
+"""Every kind of pixel that a file can hold comes out as the RGB that is worked out by hand."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms
+
+from privacy_gan.data.decoding import STORED, UnreadablePhoto, decode
+from privacy_gan.data.image_files import decode as decode_stored
+from privacy_gan.data.image_files import open_images
+from privacy_gan.releasing.reading import read_square
+
+ORIENTATION = 0x0112
+
+
+def saved(image, form="PNG", **options):
+    file = BytesIO()
+    image.save(file, form, **options)
+    return file.getvalue()
+
+
+def pixels(content):
+    return np.asarray(decode(BytesIO(content), STORED))
+
+
+def first(content):
+    return tuple(int(value) for value in pixels(content)[0, 0])
+
+
+def png(bits, colours, row, transparent=b""):
+    """Return a PNG of one row, as programs write it that know more than Pillow's writer does."""
+
+    def chunk(kind, held):
+        checksum = zlib.crc32(kind + held)
+        return struct.pack(">I", len(held)) + kind + held + struct.pack(">I", checksum)
+
+    width = len(row) * 8 // (bits * {0: 1, 2: 3, 4: 2, 6: 4}[colours])
+    header = struct.pack(">IIBBBBB", width, 1, bits, colours, 0, 0, 0)
+    key = chunk(b"tRNS", transparent) if transparent else b""
+    held = chunk(b"IDAT", zlib.compress(b"\0" + row))
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + key + held + chunk(b"IEND", b"")
+
+
+def solid(mode, colour):
+    return Image.new(mode, (16, 16), colour)
+
+
+def palette(**options):
+    image = solid("P", 1)
+    image.putpalette([9, 9, 9, 10, 20, 30, 9, 9, 9])
+    return saved(image, **options)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (saved(solid("1", 1)), (255, 255, 255)),
+        (saved(solid("L", 77)), (77, 77, 77)),
+        (saved(solid("L", 77), transparency=77), (255, 255, 255)),
+        (saved(solid("L", 77), transparency=76), (77, 77, 77)),
+        # 51 of 255 opaque: 0.2 * 100 + 0.8 * 255 = 224
+        (saved(solid("LA", (100, 51))), (224, 224, 224)),
+        (palette(), (10, 20, 30)),
+        (palette(transparency=1), (255, 255, 255)),
+        (palette(transparency=bytes([255, 51, 255])), (206, 208, 210)),
+        (saved(solid("RGB", (10, 20, 30))), (10, 20, 30)),
+        (saved(solid("RGB", (10, 20, 30)), transparency=(10, 20, 30)), (255, 255, 255)),
+        (saved(solid("RGBA", (10, 20, 30, 51))), (206, 208, 210)),
+        (saved(solid("RGBA", (10, 20, 30, 0))), (255, 255, 255)),
+        # upper 8 of 16 bits, in greys as in colours
+        (png(16, 0, struct.pack(">H", 65535)), (255, 255, 255)),
+        (png(16, 0, struct.pack(">H", 100 * 257)), (100, 100, 100)),
+        (png(16, 0, struct.pack(">H", 300), struct.pack(">H", 300)), (255, 255, 255)),
+        (png(16, 0, struct.pack(">H", 300), struct.pack(">H", 44)), (1, 1, 1)),
+        (png(16, 2, struct.pack(">3H", 2570, 5140, 7710)), (10, 20, 30)),
+        (
+            png(16, 2, struct.pack(">3H", 2570, 5140, 7710), struct.pack(">3H", 2570, 5140, 7710)),
+            (255, 255, 255),
+        ),
+        (png(16, 4, struct.pack(">2H", 100 * 257, 51 * 257)), (224, 224, 224)),
+        (png(16, 6, struct.pack(">4H", 2570, 5140, 7710, 51 * 257)), (206, 208, 210)),
+        # of 2 and 4 bits: 2 of 3 is 170, and 7 of 15 is 119
+        (png(2, 0, b"\xaa"), (170, 170, 170)),
+        (png(2, 0, b"\xaa", struct.pack(">H", 2)), (255, 255, 255)),
+        (png(4, 0, b"\x77", struct.pack(">H", 7)), (255, 255, 255)),
+        (png(4, 0, b"\x77", struct.pack(">H", 8)), (119, 119, 119)),
+        (saved(solid("I;16", 38400), "TIFF"), (150, 150, 150)),
+        (saved(solid("I;16B", 38400), "TIFF"), (150, 150, 150)),
+        # inks: a tenth of cyan leaves 230 of 255 of red
+        (saved(solid("CMYK", (25, 0, 255, 0)), "TIFF"), (230, 255, 0)),
+        (saved(solid("LA", (100, 51)), "TIFF"), (224, 224, 224)),
+    ],
+)
+def test_values_by_hand(content, expected):
+    assert np.abs(np.subtract(first(content), expected)).max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (saved(solid("CMYK", (25, 0, 255, 0)), "JPEG", quality=100), (230, 255, 0)),  # Adobe's
+        (saved(solid("YCbCr", (76, 85, 255)), "JPEG", quality=100), (254, 0, 0)),
+        (saved(solid("YCbCr", (76, 85, 255)), "TIFF"), (254, 0, 0)),
+        # CIE's L 54 of 100 is 129 of sRGB's greys
+        (saved(solid("LAB", (138, 128, 128)), "TIFF"), (129, 129, 129)),
+        (saved(solid("RGBA", (10, 20, 30, 51)), "WEBP", lossless=True), (206, 208, 210)),
+    ],
+)
+def test_values_of_what_is_rounded(content, expected):
+    assert np.abs(np.subtract(first(content), expected)).max() <= 3
+
+
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_greys_whose_white_is_not_known_are_refused_not_clipped(mode):
+    content = saved(solid(mode, 1000), "TIFF")
+    with pytest.raises(UnreadablePhoto, match="greys have 32 bits"):
+        pixels(content)
+
+
+def test_greys_of_16_bits_are_turned_like_others():
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6
+    grey = np.zeros((16, 8), np.uint16)
+    grey[:, 0] = 257 * 200  # its left comes to lie above
+    upright = pixels(saved(Image.fromarray(grey), exif=exif))
+    assert upright.shape == (8, 16, 3)
+    assert (upright[0] == 200).all()
+    assert not upright[1:].any()
+
+
+def test_grey_with_opacity_keeps_a_profile_of_greys():
+    grey = solid("LA", (100, 255))
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert first(saved(grey, icc_profile=profile)) == (100, 100, 100)
+
+
+def test_of_an_animation_the_first_image_counts():
+    frames = [solid("RGB", (10, 20, 30)), solid("RGB", (200, 0, 0))]
+    for form in ("PNG", "GIF", "TIFF"):
+        content = saved(frames[0], form, save_all=True, append_images=frames[1:])
+        assert first(content) == (10, 20, 30)
+
+
+def test_ordinary_images_are_those_that_pillow_reads():
+    noise = np.random.default_rng(0).integers(0, 256, (24, 20, 3), np.uint8)
+    for form in ("PNG", "JPEG"):
+        for image in (Image.fromarray(noise), Image.fromarray(noise[:, :, 0])):
+            content = saved(image, form)
+            read = np.asarray(Image.open(BytesIO(content)).convert("RGB"))
+            np.testing.assert_array_equal(pixels(content), read)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        saved(solid("RGBA", (10, 20, 30, 51))),
+        png(16, 0, struct.pack(">16H", *range(0, 65536, 4096))),
+        saved(solid("CMYK", (25, 0, 255, 0)), "JPEG"),
+    ],
+)
+def test_training_audits_and_releases_see_the_same(content, tmp_path):
+    (tmp_path / "one.jpg").write_bytes(content)
+    trained = np.asarray(decode_stored(open_images(tmp_path), "one.jpg").resize((16, 16), 2))
+    np.testing.assert_array_equal(trained, read_square(tmp_path / "one.jpg", 16, "whole").pixels)
