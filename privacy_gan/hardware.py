@@ -30,9 +30,10 @@ class Compute:
     autocast: Callable[[], AbstractContextManager[None]]
 
 
-# Smaller images are computed in float32 on CPUs. In bfloat16, on a CPU with AMX, 2 of 8 audits and
-# 1 of 3 trainings at 16 pixels became nan at random, none of 6 without AMX and none of 8 at 32
-# pixels. Which operation does that is not known: tests/nan_on_amx.py looks for it.
+# Smaller images are computed in float32 on CPUs. There, in bfloat16, oneDNN leaves parts of a
+# convolution's weight gradient unwritten where parts of the kernel meet padding alone. A ResNet
+# halves images five times: below 32 pixels, its last convolutions, 3x3 with stride 2, see a single
+# pixel. What was in memory before became the gradient, nan at times; tests/nan_on_amx.py shows it.
 SMALLEST_IN_BFLOAT16 = 32
 
 log = logging.getLogger(__name__)
@@ -109,17 +110,17 @@ def choose_precision(accelerator: str, precision: str, image_size: int | None = 
     is_doubtful = is_small and computes_on_cpu(accelerator)
     if precision == "auto":
         return "bf16-mixed" if computes_bfloat16(accelerator) and not is_doubtful else "32-true"
-    if is_doubtful and precision.startswith("bf16") and torch.cpu._is_amx_tile_supported():
-        warn_of_amx(precision)
+    if is_doubtful and precision.startswith("bf16"):
+        warn_of_small_images(precision)
     return precision
 
 
 @cache
-def warn_of_amx(precision: str) -> None:
+def warn_of_small_images(precision: str) -> None:
     """Warn, once, of what bfloat16 does at times."""
     log.warning(
-        "trainer.precision=%s on a CPU with AMX: at less than %d pixels, values became nan at "
-        "random there; trainer.precision=auto takes float32",
+        "trainer.precision=%s: on a CPU, with images of less than %d pixels, gradients can be "
+        "wrong or nan at random; trainer.precision=auto takes float32",
         *(precision, SMALLEST_IN_BFLOAT16),
     )
 

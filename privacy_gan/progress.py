@@ -12,6 +12,8 @@ from tqdm import tqdm
 # what is done, how much of it, and of how much
 Listener = Callable[[str, int, int], None]
 
+LINES = 10  # of a bar where each that is drawn stays
+
 _shown: ContextVar[bool] = ContextVar("shown", default=True)
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
@@ -46,7 +48,7 @@ def report(what: str, done: int, total: int) -> None:
 def progress(what: str, total: int, unit: str = "it") -> Iterator[Callable[[int], None]]:
     """Show and report progress; yields what is to be called with how much more is done.
 
-    Where the output is not a terminal, the bar is seldom drawn.
+    Where the output is not a terminal, a bar is a line for each tenth of the way.
     """
     redraws = sys.stderr.isatty()
     done = 0
@@ -55,7 +57,9 @@ def progress(what: str, total: int, unit: str = "it") -> Iterator[Callable[[int]
         total=total,
         unit=unit,
         disable=not _shown.get(),
-        mininterval=0.1 if redraws else 15,
+        mininterval=0.1 if redraws else 0,
+        miniters=None if redraws else max(1, -(-total // LINES)),
+        maxinterval=10 if redraws else float("inf"),
         dynamic_ncols=redraws,
     ) as bar:
 

@@ -40,7 +40,9 @@ def resident_peak() -> int:
     that started it held.
     """
     status = Path("/proc/self/status")
-    if status.exists() and (found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text())):
+    if status.exists() and (
+        found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text(encoding="utf-8"))
+    ):
         return 1024 * int(found[1])
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else 1024 * peak

@@ -38,7 +38,7 @@ def main(arguments: Sequence[str], conf: Path) -> None:
     try:
         options.output.parent.mkdir(parents=True, exist_ok=True)
         with replacing(options.output) as file:
-            file.write_text(json.dumps(record, indent=2) + "\n")
+            file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(
             f"cannot write {options.output} ({error.strerror}): choose another, --output FILE"

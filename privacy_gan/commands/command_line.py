@@ -28,6 +28,7 @@ from omegaconf import DictConfig
 import privacy_gan.runs.stacking  # noqa: F401 - the resolvers that conf/ uses
 from privacy_gan.commands.messages import explained, mistakes_in
 from privacy_gan.commands.own_files import OwnFiles
+from privacy_gan.commands.surroundings import settle_surroundings
 from privacy_gan.config import TrainConfig
 from privacy_gan.config.declared import Declared, plain
 from privacy_gan.config.kinds import require_kinds
@@ -94,7 +95,8 @@ def require_declared(config: DictConfig) -> None:
     """
     hydra_config = HydraConfig.get()
     declared = Declared(hydra_loader(), str(hydra_config.job.config_name))
-    declared.check(config, hydra_config.runtime.choices, hydra_config.overrides.task)
+    typed = [*hydra_config.overrides.hydra, *hydra_config.overrides.task]
+    declared.check(config, hydra_config.runtime.choices, typed)
     if "privatizer" not in config:  # a run's are checked where a run is begun
         require_kinds(plain(config))
 
@@ -144,6 +146,7 @@ def report_errors() -> Iterator[None]:
 
     HYDRA_FULL_ERROR=1 shows the traceback of a mistake all the same.
     """
+    settle_surroundings()
     for signum in STOP_SIGNALS:
         if signal.getsignal(signum) == signal.SIG_DFL:
             signal.signal(signum, interrupt)

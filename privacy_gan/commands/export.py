@@ -31,7 +31,7 @@ def main(config: DictConfig) -> None:
     output = Path(config.output)
     with new_folder(output) as partial:
         card = model_card(trained.result, facts, hides, size, with_onnx=config.onnx)
-        (partial / "README.md").write_text(card)
+        (partial / "README.md").write_text(card, encoding="utf-8")
         trained.result.write(partial / "result.json")
         exported.save_pretrained(partial)
         if config.onnx:

@@ -94,7 +94,7 @@ def literal(value: Any) -> str:
         return f"{{{','.join(f'{key}:{literal(entry)}' for key, entry in value.items())}}}"
     if isinstance(value, list):
         return f"[{','.join(map(literal, value))}]"
-    is_plain = not isinstance(value, str) or re.fullmatch(r"[A-Za-z_][\w.]*", value, re.ASCII)
+    is_plain = not isinstance(value, str) or re.fullmatch(r"[A-Za-z_][\w.-]*", value, re.ASCII)
     return shown(value) if is_plain else quoted(value)
 
 

@@ -213,7 +213,7 @@ def workers() -> int:
 def cpu_name() -> str:
     """Return what the processor calls itself, where that can be read."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         return "unknown"
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from privacy_gan.config.kinds import is_whole, require_kinds, shown
+from privacy_gan.config.trainer_options import check_options
 from privacy_gan.errors import UserError
 
 # what a run is said to be; whoever has a value of the same name must have the same
@@ -30,6 +31,8 @@ def check(config: DictConfig) -> None:
     assert isinstance(settings, dict)
     require_kinds({str(key): value for key, value in settings.items()})
     check_devices(config.trainer)
+    mechanism = (settings.get("privatizer") or {}).get("_target_", "")
+    check_options(settings["trainer"], str(mechanism))
     for room in ("privatizer", "constraint", "data"):
         for path, value in said_in(settings.get(room), f"{room}."):
             name = path.rpartition(".")[2]

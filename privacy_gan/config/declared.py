@@ -82,7 +82,8 @@ class Declared:
 def files_chosen(choices: Mapping[str, Any], typed: Sequence[str]) -> list[str]:
     """Return overrides that choose the same files, but for experiments, which change values."""
     added = {word[1:].partition("=")[0] for word in typed if word.startswith("+")}
-    return [
+    places = [word for word in typed if word.lstrip("+").startswith("hydra.searchpath=")]
+    return places + [
         f"{'+' * (group in added)}{group}={chosen}"
         for group, chosen in choices.items()
         if chosen is not None and not (group == "experiment" or group.startswith("hydra/"))

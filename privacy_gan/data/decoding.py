@@ -20,7 +20,7 @@ PHOTOGRAPHS = ("JPEG", "PNG", "WEBP")
 STORED = (*PHOTOGRAPHS, "BMP", "GIF", "TIFF")  # what data sets are made of, whatever their suffix
 MOST_PIXELS = 89_478_485  # a quarter of a gigabyte of colours, where Pillow begins to warn
 MOST_WIDE = 65_500  # or high, which is what a JPEG can be
-GREY = ("1", "L", "LA", "La")
+GREY = ("1", "L", "LA")
 # What a PNG of few bits calls transparent, in the steps that Pillow decodes it to.
 KEY_STEPS = {"L;2": 85, "L;4": 17}
 BITS, MEANING = 258, 262  # a TIFF's bits of each sample, and whether 0 is black (1)

@@ -92,7 +92,7 @@ def _open_if_sound(folder: Path, fingerprint: str) -> ImageTable | None:
 
 
 def _open(folder: Path, fingerprint: str) -> ImageTable:
-    meta = json.loads((folder / META).read_text())
+    meta = json.loads((folder / META).read_text(encoding="utf-8"))
     if (meta["version"], meta["fingerprint"]) != (CACHE_VERSION, fingerprint):
         raise ValueError(f"{folder} is the cache of something else")
     for name in (IMAGES, LABELS):

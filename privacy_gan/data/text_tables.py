@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from sys import intern
@@ -17,6 +18,7 @@ from privacy_gan.errors import UserError
 DELIMITERS = (",", ";", "\t", "|")  # where none of them is found, blanks separate
 NAME_AND_REST = re.compile(rf"(.+?{IMAGE_SUFFIX})\s+(.*)", re.IGNORECASE)  # a name may hold blanks
 SPREADSHEETS = re.compile(r"sep=(.)\r?\n")  # a first line that some of them write
+ROW_NUMBER = re.compile(r"0|[1-9]\d*")
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 IMAGE_COLUMNS = frozenset(
     "image image_id image_name image_file image_path img img_name img_path imageid imagename name "
@@ -60,28 +62,29 @@ class TextTable:
         """
         names = self.columns or ("",) * len(self.rows[0])
 
-        def rank(column: int) -> tuple[int, bool, bool, int]:
-            texts = {row[column] for row in self.rows} if files else set()
+        def rank(column: int) -> tuple[int, bool, bool, bool, int]:
+            texts = {row[column] for row in self.rows} if files or self.has_index else set()
             is_of_each = 3 * len(texts) > len(self.rows)  # a column of 0 and 1 may name two files
             found = len(files & set(map(file_key, texts))) if is_of_each else 0
             is_called_so = names[column].strip().lower() in IMAGE_COLUMNS
-            return found, is_called_so, is_image_file(self.rows[0][column]), -column
+            is_file = is_image_file(self.rows[0][column])
+            tells_apart = is_of_each and not (column == 0 and self.has_index)
+            return found, is_called_so, is_file, tells_apart, -column
 
         return max(range(len(names)), key=rank)
 
+    @cached_property
+    def has_index(self) -> bool:
+        """Whether the first column only numbers the rows, as far as can be told."""
+        if self.columns is not None and self.columns[0].lower() not in INDEX_COLUMNS:
+            return False
+        texts = [row[0] for row in self.rows]
+        return len(set(texts)) == len(texts) > 1 and all(map(ROW_NUMBER.fullmatch, texts))
+
     def without_index(self, image_column: int) -> tuple[int, ...]:
         """Return the numbers of the other columns, but for a first one that numbers the rows."""
-        names = self.columns or ("",) * len(self.rows[0])
-        is_numbered = names[0].lower() in INDEX_COLUMNS and image_column and self._numbers_rows(0)
-        return tuple(
-            column
-            for column in range(len(names))
-            if column != image_column and not (column == 0 and is_numbered)
-        )
-
-    def _numbers_rows(self, column: int) -> bool:
-        texts = [row[column] for row in self.rows]
-        return len(set(texts)) == len(texts) > 1 and all(text.isdigit() for text in texts)
+        others = range(1 if image_column and self.has_index else 0, len(self.rows[0]))
+        return tuple(column for column in others if column != image_column)
 
 
 def read_table(path: Path, most: int | None = None) -> TextTable:

@@ -114,7 +114,7 @@ def load_exported(path: Path) -> ExportedPrivatizer:
     """
     config, weights = path / CONFIG, path / WEIGHTS
     try:
-        exported = without_weights(json.loads(config.read_text()))
+        exported = without_weights(json.loads(config.read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(f"{config} cannot be read ({error.strerror})") from error
     except Exception as error:  # whatever it is that a stranger's description asks for

@@ -45,7 +45,7 @@ class Manifest:
     def write(self, folder: Path) -> None:
         """Write the file into a folder, whole or not at all."""
         with replacing(folder / NAME) as file:
-            file.write_text(json.dumps(json_safe(asdict(self)), indent=2) + "\n")
+            file.write_text(json.dumps(json_safe(asdict(self)), indent=2) + "\n", encoding="utf-8")
 
     def made(self, folder: Path) -> bool:
         """Tell whether what lies in a folder was made by an earlier try of the same.
@@ -55,7 +55,7 @@ class Manifest:
         """
         path = folder / NAME
         try:
-            found = json.loads(path.read_text())
+            found = json.loads(path.read_text(encoding="utf-8"))
             own = json_safe({"model": self.model, "released": self.released})
             return bool({key: found[key] for key in own} == own)
         except FileNotFoundError:

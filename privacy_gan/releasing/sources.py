@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -70,24 +70,28 @@ def sources_of(output: Path) -> Iterator[Sources]:
         OSError: it cannot be read or written.
     """
     path = record_of(output)
-    known = read(path)
     try:
-        with replacing(path) as compact:  # without what later lines have made obsolete
-            compact.touch(mode=0o600)
-            compact.write_text("".join(f"{line(*each)}\n" for each in known.items()))
-        file = path.open("a", encoding="ascii")
+        known = read(path)
+        file = rewritten(path, known)
     except OSError as error:
         if error.errno not in NOT_PERMITTED:
             raise
         log.warning(
-            "%s cannot be written (%s), which would tell what the images were made of: if you "
-            "repeat the command, it makes all of them again",
+            "%s cannot be read and written (%s), which would tell what the images were made of: "
+            "if you repeat the command, it makes all of them again",
             *(path, error.strerror),
         )
-        yield Sources({}, None)
-        return
-    with file:
+        known, file = {}, None
+    with file or nullcontext():
         yield Sources(known, file)
+
+
+def rewritten(path: Path, known: Mapping[str, str]) -> IO[str]:
+    """Write a record anew, without what its later lines made obsolete, and open it for more."""
+    with replacing(path) as compact:
+        compact.touch(mode=0o600)
+        compact.write_text("".join(f"{line(*each)}\n" for each in known.items()))
+    return path.open("a", encoding="ascii")
 
 
 def record_of(output: Path) -> Path:

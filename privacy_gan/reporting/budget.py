@@ -97,10 +97,11 @@ def distortions_in(training: Mapping[str, float]) -> dict[str, float]:
 
 
 def missed_lines(result: Result) -> list[str]:
-    """Return where a run missed its budget: of test images, and at the end of its training."""
+    """Return how a run missed its budget, on test images or else at the end of its training."""
     budget = budget_of(result)
     of_tests = [missed_line(evaluation, budget) for evaluation in result.evaluations.values()]
-    return [*dict.fromkeys(filter(None, of_tests)), *missed_in_training(result.training, budget)]
+    said = [*dict.fromkeys(filter(None, of_tests))]
+    return said or missed_in_training(result.training, budget)
 
 
 def digits(distortion: float) -> str:

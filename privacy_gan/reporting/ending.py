@@ -11,7 +11,7 @@ from privacy_gan.reporting.mechanism import mechanism_of
 from privacy_gan.reporting.sentence import sentence, sentences
 from privacy_gan.reporting.summary import aligned, cell, name_of, shown, summary
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import Evaluation, Result
+from privacy_gan.runs.result import ENDED_AFTER, Evaluation, Result
 
 # what a short table shows after what leaks; the other measures are details
 COST = (
@@ -70,5 +70,8 @@ def short_table(evaluation: Evaluation) -> list[str]:
 
 def warnings_of(result: Result) -> Iterator[str]:
     """Yield what should be known before the numbers are believed, each once."""
+    if (epochs := result.training.get(ENDED_AFTER)) is not None:
+        asked = result.identity.get("trainer.max_epochs")
+        yield f"training ended after {epochs:.4g} of {asked} epochs, by a limit or a callback"
     found = (warning for of in result.evaluations.values() for warning in of.warnings)
     yield from dict.fromkeys(found)

@@ -66,7 +66,7 @@ def model_card(
         with_onnx: whether an ONNX file lies beside it.
     """
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    text = environment.from_string(TEMPLATE.read_text()).render(
+    text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         facts=facts,
         hides=" and ".join(hides),
         size=image_size,

@@ -158,7 +158,7 @@ def page(content: Content) -> str:
 
 def text_of(name: str) -> str:
     """Return a part of the page."""
-    return (PARTS / name).read_text()
+    return (PARTS / name).read_text(encoding="utf-8")
 
 
 def script_safe(tree: Any) -> str:

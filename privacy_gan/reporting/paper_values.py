@@ -64,5 +64,5 @@ def share(percentage: str) -> float:
 
 def rows_of(name: str) -> Iterator[dict[str, str]]:
     """Yield a file's rows."""
-    text = (files("privacy_gan.reporting") / "paper" / name).read_text()
+    text = (files("privacy_gan.reporting") / "paper" / name).read_text(encoding="utf-8")
     yield from csv.DictReader(text.splitlines())

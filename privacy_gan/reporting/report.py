@@ -140,7 +140,7 @@ def write_files(content: Content, output: Path) -> list[Path]:
 def write(path: Path, text: str) -> Path:
     """Write a file whole or not at all."""
     with replacing(path) as file:
-        file.write_text(text)
+        file.write_text(text, encoding="utf-8")
     return path
 
 

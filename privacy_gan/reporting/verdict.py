@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privacy_gan.reporting.budget import budget_of, missed_line, missed_lines
+from privacy_gan.reporting.budget import missed_line, missed_lines
 from privacy_gan.reporting.leading import ACCURACY, Leak, leading, leaks, not_measured
 from privacy_gan.reporting.summary import name_of, shown
 from privacy_gan.runs.result import Estimate, Evaluation, Result
@@ -15,10 +15,7 @@ def verdicts(result: Result) -> list[str]:
         Lines; none but those on the budget where nobody judged the run.
     """
     found = [line for of in result.evaluations.values() for line in verdict_lines(of)]
-    budget = budget_of(result)
-    said = {missed_line(of, budget) for of in result.evaluations.values()} - {""}
-    # what validation images said is told where test images did not say it
-    return [*found, *(sorted(said) or missed_lines(result))]
+    return [*found, *missed_lines(result)]
 
 
 def verdict_lines(evaluation: Evaluation, budget: float | None = None) -> list[str]:

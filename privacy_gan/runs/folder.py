@@ -120,7 +120,7 @@ class RunFolder:
     def write_config(self, config: str) -> None:
         """Keep the resolved configuration, as YAML, which reproduces the run."""
         with replacing(self.config_file) as file:
-            file.write_text(config)
+            file.write_text(config, encoding="utf-8")
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -153,7 +153,7 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            return self.output_file.open("a")
+            return self.output_file.open("a", encoding="utf-8")
         except OSError as error:
             raise self.not_writable(error) from error
 

@@ -55,6 +55,8 @@ INCIDENTAL = {
     "trainer.enable_model_summary",
     "trainer.num_sanity_val_steps",
     "trainer.profiler",
+    "trainer.logger",
+    "trainer.default_root_dir",
 }
 
 

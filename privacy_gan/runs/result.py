@@ -16,6 +16,9 @@ from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
 from privacy_gan.runs.outcomes import unpack
 
+# of what is known of training: the number of epochs, where a limit or a callback ended it early
+ENDED_AFTER = "ended_after_epochs"
+
 RESULT_VERSION = 6  # rises when a name or a meaning in result.json changes
 
 
@@ -199,7 +202,7 @@ class Result:
             FileNotFoundError, NotADirectoryError: there is none.
         """
         try:
-            tree = json.loads(path.read_text())
+            tree = json.loads(path.read_text(encoding="utf-8"))
             if tree.get("version") != RESULT_VERSION:
                 return cls(
                     data=str(tree.get("data", "")),
@@ -250,7 +253,7 @@ class Result:
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all."""
         with replacing(path) as file:
-            file.write_text(json.dumps(json_safe(asdict(self)), indent=2) + "\n")
+            file.write_text(json.dumps(json_safe(asdict(self)), indent=2) + "\n", encoding="utf-8")
 
 
 def json_safe(value: Any) -> Any:

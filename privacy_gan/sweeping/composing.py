@@ -101,13 +101,13 @@ class Composer:
         """Return a run's configuration, and what is wrong with its values."""
         config = self.loader.load(overrides)
         HydraConfig.instance().set_config(config)
-        choices = config.hydra.runtime.choices
+        choices, typed = config.hydra.runtime.choices, [*config.hydra.overrides.hydra, *overrides]
         with read_write(config), open_dict(config):
             del config["hydra"]
         settle_paths(config, PATHS)
         wrong: list[Exception] = []
         checks: list[Callable[[], None]] = [
-            lambda: self.declared.check(config, choices, overrides),
+            lambda: self.declared.check(config, choices, typed),
             lambda: check(config),
         ]
         for each in checks:

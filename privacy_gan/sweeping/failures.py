@@ -32,7 +32,7 @@ class Failure:
         """Write it where whoever started the process looks."""
         path = folder / f"{rank}.json"
         partial = path.with_suffix(".partial")
-        partial.write_text(json.dumps(asdict(self)))
+        partial.write_text(json.dumps(asdict(self)), encoding="utf-8")
         partial.replace(path)
 
     def shown(self) -> str:
@@ -42,7 +42,9 @@ class Failure:
 
 def left_in(folder: Path) -> list[Failure]:
     """Return what processes left in a folder, the first that failed first."""
-    found = [Failure(**json.loads(path.read_text())) for path in folder.glob("*.json")]
+    found = [
+        Failure(**json.loads(path.read_text(encoding="utf-8"))) for path in folder.glob("*.json")
+    ]
     return sorted(found, key=lambda failure: (failure.follows, failure.at))
 
 

@@ -59,13 +59,13 @@ class Notes:
         path = self._path(run)
         partial = path.with_suffix(f".{os.getpid()}")
         with suppress(OSError):
-            partial.write_text(json.dumps(asdict(note)))
+            partial.write_text(json.dumps(asdict(note)), encoding="utf-8")
             partial.replace(path)
 
     def read(self, run: Path) -> Note | None:
         """Return the note on a run; None where it is not at work."""
         try:
-            return Note(**json.loads(self._path(run).read_text()))
+            return Note(**json.loads(self._path(run).read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
 
@@ -75,20 +75,23 @@ class Notes:
 
     def tell(self, run: Path, message: str) -> None:
         """Have something said to whoever looks at the sweep."""
-        with suppress(OSError), self._path(run).with_suffix(".told").open("a") as file:
+        with (
+            suppress(OSError),
+            self._path(run).with_suffix(".told").open("a", encoding="utf-8") as file,
+        ):
             file.write(" ".join(message.split()) + "\n")
 
     def told(self, run: Path) -> list[str]:
         """Return all that was said of a run."""
         try:
-            return self._path(run).with_suffix(".told").read_text().splitlines()
+            return self._path(run).with_suffix(".told").read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return []
 
     def ask_to_stop(self, signum: int) -> None:
         """Pass a signal on to all runs that are at work, and keep others from being started."""
         self.folder.mkdir(exist_ok=True)
-        with (self.folder / "stop").open("a") as file:
+        with (self.folder / "stop").open("a", encoding="utf-8") as file:
             file.write(f"{signum}\n")
 
     def stops(self) -> list[int]:
@@ -96,14 +99,17 @@ class Notes:
         if self.elsewhere:
             return []
         try:
-            return [int(line) for line in (self.folder / "stop").read_text().splitlines()]
+            return [
+                int(line)
+                for line in (self.folder / "stop").read_text(encoding="utf-8").splitlines()
+            ]
         except FileNotFoundError:
             return []
 
     @contextmanager
     def owned(self) -> Iterator[None]:
         """Be the sweep's own process within, which the others' lives depend on."""
-        with (self.folder / "main").open("w") as file:
+        with (self.folder / "main").open("w", encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_EX)  # given back however the process ends
             os.environ |= {FOLDER: str(self.folder), OWNER: str(os.getpid())}
             try:
@@ -114,7 +120,7 @@ class Notes:
     def is_orphaned(self) -> bool | None:
         """Tell whether the sweep's own process was killed; None where it ended in good order."""
         try:
-            with (self.folder / "main").open() as file:
+            with (self.folder / "main").open(encoding="utf-8") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return True
         except BlockingIOError:

@@ -235,7 +235,7 @@ def ended_silently(job: Job[JobReturn], cancelled: bool) -> RunFailed:
     if cancelled:
         return RunStopped("cancelled", 128 + signal.SIGTERM)
     log = log_of(job)
-    said = log.read_text(errors="replace").splitlines() if log.exists() else []
+    said = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     errors = [line for line in said if line.startswith(("error:", "slurmstepd: error:"))]
     last = errors[-1].partition("error:")[2].strip() if errors else "it ended without a result"
     return RunFailed(f"SLURM job {job.job_id}: {last}; its log is {log}", 1)

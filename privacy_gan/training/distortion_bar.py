@@ -9,11 +9,13 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
+from privacy_gan.progress import LINES
+
 
 class DistortionProgressBar(TQDMProgressBar):
     """Lightning's bar with each network's distortion against the budget.
 
-    Where the output is not a terminal, it draws a line now and then instead of redrawing one.
+    Where the output is not a terminal, it is a line for each tenth of the training.
 
     Args:
         epsilon: the budget.
@@ -28,6 +30,26 @@ class DistortionProgressBar(TQDMProgressBar):
     def init_validation_tqdm(self) -> Tqdm:
         """Return the second bar, which only a terminal can take away again."""
         return super().init_validation_tqdm() if self.redraws else Tqdm(disable=True)
+
+    def init_train_tqdm(self) -> Tqdm:
+        """Return the first bar; where each line stays, ``print_line`` prints them."""
+        return super().init_train_tqdm() if self.redraws else Tqdm(disable=True)
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *step: Any) -> None:
+        """Draw the bar, or print a line if another tenth is done."""
+        super().on_train_batch_end(trainer, pl_module, *step)
+        epochs, batches = trainer.max_epochs or 1, int(trainer.num_training_batches)
+        done = trainer.current_epoch * batches + step[2] + 1
+        total = epochs * batches
+        if not self.redraws and LINES * done // total > LINES * (done - 1) // total:
+            self.print_line(trainer, pl_module, done / total)
+
+    def print_line(self, trainer: Trainer, pl_module: LightningModule, share: float) -> None:
+        """Print how far the training is, and each network's distortion."""
+        values = self.get_metrics(trainer, pl_module)
+        words = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"]
+        words += [f"{name} {value}" for name, value in values.items()]
+        print(f"training {share:4.0%}: {', '.join(words)}", flush=True)
 
     def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
         """Count epochs from 1, as the image grids do."""

@@ -14,6 +14,7 @@ from privacy_gan import replicas
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.runs.folder import Run
+from privacy_gan.runs.result import ENDED_AFTER
 from privacy_gan.training.checkpointing import RunCheckpointIO, SaveLast
 from privacy_gan.training.distortion_bar import DistortionProgressBar
 from privacy_gan.training.divergence import EndsWhenDiverged
@@ -59,7 +60,6 @@ def build_trainer(
         UserError: the machine does not have what is asked for, or its processes cannot share a
             batch evenly.
     """
-    loggers: list[Logger] = [MetricsCSV(run.folder.metrics), *trackers]
     callbacks: list[Callback] = [Throughput(), ProgressReport(), Settling(), SharedBuffers()]
     callbacks.append(EndsWhenDiverged())
     if datamodule.pictures:
@@ -67,7 +67,16 @@ def build_trainer(
     callbacks.append(SaveLast(run.folder.checkpoint, checkpoint_minutes))
     if bar_epsilon is not None:
         callbacks.append(DistortionProgressBar(bar_epsilon))
-    trainer = make_trainer(callbacks=callbacks, logger=loggers, plugins=[RunCheckpointIO(run)])
+    trainer = make_trainer(
+        run_callbacks=callbacks,
+        run_metrics=[MetricsCSV(run.folder.metrics)],
+        run_trackers=trackers,
+        run_plugins=[RunCheckpointIO(run)],
+    )
+    if datamodule.batch_size == 1:
+        raise UserError(
+            "data.batch_size=1: batch norm needs two images in a batch, set it to 2 or more"
+        )
     if datamodule.batch_size % trainer.world_size:
         raise UserError(
             f"data.batch_size={datamodule.batch_size} cannot be shared evenly by "
@@ -104,7 +113,25 @@ def fit(
     if not measured:
         trainer.validate(privatizer, datamodule=datamodule, verbose=False)
         measured = validation_metrics(trainer)
-    return measured
+    privatizer.float()  # with trainer.precision=64-true it was double
+    return measured | ended_early(trainer)
+
+
+def ended_early(trainer: Trainer) -> dict[str, float]:
+    """Return after how many epochs training ended, where a limit or a callback ended it early."""
+    loop, batches = trainer.fit_loop, int(trainer.num_training_batches)
+    epochs = trainer.current_epoch
+    if trainer.max_epochs is None or epochs >= trainer.max_epochs:
+        return {}
+    if not loop.epoch_loop.batch_progress.is_last_batch:
+        epochs += loop.epoch_loop.batch_progress.current.completed / max(batches, 1)
+    if epochs >= trainer.max_epochs:
+        return {}
+    log.warning(
+        "training ended after %.4g of %d epochs, by a limit of the trainer or a callback",
+        *(epochs, trainer.max_epochs),
+    )
+    return {ENDED_AFTER: float(epochs)}
 
 
 def validation_metrics(trainer: Trainer) -> dict[str, float]:

@@ -57,9 +57,16 @@ class ImageGrid(Callback):
     def faces(self, privatizer: LightningModule) -> Faces:
         assert isinstance(privatizer, Privatizer)
         privatizer.eval()
-        faces = censored_faces(privatizer, self.batch, self.attribute_index, privatizer.device)
+        batch = Batch(to_precision(privatizer, self.batch.images), self.batch.attributes)
+        faces = censored_faces(privatizer, batch, self.attribute_index, privatizer.device)
         privatizer.train()
         return faces
+
+
+def to_precision(privatizer: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Return images in a mechanism's precision, which trainer.precision=64-true makes double."""
+    parameter = next(privatizer.parameters(), None)
+    return images if parameter is None else images.to(parameter.dtype)
 
 
 def example_faces(datamodule: TableDataModule, column: int, count: int = 8) -> Batch:

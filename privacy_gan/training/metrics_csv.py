@@ -67,7 +67,7 @@ class MetricsCSV(Logger):
     def _read(self) -> dict[int, dict[str, str]]:
         if not self.path.exists():
             return {}
-        with self.path.open(newline="") as file:
+        with self.path.open(newline="", encoding="utf-8") as file:
             rows = [{k: v for k, v in row.items() if v} for row in csv.DictReader(file)]
         try:
             return {int(row.pop("step")): row for row in rows}
@@ -78,7 +78,10 @@ class MetricsCSV(Logger):
     def write(self) -> None:
         """Write the file now."""
         columns = {column: None for row in self.rows.values() for column in row}
-        with replacing(self.path) as temporary, temporary.open("w", newline="") as file:
+        with (
+            replacing(self.path) as temporary,
+            temporary.open("w", newline="", encoding="utf-8") as file,
+        ):
             writer = csv.DictWriter(file, ["step", *sorted(columns)])
             writer.writeheader()
             writer.writerows({"step": step, **row} for step, row in self.rows.items())

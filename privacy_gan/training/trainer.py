@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pytorch_lightning import Trainer
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.loggers import Logger
 
+from privacy_gan.errors import UserError
 from privacy_gan.hardware import choose_precision, require_gpu
+from privacy_gan.training.clipping import ClipGradients
 from privacy_gan.training.connection import cluster_environment
 from privacy_gan.training.replica_strategy import ReplicatedBatchNorms
 
@@ -17,7 +20,15 @@ def make_trainer(
     precision: str = "auto",
     sync_batchnorm: bool = True,
     image_size: int | None = None,
-    plugins: Sequence[Any] = (),
+    plugins: Any = (),
+    callbacks: Any = (),
+    logger: Any = True,
+    gradient_clip_val: float | None = None,
+    gradient_clip_algorithm: str | None = None,
+    run_plugins: Sequence[Any] = (),
+    run_callbacks: Sequence[Callback] = (),
+    run_metrics: Sequence[Logger] = (),
+    run_trackers: Sequence[Logger] = (),
     **options: Any,
 ) -> Trainer:
     """Return a Trainer.
@@ -28,20 +39,57 @@ def make_trainer(
             computes it and float32 elsewhere.
         sync_batchnorm: whether batch norm sees the images of all processes.
         image_size: side of the images in pixels, on which "auto" depends, too.
-        plugins: Lightning's.
+        plugins: Lightning's, one or a list; a user's.
+        callbacks: likewise; they come before a run's, the last of which saves.
+        logger: likewise; False leaves out what a run measures itself.
+        gradient_clip_val: each player's gradients are clipped to; None leaves them.
+        gradient_clip_algorithm: "norm", which is the default, or "value".
+        run_plugins: what every run has.
+        run_callbacks: likewise.
+        run_metrics: likewise.
+        run_trackers: those of the configuration's ``logger``.
         options: Lightning's.
+
+    Raises:
+        UserError: an own callback or logger is none of Lightning's.
     """
     require_gpu(accelerator)
-    plugins = list(plugins)
+    all_plugins = [*run_plugins, *several("plugins", plugins, object)]
+    all_callbacks = [*several("callbacks", callbacks, Callback), *run_callbacks]
+    loggers = [*([] if logger is False else run_metrics), *run_trackers]
+    if not isinstance(logger, bool):
+        loggers += several("logger", logger, Logger)
+    if gradient_clip_val is not None:
+        all_callbacks.append(ClipGradients(gradient_clip_val, gradient_clip_algorithm or "norm"))
     if sync_batchnorm and accelerator == "cpu":  # torch has its own on GPUs only
-        plugins.append(ReplicatedBatchNorms())
+        all_plugins.append(ReplicatedBatchNorms())
         sync_batchnorm = False
     if (environment := cluster_environment()) is not None:
-        plugins.append(environment)
+        all_plugins.append(environment)
     return Trainer(
         accelerator=accelerator,
         precision=choose_precision(accelerator, precision, image_size),  # type: ignore[arg-type]
         sync_batchnorm=sync_batchnorm,
-        plugins=plugins,
+        plugins=all_plugins,
+        callbacks=all_callbacks,
+        logger=loggers or False,
         **options,
     )
+
+
+def several(name: str, given: Any, kind: type) -> list[Any]:
+    """Return what a configuration gives of a kind, one or a list of them, as a list.
+
+    Raises:
+        UserError: something in it is of another kind.
+    """
+    if given is None:
+        return []
+    entries = list(given) if isinstance(given, list | tuple) else [given]
+    for entry in entries:
+        if not isinstance(entry, kind):
+            raise UserError(
+                f"trainer.{name}: {entry} is no {kind.__name__} of Lightning's, which is described "
+                f"as +trainer.{name}=[{{_target_:MODULE.CLASS}}]"
+            )
+    return entries

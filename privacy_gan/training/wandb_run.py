@@ -47,7 +47,11 @@ def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
         raise UserError("logger=wandb needs wandb: pip install wandb") from error
 
     def init(mode: str | None) -> wandb.Run:
-        limits = wandb.Settings(init_timeout=SECONDS_TO_BEGIN, finish_timeout=SECONDS_TO_END)
+        settings = wandb.Settings(
+            init_timeout=SECONDS_TO_BEGIN,
+            finish_timeout=SECONDS_TO_END,
+            silent="WANDB_SILENT" not in os.environ,  # else 40 lines: what matters is said here
+        )
         return wandb.init(
             project=project,
             group=group,
@@ -56,11 +60,12 @@ def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
             id=run_id(folder),
             resume="allow",
             mode=mode,  # type: ignore[arg-type]
-            settings=limits,
+            settings=settings,
         )
 
     folder.mkdir(parents=True, exist_ok=True)
     if is_offline():
+        log.info("tracked offline in %s: wandb sync sends it later", folder / "wandb")
         return init("offline")
     try:
         if os.environ.get("WANDB_MODE", "online") == "online":
@@ -96,8 +101,8 @@ def run_id(folder: Path) -> str:
     path = folder / ".wandb_id"
     if not path.exists():
         with replacing(path) as file:
-            file.write_text(secrets.token_hex(8))
-    return path.read_text().strip()
+            file.write_text(secrets.token_hex(8), encoding="utf-8")
+    return path.read_text(encoding="utf-8").strip()
 
 
 def is_offline() -> bool:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from privacy_gan.data.decoding import STORED, UnreadablePhoto, decode
+from privacy_gan.data.decoding import STORED, UnreadablePhoto, as_srgb, decode, opaque
 from privacy_gan.data.image_files import decode as decode_stored
 from privacy_gan.data.image_files import open_images
 from privacy_gan.releasing.reading import read_square
@@ -113,6 +113,22 @@ def test_values_by_hand(content, expected):
 )
 def test_values_of_what_is_rounded(content, expected):
     assert np.abs(np.subtract(first(content), expected)).max() <= 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("RGBa", (2, 4, 6, 51), (206, 208, 210)),  # as above, multiplied with its opacity
+        ("PA", (1, 51), (206, 208, 210)),
+        ("HSV", (0, 255, 255), (255, 0, 0)),
+        ("I;16L", 38400, (150, 150, 150)),
+    ],
+)
+def test_values_of_modes_that_few_files_have(mode, colour, expected):
+    image = solid(mode, colour)
+    if mode == "PA":
+        image.putpalette([9, 9, 9, 10, 20, 30])
+    assert as_srgb(opaque(image), None).getpixel((0, 0)) == expected
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])

@@ -172,3 +172,13 @@ def test_names_that_no_image_has_are_shown_beside_those_that_there_are(data):
         found(data)
     assert "0 images in" in str(refused.value)
     assert "the labels name face-0x0, the folder holds 0.png" in str(refused.value)
+
+
+def test_opacity_and_metadata_that_nobody_looks_at_are_told(data):
+    Image.new("RGBA", (16, 16), (0, 0, 0, 9)).save(data / "images/0.png")
+    Image.new("RGB", (16, 16)).save(data / "images/2.png", dpi=(72, 72), icc_profile=b"colours")
+    opacity, carried = found(data).notes[-2:]
+    assert opacity.startswith("1 of 120 images have an alpha channel: adversaries see them on")
+    assert "1 file carries thumbnails or metadata" in carried
+    assert "such as 2.png" in carried
+    assert found(data).censored.images(0, 1)[0, 0, 0, 0] == 246  # on white

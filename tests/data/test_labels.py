@@ -142,6 +142,14 @@ def test_the_column_that_names_the_files_names_the_images(tmp_path):
     assert read_labels(path, ["7.png", "8.png"]).names == ("7", "8")
 
 
+def test_an_index_never_names_images_where_another_column_may(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text(",id,Smiling\n0,1,1\n1,2,0\n2,3,0\n3,4,1\n4,5,1\n5,6,1\n6,7,0\n")
+    table = read_labels(path, [f"{number:06d}.jpg" for number in range(1, 8)])
+    assert table.names == tuple("1234567")
+    assert table.attribute_names == ("Smiling",)
+
+
 def test_names_in_another_alphabet_of_bytes_are_read_and_it_is_said(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_bytes("image,Smiling\nmüller.jpg,1\n".encode("cp1252"))

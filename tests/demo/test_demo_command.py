@@ -110,8 +110,8 @@ def test_nobody_else_reaches_it(run):
     ("options", "told"),
     [
         (["fit=stretch"], "fit=stretch is unknown: there are whole and center"),
-        (["port=99999"], "port=99999 cannot be used (there is no such port)"),
-        (["port=80.5"], "port=80.5 cannot be used (there is no such port)"),
+        (["port=99999"], "port=99999 must be between 0 and 65535, a whole number"),
+        (["port=80.5"], "port=80.5: give a whole number, such as 8000"),
         (["run=nowhere"], "nowhere is not a run folder"),
     ],
 )

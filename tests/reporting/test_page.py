@@ -78,6 +78,12 @@ def test_nothing_is_wider_than_the_screen(width, browser, address):
     assert shown <= width
     plot = browser.find_element(By.CSS_SELECTOR, ".plot .main-svg").size
     assert 300 < plot["width"] <= width
+    told = browser.execute_script("""
+        return [...document.querySelectorAll(".scroll")]
+          .filter((box) => box.scrollWidth > box.clientWidth + 1)
+          .map((box) => getComputedStyle(box, "::before").content)""")
+    assert all("scroll to the right" in words for words in told)
+    assert bool(told) or width > 390
 
 
 def test_hovering_shows_the_numbers(browser, address):
@@ -103,6 +109,8 @@ def test_a_click_shows_faces_and_configuration(browser, address):
     ActionChains(browser).move_to_element(point).click().perform()
     wait(browser).until(lambda _: details(browser).is_displayed())
     assert "at epsilon 0.001" in details(browser).text
+    top = "return arguments[0].getBoundingClientRect().top"
+    assert -1 <= browser.execute_script(top, details(browser)) < 50  # its beginning is seen
     images = details(browser).find_elements(By.TAG_NAME, "img")
     assert len(images) == 2  # of two seeds
     assert all(

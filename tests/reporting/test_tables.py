@@ -7,11 +7,10 @@ import re
 import pytest
 from made_up import WHOLE, measure, write_run
 
-from privacy_gan.reporting import paper_values
+from privacy_gan.reporting import missing, paper_values
 from privacy_gan.reporting.curves import panels_of
 from privacy_gan.reporting.formats import FORMATS, latex, markdown
 from privacy_gan.reporting.judged import all_judged
-from privacy_gan.reporting.missing import missing_from
 from privacy_gan.reporting.reading import runs_below
 from privacy_gan.reporting.tables import Cell, Table, tables_of
 
@@ -22,11 +21,12 @@ def tables(folder, number):
 
 
 def wanted(folder):
-    found = runs_below(folder)
-    lacking = [
-        each for table in tables_of(panels_of(all_judged(found.finished))) for each in table.lacking
-    ]
-    return dict(missing_from(found, lacking, [])).get("In the paper, and not here", [])
+    return missing.wanted(lacking(folder))
+
+
+def lacking(folder):
+    found = tables_of(panels_of(all_judged(runs_below(folder).finished)))
+    return [each for table in found for each in table.lacking]
 
 
 def test_the_papers_numbers_are_the_papers():
@@ -64,6 +64,15 @@ def test_missing_cells_are_named_with_the_command_that_fills_them(tmp_path):
     assert "Table 1: filter_generator for Smiling at epsilon 0.005, 0.01, 0.05" in told
     assert not any("filter_generator for Smiling" in what for what in told if "Table 3" in what)
     assert "Table 3: generator for Smiling at epsilon 0.001, 0.005, 0.01, 0.05" in told
+
+
+def test_whoever_made_a_few_runs_is_not_told_to_make_all_of_the_papers(tmp_path):
+    write_run(tmp_path, data="celeba-64", epsilon=0.001, baseline=0.85)
+    few = missing.papers(lacking(tmp_path), finished=1)
+    assert [command for _, command in few] == ["", ""]
+    assert few[0] == ("Table 1: 14 runs more, see experiment=table1 in docs/sweeps.md", "")
+    most = missing.papers(lacking(tmp_path), finished=40)
+    assert most == wanted(tmp_path)
 
 
 def test_where_it_is_known_how_a_run_was_made_the_others_are_asked_for_likewise(tmp_path):

@@ -1,0 +1,119 @@
+"""What is typed: names as they are, hints where it is no option, a line for every mistake."""
+
+import shlex
+
+import pytest
+import yaml
+from commands import cli, error_line, run_train
+from presets import JUDGED, TINY
+
+HINTS = {
+    "train": {
+        "--epsilon 0.01": "write epsilon=0.01",
+        "epsilon 0.01": "write epsilon=0.01, without blanks",
+        "epsilon=abc": "epsilon=abc: give a number, such as 0.01",
+        "epsylon=0.1": "epsylon is no option: did you mean epsilon=0.1?",
+        "+epsilom=0.1": "epsilom is no option: did you mean epsilon=0.1?",
+        "privatizer.filter.constraint.epsilon=0.02": "contradicts epsilon=0.01: give epsilon=0.02",
+        "judge=4": "judge=4: give one of mlp, quick, standard",
+        "judge.queries=[1,2": "cannot be read: brackets and quotes come in pairs",
+        "attribute=null": "attribute=null names no attribute",
+        "attribute=Lächeln": "the data have no attribute 'Lächeln'",
+        "run_dir=": "run_dir= is empty",
+        "--config-dir nowhere": "nowhere' not found",
+    },
+    "report": {"FOLDER": "write folder=FOLDER", "folder=": "is empty", "faces=no": "true or false"},
+    "evaluate": {"FOLDER": "write run=FOLDER", "run=": "which run? give its folder"},
+    "privatize": {"run=x input=y output=z overwrite=flase": "give true or false"},
+    "demo": {"--run FOLDER": "write run=FOLDER"},
+    "export": {"run=x output=y onx=true": "did you mean onnx=true?"},
+    "audit": {"images=x labels=y attribute=z image_size=0": "1 or more"},
+}
+
+
+@pytest.mark.parametrize("verb", HINTS)
+def test_a_mistake_says_what_to_type(verb, tmp_path):
+    for words, told in HINTS[verb].items():
+        assert told in error_line(cli(verb, *words.split(), cwd=tmp_path))
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+FILES = {
+    "tabs": ("# @package _global_\nepsilon:\t0.02\n", "line 2: this is no YAML"),
+    "brackets": ("# @package _global_\njudge:\n  queries: [1, 4\n", "this is no YAML"),
+    "twice": ("# @package _global_\nwidth: 2\nwidth: 4\n", "line 3: this is no YAML"),
+    "no": ("# @package _global_\nattribute: No\n", "line 2: attribute=false names no attribute"),
+    "nopackage": ("epsilon: 0.02\n", "line 1: the file must begin with the line # @package"),
+    "bom": ("\ufeff# @package _global_\nepsilon: 0.02\n", "line 1: an invisible mark (BOM)"),
+    "typo": ("# @package _global_\nepsilom: 0.02\n", "line 2: epsilom is no option: did you mean"),
+    "inside": ("# @package _global_\njudge:\n  queris: [1]\n", "line 3: judge.queris is no option"),
+    "type": ("# @package _global_\njudge:\n  queries: 4\n", "line 3: judge.queries=4: give a list"),
+    "word": ("# @package _global_\nepsilon: much\n", "line 2: epsilon"),
+}
+
+
+def test_a_mistake_in_an_own_file_is_told_with_its_line(tmp_path):
+    (tmp_path / "experiment").mkdir()
+    for name, (text, told) in FILES.items():
+        file = tmp_path / "experiment" / f"{name}.yaml"
+        file.write_text(text, encoding="utf-8")
+        line = error_line(
+            cli("train", f"experiment={name}", "--config-dir", tmp_path, cwd=tmp_path)
+        )
+        assert str(file) in line
+        assert told in line
+    latin = tmp_path / "experiment" / "latin.yaml"
+    latin.write_bytes("# @package _global_\n# für\nwidth: 2\n".encode("latin-1"))
+    line = error_line(cli("train", "experiment=latin", "--config-dir", tmp_path, cwd=tmp_path))
+    assert "latin.yaml, line 2: this is no UTF-8" in line
+
+
+@pytest.mark.parametrize("mode", [[], ["-m"]], ids=["run", "sweep"])
+def test_folders_of_any_name_hold_a_run_and_its_report(mode, tmp_path):
+    home = tmp_path / "jürgen's, R&D = [1] {2} $x"
+    home.mkdir()
+    small = [*TINY, "privatizer=noise", "data.cache_dir=~/a b", "output_dir=~/out, too"]
+    process = cli("train", *mode, *small, env={"HOME": str(home)}, cwd=tmp_path)
+    assert process.returncode == 0, process.stderr
+    (config,) = (home / "out, too").rglob("config.yaml")
+    kept = yaml.safe_load(config.read_text())
+    assert kept["output_dir"] == str(home / "out, too")
+    assert {path.name for path in home.iterdir()} >= {"out, too", "a b"}
+    again = cli("train", *kept["overrides"], env={"HOME": str(home)}, cwd=tmp_path)
+    assert "already finished" in again.stdout
+    if not mode:
+        assert cli("report", f"folder={home / 'out, too'}", cwd=tmp_path).returncode == 0
+        line = error_line(cli("evaluate", f"run={config.parent}", "judge.epochs=0", cwd=tmp_path))
+        assert "judge.epochs=0 must be" in line
+
+
+def test_a_sweep_tells_all_mistakes_of_all_runs_at_once(tmp_path):
+    grid = ["epsilon=0,0.01", "attribute=Smilling,Smiling", "width=0"]
+    process = run_train(tmp_path, "-m", *grid)
+    assert process.returncode == 2
+    told = [line for line in process.stderr.splitlines() if line.startswith("error: ")]
+    assert len(told) == 3
+    for words in ("epsilon=0.0 is not", "width=0 must be", "no attribute 'Smilling'"):
+        assert words in process.stderr
+
+
+def test_what_a_later_word_undoes_is_undone_in_a_sweep_too(tmp_path):
+    undone = ["judge.adversaries.resnet10.annealed=1", "judge.adversaries.resnet10=null"]
+    undone[0] = "judge.adversaries.resnet10.network._target_=my.own"
+    process = run_train(tmp_path, "-m", *undone, "epsilon=0,-1")
+    assert "not in struct" not in process.stderr
+    assert process.stderr.count("is not a distortion budget") == 2
+
+
+def test_a_finished_run_says_all_that_differs_and_the_command_it_gives_judges_so(tmp_path):
+    made = [*JUDGED, "trainer.max_epochs=1", "privatizer=noise"]
+    made.append(f"classifiers.folder={tmp_path / 'a b'}")
+    assert run_train(tmp_path, *made).returncode == 0
+    other = ["judge.queries=[1]", "judge.adversaries.inversion=null", "judge.released_as=jpeg-90"]
+    asked = run_train(tmp_path, *made, *other).stdout
+    assert "judge.queries=[1,2], not [1]" in asked
+    assert "judge.released_as=float, not jpeg-90" in asked
+    command = asked.partition("privacy-gan evaluate ")[2].partition(" judges it so")[0]
+    judged = cli("evaluate", *shlex.split(command), cwd=tmp_path)
+    assert judged.returncode == 0, judged.stderr
+    assert "it was judged with" not in run_train(tmp_path, *made, *other).stdout
