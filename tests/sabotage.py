@@ -226,6 +226,85 @@ BREAKAGES = [
         ["test_tensor_files.py::test_a_machine_without_memory_is_no_fault_of_the_file"],
     ),
     Breakage(
+        "16-bit greys are cut off at 255, which is nearly white",
+        "data/decoding.py",
+        "    greys = values >> 8\n",
+        "    greys = values.clip(0, 255)\n",
+        ["data/test_decoding.py::test_values_by_hand"],
+    ),
+    Breakage(
+        "of two images with one name in a zip the last is taken",
+        "data/image_files.py",
+        "    if pair := repeated(images):",
+        "    if pair := None:",
+        ["data/test_image_files.py::test_a_zip_with_two_images_of_a_name_is_refused_naming_both"],
+    ),
+    Breakage(
+        "what was made of a photograph that was replaced stays",
+        "releasing/release.py",
+        " and sources.has(target, stamp)",
+        "",
+        [
+            "releasing/test_release.py::"
+            "test_what_was_made_of_a_photograph_that_was_replaced_is_made_again"
+        ],
+    ),
+    Breakage(
+        "an audit is silent of opacity and metadata",
+        "data/audited.py",
+        "    notes += told_of(files.images, censored.files)\n",
+        "",
+        ["data/test_labelled_folder.py::test_opacity_and_metadata_that_nobody_looks_at_are_told"],
+    ),
+    Breakage(
+        "a column that is left out is not named",
+        "data/audited.py",
+        "    notes += labels.left_out()\n",
+        "",
+        [
+            "data/test_labelled_folder.py::"
+            "test_another_attribute_that_lacks_a_value_is_left_out_by_name"
+        ],
+    ),
+    Breakage(
+        "a label's name may mean several files",
+        "data/matching.py",
+        "    matching.refuse_rivals()\n",
+        "",
+        ["data/test_matching.py::test_what_is_open_is_refused_and_both_are_named"],
+    ),
+    Breakage(
+        "the demo answers what other pages ask",
+        "demo/app.py",
+        " and not comes_from_own_page()",
+        " and False",
+        ["demo/test_app.py::test_what_does_not_come_from_its_own_page_is_not_answered"],
+    ),
+    Breakage(
+        "images of 0 to 255 are censored as if they were white",
+        "privatizers/usable.py",
+        "\n            or wrong_values(images)",
+        "",
+        [
+            "exporting/test_usable.py::"
+            "test_other_images_are_refused_and_it_is_said_what_came_and_what_is_needed"
+        ],
+    ),
+    Breakage(
+        "the measure that leads is the luckiest",
+        "reporting/leading.py",
+        ".certain for each",
+        ".gain for each",
+        ["reporting/test_leading.py::test_luck_does_not_choose"],
+    ),
+    Breakage(
+        "a missed budget is not said",
+        "reporting/budget.py",
+        " and distortion.low > budget",
+        " and distortion.low > 10 * budget",
+        ["reporting/test_budget.py::test_every_output_says_it"],
+    ),
+    Breakage(
         "the bare step that is timed learns nothing",
         "benchmarking/bare.py",
         "            optimizer.step()\n",

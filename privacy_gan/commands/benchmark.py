@@ -52,7 +52,7 @@ def parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         prog="benchmark.py",
         description="Times the project beside the way of the paper's released code.",
-        epilog="Further arguments are those of privacy-gan train, such as data=celeba data.root=PATH.",
+        epilog="Further arguments: those of privacy-gan train, such as data=celeba data.root=PATH.",
     )
     parser.add_argument("--parts", default=",".join(PARTS), help="of %(default)s,changes")
     parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant")

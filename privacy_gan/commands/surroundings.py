@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 
 
 def settle_surroundings() -> None:
@@ -16,4 +17,5 @@ def settle_surroundings() -> None:
     os.environ["MPLBACKEND"] = "Agg"
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            with suppress(OSError):  # a file that has become a pipe since Python began
+                stream.reconfigure(errors="backslashreplace")

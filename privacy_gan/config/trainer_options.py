@@ -31,7 +31,7 @@ REFUSED: dict[str, tuple[tuple[Any, ...], str]] = {
     ),
     "overfit_batches": (
         (None, 0, 0.0),
-        "it takes the data's order away: +trainer.limit_train_batches=N trains on N batches an epoch",
+        "it takes the data's order away: +trainer.limit_train_batches=N takes N batches an epoch",
     ),
     "fast_dev_run": (
         (None, False, 0),
@@ -96,7 +96,7 @@ def check_limits(trainer: Mapping[str, Any]) -> None:
         UserError: names one.
     """
     for name in ("limit_train_batches", "limit_val_batches"):
-        value = trainer.get(name)
+        value: Any = trainer.get(name)
         some = is_whole(value) and value >= 1
         share = is_number(value) and isinstance(value, float) and 0 < value <= 1
         if not (value is None or some or share):
@@ -104,7 +104,7 @@ def check_limits(trainer: Mapping[str, Any]) -> None:
                 f"trainer.{name}={shown(value)} must be a number of batches, 1 or more, or a share "
                 "of them, above 0.0 up to 1.0"
             )
-    steps = trainer.get("max_steps")
+    steps: Any = trainer.get("max_steps")
     if not (steps is None or steps == -1 or (is_whole(steps) and steps >= 1)):
         raise UserError(f"trainer.max_steps={shown(steps)} must be 1 or more, or -1 for no limit")
 

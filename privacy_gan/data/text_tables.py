@@ -76,7 +76,7 @@ class TextTable:
     @cached_property
     def has_index(self) -> bool:
         """Whether the first column only numbers the rows, as far as can be told."""
-        if self.columns is not None and self.columns[0].lower() not in INDEX_COLUMNS:
+        if self.columns is None or self.columns[0].lower() not in INDEX_COLUMNS:
             return False
         texts = [row[0] for row in self.rows]
         return len(set(texts)) == len(texts) > 1 and all(map(ROW_NUMBER.fullmatch, texts))

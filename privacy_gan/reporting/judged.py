@@ -96,13 +96,6 @@ class Judged:
         """Whether the data are the paper's, whatever their size and number."""
         return self.data[0].startswith("celeba-")
 
-    @property
-    def leak(self) -> float:
-        """The privacy loss."""
-        accuracy = self.value("privacy_loss")
-        assert accuracy is not None  # an accuracy is always defined
-        return accuracy
-
 
 def setup_of(identity: dict[str, Any]) -> dict[str, Any]:
     """Return what decided a run's outcome but for budget and seed, wherever these are named."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
@@ -10,6 +11,8 @@ from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
 from privacy_gan.progress import LINES
+
+log = logging.getLogger(__name__)
 
 
 class DistortionProgressBar(TQDMProgressBar):
@@ -45,11 +48,11 @@ class DistortionProgressBar(TQDMProgressBar):
             self.print_line(trainer, pl_module, done / total)
 
     def print_line(self, trainer: Trainer, pl_module: LightningModule, share: float) -> None:
-        """Print how far the training is, and each network's distortion."""
+        """Say how far the training is, and each network's distortion."""
         values = self.get_metrics(trainer, pl_module)
         words = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"]
         words += [f"{name} {value}" for name, value in values.items()]
-        print(f"training {share:4.0%}: {', '.join(words)}", flush=True)
+        log.info("training %s: %s", f"{share:4.0%}", ", ".join(words))
 
     def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
         """Count epochs from 1, as the image grids do."""

@@ -120,7 +120,7 @@ def fit(
 def ended_early(trainer: Trainer) -> dict[str, float]:
     """Return after how many epochs training ended, where a limit or a callback ended it early."""
     loop, batches = trainer.fit_loop, int(trainer.num_training_batches)
-    epochs = trainer.current_epoch
+    epochs = float(trainer.current_epoch)
     if trainer.max_epochs is None or epochs >= trainer.max_epochs:
         return {}
     if not loop.epoch_loop.batch_progress.is_last_batch:
@@ -131,7 +131,7 @@ def ended_early(trainer: Trainer) -> dict[str, float]:
         "training ended after %.4g of %d epochs, by a limit of the trainer or a callback",
         *(epochs, trainer.max_epochs),
     )
-    return {ENDED_AFTER: float(epochs)}
+    return {ENDED_AFTER: epochs}
 
 
 def validation_metrics(trainer: Trainer) -> dict[str, float]:
