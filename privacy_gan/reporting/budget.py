@@ -12,12 +12,20 @@ TOLERANCE = 1.02
 
 
 def budget_of(result: Result) -> float | None:
-    """Return a run's distortion budget, None for images that were censored elsewhere."""
-    return as_budget(result.identity.get("epsilon"))
+    """Return a run's distortion budget, see ``budget_in``."""
+    return budget_in(result.identity)
 
 
-def as_budget(epsilon: object) -> float | None:
-    """Return a recorded epsilon as a budget."""
+def budget_in(identity: Mapping[str, object]) -> float | None:
+    """Return the distortion budget that the settings of a run name.
+
+    None for images that were censored elsewhere, and for mechanisms that read no budget: StarGAN,
+    or a stack, whose parts had their own.
+    """
+    settings = {name for name in identity if name.startswith("privatizer.")}
+    if settings and not any(name.endswith(".epsilon") for name in settings):
+        return None
+    epsilon = identity.get("epsilon")
     return float(epsilon) if isinstance(epsilon, int | float) else None
 
 

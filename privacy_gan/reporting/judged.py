@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from privacy_gan.reporting.budget import as_budget
+from privacy_gan.reporting.budget import budget_in
 from privacy_gan.reporting.mechanism import mechanism_of
 from privacy_gan.reporting.reading import FinishedRun
 from privacy_gan.reporting.sentence import sentence
@@ -55,7 +55,7 @@ class Judged:
     @property
     def budget(self) -> float | None:
         """The distortion budget, None where there is none."""
-        return as_budget(self.identity["epsilon"])
+        return budget_in(self.identity)
 
     @property
     def sentence(self) -> str:

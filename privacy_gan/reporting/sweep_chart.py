@@ -64,13 +64,20 @@ def points(name: str, folder: Path) -> list[list[object]]:
     return [row(name, each) for each in judged_in(FinishedRun(run, result))]
 
 
+def budget_told(judged: Judged) -> str:
+    """Return what became of the budget, in a word."""
+    if judged.budget is None:
+        return "none"
+    return "missed" if is_missed(judged.evaluation, judged.budget) else "kept"
+
+
 def row(name: str, judged: Judged) -> list[object]:
     """Return what was judged in a run, as ``COLUMNS`` says."""
     leak = leading(judged.evaluation)
     measures = ("privacy_loss", "paper_privacy_loss", "utility_score")
     return [
         *(name, judged.mechanism, judged.attribute, judged.epsilon, judged.value("distortion")),
-        "missed" if is_missed(judged.evaluation, judged.budget) else "kept",
+        budget_told(judged),
         *(name_of(leak.measure), leak.told.value, leak.gain),
         *map(judged.value, measures),
     ]

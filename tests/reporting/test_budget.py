@@ -54,6 +54,14 @@ def test_a_run_that_nobody_judged_is_held_to_its_validation_images():
     assert missed_lines(replace(result, training={"valid/filter/distortion": 0.0101})) == []
 
 
+def test_a_mechanism_that_reads_no_budget_cannot_miss_it():
+    result = missed()
+    reading = {**result.identity, "privatizer.filter.constraint.epsilon": 0.02}
+    assert missed_lines(replace(result, identity=reading)) == [TOLD]
+    stargan = {**result.identity, "privatizer.lambda_rec": 10}
+    assert missed_lines(replace(result, identity=stargan)) == []
+
+
 def test_every_output_says_it(tmp_path):
     run = write_run(tmp_path, epsilon=0.02, distortion=OVER, batches_over_budget=ALL)
     result = Result.read(run / "result.json")
