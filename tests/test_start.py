@@ -16,6 +16,14 @@ MISTAKES = {
     "train_classifiers": (["image_size=17"], "image_size=17 is not a multiple of 16"),
 }
 
+# what !python in a notebook sets, where the module need not be installed; and a bare system's locale
+SURROUNDINGS = {
+    "MPLBACKEND": "module://not_installed.backend",
+    "LC_ALL": "C",
+    "PYTHONIOENCODING": "ascii",
+    "PYTHONUTF8": "0",
+}
+
 
 def test_every_command_is_started_here():
     assert set(MISTAKES) == {path.stem for path in (ROOT / "experiments").glob("*.py")}
@@ -26,7 +34,8 @@ def test_a_mistake_is_one_line_and_exit_code_2(verb, tmp_path, monkeypatch):
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     words, message = MISTAKES[verb]
-    process = cli(verb, *words, env={"NETRC": str(tmp_path / "none")}, cwd=tmp_path, real=True)
+    surroundings = {**SURROUNDINGS, "NETRC": str(tmp_path / "none")}
+    process = cli(verb, *words, env=surroundings, cwd=tmp_path, real=True)
     assert message in error_line(process)
     assert process.stdout == ""
     assert not list(tmp_path.iterdir())

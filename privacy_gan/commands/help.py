@@ -13,7 +13,14 @@ WIDTH = 80
 ENTRY = re.compile(
     r"(?P<indent> *)(?P<key>\w+):(?: +(?P<value>[^#\s].*?))?(?: +# (?P<comment>.*))?$"
 )
-INTERNAL = ("defaults", "hydra", "data_name", "mechanism", "overrides")  # not for users
+INTERNAL = (
+    "defaults",
+    "hydra",
+    "start_key",
+    "data_name",
+    "mechanism",
+    "overrides",
+)  # not for users
 BASE = re.compile(r"^  - /(?P<base>parts/\w+)@_here_$", re.M)
 GROUP = re.compile(r" *- (?:override +/)?(?P<group>\w+): (?P<choice>\S+)")
 

@@ -43,7 +43,7 @@ from privacy_gan.progress import bars_shown
 from privacy_gan.reporting.tracking import track_result
 from privacy_gan.runs.checkpoint import save
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.loading import load_privatizer
+from privacy_gan.runs.loading import load_privatizer, start_from
 from privacy_gan.runs.result import Evaluation, Measure, Result
 from privacy_gan.training.adaptation import adapt
 from privacy_gan.training.checkpointing import RunCheckpointIO
@@ -148,10 +148,14 @@ def train_privatizer(
             trackers,
         )
         checkpoint = replicas.of_first(RunCheckpointIO(run).find_own)
+        if checkpoint is None and config.get("start_from") is not None:
+            start_from(privatizer, config.start_from)
         if is_first_process():
             run.folder.write_config(text)  # only now: a refused command changes nothing
             log.info("training in %s", run.folder.path)
         return fit(trainer, privatizer, datamodule, checkpoint)
+    if config.get("start_from") is not None:
+        raise UserError(f"start_from={config.start_from}: {config.mechanism} trains no networks")
     device = choose_compute(setup.task.accelerator, setup.task.precision).device
     found = adapt(run, privatizer, datamodule, setup.column, device)
     if is_first_process():

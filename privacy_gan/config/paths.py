@@ -15,6 +15,7 @@ from privacy_gan.errors import UserError
 PATHS = (
     "output_dir",
     "run_dir",
+    "start_from",
     "data.root",
     "data.cache_dir",
     "classifiers.folder",

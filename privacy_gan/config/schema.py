@@ -25,6 +25,8 @@ class TrainConfig:
     baseline: bool = MISSING
     image_size: int = MISSING
     width: int = MISSING
+    start_from: str | None = MISSING
+    start_key: str | None = MISSING
     output_dir: str = MISSING
     data_name: str = MISSING
     mechanism: str = MISSING

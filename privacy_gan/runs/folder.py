@@ -239,5 +239,19 @@ class Run:
             more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
             raise UserError(
                 f"{where} belongs to a run with {', '.join(differing[:3])}{more}: train this one "
-                "into a folder of its own, run_dir=FOLDER"
+                "into a folder of its own, run_dir=FOLDER" + self.more_epochs(found)
             )
+
+    def more_epochs(self, found: Mapping[str, Any]) -> str:
+        """Return how to go on where only the number of epochs grew, in words; else nothing."""
+        epochs = "trainer.max_epochs"
+        own = self.identity
+        if epochs not in own or epochs not in found or own != {**found, epochs: own[epochs]}:
+            return ""
+        missing = own[epochs] - found[epochs]
+        return (
+            f"; {epochs}={missing} start_from={self.folder.path} run_dir=FOLDER trains "
+            f"{missing} more epochs, from its weights"
+            if missing > 0
+            else ""
+        )

@@ -26,6 +26,7 @@ INCIDENTAL = {
     "run_dir",
     "overrides",
     "details",
+    "start_from",  # start_key says which training it holds
     "penalty_weight",  # those that use it have their own, which is the one that counts
     "loss",  # likewise
     "constraint",  # likewise
@@ -72,6 +73,8 @@ def identity(settings: Mapping[str, Any], data_key: str) -> dict[str, Any]:
         for path, value in flatten(settings).items()
         if not any(path == name or path.startswith(f"{name}.") for name in INCIDENTAL)
     }
+    if kept.get("start_key") is None:  # nor had runs one before there was a choice
+        kept.pop("start_key", None)
     if processes := local_batch_norms(settings["trainer"]):
         kept["trainer.batch_norms"] = processes
     return kept | {"data.key": data_key}
@@ -130,6 +133,21 @@ def short_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
+def starting_key(folder: str | None) -> str | None:
+    """Return the ``training_key`` of the run that another begins with, None where there is none.
+
+    Raises:
+        UserError: the folder holds no finished run.
+    """
+    if folder is None:
+        return None
+    key = training_key(Path(folder))
+    if not key:
+        raise UserError(f"start_from={folder} holds no finished run: give the folder of one")
+    return key
+
+
+OmegaConf.register_new_resolver("training_key", starting_key, replace=True)
 # names a stack's folder by what is stacked, in its order
 OmegaConf.register_new_resolver(
     "short_hash", lambda parts: short_hash(" ".join(map(str, parts))), replace=True

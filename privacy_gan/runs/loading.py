@@ -50,6 +50,21 @@ def load_privatizer(path: str | Path) -> Privatizer:
     return privatizer.to(memory_format=torch.channels_last)
 
 
+def start_from(privatizer: Privatizer, path: str) -> None:
+    """Give a mechanism that is to be trained the weights of a finished run.
+
+    Raises:
+        UserError: see ``read_weights``; or the weights are another mechanism's.
+    """
+    try:
+        privatizer.load_state_dict(read_weights(path))
+    except RuntimeError as error:  # other names or shapes
+        raise UserError(
+            f"start_from={path} holds another mechanism than this run trains: networks, "
+            "image_size, width and num_classes must be the same"
+        ) from error
+
+
 def read_weights(path: str | Path) -> dict[str, Any]:
     """Return the state dict of a finished run's mechanism.
 
