@@ -440,6 +440,13 @@ BREAKAGES = [
         ],
     ),
     Breakage(
+        "a setting that nobody reads is taken",
+        "config/declared.py",
+        "if near or not (built or isinstance(value, Mapping) or self.is_read(path)):",
+        "if False:",
+        ["config/test_declared.py::test_what_makes_none_is_told_in_a_line"],
+    ),
+    Breakage(
         "a mistake is told with a traceback",
         "commands/command_line.py",
         "if not told or wants_tracebacks():",

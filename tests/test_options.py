@@ -83,8 +83,10 @@ def test_folders_of_any_name_hold_a_run_and_its_report(mode, tmp_path):
     assert "already finished" in again.stdout
     if not mode:
         assert cli("report", f"folder={home / 'out, too'}", cwd=tmp_path).returncode == 0
-        line = error_line(cli("evaluate", f"run={config.parent}", "judge.epochs=0", cwd=tmp_path))
-        assert "judge.epochs=0 must be" in line
+        line = error_line(
+            cli("evaluate", f"run={config.parent}", "classifiers.epochs=0", cwd=tmp_path)
+        )
+        assert "classifiers.epochs=0 must be" in line
 
 
 def test_a_sweep_tells_all_mistakes_of_all_runs_at_once(tmp_path):

@@ -16,7 +16,7 @@ MISTAKES = {
     "train_classifiers": (["image_size=17"], "image_size=17 is not a multiple of 16"),
 }
 
-# what !python in a notebook sets, where the module need not be installed; and a bare system's locale
+# what !python in a notebook sets, where the module need not be installed; and a bare locale
 SURROUNDINGS = {
     "MPLBACKEND": "module://not_installed.backend",
     "LC_ALL": "C",

@@ -17,10 +17,10 @@ SAID = ("epsilon", "image_size", "num_classes")
 
 
 def check(config: DictConfig) -> None:
-    """Check the ranges of values, and that a run is what is said of it; changes nothing.
+    """Check the ranges of values; changes nothing.
 
     Raises:
-        UserError: a value is out of its range, or contradicts what the run is said to be.
+        UserError: a value is out of its range.
     """
     if not (math.isfinite(config.epsilon) and config.epsilon > 0):
         raise UserError(
@@ -33,6 +33,16 @@ def check(config: DictConfig) -> None:
     check_devices(config.trainer)
     mechanism = (settings.get("privatizer") or {}).get("_target_", "")
     check_options(settings["trainer"], str(mechanism))
+
+
+def require_one_truth(config: DictConfig) -> None:
+    """Refuse a mechanism, or data, that are other than the run is said to be.
+
+    Raises:
+        UserError: names both values.
+    """
+    settings = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(settings, dict)
     for room in ("privatizer", "constraint", "data"):
         for path, value in said_in(settings.get(room), f"{room}."):
             name = path.rpartition(".")[2]

@@ -12,7 +12,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from privacy_gan.config.checking import contradiction
+from privacy_gan.config.checking import contradiction, require_one_truth
 from privacy_gan.config.kinds import KINDS, is_whole, shown
 from privacy_gan.config.task import user_errors_unwrapped
 from privacy_gan.errors import UserError
@@ -70,6 +70,8 @@ class Declared:
         if "run_dir" in base:
             base.setdefault("details", False)  # which older runs' configurations lack
         Comparison(config, base, plain(config)).check()
+        if self.name == "train":  # a run that is judged again was trained as it says
+            require_one_truth(config)
 
     def options(self, choices: Sequence[str] = ()) -> list[str]:
         """Return all options, dotted, groups of files among them; those of the top come first."""
@@ -82,7 +84,7 @@ class Declared:
 def files_chosen(choices: Mapping[str, Any], typed: Sequence[str]) -> list[str]:
     """Return overrides that choose the same files, but for experiments, which change values."""
     added = {word[1:].partition("=")[0] for word in typed if word.startswith("+")}
-    places = [word for word in typed if word.lstrip("+").startswith("hydra.searchpath=")]
+    places = [word for word in typed if word.lstrip("+").partition("=")[0] == "hydra.searchpath"]
     return places + [
         f"{'+' * (group in added)}{group}={chosen}"
         for group, chosen in choices.items()
@@ -251,7 +253,7 @@ def takes(path: str, declared: Any) -> str:
     name = path.rpartition(".")[2]
     declared = EXAMPLES.get(name) if declared in (None, "???") else declared
     if isinstance(declared, list) and name in KINDS:
-        return KINDS[name].words
+        return f"a list, {KINDS[name].words}"
     if isinstance(declared, bool):
         return "true or false"
     if isinstance(declared, Mapping):

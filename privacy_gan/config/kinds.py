@@ -1,4 +1,7 @@
-"""What values settings take, by their names: the same name takes the same everywhere."""
+"""What values settings take, by their names: the same name takes the same everywhere.
+
+Other checks are those of whoever is built, such as the judge.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +99,7 @@ KINDS = {
     **dict.fromkeys(("lambda_cls", "lambda_rec", "lambda_gp"), from_0()),
     **dict.fromkeys(("decay", "until"), share(of_all=True)),
     **dict.fromkeys(("averaging", "output_noise"), share(of_all=False)),
-    **dict.fromkeys(("width", "image_size", "crop", "batch_size", "epochs"), whole(1)),
+    **dict.fromkeys(("width", "image_size", "crop", "batch_size", "classifiers.epochs"), whole(1)),
     **dict.fromkeys(("max_epochs", "log_every_n_steps", "num_nodes"), whole(1)),
     **dict.fromkeys(("resamples", "runs_per_device", "components", "trials", "at_once"), whole(1)),
     **dict.fromkeys(("filter_every", "network_every", "discriminator_every"), whole(1)),
@@ -108,7 +111,7 @@ KINDS = {
     "target": one_of("barycentre", "random"),
     "seed": whole(0, 2**32 - 1),
     "port": whole(0, 65535),
-    "queries": each(whole(1), "a list of whole numbers, 1 or more, such as [1,4,16]"),
+    "queries": each(whole(1), "numbers of 1 or more, such as [1,4,16]"),
     "betas": each(share(of_all=False), "two numbers from 0 to below 1, such as [0.9,0.999]", 2),
 }
 
@@ -128,7 +131,7 @@ def require_kinds(settings: Mapping[str, Any]) -> None:
         for number in value if isinstance(value, list) else [value]:
             if isinstance(number, float) and not math.isfinite(number):
                 raise UserError(f"{path}={shown(value)} is not finite: give a number")
-        kind = KINDS.get(path.rpartition(".")[2])
+        kind = KINDS.get(path, KINDS.get(path.rpartition(".")[2]))
         if kind is not None and not kind.holds(value):
             raise UserError(f"{path}={shown(value)} {kind.refusal.format(words=kind.words)}")
 

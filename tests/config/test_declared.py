@@ -82,15 +82,15 @@ def test_what_makes_sense_is_taken(overrides):
 
 
 WRONG = {
-    "judge.queries=4": "judge.queries=4: give a list of whole numbers, 1 or more",
-    "judge.queries=[0]": r"judge.queries=\[0\] must be a list of whole numbers",
+    "judge.queries=4": "judge.queries=4: give a list, numbers of 1 or more",
+    "judge.queries=[0]": r"judge.queries=\[0\] must be numbers of 1 or more",
     "judge.attributes=Smiling": r"give a list, such as \[Smiling",
     "judge.resamples=abc": "give a whole number, such as 1000",
     "judge.epochs=1.5": "give a whole number, such as 5",
     "data.batch_size=null": "give a whole number",
     "data.on_device=maybe": "data.on_device=maybe: give true or false",
     "trainer.enable_progress_bar=maybe": "give true or false",
-    "game.betas=0.5": "give two numbers from 0 to below 1",
+    "game.betas=0.5": "give a list, two numbers from 0 to below 1",
     "game.betas=[2,3]": "must be two numbers",
     "learning_rate=nan": "learning_rate=nan is not finite",
     "learning_rate=inf": "is not finite",
@@ -131,7 +131,7 @@ OF_OTHER_VERBS = {
     "demo": {"browser=flase": "give true or false", "port=99999": "between 0 and 65535"},
     "export": {"onnx=flase": "give true or false"},
     "dashboard": {"attributes=Smiling": r"give a list, such as \[Smiling\]"},
-    "audit": {"judge.epochs=0": "1 or more", "judge.attributes=Male": "give a list"},
+    "audit": {"classifiers.epochs=0": "1 or more", "judge.attributes=Male": "give a list"},
 }
 
 

@@ -115,7 +115,8 @@ def test_judging_again_is_the_same_and_can_be_more_thorough(finished, judged):
     assert run.path == finished
     _, same = evaluate(judged(f"run_dir={run.path}"))
     assert same == record
-    process = cli("evaluate", f"run={run.path}", "judge.queries=[1,2,3]", real=True)
+    words = [f"run={run.path}", "judge.queries=[1,2,3]", "details=true"]
+    process = cli("evaluate", *words, real=True)
     assert process.returncode == 0, process.stderr
     assert "3 queries" in process.stdout
     after = Result.read(run.result_file)

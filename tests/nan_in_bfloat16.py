@@ -1,6 +1,6 @@
 """Looks for operations that give nan, or chance, in bfloat16 on a CPU:
 
-    .venv/bin/python tests/nan_on_amx.py [TIMES]
+    .venv/bin/python tests/nan_in_bfloat16.py [TIMES]
 
 Every kind of operation of our networks, forward and backward, TIMES times on the same inputs. A
 line for each that gives values that are not finite, that differ from one time to the next, or that
