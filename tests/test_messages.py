@@ -22,7 +22,14 @@ COMMANDS = ("report", "privatize", "audit", "export", "demo")
 # of evaluate.py; of Hydra itself, its shell completion among it; of Lightning alone; arguments of
 # gaussian_grid; a part of %s=%s
 OTHERS = {"hydra.run.dir", "hydra.output_subdir", "trainer.max_steps"}
-OTHERS |= {"trainer.limit_val_batches", "points", "sigma", "s", "install"}
+OTHERS |= {
+    "trainer.limit_train_batches",
+    "trainer.limit_val_batches",
+    "points",
+    "sigma",
+    "s",
+    "install",
+}
 
 
 def messages():

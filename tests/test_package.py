@@ -1,6 +1,7 @@
 """The package as one installs it: built, installed elsewhere, used from its command line."""
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -172,4 +173,4 @@ def test_the_command_line_says_what_there_is(program, tmp_path):
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_a_shell_is_told_who_completes(shell, program, tmp_path):
     told = run(program, "-sc", f"install={shell}", cwd=tmp_path)
-    assert f"{program} -sc query" in told
+    assert f"{shlex.quote(str(program))} -sc query" in told

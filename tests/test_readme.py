@@ -52,7 +52,7 @@ def typed(text):
 def made_by(target):
     """Return the last command that make would run for a target, where all is installed."""
     installed = [f"--old-file={ENVIRONMENT}/installed{dev}" for dev in ("", "-dev")]
-    make = ["make", "-n", f"VENV={ENVIRONMENT}", *installed, target]
+    make = ["make", "-n", "--no-print-directory", f"VENV={ENVIRONMENT}", *installed, target]
     told = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
     return shlex.split(told.stdout.splitlines()[-1])
 

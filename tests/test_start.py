@@ -4,7 +4,7 @@ import pytest
 from commands import ROOT, cli, error_line
 
 MISTAKES = {
-    "audit": (["images=nowhere", "labels=nowhere", "attribute=x"], "labels=nowhere is no file"),
+    "audit": (["images=nowhere", "labels=nowhere", "attribute=x"], "images=nowhere is no folder"),
     "benchmark": (["--rounds", "0"], "--rounds 0 must be 1 or more"),
     "dashboard": (["group=some"], "needs a key"),
     "demo": (["run=nowhere"], "nowhere is not a run folder"),

@@ -83,4 +83,4 @@ def test_the_table_says_what_was_found():
     assert text.startswith("2 x Z, torch 2, bf16-mixed, 2 threads, 64 pixels, batch 8, 2026-01-01")
     row = "| batches from image files | 24.6 (20 to 1,234) | 24.6 (20 to 1,234) times |"
     assert row in text
-    assert "- train.py --help: 24.6 (20 to 1,234) s." in text
+    assert "- privacy-gan train --help: 24.6 (20 to 1,234) s." in text

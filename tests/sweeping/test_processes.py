@@ -141,7 +141,7 @@ def test_a_sweep_of_such_runs_goes_on_past_one_that_fails_and_leaves_nothing_beh
         config = OmegaConf.load(path.parent / "config.yaml")
         assert config.epsilon == json.loads(path.read_text())["identity"]["epsilon"]
         output = (path.parent / "output.log").read_text()
-        assert output.count(f"with epsilon {config.epsilon:g}") == 1
+        assert output.count(", hidden by filter-entropy, ") == 1, output
     process = run(tmp_path, *grid, cwd=tmp_path)
     assert process.returncode == 0, process.stdout + process.stderr
     assert all_gone(tmp_path, seconds=1)

@@ -38,5 +38,5 @@ def test_they_fall_evenly_over_the_last_share_of_the_steps(decay, shares, tiny, 
 @pytest.mark.parametrize("decay", [-0.1, 1.1])
 def test_what_is_no_share_is_refused(decay, tiny):
     config = tiny(f"privatizer.decay={decay}", preset=TWO_BATCHES, cached=False)
-    with pytest.raises(UserError, match=f"privatizer.decay={decay} is not a share"):
+    with pytest.raises(UserError, match=f"privatizer.decay={decay} must be between 0 and 1"):
         train(config)
