@@ -30,10 +30,10 @@ class Compute:
     autocast: Callable[[], AbstractContextManager[None]]
 
 
-# Smaller images are computed in float32 on CPUs. There, in bfloat16, oneDNN leaves parts of the weight
-# gradient of a padded convolution unwritten whose stride exceeds the side of its input: what was in
-# memory before became the gradient, nan at times. A ResNet halves images five times: below 32 pixels
-# its last convolutions of stride 2 see a single pixel. tests/nan_in_bfloat16.py shows it.
+# Smaller images are computed in float32 on CPUs. There, in bfloat16, oneDNN leaves parts of the
+# weight gradient of a padded convolution unwritten whose stride exceeds its input's side: what was
+# in memory before became the gradient, nan at times. A ResNet halves images five times: below 32
+# pixels its last convolutions of stride 2 see one pixel. tests/nan_in_bfloat16.py shows it.
 SMALLEST_IN_BFLOAT16 = 32
 
 log = logging.getLogger(__name__)

@@ -23,6 +23,8 @@ COMMANDS = ("report", "privatize", "audit", "export", "demo")
 # gaussian_grid; a part of %s=%s
 OTHERS = {"hydra.run.dir", "hydra.output_subdir", "trainer.max_steps"}
 OTHERS |= {
+    "trainer.gradient_clip_algorithm",
+    "trainer.gradient_clip_val",
     "trainer.limit_train_batches",
     "trainer.limit_val_batches",
     "points",
