@@ -305,6 +305,40 @@ BREAKAGES = [
         ["reporting/test_budget.py::test_every_output_says_it"],
     ),
     Breakage(
+        "a state that is not finite is saved",
+        "training/checkpointing.py",
+        "            require_sound(trainer, trainer.lightning_module)\n",
+        "",
+        ["training/test_divergence.py::test_it_is_said_where_and_nothing_is_kept"],
+    ),
+    Breakage(
+        "an adversary that diverged begins anew at the same rate",
+        "evaluation/diverging.py",
+        "SLOWER = 0.5 ",
+        "SLOWER = 1.0 ",
+        [
+            "evaluation/test_diverging.py::"
+            "test_who_diverges_is_begun_anew_at_half_the_rate_and_the_others_do_not_notice"
+        ],
+    ),
+    Breakage(
+        "gradients are not clipped",
+        "training/clipping.py",
+        "        trainer.precision_plugin.clip_gradients(",
+        "        print(",
+        [
+            "training/test_trainer_options.py::"
+            "test_each_players_gradients_are_clipped_before_its_step"
+        ],
+    ),
+    Breakage(
+        "own callbacks are dropped",
+        "training/trainer.py",
+        '*several("callbacks", callbacks, Callback), ',
+        "",
+        ["training/test_trainer_options.py::test_own_callbacks_and_loggers_are_added"],
+    ),
+    Breakage(
         "the bare step that is timed learns nothing",
         "benchmarking/bare.py",
         "            optimizer.step()\n",

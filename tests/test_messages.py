@@ -20,9 +20,11 @@ DOTTED = re.compile(r"(?:data|judge|classifiers|trainer|privatizer|networks)(?:\
 GROUPS = {"data", "privatizer", "loss", "networks", "trainer", "logger", "experiment"}
 COMMANDS = ("report", "privatize", "audit", "export", "demo")
 # of evaluate.py; of Hydra itself, its shell completion among it; of Lightning alone; arguments of
-# gaussian_grid; a part of %s=%s
+# gaussian_grid; a part of %s=%s; of a spreadsheet; of shells
 OTHERS = {"hydra.run.dir", "hydra.output_subdir", "trainer.max_steps"}
 OTHERS |= {
+    "found",
+    "sep",
     "trainer.gradient_clip_algorithm",
     "trainer.gradient_clip_val",
     "trainer.limit_train_batches",
