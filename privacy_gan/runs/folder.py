@@ -249,9 +249,9 @@ class Run:
         if epochs not in own or epochs not in found or own != {**found, epochs: own[epochs]}:
             return ""
         missing = own[epochs] - found[epochs]
+        if missing < 1:
+            return ""
         return (
-            f"; {epochs}={missing} start_from={self.folder.path} run_dir=FOLDER trains "
-            f"{missing} more epochs, from its weights"
-            if missing > 0
-            else ""
+            f"; more epochs from its weights are {epochs}={missing} "
+            f"start_from={self.folder.path} run_dir=FOLDER"
         )

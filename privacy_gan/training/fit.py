@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches are gathered
 warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")  # EpochOrder is
 warnings.filterwarnings("ignore", message=".*`srun` command is available")  # on login nodes
+warnings.filterwarnings(
+    "ignore", message=".*smaller than the logging interval.*"
+)  # epochs log, too
 warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
 logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # what they found
