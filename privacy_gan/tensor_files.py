@@ -20,6 +20,10 @@ class DamagedFile(UserError):
     """A file's bytes are damaged, or it was never a file of tensors."""
 
 
+class ForeignFile(UserError):
+    """A sound file holds what is not read: no dictionary, or objects that execute code."""
+
+
 def read_tensors(path: Path, mmap: bool = False) -> dict[str, Any]:
     """Return a file's dictionary of tensors, on the CPU; no code in the file is executed.
 
@@ -32,6 +36,7 @@ def read_tensors(path: Path, mmap: bool = False) -> dict[str, Any]:
 
     Raises:
         DamagedFile: the file is truncated, or not a file of tensors.
+        ForeignFile: the file is sound and holds something else.
         UserError: the file cannot be read at the moment.
         FileNotFoundError: there is none.
     """
@@ -40,32 +45,32 @@ def read_tensors(path: Path, mmap: bool = False) -> dict[str, Any]:
     except FileNotFoundError:
         raise
     except Exception as error:
-        if not is_out_of_memory(error) and holds_no_tensors(path, error):
-            raise DamagedFile(f"{path} is damaged") from error
+        if not is_out_of_memory(error):
+            if is_damaged(path):
+                raise DamagedFile(f"{path} is damaged") from error
+            if isinstance(error, OF_SOMETHING_ELSE):
+                raise ForeignFile(f"{path} is damaged or holds something else") from error
         raise UserError(
             f"{path} cannot be read ({reason(error)}), which is no fault of the file: it stays as "
             "it is, repeat the command when that is mended"
         ) from error
 
 
-def holds_no_tensors(path: Path, error: Exception) -> bool:
-    """Tell whether a file is to blame for an error that reading it met.
-
-    ``torch.save`` writes a zip, whose every member has a checksum.
+def is_damaged(path: Path) -> bool:
+    """Tell whether a file's bytes are not as ``torch.save`` wrote them: a zip with checksums.
 
     Raises:
         UserError: the file cannot be read at the moment.
     """
     try:
         with zipfile.ZipFile(path) as archive:
-            is_sound = archive.testzip() is None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError):
-        return True
+            return archive.testzip() is not None
     except (OSError, MemoryError) as unreadable:
         raise UserError(
             f"{path} cannot be read ({reason(unreadable)}): it stays as it is"
         ) from unreadable
-    return not is_sound or isinstance(error, OF_SOMETHING_ELSE)
+    except Exception:  # of many kinds, depending on which byte is wrong
+        return True
 
 
 def reason(error: Exception) -> str:

@@ -221,8 +221,8 @@ BREAKAGES = [
     Breakage(
         "a machine without memory counts as a damaged file",
         "tensor_files.py",
-        "    return not is_sound or",
-        "    return True or",
+        "        if not is_out_of_memory(error):\n            if is_damaged(path):\n",
+        "        if True:\n            if True:\n",
         ["test_tensor_files.py::test_a_machine_without_memory_is_no_fault_of_the_file"],
     ),
     Breakage(
@@ -293,8 +293,8 @@ BREAKAGES = [
     Breakage(
         "the measure that leads is the luckiest",
         "reporting/leading.py",
-        ".certain for each",
-        ".gain for each",
+        "each[name].certain)",
+        "each[name].gain)",
         ["reporting/test_leading.py::test_luck_does_not_choose"],
     ),
     Breakage(

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import zipfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -93,12 +94,17 @@ def test_a_run_is_neither_loaded_nor_judged_from_a_hostile_checkpoint(plant, exe
     assert not executed.exists()
 
 
-def test_a_training_that_finds_a_hostile_checkpoint_begins_again(plant, executed, tiny):
+def test_a_training_that_finds_a_hostile_checkpoint_does_not_go_on_from_it(plant, executed, tiny):
     config = tiny("trainer.max_epochs=1")
     run, before = train(config)
     run.result_file.unlink()
-    plant(run.checkpoint)
-    assert train(config)[1].training == before.training
+    found = plant(run.checkpoint).read_bytes()
+    if zipfile.is_zipfile(run.checkpoint):  # sound, and not for the command to throw away
+        with pytest.raises(UserError, match="not a checkpoint of this project"):
+            train(config)
+        assert run.checkpoint.read_bytes() == found
+    else:
+        assert train(config)[1].training == before.training  # begun again
     assert not executed.exists()
 
 

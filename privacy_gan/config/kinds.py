@@ -136,15 +136,18 @@ def require_kinds(settings: Mapping[str, Any]) -> None:
             raise UserError(f"{path}={shown(value)} {kind.refusal.format(words=kind.words)}")
 
 
-def leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(
+    tree: Mapping[str, Any], prefix: str = "", own: bool = False
+) -> Iterator[tuple[str, Any]]:
     """Yield settings and their dotted paths; what an own class is given, only as far as numbers go.
 
     Lists are leaves.
     """
-    own = not str(tree.get("_target_", OURS[0])).startswith(OURS)
+    if "_target_" in tree:
+        own = not str(tree["_target_"]).startswith(OURS)
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            yield from leaves(value, f"{prefix}{key}.")
+            yield from leaves(value, f"{prefix}{key}.", own)
         elif not own or (isinstance(value, float) and not math.isfinite(value)):
             yield f"{prefix}{key}", value
 

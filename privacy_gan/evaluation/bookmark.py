@@ -11,7 +11,7 @@ from typing import Any
 
 from privacy_gan.runs.checkpoint import save
 from privacy_gan.runs.identity import short_hash
-from privacy_gan.tensor_files import DamagedFile, read_tensors
+from privacy_gan.tensor_files import DamagedFile, ForeignFile, read_tensors
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Bookmark:
             kept = read_tensors(self.path)
         except FileNotFoundError:
             return None
-        except DamagedFile:
+        except (DamagedFile, ForeignFile):
             log.warning("%s was damaged: what it was about begins again", self.path)
             return None
         content: Content | None = kept.get("content") if kept.get("key") == self.key else None

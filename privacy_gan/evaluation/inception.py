@@ -9,7 +9,7 @@ from torch import nn
 from torchmetrics.image.fid import NoTrainInceptionV3
 
 from privacy_gan.errors import UserError
-from privacy_gan.tensor_files import DamagedFile, read_tensors
+from privacy_gan.tensor_files import DamagedFile, ForeignFile, read_tensors
 
 
 def load_inception(weights: str | Path | None, device: torch.device) -> nn.Module | None:
@@ -37,6 +37,13 @@ def load_inception(weights: str | Path | None, device: torch.device) -> nn.Modul
         raise UserError(
             "judge.inception_weights needs torch-fidelity: pip install 'privacy_gan[fid]'"
         ) from error
-    except (DamagedFile, RuntimeError, LookupError, TypeError, AttributeError) as error:
+    except (
+        DamagedFile,
+        ForeignFile,
+        RuntimeError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
         raise UserError(f"{weights} holds no weights of torch-fidelity's InceptionV3") from error
     return network.to(device).eval()

@@ -13,7 +13,7 @@ from privacy_gan import replicas
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.bookmark import Bookmark, Content
 from privacy_gan.runs.checkpoint import save
-from privacy_gan.tensor_files import DamagedFile, read_tensors
+from privacy_gan.tensor_files import DamagedFile, ForeignFile, read_tensors
 
 log = logging.getLogger(__name__)
 
@@ -116,5 +116,5 @@ def read(path: Path, remedy: str = "delete it to train it again") -> Content:
     """
     try:
         return read_tensors(path)
-    except DamagedFile as error:
+    except (DamagedFile, ForeignFile) as error:
         raise UserError(f"{error}: {remedy}") from error

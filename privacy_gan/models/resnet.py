@@ -9,7 +9,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 
 from privacy_gan.errors import UserError
 from privacy_gan.models.classifier import Classifier
-from privacy_gan.tensor_files import DamagedFile, read_tensors
+from privacy_gan.tensor_files import DamagedFile, ForeignFile, read_tensors
 
 
 def resnet18(num_classes: int, weights: str | Path | None = None) -> Classifier:
@@ -53,7 +53,7 @@ def load_all_but_head(network: ResNet, file: Path) -> None:
         missing, unexpected = network.load_state_dict(body, strict=False)
     except FileNotFoundError as error:
         raise UserError(f"{file} does not exist: weights must be a local file") from error
-    except DamagedFile as error:
+    except (DamagedFile, ForeignFile) as error:
         raise UserError(f"{file} holds no weights, or is damaged: give a state dict") from error
     except (RuntimeError, TypeError, AttributeError) as error:  # other shapes, or no tensors
         reason = str(error).strip().partition("\n")[0]

@@ -137,7 +137,6 @@ def release(
             remove_partial_files(output)
         elif not overwrite:
             require_empty(output)
-        about.write(output)
         stamps = {each.target: stamp_of(source / each.name) for each in found.photos}
         sound = {
             target
@@ -146,6 +145,7 @@ def release(
         }
         new = {target: stamp for target, stamp in stamps.items() if target not in sound}
         again = remove_old(new, output)
+        about.write(output)  # only now: until then what lies there is another mechanism's
         sources.note(new)
         todo = [each for each in found.photos if overwrite or each.target in new]
         skipped = censor_all(todo, source, output, how, censor)

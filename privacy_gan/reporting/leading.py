@@ -76,7 +76,9 @@ def leading_measure(evaluations: Sequence[Evaluation]) -> str:
     """
     found = [leaks(evaluation) for evaluation in evaluations]
     shared = [name for name in MEASURES if all(name in each for each in found)]
-    certain = {name: statistics.fmean(each[name].certain for each in found) for name in shared}
+    certain = {
+        name: statistics.fmean(max(0.0, each[name].certain) for each in found) for name in shared
+    }
     best = max(certain, key=certain.__getitem__)  # the first of equals
     return best if certain[best] > 0 else ACCURACY
 

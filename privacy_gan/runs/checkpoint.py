@@ -8,12 +8,13 @@ from typing import Any
 
 import torch
 
+from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
-from privacy_gan.tensor_files import DamagedFile, read_tensors
+from privacy_gan.tensor_files import DamagedFile, ForeignFile, read_tensors
 
 
-class DamagedCheckpoint(DamagedFile):
-    """A file is damaged, or not a checkpoint of this project."""
+class DamagedCheckpoint(UserError):
+    """A checkpoint's bytes are damaged."""
 
 
 def save(path: Path, content: dict[str, Any]) -> None:
@@ -37,15 +38,23 @@ def read_checkpoint(path: Path, mmap: bool = False) -> dict[str, Any]:
         mmap: whether tensors stay on the disk until they are used.
 
     Raises:
-        DamagedCheckpoint: the file is damaged or not a checkpoint of this project.
-        UserError: the file cannot be read at the moment, which is no fault of its own.
+        DamagedCheckpoint: the file is damaged.
+        UserError: the file is sound and no checkpoint of this project; or it cannot be read at the
+            moment, which is no fault of its own.
         FileNotFoundError: there is none.
     """
     try:
         checkpoint = read_tensors(path, mmap)
         return {**checkpoint, "identity": dict(checkpoint["identity"])}
-    except (DamagedFile, LookupError, TypeError, ValueError) as error:
-        raise DamagedCheckpoint(
-            f"{path} is damaged or not a checkpoint of this project: "
-            f"delete {path.parent} to train this run from the start"
+    except DamagedFile as error:
+        raise DamagedCheckpoint(f"{path} is damaged: {anew(path)}") from error
+    except (ForeignFile, LookupError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path} is damaged or not a checkpoint of this project (the state of own callbacks "
+            f"must be tensors and plain values): {anew(path)}"
         ) from error
+
+
+def anew(path: Path) -> str:
+    """Return what to do without a checkpoint."""
+    return f"delete {path.parent} to train this run from the start"

@@ -80,9 +80,10 @@ def undefined_optimizer(trainer: Trainer, pl_module: LightningModule) -> str | N
     """Return whose optimizer's moments are not finite: such parameters would learn no more."""
     assert isinstance(pl_module, TrainedPrivatizer)
     names = {player: name for name, player in pl_module.named_modules()}
-    for player, optimizer in zip(pl_module.players, trainer.optimizers, strict=True):
+    players = dict(enumerate(pl_module.players))  # an own mechanism may have other optimizers
+    for index, optimizer in enumerate(trainer.optimizers):
         if first_undefined(optimizer.state_dict()["state"]) is not None:
-            return f"the optimizer of {names[player]}"
+            return f"the optimizer of {names.get(players.get(index), f'player {index + 1}')}"
     return None
 
 

@@ -149,3 +149,16 @@ def test_an_own_mechanism_may_not_have_a_budget_of_its_own(tmp_path):
     with pytest.raises(UserError, match=r"privatizer\.epsilon=0\.02 contradicts epsilon=0\.01"):
         look_at("train", searched, "privatizer=mine")
     look_at("train", searched, "privatizer=mine", "epsilon=0.02")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["privatizer=stargan", "privatizer.lambda_cls=0.5"],  # which conf/ writes as a whole number
+        ["privatizer._target_=mine.M", "++privatizer.filters=3"],  # nearly filter, of ours
+        ["privatizer._target_=mine.M", "++privatizer.options={size:4,rate:0}"],
+        ["+judge.adversaries.convnext2={_target_:a.b}"],
+    ],
+)
+def test_what_own_classes_take_is_theirs_to_check(words):
+    look_at("train", *words)

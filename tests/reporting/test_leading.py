@@ -90,6 +90,12 @@ def test_luck_does_not_choose():
     assert leading(equal).measure == ACCURACY
 
 
+def test_a_run_where_nothing_leaks_does_not_hide_that_another_leaks():
+    leaking = judged(privacy_loss=measure(0.5, 0.5, 0.9), auroc=measure(0.7, 0.5, 0.95))
+    beside = judged(privacy_loss=measure(0.5, 0.5, 0.9), auroc=measure(0.3, 0.5, 0.95))
+    assert leading_measure([leaking, beside]) == "auroc"
+
+
 def test_without_originals_perfect_knowledge_is_the_scale():
     found = judged(privacy_loss=measure(0.8, 0.76), leaked_bits=measure(0.3, 0.0))
     assert leaks(found)[ACCURACY].gain == pytest.approx(0.04 / 0.24)
