@@ -224,7 +224,7 @@ def test_what_cannot_be_judged_is_refused_in_one_line(finished, tmp_path):
     assert "give its folder, run=FOLDER" in error_line(cli("evaluate"))
     assert "is not a run folder" in error_line(cli("evaluate", f"run={tmp_path}"))
     larger = error_line(cli("evaluate", f"run={finished}", "image_size=32"))
-    assert "image_size=16 contradicts image_size=32: give image_size=16" in larger
+    assert "belongs to a run with image_size=16 (this one: 32)" in larger
     assert "delete" not in larger
     checkpoint = (finished / "last.ckpt").read_bytes()
     (finished / "last.ckpt").write_bytes(checkpoint[:1000])
@@ -238,13 +238,13 @@ def test_what_cannot_be_judged_is_refused_in_one_line(finished, tmp_path):
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("judge.queries=[]", "judge.queries=[] must be a list of whole numbers"),
+        ("judge.queries=[]", "judge.queries=[] must be numbers of 1 or more"),
         (
             "++judge.adversaries.convnext.recipe.annealed=true",
             "convnext cannot be made",
         ),
-        ("judge.queries=[0,1]", "must be a list of whole numbers, 1 or more"),
-        ("judge.epochs=0", "judge.epochs=0 must be a whole number, 1 or more"),
+        ("judge.queries=[0,1]", "must be numbers of 1 or more"),
+        ("judge.epochs=0", "judge.epochs must be 1 or more"),
         ("judge.attributes=[Smiling,Bald]", "have no attribute 'Bald'"),
         ("judge.inception_weights=none.pth", "none.pth does not exist"),
     ],

@@ -23,7 +23,8 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TRAINS = re.compile(r"^ *privacy-gan (?:train|sweep|train_classifiers) ([^#\n`]*)", re.MULTILINE)
 ASSIGNED = re.compile(r'^ *(\w+)="?([^"\n]*)"?$', re.MULTILINE)
 CELEBA = ("data=celeba", "data.root=PATH")
-ELSEWHERE = ("--", "optuna", "privatizer.runs=")  # Hydra's own options, a search, others' folders
+# Hydra's own options, a search, folders of others
+ELSEWHERE = ("--", "optuna", "privatizer.runs=", "start_from=")
 
 
 def commands_of(page):
