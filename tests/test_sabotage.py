@@ -3,7 +3,8 @@
 import re
 
 import pytest
-from sabotage import BREAKAGES, ROOT, is_of
+from breakages import BREAKAGES
+from sabotage import ROOT, is_of
 
 TESTS = re.compile(r"^ *def (test_\w+)", re.MULTILINE)
 

@@ -1,0 +1,471 @@
+"""What ``sabotage.py`` breaks, and the tests that must notice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Breakage:
+    """One thing that must not go unnoticed.
+
+    Attributes:
+        name: what is wrong, in words.
+        file: below privacy_gan/.
+        old: what is right; it occurs once in the file.
+        new: what takes its place.
+        red: tests that must fail, below tests/; of one with parameters, some case must.
+    """
+
+    name: str
+    file: str
+    old: str
+    new: str
+    red: Sequence[str]
+
+
+BREAKAGES = [
+    Breakage(
+        "the last epoch is kept instead of the best",
+        "evaluation/learning.py",
+        "if loss < self.best_loss:",
+        "if True:",
+        ["evaluation/test_learning.py::test_each_is_left_at_its_own_best_epoch_by_validation_loss"],
+    ),
+    Breakage(
+        "the warm start's weights are dropped",
+        "evaluation/adversaries.py",
+        "return Learner(deepcopy(fixed), recipe, column)",
+        "fixed = deepcopy(fixed)\n"
+        "    for weights in fixed.parameters():\n"
+        "        weights.data.normal_(0, 0.02)\n"
+        "    return Learner(fixed, recipe, column)",
+        [
+            "evaluation/test_shipped_adversaries.py::"
+            "test_the_warm_start_knows_what_the_fixed_classifier_knows_and_leaves_it_alone"
+        ],
+    ),
+    Breakage(
+        "an adversary's input is multiplied by 0",
+        "evaluation/learning.py",
+        "return F.log_softmax(self.network(images), dim=1)",
+        "return F.log_softmax(self.network(images * 0), dim=1)",
+        [
+            "evaluation/test_planted_leaks.py::test_uncensored_images_tell_all",
+            "evaluation/test_planted_leaks.py::"
+            "test_an_attribute_hidden_in_one_pixel_or_in_the_noise_is_found",
+        ],
+    ),
+    Breakage(
+        "a mechanism is judged in training mode",
+        "evaluation/source.py",
+        "self.privatizer = privatizer.to(compute.device).eval()",
+        "self.privatizer = privatizer.to(compute.device).train()",
+        [
+            "evaluation/test_source.py::test_a_mechanism_is_judged_as_it_is_used_not_as_it_is_trained"
+        ],
+    ),
+    Breakage(
+        "every query has the same noise",
+        "evaluation/source.py",
+        "SPLIT_NUMBERS[split], number)",
+        "SPLIT_NUMBERS[split], 0)",
+        ["evaluation/test_source.py::test_no_two_queries_share_their_noise"],
+    ),
+    Breakage(
+        "the strongest adversary is chosen on test images",
+        "evaluation/measuring.py",
+        'predictions = predict_all(answers, sensitive["valid"], frequencies, queries)',
+        'tested = {name: {**seen, "valid": seen["test"]} for name, seen in answers.items()}\n'
+        '    predictions = predict_all(tested, sensitive["test"], frequencies, queries)',
+        ["evaluation/test_selection.py::test_the_judge_reports_who_was_best_on_validation_images"],
+    ),
+    Breakage(
+        "s' is confused with s in the success rate",
+        "evaluation/measures.py",
+        "bootstrap.percentile(mean, what == outputs.synthetic)",
+        "bootstrap.percentile(mean, what == outputs.original.predicted(sensitive))",
+        ["evaluation/test_measures.py::test_success_is_seeing_the_synthetic_attribute"],
+    ),
+    Breakage(
+        "an interval has half of the bootstrap's values in it",
+        "evaluation/bootstrap.py",
+        "TAIL = 0.025",
+        "TAIL = 0.25",
+        [
+            "evaluation/test_bootstrap.py::"
+            "test_a_means_interval_is_two_standard_errors_wide_to_each_side"
+        ],
+    ),
+    Breakage(
+        "a judging that was stopped begins again",
+        "evaluation/learning.py",
+        'return found["epoch"], found["done"]',
+        "return 0, 0",
+        [
+            "evaluation/test_resumed_judging.py::"
+            "test_adversaries_stopped_at_any_step_learn_what_they_would_have_learned",
+            "evaluation/test_resumed_judging.py::test_a_run_goes_on_in_the_midst_of_being_judged",
+        ],
+    ),
+    Breakage(
+        "the penalty has the other sign",
+        "losses.py",
+        "return weight * (distortion",
+        "return -weight * (distortion",
+        [
+            "test_losses.py::test_penalty_is_quadratic_above_the_budget_and_nothing_below",
+            "privatizers/test_algorithm_1.py::"
+            "test_training_equals_algorithm_1_parameter_by_parameter",
+        ],
+    ),
+    Breakage(
+        "the generator is asked for s instead of s'",
+        "privatizers/generator.py",
+        'adversarial = F.cross_entropy(logits, draws["synthetic"])',
+        "adversarial = F.cross_entropy(logits, sensitive)",
+        [
+            "privatizers/test_algorithm_1.py::test_training_equals_algorithm_1_parameter_by_parameter"
+        ],
+    ),
+    Breakage(
+        "h_g learns in every step",
+        "privatizers/game.py",
+        "batch_idx % self.discriminator_every == 0, done",
+        "True, done",
+        [
+            "privatizers/test_algorithm_1.py::"
+            "test_h_g_learns_in_every_third_step_and_the_others_in_each"
+        ],
+    ),
+    Breakage(
+        "noise is drawn by rank instead of by place",
+        "privatizers/trained.py",
+        "return {name: replicas.own_part(rows) for name, rows in self.draw(whole, rng).items()}",
+        "del whole\n        return self.draw(images, rng)",
+        [
+            "training/test_replicas.py::"
+            "test_a_step_of_two_processes_is_the_step_of_one_with_all_their_images"
+        ],
+    ),
+    Breakage(
+        "gradients are not averaged over processes",
+        "replicas.py",
+        "gradient.copy_(values.view_as(gradient))",
+        "gradient.add_(values.view_as(gradient) * 0)",
+        [
+            "training/test_replicas.py::"
+            "test_a_step_of_two_processes_is_the_step_of_one_with_all_their_images",
+            "training/test_replicas.py::test_three_processes_send_each_other_what_they_should",
+        ],
+    ),
+    Breakage(
+        "learning rates do not fall",
+        "privatizers/trained.py",
+        "return min(1.0, (1 - self.done(batch_idx)) / self.decay) if self.decay else 1.0",
+        "return 1.0",
+        ["training/test_decay.py::test_they_fall_evenly_over_the_last_share_of_the_steps"],
+    ),
+    Breakage(
+        "SIGTERM is ignored",
+        "interruption.py",
+        "self.received = signum",
+        "del signum",
+        [
+            "training/test_resume.py::"
+            "test_a_run_stopped_at_any_step_ends_bit_for_bit_as_if_it_had_not_been",
+            "evaluation/test_resumed_judging.py::"
+            "test_without_a_bookmark_a_signal_ends_learning_all_the_same",
+        ],
+    ),
+    Breakage(
+        "a run of a sweep does not hear signals",
+        "commands/child.py",
+        "        accept_signals()\n",
+        "",
+        [
+            "sweeping/test_sweep.py::"
+            "test_ctrl_c_saves_the_run_at_hand_and_ends_the_sweep_with_a_summary"
+        ],
+    ),
+    Breakage(
+        "a damaged checkpoint is not set aside",
+        "training/checkpointing.py",
+        "            path.replace(aside)\n",
+        "            path.unlink()\n",
+        ["training/test_resume.py::test_from_a_damaged_checkpoint_a_run_begins_again"],
+    ),
+    Breakage(
+        "a machine without memory counts as a damaged file",
+        "tensor_files.py",
+        "        if not is_out_of_memory(error):\n            if is_damaged(path):\n",
+        "        if True:\n            if True:\n",
+        ["test_tensor_files.py::test_a_machine_without_memory_is_no_fault_of_the_file"],
+    ),
+    Breakage(
+        "16-bit greys are cut off at 255, which is nearly white",
+        "data/decoding.py",
+        "    greys = values >> 8\n",
+        "    greys = values.clip(0, 255)\n",
+        ["data/test_decoding.py::test_values_by_hand"],
+    ),
+    Breakage(
+        "of two images with one name in a zip the last is taken",
+        "data/image_files.py",
+        "    if pair := repeated(images):",
+        "    if pair := None:",
+        ["data/test_image_files.py::test_a_zip_with_two_images_of_a_name_is_refused_naming_both"],
+    ),
+    Breakage(
+        "what was made of a photograph that was replaced stays",
+        "releasing/release.py",
+        " and sources.has(target, stamp)",
+        "",
+        [
+            "releasing/test_release.py::"
+            "test_what_was_made_of_a_photograph_that_was_replaced_is_made_again"
+        ],
+    ),
+    Breakage(
+        "an audit is silent of opacity and metadata",
+        "data/audited.py",
+        "    notes += told_of(files.images, censored.files)\n",
+        "",
+        ["data/test_labelled_folder.py::test_opacity_and_metadata_that_nobody_looks_at_are_told"],
+    ),
+    Breakage(
+        "a column that is left out is not named",
+        "data/audited.py",
+        "    notes += labels.left_out()\n",
+        "",
+        [
+            "data/test_labelled_folder.py::"
+            "test_another_attribute_that_lacks_a_value_is_left_out_by_name"
+        ],
+    ),
+    Breakage(
+        "a label's name may mean several files",
+        "data/matching.py",
+        "    matching.refuse_rivals()\n",
+        "",
+        ["data/test_matching.py::test_what_is_open_is_refused_and_both_are_named"],
+    ),
+    Breakage(
+        "the demo answers what other pages ask",
+        "demo/app.py",
+        " and not comes_from_own_page()",
+        " and False",
+        ["demo/test_app.py::test_what_does_not_come_from_its_own_page_is_not_answered"],
+    ),
+    Breakage(
+        "images of 0 to 255 are censored as if they were white",
+        "privatizers/usable.py",
+        "\n            or wrong_values(images)",
+        "",
+        [
+            "exporting/test_usable.py::"
+            "test_other_images_are_refused_and_it_is_said_what_came_and_what_is_needed"
+        ],
+    ),
+    Breakage(
+        "the measure that leads is the luckiest",
+        "reporting/leading.py",
+        "each[name].certain)",
+        "each[name].gain)",
+        ["reporting/test_leading.py::test_luck_does_not_choose"],
+    ),
+    Breakage(
+        "a missed budget is not said",
+        "reporting/budget.py",
+        " and distortion.low > budget",
+        " and distortion.low > 10 * budget",
+        ["reporting/test_budget.py::test_every_output_says_it"],
+    ),
+    Breakage(
+        "a state that is not finite is saved",
+        "training/checkpointing.py",
+        "            require_sound(trainer, trainer.lightning_module)\n",
+        "",
+        ["training/test_divergence.py::test_it_is_said_where_and_nothing_is_kept"],
+    ),
+    Breakage(
+        "an adversary that diverged begins anew at the same rate",
+        "evaluation/diverging.py",
+        "SLOWER = 0.5 ",
+        "SLOWER = 1.0 ",
+        [
+            "evaluation/test_diverging.py::"
+            "test_who_diverges_is_begun_anew_at_half_the_rate_and_the_others_do_not_notice"
+        ],
+    ),
+    Breakage(
+        "gradients are not clipped",
+        "training/clipping.py",
+        "        trainer.precision_plugin.clip_gradients(",
+        "        print(",
+        [
+            "training/test_trainer_options.py::"
+            "test_each_players_gradients_are_clipped_before_its_step"
+        ],
+    ),
+    Breakage(
+        "own callbacks are dropped",
+        "training/trainer.py",
+        '*several("callbacks", callbacks, Callback), ',
+        "",
+        ["training/test_trainer_options.py::test_own_callbacks_and_loggers_are_added"],
+    ),
+    Breakage(
+        "the bare step that is timed learns nothing",
+        "benchmarking/bare.py",
+        "            optimizer.step()\n",
+        "            optimizer.zero_grad()\n",
+        ["benchmarking/test_bare.py::test_it_ends_with_the_same_weights"],
+    ),
+    Breakage(
+        "the checkpoint is written in place instead of beside",
+        "runs/checkpoint.py",
+        "with replacing(path) as file:\n        file.write_bytes(serialized.getbuffer())",
+        "path.write_bytes(serialized.getbuffer())",
+        [
+            "training/test_full_disk.py::"
+            "test_a_full_disk_ends_the_run_in_one_line_and_leaves_no_half_checkpoint"
+        ],
+    ),
+    Breakage(
+        "the lock on a run's folder is removed",
+        "runs/folder.py",
+        "            lock.acquire()\n",
+        "",
+        [
+            "training/test_resume.py::test_two_processes_do_not_train_the_same_run",
+            "sweeping/test_several_at_once.py::"
+            "test_a_second_sweep_leaves_alone_what_the_first_is_at_work_on",
+        ],
+    ),
+    Breakage(
+        "a run of another budget is taken for the same",
+        "runs/identity.py",
+        "    for path, value in flatten(settings).items()\n",
+        '    for path, value in flatten(settings).items()\n        if "epsilon" not in path\n',
+        ["training/test_resume.py::test_the_result_of_another_configuration_is_refused"],
+    ),
+    Breakage(
+        "code in a checkpoint is executed",
+        "tensor_files.py",
+        "weights_only=True",
+        "weights_only=False",
+        [
+            "test_trust.py::test_no_reader_executes_a_checkpoint",
+            "privatizers/test_stack.py::test_a_planted_pickle_is_not_executed",
+        ],
+    ),
+    Breakage(
+        "a damaged image cache is opened",
+        "data/image_cache.py",
+        "        _require_unchanged(folder / name, meta",
+        "        (folder / name, meta",
+        ["data/test_image_cache.py::test_a_damaged_cache_is_built_again"],
+    ),
+    Breakage(
+        "a photograph is not turned as the camera was held",
+        "data/decoding.py",
+        "            ImageOps.exif_transpose(photo, in_place=True)\n",
+        "",
+        ["releasing/test_reading.py::test_a_camera_held_sideways_is_turned"],
+    ),
+    Breakage(
+        "a symbolic link is followed",
+        "releasing/photos.py",
+        "if is_link:",
+        "if False:",
+        ["releasing/test_photos.py::test_links_are_not_followed_but_named"],
+    ),
+    Breakage(
+        "what is random in a photograph can be guessed",
+        "releasing/censoring.py",
+        "manual_seed(seed())",
+        "manual_seed(0)",
+        ["releasing/test_release.py::test_each_image_is_drawn_for_by_itself_and_never_alike_again"],
+    ),
+    Breakage(
+        "an exported mechanism may lack weights",
+        "exporting/exported.py",
+        "exported.load_state_dict(weights, assign=True)",
+        "exported.load_state_dict(weights, assign=True, strict=False)",
+        [
+            "exporting/test_exported.py::"
+            "test_weights_must_be_all_there_of_the_right_type_and_no_others"
+        ],
+    ),
+    Breakage(
+        "the UNet ignores its noise",
+        "models/unet.py",
+        "self.project_noise(noise)",
+        "self.project_noise(noise * 0)",
+        ["models/test_unet.py::test_noise_and_class_change_the_output"],
+    ),
+    Breakage(
+        "HTML is not escaped in the page",
+        "reporting/page.py",
+        "autoescape=True",
+        "autoescape=False",
+        ["reporting/test_page.py::test_hostile_words_are_words"],
+    ),
+    Breakage(
+        "a script can be ended by what it shows",
+        "reporting/page.py",
+        '.replace("<", "\\\\u003c")',
+        "",
+        ["reporting/test_page.py::test_hostile_words_are_words"],
+    ),
+    Breakage(
+        "Table 3 takes parts that were made otherwise",
+        "reporting/tables.py",
+        "return part in alone and other not in alone and made_as(entry) == made_as(both.first)",
+        "return part in alone and other not in alone",
+        ["reporting/test_tables.py::test_table_3_takes_no_part_that_was_made_otherwise"],
+    ),
+    Breakage(
+        "the demo answers to any host's name",
+        "demo/app.py",
+        "TRUSTED_HOSTS=HOSTS, ",
+        "",
+        ["demo/test_app.py::test_who_was_led_here_under_another_name_gets_nothing"],
+    ),
+    Breakage(
+        "a run outlives the sweep that started it",
+        "sweeping/orphans.py",
+        "die_when(lambda: os.getppid() != parent)",
+        "die_when(lambda: None)",
+        ["sweeping/test_several_at_once.py::test_a_killed_sweep_takes_its_runs_with_it"],
+    ),
+    Breakage(
+        "two runs are given the same GPU",
+        "sweeping/gpus.py",
+        'folder / f"{gpu}-{place}.lock"',
+        'folder / f"{gpu}-{place}-{os.getpid()}.lock"',
+        [
+            "sweeping/test_gpus.py::"
+            "test_processes_side_by_side_get_different_gpus_and_a_killed_one_gives_its_back"
+        ],
+    ),
+    Breakage(
+        "a setting that nobody reads is taken",
+        "config/declared.py",
+        "if near or not (built or isinstance(value, Mapping) or self.is_read(path)):",
+        "if False:",
+        ["config/test_declared.py::test_what_makes_none_is_told_in_a_line"],
+    ),
+    Breakage(
+        "a mistake is told with a traceback",
+        "commands/command_line.py",
+        "if not told or wants_tracebacks():",
+        "if told or wants_tracebacks():",
+        [
+            "test_bad_input.py::test_a_mistake_is_named_in_one_line_and_nothing_is_begun",
+            "evaluation/test_judged_run.py::test_what_cannot_be_judged_is_refused_in_one_line",
+        ],
+    ),
+]
