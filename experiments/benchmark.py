@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from privacy_gan.commands.benchmark import main
+from benchmarks.command import main
+
 from privacy_gan.commands.command_line import report_errors
 
 if __name__ == "__main__":

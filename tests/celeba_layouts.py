@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 
@@ -12,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from privacy_gan.data.celeba_source import CelebASource
+
 ATTRIBUTE_NAMES = (*(f"Attribute_{index}" for index in range(39)), "Smiling")
+HTML = "\n  <!DOCTYPE html><html><title>Google Drive - Quota exceeded</title></html>"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,19 @@ def make_fake(count: int = 6, size: tuple[int, int] = (178, 218)) -> FakeCelebA:
         files[f"{3 * index + 1:06d}.jpg"] = encode(Image.fromarray(coarse).resize(size), "JPEG")
     attributes = generator.integers(0, 2, (count, len(ATTRIBUTE_NAMES)), dtype=np.uint8)
     return FakeCelebA(files, attributes, np.arange(count, dtype=np.uint8) % 3)
+
+
+def numbered(fake: FakeCelebA, numbers: list[int]) -> FakeCelebA:
+    """Call the images by these numbers of CelebA's."""
+    names = [f"{number:06d}.jpg" for number in numbers]
+    return replace(fake, files=dict(zip(names, fake.files.values(), strict=True)))
+
+
+def read_everything(source: CelebASource) -> None:
+    """Read all that there is to a copy."""
+    source.fingerprint()
+    _, splits = source.labels()
+    source.images(0, len(splits))
 
 
 def encode(image: Image.Image, kind: str, **options: object) -> bytes:

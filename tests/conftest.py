@@ -21,7 +21,7 @@ import privacy_gan
 from privacy_gan.commands.command_line import register_with_hydra
 
 ROOT = Path(__file__).resolve().parents[1]
-SLOW = ("test_package.py", "test_presets.py", "benchmarking", "exporting", "sweeping")
+SLOW = ("test_package.py", "test_presets.py", "benchmarking", "release", "sweeping")
 
 torch.set_num_threads(1)
 assert Path(privacy_gan.__file__).is_relative_to(ROOT), "another checkout is installed here"

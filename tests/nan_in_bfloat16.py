@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
-from privacy_gan.models.upsampled import convolve_upsampled
+from privacy_gan.models.unet import convolve_upsampled
 
 BATCHES = (1, 16)
 SIDES = (1, 2, 4, 8, 16, 32)

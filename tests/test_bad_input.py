@@ -3,6 +3,7 @@
 import pytest
 from celeba_layouts import make_fake, official_zip
 from commands import error_line, run_train
+from hydra._internal import utils
 from presets import SHIPPED_DISCRIMINATORS, TINY
 
 MISTAKES = {
@@ -73,3 +74,9 @@ def test_a_machine_without_the_accelerator_is_told_so(tmp_path):
         pytest.skip("this machine has a GPU")
     process = run_train(tmp_path, "trainer=gpu")
     assert "error: this machine has no GPU" in error_line(process)
+
+
+def test_hydra_lets_errors_through_where_ours_are_explained():
+    replaced = utils.run_and_report.__name__  # private: if it goes, command_line.start must change
+    assert replaced in utils._run_hydra.__code__.co_names
+    assert replaced in utils._run_app.__code__.co_names

@@ -10,8 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from presets import JUDGED, TINY
 
 from privacy_gan.commands.command_line import register_with_hydra
-from privacy_gan.reporting.judged import all_judged
-from privacy_gan.reporting.reading import runs_below
+from privacy_gan.reporting.records import all_judged, runs_below
 from privacy_gan.reporting.report import make_report
 from privacy_gan.reporting.side_by_side import side_by_side
 

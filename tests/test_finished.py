@@ -6,7 +6,7 @@ from commands import run, run_train, train_command
 from presets import NUMBERS
 
 from privacy_gan.config import build, settings_of
-from privacy_gan.data.keys import content_key
+from privacy_gan.data.image_source import content_key
 
 # runs the script that its arguments begin with, then looks what was imported
 WITHOUT_TORCH = """

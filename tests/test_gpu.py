@@ -5,9 +5,9 @@ import torch
 import torch.distributed as dist
 
 from privacy_gan import replicas
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 from privacy_gan.sweeping.processes import reserved_port
-from privacy_gan.training.connection import connected
+from privacy_gan.training.replica_strategy import connected
 
 # the order of a GPU's sums varies: the same eight steps differed by 0.002 on an H100
 NEARLY = {"rel": 1e-2, "abs": 1e-2}

@@ -12,13 +12,14 @@ import torch
 from presets import JUDGED
 
 from privacy_gan import load_privatizer
-from privacy_gan.commands.pipeline import evaluate, train
+from privacy_gan.commands.evaluate import evaluate
+from privacy_gan.commands.train import train
 from privacy_gan.data import image_cache
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation import store
-from privacy_gan.evaluation.bookmark import Bookmark
-from privacy_gan.evaluation.inception import load_inception
+from privacy_gan.evaluation.outputs import load_inception
 from privacy_gan.models.resnet import resnet10
+from privacy_gan.runs.artifacts import ResumeState
 from privacy_gan.runs.checkpoint import read_checkpoint
 from privacy_gan.runs.loading import read_weights
 
@@ -79,8 +80,8 @@ def test_no_reader_executes_a_checkpoint(reader, plant, executed, tmp_path):
     assert not executed.exists()
 
 
-def test_a_bookmark_is_not_executed_but_begun_again(plant, executed, tmp_path):
-    assert Bookmark(plant(tmp_path / "file"), "key", 5).read() is None
+def test_a_resume_state_is_not_executed_but_begun_again(plant, executed, tmp_path):
+    assert ResumeState(plant(tmp_path / "file"), "key", 5).read() is None
     assert not executed.exists()
 
 

@@ -13,22 +13,21 @@ from typing import Any
 from omegaconf import DictConfig
 
 from privacy_gan.attributes import PAPERS
-from privacy_gan.commands.building import build_judge
-from privacy_gan.commands.environment import environment
-from privacy_gan.commands.settings import judge_settings
+from privacy_gan.commands.building import environment
+from privacy_gan.commands.judging import build_judge
 from privacy_gan.data.audited import AuditDataModule, Audited, AuditFiles, find_audited
 from privacy_gan.data.table_data_module import SPLITS
 from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
-from privacy_gan.evaluation.bookmark import Bookmarks
-from privacy_gan.evaluation.folder_source import FolderSource
+from privacy_gan.evaluation.source import FolderSource
 from privacy_gan.hardware import choose_compute
 from privacy_gan.progress import bars_shown
-from privacy_gan.reporting.ending import MORE, short_table
-from privacy_gan.reporting.sentence import sentence
-from privacy_gan.reporting.summary import evaluation_lines
-from privacy_gan.reporting.verdict import verdict_lines
-from privacy_gan.runs.folder import Run, RunFolder
+from privacy_gan.reporting.ending import MORE, evaluation_lines, short_table
+from privacy_gan.reporting.verdict import sentence, verdict_lines
+from privacy_gan.runs.artifacts import ArtifactCache
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.runs.identity import judge_settings
 from privacy_gan.runs.result import Result
+from privacy_gan.runs.state import Run
 
 FEWEST_EPOCHS = 5
 IMAGES_SHOWN = 80_000  # 5 epochs of 16,000 images, as of the judge of a run on that many
@@ -135,8 +134,9 @@ def audit(config: DictConfig, attribute: str, audited: Audited, run: Run) -> Res
         source = FolderSource(served[0], served[1] if len(served) > 1 else None, compute)
         judge.check(source.datamodule, attribute)
         key = json.dumps([run.identity, judge_settings(config)], sort_keys=True, default=str)
-        bookmarks = Bookmarks(run.folder.judging, key, config.checkpoint_minutes)
-        evaluation = judge.judge(source, attribute, None, 1, bookmarks)
+        minutes = config.checkpoint_minutes
+        cache = ArtifactCache(run.folder.judging, "how far the judge is", minutes)
+        evaluation = judge.judge(source, attribute, None, 1, cache=cache, key=key).evaluation
         for warning in evaluation.warnings:
             log.warning(warning)
         result = Result(

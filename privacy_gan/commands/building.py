@@ -1,26 +1,37 @@
-"""Builds what a configuration describes: the run and its data, the mechanism, the judge."""
+"""A run before it is trained: its data, mechanism, trackers, processes and machine."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 
-from privacy_gan.commands.settings import classifier_settings, judge_settings
-from privacy_gan.config import Task, build, check, completed, resolve, settings_of
+import privacy_gan
+from privacy_gan.config import (
+    Task,
+    build,
+    build_mechanism,
+    check,
+    completed,
+    has_processes,
+    resolve,
+    settings_of,
+)
 from privacy_gan.data.table_data_module import TableDataModule
-from privacy_gan.evaluation.bookmark import Bookmarks
-from privacy_gan.evaluation.classifiers import FixedClassifiers
-from privacy_gan.evaluation.judge import Judge
-from privacy_gan.evaluation.references import References
-from privacy_gan.evaluation.retrained import RETRAINED
+from privacy_gan.hardware import choose_compute, choose_precision, device_name
+from privacy_gan.launched import is_first_process
 from privacy_gan.privatizers.base import Privatizer
-from privacy_gan.runs.folder import Run, run_of
+from privacy_gan.reporting.tracking import track_result
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.runs.result import Result
+from privacy_gan.runs.state import Run, run_of
+from privacy_gan.training.replica_strategy import connected
 
 
 @dataclass(frozen=True)
@@ -56,7 +67,7 @@ def open_run(config: DictConfig) -> RunSetup:
     task = resolve(config, datamodule.attribute_names)
     datamodule.group = task.group
     config = completed(config, task)
-    run = run_of(settings_of(config), datamodule.content_key())
+    run = run_of(config, datamodule.content_key())
     return RunSetup(config, task, run, datamodule)
 
 
@@ -68,7 +79,7 @@ def build_privatizer(setup: RunSetup) -> Privatizer:
     """
     seed = setup.config.seed
     pl.seed_everything(seed, verbose=False)
-    privatizer: Privatizer = build(setup.config.privatizer, attribute_index=setup.column, seed=seed)
+    privatizer: Privatizer = build_mechanism(setup.config.privatizer, seed, setup.column)
     return privatizer.to(memory_format=torch.channels_last)
 
 
@@ -84,70 +95,40 @@ def build_trackers(config: DictConfig) -> list[Logger]:
     return trackers
 
 
-def build_judge(config: DictConfig) -> Judge:
-    """Return the judge.
-
-    Raises:
-        UserError: it cannot be built as configured.
-    """
-    judge: Judge = build(
-        config.judge,
-        classifiers=build_fixed_classifiers(config),
-        references=build_references(config),
-    )
-    return judge
+def track(trackers: Sequence[Logger], folder: RunFolder, result: Result) -> None:
+    """Show a run's result where the run is tracked."""
+    if is_first_process():
+        for tracker in trackers:
+            track_result(tracker, folder, result)
 
 
-def build_fixed_classifiers(config: DictConfig) -> FixedClassifiers:
-    """Return the fixed classifiers, which are trained when they are first asked for."""
-    settings = json.dumps(classifier_settings(config), sort_keys=True)
-    classifiers: FixedClassifiers = build(
-        config.classifiers, settings=settings, checkpoint_minutes=config.checkpoint_minutes
-    )
-    return classifiers
+def connected_as(config: DictConfig) -> AbstractContextManager[None]:
+    """Connect this process with the others, where the trainer has several."""
+    if not has_processes(config.trainer):
+        return nullcontext()
+    return connected(choose_compute(config.trainer.accelerator, config.trainer.precision).device)
 
 
-def build_references(config: DictConfig) -> References:
-    """Return the reference answers on original images, the adversaries' and the classifier's."""
-    settings = judge_settings(config)
-    of_all = {
-        key: value
-        for key, value in settings.items()
-        if key.startswith("classifiers.") or key in ("judge.epochs", "judge.batch_size")
-    }
-    own: dict[str, tuple[str, ...]] = {
-        name: (f"judge.adversaries.{name}.",) for name in config.judge.adversaries
-    }
-    own[RETRAINED] = ("judge.retrained.", "judge.attributes")
-    by_learner = {
-        name: json.dumps(
-            of_all | {key: value for key, value in settings.items() if key.startswith(prefixes)},
-            sort_keys=True,
-        )
-        for name, prefixes in own.items()
-    }
-    folder, seed = config.classifiers.folder, config.classifiers.seed
-    return References(folder, seed, by_learner, config.checkpoint_minutes)
+def first_locks(folder: RunFolder) -> AbstractContextManager[None]:
+    """Keep other runs' processes out of a folder; the first of this run's does."""
+    return folder.lock() if is_first_process() else nullcontext()
 
 
-def build_bookmarks(setup: RunSetup, privatizer: Privatizer, who: str) -> Bookmarks:
-    """Return where it is kept how far the judgement of a run is.
+def environment(accelerator: str, precision: str, image_size: int) -> dict[str, str]:
+    """Return what a result's last digits depend on beside the configuration.
 
     Args:
-        setup: of the run.
-        privatizer: the mechanism that is judged, trained.
-        who: it is, the run's mechanism or the baseline within it.
+        accelerator: the trainer's.
+        precision: likewise.
+        image_size: side of the images in pixels.
     """
-    config = setup.config
-    decisive = [setup.run.identity, judge_settings(config), who, weights_key(privatizer)]
-    key = json.dumps(decisive, sort_keys=True, default=str)
-    return Bookmarks(setup.run.folder.judging / who, key, config.checkpoint_minutes)
-
-
-def weights_key(module: torch.nn.Module) -> str:
-    """Return what changes with a module's weights, be it by one bit."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()
+    device = choose_compute(accelerator, precision).device
+    return {
+        "privacy_gan": privacy_gan.__version__,
+        "torch": torch.__version__,
+        "pytorch_lightning": version("pytorch-lightning"),
+        "device": device.type,
+        "device_name": device_name(device),
+        "precision": choose_precision(accelerator, precision, image_size),
+        "threads": str(torch.get_num_threads()),
+    }

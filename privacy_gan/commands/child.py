@@ -13,27 +13,20 @@ from typing import NoReturn
 
 from omegaconf import DictConfig, OmegaConf
 
-from privacy_gan.commands import evaluate, train, train_classifiers
 from privacy_gan.commands.command_line import (
     MISTAKE,
     report_errors,
     wants_tracebacks,
 )
+from privacy_gan.commands.launch import IN_PROCESSES
 from privacy_gan.commands.messages import mistakes_in
 from privacy_gan.errors import FolderTaken, Interrupted
 from privacy_gan.launched import is_first_process
 from privacy_gan.progress import listening
-from privacy_gan.sweeping.failures import Failure
-from privacy_gan.sweeping.notes import Reporter, Teller, notes_of_sweep
-from privacy_gan.sweeping.orphans import die_with
-from privacy_gan.sweeping.stopping import accept_signals
+from privacy_gan.sweeping.heartbeat import Reporter, accept_signals, current_heartbeats
+from privacy_gan.sweeping.processes import Failure, die_with
 from privacy_gan.sweeping.supervisor import CONFIG, FAILURES, PARENT, TAKEN
 
-OUTCOMES = {
-    "train": train.outcome,
-    "evaluate": evaluate.outcome,
-    "train_classifiers": train_classifiers.outcome,
-}
 # how gloo and NCCL begin to complain of a connection that another process's end has cut
 OF_CONNECTIONS = ("gloo/transport", "Gloo", "NCCL", "TCPStore")
 
@@ -53,7 +46,7 @@ def main() -> None:
     with report_errors(), reporting(Path(config.run_dir)):
         accept_signals()
         try:
-            told = OUTCOMES[sys.argv[1]](config)
+            told = IN_PROCESSES[sys.argv[1]](config)
         except Exception as error:
             fail(error)
         except (Interrupted, KeyboardInterrupt):
@@ -80,11 +73,12 @@ def fail(error: Exception) -> NoReturn:
 
 def reporting(run: Path) -> AbstractContextManager[None]:
     """Let a sweep know of progress and of warnings."""
-    notes = notes_of_sweep()
-    if notes is None or not is_first_process():
+    heartbeats = current_heartbeats()
+    if heartbeats is None or not is_first_process():
         return nullcontext()
-    logging.getLogger("privacy_gan").addHandler(Teller(notes, run))
-    return listening(Reporter(notes, run))
+    reporter = Reporter(heartbeats, run)
+    logging.getLogger("privacy_gan").addHandler(reporter)
+    return listening(reporter)
 
 
 if __name__ == "__main__":

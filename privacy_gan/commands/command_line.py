@@ -7,17 +7,17 @@ next run; they are said, and the command left, outside of ``hydra.main``.
 from __future__ import annotations
 
 import functools
+import io
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 import hydra._internal.utils
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra.core.config_store import ConfigStore
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
@@ -25,10 +25,9 @@ from hydra.core.plugins import Plugins
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-import privacy_gan.runs.stacking  # noqa: F401 - the resolvers that conf/ uses
+import privacy_gan.runs.resolvers  # noqa: F401 - the resolvers that conf/ uses
 from privacy_gan.commands.messages import explained, mistakes_in
 from privacy_gan.commands.own_files import OwnFiles
-from privacy_gan.commands.surroundings import settle_surroundings
 from privacy_gan.config import TrainConfig
 from privacy_gan.config.declared import Declared, plain
 from privacy_gan.config.kinds import require_kinds
@@ -94,18 +93,11 @@ def require_declared(config: DictConfig) -> None:
         UserError: names one.
     """
     hydra_config = HydraConfig.get()
-    declared = Declared(hydra_loader(), str(hydra_config.job.config_name))
+    declared = Declared(GlobalHydra.instance().config_loader(), str(hydra_config.job.config_name))
     typed = [*hydra_config.overrides.hydra, *hydra_config.overrides.task]
     declared.check(config, hydra_config.runtime.choices, typed)
     if "privatizer" not in config:  # a run's are checked where a run is begun
         require_kinds(plain(config))
-
-
-def hydra_loader() -> ConfigLoaderImpl:
-    """Return what loads configurations for the command that is at work."""
-    loader = GlobalHydra.instance().config_loader()
-    assert isinstance(loader, ConfigLoaderImpl)
-    return loader
 
 
 def start(main: Callable[[], None], config: str, conf: Path, typed: Sequence[str]) -> None:
@@ -127,7 +119,7 @@ def start(main: Callable[[], None], config: str, conf: Path, typed: Sequence[str
         assert isinstance(error, Exception)
         if not GlobalHydra.instance().is_initialized():
             raise error
-        loader = hydra_loader()
+        loader = GlobalHydra.instance().config_loader()
         files = OwnFiles(loader.get_search_path(), conf, typed)
         told = explained(error, Declared(loader, config), files)
         if told is error:
@@ -168,6 +160,19 @@ def report_errors() -> Iterator[None]:
         end(f"interrupted: {interruption}", interruption.exit_code)
     except KeyboardInterrupt:
         end("interrupted: repeat the command to go on", 128 + signal.SIGINT)
+
+
+def settle_surroundings() -> None:
+    """Draw without a display, and print what a terminal cannot show as escapes.
+
+    A notebook's MPLBACKEND names a module that need not be there, and matplotlib, which libraries
+    load, stops at it. Processes that this one starts inherit the change.
+    """
+    os.environ["MPLBACKEND"] = "Agg"
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            with suppress(OSError):  # a file that has become a pipe since Python began
+                stream.reconfigure(errors="backslashreplace")
 
 
 def wants_tracebacks() -> bool:

@@ -10,20 +10,19 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from privacy_gan.commands.trained import Trained, open_trained, usual_format
 from privacy_gan.config import build
 from privacy_gan.data.release_format import ReleaseFormat
-from privacy_gan.demo.app import Shown, make_app
-from privacy_gan.demo.panel import Panel
-from privacy_gan.demo.serving import LOCAL, open_browser, server_of
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.kept import KeptAdversary, revived
-from privacy_gan.evaluation.store import read
 from privacy_gan.hardware import choose_compute
 from privacy_gan.models.classifier import Classifier
-from privacy_gan.releasing.reading import FITS
+from privacy_gan.release.demo import LOCAL, Shown, make_app, open_browser, server_of
+from privacy_gan.release.face import Panel
+from privacy_gan.release.squares import FITS
+from privacy_gan.release.trained import Trained, open_trained
 from privacy_gan.reporting.verdict import share, verdicts
+from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.identity import nested
 from privacy_gan.runs.result import Evaluation, complete
@@ -57,18 +56,13 @@ def shown_of(trained: Trained, fit: str, folder: str | None) -> Shown:
         fit: how a photograph becomes a square.
         folder: of the fixed classifiers; None for where the run has them.
     """
-    asked = Asked(trained, folder)
+    asked, privatizer = Asked(trained, folder), trained.privatizer
     return Shown(
-        privatizer=trained.privatizer,
-        name=trained.facts["mechanism"],
-        data=trained.facts["data"],
-        epsilon=trained.facts["epsilon"],
-        hides=trained.hides,
-        image_size=trained.image_size,
+        privatizer=privatizer,
         fit=fit,
-        form=ReleaseFormat.of(usual_format(trained.result)),
+        form=ReleaseFormat.of(trained.usual_format),
         panel=asked.panel(),
-        compute=choose_compute("cpu", trained.facts["precision"], trained.image_size),
+        compute=choose_compute("cpu", privatizer.facts["precision"], privatizer.image_size),
         verdict=verdicts(trained.result),
         notes=asked.notes,
     )
@@ -89,6 +83,8 @@ class Asked:
         self.trained = trained
         self.folder = folder
         self.notes: list[str] = []
+        command = shlex.join(["privacy-gan", "evaluate", f"run={trained.path}"])
+        self.again = f"{command} judges it."
 
     def panel(self) -> Panel:
         """Return all that there are."""
@@ -102,56 +98,49 @@ class Asked:
                 "folder of a run to see what classifiers and adversaries think."
             )
         elif not evaluations:
-            self.notes.append(f"Nobody judged this run: {self.again()}")
+            self.notes.append(f"Nobody judged this run: {self.again}")
         else:
             for attribute, evaluation in evaluations.items():
-                classes[attribute] = named(evaluation.classes)
+                are_bare = evaluation.classes == ("0", "1")
+                classes[attribute] = BINARY if are_bare else evaluation.classes
                 if (content := self.kept(attribute, evaluation)) is None:
                     continue
                 adversaries[attribute] = self.adversary(content, attribute, evaluation)
                 classifiers |= self.classifiers(str(content["data"]), evaluation)
-            hidden = list(classes)
-            classes |= {name: BINARY for name in classifiers if name not in hidden}
+            classes |= {name: BINARY for name in classifiers if name not in classes}
         return Panel(classes, classifiers, adversaries)
 
     def kept(self, attribute: str, evaluation: Evaluation) -> Mapping[str, Any] | None:
         """Return what was kept when an attribute was judged, or None."""
         path = RunFolder(self.trained.path).adversary(attribute)
         if path.exists():
-            content = read(path, self.again())
+            content = read_artifact(path, self.again)
             if complete(content.get("settings", {})) == evaluation.settings:
                 return content
-        self.notes.append(f"The adversaries of {attribute} were not kept: {self.again()}")
+        self.notes.append(f"The adversaries of {attribute} were not kept: {self.again}")
         return None
-
-    def again(self) -> str:
-        """Return how a run is judged again."""
-        command = shlex.join(["privacy-gan", "evaluate", f"run={self.trained.path}"])
-        return f"{command} judges it."
 
     def adversary(
         self, content: Mapping[str, Any], attribute: str, evaluation: Evaluation
     ) -> KeptAdversary:
         """Return the strongest adversary of an attribute."""
-        settings = nested(evaluation.settings)
+        settings, num_classes = nested(evaluation.settings), len(evaluation.classes)
         try:
             node = settings["judge"]["adversaries"][content["adversary"]]
+            network = build(OmegaConf.create(settings["classifiers"]["network"]))
             adversary = revived(
-                dict(content),
-                build(OmegaConf.create(node)),
-                build(OmegaConf.create(settings["classifiers"]["network"]))(
-                    len(evaluation.classes)
-                ),
-                len(evaluation.classes),
+                dict(content), build(OmegaConf.create(node)), network(num_classes), num_classes
             )
         except (UserError, LookupError, TypeError) as error:
             path = RunFolder(self.trained.path).adversary(attribute)
-            raise UserError(f"{path} is damaged ({error}): {self.again()}") from error
+            raise UserError(f"{path} is damaged ({error}): {self.again}") from error
+        prior = evaluation.measures["privacy_loss"].prior
+        guessing = "" if prior is None else f"; guessing is right about {prior.value:.1%}"
         self.notes.append(
             f"The adversary who is asked here, {adversary.name}, was the best at telling "
             f"{attribute} of one censored version of an image. It learned from "
             f"{evaluation.images['train']:,} labelled ones, and is right about "
-            f"{share(adversary.accuracy, 'test images')}{beside_guessing(evaluation)}."
+            f"{share(adversary.accuracy, 'test images')}{guessing}."
         )
         return adversary
 
@@ -182,14 +171,3 @@ class Asked:
                 "classifiers=FOLDER says where they are."
             )
         return {name: classifier.network for name, classifier in found.items()}
-
-
-def beside_guessing(evaluation: Evaluation) -> str:
-    """Return how often who guesses is right, where that is known."""
-    prior = evaluation.measures["privacy_loss"].prior
-    return "" if prior is None else f"; guessing is right about {prior.value:.1%}"
-
-
-def named(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """Return what values are called to people."""
-    return BINARY if classes == ("0", "1") else classes

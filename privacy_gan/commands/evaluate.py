@@ -1,24 +1,70 @@
-"""Judge a trained run again."""
+"""A trained run is judged again, and the fixed classifiers are trained that judges ask."""
 
 from __future__ import annotations
 
 from omegaconf import DictConfig
 
-from privacy_gan.config import has_processes
-from privacy_gan.sweeping.supervisor import run_apart
+from privacy_gan.attributes import find_attribute
+from privacy_gan.commands.building import (
+    build_trackers,
+    connected_as,
+    first_locks,
+    open_run,
+    track,
+)
+from privacy_gan.commands.judging import (
+    bars_as,
+    build_fixed_classifiers,
+    build_judge,
+    judge_all,
+    write_result,
+)
+from privacy_gan.config import build, check
+from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.evaluation.classifiers import FixedClassifier
+from privacy_gan.hardware import choose_compute
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.runs.loading import load_privatizer
+from privacy_gan.runs.result import Result
 
 
-def main(config: DictConfig) -> None:
-    """Judge what the run's own configuration, with changes, describes; replace its result."""
-    if has_processes(config.trainer):
-        run_apart(config, "evaluate")
-    else:
-        print(outcome(config))
+def evaluate(config: DictConfig) -> tuple[RunFolder, Result]:
+    """Judge a trained run, again or for the first time, and replace what its result says of that.
+
+    Args:
+        config: the run's own, its judge, classifiers or data's location changed at will.
+
+    Returns:
+        The run's folder and its new result.
+
+    Raises:
+        UserError: the run is not trained, its checkpoint is damaged or another run's, ...
+    """
+    setup = open_run(config)
+    folder = setup.run.folder
+    result = folder.finished_result()
+    setup.run.require_own(result)
+    privatizer = load_privatizer(folder.path)
+    setup.datamodule.setup()
+    judge = build_judge(setup.config)
+    with connected_as(setup.config), first_locks(folder):
+        judged = judge_all(judge, setup, privatizer, result.training)
+        result = write_result(setup, result.training, *judged)
+    track(build_trackers(setup.config), folder, result)
+    return folder, result
 
 
-def outcome(config: DictConfig) -> str:
-    """Judge in this process, or in those that it is one of; return what to tell."""
-    from privacy_gan.commands.pipeline import evaluate  # after mistakes that need no torch
-    from privacy_gan.reporting.ending import ending
+def train_classifiers(config: DictConfig) -> dict[str, FixedClassifier]:
+    """Return the fixed classifiers of a configuration's data, training those that are missing.
 
-    return ending(*evaluate(config), details=config.details)
+    Raises:
+        UserError: something in the configuration, the data or the folder is wrong.
+    """
+    check(config)
+    datamodule: TableDataModule = build(config.data)
+    datamodule.setup()
+    names = [find_attribute(name, datamodule.attribute_names) for name in config.judge.attributes]
+    trainer = config.trainer
+    compute = choose_compute(trainer.accelerator, trainer.precision, config.image_size)
+    with connected_as(config), bars_as(config):
+        return build_fixed_classifiers(config).get(names, datamodule, compute)

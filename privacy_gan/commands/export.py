@@ -9,10 +9,10 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from privacy_gan.commands.trained import open_trained
 from privacy_gan.errors import DISK_FULL, UserError
-from privacy_gan.exporting.exported import ExportedPrivatizer
-from privacy_gan.exporting.onnx_file import TOLERANCE, write_onnx
+from privacy_gan.release.exported import ExportedPrivatizer
+from privacy_gan.release.onnx_file import TOLERANCE, write_onnx
+from privacy_gan.release.trained import open_trained
 from privacy_gan.reporting.model_card import model_card
 from privacy_gan.runs.files import PARTIAL
 
@@ -26,8 +26,9 @@ def main(config: DictConfig) -> None:
     trained = open_trained(Path(config.run))
     if not trained.is_run:
         raise UserError(f"run={trained.path} is exported already: give the folder of a run")
-    hides, size, facts = trained.hides, trained.image_size, trained.facts
-    exported = ExportedPrivatizer.of(trained.privatizer, size, hides, facts)
+    privatizer = trained.privatizer
+    hides, size, facts = list(privatizer.attributes), privatizer.image_size, privatizer.facts
+    exported = ExportedPrivatizer.of(privatizer, size, hides, facts)
     output = Path(config.output)
     with new_folder(output) as partial:
         card = model_card(trained.result, facts, hides, size, with_onnx=config.onnx)

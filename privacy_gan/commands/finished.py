@@ -11,15 +11,15 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from privacy_gan.commands.settings import judge_settings
 from privacy_gan.config import completed, resolve, settings_of
 from privacy_gan.config.kinds import shown
 from privacy_gan.config.paths import quoted
-from privacy_gan.data.keys import content_key
+from privacy_gan.data.image_source import content_key
 from privacy_gan.errors import UserError
-from privacy_gan.runs.folder import RunFolder, run_of
-from privacy_gan.runs.identity import nested
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.runs.identity import judge_settings, nested
 from privacy_gan.runs.result import Result
+from privacy_gan.runs.state import run_of
 
 MISSING = "???"  # of a setting that is not there
 
@@ -37,16 +37,15 @@ def find_finished(config: DictConfig) -> tuple[RunFolder, Result] | None:
     """
     try:
         config = completed(config, resolve(config))
-        settings = settings_of(config)
-        if RunFolder(Path(settings["run_dir"])).result() is None:
+        if RunFolder(Path(config.run_dir)).result() is None:
             return None
-        if (key := content_key(settings["data"])) is None:
+        if (key := content_key(settings_of(config.data))) is None:
             return None
-        run = run_of(settings, key)
-        result = run.result()
+        run = run_of(config, key)
+        result = run.finished(config.evaluate, config.baseline)
     except UserError:
         return None
-    if result is None or not result.is_complete(config.evaluate, config.baseline):
+    if result is None:
         return None
     tell_finished(config, run.folder, result)
     return run.folder, result

@@ -14,16 +14,16 @@ from typing import Any
 from omegaconf import DictConfig
 
 import privacy_gan
-from privacy_gan.commands.building import weights_key
-from privacy_gan.commands.trained import Trained, judged_formats, open_trained, usual_format
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.errors import DISK_FULL, UserError
 from privacy_gan.hardware import choose_compute
-from privacy_gan.releasing.censoring import censor
-from privacy_gan.releasing.manifest import Manifest
-from privacy_gan.releasing.photos import printable
-from privacy_gan.releasing.release import Release, Released, release
+from privacy_gan.release.output_folder import Manifest
+from privacy_gan.release.photos import printable
+from privacy_gan.release.releasing import Release, Released, release
+from privacy_gan.release.squares import censor
+from privacy_gan.release.trained import Trained, open_trained
 from privacy_gan.reporting.verdict import verdicts
+from privacy_gan.tensors import weights_key
 
 OTHERS_NAMED = 5
 
@@ -37,13 +37,10 @@ def main(config: DictConfig) -> None:
         UserError: a folder cannot be used, or some photographs were not censored.
     """
     trained = open_trained(Path(config.run))
-    privatizer, result = trained.privatizer, trained.result
-    chosen = config.released_as or usual_format(result)
-    how = Release(
-        trained.image_size, config.fit, config.size, ReleaseFormat.of(chosen), config.batch_size
-    )
-    precision = trained.facts["precision"]
-    compute = choose_compute(config.trainer.accelerator, precision, trained.image_size)
+    privatizer, side = trained.privatizer, trained.privatizer.image_size
+    chosen = ReleaseFormat.of(config.released_as or trained.usual_format)
+    how = Release(side, config.fit, config.size, chosen, config.batch_size)
+    compute = choose_compute(config.trainer.accelerator, privatizer.facts["precision"], side)
     output = Path(config.output)
     try:
         released = release(
@@ -70,15 +67,15 @@ def main(config: DictConfig) -> None:
 
 def manifest_of(trained: Trained, how: Release) -> Manifest:
     """Return what is to be known of the censored images."""
-    facts = trained.facts
+    facts = trained.privatizer.facts
     model = {
         "made_by": f"privacy_gan {privacy_gan.__version__}",
         "mechanism": facts["mechanism"],
-        "attributes": trained.hides,
+        "attributes": list(trained.privatizer.attributes),
         "epsilon": facts["epsilon"],
         "seed_of_training": facts["seed"],
         "trained_on": facts["data"],
-        "weights": weights_key(trained.privatizer.cpu()),
+        "weights": weights_key(trained.privatizer),
     }
     released: dict[str, Any] = {
         "side": how.side,
@@ -131,7 +128,7 @@ def leak_lines(trained: Trained, released_as: str) -> list[str]:
     if not result.evaluations:
         return ["nobody judged this run: what its images still tell of the attribute is unknown"]
     lines = verdicts(result)
-    if released_as not in judged_formats(result):
+    if released_as not in trained.judged_formats:
         words = [f"run={trained.path}", f"judge.released_as={released_as}"]
         command = shlex.join(["privacy-gan", "evaluate", *words])
         lines.append(

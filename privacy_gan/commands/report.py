@@ -1,4 +1,4 @@
-"""Report on finished runs."""
+"""Report on finished runs, here and in Weights & Biases."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from privacy_gan.errors import UserError
-from privacy_gan.reporting.publishing import publish
-from privacy_gan.reporting.report import make_report
+from privacy_gan.reporting.report import make_report, publish
+from privacy_gan.reporting.sweep_chart import save_dashboard
 
 
 def main(config: DictConfig) -> None:
@@ -28,3 +28,11 @@ def main(config: DictConfig) -> None:
     print(report.text)
     if config.wandb is not None:
         publish(report, str(config.wandb), output)
+
+
+def dashboard(config: DictConfig) -> None:
+    """Save a sweep's dashboard in Weights & Biases and print its address."""
+    address = save_dashboard(
+        config.project, config.group, [str(each) for each in config.attributes], config.entity
+    )
+    print(f"saved: {address}")

@@ -1,36 +1,132 @@
-"""Train a privatizer and judge it: one run, alone or as one of a sweep's."""
+"""One run, from its configuration to its result: train, judge, write the result."""
 
 from __future__ import annotations
 
-import os
+import logging
+from collections.abc import Sequence
+from functools import partial
 
-from omegaconf import DictConfig
+import pytorch_lightning as pl
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
 
-from privacy_gan.commands.finished import find_finished
-from privacy_gan.config import check, has_processes
-from privacy_gan.launched import is_launched_with_others
-from privacy_gan.reporting.ending import ending
-from privacy_gan.sweeping.supervisor import is_swept, own_gpus, run_apart, run_swept
+from privacy_gan import replicas
+from privacy_gan.commands.building import (
+    RunSetup,
+    build_privatizer,
+    build_trackers,
+    connected_as,
+    first_locks,
+    open_run,
+    track,
+)
+from privacy_gan.commands.finished import tell_finished
+from privacy_gan.commands.judging import (
+    NOT_JUDGED,
+    build_judge,
+    hidden_attributes,
+    judge_all,
+    write_result,
+)
+from privacy_gan.config import build
+from privacy_gan.errors import UserError
+from privacy_gan.hardware import choose_compute
+from privacy_gan.launched import is_first_process
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.runs.loading import start_from
+from privacy_gan.runs.result import Result
+from privacy_gan.training.adaptation import adapt
+from privacy_gan.training.checkpointing import RunCheckpointIO
+from privacy_gan.training.fit import build_trainer, fit
+
+log = logging.getLogger(__name__)
 
 
-def main(config: DictConfig) -> None:
-    """Train and judge what the configuration describes, and print what came out."""
-    if is_swept():
-        run_swept(config)
-        return
-    check(config)
-    if not is_launched_with_others() and (found := find_finished(config)) is not None:
-        print(ending(*found, details=config.details))
-    elif has_processes(config.trainer):
-        run_apart(config, "train")
-    else:
-        with own_gpus(config) as gpus:
-            os.environ.update(gpus)
-            print(outcome(config))
+def train(config: DictConfig) -> tuple[RunFolder, Result]:
+    """Train a run and judge it, or go on with it, or find it finished.
+
+    Args:
+        config: as conf/train.yaml describes it; the run's folder must be resolvable.
+
+    Returns:
+        The run's folder and its result, see docs/judging.md.
+
+    Raises:
+        UserError: something in the configuration, the data or the folder is wrong.
+        Interrupted: a signal asked to stop; the same call goes on.
+    """
+    setup = open_run(config)
+    with connected_as(setup.config):
+        return setup.run.folder, finished_result(setup) or trained_and_judged(setup)
 
 
-def outcome(config: DictConfig) -> str:
-    """Train and judge in this process, or in those that it is one of; return what to tell."""
-    from privacy_gan.commands.pipeline import train  # after what needs no torch
+def trained_and_judged(setup: RunSetup) -> Result:
+    """Train and judge a run that is not finished; all its processes do together."""
+    config, folder = setup.config, setup.run.folder
+    privatizer = build_privatizer(setup)
+    setup.datamodule.setup()
+    judge = build_judge(config)
+    if config.evaluate:
+        for attribute in hidden_attributes(privatizer, setup):
+            judge.check(setup.datamodule, attribute)
+    trackers = build_trackers(config)
+    with first_locks(folder):
+        if (result := finished_result(setup)) is not None:  # by a second sweep, in the meantime
+            return result
+        training = train_privatizer(setup, privatizer, trackers)
+        if privatizer.state_dict() and not replicas.of_first(folder.checkpoint.exists):
+            raise UserError(
+                f"training ended without {folder.checkpoint}, so nobody could load the mechanism "
+                "again: leave out limits of the trainer that keep it from training at all"
+            )
+        judged = judge_all(judge, setup, privatizer, training) if config.evaluate else NOT_JUDGED
+        result = write_result(setup, training, *judged)
+    track(trackers, folder, result)
+    return result
 
-    return ending(*train(config), details=config.details)
+
+def finished_result(setup: RunSetup) -> Result | None:
+    """Return a run's result if all that is asked for is in it."""
+    config, run = setup.config, setup.run
+    result = replicas.of_first(lambda: run.finished(config.evaluate, config.baseline))
+    if result is not None:
+        tell_finished(config, run.folder, result)
+    return result
+
+
+def train_privatizer(
+    setup: RunSetup, privatizer: Privatizer, trackers: Sequence[Logger]
+) -> dict[str, float]:
+    """Train a mechanism, or adapt it to the data; return what was measured of it.
+
+    Raises:
+        UserError: a checkpoint is damaged or another run's, or the machine lacks a device.
+        Interrupted: a signal asked to stop; the same call goes on.
+    """
+    config, run, datamodule = setup.config, setup.run, setup.datamodule
+    text = OmegaConf.to_yaml(config)
+    if isinstance(privatizer, pl.LightningModule):
+        trainer = build_trainer(
+            partial(build, config.trainer, image_size=config.image_size),
+            run,
+            datamodule,
+            setup.column,
+            config.checkpoint_minutes,
+            setup.task.epsilon if config.trainer.enable_progress_bar else None,
+            trackers,
+        )
+        checkpoint = replicas.of_first(RunCheckpointIO(run).find_own)
+        if checkpoint is None and config.get("start_from") is not None:
+            start_from(privatizer, config.start_from)
+        if is_first_process():
+            run.folder.write_config(text)  # only now: a refused command changes nothing
+            log.info("training in %s", run.folder.path)
+        return fit(trainer, privatizer, datamodule, checkpoint)
+    if config.get("start_from") is not None:
+        raise UserError(f"start_from={config.start_from}: {config.mechanism} trains no networks")
+    device = choose_compute(setup.task.accelerator, setup.task.precision).device
+    found = adapt(run, privatizer, datamodule, setup.column, device)
+    if is_first_process():
+        run.folder.write_config(text)
+    return found

@@ -40,52 +40,75 @@ class Verb:
 
     Attributes:
         what: it does, in a line.
+        does: what does it: module, and function in it, in ``privacy_gan.commands``.
         config: the file in conf/ that it reads.
         names: options whose values are names of files, taken as they are typed.
         first: the option that a value without one most likely belongs to.
         of_run: whether it begins with the configuration in the folder of a run.
-        module: whose ``main`` does it, of those in ``privacy_gan.commands``; None for the verb's.
         flags: that Hydra gets before what was typed.
     """
 
     what: str
+    does: str
     config: str
     names: Sequence[str] = ()
     first: str = "OPTION"
     of_run: bool = False
-    module: str | None = None
     flags: Sequence[str] = ()
 
 
 OF_JUDGE = ("classifiers.folder", "judge.inception_weights")
 VERBS = {
-    "train": Verb("train a mechanism and judge it", "train", PATHS),
+    "train": Verb("train a mechanism and judge it", "launch.train", "train", PATHS),
     "sweep": Verb(
-        "train a grid: epsilon=0.01,0.02 ...", "train", PATHS, module="train", flags=["-m"]
+        "train a grid: epsilon=0.01,0.02 ...", "launch.train", "train", PATHS, flags=["-m"]
     ),
-    "evaluate": Verb("judge a trained run again", "train", PATHS, "run", of_run=True),
-    "train_classifiers": Verb("train the judge's fixed classifiers", "train", PATHS),
+    "evaluate": Verb(
+        "judge a trained run again", "launch.evaluate", "train", PATHS, "run", of_run=True
+    ),
+    "train_classifiers": Verb(
+        "train the judge's fixed classifiers", "launch.train_classifiers", "train", PATHS
+    ),
     "report": Verb(
         "make figures, tables and a page of what has finished",
+        "report.main",
         "report",
         ["folder", "output"],
         "folder",
     ),
-    "dashboard": Verb("save a sweep's dashboard in Weights & Biases", "dashboard", first="group"),
+    "dashboard": Verb(
+        "save a sweep's dashboard in Weights & Biases",
+        "report.dashboard",
+        "dashboard",
+        first="group",
+    ),
     "privatize": Verb(
-        "censor a folder of photographs", "privatize", ["run", "input", "output"], "run"
+        "censor a folder of photographs",
+        "privatize.main",
+        "privatize",
+        ["run", "input", "output"],
+        "run",
     ),
     "audit": Verb(
         "measure what images that somebody censored still tell",
+        "audit.main",
         "audit",
         ["images", "labels", "original", "split", "person", "output", "cache_dir", *OF_JUDGE],
         "images",
     ),
     "export": Verb(
-        "make a folder to hand on: weights, ONNX, model card", "export", ["run", "output"], "run"
+        "make a folder to hand on: weights, ONNX, model card",
+        "export.main",
+        "export",
+        ["run", "output"],
+        "run",
     ),
     "demo": Verb(
-        "look at single faces in a page on this machine", "demo", ["run", "classifiers"], "run"
+        "look at single faces in a page on this machine",
+        "demo.main",
+        "demo",
+        ["run", "classifiers"],
+        "run",
     ),
 }
 
@@ -112,12 +135,13 @@ def run(name: str, arguments: Sequence[str] | None = None) -> None:
             else as_hydra_takes(typed, verb.names, verb.first)
         )
     sys.argv[1:] = [*verb.flags, *changed]
-    module = f"privacy_gan.commands.{verb.module or name}"
+    module, function = verb.does.split(".")
 
-    def task(config: DictConfig) -> None:
-        importlib.import_module(module).main(config)  # torch comes after mistakes that need none
+    def task(config: DictConfig) -> None:  # imports torch after mistakes that need none
+        getattr(importlib.import_module(f"privacy_gan.commands.{module}"), function)(config)
 
-    task.__module__ = module  # Hydra names the job after it
+    # Hydra names the job after it
+    task.__module__ = f"privacy_gan.commands.{'train' if name == 'sweep' else name}"
     main = on_the_command_line(verb)(job(task, verb.names))
     start(main, "config" if verb.of_run else verb.config, conf_folder(), changed)
 

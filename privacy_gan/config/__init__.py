@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privacy_gan.config.building import build
+from privacy_gan.config.building import build, build_mechanism
 from privacy_gan.config.checking import check, check_devices, has_processes
 from privacy_gan.config.schema import TrainConfig
 from privacy_gan.config.task import (
@@ -17,6 +17,7 @@ __all__ = [
     "Task",
     "TrainConfig",
     "build",
+    "build_mechanism",
     "check",
     "check_devices",
     "completed",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import hydra.utils
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue
 
 from privacy_gan.errors import UserError
@@ -37,3 +39,45 @@ def build(node: DictConfig, **more: Any) -> Any:
         if isinstance(cause, UserError):
             raise cause from None
         raise UserError(f"{node._target_} cannot be set up as configured: {cause}") from error
+
+
+def build_mechanism(node: DictConfig, seed: int, attribute_index: int = 0) -> Any:
+    """Build a mechanism, and those that it consists of.
+
+    Args:
+        node: describes it.
+        seed: of the run.
+        attribute_index: the sensitive attribute's column among the labels, which only training asks
+            for.
+
+    Raises:
+        UserError, MissingMandatoryValue: see ``build``.
+    """
+    tree = OmegaConf.to_container(node, resolve=True)
+    assert isinstance(tree, dict)
+    told = {"attribute_index": attribute_index, "seed": seed}
+    return build(OmegaConf.create(declared({**tree, **told}, told)))
+
+
+def declared(tree: Any, told: Mapping[str, Any]) -> Any:
+    """Leave out what mechanisms are told without declaring it, as those that do not learn.
+
+    Args:
+        tree: of dictionaries and lists. Mechanisms are told all of ``told``, also within a stack.
+        told: names of arguments, and values.
+    """
+    if isinstance(tree, list):
+        return [declared(entry, told) for entry in tree]
+    if not isinstance(tree, Mapping):
+        return tree
+    entries = {name: declared(entry, told) for name, entry in tree.items()}
+    if "_target_" not in entries or not told.keys() <= entries.keys():
+        return entries
+    try:
+        parameters = inspect.signature(hydra.utils.get_object(entries["_target_"])).parameters
+    except (ImportError, TypeError, ValueError):
+        return entries  # what cannot be asked is built, or says why not
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
+        return entries
+    unasked = told.keys() - parameters.keys()
+    return {name: entry for name, entry in entries.items() if name not in unasked}

@@ -8,20 +8,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra.core.config_loader import ConfigLoader
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from privacy_gan.config.checking import contradiction, require_one_truth
 from privacy_gan.config.kinds import KINDS, is_whole, shown
+from privacy_gan.config.schema import Group, group_of_setting
 from privacy_gan.config.task import user_errors_unwrapped
 from privacy_gan.errors import UserError
 
 REFERENCE = re.compile(r"\$\{([\w.\[\]]+)\}")
-# Who uses these has a copy, which says what was used, see runs/identity.py; a judge may draw its
-# random numbers apart from the run's.
-OF_THEIR_OWN = {"learning_rate", "penalty_weight", "decay", "synthetic"}
-OWN_SEEDS = {"judge.seed"}
+OWN_SEEDS = {"judge.seed"}  # a judge may draw its random numbers apart from the run's
 ALSO_NULL = {"averaging", "crop", "limits", "num_workers", "on_device"}
 GIVEN = {"privatizer.seed": "seed", "privatizer.attribute_index": "attribute"}
 OF_ANY_TYPE = {"attribute", "devices"}  # which say themselves what they take
@@ -43,7 +41,7 @@ class Declared:
         name: of the configuration: train, report, ...
     """
 
-    loader: ConfigLoaderImpl
+    loader: ConfigLoader
     name: str
     bases: dict[tuple[str, ...], DictConfig] = field(default_factory=dict)
 
@@ -181,7 +179,7 @@ class Comparison:
             return
         if not fits(path, value, declared):
             raise UserError(f"{path}={shown(value)}: give {takes(path, declared)}")
-        own = source is None or source[1] in OF_THEIR_OWN or source[1].startswith("game.")
+        own = source is None or group_of_setting(source[1]) is Group.COPIED
         if not own and path not in OWN_SEEDS and value != declared:
             assert source is not None
             raise contradiction(path, value, source[1], declared)

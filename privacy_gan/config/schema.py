@@ -1,8 +1,15 @@
-"""Types of what is at the top of conf/train.yaml."""
+"""What is at the top of conf/train.yaml: types, and which settings decide what comes out of a run.
+
+Every setting belongs to a group, that of the nearest one above it which GROUPS names. Runs are told
+apart by those of one group alone, see runs/identity.py. Where both sorts lie side by side, as in
+``trainer``, GROUPS names each; a test refuses one of conf/ that it does not name there, so that a
+new setting makes another run on purpose only.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from omegaconf import MISSING
@@ -45,3 +52,61 @@ class TrainConfig:
     judge: Any = MISSING
     trainer: Any = MISSING
     logger: Any = MISSING
+
+
+class Group(Enum):
+    """What settings are for."""
+
+    DECISIVE = "what is trained, how, and on what: another value is another run"
+    PLACE = "where files lie, and what a run is called"
+    MANNER = "how fast, how visibly and on which devices it is done"
+    JUDGING = "how a run is judged when it is trained"
+    COPIED = "what others copy or follow from: those are what counts"
+
+
+# How many processes share a run (devices, num_nodes, strategy) is not decisive: each gets its part
+# of the same global batch, and whatever is averaged over a batch is averaged over all of it, so
+# that they do together what one does. What they may not share is batch norm, see
+# ``runs.identity.local_batch_norms``.
+GROUPS = {
+    name: group
+    for group, names in {
+        Group.DECISIVE: """
+            attribute group_rule num_classes epsilon seed image_size width start_key networks
+            data data._target_ data.image_size data.crop data.batch_size data.seed
+            data.drawing_seed data.num_train data.num_valid data.num_test data.mu data.sigma
+            privatizer privatizer.optimizer._target_ privatizer.optimizer._partial_
+            privatizer.optimizer.lr privatizer.optimizer.betas
+            trainer trainer._target_ trainer.max_epochs trainer.precision
+            trainer.use_distributed_sampler
+        """,
+        Group.PLACE: """
+            output_dir data_name mechanism run_dir overrides
+            data.root data.cache_dir trainer.default_root_dir
+        """,
+        Group.MANNER: """
+            details checkpoint_minutes runs_per_device logger data.num_workers data.on_device
+            privatizer.optimizer.fused
+            trainer.accelerator trainer.devices trainer.num_nodes trainer.strategy
+            trainer.sync_batchnorm trainer.num_sanity_val_steps trainer.logger
+            trainer.log_every_n_steps trainer.profiler trainer.enable_progress_bar
+            trainer.enable_model_summary
+        """,
+        Group.JUDGING: "evaluate baseline classifiers judge",
+        Group.COPIED: """
+            penalty_weight learning_rate decay synthetic loss constraint game start_from
+        """,
+    }.items()
+    for name in names.split()
+}
+
+
+def group_of_setting(path: str) -> Group:
+    """Return a setting's group; what GROUPS does not know, such as a user's own, is decisive.
+
+    Args:
+        path: dotted, of a setting of conf/train.yaml.
+    """
+    while path not in GROUPS and "." in path:
+        path = path.rpartition(".")[0]
+    return GROUPS.get(path, Group.DECISIVE)

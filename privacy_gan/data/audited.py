@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.data.beside_pixels import told_of
-from privacy_gan.data.image_data_module import ImageDataModule
 from privacy_gan.data.labelled_folder import LabelledFolder, find_images, sizes_of
 from privacy_gan.data.labels import Labels, read_labels, splits_given, splits_made
 from privacy_gan.data.matching import Matches, examples, match_names
-from privacy_gan.data.words import is_missing
+from privacy_gan.data.table_data_module import ImageDataModule
+from privacy_gan.data.text_tables import is_missing
 from privacy_gan.errors import UserError
 
 FEWEST = 100  # images, of which ten are test images
@@ -116,7 +117,13 @@ def find_audited(files: AuditFiles, attribute: str, image_size: int, seed: int) 
         )
     is_complete = len(kept) == len(labels.names)
     labels = labels.rows(kept)
-    splits = splits_of(labels, files, seed)
+    if files.split is not None:
+        splits = splits_given(labels.texts("split", files.split), f"split={files.split}")
+    else:
+        people = labels.names
+        if files.person is not None:
+            people = labels.texts("person", files.person)
+        splits = splits_made(people, seed)
     labels = labels.without([labels.find(given) for given in (files.split, files.person) if given])
     notes += labels.left_out()
     name = "celeba" if labels.path.stem == CELEBAS_LIST else labels.path.stem
@@ -148,10 +155,11 @@ def left_out_notes(
 ) -> list[str]:
     """Return a line about labels without images, and one about images without labels."""
     notes = []
+    folders = [folder for folder in (files.images, files.original) if folder is not None]
     if absent := sorted(set(range(len(labels.names))) - set(there)):
         notes.append(
             f"{len(absent):,} of the {len(labels.names):,} images in {files.labels}, such as "
-            f"{labels.names[absent[0]]}, are not in {' and in '.join(map(str, named(files)))}: "
+            f"{labels.names[absent[0]]}, are not in {' and in '.join(map(str, folders))}: "
             "they are left out"
         )
     if unlabelled := matches.unlabelled:
@@ -160,19 +168,6 @@ def left_out_notes(
             f"in {files.labels}: they are left out"
         )
     return notes
-
-
-def named(files: AuditFiles) -> list[Path]:
-    """Return the folders."""
-    return [folder for folder in (files.images, files.original) if folder is not None]
-
-
-def splits_of(labels: Labels, files: AuditFiles, seed: int) -> npt.NDArray[np.uint8]:
-    """Return the split of each image, uint8 [N], given or made."""
-    if files.split is not None:
-        return splits_given(labels.texts("split", files.split), f"split={files.split}")
-    people = labels.names if files.person is None else labels.texts("person", files.person)
-    return splits_made(people, seed)
 
 
 def key_of(
@@ -194,17 +189,12 @@ def key_of(
 
 def size_note(sizes: set[tuple[int, int]], image_size: int) -> str:
     """Return how large images are that adversaries do not see as they are."""
-    small, large = min(sizes, key=area), max(sizes, key=area)
+    small, large = min(sizes, key=math.prod), max(sizes, key=math.prod)
     told = f"{small[0]}x{small[1]}"
     if small != large:
         told += f" to {large[0]}x{large[1]}"
-    loses = " and may miss what is finer" if area(large) > image_size**2 else ""
+    loses = " and may miss what is finer" if math.prod(large) > image_size**2 else ""
     return (
         f"the images have {told} pixels: adversaries see them as squares of {image_size}{loses} "
         "(image_size)"
     )
-
-
-def area(size: tuple[int, int]) -> int:
-    """Return a number of pixels."""
-    return size[0] * size[1]

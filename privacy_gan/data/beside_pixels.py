@@ -155,7 +155,9 @@ def in_png(content: bytes) -> Iterator[str]:
     """Yield what the chunks of a PNG hold, and what follows its image."""
     place = len(PNG)
     while place + 8 <= len(content):
-        kind, held, place = png_chunk(content, place)
+        kind = content[place + 4 : place + 8]
+        end = place + 8 + int.from_bytes(content[place : place + 4])
+        held, place = content[place + 8 : end], end + 4  # behind the chunk's checksum
         if kind == b"eXIf":
             yield from in_exif(held)
         elif kind == b"iTXt":
@@ -170,18 +172,14 @@ def in_png(content: bytes) -> Iterator[str]:
         yield AFTER
 
 
-def png_chunk(content: bytes, place: int) -> tuple[bytes, bytes, int]:
-    """Return a chunk's kind, what it holds and where the next begins, behind a checksum."""
-    end = place + 8 + int.from_bytes(content[place : place + 4])
-    return content[place + 4 : place + 8], content[place + 8 : end], end + 4
-
-
 def in_webp(content: bytes) -> Iterator[str]:
     """Yield what the chunks of a WebP hold, and what follows its image."""
     end = 8 + int.from_bytes(content[4:8], "little")
     place = 12
     while place + 8 <= min(end, len(content)):
-        kind, held, place = webp_chunk(content, place)
+        size = int.from_bytes(content[place + 4 : place + 8], "little")
+        kind, held = content[place : place + 4], content[place + 8 : place + 8 + size]
+        place += 8 + size + size % 2  # the next chunk begins at an even number
         if kind == b"EXIF":
             yield from in_exif(held.removeprefix(b"Exif\0\0"))
         elif kind in WEBP_KINDS:
@@ -190,10 +188,3 @@ def in_webp(content: bytes) -> Iterator[str]:
             yield OTHER
     if content[end:].strip(b"\0"):
         yield AFTER
-
-
-def webp_chunk(content: bytes, place: int) -> tuple[bytes, bytes, int]:
-    """Return a chunk's kind, what it holds and where the next begins, at an even number."""
-    size = int.from_bytes(content[place + 4 : place + 8], "little")
-    end = place + 8 + size
-    return content[place : place + 4], content[place + 8 : end], end + size % 2

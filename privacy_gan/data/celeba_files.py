@@ -13,8 +13,7 @@ import numpy.typing as npt
 
 from privacy_gan.data.image_files import is_image_name
 from privacy_gan.data.matching import FOLDERS_ASIDE, SUFFIX_ASIDE, Matching, file_key
-from privacy_gan.data.text_tables import TableError, TextTable, read_table
-from privacy_gan.data.words import BINARY, SPLIT_WORDS
+from privacy_gan.data.text_tables import BINARY, SPLIT_WORDS, TableError, TextTable, read_table
 from privacy_gan.errors import UserError
 
 RELEASE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"

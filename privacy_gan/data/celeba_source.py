@@ -10,7 +10,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from privacy_gan.data.celeba_files import (
     CelebaFiles,
@@ -127,7 +126,8 @@ class CelebASource:
         )
         for note in notes:
             logger.warning(note)
-        return _splits_in_order(partition, tuple(names))
+        split_of = dict(zip(partition.names, partition.values[:, 0], strict=True))
+        return np.array([split_of[name] for name in names], np.uint8)
 
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Decode images `start` to `stop` into uint8 [stop - start, S, S, 3], RGB in 0 to 255.
@@ -138,21 +138,22 @@ class CelebASource:
         names = self._names[start:stop]
         squares = np.empty((len(names), self.image_size, self.image_size, 3), np.uint8)
         for square, name in zip(squares, names, strict=True):
-            square[:] = np.asarray(self._square(_decode(stored, name), name))
+            try:
+                photo = decode(stored, name)
+            except DamagedError as error:
+                raise release_error(f"{error}: replace it") from error
+            if self.crop is not None and self.crop > min(photo.size):
+                raise UserError(
+                    f"data.crop={self.crop} is larger than {name} in {self.root}, which has "
+                    f"{photo.width}x{photo.height} pixels: use at most {min(photo.size)}"
+                )
+            square[:] = np.asarray(squared(photo, self.image_size, self.crop))
         return squares
 
     @cached_property
     def _names(self) -> list[str]:
         files = find_celeba_files(self.root)
         return _stored_names(files, read_attribute_list(files.attributes))[0]
-
-    def _square(self, photo: Image.Image, name: str) -> Image.Image:
-        if self.crop is not None and self.crop > min(photo.size):
-            raise UserError(
-                f"data.crop={self.crop} is larger than {name} in {self.root}, which has "
-                f"{photo.width}x{photo.height} pixels: use at most {min(photo.size)}"
-            )
-        return squared(photo, self.image_size, self.crop)
 
 
 def _stored_names(files: CelebaFiles, attributes: ImageList) -> tuple[list[str], tuple[str, ...]]:
@@ -170,18 +171,3 @@ def _open(path: Path) -> StoredImages:
         raise release_error(
             f"{error}: compare its size with the release's and download it again"
         ) from error
-
-
-def _decode(stored: StoredImages, name: str) -> Image.Image:
-    try:
-        return decode(stored, name)
-    except DamagedError as error:
-        raise release_error(f"{error}: replace it") from error
-
-
-def _splits_in_order(partition: ImageList, names: tuple[str, ...]) -> npt.NDArray[np.uint8]:
-    splits = partition.values[:, 0]
-    if partition.names == names:
-        return splits
-    row = {name: index for index, name in enumerate(partition.names)}
-    return splits[[row[name] for name in names]]

@@ -77,7 +77,10 @@ def load_or_build(
             return table
         if folder.exists():
             logger.warning("The image cache %s is damaged: building it again", folder)
-            _remove(folder)
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:
+                raise _unusable(cache_dir, error) from error
         _build(source, folder, fingerprint, num_workers)
         return _open(folder, fingerprint)
 
@@ -124,13 +127,6 @@ def _exclusive(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _remove(folder: Path) -> None:
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        raise _unusable(folder.parent, error) from error
-
-
 def _build(source: ImageSource, folder: Path, fingerprint: str, num_workers: int | None) -> None:
     attributes, splits = source.labels()
     shape = (len(splits), source.image_size, source.image_size, 3)
@@ -139,13 +135,15 @@ def _build(source: ImageSource, folder: Path, fingerprint: str, num_workers: int
     try:
         partial.mkdir()
         write_images(source, ImageFile.create(partial / IMAGES, shape), num_workers)
-        _write_labels(partial / LABELS, attributes, splits)
+        content = BytesIO()
+        np.savez(content, attributes=attributes, splits=splits)
+        _write_durably(partial / LABELS, content.getvalue())
         meta = {
             "version": CACHE_VERSION,
             "fingerprint": fingerprint,
             "attribute_names": source.attribute_names,
             "image_count": len(splits),
-            "files": {name: _describe(partial / name) for name in (IMAGES, LABELS)},
+            "files": {name: _described(partial / name) for name in (IMAGES, LABELS)},
         }
         _write_durably(partial / META, json.dumps(meta, indent=2).encode())
         partial.replace(folder)
@@ -156,14 +154,6 @@ def _build(source: ImageSource, folder: Path, fingerprint: str, num_workers: int
         raise
 
 
-def _write_labels(
-    path: Path, attributes: npt.NDArray[np.uint8], splits: npt.NDArray[np.uint8]
-) -> None:
-    buffer = BytesIO()
-    np.savez(buffer, attributes=attributes, splits=splits)
-    _write_durably(path, buffer.getvalue())
-
-
 def _write_durably(path: Path, content: bytes) -> None:
     with path.open("wb") as file:
         file.write(content)
@@ -171,7 +161,7 @@ def _write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _describe(path: Path) -> dict[str, int]:
+def _described(path: Path) -> dict[str, int]:
     status = path.stat()
     return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "crc32": _checksum(path)}
 

@@ -87,7 +87,12 @@ def members_by_name(members: list[zipfile.ZipInfo], path: Path) -> Mapping[str, 
     Raises:
         UserError: names two that might be meant.
     """
-    images = [member for member in members if is_image(place_of(member))]
+    images = [
+        member
+        for member in members
+        if is_image_name(place_of(member).name)
+        and "__MACOSX" not in place_of(member).parts  # a folder that macOS adds, of no images
+    ]
     folders = {place_of(member).parent for member in images}
     aligned = [folder for folder in folders if folder.name.lower().startswith(ALIGNED)]
     if repeated(images) and len(aligned) == 1:
@@ -114,11 +119,6 @@ def repeated(images: list[zipfile.ZipInfo]) -> tuple[zipfile.ZipInfo, zipfile.Zi
 def place_of(member: zipfile.ZipInfo) -> PurePosixPath:
     """Return where a member of a zip lies; some programs for Windows write backslashes."""
     return PurePosixPath(member.filename.replace("\\", "/"))
-
-
-def is_image(place: PurePosixPath) -> bool:
-    """Tell whether a member of a zip is an image; macOS adds a folder of what is none."""
-    return is_image_name(place.name) and "__MACOSX" not in place.parts
 
 
 def require_unpackable(

@@ -1,11 +1,20 @@
-"""What every data set of images must be able to tell before its images are cached."""
+"""What every data set of images must be able to tell before its images are cached.
+
+Nothing here imports torch, which takes seconds to start.
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from privacy_gan.data.celeba_source import CelebASource
+from privacy_gan.data.faces.source import SyntheticFacesSource
 
 
 class ImageSource(Protocol):
@@ -34,3 +43,28 @@ class ImageSource(Protocol):
 
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Images `start` to `stop` as uint8 [stop - start, S, S, 3], RGB in 0 to 255."""
+
+
+# by the data modules that serve them
+SOURCES: dict[str, Callable[..., ImageSource]] = {
+    "privacy_gan.data.celeba.CelebADataModule": CelebASource,
+    "privacy_gan.data.synthetic_faces.SyntheticFacesDataModule": SyntheticFacesSource,
+}
+
+
+def content_key(data: Mapping[str, Any]) -> str | None:
+    """Return what ``content_key`` of the data module would be, or None where that takes torch.
+
+    Args:
+        data: how the data module is configured, ``_target_`` included.
+
+    Raises:
+        UserError: files are missing or damaged.
+    """
+    source = SOURCES.get(data["_target_"])
+    if source is None:
+        return None
+    arguments = {name: data[name] for name in inspect.signature(source).parameters}
+    if "root" in arguments:
+        arguments["root"] = Path(arguments["root"])
+    return source(**arguments).content_key()

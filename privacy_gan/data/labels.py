@@ -13,8 +13,15 @@ import numpy.typing as npt
 
 from privacy_gan.attributes import find_attribute
 from privacy_gan.data.matching import file_key, match_names
-from privacy_gan.data.text_tables import TextTable, read_table
-from privacy_gan.data.words import SPLIT_WORDS, coded, is_binary, is_missing, plain
+from privacy_gan.data.text_tables import (
+    SPLIT_WORDS,
+    TextTable,
+    coded,
+    is_binary,
+    is_missing,
+    plain,
+    read_table,
+)
 from privacy_gan.errors import UserError
 from privacy_gan.randomness import Purpose, keyed_seed
 
@@ -98,12 +105,14 @@ class Labels:
 
     def left_out(self) -> list[str]:
         """Return why columns are no attributes, a line for each or for all of a kind."""
-        lines = [
-            f"{name} is not measured: {sum(map(is_missing, texts)):,} of {len(self.names):,} "
-            f"images have no value in it, such as {self.names[first_missing(texts)]}"
-            for name, texts in self.columns.items()
-            if is_binary(self.values[name]) and any(map(is_missing, self.values[name]))
-        ]
+        lines = []
+        for name, texts in self.columns.items():
+            missing = [row for row, text in enumerate(texts) if is_missing(text)]
+            if missing and is_binary(self.values[name]):
+                lines.append(
+                    f"{name} is not measured: {len(missing):,} of {len(self.names):,} images have "
+                    f"no value in it, such as {self.names[missing[0]]}"
+                )
         if others := [name for name, values in self.values.items() if not is_binary(values)]:
             told = ", ".join(f"{name} ({some_of(self.values[name], 2)})" for name in others[:10])
             lines.append(
@@ -149,11 +158,6 @@ def some_of(texts: Collection[str], most: int = 3) -> str:
     """Return some of the values that texts have."""
     found = sorted(set(texts))
     return ", ".join(found[:most]) + (", ..." if len(found) > most else "")
-
-
-def first_missing(texts: Sequence[str]) -> int:
-    """Return the first number of an image without a value."""
-    return next(row for row, text in enumerate(texts) if is_missing(text))
 
 
 def read_labels(path: Path, files: Collection[str] = ()) -> Labels:

@@ -105,7 +105,7 @@ class Matching:
         """Match where a key belongs to one name and to one file, of all that there are."""
         if not self.left or len(self.found) == len(self.names):
             return
-        rows_of, files_of = keyed(enumerate(self.names), key), keyed(self.numbered_files(), key)
+        rows_of, files_of = keyed(self.names, key), keyed(self.all_files, key)
         made = {}
         for of, rows in rows_of.items():
             alike = [self.all_files[number] for number in files_of.get(of, ())]
@@ -154,10 +154,6 @@ class Matching:
                 row = rows[name]
                 raise self.ambiguous([self.names[row]], [self.found[row], files[file]])
 
-    def numbered_files(self) -> Iterable[tuple[int, str]]:
-        """Return the files with their numbers."""
-        return enumerate(self.all_files)
-
     def take(self, how: str, made: dict[int, str]) -> None:
         """Add what one way matched."""
         if made:
@@ -182,10 +178,10 @@ class Matching:
         )
 
 
-def keyed(numbered: Iterable[tuple[int, str]], key: Callable[[str], str]) -> dict[str, list[int]]:
+def keyed(names: Iterable[str], key: Callable[[str], str]) -> dict[str, list[int]]:
     """Return the numbers of names by their key, without those that have none."""
     found: dict[str, list[int]] = {}
-    for number, name in numbered:
+    for number, name in enumerate(names):
         if of := key(name):
             found.setdefault(of, []).append(number)
     return found

@@ -1,25 +1,25 @@
-"""Batches from a table of images: what all data sets have in common."""
+"""Batches from a table of images: what all data sets have in common, and those of image files."""
 
 from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from pytorch_lightning import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Sampler
 
 from privacy_gan import replicas
 from privacy_gan.attributes import AttributeGroup
-from privacy_gan.data.batch import Batch
-from privacy_gan.data.image_cache import ImageTable
+from privacy_gan.data.batch import Batch, EpochOrder, InOrder, RowNumbers, TableRows
+from privacy_gan.data.image_cache import ImageTable, load_or_build
+from privacy_gan.data.image_source import ImageSource
 from privacy_gan.errors import UserError
-from privacy_gan.randomness import Purpose, keyed_generator
 
 SPLITS = {"train": 0, "valid": 1, "test": 2}
 LEFT_OUT = 255
@@ -206,83 +206,51 @@ class TableDataModule(LightningDataModule, ABC):
         return self._resident
 
 
-def free_memory(device: torch.device) -> int | None:
-    """Return how many bytes are free on an accelerator, or None where it does not tell."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
+class ImageDataModule(TableDataModule):
+    """Serves a source's images from the image cache.
 
-
-class TableRows(Dataset[Batch]):
-    """Gathers whole batches from a table's bytes, one call a batch."""
-
-    def __init__(self, table: ImageTable) -> None:
-        self.table = table
-
-    def __getitem__(self, rows: Tensor) -> Batch:
-        index = rows.numpy()
-        return Batch(
-            torch.from_numpy(self.table.images[index]),
-            torch.from_numpy(self.table.attributes[index]),
-        )
-
-
-class RowNumbers(Dataset[Tensor]):
-    """Passes on which rows a batch consists of, to be gathered on the accelerator."""
-
-    def __getitem__(self, rows: Tensor) -> Tensor:
-        return rows
-
-
-class InOrder(Sampler[Tensor]):
-    """Row numbers in whole batches, the last one as it comes."""
-
-    def __init__(self, rows: np.ndarray, batch_size: int) -> None:
-        self.batches = list(torch.split(torch.from_numpy(rows), batch_size))
-
-    def part(self, numbers: range) -> InOrder:
-        """Keep some batches only."""
-        self.batches = [self.batches[number] for number in numbers]
-        return self
-
-    def __len__(self) -> int:
-        return len(self.batches)
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return iter(self.batches)
-
-
-class EpochOrder(Sampler[Tensor]):
-    """Shuffled row numbers in whole batches; the order is a function of seed and epoch.
-
-    Where several processes share the work, each gets its part of every batch.
-
-    Where a run resumes in the middle of an epoch, it starts at the batch that comes next.
+    Args:
+        source: where images and labels come from.
+        cache_dir: folder for the decoded images.
+        num_workers: processes that decode; None for one a core.
+        batches: see TableDataModule.
     """
 
     def __init__(
-        self, rows: np.ndarray, batch_size: int, seed: int, datamodule: LightningDataModule
+        self,
+        source: ImageSource,
+        cache_dir: str | Path,
+        num_workers: int | None = None,
+        **batches: Any,
     ) -> None:
-        self.row_numbers = torch.from_numpy(rows)
-        self.batch_size = batch_size
-        self.seed = seed
-        self.datamodule = datamodule
-        self.epoch = 0
+        super().__init__(**batches)
+        self.source = source
+        self.cache_dir = Path(cache_dir)
+        self.num_workers = num_workers
 
-    def set_epoch(self, epoch: int) -> None:
-        """Lightning says here which epoch comes next."""
-        self.epoch = epoch
+    @property
+    def data_name(self) -> str:
+        """The source's."""
+        return self.source.name
 
-    def __len__(self) -> int:
-        return len(self.row_numbers) // self.batch_size
+    @property
+    def attribute_names(self) -> tuple[str, ...]:
+        """The source's."""
+        return self.source.attribute_names
 
-    def __iter__(self) -> Iterator[Tensor]:
-        rng = keyed_generator("cpu", self.seed, Purpose.ORDER, self.epoch)
-        order = self.row_numbers[torch.randperm(len(self.row_numbers), generator=rng)]
-        for batch in range(self._next_batch(), len(self)):
-            yield replicas.own_part(order[batch * self.batch_size : (batch + 1) * self.batch_size])
+    def content_key(self) -> str:
+        """Return the source's."""
+        return self.source.content_key()
 
-    def _next_batch(self) -> int:
-        trainer = self.datamodule.trainer
-        if trainer is None or not trainer.training:
-            return 0
-        # known only when the first batch is asked for: Lightning makes the iterator earlier
-        return int(trainer.fit_loop.epoch_loop.batch_idx) + 1
+    def prepare_data(self) -> None:
+        """Decode what is not in the cache."""
+        self.open_table()
+
+    def open_table(self) -> ImageTable:
+        """Open the cache; decode first what is not in it."""
+        return load_or_build(self.source, self.cache_dir, self.num_workers)
+
+
+def free_memory(device: torch.device) -> int | None:
+    """Return how many bytes are free on an accelerator, or None where it does not tell."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None

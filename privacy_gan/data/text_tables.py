@@ -1,16 +1,22 @@
-"""Tables in text files, as people and programs write them: a row for each image."""
+"""Tables in text files, as people and programs write them: a row for each image.
+
+And what they write for yes, no, what they do not know, and for splits.
+"""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from sys import intern
+
+import numpy as np
+import numpy.typing as npt
 
 from privacy_gan.data.matching import IMAGE_SUFFIX, file_key, is_image_file
 from privacy_gan.errors import UserError
@@ -25,6 +31,20 @@ IMAGE_COLUMNS = frozenset(
     "file file_name file_path filename filepath path photo".split()
 )
 INDEX_COLUMNS = ("", "index", "unnamed: 0")  # of rows, as pandas writes them
+
+BINARY = {
+    **dict.fromkeys(("0", "0.0", "-1", "-1.0", "false", "no", "f", "n"), 0),
+    **dict.fromkeys(("1", "1.0", "+1", "true", "yes", "t", "y"), 1),
+}
+MINUS_ONE = frozenset(("-1", "-1.0"))
+ZERO = frozenset(("0", "0.0"))
+MISSING = frozenset(("", "nan", "na", "n/a", "none", "null", "?", "-"))
+
+SPLIT_WORDS = {
+    **dict.fromkeys(("0", "0.0", "train", "training"), 0),
+    **dict.fromkeys(("1", "1.0", "valid", "val", "validation"), 1),
+    **dict.fromkeys(("2", "2.0", "test", "testing"), 2),
+}
 
 
 class TableError(UserError):
@@ -227,3 +247,28 @@ def without_empty(table: TextTable) -> TextTable:
         columns=tuple(table.columns[column] for column in kept),
         rows=[[row[column] for column in kept] for row in table.rows],
     )
+
+
+def plain(text: str) -> str:
+    """Return a text without blanks around it, in lower case."""
+    return text.strip().lower()
+
+
+def is_missing(text: str) -> bool:
+    """Tell whether a text says that a value is not known."""
+    return plain(text) in MISSING
+
+
+def is_binary(texts: Iterable[str]) -> bool:
+    """Tell whether texts say nothing but yes, no and that a value is not known.
+
+    0 and -1 in one column are two different things: often -1 is what is not known, or uncertain.
+    """
+    known = set(map(plain, texts)) - MISSING
+    return bool(known) and known <= BINARY.keys() and not (known & ZERO and known & MINUS_ONE)
+
+
+def coded(texts: Collection[str]) -> npt.NDArray[np.uint8]:
+    """Return yes as 1 and no as 0, uint8 [N]; nothing may be missing."""
+    codes = {text: BINARY[plain(text)] for text in set(texts)}
+    return np.fromiter(map(codes.__getitem__, texts), np.uint8, len(texts))

@@ -7,7 +7,6 @@ They lie in one folder, a file for each attribute and way of training:
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,15 +16,14 @@ from torch import Tensor
 
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.bookmark import Bookmark, Content
-from privacy_gan.evaluation.diverging import learn_or_leave_out
+from privacy_gan.evaluation.fitting import learn_or_leave_out
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredSource, original_images
-from privacy_gan.evaluation.store import Store, read
-from privacy_gan.finite import require_finite
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.randomness import Purpose, keyed_seed
+from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeState, read_artifact
+from privacy_gan.tensors import require_finite
 
 
 @dataclass(frozen=True)
@@ -83,22 +81,14 @@ class FixedClassifiers:
         Raises:
             UserError: a file is damaged or belongs to other data, or a folder cannot be written.
         """
-        store = Store(
-            self.folder / datamodule.split_name(),
-            "fixed classifiers",
-            "classifiers.folder",
-            self.checkpoint_minutes,
-        )
-        contents = store.get(
-            {name: self.file(name) for name in attributes},
-            lambda missing, bookmark: self._train(missing, datamodule, compute, bookmark),
+        cache = self.cache(datamodule.split_name(), "fixed classifiers")
+        paths = {name: cache.path(name, self.settings) for name in attributes}
+        contents = cache.get(
+            paths, lambda missing, resume: self._train(missing, datamodule, compute, resume)
         )
         found = {
             name: self._load(
-                content,
-                store.folder / self.file(name),
-                datamodule.data_name,
-                len(datamodule.classes(name)),
+                content, paths[name], datamodule.data_name, len(datamodule.classes(name))
             )
             for name, content in contents.items()
         }
@@ -119,20 +109,24 @@ class FixedClassifiers:
         Raises:
             UserError: a file is damaged or belongs to other data.
         """
-        paths = {name: self.folder / split_name / self.file(name) for name in sizes}
+        cache = self.cache(split_name, "fixed classifiers")
+        paths = {name: cache.path(name, self.settings) for name in sizes}
+        remedy = "delete it, the next judgement trains it again"
         return {
-            name: self._load(
-                read(path, "delete it, the next judgement trains it again"),
-                *(path, data_name, sizes[name]),
-            )
+            name: self._load(read_artifact(path, remedy), path, data_name, sizes[name])
             for name, path in paths.items()
             if path.exists()
         }
 
-    def file(self, attribute: str) -> str:
-        """Return the name of the file with a classifier."""
-        how = hashlib.sha256(self.settings.encode()).hexdigest()[:8]
-        return f"{attribute}-{how}.pt"
+    def cache(self, split_name: str, what: str) -> ArtifactCache:
+        """Return where classifiers of some data, and all that learns from their originals, lie.
+
+        Args:
+            split_name: of the data, see TableDataModule.
+            what: is asked for, in words.
+        """
+        folder = self.folder / split_name
+        return ArtifactCache(folder, what, self.checkpoint_minutes, "classifiers.folder")
 
     def _load(
         self, stored: Content, path: Path, data_name: str, num_classes: int
@@ -158,7 +152,7 @@ class FixedClassifiers:
         attributes: Sequence[str],
         datamodule: TableDataModule,
         compute: Compute,
-        bookmark: Bookmark,
+        resume: ResumeState,
     ) -> dict[str, Content]:
         source = original_images(datamodule, compute)
         for split in ("train", "valid", "test"):
@@ -173,7 +167,7 @@ class FixedClassifiers:
                 return Learner(network, self.recipe, column)
 
         what = "fixed classifiers"
-        how = (source, self.epochs, self.batch_size, self.seed, what, bookmark)
+        how = (source, self.epochs, self.batch_size, self.seed, what, resume)
         learners = learn_or_leave_out(make, attributes, *how)
         if missing := [name for name in attributes if name not in learners]:
             raise UserError(

@@ -2,42 +2,49 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
 
 from privacy_gan import replicas
 from privacy_gan.attributes import find_attribute
 from privacy_gan.data.release_format import FLOAT, ReleaseFormat
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.bookmark import Bookmark, Bookmarks, Content
-from privacy_gan.evaluation.bootstrap import Bootstrap
+from privacy_gan.evaluation.attacking import Attack, require_some
 from privacy_gan.evaluation.classifiers import (
     FixedClassifier,
     FixedClassifiers,
     require_all_classes,
 )
-from privacy_gan.evaluation.diverging import learn_or_leave_out
-from privacy_gan.evaluation.floor import prior
-from privacy_gan.evaluation.inception import load_inception
+from privacy_gan.evaluation.evaluating import evaluate, labels_of, observe
 from privacy_gan.evaluation.kept import strongest_of
 from privacy_gan.evaluation.learning import Learner
-from privacy_gan.evaluation.measuring import labels_of, measure
-from privacy_gan.evaluation.predictions import query
-from privacy_gan.evaluation.references import Answers, References
-from privacy_gan.evaluation.released import as_released
+from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
+from privacy_gan.evaluation.outputs import load_inception
+from privacy_gan.evaluation.predictions import Answers
 from privacy_gan.evaluation.retrained import RETRAINED
-from privacy_gan.evaluation.source import CensoredSource, original_images
-from privacy_gan.finite import first_undefined
-from privacy_gan.randomness import Purpose, keyed_seed
+from privacy_gan.evaluation.source import CensoredSource, as_released, original_images
+from privacy_gan.runs.artifacts import ArtifactCache, Content
 from privacy_gan.runs.result import Evaluation
 
-log = logging.getLogger(__name__)
+
+class Judgement(NamedTuple):
+    """What a judge finds.
+
+    Attributes:
+        evaluation: in numbers.
+        strongest: who tells most of single images, see evaluation/kept.py.
+        networks: the file in which that one's networks are, where they were to be kept.
+    """
+
+    evaluation: Evaluation
+    strongest: Content
+    networks: Path | None
 
 
 class Judge:
@@ -45,7 +52,8 @@ class Judge:
 
     Args:
         classifiers: where fixed classifiers come from.
-        references: where the same adversaries' answers on original images come from.
+        reference_settings: by adversary, and of the retrained classifier: what decides what it
+            answers of original images, in any form that changes with it.
         attributes: that are measured; all but the sensitive one are the utility attributes.
         adversaries: functions that make them, by name, see evaluation/adversaries.py; None is
             left out.
@@ -67,7 +75,7 @@ class Judge:
     def __init__(
         self,
         classifiers: FixedClassifiers,
-        references: References,
+        reference_settings: Mapping[str, str],
         attributes: Sequence[str],
         adversaries: Mapping[str, Callable[..., Learner] | None],
         seed: int,
@@ -80,7 +88,7 @@ class Judge:
         released_as: str = FLOAT,
     ) -> None:
         self.classifiers = classifiers
-        self.references = references
+        self.reference_settings = reference_settings
         self.attributes = attributes
         self.makers = {name: make for name, make in adversaries.items() if make is not None}
         self.seed = seed
@@ -91,8 +99,11 @@ class Judge:
         self.inception_weights = inception_weights
         self.retrained = retrained
         self.released_as = released_as
-        if released_as != FLOAT:
-            ReleaseFormat.of(released_as)  # refuses what there is not
+        self._require_usable()
+
+    def _require_usable(self) -> None:
+        if self.released_as != FLOAT:
+            ReleaseFormat.of(self.released_as)  # refuses what there is not
         for name, make in self.makers.items():
             if not callable(make):
                 raise UserError(
@@ -105,122 +116,15 @@ class Judge:
         if not self.makers:
             raise UserError("judge.adversaries is empty: nobody would try to learn the attribute")
         if not self.queries or self.queries[0] < 1:
-            raise UserError(f"judge.queries={list(queries)} must be numbers of 1 or more")
-        for name in ("epochs", "batch_size", "resamples"):
-            if getattr(self, name, resamples) < 1:
+            raise UserError(f"judge.queries={self.queries} must be numbers of 1 or more")
+        numbers = {
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "resamples": self.bootstrap.resamples,
+        }
+        for name, value in numbers.items():
+            if value < 1:
                 raise UserError(f"judge.{name} must be 1 or more")
-
-    def judge(
-        self,
-        source: CensoredSource,
-        attribute: str,
-        epsilon: float | None,
-        epsilon_batch_size: int,
-        bookmarks: Bookmarks | None = None,
-        keep: Callable[[Content], None] | None = None,
-    ) -> Evaluation:
-        """Attack censored images and measure them.
-
-        Several processes divide the adversaries among them; the first one measures.
-
-        Args:
-            source: of the censored images: a mechanism, or images that someone else censored.
-            attribute: the sensitive one.
-            epsilon: the distortion budget, or None where there was none.
-            epsilon_batch_size: images whose mean distortion the budget was meant for.
-            bookmarks: where to keep how far the adversaries are; None keeps nothing.
-            keep: called with the strongest adversary, see evaluation/kept.py, where there are
-                bookmarks.
-
-        Raises:
-            UserError: the data lack an attribute, or one of its classes in some split; a fixed
-                classifier is damaged; or all adversaries diverge.
-            Interrupted: a signal asked to stop; with bookmarks the same call goes on.
-        """
-        source = as_released(source, self.released_as)
-        datamodule = source.datamodule
-        utilities = self.check(datamodule, attribute)
-        fixed: Mapping[str, FixedClassifier] = {}
-        if source.has_originals:
-            fixed = self.classifiers.get([attribute, *utilities], datamodule, source.compute)
-        names = self.learners(utilities)
-        answers = replicas.divided(
-            names,
-            lambda some: self.answers(
-                source,
-                attribute,
-                fixed,
-                some,
-                self.seed,
-                self.queries_of(source)[-1],
-                bookmarks.of(attribute, some) if bookmarks is not None else None,
-                partial(bookmarks.learned, attribute) if bookmarks is not None and keep else None,
-            ),
-        )
-        require_some(answers, self.makers, "the censored images")
-        originals = None
-        if source.has_originals:
-            originals = self.original_answers(source, attribute, fixed, names)
-            require_some(originals, self.makers, "the original images")
-        if bookmarks is not None and keep is not None and replicas.rank() == 0:
-            self.keep_strongest(datamodule, attribute, answers, bookmarks, keep)
-        return replicas.of_first(
-            lambda: measure(
-                source,
-                attribute,
-                fixed,
-                answers,
-                originals,
-                utilities=utilities,
-                adversaries=list(self.makers),
-                queries=self.queries_of(source),
-                inception=load_inception(self.inception_weights, source.compute.device),
-                bootstrap=self.bootstrap,
-                seed=self.seed,
-                epsilon=epsilon,
-                epsilon_batch_size=epsilon_batch_size,
-            )
-        )
-
-    def keep_strongest(
-        self,
-        datamodule: TableDataModule,
-        attribute: str,
-        answers: Answers,
-        bookmarks: Bookmarks,
-        keep: Callable[[Content], None],
-    ) -> None:
-        """Keep the adversary who tells most of single images, and what else showing it takes."""
-        answers = {name: answers[name] for name in self.makers if answers[name]}
-        labels = {split: labels_of(datamodule, split, [attribute])[attribute] for split in SPLITS}
-        frequencies = prior(labels["train"], len(datamodule.classes(attribute)))
-        content = strongest_of(answers, labels, frequencies, self.bootstrap)
-        learned = bookmarks.learned(attribute, content["adversary"]).read()
-        if learned is not None:
-            keep({**content, "learned": learned, "data": datamodule.split_name()})
-
-    def learners(self, utilities: Sequence[str]) -> list[str]:
-        """Return the names of all that learn from censored images."""
-        return [*self.makers, *([RETRAINED] if self.retrained and utilities else [])]
-
-    def queries_of(self, source: CensoredSource) -> list[int]:
-        """Return the numbers of queries that tell something."""
-        return [1] if source.deterministic else self.queries
-
-    def original_answers(
-        self,
-        source: CensoredSource,
-        attribute: str,
-        fixed: Mapping[str, FixedClassifier],
-        names: Sequence[str],
-    ) -> Answers:
-        """Return the same networks' answers after learning from original images."""
-        original = original_images(source.datamodule, source.compute)
-
-        def make(names: Sequence[str], seed: int, bookmark: Bookmark) -> Answers:
-            return self.answers(original, attribute, fixed, names, seed, 1, bookmark)
-
-        return self.references.get(names, source.datamodule, attribute, make)
 
     def check(self, datamodule: TableDataModule, attribute: str) -> list[str]:
         """Return the utility attributes; what ``judge`` would refuse later is refused now.
@@ -241,106 +145,152 @@ class Judge:
         hidden = group.members if group and attribute == group.name else (attribute,)
         return [name for name in found if name not in hidden]
 
-    def answers(
+    def judge(
         self,
         source: CensoredSource,
         attribute: str,
-        fixed: Mapping[str, FixedClassifier],
-        names: Sequence[str],
-        seed: int,
-        queries: int,
-        bookmark: Bookmark | None,
-        learned: Callable[[str], Bookmark] | None = None,
-    ) -> Answers:
-        """Return networks' answers on both splits after learning from the training split.
+        epsilon: float | None,
+        epsilon_batch_size: int,
+        discriminator_loss: float | None = None,
+        cache: ArtifactCache | None = None,
+        key: str = "",
+        keep_networks: bool = False,
+    ) -> Judgement:
+        """Attack censored images and measure them.
 
-        Those of a network that was left out are empty.
+        Several processes divide the adversaries among them; the first one measures.
 
         Args:
-            source: of the images.
-            attribute: the one that adversaries tell.
-            fixed: the fixed classifiers, of it and of the utility attributes; none where there are
-                no original images.
-            names: of the networks.
-            seed: of their weights, of order, noise and augmentation.
-            queries: how often they see each image.
-            bookmark: of their training, and then of their answers.
-            learned: where each adversary is kept after its training; None keeps none.
-        """
-        kept = bookmark.read() if bookmark is not None else None
-        if kept is not None and "answers" in kept:
-            answers: Answers = kept["answers"]
-            return answers
-        learners = self.train(source, attribute, fixed, names, seed, bookmark)
-        if learned is not None:
-            for name in self.makers.keys() & learners.keys():
-                learned(name).write(learners[name].learned())
-        seen = {split: query(learners, source, split, queries, seed) for split in ("valid", "test")}
-        answers = {name: answered(name, seen) for name in names}
-        if bookmark is not None:
-            bookmark.write({"answers": answers})
-        return answers
+            source: of the censored images: a mechanism, or images that someone else censored.
+            attribute: the sensitive one.
+            epsilon: the distortion budget, or None where there was none.
+            epsilon_batch_size: images whose mean distortion the budget was meant for.
+            discriminator_loss: of the filter's discriminator on validation images, nats, or None.
+            cache: where to keep how far the judgement is; None keeps nothing.
+            key: what decides how it turns out, in any form that changes with it.
+            keep_networks: whether the adversaries' networks are kept in the cache, too.
 
-    def train(
+        Raises:
+            UserError: the data lack an attribute, or one of its classes in some split; a fixed
+                classifier is damaged; or all adversaries diverge.
+            Interrupted: a signal asked to stop; with a cache the same call goes on.
+        """
+        source = as_released(source, self.released_as)
+        utilities = self.check(source.datamodule, attribute)
+        fixed: Mapping[str, FixedClassifier] = {}
+        if source.has_originals:
+            measured = [attribute, *utilities]
+            fixed = self.classifiers.get(measured, source.datamodule, source.compute)
+        attack = self.attack(source, attribute, utilities, fixed)
+        censored, networks = attack_censored(attack, cache, key, keep_networks)
+        require_some(censored, self.makers, "the censored images")
+        originals = self.attack_originals(attack) if source.has_originals else None
+        evaluation, strongest = replicas.of_first(
+            lambda: self.measure(
+                attack, censored, originals, epsilon, epsilon_batch_size, discriminator_loss
+            )
+        )
+        return Judgement(evaluation, strongest, networks(strongest["adversary"]))
+
+    def attack(
         self,
         source: CensoredSource,
         attribute: str,
+        utilities: Sequence[str],
         fixed: Mapping[str, FixedClassifier],
-        names: Sequence[str],
-        seed: int,
-        bookmark: Bookmark | None,
-    ) -> dict[str, Learner]:
-        """Return networks, trained on the same batches, but for those that diverged."""
+    ) -> Attack:
+        """Return the attack of all adversaries, and of the retrained classifier if there is one.
 
-        def make(name: str) -> Learner:
-            with torch.random.fork_rng():  # a network's weights do not depend on the others
-                torch.manual_seed(keyed_seed(seed, Purpose.JUDGE_INIT, *name.encode()))
-                return self.make(name, source.datamodule, attribute, fixed)
+        Args:
+            source: see ``Attack``, as all that follow.
+            attribute: the sensitive one.
+            utilities: the utility attributes.
+            fixed: the fixed classifiers of all these.
+        """
+        makers = dict(self.makers)
+        if self.retrained is not None and utilities:
+            makers[RETRAINED] = self.retrained
+        queries = [1] if source.deterministic else self.queries
+        how = (self.seed, self.epochs, self.batch_size, queries)
+        return Attack(source, attribute, utilities, fixed, makers, *how)
 
-        what = "adversaries"
-        how = (source, self.epochs, self.batch_size, seed, what, bookmark)
-        return learn_or_leave_out(make, names, *how)
+    def attack_originals(self, attack: Attack) -> Answers:
+        """Return what the same networks answer of original images after learning from such.
 
-    def make(
+        They are trained once for each data set, attribute and way of training, and their answers
+        are kept beside the fixed classifiers. Their seed is that of the classifiers.
+        """
+        datamodule = attack.source.datamodule
+        attack = replace(
+            attack,
+            source=original_images(datamodule, attack.source.compute),
+            seed=self.classifiers.seed,
+            queries=[1],
+        )
+        what = f"reference adversaries of {attack.attribute}"
+        cache = self.classifiers.cache(datamodule.split_name(), what)
+        paths = {
+            name: cache.path(f"{attack.attribute}-{name}", self.reference_settings[name])
+            for name in attack.makers
+        }
+        answers = cache.get(paths, attack.answers)
+        require_some(answers, self.makers, "the original images")
+        return answers
+
+    def measure(
         self,
-        name: str,
-        datamodule: TableDataModule,
-        attribute: str,
-        fixed: Mapping[str, FixedClassifier],
-    ) -> Learner:
-        """Return an adversary, or the utility attributes' classifier, before it has learned."""
-        if name == RETRAINED:
-            assert self.retrained is not None
-            utilities = self.check(datamodule, attribute)
-            return self.retrained(
-                columns=[datamodule.column(other) for other in utilities],
-                sizes=[len(datamodule.classes(other)) for other in utilities],
-            )
-        return self.makers[name](
-            num_classes=len(datamodule.classes(attribute)),
-            column=datamodule.column(attribute),
-            fixed=fixed[attribute].network if fixed else None,
+        attack: Attack,
+        censored: Answers,
+        originals: Answers | None,
+        epsilon: float | None,
+        epsilon_batch_size: int,
+        discriminator_loss: float | None = None,
+    ) -> tuple[Evaluation, Content]:
+        """Return what is found, and who is strongest.
+
+        Args:
+            attack: on the censored images.
+            censored: what its networks answer.
+            originals: what the same ones answer of original images after learning from such.
+            epsilon: see ``judge``, as all that follow.
+            epsilon_batch_size: images whose mean distortion the budget was meant for.
+            discriminator_loss: of the filter's discriminator.
+        """
+        seen = observe(
+            attack,
+            censored,
+            originals,
+            bootstrap=self.bootstrap,
+            inception=load_inception(self.inception_weights, attack.source.compute.device),
+            epsilon=epsilon,
+            epsilon_batch_size=epsilon_batch_size,
+            discriminator_loss=discriminator_loss,
         )
+        left_out = {
+            images: [name for name, answered in answers.items() if not answered]
+            for images, answers in (("censored", censored), ("original", originals or {}))
+        }
+        labels = labels_of(attack.source.datamodule, "valid", [attack.attribute])
+        return evaluate(attack, seen, left_out), strongest_of(seen, labels[attack.attribute])
 
 
-def answered(name: str, seen: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """Return a network's answers by split; none where it was left out, or they are not finite."""
-    answers = {split: by_name[name] for split, by_name in seen.items() if name in by_name}
-    if first_undefined(answers) is not None:
-        log.warning("%s answers with values that are not finite and is left out", name)
-        return {}
-    return answers
+def attack_censored(
+    attack: Attack, cache: ArtifactCache | None, key: str, keep_networks: bool
+) -> tuple[Answers, Callable[[str], Path | None]]:
+    """Return what networks answer after learning from a source's images, and where these are kept.
 
-
-def require_some(answers: Answers, adversaries: Iterable[str], images: str) -> None:
-    """Refuse to judge where nobody learned anything.
-
-    Raises:
-        UserError: all adversaries were left out.
+    Args:
+        attack: on the images.
+        cache: see ``Judge.judge``, as all that follow.
+        key: what decides how it turns out.
+        keep_networks: whether they are kept.
     """
-    if not any(answers[name] for name in adversaries):
-        raise UserError(
-            f"all adversaries diverged on {images} ({', '.join(adversaries)}), so what leaks is "
-            "not known: set smaller learning rates, judge.adversaries.NAME.recipe.optimizer.lr, or "
-            "trainer.precision=32-true"
-        )
+    names = list(attack.makers)
+    if cache is None:
+        return replicas.divided(names, lambda some: attack.answers(some, None)), lambda _: None
+
+    def networks(name: str) -> Path | None:
+        return cache.path(f"{attack.attribute}-{name}-networks", key) if keep_networks else None
+
+    paths = {name: cache.path(f"{attack.attribute}-{name}", key) for name in names}
+    return cache.get(paths, partial(attack.answers, keep_in=networks)), networks

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from privacy_gan.errors import UserError, is_out_of_memory
-from privacy_gan.evaluation.bookmark import Content
-from privacy_gan.evaluation.bootstrap import Bootstrap
 from privacy_gan.evaluation.calibration import Calibration, calibrate
 from privacy_gan.evaluation.learning import Learner
+from privacy_gan.evaluation.metrics.observations import Observations
+from privacy_gan.evaluation.metrics.privacy import ACCURACY
 from privacy_gan.evaluation.predictions import CALIBRATED, predict_all, strongest
-from privacy_gan.evaluation.references import Answers
-from privacy_gan.evaluation.scores import SCORES
-from privacy_gan.finite import require_finite
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
+from privacy_gan.runs.artifacts import Content
 from privacy_gan.runs.result import Estimate
+from privacy_gan.tensors import require_finite
 
 
 @dataclass(frozen=True)
@@ -47,28 +45,23 @@ class KeptAdversary:
         return answered if self.calibration is None else self.calibration.apply(answered)
 
 
-def strongest_of(
-    answers: Answers, labels: Mapping[str, Tensor], prior: Tensor, bootstrap: Bootstrap
-) -> Content:
+def strongest_of(seen: Observations, labels: Tensor) -> Content:
     """Return who tells most of single images, as what can be kept; its networks are not in it.
 
     It is the one with the best accuracy on the validation split when it sees one censored version
     of each image: who looks at one image has no more.
 
     Args:
-        answers: of all adversaries.
-        labels: of the sensitive attribute by split, [N] each.
-        prior: frequencies of s in training, [C].
-        bootstrap: for the interval of its accuracy.
+        seen: what all adversaries answer.
+        labels: of the sensitive attribute in the validation split, [N].
     """
-    best = strongest(predict_all(answers, labels["valid"], prior, [1]), "accuracy")
-    prediction = best.by_score["accuracy"]
+    single = predict_all(seen.answers, labels, seen.frequencies, [1], seen.scores)
+    best = strongest(single, ACCURACY)
     calibration = None
-    if prediction.method.endswith(CALIBRATED):
-        found = calibrate(answers[best.adversary]["valid"][0], labels["valid"])
+    if best.by_score[ACCURACY].method.endswith(CALIBRATED):
+        found = calibrate(seen.answers[best.adversary]["valid"][0], labels)
         calibration = [found.slope, list(found.bias)]
-    score = partial(SCORES["accuracy"], prior=prior)
-    accuracy = bootstrap.percentile(score, prediction.test, labels["test"])
+    accuracy = seen.score_of(ACCURACY, best)
     assert accuracy is not None, "an accuracy is always defined"
     return {
         "adversary": best.adversary,

@@ -1,4 +1,4 @@
-"""Several networks learning from the same batches, side by side."""
+"""A network that learns to tell an attribute of images: an adversary, or a classifier."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 import torch
@@ -15,15 +14,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
-from privacy_gan.errors import Interrupted
-from privacy_gan.evaluation.augmentation import flipped_and_shifted
-from privacy_gan.evaluation.bookmark import Bookmark
-from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, batches_in
-from privacy_gan.finite import first_undefined
+from privacy_gan.evaluation.source import CensoredBatch
 from privacy_gan.hardware import Compute
-from privacy_gan.interruption import StopRequests
-from privacy_gan.progress import progress
-from privacy_gan.randomness import Purpose, keyed_generator
+from privacy_gan.tensors import first_undefined
 
 STEPS_BETWEEN_LOOKS = 20  # whether it diverged, on GPUs
 
@@ -166,130 +159,3 @@ class Learner:
             self.network.load_state_dict(self._best_state)
         self._best_state, self._optimizer, self._schedule = {}, None, None
         self.network.eval().requires_grad_(False)
-
-
-def learn_together(
-    learners: Mapping[str, Learner],
-    source: CensoredSource,
-    epochs: int,
-    batch_size: int,
-    seed: int,
-    description: str,
-    bookmark: Bookmark | None = None,
-) -> list[str]:
-    """Train all learners on the same batches and leave each at its best epoch by validation loss.
-
-    Args:
-        learners: by name; all that do not diverge end ready to predict.
-        source: of training and validation images.
-        epochs: passes over the training split.
-        batch_size: images in a batch.
-        seed: of order, noise and augmentation, which are the same for all.
-        description: for the progress bar.
-        bookmark: where to go on from, and where to keep how far they are; None begins anew.
-
-    Returns:
-        The names of those that diverged, which stopped learning then.
-
-    Raises:
-        Interrupted: a signal asked to stop; with a bookmark the same call goes on.
-    """
-    compute = source.compute
-    batches = batches_in(source.datamodule, "train", batch_size)
-    augmenting = any(learner.recipe.augmented for learner in learners.values())
-    for learner in learners.values():
-        learner.to(compute.device)
-        learner.begin(epochs * batches)
-    epoch, done = gone_on(learners, bookmark)
-    with progress(description, epochs * batches) as advance, StopRequests() as requests:
-        advance(epoch * batches + done)
-        while epoch < epochs and sound(learners):
-            for learner in sound(learners).values():
-                learner.network.train().requires_grad_(True)
-            for batch in islice(source.training_epoch(epoch, batch_size, seed), done, None):
-                if not (learning := sound(learners)):
-                    break
-                augmented = batch
-                if augmenting:
-                    key = (seed, Purpose.JUDGE_AUGMENT, epoch, done)
-                    rng = keyed_generator(compute.device, *key)
-                    augmented = flipped_and_shifted(batch, rng)
-                for learner in learning.values():
-                    learner.step(augmented if learner.recipe.augmented else batch, compute)
-                done += 1
-                advance(1)
-                keep(learners, epoch, done, bookmark, requests)
-            validation = source.query("valid", 0, seed)
-            learning = sound(learners)
-            found = losses(learning, validation, compute)
-            for learner, loss in zip(learning.values(), found, strict=True):
-                learner.keep_if_best(loss)
-            epoch, done = epoch + 1, 0
-        diverged = [name for name, learner in learners.items() if learner.has_diverged]
-        if bookmark is not None and diverged:  # which are begun anew, but not the others
-            write(bookmark, learners, epoch, done)
-    for learner in learners.values():
-        learner.end()
-    return diverged
-
-
-def sound(learners: Mapping[str, Learner]) -> dict[str, Learner]:
-    """Return those that have not diverged."""
-    return {name: learner for name, learner in learners.items() if not learner.has_diverged}
-
-
-def gone_on(learners: Mapping[str, Learner], bookmark: Bookmark | None) -> tuple[int, int]:
-    """Return the epoch, and the batches of it, that learners have done after going on from there.
-
-    Args:
-        learners: ready to begin.
-        bookmark: see ``learn_together``.
-    """
-    found = bookmark.read() if bookmark is not None else None
-    if found is None:
-        return 0, 0
-    for name, learner in learners.items():
-        learner.go_on_from(found["learners"][name])
-    return found["epoch"], found["done"]
-
-
-def keep(
-    learners: Mapping[str, Learner],
-    epoch: int,
-    done: int,
-    bookmark: Bookmark | None,
-    requests: StopRequests,
-) -> None:
-    """Keep how far learners are, where a signal or the time since the last time asks for it.
-
-    Raises:
-        Interrupted: a signal asked to stop.
-    """
-    stopped = requests.received
-    if bookmark is not None and (stopped is not None or bookmark.is_due()):
-        write(bookmark, learners, epoch, done)
-    if stopped is not None:
-        raise Interrupted(stopped, "repeat the command to go on")
-
-
-def write(bookmark: Bookmark, learners: Mapping[str, Learner], epoch: int, done: int) -> None:
-    """Keep how far learners are."""
-    for learner in learners.values():
-        learner.look()
-    states = {name: learner.state() for name, learner in learners.items()}
-    bookmark.write({"epoch": epoch, "done": done, "learners": states})
-
-
-def losses(
-    learners: Mapping[str, Learner], batches: Iterable[CensoredBatch], compute: Compute
-) -> list[float]:
-    """Return each learner's mean negative log-likelihood over all images of some batches, nats."""
-    for learner in learners.values():
-        learner.network.eval()
-    totals, count = [0.0] * len(learners), 0
-    for batch in batches:
-        count += len(batch.images)
-        for index, learner in enumerate(learners.values()):
-            with torch.no_grad(), compute.autocast():
-                totals[index] += learner.error(batch).item()
-    return [total / count for total in totals]

@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from privacy_gan.data.table_data_module import TableDataModule
-from privacy_gan.evaluation.frechet import frechet_distance
+from privacy_gan.evaluation.metrics.frechet import frechet_distance
 
 SAMPLE = 16384  # images
 LARGEST_SIDE = 32

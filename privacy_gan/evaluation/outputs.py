@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
+from torchmetrics.image.fid import NoTrainInceptionV3
 
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifier
@@ -16,6 +18,7 @@ from privacy_gan.evaluation.source import CensoredSource, batches_in
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.progress import progress
 from privacy_gan.randomness import Purpose, keyed_generator
+from privacy_gan.tensors import DamagedFile, ForeignFile, read_tensors
 
 
 @dataclass(frozen=True)
@@ -157,3 +160,40 @@ def joined(parts: Iterable[dict[str, Any]]) -> Outputs:
         torch.cat([part["features"] for part in parts]),
         None if inception[0] is None else torch.cat(inception),
     )
+
+
+def load_inception(weights: str | Path | None, device: torch.device) -> nn.Module | None:
+    """Return torch-fidelity's InceptionV3, bytes [B, 3, H, W] to features [B, 2048].
+
+    Args:
+        weights: its state dict's file, as torch-fidelity publishes it; None for no network.
+        device: where it goes.
+
+    Raises:
+        UserError: the file is missing or not such a state dict, or torch-fidelity is not installed.
+    """
+    if weights is None:
+        return None
+    if not Path(weights).is_file():
+        raise UserError(f"judge.inception_weights={weights} does not exist: give a local file")
+    try:
+        read_tensors(Path(weights))  # a damaged file is refused before torchmetrics loads it
+        network: nn.Module = NoTrainInceptionV3(
+            name="inception-v3-compat",
+            features_list=["2048"],
+            feature_extractor_weights_path=str(weights),
+        )
+    except ModuleNotFoundError as error:
+        raise UserError(
+            "judge.inception_weights needs torch-fidelity: pip install 'privacy_gan[fid]'"
+        ) from error
+    except (
+        DamagedFile,
+        ForeignFile,
+        RuntimeError,
+        LookupError,
+        TypeError,
+        AttributeError,
+    ) as error:
+        raise UserError(f"{weights} holds no weights of torch-fidelity's InceptionV3") from error
+    return network.to(device).eval()

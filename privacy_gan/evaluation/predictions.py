@@ -11,13 +11,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from privacy_gan.evaluation.bootstrap import Bootstrap, of_all
 from privacy_gan.evaluation.calibration import calibrate, log_of
 from privacy_gan.evaluation.learning import Learner
-from privacy_gan.evaluation.scores import SCORES
+from privacy_gan.evaluation.metrics.bootstrap import of_all
+from privacy_gan.evaluation.metrics.metric import Score
 from privacy_gan.evaluation.source import CensoredSource, batches_in
 from privacy_gan.progress import progress
-from privacy_gan.runs.result import AdversaryScores, Strongest
+
+# by adversary and split ("valid" and "test"): probabilities, float64 [queries, N, C]
+Answers = dict[str, dict[str, Tensor]]
+
+CALIBRATED = ", calibrated"  # how such a method's name ends
 
 
 def query(
@@ -39,9 +43,6 @@ def query(
                 advance(1)
     count = len(source.datamodule.rows(split))
     return {name: torch.cat(seen).view(times, count, -1) for name, seen in answers.items()}
-
-
-CALIBRATED = ", calibrated"  # how such a method's name ends
 
 
 class Prediction(NamedTuple):
@@ -74,29 +75,33 @@ class AdversaryPredictions:
 
 
 def predict_all(
-    answers: Mapping[str, Mapping[str, Tensor]],
+    answers: Answers,
     labels: Tensor,
     prior: Tensor,
     queries: Sequence[int],
+    scores: Mapping[str, Score],
 ) -> list[AdversaryPredictions]:
     """Return every adversary's predictions at every number of queries.
 
     Args:
-        answers: what ``query`` returned, by adversary and split ("valid" and "test").
+        answers: of the adversaries.
         labels: s of the validation split, [N].
         prior: frequencies of s in training, [C].
         queries: how many answers to combine, the first ones.
+        scores: by name.
     """
     return [
         AdversaryPredictions(
-            name, times, predict(seen["valid"][:times], seen["test"][:times], labels, prior)
+            name, times, predict(seen["valid"][:times], seen["test"][:times], labels, prior, scores)
         )
         for name, seen in answers.items()
         for times in queries
     ]
 
 
-def predict(valid: Tensor, test: Tensor, labels: Tensor, prior: Tensor) -> dict[str, Prediction]:
+def predict(
+    valid: Tensor, test: Tensor, labels: Tensor, prior: Tensor, scores: Mapping[str, Score]
+) -> dict[str, Prediction]:
     """Combine answers, for each score by the method that is best in it on validation images.
 
     Args:
@@ -104,6 +109,7 @@ def predict(valid: Tensor, test: Tensor, labels: Tensor, prior: Tensor) -> dict[
         test: on the test split, [K, M, C].
         labels: of the validation split, [N].
         prior: frequencies in training, [C].
+        scores: by name.
     """
     methods: dict[str, tuple[Tensor, Tensor]] = {}
     at_test = combined(test)
@@ -115,7 +121,7 @@ def predict(valid: Tensor, test: Tensor, labels: Tensor, prior: Tensor) -> dict[
             calibration.apply(at_test[name]),
         )
     predictions = {}
-    for score, of in SCORES.items():
+    for score, of in scores.items():
         score_of = partial(of, prior=prior)
         values = {
             method: of_all(score_of, on_valid, labels) for method, (on_valid, _) in methods.items()
@@ -151,37 +157,3 @@ def strongest(predictions: Sequence[AdversaryPredictions], score: str) -> Advers
         predictions,
         key=lambda each: (each.by_score[score].valid, each.by_score["leaked_bits"].valid),
     )
-
-
-def scores_on_test(
-    predictions: Sequence[AdversaryPredictions], labels: Tensor, prior: Tensor, bootstrap: Bootstrap
-) -> tuple[AdversaryScores, ...]:
-    """Score all predictions on the test split.
-
-    Args:
-        predictions: of all adversaries.
-        labels: s of the test split, [M].
-        prior: frequencies of s in training, [C].
-        bootstrap: for the intervals.
-    """
-    found = []
-    with progress("scoring", len(predictions)) as advance:
-        for each in predictions:
-            test = {
-                score: bootstrap.percentile(
-                    partial(SCORES[score], prior=prior), prediction.test, labels
-                )
-                for score, prediction in each.by_score.items()
-            }
-            valid: dict[str, float | None] = {
-                score: prediction.valid for score, prediction in each.by_score.items()
-            }
-            methods = {score: prediction.method for score, prediction in each.by_score.items()}
-            found.append(AdversaryScores(each.adversary, each.queries, methods, valid, test))
-            advance(1)
-    return tuple(found)
-
-
-def who(predictions: AdversaryPredictions) -> Strongest:
-    """Return whose predictions they are."""
-    return Strongest(predictions.adversary, predictions.queries)

@@ -12,11 +12,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from privacy_gan.evaluation.bootstrap import of_all
 from privacy_gan.evaluation.classifiers import FixedClassifier
-from privacy_gan.evaluation.floor import prior
+from privacy_gan.evaluation.metrics.baselines import prior
+from privacy_gan.evaluation.metrics.bootstrap import of_all
+from privacy_gan.evaluation.metrics.privacy import accuracy
 from privacy_gan.evaluation.predictions import AdversaryPredictions
-from privacy_gan.evaluation.scores import accuracy
 from privacy_gan.evaluation.source import CensoredSource, batches_in
 from privacy_gan.progress import progress
 

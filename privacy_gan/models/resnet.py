@@ -9,7 +9,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 
 from privacy_gan.errors import UserError
 from privacy_gan.models.classifier import Classifier
-from privacy_gan.tensor_files import DamagedFile, ForeignFile, read_tensors
+from privacy_gan.tensors import DamagedFile, ForeignFile, read_tensors
 
 
 def resnet18(num_classes: int, weights: str | Path | None = None) -> Classifier:

@@ -9,7 +9,6 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_gan.errors import UserError
-from privacy_gan.models.upsampled import convolve_upsampled
 
 LEVELS = 5
 DOWNSAMPLING = 2 ** (LEVELS - 1)
@@ -153,3 +152,27 @@ class UNet(nn.Module):
         if self.embed_class is not None:
             inputs.append(self.embed_class(classes).view(-1, 1, height, width))
         return inputs
+
+
+def convolve_upsampled(images: Tensor, weight: Tensor) -> Tensor:
+    """Double images by nearest neighbours and convolve them with 3x3 kernels, padded with zeros.
+
+    Of the nine pixels under a kernel at most four are different ones. A transposed convolution of
+    the images as they are, whose kernels are summed accordingly, multiplies each once: four
+    multiplications for nine, and nothing is stored at the larger size but the result.
+
+    Args:
+        images: [B, I, H, W].
+        weight: [O, I, 3, 3].
+
+    Returns:
+        [B, O, 2H, 2W].
+    """
+    kernels = spread(spread(weight, 2), 3)  # [O, I, 4, 4]
+    return F.conv_transpose2d(images, kernels.transpose(0, 1), stride=2, padding=1)
+
+
+def spread(weight: Tensor, dim: int) -> Tensor:
+    """Sum, along a dimension of 3, what meets the same pixel before it was doubled: 4 entries."""
+    first, second, third = weight.unbind(dim)
+    return torch.stack([third, second + third, first + second, first], dim)

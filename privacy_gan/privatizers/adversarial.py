@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
+from torch.optim.swa_utils import update_bn
 
 from privacy_gan import replicas
 from privacy_gan.data.batch import Batch
-from privacy_gan.models.averaging import batch_norms, norms_relearned
 from privacy_gan.privatizers.base import Draws, Privatizer
 from privacy_gan.privatizers.filter import Filter
 from privacy_gan.privatizers.game import Game, Losses, Turn
 from privacy_gan.privatizers.generator import Generator
-from privacy_gan.privatizers.in_turn import InTurn, ReleasedPair
+from privacy_gan.privatizers.inference import InTurn
 from privacy_gan.privatizers.trained import TrainedPrivatizer
 from privacy_gan.randomness import Purpose, keyed_generator
 
@@ -35,6 +34,9 @@ class AdversarialPrivatizer(InTurn, TrainedPrivatizer):
             is that of their discriminators.
     """
 
+    filter: Filter | None
+    generator: Generator | None
+
     def __init__(
         self,
         attribute_index: int,
@@ -45,7 +47,7 @@ class AdversarialPrivatizer(InTurn, TrainedPrivatizer):
         decay: float = 0.0,
         network_rate: float = 1.0,
     ) -> None:
-        super().__init__(attribute_index, seed, optimizer, decay)
+        TrainedPrivatizer.__init__(self, attribute_index, seed, optimizer, decay)
         self.network_rate = network_rate
         self.filter = filter
         self.generator = generator
@@ -130,16 +132,21 @@ class AdversarialPrivatizer(InTurn, TrainedPrivatizer):
         return values
 
     def settle(self, batches: Callable[[], Iterable[Tensor]]) -> None:
-        """Let averaged networks learn their batch norms' moments anew."""
+        """Let averaged networks learn their batch norms' moments anew.
+
+        Averaged weights need moments of their own: those of the network belong to its last weights.
+        """
+
+        def inputs() -> Iterator[dict[str, Any]]:
+            for number, images in enumerate(batches()):
+                rng = keyed_generator(self.device, self.seed, Purpose.SETTLE, number)
+                yield {"images": images, "draws": self.draw_own(images, rng)}
+
         was_training = self.training
         self.eval()
         for game in self.games:
-            if game.average is None or not batch_norms(game.average):
-                continue
-            with norms_relearned(game.average), torch.no_grad():
-                for number, images in enumerate(batches()):
-                    rng = keyed_generator(self.device, self.seed, Purpose.SETTLE, number)
-                    self(images, self.draw_own(images, rng))
+            if game.average is not None:
+                update_bn(inputs(), Passed(game.average, self.forward).eval())
         self.train(was_training)
 
     def for_inference(self) -> Privatizer:
@@ -147,4 +154,22 @@ class AdversarialPrivatizer(InTurn, TrainedPrivatizer):
         if self.filter is None or self.generator is None:
             (game,) = self.games
             return game.for_inference()
-        return ReleasedPair(self.filter.for_inference(), self.generator.for_inference())
+        return InTurn(self.filter.for_inference(), self.generator.for_inference())
+
+
+class Passed(nn.Module):
+    """A network as ``update_bn`` wants it, where images pass through others before it.
+
+    Args:
+        network: whose batch norms are to learn.
+        forward: passes images through all.
+    """
+
+    def __init__(self, network: nn.Module, forward: Callable[..., Any]) -> None:
+        super().__init__()
+        self.network = network
+        self.pass_through_all = forward
+
+    def forward(self, inputs: dict[str, Any]) -> None:
+        """Pass a batch and its draws; only what the batch norms learn is of interest."""
+        self.pass_through_all(**inputs)

@@ -1,4 +1,7 @@
-"""The interface of all mechanisms; judging and reporting know nothing else of them."""
+"""The interface of all mechanisms, and the synthetic attribute s' that some of them put in.
+
+Judging and reporting know nothing else of them.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ from torch import Tensor, nn
 
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
+
+UNIFORM, EMPIRICAL = "uniform", "empirical"  # distributions of s'
 
 # All that is random in a mechanism, by name: noise, the synthetic attribute. Each has a row for
 # every image, so that a batch can be shared by several processes.
@@ -41,6 +46,9 @@ class Privatizer(nn.Module, ABC):
 
     attributes: tuple[str, ...] = ()
     deterministic: bool = False
+
+    def __init__(self) -> None:  # nn.Module's declares that it takes whatever it is told
+        super().__init__()
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
         """Draw all that censoring these images needs; nothing, unless a mechanism says otherwise.
@@ -119,6 +127,50 @@ class Privatizer(nn.Module, ABC):
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the rows of Figure 2 by their labels: the images, then what is made of them."""
         return {"x": images, "x'": self.privatize(images, rng).images}
+
+
+class SyntheticAttribute(nn.Module):
+    """Draws s' at random for every image, independently of it.
+
+    Args:
+        num_classes: values of s'.
+        distribution: "uniform", the paper's, or "empirical": as frequent as among the training
+            images.
+
+    Raises:
+        UserError: there is no such distribution.
+    """
+
+    probabilities: Tensor
+
+    def __init__(self, num_classes: int, distribution: str = UNIFORM) -> None:
+        super().__init__()
+        if distribution not in (UNIFORM, EMPIRICAL):
+            raise UserError(
+                f"synthetic={distribution} is unknown: there are {UNIFORM} and {EMPIRICAL}"
+            )
+        self.num_classes = num_classes
+        self.distribution = distribution
+        self.register_buffer("probabilities", torch.full((num_classes,), 1 / num_classes))
+
+    def arguments(self) -> dict[str, Any]:
+        """Return what a mechanism with such an attribute is made of again."""
+        return {"num_classes": self.num_classes, "synthetic": self.distribution}
+
+    def learn(self, labels: Tensor) -> None:
+        """Take over the frequencies of the training images' s, [N]."""
+        counts = torch.bincount(labels, minlength=self.num_classes)
+        self.probabilities.copy_(counts / len(labels))
+
+    def draw(self, images: Tensor, rng: torch.Generator) -> Tensor:
+        """Draw a value for each image, [B], on the images' device."""
+        count = len(images)
+        if self.distribution == UNIFORM:
+            drawn = torch.randint(self.num_classes, (count,), generator=rng, device=rng.device)
+        else:
+            probabilities = self.probabilities.to(rng.device)
+            drawn = torch.multinomial(probabilities, count, replacement=True, generator=rng)
+        return drawn.to(images.device)
 
 
 def with_every_value(

@@ -13,8 +13,8 @@ from privacy_gan import losses
 from privacy_gan.errors import UserError
 from privacy_gan.losses import AdversarialLoss
 from privacy_gan.privatizers.base import Draws
-from privacy_gan.privatizers.filtering import Filtering, ReleasedFilter
 from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
+from privacy_gan.privatizers.inference import Filtering
 
 
 class Filter(Filtering, Game):
@@ -45,7 +45,7 @@ class Filter(Filtering, Game):
         output_noise: float = 0.0,
         **rules: Any,
     ) -> None:
-        super().__init__(network(), discriminator(num_classes), **rules)
+        Game.__init__(self, network(), discriminator(num_classes), **rules)
         if not 0 <= output_noise <= 1:
             raise UserError(
                 f"game.output_noise={output_noise} is not a share: set it between 0 and 1"
@@ -74,6 +74,6 @@ class Filter(Filtering, Game):
             },
         )
 
-    def for_inference(self) -> ReleasedFilter:
+    def for_inference(self) -> Filtering:
         """Return f alone."""
-        return ReleasedFilter(self.finished, self.deviation)
+        return Filtering(self.finished, self.deviation)

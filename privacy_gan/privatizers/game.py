@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from privacy_gan.errors import UserError
-from privacy_gan.models.averaging import average_of
 from privacy_gan.privatizers.base import Draws
 from privacy_gan.privatizers.constraint import Constraint
-from privacy_gan.privatizers.filtering import NetworkPrivatizer
+from privacy_gan.privatizers.inference import NetworkPrivatizer
 
 
 class Turn(NamedTuple):
@@ -56,7 +58,7 @@ class Game(NetworkPrivatizer):
         network_every: steps between two updates of the network.
         discriminator_every: steps between two updates of the discriminator.
         averaging: what the network's average, which is then what censors, keeps of itself at an
-            update (see models/averaging.py); None where the network itself does.
+            update (see ``average_of``); None where the network itself does.
 
     Raises:
         UserError: a number is out of its range.
@@ -73,7 +75,7 @@ class Game(NetworkPrivatizer):
         discriminator_every: int = 1,
         averaging: float | None = None,
     ) -> None:
-        super().__init__()
+        NetworkPrivatizer.__init__(self, network)
         for name, value in [("network", network_every), ("discriminator", discriminator_every)]:
             if value < 1:
                 raise UserError(f"privatizer.{self.name}.{name}_every={value} must be 1 or more")
@@ -81,7 +83,6 @@ class Game(NetworkPrivatizer):
             raise UserError(
                 f"game.averaging={averaging} must be at least 0 and below 1, or null for none"
             )
-        self.network = network
         self.discriminator = discriminator
         self.constraint = constraint
         self.network_every = network_every
@@ -128,3 +129,25 @@ class Game(NetworkPrivatizer):
 def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     """Return the share of rows whose largest logit is the label's, detached."""
     return (logits.detach().argmax(dim=1) == labels).float().mean()
+
+
+def average_of(network: nn.Module, decay: float) -> AveragedModel:
+    """Return an exponential average of a network, which rests where the network circles.
+
+    ``update_parameters`` moves it towards the network. After t updates it keeps
+    min(decay, (t + 1) / (t + 10)) of itself, so that it soon forgets how the network began.
+
+    Args:
+        network: what is averaged; its buffers are copied.
+        decay: what the average keeps of itself in the long run, in [0, 1).
+    """
+
+    @torch.no_grad()
+    def move(averages: Sequence[Tensor], values: Sequence[Tensor], updates: Tensor | int) -> None:
+        updates = torch.as_tensor(updates)
+        left = 1 - ((updates + 1) / (updates + 10)).clamp(max=decay)  # no number the host waits for
+        for average, value in zip(averages, values, strict=True):
+            average.lerp_(value, left.to(average))
+
+    average = AveragedModel(network, multi_avg_fn=move)
+    return average.requires_grad_(False)

@@ -10,10 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_gan import losses
-from privacy_gan.privatizers.base import Draws
+from privacy_gan.privatizers.base import UNIFORM, Draws, SyntheticAttribute
 from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
-from privacy_gan.privatizers.replacing import ReleasedGenerator, Replacing
-from privacy_gan.privatizers.synthetic import UNIFORM, SyntheticAttribute
+from privacy_gan.privatizers.inference import Replacing
 
 
 class Generator(Replacing, Game):
@@ -37,7 +36,8 @@ class Generator(Replacing, Game):
         synthetic: str = UNIFORM,
         **rules: Any,
     ) -> None:
-        super().__init__(network(num_classes=num_classes), discriminator(num_classes + 1), **rules)
+        g, h_g = network(num_classes=num_classes), discriminator(num_classes + 1)
+        Game.__init__(self, g, h_g, **rules)
         self.synthetic = SyntheticAttribute(num_classes, synthetic)
 
     def losses(
@@ -60,8 +60,8 @@ class Generator(Replacing, Game):
             metrics["discriminator_accuracy"] = accuracy(real, sensitive)
         return Losses(replaced, adversarial, discriminator_loss, distortion, metrics)
 
-    def for_inference(self) -> ReleasedGenerator:
+    def for_inference(self) -> Replacing:
         """Return g and what draws s'."""
-        released = ReleasedGenerator(self.finished, **self.synthetic.arguments())
+        released = Replacing(self.finished, **self.synthetic.arguments())
         released.synthetic = self.synthetic  # which may know frequencies
         return released

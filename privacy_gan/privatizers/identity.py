@@ -10,21 +10,14 @@ from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 
 
 class Identity(Privatizer):
-    """Hands images on as they are.
-
-    Args:
-        context: what learned mechanisms need to know; not used.
-    """
+    """Hands images on as they are."""
 
     deterministic = True
-
-    def __init__(self, **context: Any) -> None:
-        super().__init__()
-
-    def arguments(self) -> dict[str, Any]:
-        """See Privatizer.arguments."""
-        return {}
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Change nothing and put nothing in."""
         return Censored(images, None)
+
+    def arguments(self) -> dict[str, Any]:
+        """See Privatizer.arguments."""
+        return {}

@@ -29,7 +29,6 @@ class Operation(Privatizer, ABC):
 
     Args:
         epsilon: the budget.
-        context: what learned mechanisms need to know; not used.
     """
 
     strength: Tensor
@@ -37,7 +36,7 @@ class Operation(Privatizer, ABC):
     first_guess = 1.0
     budget_may_be_left = False  # whether the strongest does all that there is to do
 
-    def __init__(self, epsilon: float, **context: Any) -> None:
+    def __init__(self, epsilon: float) -> None:
         super().__init__()
         self.epsilon = epsilon
         self.register_buffer("strength", torch.zeros((), dtype=torch.float64))

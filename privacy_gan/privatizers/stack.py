@@ -1,13 +1,77 @@
-"""A chain of finished runs."""
+"""Mechanisms, or finished runs, one after the other: each hides its attribute (section 6)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Self, cast
+
+import torch
+from torch import Tensor, nn
 
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
-from privacy_gan.privatizers.chain import Chain
+from privacy_gan.privatizers.base import Censored, Draws, Privatizer
+
+
+class Chain(Privatizer):
+    """Applies mechanisms in their order.
+
+    Args:
+        parts: the mechanisms.
+        hidden: what each of them hides.
+    """
+
+    def __init__(self, parts: Sequence[Privatizer], hidden: Sequence[str]) -> None:
+        super().__init__()
+        self.parts = nn.ModuleList(parts)
+        self.hidden = tuple(hidden)
+        self.attributes = tuple(dict.fromkeys(self.hidden))
+        self.deterministic = all(part.deterministic for _, part in self.steps())
+        self.reported = self.attributes[0]
+
+    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
+        """Draw for each mechanism what it needs, with its number before each name."""
+        return {
+            f"{number}.{name}": rows
+            for number, (_, part) in enumerate(self.steps())
+            for name, rows in part.draw(images, rng).items()
+        }
+
+    def forward(self, images: Tensor, draws: Draws) -> Censored:
+        """Apply all; what the last one to hide the reported attribute puts in is reported."""
+        synthetic: dict[str, Tensor | None] = {}
+        for number, (attribute, part) in enumerate(self.steps()):
+            images, synthetic[attribute] = part(images, draws_of(number, draws))
+        return Censored(images, synthetic[self.reported])
+
+    def steps(self) -> Iterator[tuple[str, Privatizer]]:
+        """Yield each mechanism and what it hides, in their order."""
+        for attribute, part in zip(self.hidden, self.parts, strict=True):
+            yield attribute, cast(Privatizer, part)
+
+    def for_attribute(self, attribute: str) -> Self:
+        """Return the same networks, reporting another attribute's synthetic value."""
+        other = copy.copy(self)
+        other.reported = attribute
+        return other
+
+    def for_inference(self) -> Privatizer:
+        """Return the parts as they are after their training."""
+        return Chain([part.for_inference() for _, part in self.steps()], self.hidden)
+
+    def arguments(self) -> dict[str, Any]:
+        """See Privatizer.arguments."""
+        return {"parts": [part for _, part in self.steps()], "hidden": list(self.hidden)}
+
+    def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
+        """Return the images and what each mechanism leaves of them."""
+        rows = {"x": images}
+        draws = self.draw(images, rng)
+        for number, (attribute, part) in enumerate(self.steps()):
+            images = part(images, draws_of(number, draws)).images
+            rows[f"{number + 1} {attribute}"] = images
+        return rows
 
 
 class Stack(Chain):
@@ -21,7 +85,7 @@ class Stack(Chain):
             its "privatizer", untrained.
         image_size: of the images that come.
         read_weights: returns the state dict of a run's mechanism, given its folder.
-        context: what learned mechanisms need to know; not used.
+        runs: which runs were asked for; ``parts`` says all of them that is needed.
 
     Raises:
         UserError: a run is made for images of another size.
@@ -32,8 +96,9 @@ class Stack(Chain):
         parts: Sequence[Mapping[str, Any]],
         image_size: int,
         read_weights: Callable[[str], dict[str, Any]],
-        **context: Any,
+        runs: Sequence[str] = (),
     ) -> None:
+        del runs
         for part in parts:
             if part["image_size"] != image_size:
                 raise UserError(
@@ -57,3 +122,11 @@ class Stack(Chain):
             if part.state_dict():
                 part.load_state_dict(self.read_weights(folder))
         return {}
+
+
+def draws_of(number: int, draws: Draws) -> Draws:
+    """Return what was drawn for one of the mechanisms, by its own names."""
+    prefix = f"{number}."
+    return {
+        name.removeprefix(prefix): rows for name, rows in draws.items() if name.startswith(prefix)
+    }

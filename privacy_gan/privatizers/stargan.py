@@ -14,9 +14,9 @@ from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.losses import distortion
 from privacy_gan.models.stargan import StarGANDiscriminator, StarGANGenerator
-from privacy_gan.privatizers.synthetic import UNIFORM, SyntheticAttribute
+from privacy_gan.privatizers.base import UNIFORM, SyntheticAttribute
+from privacy_gan.privatizers.inference import Translating, to_signed, to_unit
 from privacy_gan.privatizers.trained import TrainedPrivatizer
-from privacy_gan.privatizers.translating import ReleasedStarGAN, Translating, to_signed, to_unit
 
 
 class StarGAN(Translating, TrainedPrivatizer):
@@ -60,7 +60,7 @@ class StarGAN(Translating, TrainedPrivatizer):
         synthetic: str = UNIFORM,
         decay: float = 0.0,
     ) -> None:
-        super().__init__(attribute_index, seed, optimizer, decay)
+        TrainedPrivatizer.__init__(self, attribute_index, seed, optimizer, decay)
         refuse_below("discriminator_steps", discriminator_steps, 1)
         for name, weight in [("cls", lambda_cls), ("rec", lambda_rec), ("gp", lambda_gp)]:
             refuse_below(f"lambda_{name}", weight, 0)
@@ -158,9 +158,9 @@ class StarGAN(Translating, TrainedPrivatizer):
             values["reconstruction_loss"] = reconstruction
         return values
 
-    def for_inference(self) -> ReleasedStarGAN:
+    def for_inference(self) -> Translating:
         """Return G and what draws s'."""
-        released = ReleasedStarGAN(self.generator, **self.synthetic.arguments())
+        released = Translating(self.generator, **self.synthetic.arguments())
         released.synthetic = self.synthetic  # which may know frequencies
         return released
 

@@ -19,8 +19,7 @@ from torch.optim import Optimizer
 from privacy_gan import replicas
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
-from privacy_gan.privatizers.base import Draws, Privatizer
-from privacy_gan.privatizers.synthetic import EMPIRICAL, SyntheticAttribute
+from privacy_gan.privatizers.base import EMPIRICAL, Draws, Privatizer, SyntheticAttribute
 from privacy_gan.randomness import Purpose, keyed_generator
 
 

@@ -1,4 +1,8 @@
-"""Optimal transport between the classes as normal distributions: a mechanism without a game."""
+"""Optimal transport between the classes as normal distributions: a mechanism without a game.
+
+From N(m, S) to N(n, T) the map x -> n + A (x - m), A = S^(-1/2) (S^(1/2) T S^(1/2))^(1/2) S^(-1/2),
+has the least mean squared error (Gelbrich, 1990).
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,20 @@ from torch import Tensor
 
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
-from privacy_gan.privatizers.base import Censored, Draws, with_every_value
-from privacy_gan.privatizers.normal_transport import barycentre, linear_map
+from privacy_gan.privatizers.base import (
+    EMPIRICAL,
+    UNIFORM,
+    Censored,
+    Draws,
+    SyntheticAttribute,
+    with_every_value,
+)
 from privacy_gan.privatizers.operation import Operation
-from privacy_gan.privatizers.synthetic import EMPIRICAL, UNIFORM, SyntheticAttribute
 
 BARYCENTRE, RANDOM = "barycentre", "random"
 RIDGE = 1e-4  # of the mean variance of a component, so that covariances are regular
+ROUNDS = 100  # of the barycentre; two classes need few
+TOLERANCE = 1e-9  # of a covariance's trace
 
 
 class Transport(Operation):
@@ -36,7 +47,6 @@ class Transport(Operation):
         synthetic: the distribution of s', see SyntheticAttribute.
         channels: of the images.
         limits: of an image's values; None where there are none.
-        context: what learned mechanisms need to know; not used.
 
     Raises:
         UserError: there is no such target.
@@ -62,9 +72,8 @@ class Transport(Operation):
         synthetic: str = UNIFORM,
         channels: int = 3,
         limits: tuple[float, float] | None = (0.0, 1.0),
-        **context: Any,
     ) -> None:
-        super().__init__(epsilon, **context)
+        super().__init__(epsilon)
         if target not in (BARYCENTRE, RANDOM):
             raise UserError(
                 f"privatizer.target={target} is unknown: there are {BARYCENTRE} and {RANDOM}"
@@ -189,3 +198,42 @@ class Transport(Operation):
             return super().figure_rows(images, rng)
         draws = self.draw(images, rng)
         return {"x": images, **with_every_value(self, images, draws, self.num_classes)}
+
+
+def power(covariance: Tensor, exponent: float) -> Tensor:
+    """Return a symmetric, positive matrix [K, K] to some power."""
+    values, vectors = torch.linalg.eigh(covariance)
+    powers = values.clamp_min(torch.finfo(values.dtype).tiny) ** exponent
+    result: Tensor = (vectors * powers) @ vectors.T
+    return result
+
+
+def linear_map(source: Tensor, target: Tensor) -> Tensor:
+    """Return A, which takes one covariance [K, K] to another: A S A = T; both float64, regular."""
+    root, inverse = power(source, 0.5), power(source, -0.5)
+    return inverse @ power(root @ target @ root, 0.5) @ inverse
+
+
+def barycentre(covariances: Tensor, weights: Tensor) -> Tensor:
+    """Return the covariance from which the others' weighted mean W2^2 is least.
+
+    It is the fixed point of S -> S^(-1/2) (sum_s p_s (S^(1/2) S_s S^(1/2))^(1/2))^2 S^(-1/2)
+    (Alvarez-Esteban et al., 2016).
+
+    Args:
+        covariances: [C, K, K].
+        weights: which sum to 1, [C].
+    """
+    found = (weights[:, None, None] * covariances).sum(dim=0)
+    for _ in range(ROUNDS):
+        before, root, inverse = found, power(found, 0.5), power(found, -0.5)
+        mean = torch.stack(
+            [
+                weight * power(root @ covariance @ root, 0.5)
+                for weight, covariance in zip(weights, covariances, strict=True)
+            ]
+        ).sum(dim=0)
+        found = inverse @ mean @ mean @ inverse
+        if (found - before).abs().max() <= TOLERANCE * found.trace():
+            break
+    return found

@@ -11,11 +11,6 @@ NETWORKS = {"filter": "the filter", "generator": "the generator"}
 TOLERANCE = 1.02
 
 
-def budget_of(result: Result) -> float | None:
-    """Return a run's distortion budget, see ``budget_in``."""
-    return budget_in(result.identity)
-
-
 def budget_in(identity: Mapping[str, object]) -> float | None:
     """Return the distortion budget that the settings of a run name.
 
@@ -77,12 +72,7 @@ def missed_line(evaluation: Evaluation, budget: float | None) -> str:
 
 
 def missed_in_training(training: Mapping[str, float], budget: float | None) -> list[str]:
-    """Return which networks were over the budget on validation images when training ended.
-
-    Args:
-        training: what was measured then.
-        budget: epsilon, or None.
-    """
+    """Return which networks were over the budget on validation images when training ended."""
     if budget is None:
         return []
     return [
@@ -96,17 +86,17 @@ def missed_in_training(training: Mapping[str, float], budget: float | None) -> l
 
 def distortions_in(training: Mapping[str, float]) -> dict[str, float]:
     """Return each network's mean distortion of validation images, where training measured it."""
-    parts = {tuple(key.split("/")): value for key, value in training.items()}
-    return {
-        key[1]: value
-        for key, value in parts.items()
-        if len(key) == 3 and (key[0], key[2]) == ("valid", "distortion") and value is not None
-    }
+    found = {}
+    for key, value in training.items():
+        match key.split("/"):
+            case ["valid", network, "distortion"] if value is not None:
+                found[network] = value
+    return found
 
 
 def missed_lines(result: Result) -> list[str]:
     """Return how a run missed its budget, on test images or else at the end of its training."""
-    budget = budget_of(result)
+    budget = budget_in(result.identity)
     of_tests = [missed_line(evaluation, budget) for evaluation in result.evaluations.values()]
     said = [*dict.fromkeys(filter(None, of_tests))]
     return said or missed_in_training(result.training, budget)

@@ -5,18 +5,24 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from privacy_gan.reporting.curves import Curve, Panel, Point
-from privacy_gan.reporting.judged import Judged, at_budget
+from privacy_gan.evaluation.metrics import METRICS
+from privacy_gan.reporting.ending import aligned
+from privacy_gan.reporting.leading import ACCURACY
+from privacy_gan.reporting.records import Judged
+from privacy_gan.reporting.results import UTILITY, Panel, at_budget
 
 RESAMPLES = 2000
 NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(0.975)
-MEASURES = {"privacy_loss": ("leaks", "privacy loss"), "utility_score": ("keeps", "utility score")}
+MEASURES = (ACCURACY, UTILITY)  # of which results keep which test images were told right
+SENTENCES = 3  # pairs that are told in sentences
+REAL = "*"  # marks what chance does not explain
 
 Floats = npt.NDArray[np.float64]
 
@@ -52,7 +58,8 @@ class Difference:
 
     def in_words(self) -> str:
         """Return what it says, and on what grounds."""
-        verb, noun = MEASURES[self.measure]
+        verb = "keeps" if METRICS[self.measure].higher_is_better else "leaks"
+        noun = noun_of(self.measure)
         one, other = self.names if self.value >= 0 else self.names[::-1]
         low, high = sorted((self.low, self.high) if self.value >= 0 else (-self.low, -self.high))
         size = (
@@ -78,27 +85,29 @@ class Difference:
         return f"the choice of {images}{seeds}"
 
 
+def noun_of(measure: str) -> str:
+    """Return what a measure is called in a sentence."""
+    return METRICS[measure].title.partition(" (")[0]
+
+
 def differences_in(panel: Panel) -> list[Difference]:
     """Return the differences of all pairs of curves at the budgets that both have."""
     return [
         difference
         for one, other in itertools.combinations(panel.curves, 2)
-        for here, there in pairs_of_points(one, other)
+        for epsilon, entries in one.points.items()
         for measure in MEASURES
-        if (difference := difference_of(measure, (one.name, other.name), here, there))
+        if (others := other.points.get(epsilon)) is not None
+        if (difference := difference_of(measure, epsilon, (one.name, other.name), entries, others))
     ]
 
 
-def pairs_of_points(one: Curve, other: Curve) -> Iterator[tuple[Point, Point]]:
-    """Yield the points of two curves that have one budget."""
-    by_budget = {point.epsilon: point for point in other.points}
-    for point in one.points:
-        if point.epsilon in by_budget:
-            yield point, by_budget[point.epsilon]
-
-
 def difference_of(
-    measure: str, names: tuple[str, str], one: Point, other: Point
+    measure: str,
+    epsilon: float,
+    names: tuple[str, str],
+    one: Sequence[Judged],
+    other: Sequence[Judged],
 ) -> Difference | None:
     """Compare two mechanisms in one measure; None where no seed has it of both.
 
@@ -107,8 +116,8 @@ def difference_of(
     """
     pairs = [
         (here, there)
-        for here in one.entries
-        for there in other.entries
+        for here in one
+        for there in other
         if here.seed == there.seed and here.value(measure) is not None
         if there.value(measure) is not None
     ]
@@ -126,7 +135,7 @@ def difference_of(
         reach = student_quantile(len(values) - 1) * math.sqrt(of_images + of_seeds)
         low, high = value - reach, value + reach
     images = None if by_image is None else len(by_image)
-    return Difference(measure, one.epsilon, names, value, low, high, len(values), images)
+    return Difference(measure, epsilon, names, value, low, high, len(values), images)
 
 
 def image_differences(measure: str, pairs: Sequence[tuple[Judged, Judged]]) -> Floats | None:
@@ -144,7 +153,7 @@ def outcomes_of(entry: Judged, measure: str) -> Floats | None:
     """Return by how much each test image adds to a measure, [N]; None where that was not kept."""
     evaluation = entry.evaluation
     names = [measure]
-    if measure == "utility_score":
+    if measure == UTILITY:
         names = [name for name in evaluation.outcomes if name.startswith("utility/")]
     right = [evaluation.right(name) for name in names]
     if not right or any(of is None for of in right):
@@ -186,3 +195,61 @@ def student_quantile(freedom: int) -> float:
     from scipy.stats import t
 
     return float(t.ppf(0.975, freedom))
+
+
+@dataclass(frozen=True, eq=False)
+class Matrix:
+    """How far mechanisms are apart in one measure, at one budget.
+
+    Attributes:
+        title: the measure and the budget.
+        cells: by the names of two mechanisms, the row's less the column's, in percentage points,
+            signed, "*" behind what is more than chance; "" where the two were not compared.
+    """
+
+    title: str
+    cells: pd.DataFrame
+
+    def lines(self) -> list[str]:
+        """Return the matrix for a terminal; numbers stand for the columns' names."""
+        numbers = range(1, len(self.cells) + 1)
+        rows = self.cells.itertuples(name=None)
+        return [
+            self.title,
+            *aligned(
+                [
+                    ["", *map(str, numbers)],
+                    *([f"{number} {name}", *row] for number, (name, *row) in enumerate(rows, 1)),
+                ]
+            ),
+        ]
+
+
+def is_many(differences: Sequence[Difference]) -> bool:
+    """Tell whether there are more mechanisms than sentences can compare."""
+    return len({each.names for each in differences}) > SENTENCES
+
+
+def matrices(differences: Sequence[Difference]) -> list[Matrix]:
+    """Return a matrix for each measure and budget."""
+    groups: dict[tuple[str, float], list[Difference]] = {}
+    for each in differences:
+        groups.setdefault((each.measure, each.epsilon), []).append(each)
+    return [
+        Matrix(
+            f"{noun_of(measure)} {at_budget(epsilon)}: row less column, percentage points",
+            cells_of(some),
+        )
+        for (measure, epsilon), some in groups.items()
+    ]
+
+
+def cells_of(differences: Sequence[Difference]) -> pd.DataFrame:
+    """Return the cells of a matrix."""
+    names = list(dict.fromkeys(name for each in differences for name in each.names))
+    cells = pd.DataFrame("", index=names, columns=names)
+    for each in differences:
+        (one, other), mark = each.names, "" if each.is_explained else REAL
+        cells.loc[one, other] = f"{100 * each.value:+.1f}{mark}"
+        cells.loc[other, one] = f"{100 * -each.value:+.1f}{mark}"
+    return cells

@@ -1,28 +1,26 @@
-"""What a terminal shows when a run ends: one sentence, a short table, and where to look."""
+"""What a terminal shows when a run ends: a sentence, a short table or all of it, where to look."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from privacy_gan.reporting.budget import budget_of, missed_lines
-from privacy_gan.reporting.leading import MEASURES, leading
-from privacy_gan.reporting.mechanism import mechanism_of
-from privacy_gan.reporting.sentence import sentence, sentences
-from privacy_gan.reporting.summary import aligned, cell, name_of, shown, summary
+from privacy_gan.evaluation.metrics import METRICS, metric_of
+from privacy_gan.reporting.budget import budget_in, missed_lines
+from privacy_gan.reporting.leading import ACCURACY, leading
+from privacy_gan.reporting.records import mechanism_of
+from privacy_gan.reporting.verdict import sentence, sentences
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import ENDED_AFTER, Evaluation, Result
+from privacy_gan.runs.result import ENDED_AFTER, AdversaryScores, Estimate, Evaluation, Result
 
-# what a short table shows after what leaks; the other measures are details
-COST = (
-    "utility_score",
-    "retrained_utility_score",
-    "success_rate",
-    "distortion",
-    "batches_over_budget",
-)
-COLUMNS = {"censored": "censored", "original": "original", "prior": "guessing", "floor": "floor"}
+COLUMNS = ("censored", "original", "prior", "floor")  # of all measures
+SHORT_COLUMNS = ("censored", "original", "guessing", "floor")
+FIRST = [name for name, metric in METRICS.items() if metric.shown == "first"]
+INTERVALS = "[95% bootstrap intervals over test images; training with another seed varies, too]"
 MORE = "95% intervals over test images; details=true shows all measures and every adversary"
+TITLE = (
+    "{attribute} censored with epsilon {epsilon:g} "
+    "(a distortion budget, not differential privacy's epsilon)"
+)
 
 
 def ending(folder: RunFolder, result: Result, details: bool) -> str:
@@ -44,28 +42,38 @@ def ending(folder: RunFolder, result: Result, details: bool) -> str:
     for evaluation in result.evaluations.values():
         lines += [*short_table(evaluation), ""]
     for evaluation in (result.baseline or {}).values():
-        lines += [sentence(evaluation, f"{mechanism}'s filter alone", budget_of(result)), ""]
+        lines += [
+            sentence(evaluation, f"{mechanism}'s filter alone", budget_in(result.identity)),
+            "",
+        ]
     if result.evaluations:
         lines.append(MORE)
     lines += [f"warning: {line}" for line in warnings_of(result)]
+    return "\n".join([*lines, *where_files_are(folder)])
+
+
+def summary(folder: RunFolder, result: Result) -> str:
+    """Return all of the result as lines: tables, then where the files are."""
+    hidden = " and ".join(result.evaluations or [result.identity["attribute"]])
+    lines = [TITLE.format(attribute=hidden, epsilon=result.identity["epsilon"])]
+    for evaluation in result.evaluations.values():
+        lines += ["", *evaluation_lines(evaluation), ""]
+    for evaluation in (result.baseline or {}).values():
+        lines += ["The filter alone, the baseline:", "", *evaluation_lines(evaluation), ""]
+    for network in ("filter", "generator"):
+        distortion = result.training.get(f"valid/{network}/distortion")
+        if distortion is not None:
+            lines.append(f"{network:<10} distortion {distortion:.4f} on validation images")
+    return "\n".join([*lines, *where_files_are(folder)])
+
+
+def where_files_are(folder: RunFolder) -> list[str]:
+    """Return where the newest picture and the result are."""
     pictures = sorted(folder.images.glob("*.png"))
-    lines += [f"faces      {picture}" for picture in pictures[-1:]]
-    lines.append(f"result     {folder.result_file}")
-    return "\n".join(lines)
-
-
-def short_table(evaluation: Evaluation) -> list[str]:
-    """Return the measures that matter most, the one by which most leaks first."""
-    first = leading(evaluation).measure
-    rows = [[evaluation.attribute, *COLUMNS.values()]]
-    for name in dict.fromkeys((first, *MEASURES, *COST)):
-        if (measure := evaluation.measures.get(name)) is not None:
-            cells = (
-                cell(getattr(measure, column), partial(shown, name), column == "censored")
-                for column in COLUMNS
-            )
-            rows.append([name_of(name), *cells])
-    return aligned(rows)
+    return [
+        *(f"faces      {picture}" for picture in pictures[-1:]),
+        f"result     {folder.result_file}",
+    ]
 
 
 def warnings_of(result: Result) -> Iterator[str]:
@@ -75,3 +83,126 @@ def warnings_of(result: Result) -> Iterator[str]:
         yield f"training ended after {epochs:.4g} of {asked} epochs, by a limit or a callback"
     found = (warning for of in result.evaluations.values() for warning in of.warnings)
     yield from dict.fromkeys(found)
+
+
+def short_table(evaluation: Evaluation) -> list[str]:
+    """Return the measures that matter most, the one by which most leaks first."""
+    names = dict.fromkeys((leading(evaluation).measure, *FIRST))
+    return measure_table(evaluation, names, SHORT_COLUMNS, name_of)
+
+
+def evaluation_lines(evaluation: Evaluation) -> list[str]:
+    """Return two tables, of measures and of adversaries, and what one must know to read them."""
+    return [
+        *measure_table(evaluation, evaluation.measures, COLUMNS, name_in_list),
+        "",
+        *least_distortion_lines(evaluation),
+        f"{evaluation.images['test']} test images",
+        INTERVALS,
+        "original: on uncensored images; adversaries' measures by the same ones trained on these",
+        "prior: without looking; floor: from the other attributes alone",
+        *notes(evaluation.measures),
+        *learning_lines(evaluation),
+        "privacy is what the strongest adversary on validation images learns:",
+        *(
+            f"  {name_of(score)}: {who.adversary} with {queries_in_words(who.queries)}"
+            for score, who in evaluation.strongest.items()
+        ),
+        "",
+        *adversary_table(evaluation.adversaries),
+        *(f"\nwarning: {warning}" for warning in evaluation.warnings),
+    ]
+
+
+def least_distortion_lines(evaluation: Evaluation) -> list[str]:
+    """Return what no mechanism can do, in words."""
+    if not evaluation.least_distortion:
+        return []
+    hidden, replaced = (evaluation.least_distortion[how] for how in ("hidden", "replaced"))
+    return [
+        f"no mechanism hides {evaluation.attribute} completely with a distortion below about "
+        f"{hidden:.2g}, or puts a random one in below {replaced:.2g}"
+    ]
+
+
+def notes(names: Iterable[str]) -> list[str]:
+    """Return what has to be said of the metrics of a table."""
+    metrics = [metric_of(name) for name in names if "/" not in name]
+    return [f"{metric.title}: {metric.note}" for metric in metrics if metric.note]
+
+
+def learning_lines(evaluation: Evaluation) -> list[str]:
+    """Return how long the adversaries have learned, which bounds what they know."""
+    epochs = evaluation.settings.get("judge.epochs")
+    if epochs is None:
+        return []
+    return [
+        f"adversaries' training: {epochs} epoch{'s' * (epochs != 1)} of "
+        f"{evaluation.images['train']:,} images; a longer one (judge.epochs) may find more"
+    ]
+
+
+def measure_table(
+    evaluation: Evaluation,
+    names: Iterable[str],
+    headings: Sequence[str],
+    called: Callable[[str], str],
+) -> list[str]:
+    """Return a line for each of some measures, of those that were taken."""
+    rows = [[evaluation.attribute, *headings]]
+    for name in names:
+        if (measure := evaluation.measures.get(name)) is not None:
+            estimates = [getattr(measure, column) for column in COLUMNS]
+            cells = [cell(name, of, interval=place == 0) for place, of in enumerate(estimates)]
+            rows.append([called(name), *cells])
+    return aligned(rows)
+
+
+def adversary_table(adversaries: Sequence[AdversaryScores]) -> list[str]:
+    """Return one line per adversary: its accuracy on test images by number of queries."""
+    queries = sorted({scores.queries for scores in adversaries})
+    found = {(each.adversary, each.queries): each.test["accuracy"] for each in adversaries}
+    rows = [["adversary's accuracy", *map(queries_in_words, queries)]]
+    for name in dict.fromkeys(each.adversary for each in adversaries):
+        rows.append([name, *(cell(ACCURACY, found[name, count], True) for count in queries)])
+    return aligned(rows)
+
+
+def queries_in_words(count: int) -> str:
+    """Return "1 query" or "4 queries"."""
+    return f"{count} quer{'y' if count == 1 else 'ies'}"
+
+
+def name_of(measure: str) -> str:
+    """Return what a measure is called, with what it is of, as "utility: Male"."""
+    of = measure.partition("/")[2]
+    return f"{metric_of(measure).title}{of and ': '}{of}"
+
+
+def name_in_list(measure: str) -> str:
+    """Return what a measure is called in a list, where what belongs to another one is indented."""
+    metric, of = metric_of(measure), measure.partition("/")[2]
+    if metric.family == "utility" and of:
+        return f"  {of}"
+    if metric.family == "association":
+        return f"  {metric.title} with {of}"
+    return f"  {name_of(measure)}" if of else name_of(measure)
+
+
+def cell(measure: str, estimate: Estimate | None, interval: bool) -> str:
+    """Return a value, with its interval where there is room for it."""
+    if estimate is None:
+        return "-"
+    show = metric_of(measure).show
+    if not interval:
+        return show(estimate.value)
+    return f"{show(estimate.value)} [{show(estimate.low).rstrip('%')}, {show(estimate.high)}]"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows with columns of equal width, the first to the left, under a ruled header."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
+    ]
+    return [lines[0], "-" * len(lines[0]), *lines[1:]]

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
 from privacy_gan.errors import UserError
-from privacy_gan.reporting.judged import setup_of
-from privacy_gan.reporting.mechanism import mechanism_of
-from privacy_gan.reporting.reading import FinishedRun
+from privacy_gan.reporting.records import FinishedRun, setup_of
 from privacy_gan.runs.faces import Faces, Pixels
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
+Subject = tuple[str, str, str]
+Kind = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -32,12 +29,12 @@ class Pictured:
         return float(self.run.result.identity["epsilon"])
 
     @property
-    def mechanism(self) -> str:
-        """What the run's mechanism is called."""
-        return mechanism_of(self.run.folder, self.run.result)
+    def kind(self) -> Kind:
+        """What the run's mechanism is called, and how it was made but for budget and seed."""
+        return self.run.mechanism, json.dumps(setup_of(self.run.result.identity), sort_keys=True)
 
     @property
-    def subject(self) -> tuple[str, str, str]:
+    def subject(self) -> Subject:
         """Whose faces they are, and what is hidden in them."""
         result = self.run.result
         key, attribute = result.identity["data.key"], result.identity["attribute"]
@@ -72,64 +69,41 @@ def pictured(runs: Sequence[FinishedRun]) -> tuple[list[Pictured], list[str]]:
     return found, troubles
 
 
-def first_seeds(pictures: Sequence[Pictured]) -> list[Pictured]:
-    """Return of each way of making a run, and each budget, the first seed's."""
-    by_kind = grouped(
-        sorted(pictures, key=lambda each: int(each.run.result.identity["seed"])),
-        lambda each: (each.subject, each.mechanism, each.epsilon, made_as(each)),
-    )
-    kept = {id(some[0]) for _, some in by_kind}
-    return [picture for picture in pictures if id(picture) in kept]
-
-
 def face_grids(pictures: Sequence[Pictured]) -> list[FaceGrid]:
     """Return a grid for each mechanism, budgets side by side, and one of all mechanisms."""
     grids = []
-    for subject, same in grouped(first_seeds(pictures), lambda picture: picture.subject):
-        data, _, attribute = subject
-        where = f"{attribute} in {data}"
-        kinds = grouped(same, lambda each: (each.mechanism, made_as(each)))
+    for (data, _, attribute), kinds in by_subject(pictures).items():
+        where, file = f"{attribute} in {data}", f"faces-{data}-{attribute}"
+        names = [mechanism for mechanism, _ in kinds]
         numbered = [
-            (mechanism if count_of(mechanism, kinds) == 1 else f"{mechanism} ({number})", runs)
-            for number, ((mechanism, _), runs) in enumerate(kinds, 1)
+            (name if names.count(name) == 1 else f"{name} ({number})", runs)
+            for number, (name, runs) in enumerate(zip(names, kinds.values(), strict=True), 1)
         ]
-        for mechanism, runs in numbered:
-            grids.append(
-                FaceGrid(
-                    f"faces-{data}-{attribute}-{mechanism}",
-                    f"{where}, {mechanism}: x, and what is made of it at each epsilon, for a face "
-                    "of each class.",
-                    over_budgets(runs),
-                )
+        for name, runs in numbered:
+            caption = (
+                f"{where}, {name}: x, and what is made of it at each epsilon, for a face of each "
+                "class."
             )
+            grids.append(FaceGrid(f"{file}-{name}", caption, over_budgets(runs)))
         if len(numbered) > 1:
-            grids.append(
-                FaceGrid(
-                    f"faces-{data}-{attribute}-all",
-                    f"{where}: the same face as each mechanism releases it at each epsilon, with "
-                    "the other value of s put in where one is.",
-                    over_mechanisms(numbered),
-                )
+            caption = (
+                f"{where}: the same face as each mechanism releases it at each epsilon, with the "
+                "other value of s put in where one is."
             )
+            grids.append(FaceGrid(f"{file}-all", caption, over_mechanisms(numbered)))
     return grids
 
 
-def grouped(values: Iterable[V], key: Callable[[V], K]) -> list[tuple[K, list[V]]]:
-    """Return values by their key, in the order of the keys' first occurrence."""
-    groups: dict[K, list[V]] = {}
-    for value in values:
-        groups.setdefault(key(value), []).append(value)
-    return list(groups.items())
-
-
-def made_as(picture: Pictured) -> str:
-    """Return how a run was made, but for budget and seed."""
-    return json.dumps(setup_of(picture.run.result.identity), sort_keys=True)
-
-
-def count_of(mechanism: str, kinds: Sequence[tuple[tuple[str, str], list[Pictured]]]) -> int:
-    """Return how many kinds of runs have a mechanism's name."""
-    return sum(name == mechanism for (name, _), _ in kinds)
+def by_subject(pictures: Sequence[Pictured]) -> dict[Subject, dict[Kind, list[Pictured]]]:
+    """Return pictures by subject and kind, those of the first seed at each budget."""
+    firsts: dict[tuple[Subject, Kind, float], Pictured] = {}
+    for each in sorted(pictures, key=lambda each: int(each.run.result.identity["seed"])):
+        firsts.setdefault((each.subject, each.kind, each.epsilon), each)
+    found: dict[Subject, dict[Kind, list[Pictured]]] = {}
+    for each in pictures:
+        if firsts[each.subject, each.kind, each.epsilon] is each:
+            found.setdefault(each.subject, {}).setdefault(each.kind, []).append(each)
+    return found
 
 
 def over_budgets(runs: Sequence[Pictured]) -> Faces:

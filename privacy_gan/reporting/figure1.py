@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import pandas as pd
+
+from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting import paper_values
-from privacy_gan.reporting.curves import Curve, Panel
 from privacy_gan.reporting.leading import ACCURACY
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
-from privacy_gan.reporting.summary import name_of
+from privacy_gan.reporting.results import UTILITY, Curve, Panel, trade_off
 from privacy_gan.runs.files import replacing
 
 if TYPE_CHECKING:
@@ -89,14 +91,16 @@ def draw_panel(panel: Panel, measure: str, axes: Axes) -> None:
         bound = panel.bound(measure, column)
         if bound is not None:
             axes.axvline(100 * bound, color="0.45", linestyle=style, linewidth=1, label=column)
-    leak, use = (panel.bound(name, "original") for name in (measure, "utility_score"))
+    leak, use = (panel.bound(name, "original") for name in (measure, UTILITY))
     if leak is not None and use is not None:
         axes.plot(100 * leak, 100 * use, "*", color="0.2", markersize=11, label="original")
     is_papers = measure == ACCURACY
     if is_papers and panel.first.attribute == TABLE_3_ATTRIBUTE and panel.first.on_celeba:
         draw_papers(axes)
     axes.set_title(literal(panel.title), fontsize=9, wrap=True)
-    name = "privacy loss: accuracy" if is_papers else f"most leaks by {name_of(measure)}: that"
+    name = (
+        "privacy loss: accuracy" if is_papers else f"most leaks by {METRICS[measure].title}: that"
+    )
     axes.set_xlabel(f"{name} of the strongest adversary (%)")
     axes.set_ylabel("utility score (%)")
     axes.grid(alpha=0.25, linewidth=0.5)
@@ -124,25 +128,17 @@ def reference_point(panel: Panel) -> str | None:
 
 def draw_curve(panel: Panel, curve: Curve, index: int, measure: str, axes: Axes) -> list[Label]:
     """Draw points, with bars over seeds or over test images; return labels of their budgets."""
-    privacy, utility = (
-        [(point, point.over_seeds(measure), point.interval(measure)) for point in curve.points]
-        for measure in (measure, "utility_score")
-    )
-    drawn = [
-        (point.epsilon, x.mean, y.mean, *x_span, *y_span)
-        for (point, x, x_span), (_, y, y_span) in zip(privacy, utility, strict=True)
-        if x and y and x_span and y_span
-    ]
-    if not drawn:
+    points = trade_off(curve, measure)
+    if points.empty:
         return []
-    epsilons, xs, ys, x_low, x_high, y_low, y_high = (list(of) for of in zip(*drawn, strict=True))
-    area = panel.hypervolume(curve)
-    size = "" if area is None or measure != ACCURACY else f" [{area.mean:.2f}]"
-    percent = [100 * x for x in xs], [100 * y for y in ys]
+    areas = panel.hypervolume(curve)
+    size = "" if areas is None or measure != ACCURACY else f" [{areas.mean():.2f}]"
+    xs, ys = 100 * points["mean_leak"], 100 * points["mean_use"]
     axes.errorbar(
-        *percent,
-        xerr=[spans(xs, x_low), spans(x_high, xs)],
-        yerr=[spans(ys, y_low), spans(y_high, ys)],
+        xs,
+        ys,
+        xerr=bars(points, "leak"),
+        yerr=bars(points, "use"),
         color=colour_of(index),
         marker=MARKERS[index % len(MARKERS)],
         markersize=5,
@@ -153,8 +149,14 @@ def draw_curve(panel: Panel, curve: Curve, index: int, measure: str, axes: Axes)
     )
     return [
         Label("" if math.isnan(epsilon) else f"{epsilon:g}", x, y, colour_of(index))
-        for epsilon, x, y in zip(epsilons, *percent, strict=True)
+        for epsilon, x, y in zip(points.index, xs, ys, strict=True)
     ]
+
+
+def bars(points: pd.DataFrame, what: str) -> list[pd.Series]:
+    """Return lengths of error bars, in percent; an interval may miss its value by rounding."""
+    mean, low, high = (points[f"{name}_{what}"] for name in ("mean", "low", "high"))
+    return [(100 * (mean - low)).clip(lower=0), (100 * (high - mean)).clip(lower=0)]
 
 
 class Label(NamedTuple):
@@ -198,19 +200,10 @@ def meet(one: Box, other: Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
-def spans(high: Sequence[float], low: Sequence[float]) -> list[float]:
-    """Return lengths of error bars, in percent; an interval may miss its value by rounding."""
-    return [max(0.0, 100 * (upper - lower)) for upper, lower in zip(high, low, strict=True)]
-
-
 def draw_papers(axes: Axes) -> None:
     """Mark on the axis the adversary's accuracies that the paper prints, which have no utility."""
     for mechanism, colour in (("filter", "0.6"), ("filter_generator", "0.2")):
-        values = [
-            100 * printed.value
-            for (_, name), printed in paper_values.table3().items()
-            if name == mechanism
-        ]
+        values = 100 * paper_values.table3().xs(mechanism, level="column")["paper"]
         axes.plot(
             values,
             [0.01] * len(values),

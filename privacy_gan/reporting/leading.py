@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from privacy_gan.evaluation.metrics import METRICS, Metric
 from privacy_gan.runs.result import Estimate, Evaluation, Measure
 
 ACCURACY = "privacy_loss"  # the paper's
-MEASURES = (ACCURACY, "balanced_accuracy", "auroc", "leaked_bits")
+MEASURES = [metric.name for metric in METRICS.values() if metric.leads]  # accuracy first
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ class Leak:
     guess: float
     original: Estimate | None
     whole: float
+
+    @property
+    def metric(self) -> Metric:
+        """What the measure is."""
+        return METRICS[self.measure]
 
     @property
     def gain(self) -> float:
@@ -95,21 +100,13 @@ def leaks(evaluation: Evaluation) -> dict[str, Leak]:
 
 def leak_of(name: str, measure: Measure, told: Estimate, classes: int) -> Leak:
     """Return what a measure says."""
-    guess = guessed(name, classes) if measure.prior is None else measure.prior.value
+    metric = METRICS[name]
+    assert metric.chance is not None  # of all that may lead
+    guess = metric.chance(classes) if measure.prior is None else measure.prior.value
     original = measure.original
     informed = original is not None and original.low > guess
-    whole = original.value if original is not None and informed else perfect(name, classes)
+    whole = original.value if original is not None and informed else metric.perfect(classes)
     return Leak(name, told, guess, original, whole)
-
-
-def guessed(name: str, classes: int) -> float:
-    """Return a measure's value by guessing among equally frequent classes."""
-    return {"auroc": 0.5, "leaked_bits": 0.0}.get(name, 1 / classes)
-
-
-def perfect(name: str, classes: int) -> float:
-    """Return the largest value that a measure can have."""
-    return math.log2(classes) if name == "leaked_bits" else 1.0
 
 
 def not_measured(evaluation: Evaluation) -> list[str]:

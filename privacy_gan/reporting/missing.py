@@ -2,32 +2,78 @@
 
 from __future__ import annotations
 
+import json
 import shlex
+from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from privacy_gan.errors import UserError
-from privacy_gan.reporting.reading import Found
-from privacy_gan.reporting.tables import Lacking, without_repetition
+from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
+from privacy_gan.reporting.records import Found, Judged
+from privacy_gan.reporting.tables import Table, of_any_attribute
 from privacy_gan.runs.folder import RunFolder
 
 Missing = list[tuple[str, list[tuple[str, str]]]]  # headings, each with what and by which command
 PRESETS = {1: "table1", 3: "table3"}  # Table 2 is made of Table 1's runs
 
 
-def missing_from(found: Found, lacking: Sequence[Lacking], unseen: Sequence[str]) -> Missing:
+class Lacking(NamedTuple):
+    """A run that would fill cells of the paper's tables, and that nobody made.
+
+    Attributes:
+        table: the first one's number.
+        attribute: the hidden one.
+        epsilon: the budget.
+        mechanism: which.
+        like: a run of the same kind, which differs in these.
+    """
+
+    table: int
+    attribute: str
+    epsilon: float
+    mechanism: str
+    like: Judged
+
+
+def missing_from(found: Found, tables: Sequence[Table], unseen: Sequence[str]) -> Missing:
     """Return what is missing, by kind; nothing of a kind leaves its heading out.
 
     Args:
         found: below the report's folder.
-        lacking: runs of the paper's that nobody made.
+        tables: the paper's, measured.
         unseen: pictures that cannot be read, a line each.
     """
     kinds: Missing = [
         ("Not finished", [(str(run.path), command_of(run)) for run in found.unfinished]),
         ("Unreadable", [(line, "") for line in (*found.unreadable, *unseen)]),
-        ("In the paper, and not here", papers(lacking, len(found.finished))),
+        ("In the paper, and not here", papers(lacking_in(tables), len(found.finished))),
     ]
     return [(heading, entries) for heading, entries in kinds if entries]
+
+
+def lacking_in(tables: Sequence[Table]) -> list[Lacking]:
+    """Return the runs that cells of the paper's tables lack, each once.
+
+    Nobody lacks Table 2, which is made of Table 1's runs; the filter comes with the whole.
+    """
+    runs: dict[tuple[str, float, str, str], Lacking] = {}
+    for table in sorted(tables, key=lambda table: table.number):
+        if table.number not in PRESETS or not table.like.on_celeba:
+            continue
+        alike = json.dumps(of_any_attribute(table.like), sort_keys=True)
+        cells = table.cells[(table.cells["seeds"] == 0) & table.cells["paper"].notna()]
+        for cell in cells.itertuples():
+            if table.number == 1:
+                attribute, mechanism = cell.column, "filter_generator"
+            else:
+                attribute, mechanism = TABLE_3_ATTRIBUTE, cell.column
+            if mechanism == "filter":
+                mechanism = "filter_generator"
+            epsilon = float(cell.row)
+            lacking = Lacking(table.number, attribute, epsilon, mechanism, table.like)
+            runs.setdefault((attribute, epsilon, mechanism, alike), lacking)
+    return list(runs.values())
 
 
 def command_of(run: RunFolder) -> str:
@@ -56,25 +102,19 @@ def papers(lacking: Sequence[Lacking], finished: int) -> list[tuple[str, str]]:
     Who has made most of them gets the commands for the others. Whoever has not did not set out to
     make the paper's tables, and is not told to spend days on them.
     """
-    runs = without_repetition(lacking)
-    if len(runs) <= finished:
+    if len(lacking) <= finished:
         return wanted(lacking)
-    tables = sorted({each.table for each in runs})
+    tables = Counter(each.table for each in lacking)
     return [
-        (
-            f"Table {table}: {sum(each.table == table for each in runs)} runs more, see "
-            f"experiment={PRESETS[table]} in docs/sweeps.md",
-            "",
-        )
-        for table in tables
-        if table in PRESETS
+        (f"Table {table}: {count} runs more, see experiment={PRESETS[table]} in docs/sweeps.md", "")
+        for table, count in sorted(tables.items())
     ]
 
 
 def wanted(lacking: Sequence[Lacking]) -> list[tuple[str, str]]:
     """Return runs that the paper's tables have and a sweep lacks, budgets together."""
     alike: dict[tuple[int, str, str, str], list[Lacking]] = {}
-    for each in without_repetition(lacking):
+    for each in lacking:
         key = (each.table, each.attribute, each.mechanism, str(each.like.folder.path))
         alike.setdefault(key, []).append(each)
     lines = [

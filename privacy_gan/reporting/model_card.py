@@ -10,43 +10,15 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, StrictUndefined
 
 from privacy_gan.data.release_format import FLOAT
-from privacy_gan.reporting.budget import budget_of, missed_lines
-from privacy_gan.reporting.leading import ACCURACY, MEASURES, leading
-from privacy_gan.reporting.sentence import sentences
-from privacy_gan.reporting.summary import (
-    COLUMNS,
-    FORMATS,
-    PERCENT,
-    cell,
-    name_of,
-    queries_in_words,
-)
-from privacy_gan.reporting.verdict import verdict_lines
+from privacy_gan.evaluation.metrics import METRICS
+from privacy_gan.reporting.budget import budget_in, missed_lines
+from privacy_gan.reporting.ending import COLUMNS, cell, queries_in_words
+from privacy_gan.reporting.leading import ACCURACY, leading
+from privacy_gan.reporting.verdict import sentences, verdict_lines
 from privacy_gan.runs.result import Evaluation, Result
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
-# what the card's table shows, and to the hub's own table of results
-SHOWN = [
-    "privacy_loss",
-    "balanced_accuracy",
-    "auroc",
-    "leaked_bits",
-    "retrained_utility_score",
-    "utility_score",
-    "success_rate",
-    "distortion",
-    "batches_over_budget",
-    "psnr",
-    "ssim",
-]
-FOR_THE_HUB = {
-    "privacy_loss": "accuracy",
-    "balanced_accuracy": "balanced_accuracy",
-    "auroc": "roc_auc",
-    "leaked_bits": "mutual_information",
-    "retrained_utility_score": "accuracy",
-    "distortion": "mse",
-}
+SHOWN = [name for name, metric in METRICS.items() if metric.shown != "details"]
 
 
 def model_card(
@@ -72,7 +44,7 @@ def model_card(
         size=image_size,
         with_onnx=with_onnx,
         of_celeba=facts["data"].startswith("celeba"),
-        judged=[judged(of, budget_of(result)) for of in result.evaluations.values()],
+        judged=[judged(of, budget_in(result.identity)) for of in result.evaluations.values()],
         sentences=sentences(result, facts["mechanism"]),
         missed=missed_lines(result),
     )
@@ -100,9 +72,8 @@ def judged(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
     for name in dict.fromkeys((leading(evaluation).measure, *SHOWN)):
         if (measure := evaluation.measures.get(name)) is None or measure.censored is None:
             continue
-        show = FORMATS.get(name, PERCENT)
-        cells = [cell(getattr(measure, column), show, interval=True) for column in COLUMNS]
-        rows.append([name_of(name), *cells])
+        cells = [cell(name, getattr(measure, column), interval=True) for column in COLUMNS]
+        rows.append([METRICS[name].title, *cells])
     queries = sorted({each.queries for each in evaluation.adversaries})
     return {
         "attribute": evaluation.attribute,
@@ -122,7 +93,7 @@ def judged(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
 def utilities(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Return how often a fixed classifier is right about other attributes, by their names."""
     return [
-        (name.partition("/")[2], cell(measure.censored, PERCENT, interval=True))
+        (name.partition("/")[2], cell(name, measure.censored, interval=True))
         for name, measure in evaluation.measures.items()
         if name.startswith("utility/")
     ]
@@ -136,18 +107,22 @@ def for_the_hub(result: Result, facts: Mapping[str, Any]) -> list[EvalResult]:
             dataset_type=facts["data"],
             dataset_name=facts["data"],
             dataset_split="test",
-            metric_type=kind,
-            metric_name=f"{name_of(name)}, {evaluation.attribute}",
+            metric_type=METRICS[name].hub,
+            metric_name=f"{METRICS[name].title}, {evaluation.attribute}",
             metric_value=round(measure.censored.value, 5),
         )
         for evaluation in result.evaluations.values()
-        for name, kind in hub_measures(evaluation)
+        for name in hub_measures(evaluation)
         if (measure := evaluation.measures.get(name)) is not None and measure.censored is not None
     ]
 
 
-def hub_measures(evaluation: Evaluation) -> list[tuple[str, str]]:
-    """Return what the hub is told, and as which metric, the leading measure first."""
+def hub_measures(evaluation: Evaluation) -> list[str]:
+    """Return what the hub is told: of what may lead only what does, and accuracy."""
     first = leading(evaluation).measure
-    names = dict.fromkeys((first, *(n for n in FOR_THE_HUB if n not in MEASURES or n == ACCURACY)))
-    return [(name, FOR_THE_HUB[name]) for name in names]
+    others = (
+        name
+        for name, metric in METRICS.items()
+        if metric.hub and (name == ACCURACY or not metric.leads)
+    )
+    return list(dict.fromkeys((first, *others)))

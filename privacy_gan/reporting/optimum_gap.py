@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.evaluation.optimum import gaussian_optimum
-from privacy_gan.reporting.reading import FinishedRun
-from privacy_gan.reporting.summary import PERCENT, aligned
+from privacy_gan.reporting.ending import aligned, cell
+from privacy_gan.reporting.leading import ACCURACY
+from privacy_gan.reporting.records import FinishedRun
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Estimate
 
@@ -51,25 +53,17 @@ def gaussian_runs(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
 
 def compared(runs: Sequence[FinishedRun]) -> list[Comparison]:
     """Return runs beside the optimum, by budget."""
-    measured = [single_query(run) for run in runs]
-    of_toy = [(run.result.identity["data.mu"], run.result.identity["data.sigma"]) for run in runs]
-    optima: dict[tuple[float, float], dict[float, float]] = {}
-    for toy in dict.fromkeys(of_toy):  # one program for all budgets
-        distortions = [d for (_, d), each in zip(measured, of_toy, strict=True) if each == toy]
-        least = gaussian_optimum(*toy, distortions, points=FINE_GRID)
-        optima[toy] = dict(zip(distortions, map(float, least), strict=True))
-    return sorted(
-        (
-            Comparison(run.folder, epsilon_of(run), distortion, accuracy, optima[toy][distortion])
-            for run, toy, (accuracy, distortion) in zip(runs, of_toy, measured, strict=True)
-        ),
-        key=lambda comparison: comparison.epsilon,
-    )
-
-
-def epsilon_of(run: FinishedRun) -> float:
-    """Return a run's budget."""
-    return float(run.result.identity["epsilon"])
+    by_toy: dict[tuple[float, float], list[tuple[FinishedRun, Estimate, float]]] = {}
+    for run in runs:
+        toy = run.result.identity["data.mu"], run.result.identity["data.sigma"]
+        by_toy.setdefault(toy, []).append((run, *single_query(run)))
+    found = []
+    for toy, some in by_toy.items():  # one program for all budgets
+        optima = gaussian_optimum(*toy, [distortion for *_, distortion in some], points=FINE_GRID)
+        for (run, accuracy, distortion), optimum in zip(some, optima, strict=True):
+            epsilon = float(run.result.identity["epsilon"])
+            found.append(Comparison(run.folder, epsilon, distortion, accuracy, float(optimum)))
+    return sorted(found, key=lambda comparison: comparison.epsilon)
 
 
 def single_query(run: FinishedRun) -> tuple[Estimate, float]:
@@ -87,17 +81,17 @@ def optimum_table(runs: Sequence[FinishedRun]) -> list[str]:
     """Return a table of runs on Gaussian toy data beside the optimum; nothing where none are."""
     if not runs:
         return []
-    rows = [["run", "epsilon", "distortion", "adversary, one query", "optimum", "gap"]]
-    for each in compared(runs):
-        interval = f"[{each.accuracy.low * 100:.1f}, {PERCENT(each.accuracy.high)}]"
-        rows.append(
-            [
-                str(each.folder.path),
-                f"{each.epsilon:g}",
-                f"{each.distortion:.3f}",
-                f"{PERCENT(each.accuracy.value)} {interval}",
-                PERCENT(each.optimum),
-                PERCENT(each.gap),
-            ]
-        )
-    return ["\n".join(aligned(rows))]
+    show = METRICS[ACCURACY].show
+    rows = [
+        [
+            str(each.folder.path),
+            f"{each.epsilon:g}",
+            f"{each.distortion:.3f}",
+            cell(ACCURACY, each.accuracy, interval=True),
+            show(each.optimum),
+            show(each.gap),
+        ]
+        for each in compared(runs)
+    ]
+    header = ["run", "epsilon", "distortion", "adversary, one query", "optimum", "gap"]
+    return ["\n".join(aligned([header, *rows]))]

@@ -10,12 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from privacy_gan.reporting.curves import Panel
-from privacy_gan.reporting.difference import Difference
+from privacy_gan.evaluation.metrics import METRICS, Metric
+from privacy_gan.reporting.difference import Difference, is_many, matrices
 from privacy_gan.reporting.face_grids import FaceGrid
-from privacy_gan.reporting.formats import NOTE, SUBCOLUMNS, shows_paper, texts
-from privacy_gan.reporting.in_short import in_short
-from privacy_gan.reporting.matrix import is_many, matrices
+from privacy_gan.reporting.formats import NOTE, texts
 from privacy_gan.reporting.missing import Missing
 from privacy_gan.reporting.page_data import (
     conditions,
@@ -24,29 +22,28 @@ from privacy_gan.reporting.page_data import (
     ranking,
     run_data,
 )
-from privacy_gan.reporting.reading import Found
+from privacy_gan.reporting.records import Found
+from privacy_gan.reporting.results import Panel
 from privacy_gan.reporting.tables import Table
 from privacy_gan.reporting.verdict import verdict_lines
-from privacy_gan.runs.face_grid import draw_grid
-from privacy_gan.runs.faces import Faces
+from privacy_gan.runs.faces import Faces, draw_grid
 from privacy_gan.runs.result import json_safe
 
 PARTS = files("privacy_gan.reporting") / "page"
+
+
+def explained(metric: Metric) -> str:
+    """Return what a metric is and where it is defined, in a sentence."""
+    source = f" ({metric.source})" if metric.source else ""
+    return f"{metric.explanation.replace('`', '')}{source}."
+
+
 GLOSSARY = (
+    *((metric.title, explained(metric)) for metric in METRICS.values()),
     (
-        "privacy loss",
-        "how often the strongest adversary tells the attribute of test images, equation 5. "
-        "Adversaries learn from censored training images; which is the strongest is decided on "
-        "validation images.",
-    ),
-    (
-        "the paper's way",
-        "the same for one ResNet-10 that sees each image once, as the paper measures.",
-    ),
-    (
-        "utility score",
-        "how often classifiers that learned from original images tell the other attributes of "
-        "censored ones, mean over these attributes, equation 6.",
+        "strongest",
+        "the adversary that is it on validation images, of all that learned from censored training "
+        "images.",
     ),
     (
         "most by",
@@ -54,11 +51,7 @@ GLOSSARY = (
         "the one whose interval's lower end lies furthest above guessing, as a share of what "
         "original images tell. Accuracy alone may hide a leak where one value is frequent.",
     ),
-    (
-        "distortion",
-        "mean squared error between censored and original test images; over budget where its whole "
-        "interval lies above epsilon.",
-    ),
+    ("over budget", "where the distortion's whole interval lies above epsilon."),
     ("prior", "what is right most often without looking."),
     ("floor", "what the other attributes' labels tell of the hidden one."),
     (
@@ -78,10 +71,11 @@ DIFFERENCE_NOTE = (
 
 @dataclass(frozen=True)
 class Content:
-    """All that the page shows.
+    """All that a report shows.
 
     Attributes:
         folder: that the runs lie below.
+        in_short: what is said first, see ``in_short``.
         found: what lies there.
         panels: of Figure 1.
         differences: by the panel's title.
@@ -92,6 +86,7 @@ class Content:
     """
 
     folder: Path
+    in_short: Sequence[str]
     found: Found
     panels: Sequence[Panel]
     differences: Mapping[str, Sequence[Difference]]
@@ -121,7 +116,7 @@ def page(content: Content) -> str:
         script=text_of("report.js"),
         plotly=get_plotlyjs() if panels else "",
         contents=contents(content),
-        in_short=in_short(content.panels),
+        in_short=content.in_short,
         panels=panels,
         data=script_safe({"panels": panels, "runs": runs}),
         differences=[
@@ -200,15 +195,16 @@ def contents(content: Content) -> list[tuple[str, str]]:
 
 def table_data(table: Table) -> dict[str, Any]:
     """Return a table's texts."""
+    shown = texts(table)
     return {
         "number": table.number,
         "variant": table.variant,
         "caption": table.caption,
         "is_share": table.is_share,
         "corner": table.corner,
-        "columns": table.columns,
-        "subcolumns": SUBCOLUMNS if shows_paper(table) else SUBCOLUMNS[:1],
-        "rows": list(texts(table)),
+        "columns": list(shown.columns.unique(0)),
+        "subcolumns": list(shown.columns.unique(1)),
+        "rows": [(name, row) for name, *row in shown.itertuples(name=None)],
     }
 
 

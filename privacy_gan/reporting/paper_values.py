@@ -1,68 +1,53 @@
 """The paper's tables, to stand beside ours.
 
 "Adversarial representation learning for synthetic replacement of private attributes": Tables 1 and
-2 (section 5.1) and Table 3 (appendix A.2), CelebA at 64 pixels. Percentages are kept as shares.
+2 (section 5.1) and Table 3 (appendix A.2), CelebA at 64 pixels. Each cell, by its row and column,
+is a value ``paper`` and, where it is printed, its standard deviation over runs, ``paper_std``.
+Percentages are shares.
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-from dataclasses import dataclass
 from importlib.resources import files
+
+import pandas as pd
 
 ATTRIBUTES = ("Smiling", "Male", "Wearing_Lipstick", "Young")  # made sensitive, one at a time
 TABLE_3_ATTRIBUTE = "Smiling"
 MECHANISMS = ("filter", "generator", "filter_generator")
+STD = "_std"  # ends the name of a column
 
 
-@dataclass(frozen=True)
-class Printed:
-    """A number as the paper prints it.
-
-    Attributes:
-        value: a share, or a correlation.
-        std: its standard deviation over runs, where there is one.
-    """
-
-    value: float
-    std: float | None = None
-
-
-def table1() -> dict[tuple[float, str], Printed]:
+def table1() -> pd.DataFrame:
     """Return success rates by budget and sensitive attribute."""
-    return {
-        (float(row["epsilon"]), name): Printed(share(row[name]), share(row[f"{name}_std"]))
-        for row in rows_of("table1_success_rate.csv")
-        for name in ATTRIBUTES
-        if row[name]
-    }
+    return by_cell((read("table1_success_rate.csv") / 100).round(4))
 
 
-def table2() -> dict[tuple[str, str], Printed]:
+def table2() -> pd.DataFrame:
     """Return correlations by the predicted and the sensitive attribute."""
-    return {
-        (row["predicted"], name): Printed(float(row[name]))
-        for row in rows_of("table2_correlation.csv")
-        for name in ATTRIBUTES
-    }
+    return by_cell(read("table2_correlation.csv"))
 
 
-def table3() -> dict[tuple[float, str], Printed]:
+def table3() -> pd.DataFrame:
     """Return the accuracy of adversaries of Smiling by budget and mechanism."""
-    return {
-        (float(row["epsilon"]), name): Printed(share(row[name]))
-        for row in rows_of("table3_adversary_smiling.csv")
-        for name in MECHANISMS
-    }
+    return by_cell((read("table3_adversary_smiling.csv") / 100).round(4))
 
 
-def share(percentage: str) -> float:
-    """Return a percentage as a share, with no more digits than it has."""
-    return round(float(percentage) / 100, 4)
+def read(name: str) -> pd.DataFrame:
+    """Return a file's table; rows are named in its first column, by text."""
+    with (files("privacy_gan.reporting") / "paper" / name).open(encoding="utf-8") as file:
+        return pd.read_csv(file, index_col=0, dtype={0: str})
 
 
-def rows_of(name: str) -> Iterator[dict[str, str]]:
-    """Yield a file's rows."""
-    text = (files("privacy_gan.reporting") / "paper" / name).read_text(encoding="utf-8")
-    yield from csv.DictReader(text.splitlines())
+def by_cell(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each cell that is not blank, by ``row`` and ``column``."""
+    is_std = table.columns.str.endswith(STD)
+    values, stds = table.loc[:, ~is_std], table.loc[:, is_std]
+    cells = pd.DataFrame(
+        {
+            "paper": values.stack(),
+            "paper_std": stds.rename(columns=lambda name: name.removesuffix(STD)).stack(),
+        },
+        dtype=float,
+    )
+    return cells.dropna(subset="paper").rename_axis(["row", "column"])

@@ -10,25 +10,26 @@ from pathlib import Path
 from filelock import FileLock
 
 from privacy_gan.reporting import figure1
-from privacy_gan.reporting.curves import Panel, panels_of
-from privacy_gan.reporting.difference import Difference, differences_in
+from privacy_gan.reporting.budget import is_missed
+from privacy_gan.reporting.difference import REAL, Difference, differences_in, is_many, matrices
 from privacy_gan.reporting.face_grids import FaceGrid, face_grids, pictured
-from privacy_gan.reporting.formats import FORMATS
-from privacy_gan.reporting.in_short import in_short
-from privacy_gan.reporting.judged import Judged, all_judged
-from privacy_gan.reporting.matrix import REAL, is_many, matrices
+from privacy_gan.reporting.formats import FORMATS, csv_table, csv_text
+from privacy_gan.reporting.leading import leading
 from privacy_gan.reporting.missing import Missing, missing_from
 from privacy_gan.reporting.optimum_gap import gaussian_runs, optimum_table
 from privacy_gan.reporting.page import Content, counts, page
-from privacy_gan.reporting.reading import Found, runs_below
+from privacy_gan.reporting.records import Found, Judged, all_judged, runs_below
+from privacy_gan.reporting.results import Panel, panels_of, results_table
 from privacy_gan.reporting.side_by_side import side_by_side
 from privacy_gan.reporting.tables import Table, tables_of
 from privacy_gan.reporting.verdict import verdict_lines
-from privacy_gan.runs.face_grid import draw_grid, save_picture
+from privacy_gan.runs.faces import draw_grid, save_picture
 from privacy_gan.runs.files import replacing
+from privacy_gan.training.wandb_run import begin
 
 LINES = 10  # of differences that a terminal shows
-OWN = ("figure1.*", "table[123].*", "faces-*.png")  # what a report may leave
+FEW = 3  # judgements of a panel that are all told
+OWN = ("figure1.*", "table[123].*", "faces-*.png", "results.csv")  # what a report may leave
 UNSAFE = r"[^\w.+-]+"  # in a file's name
 
 
@@ -74,6 +75,7 @@ def report_on(found: Found, folder: Path, output: Path, with_faces: bool) -> Rep
     seen, unseen = pictured(found.finished) if with_faces else ([], [])
     content = Content(
         folder,
+        [line for panel in panels for line in in_short(panel)],
         found,
         panels,
         {panel.title: differences_in(panel) for panel in panels},
@@ -81,15 +83,14 @@ def report_on(found: Found, folder: Path, output: Path, with_faces: bool) -> Rep
         face_grids(seen),
         {picture.run.folder.path: picture.faces for picture in seen},
         [
-            *missing_from(found, [each for table in tables for each in table.lacking], unseen),
+            *missing_from(found, tables, unseen),
             *left_out(panels),
         ],
     )
     files = write_files(content, output)
     told = [
         counts(found),
-        *(["\n".join(in_short(panels))] if judged else []),
-        *([side_by_side(judged)] if judged else []),
+        *(["\n".join(content.in_short), side_by_side(judged)] if judged else []),
         *verdicts(judged),
         *optimum_table(gaussian_runs(found.finished)),
         *difference_lines(content.differences),
@@ -97,6 +98,27 @@ def report_on(found: Found, folder: Path, output: Path, with_faces: bool) -> Rep
         "\n".join([f"report     {files[0]}", *(f"           {path.name}" for path in files[1:])]),
     ]
     return Report("\n\n".join(told), files, tables)
+
+
+def in_short(panel: Panel) -> list[str]:
+    """Return what is to be known first of all that can be compared: a sentence for each run.
+
+    Of many judgements the one that leaks least and the one that leaks most are told, and which
+    missed their budget.
+    """
+    entries = sorted(panel.entries, key=lambda entry: leading(entry.evaluation).certain)
+    if len(entries) <= FEW:
+        return [entry.sentence for entry in entries]
+    missed = [entry for entry in entries if is_missed(entry.evaluation, entry.budget)]
+    lines = [
+        f"{panel.title}, {len(entries)} judgements.",
+        f"Least leaks: {entries[0].sentence}",
+        f"Most leaks: {entries[-1].sentence}",
+    ]
+    if missed:
+        names = ", ".join(f"{entry.mechanism} {entry.instance}".strip() for entry in missed)
+        lines.append(f"{len(missed)} of them did not keep their distortion budget: {names}.")
+    return lines
 
 
 def verdicts(judged: Sequence[Judged]) -> list[str]:
@@ -132,6 +154,9 @@ def write_files(content: Content, output: Path) -> list[Path]:
             for suffix, text in FORMATS.items()
         ]
     files += draw_grids(content.grids, output)
+    if content.panels:
+        table = csv_text(results_table(content.panels), digits=9)
+        files.append(write(output / "results.csv", table))
     for path in {path for pattern in OWN for path in output.glob(pattern)} - set(files):
         path.unlink()
     return files
@@ -199,3 +224,32 @@ def missing_lines(missing: Missing) -> list[str]:
         )
         for heading, entries in missing
     ]
+
+
+def publish(report: Report, project: str, output: Path) -> None:
+    """Send a report to W&B: its tables, its figure, and all of its files as an artifact.
+
+    It is a run of its own; offline without a key or an answer.
+
+    Args:
+        report: that was made.
+        project: W&B project.
+        output: the report's folder, where tracked data are kept, too.
+
+    Raises:
+        UserError: the wandb package is missing.
+    """
+    import wandb
+
+    name = output.resolve().parent.name
+    with begin(output.resolve() / ".wandb", project, "reports", name) as tracked:
+        for number in sorted({table.number for table in report.tables}):
+            tables = [table for table in report.tables if table.number == number]
+            tracked.log({f"table {number}": wandb.Table(dataframe=csv_table(tables))})
+        for path in report.files:
+            if path.suffix == ".png":
+                tracked.log({path.stem: wandb.Image(str(path))})
+        artifact = wandb.Artifact("report", type="report")
+        for path in report.files:
+            artifact.add_file(str(path))
+        tracked.log_artifact(artifact)

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 
+from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.budget import is_missed
-from privacy_gan.reporting.judged import Judged, comparable, titled
+from privacy_gan.reporting.ending import INTERVALS, aligned, cell
 from privacy_gan.reporting.leading import ACCURACY, leading_measure
-from privacy_gan.reporting.summary import (
-    FIVE_DIGITS,
-    INTERVALS,
-    PERCENT,
-    THREE_DIGITS,
-    aligned,
-    cell,
-    name_of,
-    shown,
-)
+from privacy_gan.reporting.records import Judged
+from privacy_gan.reporting.results import comparable, titled
 from privacy_gan.runs.result import Measure
 
-COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
-    "privacy_loss": ("adversary", PERCENT),
-    "normalized_gain": ("normalized", PERCENT),
-    "paper_privacy_loss": ("the paper's way", PERCENT),
-    "leaked_bits": ("leaked bits", THREE_DIGITS),
-    "probing_gap": ("probing gap", THREE_DIGITS),
-    "utility_score": ("utility score", PERCENT),
-    "retrained_utility_score": ("retrained", PERCENT),
-    "success_rate": ("success rate", PERCENT),
-    "distortion": ("distortion", FIVE_DIGITS),
-}
+COLUMNS = {name: metric.heading for name, metric in METRICS.items() if metric.heading}
 WITH_INTERVALS = ("privacy_loss", "utility_score")  # there is no room for all
 OVER = " over"  # follows a distortion
 # what a line explains, and the line
 LEGEND = {
     "most by": "most by: the measure by which most leaks here, of its strongest adversary",
-    "adversary": "adversary: the strongest's accuracy; normalized: (adversary - prior) / "
-    "(original - prior)",
-    "the paper's way": "the paper's way: the accuracy of one ResNet-10 that sees each image once",
-    "probing gap": "probing gap: bits that an adversary with one query learns beyond what the "
-    "filter's own knew",
-    "retrained": "retrained: utility score of a classifier that learned from censored images",
+    **{
+        metric.heading: f"{metric.heading}: {metric.note}"
+        for metric in METRICS.values()
+        if metric.heading and metric.note
+    },
     OVER: "over: more than epsilon allows, and more than the choice of test images explains",
     "(original)": "original: the same adversaries trained on uncensored images",
     "(floor)": "floor: from the other attributes alone; prior: without looking",
@@ -66,7 +47,7 @@ def table(entries: Sequence[Judged]) -> list[list[str]]:
     """Return rows of one group: all runs, then what bounds them; columns that anybody has."""
     measure = leading_measure([entry.evaluation for entry in entries])
     columns = columns_of(measure)
-    rows = [["", *(name for name, _ in columns.values())]]
+    rows = [["", *columns.values()]]
     names = [
         entry.mechanism if same_instance(entries) else f"{entry.mechanism} {entry.instance}".strip()
         for entry in entries
@@ -86,7 +67,7 @@ def table(entries: Sequence[Judged]) -> list[list[str]]:
     for bound in ("original", "floor", "prior"):
         rows.append([f"({bound})", *line(bounds, bound, measure)])
     if least := entries[0].evaluation.least_distortion:
-        distortions = {"distortion": FIVE_DIGITS(least["hidden"])}
+        distortions = {"distortion": METRICS["distortion"].show(least["hidden"])}
         rows.append(["(hidden)", *(distortions.get(key, "-") for key in columns)])
     return without_blank_columns(rows)
 
@@ -102,20 +83,21 @@ def same_instance(entries: Sequence[Judged]) -> bool:
     return len({entry.instance for entry in entries}) == 1
 
 
-def columns_of(measure: str) -> dict[str, tuple[str, Callable[[float], str]]]:
-    """Return the columns, that of the measure by which most leaks first."""
+def columns_of(measure: str) -> dict[str, str]:
+    """Return the columns' headings, that of the measure by which most leaks first."""
     if measure == ACCURACY:
         return COLUMNS
-    first = {measure: (f"most by {name_of(measure)}", partial(shown, measure))}
-    return first | {key: of for key, of in COLUMNS.items() if key != measure}
+    return {measure: f"most by {METRICS[measure].title}"} | {
+        name: heading for name, heading in COLUMNS.items() if name != measure
+    }
 
 
 def line(measures: Mapping[str, Measure], column: str, leading: str) -> list[str]:
     """Return a line's cells."""
     told = (leading, *WITH_INTERVALS)
     return [
-        cell(getattr(measures[key], column), show, column == "censored" and key in told)
-        if key in measures
+        cell(name, getattr(measures[name], column), column == "censored" and name in told)
+        if name in measures
         else "-"
-        for key, (_, show) in columns_of(leading).items()
+        for name in columns_of(leading)
     ]

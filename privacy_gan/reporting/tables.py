@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
 
 from privacy_gan.reporting import paper_values
-from privacy_gan.reporting.curves import Curve, Panel, Point
-from privacy_gan.reporting.judged import Judged
-from privacy_gan.reporting.paper_values import ATTRIBUTES, MECHANISMS, TABLE_3_ATTRIBUTE, Printed
-from privacy_gan.reporting.seeds import OverSeeds
+from privacy_gan.reporting.paper_values import ATTRIBUTES, MECHANISMS, TABLE_3_ATTRIBUTE
+from privacy_gan.reporting.records import Judged
+from privacy_gan.reporting.results import Curve, Panel, budget_text, over_seeds
 
 PAPERS_BUDGETS = (0.001, 0.005, 0.01, 0.05)
 ADVERSARIES = {
     "paper_privacy_loss": "one ResNet-10 that sees each image once, the paper's way",
     "privacy_loss": "the strongest adversary",
 }
+CORRELATION = "correlation/"
+Kind = dict[str, Curve]  # of one mechanism, made and judged in the same way, by attribute
 
 
-@dataclass(frozen=True)
-class Cell:
-    """One number of a table.
-
-    Attributes:
-        measured: by us; None where no run has it.
-        printed: by the paper; None where it has none.
-        differs: whether the two can be subtracted, for they are about the same data.
-    """
-
-    measured: OverSeeds | None
-    printed: Printed | None
-    differs: bool = True
-
-    @property
-    def difference(self) -> float | None:
-        """Measured less printed."""
-        if self.measured is None or self.printed is None or not self.differs:
-            return None
-        return self.measured.mean - self.printed.value
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """One of the paper's tables.
 
@@ -50,74 +32,56 @@ class Table:
         variant: what was measured, where there are several: data, mechanism, budget.
         caption: what the numbers are.
         corner: what the rows are.
-        columns: their names.
-        rows: cells by the row's name, one for each column.
+        cells: a row for each cell, see ``cells_of``.
+        like: a run in it or, where runs are missing, one of their kind.
         is_share: whether values are shown as percentages.
-        lacking: of which attribute, budget and mechanism runs are missing.
     """
 
     number: int
     variant: str
     caption: str
     corner: str
-    columns: tuple[str, ...]
-    rows: dict[str, tuple[Cell, ...]]
-    is_share: bool = True
-    lacking: tuple[Lacking, ...] = ()
-
-
-@dataclass(frozen=True)
-class Lacking:
-    """What a table of the paper's has and no run here does.
-
-    Attributes:
-        table: its number.
-        attribute: the hidden one.
-        epsilon: the budget.
-        mechanism: which.
-        like: a run of the same kind, which differs in these.
-    """
-
-    table: int
-    attribute: str
-    epsilon: float
-    mechanism: str
+    cells: pd.DataFrame
     like: Judged
-
-
-@dataclass(frozen=True)
-class Kind:
-    """Curves of one mechanism for several attributes, made and judged in the same way.
-
-    Attributes:
-        name: what tells it from others.
-        by_attribute: its curve for each.
-    """
-
-    name: str
-    by_attribute: dict[str, Curve]
+    is_share: bool = True
 
     @property
-    def first(self) -> Judged:
-        """One of its entries."""
-        return next(iter(self.by_attribute.values())).first
+    def shows_paper(self) -> bool:
+        """Whether the paper has something to stand beside it."""
+        return bool(self.cells["paper"].notna().any())
 
-    def point(self, attribute: str, epsilon: float) -> Point | None:
-        """Return what it achieves for an attribute at a budget; None where there is no run."""
-        curve = self.by_attribute.get(attribute)
-        points = curve.points if curve is not None else ()
-        return next((point for point in points if point.epsilon == epsilon), None)
 
-    def measured(self, attribute: str, epsilon: float, measure: str) -> OverSeeds | None:
-        """Return a measure over seeds; None where there is no run."""
-        point = self.point(attribute, epsilon)
-        return None if point is None else point.over_seeds(measure)
+def cells_of(
+    measured: Mapping[str, pd.DataFrame | None],
+    rows: Iterable[str],
+    printed: pd.DataFrame | None,
+    like: Judged,
+) -> pd.DataFrame:
+    """Return the cells of a table, by row and then by column.
+
+    Args:
+        measured: values over seeds by the row's name, for each column; None where nothing is.
+        rows: their names.
+        printed: what the paper prints, by row and column; None where it has nothing.
+        like: a run in the table; of other data than the paper's nothing is subtracted.
+
+    Returns:
+        The columns row, column, mean, std, seeds (0 where no run has it), paper, paper_std and
+        difference, measured less printed; nan where there is nothing.
+    """
+    index = pd.MultiIndex.from_product([rows, measured], names=["row", "column"])
+    found = {name: of[["mean", "std", "seeds"]] for name, of in measured.items() if of is not None}
+    cells = pd.concat(found, names=["column", "row"]).swaplevel().reindex(index)
+    cells["seeds"] = cells["seeds"].fillna(0).astype(int)
+    papers = pd.DataFrame({"paper": [], "paper_std": []}) if printed is None else printed
+    cells[["paper", "paper_std"]] = papers.reindex(index)
+    cells["difference"] = cells["mean"] - cells["paper"] if like.on_celeba else math.nan
+    return cells.reset_index()
 
 
 def tables_of(panels: Sequence[Panel]) -> list[Table]:
     """Return the tables for which there are runs."""
     kinds = kinds_in(panels)
-    both = [kind for kind in kinds if is_filter_and_generator(kind.first)]
     third = [
         table
         for measure in ADVERSARIES
@@ -125,22 +89,24 @@ def tables_of(panels: Sequence[Panel]) -> list[Table]:
         if panel.first.attribute == TABLE_3_ATTRIBUTE
         for table in table3(panel, measure)
     ]
-    return [*map(table1, both), *(table for kind in both for table in table2(kind)), *third]
+    return [*map(table1, kinds), *(table for kind in kinds for table in table2(kind)), *third]
 
 
 def kinds_in(panels: Sequence[Panel]) -> list[Kind]:
-    """Return the mechanisms, each with all the attributes that it was used for."""
-    found: dict[str, dict[str, Curve]] = {}
-    for panel in panels:
-        for curve in panel.curves:
-            first = curve.first
+    """Return each way of making the paper's mechanism in full, and of judging it."""
+    kinds: dict[str, Kind] = {}
+    for curve in (curve for panel in panels for curve in panel.curves):
+        first = curve.first
+        if is_filter_and_generator(first):
             alike = (first.mechanism, first.data, first.settings, of_any_attribute(first))
-            found.setdefault(json.dumps(alike, sort_keys=True), {})[first.attribute] = curve
-    return [
-        Kind(f"{curve.name}, {curve.first.data[0]}", by_attribute)
-        for by_attribute in found.values()
-        for curve in list(by_attribute.values())[:1]
-    ]
+            kinds.setdefault(json.dumps(alike, sort_keys=True), {})[first.attribute] = curve
+    return list(kinds.values())
+
+
+def name_and_first(kind: Kind) -> tuple[str, Judged]:
+    """Return what tells a kind from others, and one of its entries."""
+    curve = next(iter(kind.values()))
+    return f"{curve.name}, {curve.first.data[0]}", curve.first
 
 
 def of_any_attribute(entry: Judged) -> dict[str, object]:
@@ -150,48 +116,39 @@ def of_any_attribute(entry: Judged) -> dict[str, object]:
 
 def is_filter_and_generator(entry: Judged) -> bool:
     """Tell whether a run is of the paper's mechanism in full."""
-    parts = {key.split(".")[1] for key in entry.identity if key.startswith("privatizer.")}
-    return {"filter", "generator"} <= parts and not entry.is_baseline
+    return {"filter", "generator"} <= parts_of(entry) and not entry.is_baseline
 
 
-def budgets_of(kind: Kind, papers: Sequence[float]) -> list[float]:
-    """Return the paper's budgets and those of the runs, in order."""
-    own = {point.epsilon for curve in kind.by_attribute.values() for point in curve.points}
-    return sorted(own | (set(papers) if kind.first.on_celeba else set()))
+def parts_of(entry: Judged) -> set[str]:
+    """Return the names of a mechanism's parts, of its settings at least."""
+    return {key.split(".")[1] for key in entry.identity if key.startswith("privatizer.")}
+
+
+def budgets_of(curves: Iterable[Curve], like: Judged, papers: Sequence[float]) -> list[str]:
+    """Return the runs' budgets and, where the data are the paper's, the paper's, in order."""
+    own = {epsilon for curve in curves for epsilon in curve.points}
+    return [budget_text(epsilon) for epsilon in sorted(own | set(papers if like.on_celeba else ()))]
 
 
 def table1(kind: Kind) -> Table:
     """Return how often the fixed classifier of s sees s'."""
-    printed = paper_values.table1()
-    attributes = columns_of(kind)
-    rows, lacking = {}, []
-    for epsilon in budgets_of(kind, PAPERS_BUDGETS):
-        cells = []
-        for attribute in attributes:
-            cell = Cell(
-                kind.measured(attribute, epsilon, "success_rate"),
-                printed.get((epsilon, attribute)),
-                kind.first.on_celeba,
-            )
-            cells.append(cell)
-            if cell.measured is None and cell.printed is not None and cell.differs:
-                lacking.append(Lacking(1, attribute, epsilon, "filter_generator", kind.first))
-        rows[f"{epsilon:g}"] = tuple(cells)
+    name, like = name_and_first(kind)
+    attributes = dict.fromkeys([*(ATTRIBUTES if like.on_celeba else ()), *kind])
+    measured = {each: by_budget(kind.get(each), "success_rate") for each in attributes}
+    rows = budgets_of(kind.values(), like, PAPERS_BUDGETS)
     return Table(
         1,
-        kind.name,
+        name,
         "Success rate: how often the fixed classifier of s sees s' in x''. Higher is better.",
         "epsilon",
-        attributes,
-        rows,
-        lacking=tuple(lacking),
+        cells_of(measured, rows, paper_values.table1(), like),
+        like,
     )
 
 
-def columns_of(kind: Kind) -> tuple[str, ...]:
-    """Return the paper's attributes where the data are the paper's, and others that were hidden."""
-    papers = ATTRIBUTES if kind.first.on_celeba else ()
-    return (*papers, *(name for name in kind.by_attribute if name not in papers))
+def by_budget(curve: Curve | None, metric: str) -> pd.DataFrame | None:
+    """Return a metric over seeds by the budget's name; None without a curve."""
+    return None if curve is None else curve.over_seeds(metric).rename(index=budget_text)
 
 
 def table2(kind: Kind) -> Iterator[Table]:
@@ -199,48 +156,32 @@ def table2(kind: Kind) -> Iterator[Table]:
 
     The paper does not say at which budget it measured them.
     """
+    name, like = name_and_first(kind)
     printed = paper_values.table2()
-    hidden = tuple(kind.by_attribute)
-    for epsilon in budgets_of(kind, ()):
-        measured = {
-            (other, name): kind.measured(name, epsilon, f"correlation/{other}")
-            for name in hidden
-            for other in others_of(kind.by_attribute[name])
-        }
-        names = dict.fromkeys([*ATTRIBUTES, *(other for other, _ in measured)])
-        rows = {
-            other: tuple(
-                Cell(
-                    measured.get((other, name)),
-                    printed.get((other, name)) if other != name else None,
-                    kind.first.on_celeba,
-                )
-                for name in hidden
-            )
-            for other in names
-        }
-        rows = {name: cells for name, cells in rows.items() if any(c.measured for c in cells)}
+    printed = printed[[row != column for row, column in printed.index]]
+    for epsilon in budgets_of(kind.values(), like, ()):
+        measured = {hidden: correlations(curve.results, epsilon) for hidden, curve in kind.items()}
+        found = dict.fromkeys(other for of in measured.values() for other in of.index)
+        rows = [other for other in dict.fromkeys([*ATTRIBUTES, *found]) if other in found]
         if rows:
             yield Table(
                 2,
-                f"{kind.name}, epsilon {epsilon:g}",
+                f"{name}, epsilon {epsilon}",
                 "Pearson's correlation between the fixed classifiers' predictions of the row's "
                 "attribute and of the column's, which is the hidden one. (The paper does not say "
                 "at which epsilon it measured.)",
                 "attribute",
-                hidden,
-                rows,
+                cells_of(measured, rows, printed, like),
+                like,
                 is_share=False,
             )
 
 
-def others_of(curve: Curve) -> list[str]:
-    """Return the attributes whose correlation with the hidden one was measured."""
-    return [
-        name.partition("/")[2]
-        for name in curve.first.evaluation.measures
-        if name.startswith("correlation/")
-    ]
+def correlations(results: pd.DataFrame, epsilon: str) -> pd.DataFrame:
+    """Return the correlations at a budget over seeds, by the other attribute."""
+    at_budget = results["epsilon"].map(budget_text) == epsilon
+    rows = results[at_budget & results["metric"].str.startswith(CORRELATION)]
+    return over_seeds(rows, "metric").rename(index=lambda name: name.removeprefix(CORRELATION))
 
 
 def table3(panel: Panel, measure: str) -> Iterator[Table]:
@@ -249,41 +190,25 @@ def table3(panel: Panel, measure: str) -> Iterator[Table]:
     There is a table for each way of making the mechanism in full; the filter is the baseline within
     it, or one that was trained by itself in the same way.
     """
-    printed = paper_values.table3()
-    comparable = panel.first.on_celeba
+    printed = paper_values.table3() if measure == "paper_privacy_loss" else None
     for both in panel.curves:
         if not is_filter_and_generator(both.first):
             continue
         curves = {
-            "filter": part_of(panel, both, "filter"),
-            "generator": part_of(panel, both, "generator"),
-            "filter_generator": both,
+            name: both if name == "filter_generator" else part_of(panel, both, name)
+            for name in MECHANISMS
         }
-        budgets = {point.epsilon for curve in curves.values() if curve for point in curve.points}
-        rows, lacking = {}, []
-        for epsilon in sorted(budgets | (set(PAPERS_BUDGETS) if comparable else set())):
-            cells = []
-            for name in MECHANISMS:
-                curve = curves[name]
-                kind = Kind(name, {TABLE_3_ATTRIBUTE: curve} if curve else {})
-                cell = Cell(
-                    kind.measured(TABLE_3_ATTRIBUTE, epsilon, measure),
-                    printed.get((epsilon, name)) if measure == "paper_privacy_loss" else None,
-                    comparable,
-                )
-                cells.append(cell)
-                if cell.measured is None and cell.printed and cell.differs:
-                    lacking.append(Lacking(3, TABLE_3_ATTRIBUTE, epsilon, name, both.first))
-            rows[f"{epsilon:g}"] = tuple(cells)
-        if any(cell.measured for cells in rows.values() for cell in cells):
+        rows = budgets_of(filter(None, curves.values()), both.first, PAPERS_BUDGETS)
+        measured = {name: by_budget(curve, measure) for name, curve in curves.items()}
+        cells = cells_of(measured, rows, printed, both.first)
+        if cells["seeds"].any():
             yield Table(
                 3,
                 f"{both.name}, {panel.first.data[0]}, by {ADVERSARIES[measure]}",
                 f"Accuracy in telling {TABLE_3_ATTRIBUTE} from censored images. Lower is better.",
                 "epsilon",
-                MECHANISMS,
-                rows,
-                lacking=tuple(lacking),
+                cells,
+                both.first,
             )
 
 
@@ -302,23 +227,7 @@ def part_of(panel: Panel, both: Curve, part: str) -> Curve | None:
         entry = curve.first
         if entry.is_baseline:
             return part == "filter" and entry.setup == both.first.setup
-        alone = {key.split(".")[1] for key in entry.identity if key.startswith("privatizer.")}
+        alone = parts_of(entry)
         return part in alone and other not in alone and made_as(entry) == made_as(both.first)
 
     return next(filter(is_part, panel.curves), None)
-
-
-def without_repetition(lacking: Sequence[Lacking]) -> list[Lacking]:
-    """Return what is missing, once for each run that would fill it."""
-    runs: dict[tuple[str, float, str, str], Lacking] = {}
-    for each in sorted(lacking, key=lambda each: each.table):
-        mechanism = run_of(each.mechanism)
-        alike = json.dumps(of_any_attribute(each.like), sort_keys=True)
-        key = (each.attribute, each.epsilon, mechanism, alike)
-        runs.setdefault(key, replace(each, mechanism=mechanism))
-    return list(runs.values())
-
-
-def run_of(mechanism: str) -> str:
-    """Return the mechanism whose run measures one: the filter comes with the whole."""
-    return "filter_generator" if mechanism == "filter" else mechanism

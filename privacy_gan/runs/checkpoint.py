@@ -10,7 +10,7 @@ import torch
 
 from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
-from privacy_gan.tensor_files import DamagedFile, ForeignFile, read_tensors
+from privacy_gan.tensors import DamagedFile, ForeignFile, read_tensors
 
 
 class DamagedCheckpoint(UserError):

@@ -1,8 +1,9 @@
-"""faces.png: a few faces and what a run's mechanism makes of them, pixel by pixel."""
+"""A few faces and what a run's mechanism makes of them: pixel by pixel, and drawn for people."""
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 LABELS = "privacy_gan"  # what the picture's text is called that says what is where in it
+
+# of a grid, in pixels
+CELL = 128
+GAP = 4
+MARGIN = 96
+HEADER = 28
+INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -80,3 +88,28 @@ class Faces:
             if getattr(error, "errno", None) is not None:  # the system's, not the decoder's
                 raise UserError(f"{path} cannot be read ({error})") from error
             raise UserError(f"{path} is damaged ({error}): delete it") from error
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a PNG whole or not at all."""
+    with replacing(path) as file:
+        picture.save(file, format="PNG")
+
+
+def draw_grid(faces: Faces) -> Image.Image:
+    """Draw faces and their labels, each face 128 pixels wide."""
+    font = ImageFont.load_default(14)
+    margin = max(MARGIN, *(20 + math.ceil(font.getlength(label)) for label in faces.rows))
+    height = HEADER + len(faces.rows) * (CELL + GAP)
+    sheet = Image.new("RGB", (margin + len(faces.columns) * (CELL + GAP), height), PAPER)
+    pen = ImageDraw.Draw(sheet)
+    for column, label in enumerate(faces.columns):
+        middle = margin + column * (CELL + GAP) + CELL // 2
+        pen.text((middle, HEADER // 2), label, INK, font, anchor="mm")
+    for row, (label, images) in enumerate(faces.rows.items()):
+        top = HEADER + row * (CELL + GAP)
+        pen.text((margin - 10, top + CELL // 2), label, INK, font, anchor="rm")
+        for column, image in enumerate(images):
+            face = Image.fromarray(image).resize((CELL, CELL), Image.Resampling.NEAREST)
+            sheet.paste(face, (margin + column * (CELL + GAP), top))
+    return sheet

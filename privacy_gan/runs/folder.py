@@ -1,12 +1,12 @@
-"""A run's folder: what lies in it, whether the run is finished, and who works on it."""
+"""A run's folder: what lies in it, and who works on it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
@@ -15,8 +15,7 @@ from yaml import YAMLError
 
 from privacy_gan.errors import FolderTaken, UserError
 from privacy_gan.runs.files import replacing
-from privacy_gan.runs.identity import identity
-from privacy_gan.runs.result import RESULT_VERSION, Result
+from privacy_gan.runs.result import Result
 
 
 @dataclass(frozen=True)
@@ -174,84 +173,3 @@ def open_folder(path: Path) -> RunFolder:
     folder = RunFolder(Path(path))
     folder.config()
     return folder
-
-
-def run_of(settings: Mapping[str, Any], data_key: str) -> Run:
-    """Return the run that a configuration describes.
-
-    Args:
-        settings: the resolved configuration as nested dictionaries.
-        data_key: changes with the data's labels and splits.
-    """
-    return Run(RunFolder(Path(settings["run_dir"])), identity(settings, data_key))
-
-
-@dataclass(frozen=True)
-class Run:
-    """One run: what it is, and its folder.
-
-    Attributes:
-        folder: where it leaves what it makes.
-        identity: what decides the outcome; a folder holds one identity only.
-    """
-
-    folder: RunFolder
-    identity: dict[str, Any]
-
-    def result(self) -> Result | None:
-        """Return the result if the run is finished, else None.
-
-        Raises:
-            UserError: the result is unreadable or another run's.
-        """
-        result = self.folder.result()
-        if result is not None:
-            self.require_own(result)
-        return result
-
-    def require_own(self, result: Result) -> None:
-        """Refuse another run's result.
-
-        Raises:
-            UserError: it is another run's, or another version's that names settings otherwise.
-        """
-        if result.version != RESULT_VERSION and result.identity != self.identity:
-            raise UserError(
-                f"{self.folder.result_file} was written by another version, which names settings "
-                "otherwise: train the run again in another place, output_dir=FOLDER, or delete "
-                "its folder"
-            )
-        self.require_same(result.identity, self.folder.result_file)
-
-    def require_same(self, found: dict[str, Any], where: Path) -> None:
-        """Refuse to go on from what another run left.
-
-        Raises:
-            UserError: names the settings that differ.
-        """
-        general_first = sorted(found.keys() | self.identity.keys(), key=lambda k: (k.count("."), k))
-        differing = [
-            f"{key}={found.get(key, 'unset')} (this one: {self.identity.get(key, 'unset')})"
-            for key in general_first
-            if found.get(key) != self.identity.get(key)
-        ]
-        if differing:
-            more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
-            raise UserError(
-                f"{where} belongs to a run with {', '.join(differing[:3])}{more}: train this one "
-                "into a folder of its own, run_dir=FOLDER" + self.more_epochs(found)
-            )
-
-    def more_epochs(self, found: Mapping[str, Any]) -> str:
-        """Return how to go on where only the number of epochs grew, in words; else nothing."""
-        epochs = "trainer.max_epochs"
-        own = self.identity
-        if epochs not in own or epochs not in found or own != {**found, epochs: own[epochs]}:
-            return ""
-        missing = own[epochs] - found[epochs]
-        if missing < 1:
-            return ""
-        return (
-            f"; more epochs from its weights are {epochs}={missing} "
-            f"start_from={self.folder.path} run_dir=FOLDER"
-        )

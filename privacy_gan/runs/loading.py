@@ -1,18 +1,23 @@
-"""Trained mechanisms, from the folders of their runs."""
+"""Trained mechanisms, from the folders of their runs, and what is known of their training."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hydra.utils
 import torch
+from omegaconf import DictConfig
 
-from privacy_gan.config import build
+import privacy_gan
+from privacy_gan.config import build_mechanism
+from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.finite import require_finite
+from privacy_gan.privatizers.usable import UsablePrivatizer
 from privacy_gan.runs.checkpoint import read_checkpoint
 from privacy_gan.runs.folder import RunFolder, open_folder
-from privacy_gan.runs.result import json_safe
+from privacy_gan.runs.result import Result, json_safe
+from privacy_gan.tensors import require_finite
 
 if TYPE_CHECKING:
     from privacy_gan.privatizers.base import Privatizer
@@ -37,8 +42,7 @@ def load_privatizer(path: str | Path) -> Privatizer:
     folder = open_folder(Path(path))
     folder.finished_result().require_current(folder.result_file)
     config = folder.config()
-    # only training asks where the attribute stands among the labels
-    privatizer: Privatizer = build(config.privatizer, attribute_index=0, seed=config.seed)
+    privatizer: Privatizer = build_mechanism(config.privatizer, config.seed)
     if privatizer.state_dict():
         try:
             privatizer.load_state_dict(read_weights(path))
@@ -90,3 +94,39 @@ def read_weights(path: str | Path) -> dict[str, Any]:
         checkpoint["state_dict"], folder.checkpoint, f"delete {path} and train the run again"
     )
     return dict(checkpoint["state_dict"])
+
+
+def load_usable(path: Path) -> UsablePrivatizer:
+    """Return the mechanism of a finished run as an exported one is returned.
+
+    Args:
+        path: the run folder.
+
+    Raises:
+        UserError: as ``runs.loading.load_privatizer``.
+    """
+    mechanism = load_privatizer(path)
+    folder = open_folder(path)
+    run = folder.config()
+    hides = list(mechanism.attributes or (run.attribute,))
+    facts = facts_of(run, folder.finished_result())
+    return UsablePrivatizer(mechanism, run.image_size, hides, facts, has_pictures(run)).eval()
+
+
+def facts_of(run: DictConfig, result: Result) -> dict[str, Any]:
+    """Return what is to be known of a run's training wherever its mechanism goes."""
+    return {
+        "mechanism": run.mechanism,
+        "attribute": run.attribute,
+        "epsilon": run.epsilon,
+        "seed": run.seed,
+        "data": result.data,
+        "precision": run.trainer.precision,
+        "made_by": f"privacy_gan {privacy_gan.__version__}",
+    }
+
+
+def has_pictures(run: DictConfig) -> bool:
+    """Tell whether a run was trained on pictures, and not on toy data."""
+    served_by = hydra.utils.get_class(run.data._target_)
+    return not issubclass(served_by, TableDataModule) or served_by.pictures

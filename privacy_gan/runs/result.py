@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from privacy_gan.errors import UserError
 from privacy_gan.runs.files import replacing
-from privacy_gan.runs.outcomes import unpack
 
 # of what is known of training: the number of epochs, where a limit or a callback ended it early
 ENDED_AFTER = "ended_after_epochs"
@@ -265,3 +264,20 @@ def json_safe(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value
+
+
+def pack(right: npt.ArrayLike) -> str:
+    """Return yes or no for each of N images as hexadecimal digits, four images each."""
+    return np.packbits(np.asarray(right, bool)).tobytes().hex()
+
+
+def unpack(text: str, count: int) -> npt.NDArray[np.bool_]:
+    """Return what ``pack`` was given, [count].
+
+    Raises:
+        ValueError: the text holds something else.
+    """
+    packed = np.frombuffer(bytes.fromhex(text), np.uint8)
+    if len(packed) != -(-count // 8):
+        raise ValueError(f"{len(packed)} bytes cannot be {count} images")
+    return np.unpackbits(packed, count=count).astype(bool)

@@ -6,31 +6,27 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TextIO
 
-from tqdm import tqdm
-
-from privacy_gan.sweeping.naming import names_of
-from privacy_gan.sweeping.notes import Note, Notes
-from privacy_gan.sweeping.swept_run import MISSING, SweptRun
+from privacy_gan.sweeping.heartbeat import Heartbeat, Heartbeats
+from privacy_gan.sweeping.swept_run import MISSING, SweptRun, names_of
 
 SECONDS_BETWEEN_LOOKS = 0.5
 SECONDS_BETWEEN_LINES = 60  # where lines cannot be drawn again, each stays
 
 
 @contextmanager
-def watching(notes: Notes, runs: Sequence[SweptRun]) -> Iterator[None]:
+def watching(heartbeats: Heartbeats, runs: Sequence[SweptRun]) -> Iterator[None]:
     """Show how far the runs of a sweep are for as long as they are at work.
 
     Args:
-        notes: of the sweep.
+        heartbeats: of the sweep.
         runs: all of them; those that are finished before are counted only.
     """
-    output = sys.stdout
-    lines = RedrawnLines(output) if output.isatty() else PrintedLines(output)
-    view = View(notes, runs, lines)
+    lines = lines_for(sys.stdout)
+    view = View(heartbeats, runs, lines)
     over = threading.Event()
 
     def look() -> None:
@@ -46,6 +42,14 @@ def watching(notes: Notes, runs: Sequence[SweptRun]) -> Iterator[None]:
         thread.join()
         view.update()
         lines.close()
+
+
+def lines_for(output: TextIO) -> PrintedLines | RedrawnLines:
+    """Return what shows lines: on a terminal, where rich is installed, they are drawn again."""
+    if output.isatty():
+        with suppress(ModuleNotFoundError):
+            return RedrawnLines(output)
+    return PrintedLines(output)
 
 
 class PrintedLines:
@@ -65,11 +69,10 @@ class PrintedLines:
 
     def show(self, lines: Sequence[str]) -> None:
         """Print how things stand if that is long ago."""
-        if time.monotonic() - self.shown_at < SECONDS_BETWEEN_LINES:
-            return
-        self.shown_at = time.monotonic()
-        for line in lines:
-            self.tell(line)
+        if time.monotonic() - self.shown_at >= SECONDS_BETWEEN_LINES:
+            self.shown_at = time.monotonic()
+            for line in lines:
+                self.tell(line)
 
     def close(self) -> None:
         """Do nothing."""
@@ -80,94 +83,97 @@ class RedrawnLines:
 
     Args:
         output: the terminal.
+
+    Raises:
+        ModuleNotFoundError: rich is not installed.
     """
 
     def __init__(self, output: TextIO) -> None:
-        self.output = output
-        self.bars: list[tqdm[None]] = []
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        self.line = Text
+        self.live = Live(console=Console(file=output), auto_refresh=False, transient=True)
+        self.live.start()
 
     def tell(self, line: str) -> None:
         """Print what happened above the others."""
-        tqdm.write(line, file=self.output)
+        self.live.console.print(self.line(line), soft_wrap=True)
 
     def show(self, lines: Sequence[str]) -> None:
         """Draw how things stand."""
-        while len(self.bars) > len(lines):
-            self.bars.pop().close()
-        while len(self.bars) < len(lines):
-            self.bars.append(
-                tqdm(
-                    file=self.output,
-                    position=len(self.bars),
-                    bar_format="{desc}",
-                    leave=False,
-                    dynamic_ncols=True,
-                )
-            )
-        for bar, line in zip(self.bars, lines, strict=True):
-            bar.set_description_str(line)
+        cut = partial(self.line, no_wrap=True, overflow="ellipsis")
+        self.live.update(cut("\n".join(lines)), refresh=True)
 
     def close(self) -> None:
         """Take the lines away."""
-        self.show([])
+        self.live.stop()
 
 
-@dataclass
 class View:
     """What is to be shown.
 
     Args:
-        notes: of the sweep.
+        heartbeats: of the sweep.
         runs: all of them.
         lines: where it is shown.
     """
 
-    notes: Notes
-    runs: Sequence[SweptRun]
-    lines: PrintedLines | RedrawnLines
-    begun_at: dict[int, float] = field(default_factory=dict)
-    took: list[float] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.names = names_of(self.runs)
-        self.launched = [i for i, run in enumerate(self.runs) if run.status == MISSING]
+    def __init__(
+        self,
+        heartbeats: Heartbeats,
+        runs: Sequence[SweptRun],
+        lines: PrintedLines | RedrawnLines,
+    ) -> None:
+        self.heartbeats = heartbeats
+        self.runs = runs
+        self.lines = lines
+        self.names = names_of(runs)
+        self.launched = [i for i, run in enumerate(runs) if run.status == MISSING]
+        self.begun_at: dict[int, float] = {}
         self.ended: set[int] = set()  # one that a cluster preempts begins again
+        self.took: list[float] = []
         self.stopping = False
         self.said: set[str] = set()
 
     def update(self) -> None:
-        """Look at the notes; tell what began and ended, and show what goes on."""
-        notes = {i: self.notes.read(self.runs[i].folder) for i in self.launched}
-        at_work = {i: note for i, note in notes.items() if note is not None}
+        """Look at the heartbeats; tell what began and ended, and show what goes on."""
+        read = {i: self.heartbeats.read(self.runs[i].folder) for i in self.launched}
+        known = {i: heartbeat for i, heartbeat in read.items() if heartbeat is not None}
+        at_work = {i: heartbeat for i, heartbeat in known.items() if heartbeat.what}
         now = time.monotonic()
-        if self.notes.stops() and not self.stopping:
+        if self.heartbeats.stops() and not self.stopping:
             self.stopping = True
-            self.lines.tell(f"{clock()} stopping: runs that are at work save their state")
-        for i in sorted(at_work.keys() | self.begun_at.keys()):
-            for message in self.notes.told(self.runs[i].folder):
+            self.tell("stopping: runs that are at work save their state")
+        for i, heartbeat in known.items():
+            for message in heartbeat.warnings:
                 if message not in self.said:  # one for many runs says it of all
-                    self.lines.tell(f"{clock()} {self.names[i]}: {message}")
+                    self.tell(f"{self.names[i]}: {message}")
                     self.said.add(message)
         for i in sorted(self.begun_at.keys() - at_work.keys()):
             self.end(i, now - self.begun_at.pop(i))
         for i in sorted(at_work.keys() - self.begun_at.keys()):
             self.begun_at[i] = now
             self.ended.discard(i)
-            self.lines.tell(f"{clock()} begun  {self.names[i]}")
+            self.tell(f"begun  {self.names[i]}")
         width = max((len(self.names[i]) for i in at_work), default=0)
-        shown = [f"  {self.names[i]:<{width}}  {told(note)}" for i, note in sorted(at_work.items())]
+        shown = [f"  {self.names[i]:<{width}}  {how_far(at_work[i])}" for i in sorted(at_work)]
         if at_work:
             self.lines.show([*shown, self.total(len(at_work))])
+
+    def tell(self, happened: str) -> None:
+        """Tell what happened, and when."""
+        self.lines.tell(f"{time.strftime('%H:%M:%S')} {happened}")
 
     def end(self, i: int, seconds: float) -> None:
         """Tell that a run is not at work any more."""
         self.ended.add(i)
-        finished = (self.runs[i].folder / "result.json").exists()
-        if finished:
-            self.took.append(seconds)
         word = "stopped" if self.stopping else "ended without a result"
-        word = "finished" if finished else word
-        self.lines.tell(f"{clock()} {word} after {duration(seconds)}  {self.names[i]}")
+        if (self.runs[i].folder / "result.json").exists():
+            self.took.append(seconds)
+            word = "finished"
+        self.tell(f"{word} after {duration(seconds)}  {self.names[i]}")
 
     def total(self, at_work: int) -> str:
         """Say how far all runs are, and how long the others will take if they take as long."""
@@ -182,13 +188,13 @@ class View:
         return f"{text}, about {duration(left / at_work)} left"
 
 
-def told(note: Note) -> str:
+def how_far(heartbeat: Heartbeat) -> str:
     """Say how far a run is."""
-    if note.done >= 1:
-        return f"after {note.what}"
-    if note.seconds_left is None:
-        return note.what
-    return f"{note.what} {note.done:.0%}, {duration(note.seconds_left)} left of it"
+    if heartbeat.done >= 1:
+        return f"after {heartbeat.what}"
+    if heartbeat.seconds_left is None:
+        return heartbeat.what
+    return f"{heartbeat.what} {heartbeat.done:.0%}, {duration(heartbeat.seconds_left)} left of it"
 
 
 def duration(seconds: float) -> str:
@@ -196,8 +202,3 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def clock() -> str:
-    """Return the time of the day."""
-    return time.strftime("%H:%M:%S")

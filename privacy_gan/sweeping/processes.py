@@ -1,21 +1,87 @@
-"""The processes of one run: started together, ended together."""
+"""The processes of one run: started together, ended together, and which is to blame."""
 
 from __future__ import annotations
 
+import json
 import math
 import os
+import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO
 
 from privacy_gan.errors import UserError
-from privacy_gan.sweeping.failures import left_in
 
 SECONDS_TO_FOLLOW = 5  # of those whose run has failed, until they are killed
+SECONDS_BETWEEN_LOOKS = 0.2
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a process failed, as it says itself or as its end tells.
+
+    Attributes:
+        reason: in one line, or one line for each of several mistakes.
+        exit_code: the process's.
+        traceback: where it happened; empty for what a user can fix.
+        follows: whether it failed because another process of its run had.
+        at: when, seconds since the epoch.
+    """
+
+    reason: str
+    exit_code: int = 1
+    traceback: str = ""
+    follows: bool = False
+    at: float = field(default_factory=time.time)
+
+    def leave(self, folder: Path, rank: int) -> None:
+        """Write it where whoever started the process looks."""
+        path = folder / f"{rank}.json"
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        partial.replace(path)
+
+    def shown(self) -> str:
+        """Return what a user is to read."""
+        return self.traceback or "".join(f"error: {line}\n" for line in self.reason.splitlines())
+
+
+def left_in(folder: Path) -> list[Failure]:
+    """Return what processes left in a folder, the first that failed first."""
+    found = [
+        Failure(**json.loads(path.read_text(encoding="utf-8"))) for path in folder.glob("*.json")
+    ]
+    return sorted(found, key=lambda failure: (failure.follows, failure.at))
+
+
+def blamed(left: list[Failure], ended: Mapping[int, int], several: bool) -> Failure:
+    """Return why a run failed.
+
+    A process that was killed cannot say so; what the others say of it follows from that.
+
+    Args:
+        left: what its processes say, see ``left_in``.
+        ended: exit codes by rank, minus the signal of one that was killed, in the order in which
+            they ended.
+        several: whether it has other processes.
+    """
+    killed = [(rank, code) for rank, code in ended.items() if code < 0]
+    if left and not (left[0].follows and killed):
+        return left[0]
+    rank, code = killed[0] if killed else next(item for item in ended.items() if item[1])
+    who = f"process {rank} of the run" if several else "the run"
+    if code >= 0:
+        return Failure(f"{who} ended with code {code}", code)
+    how = f"killed by {signal.Signals(-code).name}"
+    if code == -signal.SIGKILL:
+        how = "killed (SIGKILL): was there too little memory?"
+    return Failure(f"{who} was {how}", 128 - code)
 
 
 class Processes:
@@ -25,7 +91,7 @@ class Processes:
         command: that each is started with.
         environments: of each.
         output: where all print to; None for where this process does.
-        failures: folder in which they leave why they fail, see ``failures``.
+        failures: folder in which they leave why they fail, see ``Failure``.
 
     Attributes:
         ended: exit codes by rank, in the order in which they were seen.
@@ -86,6 +152,34 @@ class Processes:
             process.wait()
 
 
+def die_with(other: int) -> None:
+    """Kill this process as soon as another has ended that needs it, in whatever way.
+
+    One that is killed cannot stop those it started, and one of several that train together would
+    wait half an hour for the others.
+
+    Args:
+        other: the number of this process's parent, or of the one that its parent works for.
+    """
+    is_parent = os.getppid() == other  # whose end is seen at once, even if nobody waits for it
+
+    def is_alive() -> bool:
+        if is_parent:
+            return os.getppid() == other
+        try:
+            os.kill(other, 0)
+        except OSError:
+            return False
+        return True
+
+    def watch() -> None:
+        while is_alive():
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    threading.Thread(target=watch, name="die-with-other", daemon=True).start()
+
+
 @contextmanager
 def ranks(count: int, nodes: int) -> Iterator[list[dict[str, str]]]:
     """Say what tells a run's processes apart, in the words of torchrun.
@@ -103,6 +197,7 @@ def ranks(count: int, nodes: int) -> Iterator[list[dict[str, str]]]:
         UserError: it is not said where the first of several nodes is, or which this one is.
     """
     node = 0
+    threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
     with reserved_port() as port:
         meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         if nodes > 1:
@@ -122,15 +217,10 @@ def ranks(count: int, nodes: int) -> Iterator[list[dict[str, str]]]:
                 "LOCAL_RANK": str(rank),
                 "GROUP_RANK": str(node),
                 "WORLD_SIZE": str(nodes * count),
-                "OMP_NUM_THREADS": str(max(1, threads() // count)),
+                "OMP_NUM_THREADS": str(max(1, threads // count)),
             }
             for rank in range(count)
         ]
-
-
-def threads() -> int:
-    """Return how many threads a run was given."""
-    return int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
 
 
 @contextmanager

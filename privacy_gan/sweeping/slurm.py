@@ -74,24 +74,19 @@ def listen_to_clusters() -> None:
     preempted, which SLURM does not queue again if it ends by itself in the time that is left to it.
     It comes as well when a job is cancelled or its time is over, but then it is not RUNNING.
     """
-    from submitit import JobEnvironment
-
-    requeue = signal.getsignal(JobEnvironment()._usr_sig())
-    assert callable(requeue)
+    usual = (signal.SIGUSR1, signal.SIGUSR2)
+    requeue = next(handler for handler in map(signal.getsignal, usual) if callable(handler))
 
     def on_term(signum: int, frame: FrameType | None) -> None:
-        if state(os.environ["SLURM_JOB_ID"]) == "RUNNING":
+        job = os.environ["SLURM_JOB_ID"]
+        command = ["squeue", "--noheader", "--format=%T", f"--jobs={job}"]
+        asked = subprocess.run(command, capture_output=True, text=True, check=False)
+        if asked.stdout.strip() == "RUNNING":
             requeue(signum, frame)
 
-    for signum in (signal.SIGUSR1, signal.SIGUSR2):
+    for signum in usual:
         signal.signal(signum, requeue)
     signal.signal(signal.SIGTERM, on_term)
-
-
-def state(job_id: str) -> str:
-    """Return SLURM's word for the state of a job, "" where it does not know it any more."""
-    command = ["squeue", "--noheader", "--format=%T", f"--jobs={job_id}"]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def submit(
@@ -125,26 +120,16 @@ def submit(
         executor.update_parameters(**named)
         jobs: list[Job[JobReturn]] = executor.map_array(function, *zip(*tasks, strict=True))
     except FailedJobError as error:
-        raise UserError(f"SLURM refused the jobs: {refusal(str(error))}") from error
+        said = [line.partition("sbatch: error: ")[2] for line in str(error).splitlines()]
+        raise UserError(
+            f"SLURM refused the jobs: {'; '.join(filter(None, said)) or error}"
+        ) from error
     except RuntimeError as error:  # there is no srun
         raise UserError(
             "hydra/launcher needs SLURM, whose commands are not found here: give this command on a "
             "node of the cluster, or leave the launcher out"
         ) from error
     return jobs
-
-
-def refusal(trace: str) -> str:
-    """Return what sbatch says is wrong, of all that is known of its failure."""
-    said = [line.partition("sbatch: error: ")[2] for line in trace.splitlines()]
-    return "; ".join(filter(None, said)) or trace
-
-
-def told(jobs: Sequence[Job[JobReturn]]) -> str:
-    """Say what was submitted."""
-    numbers = jobs[0].job_id if len(jobs) == 1 else f"{jobs[0].job_id} to {jobs[-1].job_id}"
-    many = "1 job" if len(jobs) == 1 else f"{len(jobs)} jobs"
-    return f"submitted {many} to SLURM, {numbers}: squeue shows them, Ctrl-C cancels them"
 
 
 def results(jobs: Sequence[Job[JobReturn]], stops: Callable[[], Sequence[int]]) -> list[JobReturn]:
@@ -158,7 +143,7 @@ def results(jobs: Sequence[Job[JobReturn]], stops: Callable[[], Sequence[int]]) 
     waiting, cancelled, asked_at, said = list(jobs), False, float("-inf"), ""
     while waiting:
         if stops() and not cancelled:
-            cancel(waiting)
+            subprocess.run(["scancel", *(job.job_id for job in waiting)], check=False)
             cancelled = True
         pause = 2 if cancelled else SECONDS_BETWEEN_QUESTIONS
         if time.monotonic() - asked_at >= pause:
@@ -169,11 +154,6 @@ def results(jobs: Sequence[Job[JobReturn]], stops: Callable[[], Sequence[int]]) 
         waiting = [job for job in waiting if job.job_id in known and not has_result(job)]
         time.sleep(SECONDS_BETWEEN_LOOKS if waiting else 0)
     return [returned(job, cancelled) for job in jobs]
-
-
-def cancel(jobs: Sequence[Job[JobReturn]]) -> None:
-    """Have SLURM end jobs, those that are at work by a signal that lets them save their state."""
-    subprocess.run(["scancel", *(job.job_id for job in jobs)], check=False)
 
 
 def queued(jobs: Sequence[Job[JobReturn]]) -> dict[str, str]:
@@ -202,12 +182,7 @@ def why_waiting(jobs: Sequence[Job[JobReturn]], known: Mapping[str, str]) -> str
 
 def has_result(job: Job[JobReturn]) -> bool:
     """Tell whether all tasks of a job left what they return."""
-    return all(path.exists() for path in result_files(job))
-
-
-def result_files(job: Job[JobReturn]) -> list[Path]:
-    """Return where the tasks of a job leave what they return."""
-    return [job.task(task).paths.result_pickle for task in range(job.num_tasks)]
+    return all(job.task(task).paths.result_pickle.exists() for task in range(job.num_tasks))
 
 
 def returned(job: Job[JobReturn], cancelled: bool) -> JobReturn:
@@ -217,31 +192,25 @@ def returned(job: Job[JobReturn], cancelled: bool) -> JobReturn:
         job: that has ended.
         cancelled: whether that was asked for; then it is no failure.
     """
+    log: Path = job.task(0).paths.stderr
     patience = time.monotonic() + (0 if cancelled else SECONDS_FOR_FILES)
-    while not has_result(job) and not log_of(job).exists() and time.monotonic() < patience:
+    while not has_result(job) and not log.exists() and time.monotonic() < patience:
         time.sleep(SECONDS_BETWEEN_LOOKS)
     failed = JobReturn(status=JobStatus.FAILED)
     try:
         if has_result(job):
             return job.results()[0]
-        failed.return_value = ended_silently(job, cancelled)
+        failed.return_value = ended_silently(job, log, cancelled)
     except Exception as error:  # of the job's own machinery: its trace, whose end says most
         failed.return_value = RunFailed(str(error).strip().splitlines()[-1], 1)
     return failed
 
 
-def ended_silently(job: Job[JobReturn], cancelled: bool) -> RunFailed:
+def ended_silently(job: Job[JobReturn], log: Path, cancelled: bool) -> RunFailed:
     """Return why a job returned nothing: the last error that it printed, if there is one."""
     if cancelled:
         return RunStopped("cancelled", 128 + signal.SIGTERM)
-    log = log_of(job)
     said = log.read_text(encoding="utf-8", errors="replace").splitlines() if log.exists() else []
     errors = [line for line in said if line.startswith(("error:", "slurmstepd: error:"))]
     last = errors[-1].partition("error:")[2].strip() if errors else "it ended without a result"
     return RunFailed(f"SLURM job {job.job_id}: {last}; its log is {log}", 1)
-
-
-def log_of(job: Job[JobReturn]) -> Path:
-    """Return the file with what the first task of a job printed as errors."""
-    path: Path = job.task(0).paths.stderr
-    return path

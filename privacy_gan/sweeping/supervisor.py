@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import NoReturn
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
@@ -26,23 +26,27 @@ from privacy_gan.launched import (
     is_launched_with_others,
 )
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.sweeping.failures import Failure, blamed, left_in
 from privacy_gan.sweeping.gpus import VISIBLE, claimed
-from privacy_gan.sweeping.notes import (
-    Note,
-    Notes,
+from privacy_gan.sweeping.heartbeat import (
+    SIGNALS,
+    Heartbeat,
+    Heartbeats,
     began_in_sweep,
-    die_with_sweep,
-    is_owner,
-    notes_of_sweep,
+    current_heartbeats,
+    owner,
 )
-from privacy_gan.sweeping.processes import Processes, ranks
-from privacy_gan.sweeping.stopping import SIGNALS
+from privacy_gan.sweeping.processes import (
+    SECONDS_BETWEEN_LOOKS,
+    Processes,
+    blamed,
+    die_with,
+    left_in,
+    ranks,
+)
 
 CHILD = "privacy_gan.commands.child"  # named, not imported: it depends on this room
 CONFIG, PARENT, FAILURES = "PRIVACY_GAN_CONFIG", "PRIVACY_GAN_PARENT", "PRIVACY_GAN_FAILURES"
 TAKEN = os.EX_TEMPFAIL  # a child's exit code where another process is at work on the run
-SECONDS_BETWEEN_LOOKS = 0.2
 
 
 def is_swept() -> bool:
@@ -73,7 +77,7 @@ def run_apart(config: DictConfig, verb: str) -> None:
     """Do what a command does in new processes, which die with this one.
 
     They are one, or as many as the trainer has devices. Within a sweep, their output goes to
-    ``output.log`` in the run's folder, and the sweep's notes say how far it is.
+    ``output.log`` in the run's folder, and its heartbeat says how far it is.
 
     Args:
         config: of the command.
@@ -90,9 +94,9 @@ def run_apart(config: DictConfig, verb: str) -> None:
     check(config)
     resolved = completed(config, resolve(config))
     folder = RunFolder(Path(resolved.run_dir))
-    notes = notes_of_sweep() if is_first_process() else None  # the others have nothing to add
+    heartbeats = current_heartbeats() if is_first_process() else None  # the others add nothing
     with (
-        noted(notes, folder) as waiting,
+        alive(heartbeats, folder) as waiting,
         own_gpus(config, waiting) as gpus,
         told_apart(config.trainer, gpus) as ranks,
         folder.output() if began_in_sweep() else nullcontext() as output,
@@ -110,21 +114,33 @@ def run_apart(config: DictConfig, verb: str) -> None:
             output.flush()
         command = [sys.executable, "-m", CHILD, verb]
         processes = Processes(command, environments, output, Path(failures))
-        received = wait(processes, notes)
-        if processes.failed and not received:
-            left = left_in(Path(failures))
-            failure = blamed(left, processes.ended, several=len(ranks) > 1)
-            if left or not (notes and notes.stops()):  # it said itself that it was stopped
-                print(failure.shown(), end="", file=output or sys.stderr, flush=True)
-    for signum in received if processes.failed else []:
+        received = wait(processes, heartbeats)
+        if not processes.failed:
+            return
+        stops = heartbeats.stops() if heartbeats else []
+        left = left_in(Path(failures))
+        failure = blamed(left, processes.ended, several=len(ranks) > 1)
+        if not received and (left or not stops):  # else it said itself that it was stopped
+            print(failure.shown(), end="", file=output or sys.stderr, flush=True)
+    for signum in received:
         if not is_first_process():
             sys.exit(0)  # srun kills the others of a run as soon as one of them fails
         # the state is saved; now the signal does here what it would have done: a cluster's job is
         # put into the queue again
         signal.raise_signal(signum)
         raise Interrupted(signum, "repeat the command to go on")
-    if processes.failed:
-        raise_failure(failure, notes)
+    if failure.exit_code == TAKEN:
+        raise RunTaken(failure.reason, failure.exit_code)
+    if stops:
+        raise RunStopped("stopped", 128 + stops[0])
+    raise RunFailed(failure.reason, failure.exit_code)
+
+
+@cache
+def die_with_sweep() -> None:
+    """Kill this process, if a launcher started it, as soon as the sweep's own was killed."""
+    if (process := owner()) is not None and process != os.getpid():
+        die_with(process)
 
 
 def own_gpus(
@@ -165,18 +181,9 @@ def told_apart(
     return ranks(count, trainer.num_nodes)
 
 
-def raise_failure(failure: Failure, notes: Notes | None) -> NoReturn:
-    """Raise what says why a run has no result."""
-    if failure.exit_code == TAKEN:
-        raise RunTaken(failure.reason, failure.exit_code)
-    if notes and (stops := notes.stops()):
-        raise RunStopped("stopped", 128 + stops[0])
-    raise RunFailed(failure.reason, failure.exit_code)
-
-
 @contextmanager
-def noted(notes: Notes | None, folder: RunFolder) -> Iterator[Callable[[], None]]:
-    """Keep a note on a run as long as it is at work.
+def alive(heartbeats: Heartbeats | None, folder: RunFolder) -> Iterator[Callable[[], None]]:
+    """Keep up a run's heartbeat as long as it is at work; its process says more.
 
     Yields:
         To be called while the run waits for a GPU.
@@ -184,20 +191,20 @@ def noted(notes: Notes | None, folder: RunFolder) -> Iterator[Callable[[], None]
     Raises:
         RunStopped: the sweep was asked to stop; also by what is yielded.
     """
-    if notes is None:
+    if heartbeats is None:
         yield lambda: None
         return
 
-    def note(what: str) -> None:
-        if stops := notes.stops():
+    def say(what: str) -> None:
+        if stops := heartbeats.stops():
             raise RunStopped("stopped", 128 + stops[0])
-        notes.write(folder.path, Note(what))
+        heartbeats.write(folder.path, Heartbeat(what))
 
-    note("starting")
+    say("starting")
     try:
-        yield lambda: note("waiting for a GPU")
+        yield lambda: say("waiting for a GPU")
     finally:
-        notes.remove(folder.path)
+        heartbeats.end(folder.path)
 
 
 def place(environments: Sequence[Mapping[str, str]]) -> str:
@@ -208,20 +215,20 @@ def place(environments: Sequence[Mapping[str, str]]) -> str:
     return several + "".join(f", {told[name]}: {first[name]}" for name in told if name in first)
 
 
-def wait(processes: Processes, notes: Notes | None) -> list[int]:
+def wait(processes: Processes, heartbeats: Heartbeats | None) -> list[int]:
     """Wait for a run; pass signals that ask to stop on to it.
 
     Returns:
         Those that were sent to this process; others were sent to the sweep's.
     """
     passed = 0
-    # in the sweep's own process signals are noted, for all runs
+    # the sweep's own process takes signals for all runs
     unheard: AbstractContextManager[list[int]] = nullcontext([])
-    hearing = unheard if notes and is_owner() else passed_on(processes)
+    hearing = unheard if heartbeats and owner() == os.getpid() else passed_on(processes)
     try:
         with hearing as received:
             while not processes.are_over():
-                stops = notes.stops() if notes else []
+                stops = heartbeats.stops() if heartbeats else []
                 for signum in stops[passed:]:
                     processes.send_signal(signum)
                 passed = len(stops)

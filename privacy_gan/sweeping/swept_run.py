@@ -1,21 +1,26 @@
-"""A run of a sweep, and what became of it, as its folder tells."""
+"""A run of a sweep: what it is called, where it is, and what became of it, as its folder tells."""
 
 from __future__ import annotations
 
+import io
+import re
+import shlex
 from collections.abc import Sequence
+from contextlib import redirect_stderr
 from dataclasses import dataclass
 from pathlib import Path
 
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
-from privacy_gan.config import settings_of
 from privacy_gan.errors import RunStopped, RunTaken, UserError
-from privacy_gan.runs.folder import RunFolder, run_of
+from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.state import run_of
 
 SKIPPED, FINISHED, MISSING = "finished before", "finished", "not finished"
 TAKEN, FAILED = "taken", "failed"
+STATUSES = [SKIPPED, FINISHED, MISSING, TAKEN, FAILED]
 DONE = (SKIPPED, FINISHED)
 
 
@@ -63,33 +68,115 @@ class SweptRun:
             return
         failure: object = lost or "it ended without a result"
         if returned is not None and returned.status == JobStatus.FAILED:
-            failure = returned._return_value  # the property would raise it
+            try:
+                with redirect_stderr(io.StringIO()):  # Hydra says that there was an error
+                    _ = returned.return_value
+            except Exception as error:
+                failure = error
         if isinstance(failure, RunStopped):
             return
         self.status = TAKEN if isinstance(failure, RunTaken) else FAILED
         self.reason = str(failure)
 
     def _look(self, finished: str) -> None:
+        config = self.config
         try:
-            if is_finished(self.config):
+            # what the data hold is not known without opening them; the run itself looks
+            if run_of(config).finished(config.evaluate, config.baseline) is not None:
                 self.status = finished
         except UserError as error:
             self.status, self.reason = FAILED, str(error)
 
 
-def is_finished(config: DictConfig) -> bool:
-    """Tell whether a run's folder holds the result that its configuration asks for.
+def names_of(runs: Sequence[SweptRun]) -> list[str]:
+    """Return what was typed for each run and not for all of them."""
+    if len(runs) == 1:
+        return ["/".join(runs[0].folder.parts[-4:])]
+    told = differing(runs)
+    return [" ".join(o for o in run.overrides if o in told) or "no change" for run in runs]
 
-    Args:
-        config: resolved and checked.
+
+def differing(runs: Sequence[SweptRun]) -> set[str]:
+    """Return the overrides that some runs have and others do not."""
+    sets = [set(run.overrides) for run in runs]
+    return set().union(*sets) - sets[0].intersection(*sets) if sets else set()
+
+
+def untold_keys(runs: Sequence[SweptRun]) -> list[str]:
+    """Return the keys of settings that runs which share a folder differ in, as they were typed."""
+    by_folder: dict[Path, list[SweptRun]] = {}
+    for run in runs:
+        by_folder.setdefault(run.folder, []).append(run)
+    untold = {key_of(o) for sharing in by_folder.values() for o in differing(sharing)}
+    typed = dict.fromkeys(key_of(override) for run in runs for override in run.overrides)
+    return [key for key in typed if key in untold]
+
+
+def key_of(override: str) -> str:
+    """Return what an override sets."""
+    return override.split("=", 1)[0].lstrip("+~")
+
+
+def folder_override(run: SweptRun, keys: Sequence[str]) -> str:
+    """Return an override that gives a run a folder with some of its settings in its name."""
+
+    def plain(text: str) -> str:  # without what shells, paths and Hydra have another use for
+        return re.sub(r"[^\w.+-]+", "_", text).strip("_")
+
+    values = {key_of(override): override.partition("=")[2] for override in run.overrides}
+    told = [f"{plain(key)}-{plain(values[key])}" for key in keys if key in values]
+    name = "-".join([run.folder.name, *told])
+    return f"run_dir={quoted(str(run.folder.with_name(name)))}"
+
+
+def quoted(text: str) -> str:
+    """Return a text as a value of an override."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def refuse_shared_folders(runs: Sequence[SweptRun]) -> None:
+    """Refuse runs that would write to the same folder.
 
     Raises:
-        UserError: the result is damaged or another run's.
+        UserError: names two.
     """
-    result = RunFolder(Path(config.run_dir)).result()
-    if result is None:
-        return False
-    # what the data hold is not known without opening them; the run itself looks
-    run = run_of(settings_of(config), str(result.identity.get("data.key")))
-    run.require_own(result)
-    return result.is_complete(config.evaluate, config.baseline)
+    first: dict[Path, SweptRun] = {}
+    for run in runs:
+        other = first.setdefault(run.folder, run)
+        if other is not run:
+            names = names_of([other, run])
+            raise UserError(
+                f"runs with {names[0]} and with {names[1]} would share the folder {run.folder}: "
+                "sweep over them in two commands, each with an output_dir=FOLDER of its own"
+            )
+
+
+def summary(runs: Sequence[SweptRun], repetitions: int = 0) -> str:
+    """Say what became of the runs of a sweep, those that failed last, and why they did.
+
+    Args:
+        runs: of the sweep.
+        repetitions: combinations that amount to one of them.
+    """
+    counts = [(status, sum(run.status == status for run in runs)) for status in STATUSES]
+    told = ", ".join(f"{number} {status}" for status, number in counts if number)
+    lines = [f"sweep of {len(runs)} {'run' if len(runs) == 1 else 'runs'}: {told}"]
+    if repetitions:
+        lines[0] += f" (combinations left out that are one of these again: {repetitions})"
+    named = list(zip(runs, names_of(runs), strict=True))
+    width = max((len(name) for _, name in named), default=0)
+    indent = " " * (2 + len(SKIPPED) + 2)
+    for run, name in sorted(named, key=lambda each: STATUSES.index(each[0].status)):
+        lines.append(f"  {run.status:<{len(SKIPPED)}}  {name:<{width}}  {run.folder}")
+        if run.reason:
+            lines.append(indent + " ".join(run.reason.split()))
+        if run.status == FAILED and (run.folder / "output.log").exists():
+            lines.append(f"{indent}all that it said is in {run.folder / 'output.log'}")
+    if any(run.status not in DONE for run in runs):
+        lines.append("repeat the command to go on with those that are not finished")
+    elif any(run.config.evaluate for run in runs):
+        folder = runs[0].config.output_dir
+        report = shlex.join(["privacy-gan", "report", f"folder={folder}"])
+        lines.append(f"{report} reports on them")
+    return "\n".join(lines)

@@ -1,25 +1,30 @@
-"""What mechanisms that do not learn by gradients do in place of training."""
+"""What mechanisms learn from a sample of training images, beside or in place of steps."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 
 import torch
+from pytorch_lightning import Callback, LightningModule, Trainer
+from torch import Tensor
 
 from privacy_gan import replicas
 from privacy_gan.data.batch import Batch
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.finite import first_undefined
 from privacy_gan.privatizers.base import Privatizer
-from privacy_gan.runs.face_grid import draw_grid, save_picture
-from privacy_gan.runs.folder import Run
+from privacy_gan.privatizers.trained import TrainedPrivatizer
+from privacy_gan.runs.faces import draw_grid, save_picture
+from privacy_gan.runs.state import Run
+from privacy_gan.tensors import first_undefined
 from privacy_gan.training.checkpointing import RunCheckpointIO
 from privacy_gan.training.image_grid import censored_faces, example_faces
 
 log = logging.getLogger(__name__)
 
+BATCHES = 32  # moments of batch norm vary by a percent or less between two such samples
 SAMPLE = 16384  # images; their mean distortion is within half a percent of that of all
 
 
@@ -76,3 +81,36 @@ def adapt(
         save_picture(draw_grid(faces), run.folder.images / "figure.png")
         faces.write(run.folder.faces)
     return found
+
+
+class Settling(Callback):
+    """Calls ``settle`` with some training images at the end of every epoch, and of the training."""
+
+    def __init__(self) -> None:
+        self.settled_step = -1
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, *step: Any, **more: Any
+    ) -> None:
+        """Settle after an epoch's last batch; validation comes next."""
+        if trainer.is_last_batch:
+            self.settle(trainer, pl_module)
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Settle where limits of Lightning's end training within an epoch."""
+        if self.settled_step != trainer.global_step:
+            self.settle(trainer, pl_module)
+
+    def settle(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        assert isinstance(pl_module, TrainedPrivatizer)
+        datamodule = trainer.datamodule  # type: ignore[attr-defined]
+        size = datamodule.batch_size
+        count = size * max(1, min(BATCHES, len(datamodule.rows("train")) // size))
+
+        def batches() -> Iterator[Tensor]:
+            with trainer.precision_plugin.forward_context():
+                for batch in sample_batches(datamodule, count, pl_module.device):
+                    yield trainer.precision_plugin.convert_input(replicas.own_part(batch.images))
+
+        pl_module.settle(batches)
+        self.settled_step = trainer.global_step

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from privacy_gan import replicas
 from privacy_gan.errors import UserError
-from privacy_gan.finite import first_undefined
 from privacy_gan.privatizers.trained import TrainedPrivatizer
+from privacy_gan.tensors import first_undefined
 
 STEPS_BETWEEN_LOOKS = 20  # on GPUs, where a look waits for all that was begun
 

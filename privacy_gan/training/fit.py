@@ -13,17 +13,15 @@ from pytorch_lightning.loggers import Logger
 from privacy_gan import replicas
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.runs.folder import Run
 from privacy_gan.runs.result import ENDED_AFTER
+from privacy_gan.runs.state import Run
+from privacy_gan.training.adaptation import Settling
 from privacy_gan.training.checkpointing import RunCheckpointIO, SaveLast
-from privacy_gan.training.distortion_bar import DistortionProgressBar
 from privacy_gan.training.divergence import EndsWhenDiverged
 from privacy_gan.training.image_grid import ImageGrid
 from privacy_gan.training.metrics_csv import MetricsCSV
-from privacy_gan.training.progress_report import ProgressReport
+from privacy_gan.training.monitoring import DistortionProgressBar, ProgressReport, Throughput
 from privacy_gan.training.replica_strategy import SharedBuffers
-from privacy_gan.training.settling import Settling
-from privacy_gan.training.throughput import Throughput
 
 log = logging.getLogger(__name__)
 

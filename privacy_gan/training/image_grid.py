@@ -12,8 +12,7 @@ from privacy_gan.data.batch import Batch
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.randomness import Purpose, keyed_generator
-from privacy_gan.runs.face_grid import draw_grid, save_picture
-from privacy_gan.runs.faces import Faces
+from privacy_gan.runs.faces import Faces, draw_grid, save_picture
 from privacy_gan.runs.folder import RunFolder
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from pytorch_lightning import Callback, Trainer
+from lightning_fabric.utilities.types import Optimizable
+from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import Logger
+from pytorch_lightning.utilities import GradClipAlgorithmType
 
 from privacy_gan.errors import UserError
 from privacy_gan.hardware import choose_precision, require_gpu
-from privacy_gan.training.clipping import ClipGradients
-from privacy_gan.training.connection import cluster_environment
-from privacy_gan.training.replica_strategy import ReplicatedBatchNorms
+from privacy_gan.training.replica_strategy import ReplicatedBatchNorms, cluster_environment
 
 
 def make_trainer(
@@ -93,3 +93,24 @@ def several(name: str, given: Any, kind: type) -> list[Any]:
                 f"as +trainer.{name}=[{{_target_:MODULE.CLASS}}]"
             )
     return entries
+
+
+class ClipGradients(Callback):
+    """Clips each player's gradients just before its step, over all processes' images.
+
+    Lightning itself does so for automatic optimization only.
+
+    Args:
+        value: largest norm of a player's gradients together, or size of each.
+        algorithm: "norm" or "value", which of the two.
+    """
+
+    def __init__(self, value: float, algorithm: str) -> None:
+        self.value = value
+        self.algorithm = GradClipAlgorithmType(algorithm)
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizable
+    ) -> None:
+        """Clip what this player's optimizer is about to use."""
+        trainer.precision_plugin.clip_gradients(optimizer, self.value, self.algorithm)  # type: ignore[arg-type]

@@ -28,8 +28,8 @@ SECONDS_TO_ANSWER, SECONDS_TO_BEGIN, SECONDS_TO_END = 5, 15, 30
 def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
     """Begin a tracked run, or go on with it.
 
-    Where no key is configured, or the server does not answer, it is kept in its folder, which
-    ``wandb sync`` sends later.
+    W&B's own WANDB_MODE decides how. Without it, and without a key, or where the server does not
+    answer, the run is kept in its folder, which ``wandb sync`` sends later.
 
     Args:
         folder: where tracked data are kept; the same folder is the same tracked run.
@@ -46,7 +46,7 @@ def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
     except ModuleNotFoundError as error:
         raise UserError("logger=wandb needs wandb: pip install wandb") from error
 
-    def init(mode: str | None) -> wandb.Run:
+    def init(mode: str) -> wandb.Run:
         settings = wandb.Settings(
             init_timeout=SECONDS_TO_BEGIN,
             finish_timeout=SECONDS_TO_END,
@@ -64,13 +64,15 @@ def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
         )
 
     folder.mkdir(parents=True, exist_ok=True)
-    if is_offline():
-        log.info("tracked offline in %s: wandb sync sends it later", folder / "wandb")
-        return init("offline")
+    mode = os.environ.get("WANDB_MODE")
+    if mode is None:
+        mode = "online" if has_key() else "offline"
+        if mode == "offline":
+            log.info("tracked offline in %s: wandb sync sends it later", folder / "wandb")
     try:
-        if os.environ.get("WANDB_MODE", "online") == "online":
+        if mode == "online":
             require_answer()
-        return init(None)
+        return init(mode)
     except (OSError, CommError, UsageError) as error:  # no server, or one that refuses the key
         wandb.teardown()
         os.environ.pop("WANDB_SERVICE", None)  # which is gone, and knows the run as begun
@@ -103,11 +105,6 @@ def run_id(folder: Path) -> str:
         with replacing(path) as file:
             file.write_text(secrets.token_hex(8), encoding="utf-8")
     return path.read_text(encoding="utf-8").strip()
-
-
-def is_offline() -> bool:
-    """Tell whether runs should be kept in their folders, to be synchronised later."""
-    return "WANDB_MODE" not in os.environ and not has_key()
 
 
 def has_key() -> bool:

@@ -3,10 +3,9 @@
 import json
 
 import pytest
+from benchmarks.table import table
 from commands import cli, error_line
 from presets import JUDGED, TINY
-
-from privacy_gan.benchmarking.table import table
 
 LEFT_TO_IT = ("evaluate", "trainer.enable_progress_bar", "data.num_train")
 UNDONE = ("upsampling", "adam", "precision", "layout")

@@ -2,12 +2,18 @@
 
 import pytest
 import torch
-
-from privacy_gan.benchmarking.arithmetic import bytes_moved, kind_of, operations, time_shares
-from privacy_gan.benchmarking.judging import share_of_training
-from privacy_gan.benchmarking.memory import peak_memory, resident_peak
-from privacy_gan.benchmarking.table import table
-from privacy_gan.benchmarking.timing import alternate, rate, ratio
+from benchmarks.measuring import (
+    alternate,
+    bytes_moved,
+    kind_of,
+    operations,
+    peak_memory,
+    rate,
+    ratio,
+    resident_peak,
+    time_shares,
+)
+from benchmarks.table import hours_of_a_run, table
 
 
 def test_rates_and_ratios_are_medians_of_rounds():
@@ -58,11 +64,11 @@ def test_memory_is_that_of_a_process_of_its_own():
 
 def test_hours_of_the_papers_run():
     # a second for each training image and epoch; nothing else costs anything
-    assert share_of_training(1, 0, 0, 0, 5, 16)[0] == pytest.approx(100 * 162_770 / 3600)
-    assert share_of_training(1, 1, 0, 0, 5, 16)[1] == pytest.approx(5 * 162_770 / 3600)
+    assert hours_of_a_run(1, 0, 0, 0, 5, 16)[0] == pytest.approx(100 * 162_770 / 3600)
+    assert hours_of_a_run(1, 1, 0, 0, 5, 16)[1] == pytest.approx(5 * 162_770 / 3600)
     queried = 5 * 19_867 + 16 * (19_867 + 19_962)
-    assert share_of_training(1, 0, 1, 0, 5, 16)[1] == pytest.approx(queried / 3600)
-    assert share_of_training(1, 0, 0, 1, 5, 16)[1] == pytest.approx(19_962 / 3600)
+    assert hours_of_a_run(1, 0, 1, 0, 5, 16)[1] == pytest.approx(queried / 3600)
+    assert hours_of_a_run(1, 0, 0, 1, 5, 16)[1] == pytest.approx(19_962 / 3600)
 
 
 def test_the_table_says_what_was_found():

@@ -3,9 +3,8 @@
 import json
 
 import pytest
+from benchmarks.table import table
 from commands import ROOT
-
-from privacy_gan.benchmarking.table import table
 
 RECORDS = sorted((ROOT / "docs" / "results" / "benchmark").glob("*.json"))
 

@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from privacy_gan.data.decoding import STORED, UnreadablePhoto, as_srgb, decode, opaque
 from privacy_gan.data.image_files import decode as decode_stored
 from privacy_gan.data.image_files import open_images
-from privacy_gan.releasing.reading import read_square
+from privacy_gan.release.squares import read_square
 
 ORIENTATION = 0x0112
 

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from commands import run
 
-from privacy_gan.data.faces import eyes, mouth, pose, skin
-from privacy_gan.data.faces.face import draw_faces
+from privacy_gan.data.faces import features, head, shapes
 from privacy_gan.data.faces.factors import (
     ATTRIBUTE_NAMES,
     Factors,
@@ -18,7 +17,7 @@ from privacy_gan.data.faces.factors import (
     draw_factors,
     joint_frequencies,
 )
-from privacy_gan.data.faces.source import SyntheticFacesSource
+from privacy_gan.data.faces.source import SyntheticFacesSource, draw_faces
 from privacy_gan.data.faces.traits import HAIR_COLOURS, hair_colour
 from privacy_gan.errors import UserError
 
@@ -238,12 +237,12 @@ def test_no_part_is_cut_off_by_its_window_in_the_most_extreme_poses(monkeypatch)
     factors = draw_factors(6, 0, count)
     extremes = {}
     for bit, name in enumerate(("shift_x", "shift_y", "roll", "yaw", "scale")):
-        ends = np.array(pose.SPANS[name], dtype=np.float32)
+        ends = np.array(shapes.SPANS[name], dtype=np.float32)
         extremes[name] = ends[(np.arange(count) >> bit) & 1][:, None, None]
     everything = np.ones_like(factors.attributes)
     posed = Factors(everything, dataclasses.replace(factors.nuisances, **extremes))
     windowed = draw_faces(posed, 64)
-    for part in (eyes, mouth, skin):
+    for part in (features, head):
         monkeypatch.setattr(part, "window", lambda sheet, *box: sheet)
     np.testing.assert_allclose(windowed, draw_faces(posed, 64), atol=NOTHING)
 

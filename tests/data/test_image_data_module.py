@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from privacy_gan.data.image_data_module import ImageDataModule
+from privacy_gan.data.table_data_module import ImageDataModule
 from privacy_gan.errors import UserError
 
 SIZE = 16

@@ -12,7 +12,8 @@ from privacy_gan.evaluation.adversaries import from_scratch
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.learning import Recipe
-from privacy_gan.evaluation.references import References
+from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
+from privacy_gan.evaluation.metrics.observations import Observations
 from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.privatizers.base import Censored, Privatizer
@@ -131,11 +132,11 @@ def judge_in(folder, epochs=5, adversaries=None, resamples=200, queries=(1, 4, 1
     classifiers = FixedClassifiers(folder, small_network, recipe, 5, 32, seed=0, settings="small")
     if adversaries is None:
         adversaries = {"small": scratch}
-    references = References(folder, 0, dict.fromkeys([*adversaries, RETRAINED], f"{epochs} epochs"))
+    settings = dict.fromkeys([*adversaries, RETRAINED], f"{epochs} epochs")
     return Judge(
         *(
             classifiers,
-            references,
+            settings,
             ["Light", "Red"],
             adversaries,
             0,
@@ -150,3 +151,9 @@ def judge_in(folder, epochs=5, adversaries=None, resamples=200, queries=(1, 4, 1
 
 def scratch(**task):
     return from_scratch(network=small_network, recipe=Recipe(adam), **task)
+
+
+def observed(answers, labels):
+    """Return what was seen where adversaries answered so, and splits are all alike."""
+    by_name = {"s": labels}
+    return Observations("s", ("0", "1"), (), by_name, by_name, Bootstrap(20, 0), answers)

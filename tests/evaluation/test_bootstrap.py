@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from privacy_gan.evaluation.bootstrap import Bootstrap, mean, of_all
+from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, of_all
+from privacy_gan.evaluation.metrics.samples import mean
 
 BOOTSTRAP = Bootstrap(resamples=2000, seed=0)
 

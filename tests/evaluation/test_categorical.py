@@ -4,12 +4,13 @@ import pytest
 import torch
 from presets import JUDGED, TINY
 
-from privacy_gan.commands.pipeline import evaluate, train
+from privacy_gan.commands.evaluate import evaluate
+from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.bootstrap import of_all
-from privacy_gan.evaluation.measures import cramers
-from privacy_gan.evaluation.scores import auroc, balanced_accuracy
-from privacy_gan.reporting.summary import summary
+from privacy_gan.evaluation.metrics.bootstrap import of_all
+from privacy_gan.evaluation.metrics.privacy import auroc, balanced_accuracy
+from privacy_gan.evaluation.metrics.samples import cramers_v
+from privacy_gan.reporting.ending import summary
 
 COUNTS = ["data.num_train=64", "data.num_valid=48", "data.num_test=48"]
 GROUP = ["attribute=[age,Male]", "group_rule=other"]
@@ -94,15 +95,15 @@ def test_association_of_binary_attributes_is_their_correlation_without_sign():
     one = torch.tensor([0, 0, 0, 1, 1, 1])
     other = torch.tensor([1, 1, 0, 0, 0, 1])
     # 2 x 2 table [[1, 2], [2, 1]]: phi = (1 * 1 - 2 * 2) / 9
-    assert of_all(cramers, one, other) == pytest.approx(1 / 3)
+    assert of_all(cramers_v, one, other) == pytest.approx(1 / 3)
     same = torch.tensor([0, 1, 2] * 4)
-    assert of_all(cramers, same, same) == pytest.approx(1)
+    assert of_all(cramers_v, same, same) == pytest.approx(1)
 
 
 def test_association_does_not_mind_a_class_that_nobody_sees():
     one = torch.tensor([0, 0, 1, 1, 4, 4] * 5)
     other = torch.tensor([0, 0, 1, 1, 1, 0] * 5)
     relabelled = torch.where(one == 4, 2, one)
-    assert of_all(cramers, one, other) == pytest.approx(of_all(cramers, relabelled, other))
+    assert of_all(cramers_v, one, other) == pytest.approx(of_all(cramers_v, relabelled, other))
     # chi squared of the table [[10, 0], [0, 10], [5, 5]] is 20, of 30 images
-    assert of_all(cramers, one, other) == pytest.approx((20 / 30) ** 0.5)
+    assert of_all(cramers_v, one, other) == pytest.approx((20 / 30) ** 0.5)

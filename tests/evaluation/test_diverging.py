@@ -7,11 +7,11 @@ from test_learning import CPU, Bias, Ramp, Source
 
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.adversaries import from_scratch
-from privacy_gan.evaluation.bookmark import Bookmark
 from privacy_gan.evaluation.calibration import calibrate
-from privacy_gan.evaluation.diverging import learn_or_leave_out
-from privacy_gan.evaluation.learning import Learner, Recipe, learn_together
+from privacy_gan.evaluation.fitting import learn_or_leave_out, learn_together
+from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import MechanismSource
+from privacy_gan.runs.artifacts import ResumeState
 from privacy_gan.runs.result import Evaluation
 
 
@@ -38,14 +38,14 @@ MADE = {
 }
 
 
-def learn(*names, bookmark=None):
+def learn(*names, resume=None):
     made = []
 
     def make(name):
         made.append(name)
         return MADE[name]()
 
-    learners = learn_or_leave_out(make, names, Source(2), 2, 2, 0, "test", bookmark)
+    learners = learn_or_leave_out(make, names, Source(2), 2, 2, 0, "test", resume)
     return learners, made
 
 
@@ -61,8 +61,8 @@ def test_who_diverges_is_begun_anew_at_half_the_rate_and_the_others_do_not_notic
 
 
 def test_who_learned_is_not_trained_again_after_an_interruption_of_the_second_attempt(tmp_path):
-    bookmark = Bookmark(tmp_path / "file.pt", "key", every_minutes=1e9)
-    expected, _ = learn("hasty", "sound", bookmark=bookmark)
+    resume = ResumeState(tmp_path / "file.pt", "key", every_minutes=1e9)
+    expected, _ = learn("hasty", "sound", resume=resume)
     steps = []
 
     class Counting(Ramp):
@@ -71,10 +71,10 @@ def test_who_learned_is_not_trained_again_after_an_interruption_of_the_second_at
             super().step()
 
     again = {"hasty": MADE["hasty"](), "sound": Learner(Bias(-4), Recipe(Counting), 0)}
-    found = learn_or_leave_out(again.__getitem__, list(again), Source(2), 2, 2, 0, "t", bookmark)
+    found = learn_or_leave_out(again.__getitem__, list(again), Source(2), 2, 2, 0, "t", resume)
     assert not steps
     assert found["sound"].network.log_odds.item() == expected["sound"].network.log_odds.item()
-    bookmark.remove()
+    resume.remove()
     assert list(tmp_path.iterdir()) == []
 
 

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torchmetrics.image.fid import FrechetInceptionDistance
 
-from privacy_gan.evaluation.frechet import frechet_distance, mean_frechet_distance
+from privacy_gan.evaluation.metrics.frechet import frechet_distance, mean_frechet_distance
 
 
 def normal(count, features, seed):

@@ -4,8 +4,7 @@ import pytest
 import torch
 
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.inception import load_inception
-from privacy_gan.evaluation.outputs import inception_features
+from privacy_gan.evaluation.outputs import inception_features, load_inception
 
 CPU = torch.device("cpu")
 

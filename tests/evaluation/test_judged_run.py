@@ -10,11 +10,12 @@ import torch
 from commands import cli, command_line, error_line, run, run_train, start, train_command
 from presets import JUDGED, SHIPPED_DISCRIMINATORS, SHIPPED_JUDGE, TINY
 
-from privacy_gan.commands.pipeline import evaluate, train, train_classifiers
+from privacy_gan.commands.evaluate import evaluate, train_classifiers
+from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
-from privacy_gan.reporting.summary import summary
+from privacy_gan.reporting.ending import summary
 from privacy_gan.runs.result import Result
 
 PRESET = [*TINY, *JUDGED]

@@ -4,23 +4,23 @@ from contextlib import nullcontext
 
 import pytest
 import torch
+from planted import observed
 from presets import JUDGED, TINY
 
-from privacy_gan.commands.pipeline import evaluate, train
+from privacy_gan.commands.evaluate import evaluate
+from privacy_gan.commands.train import train
 from privacy_gan.config import build
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.bootstrap import Bootstrap
 from privacy_gan.evaluation.kept import revived, strongest_of
 from privacy_gan.evaluation.source import MechanismSource
-from privacy_gan.evaluation.store import read
 from privacy_gan.hardware import Compute
 from privacy_gan.models.resnet import resnet10
+from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.checkpoint import save
 from privacy_gan.runs.identity import flatten, nested
 from privacy_gan.runs.loading import load_privatizer
 
 CPU = Compute(torch.device("cpu"), nullcontext)
-HALVES = torch.tensor([0.5, 0.5], dtype=torch.float64)
 
 
 def sure_of(*classes):
@@ -34,8 +34,7 @@ def test_who_tells_most_of_single_images_is_kept_whatever_several_tell():
         "patient": {split: torch.stack([unsure, right, right]) for split in ("valid", "test")},
         "quick": {split: torch.stack([half, unsure, unsure]) for split in ("valid", "test")},
     }
-    by_split = {"train": labels, "valid": labels, "test": labels}
-    found = strongest_of(answers, by_split, HALVES, Bootstrap(20, 0))
+    found = strongest_of(observed(answers, labels), labels)
     assert found["adversary"] == "quick"
     assert found["accuracy"][0] == 0.75
     assert found["accuracy"][1] <= 0.75 <= found["accuracy"][2]
@@ -48,8 +47,7 @@ def test_a_calibration_that_helps_is_kept_with_it():
     leaning /= leaning.sum(dim=1, keepdim=True)
     assert (leaning.argmax(dim=1) == 1).all()
     answers = {"leaning": dict.fromkeys(("valid", "test"), leaning[None])}
-    by_split = dict.fromkeys(("train", "valid", "test"), labels)
-    found = strongest_of(answers, by_split, HALVES, Bootstrap(20, 0))
+    found = strongest_of(observed(answers, labels), labels)
     assert found["accuracy"][0] == 1
     _, bias = found["calibration"]
     assert bias[0] > bias[1]
@@ -70,13 +68,13 @@ def test_every_shipped_adversary_answers_the_same_after_it_was_kept(name, tiny, 
     save(tmp_path / "kept.pt", {**content, "learned": learner.learned()})
     images = torch.rand(4, 3, 32, 32)
     torch.manual_seed(1)
-    again = revived(read(tmp_path / "kept.pt"), make, resnet10(2), num_classes=2)
+    again = revived(read_artifact(tmp_path / "kept.pt"), make, resnet10(2), num_classes=2)
     assert torch.equal(again.learner.log_probabilities(images), learner.log_probabilities(images))
     calibrated = again.calibration.apply(learner.log_probabilities(images).double().exp())
     assert torch.equal(again.probabilities(images, CPU), calibrated)
     other = build(config.judge.adversaries["convnext" if name == "resnet18" else "resnet18"])
     with pytest.raises(UserError, match="another adversary was kept"):
-        revived(read(tmp_path / "kept.pt"), other, resnet10(2), num_classes=2)
+        revived(read_artifact(tmp_path / "kept.pt"), other, resnet10(2), num_classes=2)
 
 
 def test_a_judged_run_keeps_it_and_judging_again_replaces_it(tiny, tmp_path):
@@ -87,7 +85,7 @@ def test_a_judged_run_keeps_it_and_judging_again_replaces_it(tiny, tmp_path):
     config = judged("baseline=true")
     run, result = train(config)
     assert [path.name for path in (run.path / "adversaries").iterdir()] == ["Smiling.pt"]
-    content, evaluation = read(run.adversary("Smiling")), result.evaluations["Smiling"]
+    content, evaluation = read_artifact(run.adversary("Smiling")), result.evaluations["Smiling"]
     assert content["settings"] == evaluation.settings
     settings = nested(evaluation.settings)
     assert flatten(settings) == evaluation.settings
@@ -100,7 +98,7 @@ def test_a_judged_run_keeps_it_and_judging_again_replaces_it(tiny, tmp_path):
     assert accuracy_now(kept, run, config) == kept.accuracy.value
 
     evaluate(judged(f"run_dir={run.path}", "judge.queries=[2]", "judge.adversaries.inversion=null"))
-    again = read(run.adversary("Smiling"))
+    again = read_artifact(run.adversary("Smiling"))
     assert again["settings"]["judge.queries"] == [2]
     assert again["adversary"] == "resnet10"
 

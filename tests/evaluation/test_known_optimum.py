@@ -9,9 +9,9 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 
-from privacy_gan.commands.building import build_judge
 from privacy_gan.commands.command_line import register_with_hydra
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.judging import build_judge
+from privacy_gan.commands.train import train
 from privacy_gan.config import build
 from privacy_gan.evaluation.optimum import (
     best_channel,

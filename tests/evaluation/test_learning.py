@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from privacy_gan.evaluation.augmentation import flipped_and_shifted, shifted
-from privacy_gan.evaluation.learning import Learner, Recipe, learn_together
+from privacy_gan.evaluation.fitting import flipped_and_shifted, learn_together, shifted
+from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredBatch
 from privacy_gan.hardware import Compute
 

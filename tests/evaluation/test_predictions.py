@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from privacy_gan.evaluation.calibration import calibrate
+from privacy_gan.evaluation.metrics import scores_for
 from privacy_gan.evaluation.predictions import (
     AdversaryPredictions,
     Prediction,
@@ -13,6 +14,7 @@ from privacy_gan.evaluation.predictions import (
 )
 
 PRIOR = torch.tensor([0.5, 0.5], dtype=torch.float64)
+SCORES = scores_for(("no", "yes"))
 
 
 def probabilities(*of_one):
@@ -28,7 +30,7 @@ def test_an_accuracy_that_calibration_would_spoil_is_kept():
     # a small lean tells something; a few answers that are sure and say nothing spoil the fit
     labels = torch.tensor([1] * 60 + [0] * 40 + [1] * 40 + [0] * 60 + [1, 0] * 25)
     seen = probabilities(*[0.574] * 100, *[0.426] * 100, *[0.9975] * 50)
-    found = predict(seen[None], seen[None], labels, PRIOR)
+    found = predict(seen[None], seen[None], labels, PRIOR, SCORES)
     mended = calibrate(seen, labels).apply(seen)
     assert accuracy(mended, labels) < accuracy(seen, labels)
     assert found["accuracy"].valid == accuracy(seen, labels)
@@ -55,7 +57,7 @@ def test_where_answers_are_independent_log_odds_are_summed():
     shown = torch.where(right, labels, 1 - labels)
     ones = torch.where(shown == 1, certainty, 1 - certainty)
     answers = torch.stack([1 - ones, ones], dim=2)
-    found = predict(answers, answers, labels, PRIOR)
+    found = predict(answers, answers, labels, PRIOR, SCORES)
     assert found["leaked_bits"].method.startswith("sum of log-odds")
 
 
@@ -69,7 +71,7 @@ def test_where_one_answer_may_be_sure_and_wrong_the_mean_is_taken():
     ones = torch.where(shown == 1, 0.7, 0.3).double()
     ones = torch.where(poisoned, torch.where(labels == 1, 1e-9, 1 - 1e-9).double(), ones)
     answers = torch.stack([1 - ones, ones], dim=2)
-    found = predict(answers, answers, labels, PRIOR)
+    found = predict(answers, answers, labels, PRIOR, SCORES)
     assert found["accuracy"].method.startswith("mean")
 
 

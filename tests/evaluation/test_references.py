@@ -6,10 +6,10 @@ import pytest
 from commands import run_train
 from presets import JUDGED, TINY
 
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.judge import Judge
-from privacy_gan.evaluation.references import References
+from privacy_gan.evaluation.attacking import Attack
+from privacy_gan.runs.artifacts import ArtifactCache
 
 PRESET = [*TINY, *JUDGED]
 
@@ -36,13 +36,13 @@ def noise_judged(once, tmp_path):
 def trained(monkeypatch):
     """Which adversaries were trained, and on whose images, in their order."""
     found = []
-    original = Judge.train
+    original = Attack.train
 
-    def spy(self, source, attribute, fixed, makers, seed, bookmark):
-        found.append((type(source.privatizer).__name__, attribute, *makers))
-        return original(self, source, attribute, fixed, makers, seed, bookmark)
+    def spy(self, names, resume):
+        found.append((type(self.source.privatizer).__name__, self.attribute, *names))
+        return original(self, names, resume)
 
-    monkeypatch.setattr(Judge, "train", spy)
+    monkeypatch.setattr(Attack, "train", spy)
     return found
 
 
@@ -99,11 +99,7 @@ def test_a_damaged_reference_is_named(judged, tmp_path):
 
 
 def test_a_folder_that_cannot_be_written_says_which_option_chooses_another(tmp_path):
-    class Images:
-        def split_name(self):
-            return "images-0"
-
     (tmp_path / "folder").write_text("a file")
-    references = References(tmp_path / "folder", 0, {"one": "settings"})
+    cache = ArtifactCache(tmp_path / "folder", "references", 5, "classifiers.folder")
     with pytest.raises(UserError, match=r"choose another folder with classifiers\.folder=FOLDER"):
-        references.get(["one"], Images(), "Light", lambda names, seed: {})
+        cache.get({"one": cache.path("one", "settings")}, lambda names, resume: {})

@@ -13,8 +13,7 @@ from privacy_gan.data.gaussian import GaussianDataModule
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.judge import Judge
-from privacy_gan.evaluation.released import as_released, read_back
-from privacy_gan.evaluation.source import MechanismSource
+from privacy_gan.evaluation.source import MechanismSource, as_released, read_back
 from privacy_gan.privatizers.base import Censored, Privatizer
 
 IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))

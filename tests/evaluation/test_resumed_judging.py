@@ -10,15 +10,17 @@ import torch
 from planted import ChangedWithATrace, LightAndDark, adam
 from presets import JUDGED
 
-from privacy_gan.commands.pipeline import evaluate, train
+from privacy_gan.commands.evaluate import evaluate
+from privacy_gan.commands.train import train
 from privacy_gan.config import build
 from privacy_gan.errors import Interrupted
-from privacy_gan.evaluation.bookmark import Bookmark
-from privacy_gan.evaluation.learning import Learner, Recipe, learn_together
+from privacy_gan.evaluation.fitting import learn_together
+from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute
 from privacy_gan.models.resnet import resnet10
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
+from privacy_gan.runs.artifacts import ResumeState
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 SIZE = 32
@@ -65,26 +67,26 @@ def test_adversaries_stopped_at_any_step_learn_what_they_would_have_learned(
         task = {"num_classes": 2, "column": 0, "fixed": fixed}
         return {name: build(shipped[name])(**task) for name in shipped}
 
-    def learn(learners, bookmark=None):
-        learn_together(learners, source, 2, 16, 0, "test", bookmark)
+    def learn(learners, resume=None):
+        learn_together(learners, source, 2, 16, 0, "test", resume)
         return learners
 
     source = MechanismSource(ChangedWithATrace(), data, CPU)
     expected = answers(learn(fresh()), source)
     for step in (2, 3):  # of 2 + 2
-        bookmark = Bookmark(tmp_path / f"{step}.pt", "key", every_minutes=1e9)
+        resume = ResumeState(tmp_path / f"{step}.pt", "key", every_minutes=1e9)
         with monkeypatch.context() as patched:
             stop_at((step - 1) * len(shipped) + 1, patched)
             with pytest.raises(Interrupted):
-                learn(fresh(), bookmark)
+                learn(fresh(), resume)
         with monkeypatch.context() as patched:
             taken = stop_at(None, patched)
-            resumed = learn(fresh(), bookmark)
+            resumed = learn(fresh(), resume)
         assert len(taken) == (4 - step) * len(shipped)
         torch.testing.assert_close(answers(resumed, source), expected, rtol=0, atol=0)
 
 
-def test_without_a_bookmark_a_signal_ends_learning_all_the_same(data, monkeypatch):
+def test_without_a_resume_state_a_signal_ends_learning_all_the_same(data, monkeypatch):
     taken = stop_at(1, monkeypatch)
     source = MechanismSource(ChangedWithATrace(), data, CPU)
     with pytest.raises(Interrupted):
@@ -93,17 +95,17 @@ def test_without_a_bookmark_a_signal_ends_learning_all_the_same(data, monkeypatc
 
 
 def test_what_was_kept_of_something_else_or_is_damaged_is_not_gone_on_from(tmp_path, caplog):
-    bookmark = Bookmark(tmp_path / "file.pt", "key", every_minutes=0)
-    assert bookmark.read() is None
-    assert bookmark.is_due()
-    bookmark.write({"epoch": 3})
-    assert bookmark.read() == {"epoch": 3}
-    assert Bookmark(bookmark.path, "another key", every_minutes=0).read() is None
-    assert not Bookmark(bookmark.path, "key", every_minutes=5).is_due()
-    bookmark.path.write_bytes(bookmark.path.read_bytes()[:100])
-    assert bookmark.read() is None
+    resume = ResumeState(tmp_path / "file.pt", "key", every_minutes=0)
+    assert resume.read() is None
+    assert resume.is_due()
+    resume.write({"epoch": 3})
+    assert resume.read() == {"epoch": 3}
+    assert ResumeState(resume.path, "another key", every_minutes=0).read() is None
+    assert not ResumeState(resume.path, "key", every_minutes=5).is_due()
+    resume.path.write_bytes(resume.path.read_bytes()[:100])
+    assert resume.read() is None
     assert "file.pt was damaged" in caplog.text
-    bookmark.remove()
+    resume.remove()
     assert list(tmp_path.iterdir()) == []
 
 

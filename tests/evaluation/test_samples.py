@@ -12,9 +12,9 @@ from torchmetrics.functional.classification import (
 )
 from torchmetrics.functional.nominal import cramers_v
 
-from privacy_gan.evaluation import measures
-from privacy_gan.evaluation.bootstrap import Bootstrap
-from privacy_gan.evaluation.scores import SCORES
+from privacy_gan.evaluation.metrics import samples, scores_for
+from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
+from privacy_gan.evaluation.metrics.distortion import decibels
 
 IMAGES = 23  # few, so that samples without a class occur
 
@@ -68,11 +68,12 @@ def drawn(classes, rare=0.1):
 
 
 @pytest.mark.parametrize("classes", [2, 3])
-@pytest.mark.parametrize("name", SCORES)
+@pytest.mark.parametrize("name", ONE_BY_ONE)
 def test_scores(name, classes):
     probabilities, labels = drawn(classes)
     prior = torch.arange(1, classes + 1).double() / sum(range(1, classes + 1))
-    found = at_once(partial(SCORES[name], prior=prior), probabilities, labels)
+    scores = scores_for(range(classes))
+    found = at_once(partial(scores[name], prior=prior), probabilities, labels)
     same(found, one_by_one(partial(ONE_BY_ONE[name], prior=prior), probabilities, labels))
 
 
@@ -84,7 +85,7 @@ def test_correlations():
             return torch.tensor(math.nan)
         return pearson_corrcoef(one.double(), other.double())
 
-    found = at_once(measures.correlation, one, other)
+    found = at_once(samples.correlation, one, other)
     assert 0 < found.isnan().sum() < len(found)
     same(found, one_by_one(correlation, one, other))
 
@@ -98,10 +99,10 @@ def test_associations():
         values = (torch.unique(column, return_inverse=True)[1] for column in (one, other))
         return cramers_v(*values, bias_correction=False)
 
-    same(at_once(measures.cramers, one, other), one_by_one(association, one, other))
+    same(at_once(samples.cramers_v, one, other), one_by_one(association, one, other))
 
 
 def test_peak_signal_to_noise_ratio():
     distortion = torch.rand(IMAGES, generator=torch.Generator().manual_seed(0))
     expected = one_by_one(lambda d: -10 * d.double().mean().log10(), distortion)
-    same(at_once(measures.psnr, distortion), expected)
+    same(at_once(decibels, distortion), expected)

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from privacy_gan.evaluation.bootstrap import of_all
-from privacy_gan.evaluation.scores import (
+from privacy_gan.evaluation.metrics.bootstrap import of_all
+from privacy_gan.evaluation.metrics.privacy import (
     accuracy,
     auroc,
     balanced_accuracy,

@@ -4,11 +4,10 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from planted import LightAndDark, judge_in
+from planted import LightAndDark, judge_in, observed
 from torch import nn
 
 from privacy_gan.evaluation.adversaries import from_scratch
-from privacy_gan.evaluation.bootstrap import Bootstrap
 from privacy_gan.evaluation.kept import strongest_of
 from privacy_gan.evaluation.learning import Recipe
 from privacy_gan.evaluation.source import MechanismSource
@@ -76,8 +75,6 @@ def test_who_is_kept_was_best_on_validation_images_and_tells_what_it_does_on_tes
         "at first": {"valid": knows[None], "test": guesses[None]},
         "in the end": {"valid": guesses[None], "test": knows[None]},
     }
-    by_split = dict.fromkeys(("train", "valid", "test"), labels)
-    halves = torch.tensor([0.5, 0.5], dtype=torch.float64)
-    found = strongest_of(answers, by_split, halves, Bootstrap(20, 0))
+    found = strongest_of(observed(answers, labels), labels)
     assert found["adversary"] == "at first"
     assert found["accuracy"][0] == pytest.approx(0.5)

@@ -9,7 +9,8 @@ from planted import ChangedWithATrace, LightAndDark
 
 from privacy_gan.config import build
 from privacy_gan.evaluation.adversaries import from_fixed_classifier
-from privacy_gan.evaluation.learning import Recipe, learn_together
+from privacy_gan.evaluation.fitting import learn_together
+from privacy_gan.evaluation.learning import Recipe
 from privacy_gan.evaluation.source import CensoredBatch, MechanismSource
 from privacy_gan.hardware import Compute
 from privacy_gan.models.mlp import mlp_classifier

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torchvision.transforms.v2.functional import gaussian_blur
 
-from privacy_gan.commands.pipeline import evaluate, train
+from privacy_gan.commands.evaluate import evaluate
+from privacy_gan.commands.train import train
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.blur import Blur

@@ -6,12 +6,14 @@ import pytest
 import torch
 import torch.nn.functional as F
 from games import BATCH, NOISE, SIZE, LiteralAdam, batches, small_discriminator, train, unet
+from torch import nn
 
 from privacy_gan.errors import UserError
 from privacy_gan.losses import smoothed_accuracy
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.privatizers.constraint import Multiplier
 from privacy_gan.privatizers.filter import Filter
+from privacy_gan.privatizers.game import average_of
 from privacy_gan.randomness import Purpose, keyed_generator
 
 EPSILON, SEED, BETAS, RATE = 0.01, 3, (0.5, 0.999), 1e-3
@@ -139,6 +141,24 @@ def test_settling_gives_the_average_moments_of_its_own_and_changes_nothing_else(
     assert all(name.rsplit(".", 1)[1].startswith(("running", "num")) for name in changed)
 
 
+@pytest.mark.usefixtures("float64_noise")
+@pytest.mark.parametrize("kind", [nn.BatchNorm2d, nn.SyncBatchNorm])  # the latter on several GPUs
+def test_settled_moments_are_those_of_all_batches_alike(kind):
+    privatizer = game()
+    train(privatizer, batches(5))
+    if kind is nn.SyncBatchNorm:
+        privatizer = nn.SyncBatchNorm.convert_sync_batchnorm(privatizer)
+    images = [batch.images for batch in batches(3)]
+    privatizer.settle(lambda: images)
+    convolution, norm, *_ = privatizer.filter.average.module.down[0]
+    inner = [convolution(batch) for batch in images]
+    mean = torch.stack([hidden.mean(dim=(0, 2, 3)) for hidden in inner]).mean(dim=0)
+    variance = torch.stack([hidden.var(dim=(0, 2, 3)) for hidden in inner]).mean(dim=0)
+    torch.testing.assert_close(norm.running_mean, mean)
+    torch.testing.assert_close(norm.running_var, variance)
+    assert (type(norm), norm.momentum) == (kind, 0.1)
+
+
 def test_the_added_noise_is_the_share_of_the_budget_that_it_should_be():
     privatizer = game(output_noise=0.5).filter
     privatizer.average.module.to_rgb.weight.data.zero_()  # sigmoid(0) = 1/2 everywhere
@@ -161,3 +181,18 @@ def test_the_added_noise_is_the_share_of_the_budget_that_it_should_be():
 def test_rules_out_of_range_are_refused(changes, said):
     with pytest.raises(UserError, match=said):
         game(**changes)
+
+
+def test_an_average_keeps_the_smaller_of_its_decay_and_a_share_that_grows():
+    network = nn.Linear(1, 1, bias=False)
+    network.weight.data.fill_(0.0)
+    average = average_of(network, decay=0.25)
+    after = []
+    for value in (0.0, 1.0, 2.0, 3.0):
+        network.weight.data.fill_(value)
+        average.update_parameters(network)
+        after.append(float(average.module.weight))
+    # the first is taken over; then 2/11 is kept, 3/12 = 1/4, and 1/4 as 4/13 is more
+    third = 1 / 4 * 9 / 11 + 3 / 4 * 2
+    expected = [0.0, 9 / 11, third, 1 / 4 * third + 3 / 4 * 3]
+    torch.testing.assert_close(torch.tensor(after), torch.tensor(expected))

@@ -10,14 +10,15 @@ from commands import run_train
 from omegaconf import OmegaConf
 from presets import JUDGED, TINY
 
-from privacy_gan.commands.pipeline import evaluate, train
+from privacy_gan.commands.evaluate import evaluate
+from privacy_gan.commands.train import train
 from privacy_gan.config import build
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.stack import Stack
-from privacy_gan.reporting.summary import summary
+from privacy_gan.reporting.ending import summary
 from privacy_gan.runs.folder import open_folder
 from privacy_gan.runs.loading import load_privatizer, read_weights
-from privacy_gan.runs.stacking import stacked_parts
+from privacy_gan.runs.resolvers import stacked_parts
 
 IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 

@@ -7,7 +7,7 @@ import signal
 import pytest
 import torch
 
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 from privacy_gan.config import build
 from privacy_gan.errors import Interrupted, UserError
 from privacy_gan.privatizers.stargan import StarGAN

@@ -3,11 +3,10 @@
 import pytest
 import torch
 
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
-from privacy_gan.privatizers.normal_transport import barycentre, linear_map
-from privacy_gan.privatizers.transport import Transport
+from privacy_gan.privatizers.transport import Transport, barycentre, linear_map
 from privacy_gan.runs.loading import load_privatizer
 
 COUNT = 20_000

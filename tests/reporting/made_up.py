@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from privacy_gan.runs.outcomes import pack
 from privacy_gan.runs.result import (
     RESULT_VERSION,
     AdversaryScores,
@@ -11,6 +10,7 @@ from privacy_gan.runs.result import (
     Measure,
     Result,
     Strongest,
+    pack,
 )
 
 WHOLE = {"privatizer.filter.loss": "entropy", "privatizer.generator.rate": 1}

@@ -2,18 +2,24 @@
 
 import numpy as np
 import pytest
-from made_up import write_run
+from made_up import measure, write_run
 from scipy.stats import bootstrap
 
-from privacy_gan.reporting.curves import panels_of
-from privacy_gan.reporting.difference import differences_in, paired_bootstrap
-from privacy_gan.reporting.judged import all_judged
-from privacy_gan.reporting.reading import runs_below
+from privacy_gan.reporting.difference import (
+    Difference,
+    differences_in,
+    is_many,
+    matrices,
+    paired_bootstrap,
+)
+from privacy_gan.reporting.records import all_judged, runs_below
+from privacy_gan.reporting.report import make_report
+from privacy_gan.reporting.results import panels_of
 
 
-def found_in(folder, measure="privacy_loss"):
+def found_in(folder, name="privacy_loss"):
     (panel,) = panels_of(all_judged(runs_below(folder).finished))
-    return [each for each in differences_in(panel) if each.measure == measure]
+    return [each for each in differences_in(panel) if each.measure == name]
 
 
 def outcomes(leak, utility, images=1000):
@@ -98,3 +104,34 @@ def test_only_the_same_budget_and_seed_are_compared(tmp_path):
     write_run(tmp_path, "noise", seed=1)
     write_run(tmp_path, "noise", seed=0, epsilon=0.02)
     assert found_in(tmp_path) == []
+
+
+def difference(one, other, value, reach=0.01):
+    names = (one, other)
+    return Difference("privacy_loss", 0.01, names, value, value - reach, value + reach, 1, None)
+
+
+def test_rows_less_columns_are_signed_and_what_is_more_than_chance_is_marked():
+    some = [difference("a", "b", 0.05), difference("a", "c", -0.004), difference("b", "c", -0.054)]
+    (matrix,) = matrices(some)
+    assert list(matrix.cells.columns) == ["a", "b", "c"]
+    assert list(matrix.cells.itertuples(name=None)) == [
+        ("a", "", "+5.0*", "-0.4"),
+        ("b", "-5.0*", "", "-5.4*"),
+        ("c", "+0.4", "+5.4*", ""),
+    ]
+    assert matrix.lines()[0].startswith("privacy loss at epsilon 0.01: row less column")
+    assert matrix.lines()[3].split() == ["1", "a", "+5.0*", "-0.4"]
+    assert not is_many(some)  # three pairs are told in sentences
+
+
+def test_a_report_of_many_mechanisms_has_no_list_of_sentences(tmp_path):
+    for place, name in enumerate(("blur", "noise", "pixelate", "transport")):
+        write_run(tmp_path, name, leaks=0.6 + place / 20, auroc=measure(0.7 + place / 20, 0.95))
+    report = make_report(tmp_path, tmp_path / "report", with_faces=False)
+    assert "privacy loss at epsilon 0.01: row less column" in report.text
+    assert "leaks more than" not in report.text
+    assert "Least leaks: Smiling, hidden by blur (epsilon-0.01 seed-0)" in report.text
+    assert "Most leaks: Smiling, hidden by transport" in report.text
+    assert "most by ROC AUC" in report.text
+    assert "most leaks by ROC AUC" in (tmp_path / "report" / "figure1.svg").read_text()

@@ -6,9 +6,7 @@ from pathlib import Path
 from made_up import write_run
 
 from privacy_gan.reporting.ending import ending
-from privacy_gan.reporting.judged import judged_in
-from privacy_gan.reporting.mechanism import mechanism_of
-from privacy_gan.reporting.reading import FinishedRun, runs_below
+from privacy_gan.reporting.records import FinishedRun, judged_in, mechanism_of, runs_below
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Result
 

@@ -5,8 +5,8 @@ from made_up import write_run
 from test_report import leave_faces
 
 from privacy_gan.reporting.face_grids import face_grids, pictured
-from privacy_gan.reporting.reading import runs_below
-from privacy_gan.runs.face_grid import draw_grid
+from privacy_gan.reporting.records import runs_below
+from privacy_gan.runs.faces import draw_grid
 
 
 def grids(folder):

@@ -6,9 +6,8 @@ import pytest
 from made_up import evaluation
 
 from privacy_gan.reporting.leading import ACCURACY, leading, leading_measure, leaks, not_measured
-from privacy_gan.reporting.sentence import sentence
 from privacy_gan.reporting.side_by_side import columns_of
-from privacy_gan.reporting.verdict import verdict_lines
+from privacy_gan.reporting.verdict import sentence, verdict_lines
 from privacy_gan.runs.result import Estimate, Measure
 
 

@@ -4,10 +4,10 @@ import pytest
 from made_up import write_run
 from presets import NUMBERS
 
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 from privacy_gan.evaluation.optimum import gaussian_optimum
 from privacy_gan.reporting.optimum_gap import compared, gaussian_runs, optimum_table
-from privacy_gan.reporting.reading import runs_below
+from privacy_gan.reporting.records import runs_below
 
 
 def test_a_run_is_held_against_the_optimum_at_its_own_distortion(tiny, tmp_path):

@@ -68,7 +68,7 @@ def test_figure_tables_faces_and_page(tmp_path):
         f"faces-celeba-64-Smiling-{name}.png"
         for name in ("all", "filter_generator-entropy", "generator")
     ]
-    assert files_of(tmp_path) == sorted([*faces, *FIGURE, *TABLES, "report.html"])
+    assert files_of(tmp_path) == sorted([*faces, *FIGURE, *TABLES, "report.html", "results.csv"])
     for name in files_of(tmp_path):
         assert name in process.stdout
     assert "filter_generator-entropy, its filter alone" in process.stdout

@@ -2,8 +2,7 @@
 
 from made_up import write_run
 
-from privacy_gan.reporting.judged import all_judged
-from privacy_gan.reporting.reading import runs_below
+from privacy_gan.reporting.records import all_judged, runs_below
 from privacy_gan.reporting.side_by_side import side_by_side
 
 ALONE = "epsilon-0.01 seed-0"

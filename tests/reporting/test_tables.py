@@ -2,17 +2,18 @@
 
 import csv
 import io
+import math
 import re
 
+import pandas as pd
 import pytest
 from made_up import WHOLE, measure, write_run
 
 from privacy_gan.reporting import missing, paper_values
-from privacy_gan.reporting.curves import panels_of
 from privacy_gan.reporting.formats import FORMATS, latex, markdown
-from privacy_gan.reporting.judged import all_judged
-from privacy_gan.reporting.reading import runs_below
-from privacy_gan.reporting.tables import Cell, Table, tables_of
+from privacy_gan.reporting.records import all_judged, runs_below
+from privacy_gan.reporting.results import panels_of
+from privacy_gan.reporting.tables import Table, cells_of, tables_of
 
 
 def tables(folder, number):
@@ -20,36 +21,42 @@ def tables(folder, number):
     return [table for table in found if table.number == number]
 
 
+def row(table, name):
+    """Return the cells of a row, by column."""
+    cells = table.cells
+    return cells[cells["row"] == name].set_index("column")
+
+
 def wanted(folder):
     return missing.wanted(lacking(folder))
 
 
 def lacking(folder):
-    found = tables_of(panels_of(all_judged(runs_below(folder).finished)))
-    return [each for table in found for each in table.lacking]
+    return missing.lacking_in(tables_of(panels_of(all_judged(runs_below(folder).finished))))
 
 
 def test_the_papers_numbers_are_the_papers():
-    assert paper_values.table1()[0.001, "Smiling"] == paper_values.Printed(0.824, 0.021)
-    assert (0.01, "Male") not in paper_values.table1()  # it has a blank there
-    assert len(paper_values.table1()) == 15
-    assert paper_values.table2()["Heavy_Makeup", "Wearing_Lipstick"].value == 0.47
-    assert len(paper_values.table2()) == 28
-    assert paper_values.table3()[0.05, "filter_generator"].value == 0.541
-    assert len(paper_values.table3()) == 12
+    first, second, third = (getattr(paper_values, f"table{number}")() for number in (1, 2, 3))
+    assert tuple(first.loc["0.001", "Smiling"]) == (0.824, 0.021)
+    assert ("0.01", "Male") not in first.index  # it has a blank there
+    assert second.loc[("Heavy_Makeup", "Wearing_Lipstick"), "paper"] == 0.47
+    assert second["paper_std"].isna().all()
+    assert third.loc[("0.05", "filter_generator"), "paper"] == 0.541
+    assert (len(first), len(second), len(third)) == (15, 28, 12)
 
 
 def test_table_1_has_means_over_seeds_beside_the_paper(tmp_path):
     for seed, success in enumerate((0.80, 0.84)):
         write_run(tmp_path, data="celeba-64", epsilon=0.001, seed=seed, success=success)
     (table,) = tables(tmp_path, 1)
-    assert table.columns == ("Smiling", "Male", "Wearing_Lipstick", "Young")
-    assert list(table.rows) == ["0.001", "0.005", "0.01", "0.05"]
-    cell = table.rows["0.001"][0]
-    assert cell.measured.mean == pytest.approx(0.82)
-    assert cell.measured.std == pytest.approx(0.04 / 2**0.5)
-    assert cell.difference == pytest.approx(0.82 - 0.824)
-    assert [each.measured for each in table.rows["0.05"]] == [None] * 4
+    assert list(table.cells["row"].unique()) == ["0.001", "0.005", "0.01", "0.05"]
+    cells = row(table, "0.001")
+    assert list(cells.index) == ["Smiling", "Male", "Wearing_Lipstick", "Young"]
+    cell = cells.loc["Smiling"]
+    assert cell["mean"] == pytest.approx(0.82)
+    assert cell["std"] == pytest.approx(0.04 / 2**0.5)
+    assert cell["difference"] == pytest.approx(0.82 - 0.824)
+    assert list(row(table, "0.05")["seeds"]) == [0] * 4
 
 
 def test_missing_cells_are_named_with_the_command_that_fills_them(tmp_path):
@@ -89,42 +96,38 @@ def test_where_it_is_known_how_a_run_was_made_the_others_are_asked_for_likewise(
 def test_runs_on_other_data_are_not_subtracted_from_the_paper_and_none_are_missing(tmp_path):
     write_run(tmp_path, data="synthetic-faces-32", epsilon=0.001)
     (table,) = tables(tmp_path, 1)
-    assert table.columns == ("Smiling",)
-    (cell,) = table.rows["0.001"]
-    assert cell.printed.value == 0.824
-    assert cell.difference is None
+    assert list(row(table, "0.001").index) == ["Smiling"]
+    cell = row(table, "0.001").loc["Smiling"]
+    assert cell["paper"] == 0.824
+    assert math.isnan(cell["difference"])
     assert wanted(tmp_path) == []
 
 
 def test_table_2_has_the_hidden_attribute_as_its_column(tmp_path):
     write_run(tmp_path, data="celeba-64")
     (table,) = tables(tmp_path, 2)
-    assert table.columns == ("Smiling",)
-    (cell,) = table.rows["Male"]
-    assert cell.measured.mean == -0.2
+    (cell,) = table.cells.itertuples()
+    assert (cell.row, cell.column, cell.mean) == ("Male", "Smiling", -0.2)
     assert cell.difference == pytest.approx(-0.2 + 0.07)
-    assert list(table.rows) == ["Male"]
 
 
 def test_table_3_takes_the_filter_from_within_the_mechanism(tmp_path):
     write_run(tmp_path, data="celeba-64", epsilon=0.05, leaks=0.6, baseline=0.7)
     write_run(tmp_path, "generator", data="celeba-64", epsilon=0.05, leaks=0.9)
     papers, strongest = tables(tmp_path, 3)
-    assert papers.columns == ("filter", "generator", "filter_generator")
-    means = [cell.measured.mean for cell in papers.rows["0.05"]]
-    assert means == pytest.approx([0.68, 0.88, 0.58])  # one ResNet-10
-    assert [cell.measured.mean for cell in strongest.rows["0.05"]] == pytest.approx([0.7, 0.9, 0.6])
-    assert [cell.difference for cell in papers.rows["0.05"]] == pytest.approx(
-        [0.68 - 0.692, 0.88 - 0.787, 0.58 - 0.541]
-    )
-    assert strongest.rows["0.05"][0].printed is None  # the paper has one adversary
+    cells = row(papers, "0.05")
+    assert list(cells.index) == ["filter", "generator", "filter_generator"]
+    assert list(cells["mean"]) == pytest.approx([0.68, 0.88, 0.58])  # one ResNet-10
+    assert list(row(strongest, "0.05")["mean"]) == pytest.approx([0.7, 0.9, 0.6])
+    assert list(cells["difference"]) == pytest.approx([0.68 - 0.692, 0.88 - 0.787, 0.58 - 0.541])
+    assert strongest.cells["paper"].isna().all()  # the paper has one adversary
 
 
 def test_table_3_takes_no_part_that_was_made_otherwise(tmp_path):
     write_run(tmp_path, data="celeba-64", setup={"width": 8})
     write_run(tmp_path, "generator", data="celeba-64", setup={"width": 16})
     papers, _ = tables(tmp_path, 3)
-    assert [bool(cell.measured) for cell in papers.rows["0.01"]] == [False, False, True]
+    assert list(row(papers, "0.01")["seeds"]) == [0, 0, 1]
 
 
 def test_each_way_of_making_the_mechanism_has_a_table_of_its_own(tmp_path):
@@ -138,24 +141,28 @@ def test_attributes_are_one_table_though_one_of_them_has_runs_that_were_made_oth
     write_run(tmp_path / "a", data="celeba-64", setup={"width": 8})
     write_run(tmp_path / "a", data="celeba-64", setup={"width": 8}, attribute="Male")
     write_run(tmp_path / "b", data="celeba-64", setup={"width": 16})
-    measured = [
-        [bool(cell.measured) for cell in table.rows["0.01"]] for table in tables(tmp_path, 1)
-    ]
-    assert sorted(measured) == [[True, False, False, False], [True, True, False, False]]
+    measured = [list(row(table, "0.01")["seeds"]) for table in tables(tmp_path, 1)]
+    assert sorted(measured) == [[1, 0, 0, 0], [1, 1, 0, 0]]
 
 
 HOSTILE = r"a_b & 50% of {x} | $y$ # ~^\<b>"
 
 
-def hostile():
-    cell = Cell(None, paper_values.Printed(0.5, 0.01))
-    return Table(1, HOSTILE, HOSTILE, "epsilon", (HOSTILE, "Male"), {HOSTILE: (cell, cell)})
+def hostile(folder):
+    """Return a table whose every name is hostile, and a cell that the paper has."""
+    write_run(folder, HOSTILE.replace("/", ":"), data="celeba-64")
+    (entry,) = all_judged(runs_below(folder).finished)
+    names = pd.MultiIndex.from_tuples([(HOSTILE, HOSTILE)], names=["row", "column"])
+    printed = pd.DataFrame({"paper": [0.5], "paper_std": [0.01]}, index=names)
+    nothing = pd.DataFrame({"mean": [], "std": [], "seeds": []}, index=pd.Index([], dtype=object))
+    cells = cells_of({HOSTILE: nothing, "Male": None}, [HOSTILE], printed, entry)
+    return Table(1, HOSTILE, HOSTILE, "epsilon", cells, entry)
 
 
 def test_latex_is_balanced_and_escaped(tmp_path):
     write_run(tmp_path, data="celeba-64", seed=0)
     write_run(tmp_path, data="celeba-64", seed=1)
-    for table in (*tables(tmp_path, 1), *tables(tmp_path, 3), hostile()):
+    for table in (*tables(tmp_path, 1), *tables(tmp_path, 3), hostile(tmp_path / "hostile")):
         text = latex(table)
         plain = text.replace(r"\textbackslash{}", "").replace(r"\{", "").replace(r"\}", "")
         assert plain.count("{") == plain.count("}")
@@ -170,8 +177,8 @@ def test_latex_is_balanced_and_escaped(tmp_path):
         assert text.isascii()
 
 
-def test_markdown_is_escaped():
-    text = markdown(hostile())
+def test_markdown_is_escaped(tmp_path):
+    text = markdown(hostile(tmp_path))
     header = next(line for line in text.splitlines() if line.startswith("| epsilon"))
     assert len(re.findall(r"(?<!\\)\|", header)) == 8  # seven columns
     assert "<b>" not in text
@@ -194,7 +201,7 @@ def test_a_correlation_that_is_not_defined_is_a_blank(tmp_path):
     more = {"correlation/Male": measure(0.3), "correlation/Young": measure(0.1)}
     write_run(tmp_path, data="celeba-64", **more)
     (table,) = tables(tmp_path, 2)
-    assert [cell.measured.mean for (cell,) in table.rows.values()] == [0.3, 0.1]
+    assert list(table.cells["mean"]) == [0.3, 0.1]
     assert "| 0.30 (1) | -0.07 | +0.37 |" in markdown(table)
 
 

@@ -8,8 +8,8 @@ import torch
 from commands import run
 
 import privacy_gan
-from privacy_gan import exporting, load_privatizer
-from privacy_gan.commands.pipeline import train
+from privacy_gan import load_privatizer, release
+from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
 from privacy_gan.runs.folder import open_folder
 from privacy_gan.runs.result import Result
@@ -37,7 +37,7 @@ def test_what_is_loaded_is_what_was_trained(finished):
 
 
 def test_it_is_the_packages_own_function_and_importing_the_package_is_light(finished):
-    assert privacy_gan.load_privatizer is exporting.loading.load_privatizer
+    assert privacy_gan.load_privatizer is release.trained.load_privatizer
     code = (
         "import sys, privacy_gan; assert 'torch' not in sys.modules;"
         "privacy_gan.load_privatizer(sys.argv[1])"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy_gan.runs.outcomes import pack, unpack
+from privacy_gan.runs.result import pack, unpack
 
 
 def test_eight_images_are_two_digits_the_first_one_highest():

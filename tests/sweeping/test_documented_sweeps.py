@@ -1,5 +1,6 @@
 """Sweeps are as large as docs/sweeps.md says; what all pages train can be composed as written."""
 
+import pickle
 import re
 import shlex
 from functools import cache
@@ -8,14 +9,13 @@ from string import Template
 import pytest
 from commands import ROOT
 from hydra import initialize_config_dir
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, RunMode
+from omegaconf import OmegaConf
 
 from privacy_gan.commands.command_line import register_with_hydra
-from privacy_gan.sweeping.composing import Composer
-from privacy_gan.sweeping.loading import SweepLoader
+from privacy_gan.sweeping.composing import Composer, SweepLoader, grid_of
 
 PAGE = (ROOT / "docs" / "sweeps.md").read_text()
 STATED = {name: int(runs) for name, runs in re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE, re.M)}
@@ -42,10 +42,27 @@ COMMANDS = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def files_are_parsed_once():
+    """Keep what Hydra reads of a file: it reads all of them again for each configuration."""
+    load = OmegaConf.load
+    kept = {}
+
+    def load_once(file):
+        if file.name not in kept:
+            kept[file.name] = pickle.dumps(load(file))
+        return pickle.loads(kept[file.name])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(OmegaConf, "load", load_once)
+        yield
+
+
 @pytest.fixture(scope="module")
 def runs_of():
     """Compose the runs of what is typed."""
     register_with_hydra()
+    declared = {}
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config_loader = GlobalHydra.instance().config_loader()
         parser = OverridesParser.create(config_loader)
@@ -53,7 +70,9 @@ def runs_of():
         @cache
         def loaded(*hydra):
             sweep = config_loader.load_configuration("train", hydra, run_mode=RunMode.MULTIRUN)
-            return sweep, Composer(SweepLoader(HydraContext(config_loader, None), sweep))
+            composer = Composer(SweepLoader(HydraContext(config_loader, None), sweep))
+            composer.declared.bases = declared
+            return sweep, composer
 
         @cache
         def compose(*typed, ends_alone=False):
@@ -62,7 +81,7 @@ def runs_of():
             grid = [f"{key}={values}" for key, values in (sweep.hydra.sweeper.params or {}).items()]
             left_out = [set(combination) for combination in sweep.hydra.sweeper.leave_out]
             typed = [word for word in typed if not word.startswith("hydra")]
-            (product,) = BasicSweeper.split_arguments(parser.parse_overrides([*grid, *typed]), None)
+            product = grid_of(parser.parse_overrides([*grid, *typed]))
             kept = [row for row in product if not any(each <= set(row) for each in left_out)]
             return composer.runs([*kept[:1], *kept[1:][-1:]] if ends_alone else kept)
 

@@ -17,12 +17,18 @@ from omegaconf import OmegaConf
 from presets import NUMBERS
 from processes import all_gone
 
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.store import read
-from privacy_gan.sweeping.failures import Failure, blamed, left_in
+from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.sweeping.gpus import VISIBLE
-from privacy_gan.sweeping.processes import Processes, ranks, reserved_port
+from privacy_gan.sweeping.processes import (
+    Failure,
+    Processes,
+    blamed,
+    left_in,
+    ranks,
+    reserved_port,
+)
 from privacy_gan.sweeping.supervisor import own_gpus, told_apart
 
 TWO = "trainer=ddp_cpu"
@@ -86,14 +92,14 @@ def test_the_judges_work_is_divided_and_its_findings_are_those_of_one_process(tm
     assert process.stdout.count("privacy loss (accuracy)") == 1
     (record,) = records(tmp_path)
     (result,) = tmp_path.rglob("result.json")
-    kept = read(result.parent / "adversaries" / "Sign.pt")
+    kept = read_artifact(result.parent / "adversaries" / "Sign.pt")
     anew = f"classifiers.folder={tmp_path / 'anew'}"
     again = cli("evaluate", f"run={result.parent}", "trainer.devices=1", anew)
     assert again.returncode == 0, again.stderr
     (alone,) = records(tmp_path)
     assert alone["evaluations"] == record["evaluations"]
     assert alone["training"] == record["training"]
-    by_one = read(result.parent / "adversaries" / "Sign.pt")
+    by_one = read_artifact(result.parent / "adversaries" / "Sign.pt")
     assert (kept["adversary"], kept["accuracy"]) == (by_one["adversary"], by_one["accuracy"])
     assert kept["learned"].keys() == by_one["learned"].keys()
     assert len(record["evaluations"]["Sign"]["adversaries"]) == 4 * 2
@@ -246,7 +252,7 @@ def test_one_process_needs_no_other_and_no_connection(tmp_path, monkeypatch):
 HANGING = """
 import sys, threading
 from pathlib import Path
-from privacy_gan.sweeping.failures import Failure
+from privacy_gan.sweeping.processes import Failure
 Failure("said so", 3).leave(Path(sys.argv[1]), 0)
 threading.Event().wait()
 """
@@ -262,6 +268,29 @@ def test_a_process_that_failed_is_not_waited_for_forever(tmp_path, monkeypatch):
     processes.kill()
     assert processes.failed
     assert blamed(left_in(tmp_path), processes.ended, several=False).reason == "said so"
+
+
+DYING_WITH = """
+import sys, threading
+from privacy_gan.sweeping.processes import die_with
+die_with(int(sys.argv[1]))
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_launchers_process_dies_with_the_sweep_even_if_that_has_ended_before(ends):
+    sweep = subprocess.Popen(["sleep", "100"])
+    if ends:
+        sweep.kill()
+        sweep.wait()
+    launched = subprocess.Popen([sys.executable, "-c", DYING_WITH, str(sweep.pid)])
+    if not ends:
+        time.sleep(0.5)
+        assert launched.poll() is None
+        sweep.kill()
+        sweep.wait()
+    assert launched.wait(timeout=60) == -signal.SIGKILL
 
 
 def test_who_is_to_blame():

@@ -14,7 +14,7 @@ from presets import TINY
 from processes import all_gone
 from sweeps import finished_at, results, sweep
 
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 
 SIX = ["epsilon=0.005,0.02", "seed=0,1,2"]
 

@@ -4,7 +4,7 @@ import pytest
 from presets import NUMBERS
 from pytorch_lightning import Callback
 
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
 
 TWO_BATCHES = [

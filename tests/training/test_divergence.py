@@ -10,7 +10,7 @@ from presets import SHIPPED_DISCRIMINATORS
 from safetensors.torch import load_file, save_file
 
 from privacy_gan import load_privatizer
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.privatizers.blur import Blur

@@ -3,7 +3,7 @@
 import pytest
 from presets import NUMBERS
 
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
 
 

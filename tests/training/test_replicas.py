@@ -191,7 +191,7 @@ MESSAGES = """
 import sys, torch
 from torch import nn
 from privacy_gan import replicas
-from privacy_gan.models.batch_norm import replicate_batch_norms
+from privacy_gan.training.replica_strategy import ReplicatedBatchNorms
 
 rank = int(sys.argv[1])
 with replicas.connected(f"127.0.0.1:{sys.argv[2]}", rank, 3, torch.device("cpu")):
@@ -211,7 +211,7 @@ with replicas.connected(f"127.0.0.1:{sys.argv[2]}", rank, 3, torch.device("cpu")
     # 100 is far from zero, where a difference of squares would be inexact
     for offset, dtype, tolerance in [(100, torch.float32, 1e-4), (0, torch.bfloat16, 2e-2)]:
         whole, ours = nn.BatchNorm2d(4).double(), nn.BatchNorm2d(4)
-        replicate_batch_norms(ours)
+        ReplicatedBatchNorms().apply(ours)
         for norm in (whole, ours):
             norm.running_mean.fill_(offset - 1)
             norm.weight.data = torch.arange(1, 5).to(norm.weight.dtype)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from commands import run, start, train_command
 
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 from privacy_gan.errors import Interrupted, UserError
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 

@@ -9,8 +9,8 @@ from commands import run, train_command
 from omegaconf import OmegaConf
 from PIL import Image
 
-from privacy_gan.commands.pipeline import train
-from privacy_gan.reporting.summary import summary
+from privacy_gan.commands.train import train
+from privacy_gan.reporting.ending import summary
 from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.result import Result
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from privacy_gan.commands.pipeline import train
+from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
 from privacy_gan.runs.loading import read_weights
 

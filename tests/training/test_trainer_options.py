@@ -10,8 +10,8 @@ from commands import error_line, run_train
 from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import Logger
 
-from privacy_gan.commands.pipeline import train
-from privacy_gan.config.trainer_options import OPTIONS
+from privacy_gan.commands.train import train
+from privacy_gan.config.checking import OPTIONS
 
 REFUSED = {
     "+trainer.accumulate_grad_batches=2": "data.batch_size=N",

@@ -3,6 +3,7 @@
 
 The attributes take one random number of their own, so nothing else moves when one of them is
 flipped. What depends on both, such as the length of a man's hair, is worked out in `traits`.
+Random numbers depend on a seed and an index alone, wherever a batch begins.
 """
 
 from __future__ import annotations
@@ -15,8 +16,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-
-from privacy_gan.data.faces.sampling import FACTOR_STREAM, random_words, uniforms
 
 # float32 wherever images are drawn; numpy's stubs widen it beside plain Python numbers.
 Floats = npt.NDArray[np.floating[Any]]
@@ -132,7 +131,8 @@ class Factors:
 
 def draw_factors(seed: int, start: int, stop: int) -> Factors:
     """Return the factors of the faces from index `start` up to `stop`."""
-    numbers = uniforms(random_words(seed, FACTOR_STREAM, start, stop, WORDS_PER_FACE))
+    words = random_words(seed, FACTOR_STREAM, start, stop, WORDS_PER_FACE)
+    numbers = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53  # in [0, 1)
     values = {}
     for column, field in enumerate(dataclasses.fields(Nuisances), start=1):
         low, high = field.metadata["span"]
@@ -159,3 +159,20 @@ def joint_frequencies() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
     assert header.split(",") == [*ATTRIBUTE_NAMES, "count"]
     numbers = np.array([row.split(",") for row in rows], dtype=np.int64)
     return numbers[:, :-1].astype(np.uint8), numbers[:, -1]
+
+
+FACTOR_STREAM, NOISE_STREAM = 0, 1
+WORDS_PER_BLOCK = 4  # Philox makes four 64-bit words for each value of its counter
+
+
+def random_words(
+    seed: int, stream: int, start: int, stop: int, words: int
+) -> npt.NDArray[np.uint64]:
+    """Return the `words` raw 64-bit words of each index in start..stop, uint64 [B, words].
+
+    `words` is a multiple of four. Philox's raw output is fixed by its definition; what numpy's
+    Generator methods make of it may change between numpy's versions, so none is used.
+    """
+    counter = start * (words // WORDS_PER_BLOCK)
+    philox = np.random.Philox(key=seed | stream << 64, counter=counter)
+    return philox.random_raw((stop - start) * words).reshape(stop - start, words)

@@ -1,4 +1,7 @@
-"""Synthetic faces as a source of images and labels, drawn when they are asked for."""
+"""Synthetic faces as a source of images and labels, drawn when they are asked for.
+
+A face is drawn part by part, from what is behind to what is before.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,30 @@ from dataclasses import astuple, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from privacy_gan.data.faces.face import draw_faces, finish
-from privacy_gan.data.faces.factors import ATTRIBUTE_NAMES, draw_factors
-from privacy_gan.data.faces.sampling import NOISE_STREAM, random_words
-from privacy_gan.data.faces.traits import HAIR_COLOURS, hair_colour
+from privacy_gan.data.faces.factors import (
+    ATTRIBUTE_NAMES,
+    NOISE_STREAM,
+    Factors,
+    Floats,
+    draw_factors,
+    random_words,
+)
+from privacy_gan.data.faces.features import draw_brows, draw_eyes, draw_mouth
+from privacy_gan.data.faces.head import (
+    draw_back_hair,
+    draw_background,
+    draw_body,
+    draw_cheeks,
+    draw_ears,
+    draw_front_hair,
+    draw_lines,
+    draw_nose,
+    draw_skin,
+    hair_mass,
+    head_outline,
+)
+from privacy_gan.data.faces.shapes import Sheet, body_sheet, head_sheet, turned
+from privacy_gan.data.faces.traits import HAIR_COLOURS, hair_colour, palette_of, traits_of
 from privacy_gan.errors import UserError
 
 RENDERER_VERSION = 2  # raise it whenever the same seed and index give another image or label
@@ -88,3 +111,56 @@ class SyntheticFacesSource:
         return finish(
             draw_faces(factors, size), factors.nuisances.noise, words.reshape(-1, size, size)
         )
+
+
+def draw_faces(factors: Factors, size: int) -> Floats:
+    """Return the faces without noise as float32 [3, B, size, size], RGB around 0..1."""
+    chance, traits = factors.nuisances, traits_of(factors)
+    palette = palette_of(factors, traits)
+    pixels = np.empty((3, len(factors.attributes), size, size), dtype=np.float32)
+    body = body_sheet(pixels, chance)
+    head = head_sheet(body, chance)
+
+    draw_background(pixels, chance)
+    mass = hair_mass(head, chance, traits)
+    draw_back_hair(head, mass, palette)
+    draw_body(body, chance, traits, palette)
+    draw_ears(head, chance, traits, palette)
+
+    # The face is painted on a sheet of its own, so that nothing in it crosses its outline.
+    face = Sheet(np.empty_like(pixels), head.x, head.y, head.unit)
+    draw_skin(face, chance, traits, palette)
+    inner = turned(face, chance.yaw)
+    draw_cheeks(inner, chance, traits, palette)
+    draw_lines(inner, chance, traits)
+    draw_nose(inner, chance)
+    draw_eyes(inner, chance, traits, palette)
+    draw_brows(inner, chance, traits, palette)
+    draw_mouth(inner, chance, traits, palette)
+    head.paint(head_outline(head, chance, traits), face.pixels)
+
+    draw_front_hair(head, mass, chance, traits, palette)
+    pixels *= chance.exposure
+    return pixels
+
+
+def finish(
+    pixels: Floats, amplitude: Floats, words: npt.NDArray[np.uint64]
+) -> npt.NDArray[np.uint8]:
+    """Add noise and round: uint8 [B, S, S, 3] from float32 [3, B, S, S].
+
+    `words` are 64 random bits for each pixel, uint64 [B, S, S]: 21 for each of its channels.
+    `amplitude` is the noise's greatest deviation, [B, 1, 1].
+    """
+    images = np.empty((*words.shape, 3), dtype=np.uint8)
+    for channel, plane in enumerate(pixels):
+        bits = (words >> np.uint64(21 * channel)) & np.uint64(2**21 - 1)
+        noise = bits.astype(np.float32)
+        noise *= 2.0**-20
+        noise -= 1
+        noise *= amplitude
+        noise += plane
+        noise *= 255
+        noise += 0.5
+        images[..., channel] = np.clip(noise, 0, 255, out=noise)  # to uint8 rounds down
+    return images

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.core.plugins import Plugins
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn
+from hydra.plugins.sweeper import Sweeper
 from hydra.types import HydraContext, TaskFunction
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from privacy_gan.errors import DISK_FULL, UserError
 from privacy_gan.sweeping import slurm
-from privacy_gan.sweeping.memory import ClusterLauncher, RememberingLauncher
+from privacy_gan.sweeping.composing import Composer, SweepLoader, grid_of
 from privacy_gan.sweeping.search import Search
+from privacy_gan.sweeping.sweep import ClusterLauncher, Sweep
 
 
-class ResumingSweeper(BasicSweeper):
-    """Hydra's own sweeper, for sweeps that are repeated until all of their runs are finished.
+class ResumingSweeper(Sweeper):
+    """Goes through a grid, for sweeps that are repeated until all of their runs are finished.
 
     Whatever launcher is configured gets only the runs that are not. One that fails does not stop
     the others; at the end a summary says what became of each, and the exit code whether all is
@@ -28,19 +31,18 @@ class ResumingSweeper(BasicSweeper):
 
     def __init__(self, leave_out: list[list[str]], params: dict[str, str] | None) -> None:
         """Take the grid and what is left out of it: combinations, as lists of overrides."""
-        super().__init__(max_batch_size=None, params=params)
-        self.left_out = [set(combination) for combination in leave_out]
+        self.left_out = leave_out
+        self.params = params or {}
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Put the memory between sweeper and launcher."""
-        super().setup(hydra_context=hydra_context, task_function=task_function, config=config)
-        self.memory = RememberingLauncher(self.launcher, hydra_context, config)
-        self.launcher = self.memory
-
-    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Do nothing: the memory composes all runs, and says all that is wrong, not the first."""
+        """Take what composes and what launches runs."""
+        launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+        self.loader = SweepLoader(hydra_context, config)
+        self.runs = Sweep(launcher, Composer(self.loader), Path(config.hydra.sweep.dir))
 
     def sweep(self, arguments: list[str]) -> Any:
         """Launch what is not finished, then say how it went.
@@ -50,17 +52,17 @@ class ResumingSweeper(BasicSweeper):
             UserError: something in the grid is wrong, or the sweep's folder cannot be written.
         """
         typed = {argument.split("=")[0] for argument in arguments}
-        self.memory.left_out = [
-            combination
+        self.runs.left_out = [
+            set(combination)
             for combination in self.left_out
             if not typed & {override.split("=")[0] for override in combination}
         ]
+        preset = [f"{key}={values}" for key, values in self.params.items()]
         try:
-            with self.memory.summing_up():
-                self.run_all(arguments)
+            with self.runs.summing_up():
+                self.run_all(self.loader.parser.parse_overrides([*preset, *arguments]))
         except OSError as error:
-            assert self.config is not None
-            error.filename = error.filename or self.config.hydra.sweep.dir
+            error.filename = error.filename or self.runs.folder
             if error.errno in DISK_FULL:
                 raise  # for whoever reports errors
             raise UserError(
@@ -68,9 +70,12 @@ class ResumingSweeper(BasicSweeper):
                 "choose another place with output_dir=FOLDER"
             ) from error
 
-    def run_all(self, arguments: list[str]) -> None:
+    def run_all(self, overrides: Sequence[Override]) -> None:
         """Run all combinations."""
-        super().sweep(arguments)
+        combinations = grid_of(overrides)
+        self.runs.folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.loader.sweep, self.runs.folder / "multirun.yaml")
+        self.runs.run_all(combinations)
 
 
 class SearchingSweeper(ResumingSweeper):
@@ -92,22 +97,19 @@ class SearchingSweeper(ResumingSweeper):
         self.seed = seed
         self.leak_weight = leak_weight
 
-    def run_all(self, arguments: list[str]) -> None:
+    def run_all(self, overrides: Sequence[Override]) -> None:
         """Run what is suggested, and say what did best.
 
         Raises:
             UserError: there is nothing to search, or Optuna is not installed.
         """
-        assert self.hydra_context is not None
-        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
-        typed = parser.parse_overrides([*self._parse_config(), *arguments])
-        search = Search(typed, self.seed, self.leak_weight)
+        search = Search(overrides, self.seed, self.leak_weight)
         while (asked := len(search.study.trials)) < self.trials:
             suggested = search.suggest(min(self.at_once, self.trials - asked))
-            runs = self.memory.run_all([overrides for _, overrides in suggested], [*search.space])
+            runs = self.runs.run_all([suggestion for _, suggestion in suggested], [*search.space])
             by_overrides = {tuple(run.overrides): run for run in runs}
-            for trial, overrides in suggested:
-                search.learn(trial, by_overrides.pop(tuple(overrides), None))
+            for trial, suggestion in suggested:
+                search.learn(trial, by_overrides.pop(tuple(suggestion), None))
         print(search.best())
 
 
@@ -155,5 +157,10 @@ class SlurmLauncher(ClusterLauncher):
         ]
         function = slurm.JobFunction(self.hydras, self.parameters["requeue"])
         jobs = slurm.submit(function, tasks, self.folder, self.parameters)
-        print(slurm.told(jobs), flush=True)
+        ids = jobs[0].job_id if len(jobs) == 1 else f"{jobs[0].job_id} to {jobs[-1].job_id}"
+        print(
+            f"submitted {len(jobs)} {'job' if len(jobs) == 1 else 'jobs'} to SLURM, {ids}: "
+            "squeue shows them, Ctrl-C cancels them",
+            flush=True,
+        )
         return slurm.results(jobs, self.stops)

@@ -1,0 +1,186 @@
+"""A mechanism is judged: who judges it, what is found, and the result that is written of it."""
+
+from __future__ import annotations
+
+import json
+import logging
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from shutil import rmtree
+
+from omegaconf import DictConfig
+
+from privacy_gan import replicas
+from privacy_gan.commands.building import RunSetup, environment
+from privacy_gan.config import build
+from privacy_gan.evaluation.classifiers import FixedClassifiers
+from privacy_gan.evaluation.judge import Judge, Judgement
+from privacy_gan.evaluation.retrained import RETRAINED
+from privacy_gan.evaluation.source import MechanismSource
+from privacy_gan.hardware import choose_compute
+from privacy_gan.launched import is_first_process
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.progress import bars_shown
+from privacy_gan.runs.artifacts import ArtifactCache, read_artifact
+from privacy_gan.runs.checkpoint import save
+from privacy_gan.runs.identity import classifier_settings, judge_settings
+from privacy_gan.runs.result import Evaluation, Result
+from privacy_gan.tensors import weights_key
+
+log = logging.getLogger(__name__)
+
+Judged = tuple[dict[str, Evaluation], dict[str, Evaluation] | None]
+NOT_JUDGED: Judged = ({}, {})
+MECHANISM, BASELINE = "mechanism", "baseline"
+
+
+def build_judge(config: DictConfig) -> Judge:
+    """Return the judge.
+
+    Raises:
+        UserError: it cannot be built as configured.
+    """
+    judge: Judge = build(
+        config.judge,
+        classifiers=build_fixed_classifiers(config),
+        reference_settings=reference_settings(config),
+    )
+    return judge
+
+
+def build_fixed_classifiers(config: DictConfig) -> FixedClassifiers:
+    """Return the fixed classifiers, which are trained when they are first asked for."""
+    settings = json.dumps(classifier_settings(config), sort_keys=True)
+    classifiers: FixedClassifiers = build(
+        config.classifiers, settings=settings, checkpoint_minutes=config.checkpoint_minutes
+    )
+    return classifiers
+
+
+def reference_settings(config: DictConfig) -> dict[str, str]:
+    """Return what decides how each network answers of original images, by the network's name."""
+    settings = judge_settings(config)
+    of_all = {
+        key: value
+        for key, value in settings.items()
+        if key.startswith("classifiers.") or key in ("judge.epochs", "judge.batch_size")
+    }
+    own: dict[str, tuple[str, ...]] = {
+        name: (f"judge.adversaries.{name}.",) for name in config.judge.adversaries
+    }
+    own[RETRAINED] = ("judge.retrained.", "judge.attributes")
+    return {
+        name: json.dumps(
+            of_all | {key: value for key, value in settings.items() if key.startswith(prefixes)},
+            sort_keys=True,
+        )
+        for name, prefixes in own.items()
+    }
+
+
+def bars_as(config: DictConfig) -> AbstractContextManager[None]:
+    """Show progress where that is wanted, and once."""
+    return bars_shown(config.trainer.enable_progress_bar and is_first_process())
+
+
+def hidden_attributes(privatizer: Privatizer, setup: RunSetup) -> tuple[str, ...]:
+    """Return the attributes that a mechanism hides; most hide the configured one."""
+    return privatizer.attributes or (setup.task.attribute,)
+
+
+def judge_all(
+    judge: Judge, setup: RunSetup, privatizer: Privatizer, training: dict[str, float]
+) -> Judged:
+    """Return what is found of a mechanism, and of the baseline within it, by hidden attribute.
+
+    The latter is None where there is no baseline, and empty where nobody asked for it.
+
+    Args:
+        judge: who finds it.
+        setup: of the run.
+        privatizer: the mechanism.
+        training: what was measured at the end of its training.
+
+    Raises:
+        UserError: the judge cannot judge these data.
+    """
+    baseline: dict[str, Evaluation] | None = {}
+    if privatizer.baseline is None:
+        baseline = None
+    elif setup.config.baseline:
+        log.info("judging the filter alone, then with the generator")
+        baseline = judge_mechanism(judge, setup, privatizer.baseline, training, BASELINE)
+    return judge_mechanism(judge, setup, privatizer, training, MECHANISM), baseline
+
+
+def judge_mechanism(
+    judge: Judge, setup: RunSetup, privatizer: Privatizer, training: dict[str, float], who: str
+) -> dict[str, Evaluation]:
+    """Return what the judge finds, by hidden attribute, and how the judge was configured.
+
+    Raises:
+        UserError: it cannot judge these data.
+        Interrupted: a signal asked to stop; the same call goes on.
+    """
+    config, task = setup.config, setup.task
+    compute = choose_compute(task.accelerator, task.precision, config.image_size)
+    settings = judge_settings(config)
+    folder = setup.run.folder.judging / who
+    cache = ArtifactCache(folder, "how far the judge is", config.checkpoint_minutes)
+    decisive = [setup.run.identity, settings, who, weights_key(privatizer)]
+    evaluations = {}
+    with bars_as(config):
+        for attribute in hidden_attributes(privatizer, setup):
+            judgement = judge.judge(
+                MechanismSource(privatizer.for_attribute(attribute), setup.datamodule, compute),
+                attribute,
+                epsilon=task.epsilon,
+                epsilon_batch_size=setup.datamodule.batch_size,
+                discriminator_loss=training.get("valid/filter/discriminator_loss"),
+                cache=cache,
+                key=json.dumps(decisive, sort_keys=True, default=str),
+                keep_networks=who == MECHANISM,
+            )
+            if who == MECHANISM:
+                keep_strongest(judgement, setup, attribute)
+            for warning in judgement.evaluation.warnings:
+                log.warning(warning)
+            evaluations[attribute] = replace(judgement.evaluation, settings=settings)
+    return evaluations
+
+
+def keep_strongest(judgement: Judgement, setup: RunSetup, attribute: str) -> None:
+    """Keep the adversary that tells most of single images, and how the judge was configured."""
+    if is_first_process() and judgement.networks is not None and judgement.networks.exists():
+        content = {
+            **judgement.strongest,
+            "learned": read_artifact(judgement.networks),
+            "data": setup.datamodule.split_name(),
+            "settings": judge_settings(setup.config),
+        }
+        save(setup.run.folder.adversary(attribute), content)
+
+
+def write_result(
+    setup: RunSetup,
+    training: dict[str, float],
+    evaluations: dict[str, Evaluation],
+    baseline: dict[str, Evaluation] | None,
+) -> Result:
+    """Write and return the result; with it the run is finished."""
+    path = setup.run.folder.result_file
+    result = Result(
+        data=setup.datamodule.data_name,
+        identity=setup.run.identity,
+        training=training,
+        evaluations=evaluations,
+        baseline=baseline,
+        environment=environment(
+            setup.task.accelerator, setup.task.precision, setup.config.image_size
+        ),
+        mechanism=setup.config.mechanism,
+    )
+    if is_first_process():
+        result.write(path)
+        rmtree(setup.run.folder.judging, ignore_errors=True)
+    return replicas.of_first(lambda: Result.read(path))

@@ -1,0 +1,38 @@
+"""All metrics, in the order in which they are shown. Torch is not needed to read what they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from privacy_gan.evaluation.metrics import distortion, privacy, synthesis, utility
+from privacy_gan.evaluation.metrics.metric import Metric, Score
+
+__all__ = ["METRICS", "Metric", "metric_of", "scores_for"]
+
+METRICS: dict[str, Metric] = {
+    metric.name: metric
+    for family in (privacy, utility, synthesis, distortion)
+    for metric in family.METRICS
+}
+
+
+def metric_of(measure: str) -> Metric:
+    """Return the metric that a name in result.json is of: "auroc", or "utility" of "utility/Male".
+
+    One that the registry lacks, of another version's file, is called as it is there.
+    """
+    name = measure.partition("/")[0]
+    return METRICS.get(name) or Metric(name, "privacy", name.replace("_", " "), "", lambda _: None)
+
+
+def scores_for(classes: Sequence[str]) -> dict[str, Score]:
+    """Return the scores that adversaries are chosen by, by their names in result.json."""
+    found: dict[str, Score] = {}
+    for metric in METRICS.values():
+        if metric.score is not None and not metric.per:
+            found[metric.score_name] = metric.score
+        elif metric.score is not None:
+            for value, name in enumerate(classes):
+                found[f"{metric.score_name}/{name}"] = partial(metric.score, value=value)
+    return found

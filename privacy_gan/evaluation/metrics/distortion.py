@@ -1,0 +1,169 @@
+"""How much censoring changed the images."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from privacy_gan.evaluation.metrics.metric import Metric
+from privacy_gan.evaluation.metrics.samples import mean
+from privacy_gan.runs.result import Measure
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from privacy_gan.evaluation.metrics.observations import Observations
+
+FRECHET_RESAMPLES = 50  # a distance takes some tenths of a second
+
+
+def distortion(seen: Observations) -> Measure | None:
+    """Return the mean squared error over images."""
+    if seen.outputs is None:
+        return None
+    return Measure(seen.bootstrap.percentile(mean, seen.outputs.distortion))
+
+
+def over_budget(seen: Observations, *, batches: bool) -> Measure | None:
+    """Return the share of images, or of whole batches, whose distortion is above epsilon."""
+    if seen.outputs is None or seen.epsilon is None:
+        return None
+    changes = seen.outputs.distortion
+    if batches:
+        size = min(seen.epsilon_batch_size, len(changes))
+        changes = changes[: len(changes) // size * size].view(-1, size).mean(dim=1)
+    return Measure(seen.bootstrap.percentile(mean, changes > seen.epsilon))
+
+
+def psnr(seen: Observations) -> Measure | None:
+    """Return the peak signal-to-noise ratio of pictures."""
+    if seen.outputs is None or seen.outputs.ssim is None:
+        return None
+    return Measure(seen.bootstrap.percentile(decibels, seen.outputs.distortion))
+
+
+def decibels(weights: Tensor, squared_errors: Tensor) -> Tensor:
+    """Return the peak signal-to-noise ratio of all images together, dB; infinite without noise.
+
+    Args:
+        weights: how often each image counts in each sample, [R, N].
+        squared_errors: mean squared error of each image, [N].
+    """
+    return -10 * mean(weights, squared_errors).log10()
+
+
+def ssim(seen: Observations) -> Measure | None:
+    """Return the structural similarity of pictures."""
+    if seen.outputs is None or seen.outputs.ssim is None:
+        return None
+    return Measure(seen.bootstrap.percentile(mean, seen.outputs.ssim))
+
+
+def frechet(seen: Observations) -> Measure | None:
+    """Return the mean Frechet distance between features of the fixed classifiers."""
+    if seen.outputs is None:
+        return None
+    from privacy_gan.evaluation.metrics.frechet import mean_frechet_distance
+
+    outputs = seen.outputs
+    return Measure(
+        seen.bootstrap.normal(
+            partial(mean_frechet_distance, outputs.feature_sizes),
+            FRECHET_RESAMPLES,
+            outputs.censored.features,
+            outputs.original.features,
+        )
+    )
+
+
+def inception_fid(seen: Observations) -> Measure | None:
+    """Return the usual FID, where Inception's weights are at hand."""
+    if seen.outputs is None:
+        return None
+    from privacy_gan.evaluation.metrics.frechet import frechet_distance
+
+    ours, theirs = (of.inception_features for of in (seen.outputs.censored, seen.outputs.original))
+    if ours is None or theirs is None:
+        return None
+    return Measure(seen.bootstrap.normal(frechet_distance, FRECHET_RESAMPLES, ours, theirs))
+
+
+METRICS = (
+    Metric(
+        "distortion",
+        "distortion",
+        "distortion",
+        "mean squared error",
+        distortion,
+        source="section 3.3",
+        unit="squared error",
+        format=".5f",
+        higher_is_better=False,
+        shown="first",
+        heading="distortion",
+        hub="mse",
+    ),
+    Metric(
+        "images_over_budget",
+        "distortion",
+        "images over budget",
+        "share of images whose distortion is above epsilon",
+        partial(over_budget, batches=False),
+        higher_is_better=False,
+    ),
+    Metric(
+        "batches_over_budget",
+        "distortion",
+        "batches over budget",
+        "share of batches of the training's size whose mean distortion is above epsilon",
+        partial(over_budget, batches=True),
+        higher_is_better=False,
+        shown="first",
+    ),
+    Metric(
+        "psnr",
+        "distortion",
+        "PSNR (dB)",
+        "peak signal-to-noise ratio of all images together",
+        psnr,
+        unit="dB",
+        format=".1f",
+        higher_is_better=True,
+        shown="card",
+    ),
+    Metric(
+        "ssim",
+        "distortion",
+        "SSIM",
+        "structural similarity, mean over images",
+        ssim,
+        source="Wang et al., 2004",
+        unit="",
+        format=".3f",
+        higher_is_better=True,
+        shown="card",
+    ),
+    Metric(
+        "frechet_distance",
+        "distortion",
+        "Frechet distance",
+        "between the features of censored and original images, mean over the fixed classifiers",
+        frechet,
+        source="Heusel et al., 2017",
+        unit="squared distance",
+        format=".3f",
+        higher_is_better=False,
+    ),
+    Metric(
+        "inception_fid",
+        "distortion",
+        "Inception FID",
+        "the usual FID as torchmetrics takes it, where `judge.inception_weights=FILE` names "
+        "torch-fidelity's weights (`pip install 'privacy_gan[fid]'`)",
+        inception_fid,
+        source="Heusel et al., 2017",
+        unit="squared distance",
+        format=".1f",
+        higher_is_better=False,
+    ),
+)

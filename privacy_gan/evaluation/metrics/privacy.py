@@ -1,0 +1,254 @@
+"""What adversaries learn of the sensitive attribute s."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from typing import TYPE_CHECKING
+
+from privacy_gan.evaluation.metrics.metric import Metric
+from privacy_gan.evaluation.metrics.samples import (
+    area_under_roc,
+    counts,
+    information,
+    mean,
+    surprise,
+)
+from privacy_gan.runs.result import Estimate, Measure
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from privacy_gan.evaluation.metrics.observations import Observations
+
+ACCURACY = "accuracy"  # a score, and the metric of the strongest adversary in it
+LEAKED_BITS = "leaked_bits"
+PAPERS_ADVERSARY = "resnet10"
+
+
+def accuracy(weights: Tensor, probabilities: Tensor, labels: Tensor, prior: Tensor) -> Tensor:
+    """Return the share of images whose most probable class is theirs."""
+    del prior
+    return mean(weights, probabilities.argmax(dim=1) == labels)
+
+
+def balanced_accuracy(
+    weights: Tensor, probabilities: Tensor, labels: Tensor, prior: Tensor
+) -> Tensor:
+    """Return the mean over classes of the share of a class's images that are recognised.
+
+    Predicted is the class whose probability exceeds its frequency most, as is best for this
+    measure; without that, a frequent class would hide what is known of a rare one. Classes that a
+    sample lacks do not count.
+    """
+    recognised = (probabilities / prior).argmax(dim=1) == labels
+    totals = counts(weights, labels, len(prior))  # [R, C]
+    recalls = counts(weights * recognised, labels, len(prior)) / totals
+    return recalls.nansum(dim=1) / (totals > 0).sum(dim=1)
+
+
+def auroc(weights: Tensor, probabilities: Tensor, labels: Tensor, prior: Tensor) -> Tensor:
+    """Return the area under the ROC curve; of more classes, the mean of each against all.
+
+    It is nan where only one class occurs: there is no pair to be put in order.
+    """
+    import torch
+
+    areas = torch.stack(
+        [area_under_roc(weights, probabilities[:, c], labels == c) for c in range(len(prior))],
+        dim=1,
+    )
+    occurring = (counts(weights, labels, len(prior)) > 0).sum(dim=1)
+    return areas.nansum(dim=1) / occurring.where(occurring > 1, 0)
+
+
+def leaked_bits(weights: Tensor, probabilities: Tensor, labels: Tensor, prior: Tensor) -> Tensor:
+    """Return the entropy of s less the adversary's cross-entropy, in bits, not below 0.
+
+    It bounds the mutual information between s and the censored image from below, but for the
+    chance of a finite test split.
+    """
+    del prior
+    return information(weights, mean(weights, surprise(probabilities, labels)), labels)
+
+
+def by_strongest(seen: Observations, name: str = "", *, score: str) -> Measure | None:
+    """Return a score of the strongest adversary; of a score for each class, that of one."""
+    score = f"{score}/{name}" if name else score
+    reference = seen.strongest_on_originals(score)
+    return Measure(
+        seen.score_of(score, seen.strongest(score)),
+        None if reference is None else seen.score(score, reference.by_score[score].test),
+        seen.score(score, seen.prior_of(seen.attribute)),
+        seen.score(score, seen.floor_of(seen.attribute)),
+    )
+
+
+def normalized_gain(seen: Observations) -> Measure | None:
+    """Return the accuracy gain beside that from original images, where there are any."""
+    reference = seen.strongest_on_originals(ACCURACY)
+    if reference is None:
+        return None
+    prior, original, censored, floor = (
+        (probabilities.argmax(dim=1) == seen.labels).double()
+        for probabilities in (
+            seen.prior_of(seen.attribute),
+            reference.by_score[ACCURACY].test,
+            seen.strongest(ACCURACY).by_score[ACCURACY].test,
+            seen.floor_of(seen.attribute),
+        )
+    )
+    return Measure(
+        *(
+            seen.bootstrap.percentile(gain, prior, original, adversary)
+            for adversary in (censored, original, prior, floor)
+        )
+    )
+
+
+def gain(weights: Tensor, prior: Tensor, original: Tensor, adversary: Tensor) -> Tensor:
+    """Return (adversary - prior) / (original - prior), nan where original images tell no more.
+
+    Args:
+        weights: how often each image counts in each sample, [R, N].
+        prior: whether the most frequent value is right, of each image, [N].
+        original: whether an adversary is that saw uncensored images, [N].
+        adversary: whether the one in question is, [N].
+    """
+    nothing = mean(weights, prior)
+    room = mean(weights, original) - nothing
+    return ((mean(weights, adversary) - nothing) / room).where(room > 0, math.nan)
+
+
+def in_the_papers_way(seen: Observations) -> Measure | None:
+    """Return the accuracy of one ResNet-10 that sees each image once, taken as it answers."""
+    if PAPERS_ADVERSARY not in seen.answers:
+        return None
+    both = (seen.answers, seen.original_answers or {})
+    return Measure(
+        *(
+            seen.bootstrap.percentile(
+                mean, answers[PAPERS_ADVERSARY]["test"][0].argmax(dim=1) == seen.labels
+            )
+            for answers in both
+            if PAPERS_ADVERSARY in answers
+        )
+    )
+
+
+def probing_gap(seen: Observations) -> Measure | None:
+    """Return bits of the most informed adversary with one query, less the discriminator's."""
+    known = seen.discriminator_bits
+    once = [each for each in seen.predictions if each.queries == 1]
+    if known is None or not once:
+        return None
+    best = max(once, key=lambda each: each.by_score[LEAKED_BITS].valid)
+    leaked = seen.score_of(LEAKED_BITS, best)
+    assert leaked is not None  # bits are always defined
+    return Measure(Estimate(leaked.value - known, leaked.low - known, leaked.high - known))
+
+
+METRICS = (
+    Metric(
+        "privacy_loss",
+        "privacy",
+        "privacy loss (accuracy)",
+        "share of images whose s the strongest adversary tells",
+        partial(by_strongest, score=ACCURACY),
+        source="eq. 5",
+        higher_is_better=False,
+        shown="first",
+        heading="adversary",
+        note="the strongest's accuracy",
+        hub="accuracy",
+        score=accuracy,
+        score_name=ACCURACY,
+        chance=lambda classes: 1 / classes,
+    ),
+    Metric(
+        "normalized_gain",
+        "privacy",
+        "normalized gain",
+        "(accuracy - prior) / (original - prior): 0 is nothing learned, 100% as much as from "
+        "uncensored images",
+        normalized_gain,
+        source="NAG, arXiv 2506.08307",
+        higher_is_better=False,
+        heading="normalized",
+        note="(adversary - prior) / (original - prior)",
+    ),
+    Metric(
+        "balanced_accuracy",
+        "privacy",
+        "balanced accuracy",
+        "mean of the shares in each class; predicted is the class whose probability exceeds its "
+        "frequency most",
+        partial(by_strongest, score="balanced_accuracy"),
+        higher_is_better=False,
+        shown="first",
+        hub="balanced_accuracy",
+        score=balanced_accuracy,
+        score_name="balanced_accuracy",
+        chance=lambda classes: 1 / classes,
+    ),
+    Metric(
+        "auroc",
+        "privacy",
+        "ROC AUC",
+        "area under the ROC curve",
+        partial(by_strongest, score="auroc"),
+        unit="",
+        format=".3f",
+        higher_is_better=False,
+        shown="first",
+        hub="roc_auc",
+        score=auroc,
+        score_name="auroc",
+        chance=lambda _: 0.5,
+    ),
+    Metric(
+        LEAKED_BITS,
+        "privacy",
+        "leaked bits",
+        "entropy of s less the adversary's cross-entropy, not below 0: a lower bound on the mutual "
+        "information of s and of as many censored versions of an image as the strongest adversary "
+        "asked for",
+        partial(by_strongest, score=LEAKED_BITS),
+        unit="bits",
+        format=".3f",
+        higher_is_better=False,
+        shown="first",
+        heading="leaked bits",
+        hub="mutual_information",
+        score=leaked_bits,
+        score_name=LEAKED_BITS,
+        chance=lambda _: 0.0,
+        perfect=math.log2,
+    ),
+    Metric(
+        "paper_privacy_loss",
+        "privacy",
+        "privacy loss, the paper's way",
+        "share of images whose s one ResNet-10 tells that sees each image once, its answers taken "
+        "as they are; where `resnet10` is among the adversaries",
+        in_the_papers_way,
+        source="Figure 1, Table 3",
+        higher_is_better=False,
+        heading="the paper's way",
+        note="the accuracy of one ResNet-10 that sees each image once",
+    ),
+    Metric(
+        "probing_gap",
+        "privacy",
+        "probing gap (bits)",
+        "what the most informed adversary with one query learns, in bits, less what h_f knows of "
+        "x' in validation images when training ends; where there is a filter. Near 0 h_f speaks "
+        "for adversaries to come, well above the filter hides from h_f and not the attribute",
+        probing_gap,
+        unit="bits",
+        format=".3f",
+        higher_is_better=False,
+        heading="probing gap",
+        note="bits that an adversary with one query learns beyond what the filter's own knew",
+    ),
+)

@@ -1,1 +1,0 @@
-"""Trained mechanisms, handed on: folders that need neither a run nor trust in who made them."""

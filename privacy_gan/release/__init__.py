@@ -1,0 +1,1 @@
+"""What leaves the house: exported mechanisms, censored photographs, a page to look at faces."""

@@ -1,1 +1,0 @@
-"""Folders of photographs, censored by a trained mechanism and written without anything else."""

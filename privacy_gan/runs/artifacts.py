@@ -1,0 +1,208 @@
+"""Artifacts: what takes long to make is made once, and kept in files that hold tensors.
+
+What a process that is killed leaves behind, wherever it was:
+
+- what it had finished is whole: every file appears at once, or not at all;
+- what it was making is as far as its last resume state says, see ``ResumeState``: the same call
+  goes on from there, if what decides how it turns out is still the same;
+- its lock is gone with it, and no other process sees anything but finished files.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from privacy_gan import replicas
+from privacy_gan.errors import UserError
+from privacy_gan.runs.checkpoint import save
+from privacy_gan.runs.identity import short_hash
+from privacy_gan.tensors import DamagedFile, ForeignFile, read_tensors
+
+log = logging.getLogger(__name__)
+
+Content = dict[str, Any]
+
+
+@dataclass
+class ResumeState:
+    """A file that says how far making something is.
+
+    Args:
+        path: the file.
+        key: what decides how it turns out; what was kept under another key is not gone on from.
+        every_minutes: time between two writes.
+    """
+
+    path: Path
+    key: str
+    every_minutes: float
+    written_at: float = field(default_factory=time.monotonic)
+
+    def read(self) -> Content | None:
+        """Return what was kept, or None; no code in the file is executed.
+
+        Raises:
+            UserError: the file cannot be read at the moment; it is kept.
+        """
+        try:
+            kept = read_tensors(self.path)
+        except FileNotFoundError:
+            return None
+        except (DamagedFile, ForeignFile):
+            log.warning("%s was damaged: what it was about begins again", self.path)
+            return None
+        content: Content | None = kept.get("content") if kept.get("key") == self.key else None
+        return content
+
+    def is_due(self) -> bool:
+        """Tell whether the last write is long ago."""
+        return time.monotonic() - self.written_at >= 60 * self.every_minutes
+
+    def write(self, content: Content) -> None:
+        """Keep this, whole or not at all, in place of what was kept before."""
+        save(self.path, {"key": self.key, "content": content})
+        self.written_at = time.monotonic()
+
+    def remove(self) -> None:
+        """Forget it, and how far a second attempt is."""
+        self.path.unlink(missing_ok=True)
+        self.again().path.unlink(missing_ok=True)
+
+    def again(self) -> ResumeState:
+        """Return the state of a second attempt at the same, by those who failed."""
+        return replace(self, path=self.path.with_name(f"{self.path.name}.again"))
+
+
+# Called with the names of what is missing and their resume state, returns their contents.
+Make = Callable[[Sequence[str], ResumeState], Mapping[str, Content]]
+
+
+class ArtifactCache:
+    """A folder of artifacts, which one run at a time fills.
+
+    All processes of a run make what is missing, each a part; the first writes it.
+
+    Args:
+        folder: of the files.
+        what: they hold, in words.
+        every_minutes: time between two writes of a resume state.
+        option: that chooses another folder, where all runs share this one. A damaged file is
+            refused there; where it is a run's own, it is made again.
+    """
+
+    def __init__(
+        self, folder: Path, what: str, every_minutes: float, option: str | None = None
+    ) -> None:
+        self.folder = folder
+        self.what = what
+        self.every_minutes = every_minutes
+        self.option = option
+
+    def path(self, name: str, settings: str) -> Path:
+        """Return the file of an artifact.
+
+        Args:
+            name: what tells it from others made in the same way.
+            settings: what decides how it turns out, in any form that changes with it.
+        """
+        return self.folder / f"{name}-{short_hash(settings)}.pt"
+
+    def get(self, paths: Mapping[str, Path], make: Make) -> dict[str, Content]:
+        """Return artifacts, making those that are missing.
+
+        Args:
+            paths: their files, see ``path``, by any name.
+            make: see ``Make``. What is empty is returned, but not kept.
+
+        Raises:
+            UserError: a file is damaged, or the folder cannot be written.
+        """
+        made: dict[str, Content] = {}
+        if self._missing(paths):
+            with self._exclusive() if replicas.rank() == 0 else nullcontext():
+                if missing := self._missing(paths):  # another run may have made them
+                    if self.option is not None:
+                        log.info(
+                            "training %s, once for all runs: %s", self.what, ", ".join(missing)
+                        )
+                    made = replicas.divided(
+                        missing, lambda some: make(some, self._state([paths[k] for k in some]))
+                    )
+                    if replicas.rank() == 0:
+                        for name, content in made.items():
+                            if content:
+                                save(paths[name], content)
+                            self._state([paths[name]]).remove()
+                    replicas.wait_for_all()
+        return {
+            name: read_artifact(path) if made.get(name, True) else {}
+            for name, path in paths.items()
+        }
+
+    def _missing(self, paths: Mapping[str, Path]) -> list[str]:
+        """Return the names of files that there are not, as the first process sees it."""
+        return replicas.of_first(lambda: [k for k, path in paths.items() if not self._has(path)])
+
+    def _has(self, path: Path) -> bool:
+        if self.option is not None or not path.exists():
+            return path.exists()
+        try:
+            read_tensors(path, mmap=True)
+        except (DamagedFile, ForeignFile):
+            log.warning("%s was damaged: what it was about begins again", path)
+            return False
+        return True
+
+    def _state(self, paths: Sequence[Path]) -> ResumeState:
+        """Return the resume state of files that are made together."""
+        key = " ".join(path.name for path in paths)
+        return ResumeState(self.folder / f"{paths[0].name}.begun", key, self.every_minutes)
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Keep other processes from making files here; wait for one that does.
+
+        Raises:
+            UserError: the folder cannot be written.
+        """
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(self.folder / ".lock")
+            try:
+                lock.acquire(blocking=False)
+            except Timeout:
+                log.warning("waiting for another process that trains %s", self.what)
+                lock.acquire()
+        except OSError as error:
+            elsewhere = f": choose another folder with {self.option}=FOLDER" if self.option else ""
+            raise UserError(
+                f"cannot write {self.what} to {self.folder} ({error.strerror}){elsewhere}"
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+
+def read_artifact(path: Path, remedy: str = "delete it to train it again") -> Content:
+    """Return what a file holds; no code in it is executed.
+
+    Args:
+        path: the file.
+        remedy: what to do where it is damaged.
+
+    Raises:
+        UserError: it is damaged, or cannot be read at the moment.
+    """
+    try:
+        return read_tensors(path)
+    except (DamagedFile, ForeignFile) as error:
+        raise UserError(f"{error}: {remedy}") from error

@@ -1,0 +1,132 @@
+"""What is seen of a run while it trains: a bar, reports of progress, images per second."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from typing import Any
+
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import TQDMProgressBar
+from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
+
+from privacy_gan.progress import LINES, report
+
+log = logging.getLogger(__name__)
+
+
+class DistortionProgressBar(TQDMProgressBar):
+    """Lightning's bar with each network's distortion against the budget.
+
+    Where the output is not a terminal, it is a line for each tenth of the training.
+
+    Args:
+        epsilon: the budget.
+    """
+
+    def __init__(self, epsilon: float) -> None:
+        self.epsilon = epsilon
+        self.shown: dict[str, int | str | float | dict[str, float]] = {}
+        self.redraws = sys.stdout.isatty()
+        self.bar: Tqdm | None = None
+        super().__init__(refresh_rate=1 if self.redraws else 25)
+
+    def init_validation_tqdm(self) -> Tqdm:
+        """Return the second bar, which only a terminal can take away again."""
+        return super().init_validation_tqdm() if self.redraws else Tqdm(disable=True)
+
+    def init_train_tqdm(self) -> Tqdm:
+        """Return the first bar; where each line stays, ``print_line`` prints them."""
+        self.bar = super().init_train_tqdm() if self.redraws else Tqdm(disable=True)
+        return self.bar
+
+    def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *step: Any) -> None:
+        """Draw the bar, or print a line if another tenth is done."""
+        super().on_train_batch_end(trainer, pl_module, *step)
+        epochs, batches = trainer.max_epochs or 1, int(trainer.num_training_batches)
+        done = trainer.current_epoch * batches + step[2] + 1
+        total = epochs * batches
+        if not self.redraws and LINES * done // total > LINES * (done - 1) // total:
+            self.print_line(trainer, pl_module, done / total)
+
+    def print_line(self, trainer: Trainer, pl_module: LightningModule, share: float) -> None:
+        """Say how far the training is, and each network's distortion."""
+        values = self.get_metrics(trainer, pl_module)
+        words = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"]
+        words += [f"{name} {value}" for name, value in values.items()]
+        log.info("training %s: %s", f"{share:4.0%}", ", ".join(words))
+
+    def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
+        """Count epochs from 1, as the image grids do."""
+        super().on_train_epoch_start(trainer, *args)
+        self.train_progress_bar.set_description(
+            f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        )
+
+    def get_metrics(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        """Return what stands behind the bar: read for every line that stays, else now and then.
+
+        At every step, the host would wait for an accelerator to tell it.
+        """
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if not self.shown or not self.redraws or trainer.fit_loop.batch_idx % every == 0:
+            self.shown = {
+                f"{name.split('/')[1]} distortion": f"{float(value):.4f}/{self.epsilon:g}"
+                for name, value in trainer.callback_metrics.items()
+                if name.startswith("train/") and name.endswith("/distortion")
+            }
+        return dict(self.shown)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Leave the line of the bar, so that the message has one to itself."""
+        if self.bar is not None:
+            self.bar.close()
+
+
+class ProgressReport(Callback):
+    """Reports steps of all epochs to whoever listens, see ``privacy_gan.progress``."""
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Report after every step."""
+        batches, epochs = int(trainer.num_training_batches), trainer.max_epochs or 1
+        report("training", trainer.current_epoch * batches + batch_idx + 1, epochs * batches)
+
+
+class Throughput(Callback):
+    """Logs training images per second, as often as the trainer logs."""
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start counting; a resumed run may start within an epoch."""
+        self.images, self.since = 0, time.perf_counter()
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Start anew, so that validation does not count."""
+        self.images, self.since = 0, time.perf_counter()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
+        """Count, and log when there is enough."""
+        self.images += len(batch.images) * trainer.world_size
+        every = trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if (batch_idx + 1) % every == 0:
+            now = time.perf_counter()
+            pl_module.log("train/images_per_second", self.images / (now - self.since))
+            self.images, self.since = 0, now

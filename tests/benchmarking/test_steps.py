@@ -1,0 +1,92 @@
+"""The steps that are timed beside training: in a plain loop, and the released code's way."""
+
+from functools import partial
+from itertools import cycle
+
+import pytest
+import torch
+from benchmarks import steps
+from benchmarks.run import trained
+from benchmarks.steps import BareStep, PlainUNet, ReferenceStep
+
+from privacy_gan.commands.building import build_privatizer, open_run
+from privacy_gan.hardware import choose_compute
+from privacy_gan.models.resnet import resnet10, resnet18
+from privacy_gan.models.unet import UNet
+
+SIZE = {"image_size": 16, "width": 2, "noise_size": 4}
+
+
+def test_a_plain_loop_ends_with_the_same_weights_as_the_trainer(tiny):
+    setup = open_run(tiny("trainer.max_epochs=1"))
+    setup.datamodule.setup()
+    bare = BareStep(build_privatizer(setup), choose_compute("cpu", "32-true"))
+    epoch = setup.datamodule.train_dataloader()
+    bare((setup.datamodule.on_after_batch_transfer(batch, 0) for batch in epoch), len(epoch))
+    assert bare.steps == 4
+    trainer = trained(setup)
+    assert trainer.global_step > 0
+    expected = trainer.lightning_module.state_dict()
+    for name, value in bare.privatizer.state_dict().items():
+        torch.testing.assert_close(value, expected[name], msg=partial("{}: {}".format, name))
+
+
+@pytest.fixture
+def step():
+    torch.manual_seed(0)
+    return ReferenceStep(
+        PlainUNet(**SIZE),
+        PlainUNet(**SIZE, num_classes=2),
+        resnet18(2),
+        resnet10(3),
+        epsilon=0.01,
+        weight=1e5,
+        learning_rate=5e-4,
+        device=torch.device("cpu"),
+    )
+
+
+def batches():
+    return cycle([(torch.rand(4, 3, 16, 16), torch.tensor([0, 1, 0, 1]))])
+
+
+def test_the_references_unet_is_the_projects():
+    torch.manual_seed(0)
+    ours, plain = UNet(**SIZE, num_classes=2).double(), PlainUNet(**SIZE, num_classes=2).double()
+    plain.load_state_dict(ours.state_dict())
+    inputs = (torch.rand(4, 3, 16, 16).double(), torch.randn(4, 4).double(), torch.arange(4) % 2)
+    torch.testing.assert_close(plain(*inputs), ours(*inputs))
+
+
+def test_all_players_learn_and_the_generators_discriminator_in_every_third_step(step):
+    learned = []
+    for _ in range(4):
+        before = [player.state_dict() for player in step.players]
+        before = [{name: value.clone() for name, value in state.items()} for state in before]
+        step(batches(), 1)
+        learned.append(
+            [
+                any(not torch.equal(old[name], p) for name, p in player.named_parameters())
+                for old, player in zip(before, step.players, strict=True)
+            ]
+        )
+    assert learned == [
+        [True, True, True, True],
+        [True, True, True, False],
+        [True, True, True, False],
+        [True, True, True, True],
+    ]
+
+
+def test_the_generators_loss_flows_back_into_the_filter_as_in_the_released_code(step, monkeypatch):
+    filter, gradients = step.players[0], []
+
+    def watched(optimizer, loss):
+        update(optimizer, loss)
+        gradients.append(filter.to_rgb.weight.grad.clone())
+
+    update = steps.update
+    monkeypatch.setattr(steps, "update", watched)
+    step(batches(), 1)
+    after_filter, after_generator = gradients[:2]
+    assert not torch.equal(after_filter, after_generator)

@@ -1,0 +1,74 @@
+"""A source of plain images, and what its cache must hold."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from privacy_gan.data.image_writer import CHUNK
+from privacy_gan.errors import UserError
+
+COUNT = 5 * CHUNK - 100
+
+
+@dataclass(frozen=True)
+class StubSource:
+    """Plain images whose colour tells their index; every chunk begun adds a line to `log`."""
+
+    log: Path
+    version: str = "a"
+    count: int = COUNT
+    fail_from: int | None = None  # raise a UserError from this image on
+    die_from: int | None = None  # be killed from this image on, as for memory
+    gate: Path | None = None  # finish only the first chunk before this file exists
+    image_size: int = 16
+    name: str = "stub-16"
+    attribute_names: tuple[str, ...] = ("Odd", "Late")
+
+    def fingerprint(self):
+        return self.version.encode().hex() * 32
+
+    def labels(self):
+        index = np.arange(self.count)
+        attributes = np.stack([index % 2, index >= self.count // 2], axis=1).astype(np.uint8)
+        return attributes, (index % 3).astype(np.uint8)
+
+    def images(self, start, stop):
+        with self.log.open("a") as log:
+            log.write(f"{os.getpid()}\n")
+        while start and self.gate is not None and not self.gate.exists():
+            time.sleep(0.01)
+        if self.fail_from is not None and start >= self.fail_from:
+            raise UserError(f"image {start} of {self.name} is bad: replace it")
+        if self.die_from is not None and start >= self.die_from:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return colours(start, stop)
+
+
+def colours(start, stop):
+    index = np.arange(start, stop)
+    pixels = np.stack([index % 256, index // 256, np.full_like(index, 7)], axis=-1)
+    return np.tile(pixels[:, None, None], (1, 16, 16, 1)).astype(np.uint8)
+
+
+def begun(source):
+    return len(source.log.read_text().split()) if source.log.exists() else 0
+
+
+def check(table, source):
+    attributes, splits = source.labels()
+    np.testing.assert_array_equal(table.images, colours(0, source.count))
+    np.testing.assert_array_equal(table.attributes, attributes)
+    np.testing.assert_array_equal(table.splits, splits)
+    assert table.attribute_names == source.attribute_names
+    assert table.fingerprint == source.fingerprint()
+
+
+def entries(cache_dir):
+    """Names in the cache's folder, the lock files aside."""
+    return [path.name for path in cache_dir.iterdir() if path.suffix != ".lock"]

@@ -1,0 +1,76 @@
+"""One of each kind of mechanism, small, with weights that are not their initial ones."""
+
+import torch
+
+from privacy_gan.models.stargan import StarGANGenerator
+from privacy_gan.models.unet import UNet
+from privacy_gan.privatizers.blur import Blur
+from privacy_gan.privatizers.identity import Identity
+from privacy_gan.privatizers.inference import Filtering, InTurn, Replacing, Translating
+from privacy_gan.privatizers.noise import Noise
+from privacy_gan.privatizers.pixelate import Pixelate
+from privacy_gan.privatizers.stack import Chain
+from privacy_gan.privatizers.transport import Transport
+
+SIZE = 16
+FACTS = {
+    "mechanism": "made_up",
+    "attribute": "Smiling",
+    "epsilon": 0.01,
+    "seed": 0,
+    "data": "celeba-16",
+    "precision": "32-true",
+    "made_by": "privacy_gan",
+}
+
+
+def unet(classes=None):
+    return UNet(SIZE, width=2, noise_size=8, num_classes=classes)
+
+
+def empirical():
+    generator = Replacing(unet(3), 3, "empirical")
+    generator.synthetic.learn(torch.tensor([0, 2, 2, 2]))
+    return generator
+
+
+def of_strength(operation, strength):
+    operation.strength.fill_(strength)
+    return operation
+
+
+def transport():
+    mechanism = Transport(0.01, 2, SIZE, 0, components=5, target="random")
+    for buffer in mechanism.buffers():
+        buffer.copy_(0.1 * torch.randn_like(buffer))
+    return of_strength(mechanism, 0.5)
+
+
+MECHANISMS = {
+    "filter_generator": lambda: InTurn(Filtering(unet()), Replacing(unet(2), 2)),
+    "filter": lambda: Filtering(unet()),
+    "noisy_filter": lambda: Filtering(unet(), 0.1),
+    "generator": lambda: Replacing(unet(2), 2),
+    "empirical": empirical,
+    "stargan": lambda: Translating(StarGANGenerator(2, 4, 1), 2),
+    "stargan_of_three": lambda: Translating(StarGANGenerator(3, 4, 1), 3),
+    "blur": lambda: of_strength(Blur(0.01), 0.8),
+    "pixelate": lambda: of_strength(Pixelate(0.01), 1.3),
+    "noise": lambda: of_strength(Noise(0.01), 0.3),
+    "identity": Identity,
+    "transport": transport,
+    "stack": lambda: Chain(
+        [Filtering(unet()), of_strength(Blur(0.01), 0.8), Replacing(unet(2), 2)],
+        ["Smiling", "Male", "Smiling"],
+    ),
+}
+
+
+def made(name):
+    """Return a mechanism in evaluation mode, the same each time."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        mechanism = MECHANISMS[name]()
+        for parameter in mechanism.parameters():
+            parameter.data.add_(0.1 * torch.randn_like(parameter))
+    return mechanism.eval().requires_grad_(False)

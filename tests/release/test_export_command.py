@@ -1,0 +1,138 @@
+"""experiments/export.py: from a run to a folder to hand on, and from that to censored images."""
+
+import json
+import sys
+
+import pytest
+import torch
+from commands import cli, run
+from disks import mounted
+from hydra import compose
+from PIL import Image
+from presets import JUDGED, NUMBERS
+
+from privacy_gan import load_privatizer
+from privacy_gan.commands import export
+from privacy_gan.commands.train import train
+from privacy_gan.errors import UserError
+
+ON_SCALARS = [
+    *("evaluate=false", "privatizer=transport"),
+    *("privatizer.components=1", "privatizer.channels=1", "privatizer.limits=null"),
+]
+FILES = {"README.md", "config.json", "model.onnx", "model.safetensors", "result.json"}
+IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
+# loads and censors as a program would that has neither Lightning nor Hydra
+APART = """
+import sys
+for name in ("pytorch_lightning", "lightning", "hydra", "omegaconf", "torchmetrics", "wandb"):
+    sys.modules[name] = None  # importing it would fail
+import torch
+from privacy_gan import load_privatizer
+for folder in sys.argv[2:]:
+    images = torch.load(sys.argv[1], weights_only=True)
+    torch.save(load_privatizer(folder).privatize(images, 0).images, f"{folder}.pt")
+"""
+
+
+def export_config(run, output, *changes):
+    return compose("export", [f"run='{run}'", f"output='{output}'", *changes])
+
+
+def test_every_mechanism_of_a_run_is_loaded_without_lightning_or_hydra(tiny, tmp_path):
+    choices = {
+        "filter_generator": ["game=robust"],  # averaged networks, which are what is released
+        "filter": [],
+        "generator": ["synthetic=empirical"],
+        "stargan": ["privatizer.width=2", "privatizer.residual_blocks=1"],
+        "blur": [],
+    }
+    folders = {name: tmp_path / name for name in choices}
+    runs = {}
+    for name, more in choices.items():
+        made, _ = train(tiny(f"privatizer={name}", "trainer.max_epochs=1", "epsilon=0.001", *more))
+        export.main(export_config(made.path, folders[name]))
+        runs[name] = load_privatizer(made.path)
+        assert {path.name for path in folders[name].iterdir()} == FILES
+    torch.save(IMAGES, tmp_path / "images.pt")
+    command = [sys.executable, "-c", APART, tmp_path / "images.pt", *folders.values()]
+    process = run(command, real=True)
+    assert process.returncode == 0, process.stderr
+    for name, privatizer in runs.items():
+        found = torch.load(f"{folders[name]}.pt", weights_only=True)
+        expected = privatizer.privatize(IMAGES, 0).images
+        torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+        assert not torch.equal(found, IMAGES)
+
+
+def test_a_judged_run_is_exported_and_censors_photographs(tiny, tmp_path):
+    run, result = train(tiny("trainer.max_epochs=1", *JUDGED, "judge.queries=[1]"))
+    output = tmp_path / "to hand, on"
+    process = cli("export", f"run={run.path}", f"output={output}")
+    assert process.returncode == 0, process.stderr
+    assert "model.onnx" in process.stdout
+    assert {path.name for path in output.iterdir()} == FILES
+    card = (output / "README.md").read_text()
+    told = result.evaluations["Smiling"].measures["privacy_loss"].censored
+    assert f"{told.value:.1%}" in card
+    assert "not the epsilon of differential privacy" in card
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "photos" / "a.jpg")
+    arguments = [f"run={output}", f"input={tmp_path / 'photos'}", f"output={tmp_path / 'censored'}"]
+    process = cli("privatize", *arguments)
+    assert process.returncode == 0, process.stderr
+    assert "an adversary who has 32 labelled images" in process.stdout
+    assert {path.name for path in (tmp_path / "censored").iterdir()} >= {"a.png", "manifest.json"}
+    manifest = json.loads((tmp_path / "censored" / "manifest.json").read_text())
+    assert manifest["model"]["mechanism"] == "filter_generator-entropy"
+    assert manifest["model"]["attributes"] == ["Smiling"]
+    assert manifest["judged"]["Smiling"]["measures"]
+    again = cli("export", f"run={output}", f"output={tmp_path / 'again'}")
+    assert (again.returncode, again.stdout) == (2, "")
+    assert again.stderr == f"error: run={output} is exported already: give the folder of a run\n"
+
+
+@pytest.fixture
+def blurred(tiny):
+    return train(tiny("privatizer=blur", "epsilon=0.001"))[0].path
+
+
+def test_what_is_there_already_is_left_alone(blurred, tmp_path):
+    output = tmp_path / "output"
+    output.mkdir()
+    export.main(export_config(blurred, output, "onnx=false"))  # an empty folder is as good as none
+    assert not (output / "model.onnx").exists()
+    before = {path.name: path.read_bytes() for path in output.iterdir()}
+    with pytest.raises(UserError, match="is there already: choose a new folder"):
+        export.main(export_config(blurred, output))
+    assert {path.name: path.read_bytes() for path in output.iterdir()} == before
+
+
+def test_an_export_that_fails_leaves_nothing(blurred, tmp_path, monkeypatch):
+    def fail(*args):
+        raise UserError("no ONNX today")
+
+    monkeypatch.setattr(export, "write_onnx", fail)
+    with pytest.raises(UserError, match="no ONNX today"):
+        export.main(export_config(blurred, tmp_path / "made" / "output"))
+    assert not list((tmp_path / "made").iterdir())
+
+
+def test_a_folder_that_cannot_be_written_is_named_in_one_line(blurred, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match=r"cannot write to output=.*file/output"):
+        export.main(export_config(blurred, tmp_path / "file" / "output", "onnx=false"))
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing(blurred, tmp_path):
+    with mounted(tmp_path / "disk", "size=8k") as disk:
+        process = cli("export", f"run={blurred}", f"output={disk}/out", "onnx=false")
+        assert process.returncode == 2
+        assert process.stderr == f"error: no space left to write {disk}/out: free some and repeat\n"
+        assert not list(disk.iterdir())
+
+
+def test_toy_data_are_not_exported(tiny, tmp_path):
+    run, _ = train(tiny(*ON_SCALARS, preset=NUMBERS, cached=False))
+    with pytest.raises(UserError, match="are no pictures"):
+        export.main(export_config(run.path, tmp_path / "output"))

@@ -1,0 +1,186 @@
+"""Mechanisms in exported folders: the same again, and nothing that a stranger's file can do."""
+
+import json
+import pickle
+import stat
+
+import pytest
+import torch
+from mechanisms import FACTS, MECHANISMS, SIZE, made
+from safetensors.torch import load_file, save_file
+
+from privacy_gan import load_privatizer
+from privacy_gan.errors import UserError
+from privacy_gan.models.mlp import NoisyMLP
+from privacy_gan.privatizers.inference import Filtering
+from privacy_gan.release.exported import ExportedPrivatizer, describe, load_exported
+
+IMAGES = torch.rand(5, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
+
+
+def export(name, folder):
+    exported = ExportedPrivatizer.of(made(name), SIZE, ["Smiling"], FACTS)
+    exported.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return export("filter_generator", tmp_path / "exported")
+
+
+@pytest.fixture
+def config(folder):
+    return json.loads((folder / "config.json").read_text())
+
+
+def rewrite(folder, config):
+    (folder / "config.json").write_text(json.dumps(config))
+
+
+def refused(folder):
+    """Return the one line that loading a folder ends with."""
+    with pytest.raises(UserError) as error:
+        load_privatizer(folder)
+    assert "\n" not in str(error.value)
+    assert str(folder) in str(error.value)
+    return str(error.value)
+
+
+@pytest.mark.parametrize("name", MECHANISMS)
+def test_what_is_loaded_does_what_was_exported(name, tmp_path):
+    before, after = made(name), load_privatizer(export(name, tmp_path / name))
+    for seed in (0, 1):
+        expected, found = before.privatize(IMAGES, seed), after.privatize(IMAGES, seed)
+        torch.testing.assert_close(found.images, expected.images, rtol=0, atol=1e-6)
+        if expected.synthetic is None:
+            assert found.synthetic is None
+        else:
+            assert torch.equal(found.synthetic, expected.synthetic)
+    assert after.deterministic == before.deterministic
+    assert not after.training
+    assert not any(parameter.requires_grad for parameter in after.parameters())
+
+
+def test_a_seed_is_as_good_as_a_generator(folder):
+    privatizer = load_privatizer(folder)
+    by_seed = privatizer.privatize(IMAGES, 3)
+    by_generator = privatizer.privatize(IMAGES, torch.Generator().manual_seed(3))
+    assert torch.equal(by_seed.images, by_generator.images)
+    assert not torch.equal(by_seed.images, privatizer.privatize(IMAGES, 4).images)
+
+
+def test_the_hubs_own_way_to_load_gives_the_same(folder):
+    from_hub = ExportedPrivatizer.from_pretrained(folder)
+    assert torch.equal(
+        from_hub.privatize(IMAGES, 0).images, load_exported(folder).privatize(IMAGES, 0).images
+    )
+    assert from_hub.facts == FACTS
+    assert from_hub.attributes == ("Smiling",)
+
+
+def test_what_is_exported_once_can_be_exported_again(folder, tmp_path):
+    load_exported(folder).save_pretrained(tmp_path / "again")
+    for name in ("config.json", "model.safetensors"):
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
+
+
+def test_others_may_read_the_weights_as_far_as_the_umask_lets_them(folder):
+    modes = [stat.S_IMODE((folder / name).stat().st_mode) for name in ("config.json", "README.md")]
+    assert stat.S_IMODE((folder / "model.safetensors").stat().st_mode) == modes[0] == modes[1]
+
+
+@pytest.mark.parametrize("kind", ["os.system", "privacy_gan.commands.train.train", "Filter", None])
+def test_a_description_names_no_code(kind, folder, config):
+    config["mechanism"] = {"kind": kind, "command": "touch planted"}
+    rewrite(folder, config)
+    assert f"there is no kind {kind!r}" in refused(folder)
+    config["mechanism"] = {"_target_": "os.system", "command": "touch planted"}
+    rewrite(folder, config)
+    assert "describes no mechanism" in refused(folder)
+
+
+def plant(path, marker):
+    class Hostile:
+        def __reduce__(self):
+            return (open, (str(marker), "w"))
+
+    path.write_bytes(pickle.dumps(Hostile()))
+
+
+def test_a_pickle_in_place_of_the_weights_is_not_executed(folder, tmp_path):
+    plant(folder / "model.safetensors", tmp_path / "executed")
+    assert "damaged" in refused(folder)
+    (folder / "model.safetensors").unlink()
+    plant(folder / "pytorch_model.bin", tmp_path / "executed")
+    assert "holds no model.safetensors" in refused(folder)
+    with pytest.raises(FileNotFoundError):
+        ExportedPrivatizer.from_pretrained(folder)
+    assert not (tmp_path / "executed").exists()
+    pickle.loads((folder / "pytorch_model.bin").read_bytes()).close()
+    assert (tmp_path / "executed").exists()  # it would have worked
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"width": 10**7},  # terabytes, if they were taken before the weights are looked at
+        {"width": 10**18},
+        {"width": "2"},
+        {"width": -1},
+        {"depth": 3},
+        {"image_size": 24},
+        {"num_classes": 2},
+    ],
+)
+def test_a_network_that_the_weights_do_not_fit_is_refused(change, folder, config):
+    config["mechanism"]["filter"]["network"] |= change
+    rewrite(folder, config)
+    assert "damaged" in refused(folder)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"format": 1}', "[" * 100_000])
+def test_a_description_that_is_none_is_refused(text, folder):
+    (folder / "config.json").write_text(text)
+    assert "config.json is damaged" in refused(folder)
+
+
+def test_another_format_is_refused_with_both_numbers(folder, config):
+    rewrite(folder, config | {"format": 2})
+    assert "its format is 2, this version of privacy_gan reads 1" in refused(folder)
+
+
+@pytest.mark.parametrize("kept", [0, 7, 1000, -1])
+def test_truncated_weights_are_refused(kept, folder):
+    weights = folder / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:kept])
+    assert "model.safetensors is damaged" in refused(folder)
+
+
+def test_weights_must_be_all_there_of_the_right_type_and_no_others(folder):
+    path = folder / "model.safetensors"
+    weights = load_file(path)
+    first = "mechanism.filter.network.to_rgb.weight"
+    for changed in (
+        {name: tensor for name, tensor in weights.items() if name != first},
+        weights | {"more": torch.zeros(1)},
+        weights | {first: weights[first].double()},
+        weights | {first: weights[first][:2].contiguous()},
+    ):
+        save_file(changed, path)
+        assert "model.safetensors is damaged" in refused(folder)
+
+
+def test_a_folder_without_a_description_is_said_to_be_none(folder):
+    (folder / "config.json").unlink()
+    assert "neither a run folder nor an exported one" in refused(folder)
+
+
+def test_a_mechanism_of_ones_own_is_not_exported():
+    class Mine(Filtering):
+        pass
+
+    with pytest.raises(UserError, match="Mine is not part of this project"):
+        describe(Mine(NoisyMLP()))
+    with pytest.raises(UserError, match="NoisyMLP is not part of this project"):
+        describe(Filtering(NoisyMLP()))

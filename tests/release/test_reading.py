@@ -1,0 +1,128 @@
+"""Photographs become upright squares in sRGB, and what is no photograph is refused."""
+
+import numpy as np
+import pytest
+from photographs import ORIENTATION, flat, noise, png_header, swapped_profile
+from PIL import Image
+
+from privacy_gan.release.squares import UnreadablePhoto, read_square
+
+RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
+
+
+def read(path, side=16, fit="whole"):
+    return read_square(path, side, fit)
+
+
+def halves(upper, lower, size=(32, 64)):
+    image = Image.new("RGB", size, upper)
+    image.paste(lower, (0, size[1] // 2, *size))
+    return image
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_every_kind_of_file_is_read(suffix, tmp_path):
+    flat((200, 100, 50)).save(tmp_path / f"one.{suffix}")
+    square = read(tmp_path / f"one.{suffix}")
+    assert square.pixels.shape == (16, 16, 3)
+    assert np.abs(square.pixels.astype(int) - (200, 100, 50)).max() <= 3
+
+
+def test_an_image_of_the_squares_size_is_taken_as_it_is(tmp_path):
+    image = noise(16, 16)
+    image.save(tmp_path / "one.png")
+    np.testing.assert_array_equal(read(tmp_path / "one.png").pixels, np.asarray(image))
+
+
+def test_whole_squeezes_and_center_cuts(tmp_path):
+    # three squares side by side
+    image = Image.new("RGB", (96, 32), RED)
+    image.paste(GREEN, (32, 0, 64, 32))
+    image.paste(BLUE, (64, 0, 96, 32))
+    image.save(tmp_path / "one.png")
+    whole, center = (read(tmp_path / "one.png", fit=fit) for fit in ("whole", "center"))
+    assert whole.size == (96, 32)
+    assert [tuple(whole.pixels[8, x]) for x in (2, 8, 13)] == [RED, GREEN, BLUE]
+    assert center.size == (32, 32)
+    assert (center.pixels == GREEN).all()
+
+
+def test_a_camera_held_sideways_is_turned(tmp_path):
+    exif = Image.Exif()
+    exif[ORIENTATION] = 6  # the stored image's left is at the top
+    stored = halves(RED, BLUE).rotate(90, expand=True)
+    stored.save(tmp_path / "one.png", exif=exif)
+    square = read(tmp_path / "one.png")
+    assert square.size == (32, 64)
+    assert tuple(square.pixels[2, 8]) == RED
+    assert tuple(square.pixels[13, 8]) == BLUE
+
+
+def test_what_is_beneath_transparency_is_not_seen(tmp_path):
+    image = flat(RED).convert("RGBA")
+    image.putalpha(0)
+    image.save(tmp_path / "one.png")
+    assert (read(tmp_path / "one.png").pixels == 255).all()
+    palette = flat(RED).convert("P")
+    palette.save(tmp_path / "two.png", transparency=palette.getpixel((0, 0)))
+    assert (read(tmp_path / "two.png").pixels == 255).all()
+
+
+def test_sixteen_bits_of_grey_are_not_cut_off(tmp_path):
+    grey = np.full((16, 16), 300 * 128, np.uint16)  # 150 of 256 steps
+    Image.fromarray(grey).save(tmp_path / "one.png")
+    assert (read(tmp_path / "one.png").pixels == 150).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "CMYK"])
+def test_other_colours_become_rgb(mode, tmp_path):
+    name = "one.jpg" if mode == "CMYK" else "one.png"
+    Image.new("RGB", (16, 16), "white").convert(mode).save(tmp_path / name)
+    assert (read(tmp_path / name).pixels == 255).all()
+
+
+def test_a_colour_profile_is_obeyed(tmp_path):
+    flat((230, 30, 20)).save(tmp_path / "one.png", icc_profile=swapped_profile())
+    red, green, blue = read(tmp_path / "one.png").pixels[8, 8].astype(int)
+    assert (abs(red - 30), abs(green - 230), abs(blue - 20)) <= (2, 2, 2)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_a_damaged_or_unfitting_profile_is_passed_over(mode, tmp_path):
+    image = flat((50, 50, 50)).convert(mode)
+    for profile in (b"nonsense", swapped_profile()[:500], swapped_profile()):
+        image.save(tmp_path / "one.png", icc_profile=profile)
+        assert np.abs(read(tmp_path / "one.png").pixels.astype(int) - 50).max() <= 1
+
+
+def test_absurd_sizes_are_refused_by_their_headers(tmp_path):
+    path = tmp_path / "bomb.png"
+    for size in [(50_000, 50_000), (10_000, 10_000), (9_460, 9_460)]:
+        path.write_bytes(png_header(*size))
+        with pytest.raises(UnreadablePhoto, match="more than 89 million pixels"):
+            read(path)
+    path.write_bytes(png_header(65_501, 1))
+    with pytest.raises(UnreadablePhoto, match="more than 65,500 pixels wide"):
+        read(path)
+
+
+def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path):
+    for name in ("one.jpg", "one.png", "one.webp"):
+        path = tmp_path / name
+        noise(64, 64).save(path)
+        content = path.read_bytes()
+        for kept in (0, 3, 20, len(content) // 2, len(content) - 100):
+            path.write_bytes(content[:kept])
+            with pytest.raises(UnreadablePhoto):
+                read(path)
+
+
+def test_other_files_are_not_even_tried(tmp_path):
+    path = tmp_path / "one.png"
+    for content in (b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"GIF89a"):
+        path.write_bytes(content)
+        with pytest.raises(UnreadablePhoto, match="no JPEG, PNG or WebP image"):
+            read(path)
+    noise(16, 16).save(path, format="TIFF")
+    with pytest.raises(UnreadablePhoto, match="no JPEG, PNG or WebP image"):
+        read(path)

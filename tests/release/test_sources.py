@@ -1,0 +1,101 @@
+"""Which photographs the censored ones were made of, when a folder is censored again."""
+
+import os
+import shutil
+from dataclasses import replace
+
+import pytest
+from negatives import ABOUT, NAMES, files, five_photographs, interrupted, run
+from photographs import flat
+from PIL import Image
+
+
+@pytest.fixture
+def photos(tmp_path):
+    return five_photographs(tmp_path)
+
+
+def by_copy(path, image):
+    """Put an image under a name that is taken, as a copy that keeps an old time."""
+    image.save(path.parent / "other.tmp", format="PNG")
+    os.utime(path.parent / "other.tmp", (1e9, 1e9))
+    shutil.copy2(path.parent / "other.tmp", path)
+    (path.parent / "other.tmp").unlink()
+
+
+def by_renaming(path, image):
+    """Put an older file under a name that is taken."""
+    image.save(path.parent.parent / "older.png")
+    os.utime(path.parent.parent / "older.png", (1e9, 1e9))
+    (path.parent.parent / "older.png").replace(path)
+
+
+def in_place(path, image):
+    """Write other content of the same size into a file, and give it back its time."""
+    before = path.stat()
+    image.save(path)
+    os.truncate(path, before.st_size)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+@pytest.mark.parametrize("put", [by_copy, by_renaming, in_place])
+def test_what_was_made_of_a_photograph_that_was_replaced_is_made_again(put, photos):
+    run(photos)
+    kept = {name: (photos / "out" / name).stat().st_mtime_ns for name in NAMES - {"a.png"}}
+    put(photos / "in/a.png", flat((200, 210, 220), 32, 24))
+    released = run(photos)
+    assert (released.censored, released.earlier, released.again) == (1, 4, 1)
+    assert Image.open(photos / "out/a.png").getpixel((5, 5)) == (55, 45, 35)
+    assert {name: (photos / "out" / name).stat().st_mtime_ns for name in kept} == kept
+    assert run(photos).earlier == 5
+
+
+def test_another_folder_of_the_same_names_is_not_taken_for_the_first(photos):
+    (photos / "other").mkdir()
+    flat((200, 210, 220), 32, 24).save(photos / "other/a.png")
+    run(photos)
+    (photos / "in").rename(photos / "first")
+    (photos / "other").rename(photos / "in")
+    released = run(photos)
+    assert (released.censored, released.earlier) == (1, 0)
+    assert Image.open(photos / "out/a.png").getpixel((5, 5)) == (55, 45, 35)
+    assert {str(path) for path in released.strays} == NAMES - {"a.png"}
+
+
+def test_nothing_is_left_of_a_photograph_that_can_no_longer_be_read(photos):
+    run(photos)
+    (photos / "in/a.png").write_bytes(b"damaged")
+    os.mkfifo(photos / "in/fifo.png")
+    (photos / "in/b.png").unlink()
+    released = run(photos)
+    assert {str(each.name) for each in released.skipped} == {"a.png", "fifo.png"}
+    assert files(photos / "out") == NAMES - {"a.png"} | {"manifest.json", ".lock"}
+    assert [str(path) for path in released.strays] == ["b.png"]
+
+
+def test_an_interruption_leaves_no_old_image_that_would_be_taken_for_a_new_one(photos):
+    run(photos)
+    by_copy(photos / "in/a.png", flat((200, 210, 220), 32, 24))
+    with pytest.raises(KeyboardInterrupt):
+        run(photos, censor=interrupted)
+    assert not (photos / "out/a.png").exists()
+    assert (run(photos).censored, run(photos).earlier) == (1, 5)
+
+
+def test_without_the_record_all_are_made_again(photos):
+    run(photos)
+    record = photos / "out.sources"
+    assert record.stat().st_mode & 0o077 == 0
+    whole = record.read_bytes()
+    record.write_bytes(whole[:-20] + b"\n[1, 2, 3]\nnonsense\n")
+    assert run(photos).again == 1
+    record.unlink()
+    assert run(photos).again == 5
+
+
+def test_the_photographs_of_another_release_are_made_anew_though_they_are_the_same(photos):
+    run(photos)
+    other = replace(ABOUT, model={"mechanism": "other"})
+    with pytest.raises(KeyboardInterrupt):
+        run(photos, censor=interrupted, about=other, overwrite=True)
+    assert not files(photos / "out") & NAMES

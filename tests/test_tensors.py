@@ -1,0 +1,101 @@
+"""Files of tensors: what is damaged, and what only cannot be read at the moment."""
+
+import sys
+
+import pytest
+import torch
+from commands import run
+
+from privacy_gan.errors import UserError, is_out_of_memory
+from privacy_gan.runs.artifacts import ResumeState
+from privacy_gan.runs.checkpoint import DamagedCheckpoint, read_checkpoint, save
+from privacy_gan.tensors import DamagedFile, read_tensors
+
+# reads a file with no more memory than the process has by now, and prints what that raised
+WITHOUT_MEMORY = """
+import resource, sys
+from pathlib import Path
+from privacy_gan.errors import UserError, is_out_of_memory
+from privacy_gan.runs.artifacts import ResumeState
+from privacy_gan.runs.artifacts import read_artifact
+from privacy_gan.runs.checkpoint import read_checkpoint
+
+path = Path(sys.argv[1])
+readers = [
+    read_checkpoint,
+    lambda path: read_checkpoint(path, mmap=True),
+    read_artifact,
+    lambda path: ResumeState(path, "key", 5).read(),
+]
+pages = int(Path("/proc/self/statm").read_text().split()[0])
+limit = pages * resource.getpagesize() + 2**25
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+for reader in readers:
+    try:
+        print("read", reader(path))
+    except UserError as error:
+        print(type(error).__name__, error)
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "file.pt"
+    save(path, {"weights": torch.arange(1000.0), "identity": {"seed": 0}})
+    return path
+
+
+def test_what_was_saved_is_read(file):
+    for mmap in (False, True):
+        found = read_tensors(file, mmap)
+        assert torch.equal(found["weights"], torch.arange(1000.0))
+        assert found["identity"] == {"seed": 0}
+    with pytest.raises(FileNotFoundError):
+        read_tensors(file.with_name("none"))
+
+
+@pytest.mark.parametrize("kept", [0, 1, 100, 2000, -1])
+def test_a_truncated_file_is_damaged(kept, file):
+    file.write_bytes(file.read_bytes()[:kept])
+    for mmap in (False, True):
+        with pytest.raises(DamagedFile, match=r"file\.pt is damaged"):
+            read_tensors(file, mmap)
+
+
+def test_a_sound_file_of_something_else_is_no_checkpoint(file):
+    save(file, {"weights": torch.zeros(3)})  # nobody's: no identity
+    assert torch.equal(read_tensors(file)["weights"], torch.zeros(3))
+    with pytest.raises(UserError, match="not a checkpoint of this project") as raised:
+        read_checkpoint(file)
+    assert not isinstance(raised.value, DamagedCheckpoint)  # which would be set aside
+
+
+def test_a_machine_without_memory_is_no_fault_of_the_file(tmp_path):
+    path = tmp_path / "last.ckpt"
+    save(path, {"weights": torch.zeros(2**25), "identity": {}})  # 128 MiB
+    before = path.read_bytes()
+    process = run([sys.executable, "-c", WITHOUT_MEMORY, path])
+    assert process.returncode == 0, process.stderr
+    lines = process.stdout.splitlines()
+    assert len(lines) == 4, process.stdout
+    for line in lines:
+        assert line.startswith(f"UserError {path} cannot be read ("), line
+        assert "no fault of the file" in line
+    assert path.read_bytes() == before
+
+
+def test_what_is_no_file_is_not_called_damaged(tmp_path):
+    for read in (read_tensors, lambda path: ResumeState(path, "key", 5).read()):
+        with pytest.raises(UserError, match=r"cannot be read \(Is a directory\)") as raised:
+            read(tmp_path)
+        assert not isinstance(raised.value, DamagedFile)
+
+
+def test_memory_that_ran_out_is_found_among_causes_even_where_these_are_a_circle():
+    outer, inner = RuntimeError("failed to write"), ValueError("why")
+    outer.__context__, inner.__context__ = inner, outer
+    assert not is_out_of_memory(outer)
+    inner.__context__ = MemoryError()
+    assert is_out_of_memory(outer)
+    assert is_out_of_memory(RuntimeError("DefaultCPUAllocator: can't allocate memory"))
+    assert not is_out_of_memory(None)
