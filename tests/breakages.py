@@ -75,18 +75,19 @@ BREAKAGES = [
     ),
     Breakage(
         "the strongest adversary is chosen on test images",
-        "evaluation/measuring.py",
-        'predictions = predict_all(answers, sensitive["valid"], frequencies, queries)',
-        'tested = {name: {**seen, "valid": seen["test"]} for name, seen in answers.items()}\n'
-        '    predictions = predict_all(tested, sensitive["test"], frequencies, queries)',
+        "evaluation/evaluating.py",
+        "return predict_all(answers, valid, frequencies, queries, scores)",
+        'tested = {name: {**of, "valid": of["test"]} for name, of in answers.items()}\n'
+        '        labels_of_s = labels["test"][attribute]\n'
+        "        return predict_all(tested, labels_of_s, frequencies, queries, scores)",
         ["evaluation/test_selection.py::test_the_judge_reports_who_was_best_on_validation_images"],
     ),
     Breakage(
         "s' is confused with s in the success rate",
-        "evaluation/measures.py",
-        "bootstrap.percentile(mean, what == outputs.synthetic)",
-        "bootstrap.percentile(mean, what == outputs.original.predicted(sensitive))",
-        ["evaluation/test_measures.py::test_success_is_seeing_the_synthetic_attribute"],
+        "evaluation/metrics/synthesis.py",
+        "of.predicted(seen.attribute) == seen.outputs.synthetic",
+        "of.predicted(seen.attribute) == seen.outputs.original.predicted(seen.attribute)",
+        ["evaluation/test_metrics.py::test_success_is_seeing_the_synthetic_attribute"],
     ),
     Breakage(
         "an interval has half of the bootstrap's values in it",
@@ -100,7 +101,7 @@ BREAKAGES = [
     ),
     Breakage(
         "a judging that was stopped begins again",
-        "evaluation/learning.py",
+        "evaluation/fitting.py",
         'return found["epoch"], found["done"]',
         "return 0, 0",
         [
@@ -108,6 +109,20 @@ BREAKAGES = [
             "test_adversaries_stopped_at_any_step_learn_what_they_would_have_learned",
             "evaluation/test_resumed_judging.py::test_a_run_goes_on_in_the_midst_of_being_judged",
         ],
+    ),
+    Breakage(
+        "an adversary that is made in another way goes on from the resume state",
+        "runs/artifacts.py",
+        'if kept.get("key") == self.key else None',
+        'if kept.get("key") else None',
+        ["runs/test_artifacts.py::test_others_do_not_go_on_from_it"],
+    ),
+    Breakage(
+        "images of equal values are all taken for the class",
+        "evaluation/metrics/samples.py",
+        "ends[:-1] = values[1:] != values[:-1]",
+        "ends[:-1] = True",
+        ["evaluation/test_scores.py::test_equal_values_are_taken_by_lot"],
     ),
     Breakage(
         "the penalty has the other sign",
@@ -291,7 +306,7 @@ BREAKAGES = [
     ),
     Breakage(
         "an adversary that diverged begins anew at the same rate",
-        "evaluation/diverging.py",
+        "evaluation/fitting.py",
         "SLOWER = 0.5 ",
         "SLOWER = 1.0 ",
         [

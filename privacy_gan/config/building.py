@@ -56,10 +56,10 @@ def build_mechanism(node: DictConfig, seed: int, attribute_index: int = 0) -> An
     tree = OmegaConf.to_container(node, resolve=True)
     assert isinstance(tree, dict)
     told = {"attribute_index": attribute_index, "seed": seed}
-    return build(OmegaConf.create(declared({**tree, **told}, told)))
+    return build(OmegaConf.create(without_undeclared({**tree, **told}, told)))
 
 
-def declared(tree: Any, told: Mapping[str, Any]) -> Any:
+def without_undeclared(tree: Any, told: Mapping[str, Any]) -> Any:
     """Leave out what mechanisms are told without declaring it, as those that do not learn.
 
     Args:
@@ -67,10 +67,10 @@ def declared(tree: Any, told: Mapping[str, Any]) -> Any:
         told: names of arguments, and values.
     """
     if isinstance(tree, list):
-        return [declared(entry, told) for entry in tree]
+        return [without_undeclared(entry, told) for entry in tree]
     if not isinstance(tree, Mapping):
         return tree
-    entries = {name: declared(entry, told) for name, entry in tree.items()}
+    entries = {name: without_undeclared(entry, told) for name, entry in tree.items()}
     if "_target_" not in entries or not told.keys() <= entries.keys():
         return entries
     try:

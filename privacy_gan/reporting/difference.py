@@ -130,9 +130,11 @@ def difference_of(
     )
     value = statistics.fmean(values)
     if len(values) > 1:
+        from scipy.stats import t
+
         of_images = ((high - low) / (2 * NORMAL_QUANTILE)) ** 2
         of_seeds = statistics.variance(values) / len(values)
-        reach = student_quantile(len(values) - 1) * math.sqrt(of_images + of_seeds)
+        reach = t.ppf(0.975, len(values) - 1) * math.sqrt(of_images + of_seeds)
         low, high = value - reach, value + reach
     images = None if by_image is None else len(by_image)
     return Difference(measure, epsilon, names, value, low, high, len(values), images)
@@ -188,13 +190,6 @@ def unpaired_interval(measure: str, pairs: Sequence[tuple[Judged, Judged]]) -> t
         spans.append(estimate.high - estimate.low)
     reach = math.hypot(*spans) / 2
     return value - reach, value + reach
-
-
-def student_quantile(freedom: int) -> float:
-    """Return the 97.5% quantile of Student's t distribution."""
-    from scipy.stats import t
-
-    return float(t.ppf(0.975, freedom))
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from privacy_gan.errors import UserError
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.records import Found, Judged
+from privacy_gan.reporting.results import Panel
 from privacy_gan.reporting.tables import Table, of_any_attribute
 from privacy_gan.runs.folder import RunFolder
 
@@ -36,20 +37,35 @@ class Lacking(NamedTuple):
     like: Judged
 
 
-def missing_from(found: Found, tables: Sequence[Table], unseen: Sequence[str]) -> Missing:
+def missing_from(
+    found: Found, tables: Sequence[Table], unseen: Sequence[str], panels: Sequence[Panel]
+) -> Missing:
     """Return what is missing, by kind; nothing of a kind leaves its heading out.
 
     Args:
         found: below the report's folder.
         tables: the paper's, measured.
         unseen: pictures that cannot be read, a line each.
+        panels: which leave out what was judged twice.
     """
     kinds: Missing = [
         ("Not finished", [(str(run.path), command_of(run)) for run in found.unfinished]),
         ("Unreadable", [(line, "") for line in (*found.unreadable, *unseen)]),
         ("In the paper, and not here", papers(lacking_in(tables), len(found.finished))),
+        *(
+            (
+                f"Left out of {panel.title}, for it was judged twice",
+                [(str(each.folder.path), "") for each in panel.repeated],
+            )
+            for panel in panels
+        ),
     ]
     return [(heading, entries) for heading, entries in kinds if entries]
+
+
+def missing_line(what: str, command: str) -> str:
+    """Return what is missing as a terminal shows it, and which command would make it."""
+    return f"  {what}" + (f"\n    {command}" if command else "")
 
 
 def lacking_in(tables: Sequence[Table]) -> list[Lacking]:

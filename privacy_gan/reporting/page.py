@@ -14,6 +14,7 @@ from privacy_gan.evaluation.metrics import METRICS, Metric
 from privacy_gan.reporting.difference import Difference, is_many, matrices
 from privacy_gan.reporting.face_grids import FaceGrid
 from privacy_gan.reporting.formats import NOTE, texts
+from privacy_gan.reporting.leading import MEASURES
 from privacy_gan.reporting.missing import Missing
 from privacy_gan.reporting.page_data import (
     conditions,
@@ -47,8 +48,8 @@ GLOSSARY = (
     ),
     (
         "most by",
-        "the measure by which most leaks: of accuracy, balanced accuracy, ROC AUC and leaked bits "
-        "the one whose interval's lower end lies furthest above guessing, as a share of what "
+        "the measure by which most leaks: of "
+        f"{', '.join(METRICS[name].title for name in MEASURES)} the one whose interval's lower end lies furthest above guessing, as a share of what "
         "original images tell. Accuracy alone may hide a leak where one value is frequent.",
     ),
     ("over budget", "where the distortion's whole interval lies above epsilon."),

@@ -135,14 +135,14 @@ def curve_data(
         name: curve.over_seeds(metric).apply(with_spread, axis=1, show=METRICS[metric].show)
         for name, metric in told.items()
     }
-    points = []
+    utility, points = curve.over_seeds(UTILITY), []
     for epsilon, entries in curve.points.items():
         point = {
             "epsilon_text": budget_text(epsilon),
             "where": at_budget(epsilon),
             "seeds": len(entries),
             "privacy": {name: span(over, epsilon) for name, over in leaking.items()},
-            "utility": span(curve.over_seeds(UTILITY), epsilon),
+            "utility": span(utility, epsilon),
             "runs": [number_of[id(entry)] for entry in entries],
             **{name: some.get(epsilon, "-") for name, some in texts.items()},
         }

@@ -248,7 +248,7 @@ class Judged:
     def reported(self) -> list[Record]:
         """Return a record for each measure."""
         return [
-            self._record(STRONGEST if metric_of(name).score_name else "", 0, name, measure)
+            self._record(told_by(name), 0, name, measure)
             for name, measure in self.evaluation.measures.items()
         ]
 
@@ -280,6 +280,11 @@ class Judged:
             majority_baseline=value_of(measure.prior),
             correlation_baseline=value_of(measure.floor),
         )
+
+
+def told_by(metric: str) -> str:
+    """Return who told what is reported, as a Record has it."""
+    return STRONGEST if metric_of(metric).score_name else ""
 
 
 def metric_by(score: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +12,13 @@ from filelock import FileLock
 from privacy_gan.reporting import figure1
 from privacy_gan.reporting.budget import is_missed
 from privacy_gan.reporting.difference import REAL, Difference, differences_in, is_many, matrices
-from privacy_gan.reporting.face_grids import FaceGrid, face_grids, pictured
+from privacy_gan.reporting.face_grids import face_grids, pictured
 from privacy_gan.reporting.formats import FORMATS, csv_table, csv_text
 from privacy_gan.reporting.leading import leading
-from privacy_gan.reporting.missing import Missing, missing_from
+from privacy_gan.reporting.missing import missing_from, missing_line
 from privacy_gan.reporting.optimum_gap import gaussian_runs, optimum_table
 from privacy_gan.reporting.page import Content, counts, page
-from privacy_gan.reporting.records import Found, Judged, all_judged, runs_below
+from privacy_gan.reporting.records import Found, all_judged, runs_below
 from privacy_gan.reporting.results import Panel, panels_of, results_table
 from privacy_gan.reporting.side_by_side import side_by_side
 from privacy_gan.reporting.tables import Table, tables_of
@@ -82,19 +82,23 @@ def report_on(found: Found, folder: Path, output: Path, with_faces: bool) -> Rep
         tables,
         face_grids(seen),
         {picture.run.folder.path: picture.faces for picture in seen},
-        [
-            *missing_from(found, tables, unseen),
-            *left_out(panels),
-        ],
+        missing_from(found, tables, unseen, panels),
     )
     files = write_files(content, output)
     told = [
         counts(found),
         *(["\n".join(content.in_short), side_by_side(judged)] if judged else []),
-        *verdicts(judged),
+        *(
+            "\n  ".join([f"{each.mechanism}:", *verdict_lines(each.evaluation)])
+            for each in judged
+            if each.is_audit
+        ),
         *optimum_table(gaussian_runs(found.finished)),
-        *difference_lines(content.differences),
-        *missing_lines(content.missing),
+        *(paragraph(title, some) for title, some in content.differences.items() if some),
+        *(
+            "\n".join([f"{heading}:", *(missing_line(*entry) for entry in entries)])
+            for heading, entries in content.missing
+        ),
         "\n".join([f"report     {files[0]}", *(f"           {path.name}" for path in files[1:])]),
     ]
     return Report("\n\n".join(told), files, tables)
@@ -121,27 +125,6 @@ def in_short(panel: Panel) -> list[str]:
     return lines
 
 
-def verdicts(judged: Sequence[Judged]) -> list[str]:
-    """Return what audits found, in words."""
-    return [
-        "\n  ".join([f"{each.mechanism}:", *verdict_lines(each.evaluation)])
-        for each in judged
-        if each.is_audit
-    ]
-
-
-def left_out(panels: Sequence[Panel]) -> Missing:
-    """Return which runs are there twice."""
-    return [
-        (
-            f"Left out of {panel.title}, for it was judged twice",
-            [(str(each.folder.path), "") for each in panel.repeated],
-        )
-        for panel in panels
-        if panel.repeated
-    ]
-
-
 def write_files(content: Content, output: Path) -> list[Path]:
     """Write all files, and remove those of an earlier report that are not made any more."""
     files = [write(output / "report.html", page(content))]
@@ -153,7 +136,9 @@ def write_files(content: Content, output: Path) -> list[Path]:
             write(output / f"table{number}.{suffix}", text(some))
             for suffix, text in FORMATS.items()
         ]
-    files += draw_grids(content.grids, output)
+    for grid in content.grids:
+        files.append(output / f"{re.sub(UNSAFE, '_', grid.name)}.png")
+        save_picture(draw_grid(grid.faces), files[-1])
     if content.panels:
         table = csv_text(results_table(content.panels), digits=9)
         files.append(write(output / "results.csv", table))
@@ -169,61 +154,18 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def draw_grids(grids: Sequence[FaceGrid], output: Path) -> list[Path]:
-    """Write the pictures of faces."""
-    paths = []
-    for grid in grids:
-        path = output / f"{re.sub(UNSAFE, '_', grid.name)}.png"
-        save_picture(draw_grid(grid.faces), path)
-        paths.append(path)
-    return paths
-
-
-def difference_lines(differences: Mapping[str, Sequence[Difference]]) -> list[str]:
-    """Return what is more than chance, the first ones of each panel."""
-    paragraphs = []
-    for title, some in differences.items():
-        real = [each for each in some if not each.is_explained]
-        if some:
-            paragraphs.append(
-                "\n".join(
-                    [
-                        f"{title}: {len(real)} of {len(some)} differences are more than chance",
-                        *(compared(some) if is_many(some) else told_of(real)),
-                    ]
-                )
-            )
-    return paragraphs
-
-
-def compared(differences: Sequence[Difference]) -> list[str]:
-    """Return matrices, each after an empty line, and what marks a difference."""
-    lines = [line for each in matrices(differences) for line in ("", *each.lines())]
-    return [*lines, "", f"{REAL} more than chance; report.html has the intervals"]
-
-
-def told_of(real: Sequence[Difference]) -> list[str]:
-    """Return sentences for the first differences that are more than chance."""
-    lines = [f"  {each.in_words()}" for each in real[:LINES]]
-    if len(real) > LINES:
-        lines.append(f"  and {len(real) - LINES} more, which report.html lists")
-    return lines
-
-
-def missing_lines(missing: Missing) -> list[str]:
-    """Return what is not there, and which commands would make it."""
-    return [
-        "\n".join(
-            [
-                f"{heading}:",
-                *(
-                    f"  {what}" + (f"\n    {command}" if command else "")
-                    for what, command in entries
-                ),
-            ]
-        )
-        for heading, entries in missing
-    ]
+def paragraph(title: str, differences: Sequence[Difference]) -> str:
+    """Return what of a panel is more than chance: of many pairs as matrices, else as sentences."""
+    real = [each for each in differences if not each.is_explained]
+    lines = [f"{title}: {len(real)} of {len(differences)} differences are more than chance"]
+    if is_many(differences):
+        lines += [line for each in matrices(differences) for line in ("", *each.lines())]
+        lines += ["", f"{REAL} more than chance; report.html has the intervals"]
+    else:
+        lines += [f"  {each.in_words()}" for each in real[:LINES]]
+        if len(real) > LINES:
+            lines.append(f"  and {len(real) - LINES} more, which report.html lists")
+    return "\n".join(lines)
 
 
 def publish(report: Report, project: str, output: Path) -> None:

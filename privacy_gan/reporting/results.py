@@ -11,16 +11,18 @@ import math
 import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import pandas as pd
 
 from privacy_gan.reporting.leading import ACCURACY, leading_measure
 from privacy_gan.reporting.paper_values import ATTRIBUTES
-from privacy_gan.reporting.records import STRONGEST, Judged, Record
+from privacy_gan.reporting.records import Judged, Record, told_by
 
 UTILITY = "utility_score"
 NUMBERS = ["value", "low", "high", "original", "majority_baseline", "correlation_baseline"]
+NOTHING = pd.DataFrame({name: [] for name in ("mean", "std", "seeds", "low", "high")}, dtype=float)
 Corner = tuple[float, float]  # a privacy loss and a utility score
 
 
@@ -59,18 +61,22 @@ class Curve:
             adversary: whose score it is, at the most queries that it made in each run; None for
                 what is reported.
         """
-        rows = self.results[self.results["metric"] == metric]
-        rows = rows[rows["adversary"].isin(["", STRONGEST] if adversary is None else [adversary])]
-        most = rows.groupby("run")["queries"].transform("max")
-        return over_seeds(rows[rows["queries"] == most], "epsilon")
+        return self._over_seeds.get((metric, adversary or told_by(metric)), NOTHING)
+
+    @cached_property
+    def _over_seeds(self) -> dict[tuple[str, str], pd.DataFrame]:
+        one = ["metric", "adversary"]
+        most = self.results.groupby(["run", *one])["queries"].transform("max")
+        over = over_seeds(self.results[self.results["queries"] == most], [*one, "epsilon"])
+        return {name: some.droplevel(one) for name, some in over.groupby(one, sort=False)}
 
 
-def over_seeds(rows: pd.DataFrame, by: str) -> pd.DataFrame:
+def over_seeds(rows: pd.DataFrame, by: str | list[str]) -> pd.DataFrame:
     """Return what numbers of runs amount to that differ in nothing but their seed.
 
     Args:
         rows: of one metric, or of several that ``by`` tells apart.
-        by: the column whose values get a row each.
+        by: the columns whose values get a row each.
 
     Returns:
         The mean, the standard deviation ``std`` of a run (with n - 1; nan of one seed), the number

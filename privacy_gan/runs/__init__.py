@@ -1,1 +1,1 @@
-"""What a run is, its folder, its result, and how its mechanism is loaded again."""
+"""What a run is, its folder, whether it is finished, its result, and loading its mechanism."""

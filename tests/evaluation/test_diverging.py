@@ -116,7 +116,7 @@ def wild(**task):
 def judged(data, folder, mechanism=InOnePixel, **adversaries):
     judge = judge_in(folder, 1, adversaries, resamples=20, queries=(1,))
     source = MechanismSource(mechanism(), data, CPU)
-    return judge.judge(source, "Light", epsilon=0.1, epsilon_batch_size=32)
+    return judge.judge(source, "Light", epsilon=0.1, epsilon_batch_size=32).evaluation
 
 
 def test_the_judgement_goes_on_without_who_diverged_and_names_it(data, tmp_path):

@@ -75,7 +75,7 @@ def shipped(once):
 def judged(privatizer, shipped):
     judge, data = shipped
     with bars_shown(False):
-        found = judge.judge(MechanismSource(privatizer, data, CPU), "Sign", 1.0, 512)
+        found = judge.judge(MechanismSource(privatizer, data, CPU), "Sign", 1.0, 512).evaluation
     return found.measures["privacy_loss"].censored, found.measures["distortion"].censored
 
 

@@ -41,7 +41,7 @@ def data():
 
 def judged(privatizer, data, folder, **how):
     source = MechanismSource(privatizer, data, CPU)
-    return judge_in(folder, **how).judge(source, "Light", 0.01, 32)
+    return judge_in(folder, **how).judge(source, "Light", 0.01, 32).evaluation
 
 
 def by_queries(evaluation, adversary="small"):

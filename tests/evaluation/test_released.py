@@ -56,7 +56,7 @@ def test_what_rounding_takes_away_an_adversary_does_not_see(tmp_path):
     for name in ("float", "png"):
         judge = judge_in(tmp_path, epochs=24)
         judge.released_as = name
-        found = judge.judge(MechanismSource(Faint(), data, CPU), "Light", 0.01, 32)
+        found = judge.judge(MechanismSource(Faint(), data, CPU), "Light", 0.01, 32).evaluation
         leaks[name] = found.measures["privacy_loss"]
     assert leaks["float"].censored.value > 0.95
     assert leaks["png"].censored.value == leaks["png"].prior.value

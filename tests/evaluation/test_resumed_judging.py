@@ -94,21 +94,6 @@ def test_without_a_resume_state_a_signal_ends_learning_all_the_same(data, monkey
     assert len(taken) == 1
 
 
-def test_what_was_kept_of_something_else_or_is_damaged_is_not_gone_on_from(tmp_path, caplog):
-    resume = ResumeState(tmp_path / "file.pt", "key", every_minutes=0)
-    assert resume.read() is None
-    assert resume.is_due()
-    resume.write({"epoch": 3})
-    assert resume.read() == {"epoch": 3}
-    assert ResumeState(resume.path, "another key", every_minutes=0).read() is None
-    assert not ResumeState(resume.path, "key", every_minutes=5).is_due()
-    resume.path.write_bytes(resume.path.read_bytes()[:100])
-    assert resume.read() is None
-    assert "file.pt was damaged" in caplog.text
-    resume.remove()
-    assert list(tmp_path.iterdir()) == []
-
-
 @pytest.fixture
 def judged(tiny, tmp_path):
     def compose(folder, *overrides):

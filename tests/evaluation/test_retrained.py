@@ -31,7 +31,7 @@ def test_what_is_shown_otherwise_is_lost_to_a_fixed_classifier_and_not_to_a_retr
     data.setup()
     retrained = partial(RetrainedClassifier, small_network, Recipe(adam))
     judge = judge_in(tmp_path, queries=[1], retrained=retrained)
-    found = judge.judge(MechanismSource(Cyan(), data, CPU), "Light", 0.01, 32).measures
+    found = judge.judge(MechanismSource(Cyan(), data, CPU), "Light", 0.01, 32).evaluation.measures
     assert found["utility/Red"].original.value > 0.9
     assert found["utility/Red"].censored.value < 0.6
     assert found["retrained_utility/Red"].original.value > 0.9

@@ -1,6 +1,7 @@
 """Scores of predictions, worked by hand."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from privacy_gan.evaluation.metrics.privacy import (
     auroc,
     balanced_accuracy,
     leaked_bits,
+    tpr_at_one_percent,
 )
 
 HALF = torch.tensor([0.5, 0.5], dtype=torch.float64)
@@ -74,3 +76,23 @@ def test_auroc_needs_two_classes_and_takes_the_mean_over_more():
     assert of_all(auroc, found, torch.tensor([0, 1, 2]), prior) == 1
     # class 0's 0.2 is behind 0.6 and 0.5, class 1's 0.3 before 0.5 or not: 0.3 < 0.5 and > 0.1
     assert of_all(auroc, found, torch.tensor([1, 0, 2]), prior) == pytest.approx((0 + 0.5 + 1) / 3)
+
+
+def test_the_true_positive_rate_is_that_where_one_percent_of_the_negatives_is_above():
+    labels = torch.tensor([1] * 4 + [0] * 200)
+    shown = predictions(0.9, 0.65, 0.2, 0.05, 0.7, 0.6, *[0.1] * 198)
+    # down to the second negative, 0.6, and on to what comes before the third, 0.1
+    assert of_all(partial(tpr_at_one_percent, value=1), shown, labels, HALF) == 0.75
+    # of class 0 the first is a negative, one of four
+    assert of_all(partial(tpr_at_one_percent, value=0), shown, labels, HALF) == pytest.approx(0.0)
+
+
+def test_equal_values_are_taken_by_lot():
+    labels = torch.tensor([1, 0, 0, 1])
+    constant = HALF.expand(4, -1)
+    assert of_all(partial(tpr_at_one_percent, value=1), constant, labels, HALF) == pytest.approx(
+        0.01
+    )
+    alone = torch.tensor([1, 1])
+    assert math.isnan(of_all(partial(tpr_at_one_percent, value=1), constant[:2], alone, HALF))
+    assert math.isnan(of_all(partial(tpr_at_one_percent, value=0), constant[:2], alone, HALF))

@@ -57,7 +57,7 @@ def test_the_judge_reports_who_was_best_on_validation_images(tmp_path):
     data.setup()
     adversaries = {"left": looking_at(slice(None, 8)), "right": looking_at(slice(8, None))}
     judge = judge_in(tmp_path, adversaries=adversaries, queries=[1], resamples=50)
-    found = judge.judge(OnOneSide(Identity(), data, CPU), "Light", 0.01, 32)
+    found = judge.judge(OnOneSide(Identity(), data, CPU), "Light", 0.01, 32).evaluation
     scores = {each.adversary: each for each in found.adversaries}
     assert scores["left"].valid["accuracy"] > 0.9 > 0.7 > scores["right"].valid["accuracy"]
     assert scores["right"].test["accuracy"].value > 0.9

@@ -99,7 +99,7 @@ class SomebodyElses:
 def test_images_that_someone_else_censored_are_judged_without_a_mechanism(tmp_path):
     data = LightAndDark(train=128, valid=64, test=64)
     data.setup()
-    found = judge_in(tmp_path, epochs=3).judge(SomebodyElses(data), "Light", 0.01, 32)
+    found = judge_in(tmp_path, epochs=3).judge(SomebodyElses(data), "Light", 0.01, 32).evaluation
     assert found.measures["privacy_loss"].censored.value > 0.9
     assert found.measures["distortion"].censored.value > 0.01
     assert found.measures["utility/Red"].censored.value < 0.7  # no colour is left

@@ -44,6 +44,16 @@ def test_a_run_is_known_by_what_it_was_known_by(typed, tiny):
     assert fingerprint == FINGERPRINTS[typed]
 
 
+def test_what_told_committed_results_apart_still_does():
+    paths = {
+        path
+        for file in (ROOT / "docs" / "results").rglob("result.json")
+        for path in json.loads(file.read_text())["identity"]
+    }
+    assert len(paths) > 60
+    assert {path for path in paths if group_of_setting(path) is not Group.DECISIVE} == set()
+
+
 def test_all_that_is_at_the_top_is_in_a_group():
     assert {name for name in GROUPS if "." not in name} == set(TrainConfig.__annotations__)
 

@@ -13,6 +13,7 @@ from privacy_gan.evaluation.metrics.samples import (
     information,
     mean,
     surprise,
+    true_positive_rate,
 )
 from privacy_gan.runs.result import Estimate, Measure
 
@@ -70,6 +71,14 @@ def leaked_bits(weights: Tensor, probabilities: Tensor, labels: Tensor, prior: T
     """
     del prior
     return information(weights, mean(weights, surprise(probabilities, labels)), labels)
+
+
+def tpr_at_one_percent(
+    weights: Tensor, probabilities: Tensor, labels: Tensor, prior: Tensor, value: int
+) -> Tensor:
+    """Return how many images of a class are told where 1% of all others are taken for such."""
+    del prior
+    return true_positive_rate(weights, probabilities[:, value], labels == value, 0.01)
 
 
 def by_strongest(seen: Observations, name: str = "", *, score: str) -> Measure | None:
@@ -224,6 +233,19 @@ METRICS = (
         score_name=LEAKED_BITS,
         chance=lambda _: 0.0,
         perfect=math.log2,
+    ),
+    Metric(
+        "tpr_at_1_percent_fpr",
+        "privacy",
+        "TPR at 1% FPR",
+        "share of a class's images that the strongest adversary tells where it takes 1% of all "
+        "others for such: what it can be sure of. Guessing has 1%",
+        partial(by_strongest, score="tpr_at_1_percent_fpr"),
+        source="Carlini et al., 2022, of membership",
+        higher_is_better=False,
+        per="class",
+        score=tpr_at_one_percent,
+        score_name="tpr_at_1_percent_fpr",
     ),
     Metric(
         "paper_privacy_loss",

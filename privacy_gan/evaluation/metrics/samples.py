@@ -51,6 +51,41 @@ def area_under_roc(weights: Tensor, values: Tensor, positive: Tensor) -> Tensor:
     return ordered / (of_positives.sum(dim=1) * negatives[:, -1])
 
 
+def true_positive_rate(
+    weights: Tensor, values: Tensor, positive: Tensor, false_positive_rate: float
+) -> Tensor:
+    """Return the share of positives above a threshold that some share of the negatives exceeds.
+
+    It is the height of the ROC curve there, whose points are joined by straight lines: images of
+    the same value are taken by lot.
+
+    Args:
+        weights: see above.
+        values: [N].
+        positive: bool [N].
+        false_positive_rate: the share of the negatives, below 1.
+
+    Returns:
+        nan in a sample without positives or without negatives.
+    """
+    import torch
+    import torch.nn.functional as F
+
+    order = values.argsort(descending=True)
+    values, positive, weights = values[order], positive[order], weights[:, order]
+    ends = torch.ones_like(positive)  # of runs of equal values, where thresholds can lie
+    ends[:-1] = values[1:] != values[:-1]
+    told = F.pad((weights * positive).cumsum(dim=1)[:, ends], (1, 0))
+    mistaken = F.pad((weights * ~positive).cumsum(dim=1)[:, ends], (1, 0))
+    allowed = mistaken[:, -1:] * false_positive_rate
+    last = (mistaken <= allowed).sum(dim=1, keepdim=True) - 1
+    after = (last + 1).clamp_max(mistaken.shape[1] - 1)
+    below, above = mistaken.gather(1, last), mistaken.gather(1, after)
+    part = (allowed - below) / (above - below)  # nan without negatives
+    height = told.gather(1, last) + part * (told.gather(1, after) - told.gather(1, last))
+    return height.squeeze(1) / told[:, -1]
+
+
 def surprise(probabilities: Tensor, labels: Tensor) -> Tensor:
     """Return minus the log-probability of each label, in nats, finite, [N]."""
     import torch

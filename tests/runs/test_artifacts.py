@@ -1,0 +1,99 @@
+"""What takes long is made once, kept whole, and gone on with."""
+
+import pytest
+import torch
+
+from privacy_gan.errors import UserError
+from privacy_gan.runs.artifacts import ArtifactCache, ResumeState
+
+
+class Making:
+    """Makes what it is asked for, and remembers that; breaks off in the middle where told to."""
+
+    def __init__(self, breaks=False):
+        self.breaks = breaks
+        self.asked = []
+
+    def __call__(self, names, resume):
+        self.asked.append((tuple(names), resume.read()))
+        resume.write({"done": len(self.asked)})
+        if self.breaks:
+            raise KeyboardInterrupt
+        return {name: {} if name == "nothing" else {"of": torch.tensor(1)} for name in names}
+
+
+def cache_in(folder, option=None):
+    return ArtifactCache(folder, "adversaries", 5, option)
+
+
+def paths(cache, *names, settings="as they are"):
+    return {name: cache.path(name, settings) for name in names}
+
+
+def test_what_is_there_is_not_made_again_and_what_is_empty_is_not_kept(tmp_path):
+    make, cache = Making(), cache_in(tmp_path)
+    found = cache.get(paths(cache, "one", "nothing"), make)
+    assert found == {"one": {"of": torch.tensor(1)}, "nothing": {}}
+    assert cache.get(paths(cache, "one", "two"), make)["two"] == found["one"]
+    cache.get(paths(cache, "one", settings="others"), make)
+    assert [names for names, _ in make.asked] == [("one", "nothing"), ("two",), ("one",)]
+    left = {path.name for path in tmp_path.iterdir()} - {".lock"}
+    assert left == {
+        path.name
+        for path in (
+            *paths(cache, "one", "two").values(),
+            *paths(cache, "one", settings="others").values(),
+        )
+    }
+
+
+def test_what_was_broken_off_goes_on_from_its_resume_state(tmp_path):
+    broken, make, cache = Making(breaks=True), Making(), cache_in(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        cache.get(paths(cache, "one", "two"), broken)
+    assert not any(path.exists() for path in paths(cache, "one", "two").values())
+    cache.get(paths(cache, "one", "two"), make)
+    assert make.asked == [(("one", "two"), {"done": 1})]
+    assert not list(tmp_path.glob("*.begun"))
+
+
+def test_others_do_not_go_on_from_it(tmp_path):
+    cache, make = cache_in(tmp_path), Making()
+    with pytest.raises(KeyboardInterrupt):
+        cache.get(paths(cache, "one", "two"), Making(breaks=True))
+    cache.get(paths(cache, "one"), make)
+    assert make.asked == [(("one",), None)]
+
+
+def test_a_damaged_file_that_all_runs_share_is_refused_and_a_runs_own_is_made_again(
+    tmp_path, caplog
+):
+    make = Making()
+    for option in ("classifiers.folder", None):
+        cache = cache_in(tmp_path / str(option), option)
+        path = cache.path("one", "")
+        cache.get({"one": path}, make)
+        path.write_bytes(path.read_bytes()[:100])
+    shared = cache_in(tmp_path / "classifiers.folder", "classifiers.folder")
+    with pytest.raises(UserError, match="is damaged: delete it to train it again"):
+        shared.get(paths(shared, "one", settings=""), make)
+    assert len(make.asked) == 2
+    assert cache.get({"one": path}, make)["one"]
+    assert len(make.asked) == 3
+    assert f"{path} was damaged" in caplog.text
+
+
+def test_a_resume_state_of_something_else_or_a_damaged_one_is_not_gone_on_from(tmp_path, caplog):
+    resume = ResumeState(tmp_path / "file.pt", "key", every_minutes=0)
+    assert resume.read() is None
+    assert resume.is_due()
+    resume.write({"epoch": 3})
+    assert resume.read() == {"epoch": 3}
+    assert ResumeState(resume.path, "another key", every_minutes=0).read() is None
+    assert not ResumeState(resume.path, "key", every_minutes=5).is_due()
+    resume.path.write_bytes(resume.path.read_bytes()[:100])
+    assert resume.read() is None
+    assert "file.pt was damaged" in caplog.text
+    resume.again().write({})
+    resume.remove()
+    assert list(tmp_path.iterdir()) == []
