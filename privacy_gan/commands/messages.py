@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from hydra.errors import CompactHydraException, ConfigCompositionException, OverrideParseException
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
@@ -88,19 +87,14 @@ def of_composing(
     if not key and (named := re.search(r"full_key: (\S+)", said)):
         key = named[1]
     if found := re.match(r"In '([^']+)': \w+ raised while composing config:", said):
-        return UserError(files.misfit(found[1], key, said, options_of(declared)))
+        return UserError(files.misfit(found[1], key, said, declared.options()))
     if found := re.match(r"Could not override '(.+?)'\.\n.*? use \+[^=]*=?(.*)", said, re.DOTALL):
         base = plain(declared.base(files.choices()))
         copy = copied(base, found[1], found[2])
-        return UserError(copy) if copy else unknown(found[1], found[2], options_of(declared))
+        return UserError(copy) if copy else unknown(found[1], found[2], declared.options())
     if found := re.match(r"Error merging override (.*)", said, re.DOTALL):
         default = find(plain(declared.base(files.choices())), key)
         return UserError(f"{found[1]}: give {takes(key, default)}")
     if found := re.match(r"Could not append to config\. An item is already at '(.+)'", said):
         return UserError(f"{found[1]} is there already: write {found[1]}=VALUE, without +")
     return error
-
-
-def options_of(declared: Declared) -> Sequence[str]:
-    """Return all options that there are."""
-    return declared.options()

@@ -7,9 +7,10 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from privacy_gan.config.kinds import is_number, is_whole, require_kinds, shown
+from privacy_gan.config.task import settings_of
 from privacy_gan.errors import UserError
 
 # what a run is said to be; whoever has a value of the same name must have the same
@@ -77,9 +78,8 @@ def check(config: DictConfig) -> None:
             f"epsilon={config.epsilon} is not a distortion budget: it must be above 0, "
             "the paper uses 0.001 to 0.05"
         )
-    settings = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(settings, dict)
-    require_kinds({str(key): value for key, value in settings.items()})
+    settings = settings_of(config, resolve=False)
+    require_kinds(settings)
     check_devices(config.trainer)
     mechanism = (settings.get("privatizer") or {}).get("_target_", "")
     check_options(settings["trainer"], str(mechanism))
@@ -91,8 +91,7 @@ def require_one_truth(config: DictConfig) -> None:
     Raises:
         UserError: names both values.
     """
-    settings = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(settings, dict)
+    settings = settings_of(config, resolve=False)
     for room in ("privatizer", "constraint", "data"):
         for path, value in said_in(settings.get(room), f"{room}."):
             name = path.rpartition(".")[2]

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from privacy_gan.config.checking import contradiction, require_one_truth
 from privacy_gan.config.kinds import KINDS, is_whole, shown
 from privacy_gan.config.schema import Group, group_of_setting
-from privacy_gan.config.task import user_errors_unwrapped
+from privacy_gan.config.task import settings_of, user_errors_unwrapped
 from privacy_gan.errors import UserError
 
 REFERENCE = re.compile(r"\$\{([\w.\[\]]+)\}")
@@ -91,10 +91,10 @@ def files_chosen(choices: Mapping[str, Any], typed: Sequence[str]) -> list[str]:
 
 
 def plain(config: DictConfig) -> dict[str, Any]:
-    """Return a configuration as nested dictionaries, references as they are written."""
-    tree = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(tree, dict)
-    return {str(key): value for key, value in tree.items() if key != "hydra"}
+    """Return a configuration without Hydra's part of it, references as they are written."""
+    tree = settings_of(config, resolve=False)
+    tree.pop("hydra", None)
+    return tree
 
 
 def paths_in(tree: Mapping[str, Any], prefix: str) -> Iterator[str]:

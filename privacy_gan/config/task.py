@@ -119,9 +119,9 @@ def completed(config: DictConfig, task: Task) -> DictConfig:
     return settled
 
 
-def settings_of(config: DictConfig) -> dict[str, Any]:
-    """Return a configuration as nested dictionaries."""
-    tree = OmegaConf.to_container(config, resolve=True)
+def settings_of(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
+    """Return a configuration as nested dictionaries, references resolved or as they are written."""
+    tree = OmegaConf.to_container(config, resolve=resolve)
     assert isinstance(tree, dict)
     return {str(key): value for key, value in tree.items()}
 

@@ -31,6 +31,7 @@ from privacy_gan.runs.faces import Faces, draw_grid
 from privacy_gan.runs.result import json_safe
 
 PARTS = files("privacy_gan.reporting") / "page"
+LEADING = [METRICS[name].title for name in MEASURES]
 
 
 def explained(metric: Metric) -> str:
@@ -48,9 +49,9 @@ GLOSSARY = (
     ),
     (
         "most by",
-        "the measure by which most leaks: of "
-        f"{', '.join(METRICS[name].title for name in MEASURES)} the one whose interval's lower end lies furthest above guessing, as a share of what "
-        "original images tell. Accuracy alone may hide a leak where one value is frequent.",
+        f"the measure by which most leaks: of {', '.join(LEADING)} the one whose interval's lower "
+        "end lies furthest above guessing, as a share of what original images tell. Accuracy alone "
+        "may hide a leak where one value is frequent.",
     ),
     ("over budget", "where the distortion's whole interval lies above epsilon."),
     ("prior", "what is right most often without looking."),

@@ -14,6 +14,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from privacy_gan.attributes import SEPARATOR
+from privacy_gan.config import settings_of
 from privacy_gan.errors import UserError
 from privacy_gan.runs.folder import open_folder
 from privacy_gan.runs.identity import short_hash
@@ -71,15 +72,17 @@ def part_of(path: Path) -> dict[str, Any]:
             f"{path} hides {config.attribute}, which is not a binary attribute: "
             "stack runs on binary ones"
         )
-    privatizer = OmegaConf.to_container(config.privatizer)
-    assert isinstance(privatizer, dict)
     return {
         "folder": str(path),
         "attribute": config.attribute,
         "image_size": config.image_size,
         "training": training_key(path),
         # as ``build_mechanism`` tells mechanisms; part of the stack's identity
-        "privatizer": {**privatizer, "attribute_index": 0, "seed": config.seed},
+        "privatizer": {
+            **settings_of(config.privatizer, resolve=False),
+            "attribute_index": 0,
+            "seed": config.seed,
+        },
     }
 
 

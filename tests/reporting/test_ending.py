@@ -1,8 +1,10 @@
 """What a terminal shows at a run's end, and how a run's mechanism is called."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
+from commands import run
 from made_up import write_run
 
 from privacy_gan.reporting.ending import ending
@@ -46,3 +48,10 @@ def test_a_mechanism_is_called_as_was_recorded_wherever_its_folder_lies(tmp_path
     assert mechanism_of(RunFolder(anywhere), old) == "unknown"
     (anywhere / "config.yaml").write_text("privatizer: {}\nmechanism: filter-old\n")
     assert judged_in(FinishedRun(RunFolder(anywhere), old))[0].mechanism == "filter-old"
+
+
+def test_a_finished_run_is_told_of_without_torch_and_pandas():
+    block = "import sys; sys.modules |= dict.fromkeys(('torch', 'pandas', 'matplotlib'))"
+    told = "from privacy_gan.reporting import ending, records, sweep_chart, verdict"
+    process = run([sys.executable, "-c", f"{block}; {told}"])
+    assert process.returncode == 0, process.stderr

@@ -60,9 +60,9 @@ class Mechanism(adversarial.AdversarialPrivatizer):
         super().training_step(batch, batch_idx)
 
 class Judge(judge.Judge):
-    def train(self, *what):
+    def attack(self, *what):
         live_through("judging")
-        return super().train(*what)
+        return super().attack(*what)
 """
 
 
