@@ -93,12 +93,10 @@ def first_undefined(tree: Any) -> str | None:
     Returns:
         The dotted path to the tensor.
     """
-    return next((path for path, tensor in tensors_in(tree) if not is_finite(tensor)), None)
-
-
-def is_finite(tensor: Tensor) -> bool:
-    """Tell whether all of a tensor is."""
-    return not tensor.is_floating_point() or bool(tensor.isfinite().all())
+    for path, tensor in tensors_in(tree):
+        if tensor.is_floating_point() and not tensor.isfinite().all():
+            return path
+    return None
 
 
 def tensors_in(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:

@@ -24,6 +24,8 @@ OTHERS = {"hydra.run.dir", "hydra.output_subdir", "trainer.max_steps"}
 OTHERS |= {
     "found",
     "sep",
+    "trainer.default_root_dir",
+    "trainer.logger",
     "trainer.gradient_clip_algorithm",
     "trainer.gradient_clip_val",
     "trainer.limit_train_batches",

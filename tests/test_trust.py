@@ -16,9 +16,9 @@ from privacy_gan.commands.evaluate import evaluate
 from privacy_gan.commands.train import train
 from privacy_gan.data import image_cache
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation import store
 from privacy_gan.evaluation.outputs import load_inception
 from privacy_gan.models.resnet import resnet10
+from privacy_gan.runs import artifacts
 from privacy_gan.runs.artifacts import ResumeState
 from privacy_gan.runs.checkpoint import read_checkpoint
 from privacy_gan.runs.loading import read_weights
@@ -65,7 +65,7 @@ def test_the_planted_file_would_be_executed_by_whoever_trusts_it(plant, executed
 READERS = {
     "checkpoint": read_checkpoint,
     "checkpoint on the disk": lambda path: read_checkpoint(path, mmap=True),
-    "fixed classifiers, references, adversaries": store.read,
+    "fixed classifiers, references, adversaries": artifacts.read_artifact,
     "a discriminator's first weights": lambda path: resnet10(2, path),
     "weights of Inception": lambda path: load_inception(path, torch.device("cpu")),
 }
@@ -118,7 +118,7 @@ def test_a_cache_of_images_that_holds_objects_is_built_again(executed, hostile, 
     np.save(folder / image_cache.IMAGES, objects, allow_pickle=True)
     np.savez(folder / "labels", attributes=objects, splits=objects, allow_pickle=True)
     for name in (image_cache.IMAGES, image_cache.LABELS):
-        meta["files"][name] = image_cache._describe(folder / name)
+        meta["files"][name] = image_cache._described(folder / name)
     meta_file.write_text(json.dumps(meta))
     again = tiny("trainer.max_epochs=1", f"output_dir={tmp_path / 'others'}")
     assert train(again)[1].training == before.training

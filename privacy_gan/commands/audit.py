@@ -56,7 +56,8 @@ def main(config: DictConfig) -> None:
     settle(config, audited)
     run = run_of(config, attribute, audited)
     result = run.result()
-    if result is not None and settings_in(result, attribute) == judge_settings(config):
+    found = result.evaluations.get(attribute) if result is not None else None
+    if result is not None and found is not None and found.settings == judge_settings(config):
         log.info("already finished: %s", run.folder.result_file)
     else:
         result = audit(config, attribute, audited, run)
@@ -109,12 +110,6 @@ def run_of(config: DictConfig, attribute: str, audited: Audited) -> Run:
         "audit.original": None if originals is None else originals.fingerprint()[:16],
     }
     return Run(RunFolder(Path(output)), identity)
-
-
-def settings_in(result: Result, attribute: str) -> dict[str, Any] | None:
-    """Return how an attribute was judged, or None."""
-    evaluation = result.evaluations.get(attribute)
-    return None if evaluation is None else evaluation.settings
 
 
 def audit(config: DictConfig, attribute: str, audited: Audited, run: Run) -> Result:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from privacy_gan.commands.help import Option, choices_in, explained_in, options_in
+from privacy_gan.commands.help import choices_in, explained_in, options_in
 
 # Each asks the program for the candidates of the last word, one a line, and quotes them itself.
 SCRIPTS = {
@@ -75,24 +75,14 @@ def candidates(
     if has_value and name in groups:
         choices = [path.stem for path in sorted((conf / name).glob("*.yaml"))]
         return beginning_with(word, [f"{name}={choice}" for choice in choices])
-    options = [*options_in(text), *in_groups(conf, groups)]
+    files = (path for group in groups for path in sorted((conf / group).glob("*.yaml")))
+    options = [*options_in(text), *(each for path in files for each in explained_in(conf, path))]
     if has_value:
-        values = [f"{each.name}={value}" for each in options for value in values_of(each)]
-        return beginning_with(word, values)
+        either = [each.name for each in options if each.value in ("true", "false")]
+        return beginning_with(word, [f"{name}={x}" for name in either for x in ("true", "false")])
     names = [f"{each.name}=" for each in options if "." not in each.name or "." in word]
     stems = [f"{group}{sign}" for group in groups for sign in "=."]
     return sorted(set(beginning_with(word, [*names, *stems])))
-
-
-def in_groups(conf: Path, groups: Iterable[str]) -> list[Option]:
-    """Return the explained options of all choices of some groups."""
-    files = (path for group in groups for path in sorted((conf / group).glob("*.yaml")))
-    return [option for path in files for option in explained_in(conf, path)]
-
-
-def values_of(option: Option) -> list[str]:
-    """Return the values that an option can have, where it has few."""
-    return ["true", "false"] if option.value in ("true", "false") else []
 
 
 def beginning_with(word: str, among: Iterable[str]) -> list[str]:

@@ -61,21 +61,16 @@ def explained(error: Exception, declared: Declared, files: OwnFiles) -> Exceptio
         told = files.unreadable(error)
         return UserError(told) if told else error
     if isinstance(error, OverrideParseException):
-        return UserError(unread(error))
+        option = str(error.override).partition("=")[0]
+        return UserError(
+            f"{error.override} cannot be read: brackets and quotes come in pairs, and a value with "
+            f"such characters stands in quotes, {option}=\"'...'\""
+        )
     if isinstance(error, ValueError) and "Config group override" in str(error):
         return UserError(files.no_choice())
     if isinstance(error, ConfigCompositionException):
         return of_composing(error, declared, files)
     return UserError(files.placed(str(error))) if type(error) is UserError else error
-
-
-def unread(error: OverrideParseException) -> str:
-    """Return what to tell of a value that is no word, number or list."""
-    option = str(error.override).partition("=")[0]
-    return (
-        f"{error.override} cannot be read: brackets and quotes come in pairs, and a value with "
-        f"such characters stands in quotes, {option}=\"'...'\""
-    )
 
 
 def of_composing(

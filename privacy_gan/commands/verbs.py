@@ -8,10 +8,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import hydra
 from omegaconf import DictConfig
@@ -142,8 +141,12 @@ def run(name: str, arguments: Sequence[str] | None = None) -> None:
 
     # Hydra names the job after it
     task.__module__ = f"privacy_gan.commands.{'train' if name == 'sweep' else name}"
-    main = on_the_command_line(verb)(job(task, verb.names))
-    start(main, "config" if verb.of_run else verb.config, conf_folder(), changed)
+    conf = conf_folder()
+    on_the_command_line = hydra.main(
+        version_base="1.3", config_path=str(conf), config_name=verb.config
+    )
+    main = on_the_command_line(job(task, verb.names))
+    start(main, "config" if verb.of_run else verb.config, conf, changed)
 
 
 def help_for(name: str, typed: Sequence[str]) -> str:
@@ -153,12 +156,6 @@ def help_for(name: str, typed: Sequence[str]) -> str:
         return of_run_verb(name, verb.what, conf_folder())
     groups = [word.partition("=")[0] for word in typed]
     return of_verb(name, verb.what, conf_folder(), verb.config, groups)
-
-
-def on_the_command_line(verb: Verb) -> Callable[[Callable[[DictConfig], None]], Any]:
-    """Return what gives a task the configuration that was typed."""
-    folder = str(conf_folder())
-    return hydra.main(version_base="1.3", config_path=folder, config_name=verb.config)
 
 
 def conf_folder() -> Path:

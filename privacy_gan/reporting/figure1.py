@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from privacy_gan.evaluation.metrics import METRICS
@@ -133,7 +135,7 @@ def draw_curve(panel: Panel, curve: Curve, index: int, measure: str, axes: Axes)
         return []
     areas = panel.hypervolume(curve)
     size = "" if areas is None or measure != ACCURACY else f" [{areas.mean():.2f}]"
-    xs, ys = 100 * points["mean_leak"], 100 * points["mean_use"]
+    xs, ys = (100 * points[name].to_numpy() for name in ("mean_leak", "mean_use"))
     axes.errorbar(
         xs,
         ys,
@@ -153,10 +155,10 @@ def draw_curve(panel: Panel, curve: Curve, index: int, measure: str, axes: Axes)
     ]
 
 
-def bars(points: pd.DataFrame, what: str) -> list[pd.Series]:
-    """Return lengths of error bars, in percent; an interval may miss its value by rounding."""
-    mean, low, high = (points[f"{name}_{what}"] for name in ("mean", "low", "high"))
-    return [(100 * (mean - low)).clip(lower=0), (100 * (high - mean)).clip(lower=0)]
+def bars(points: pd.DataFrame, what: str) -> npt.NDArray[np.float64]:
+    """Return lengths of error bars, [2, N], in percent; rounding may have put a value outside."""
+    mean, low, high = (points[f"{name}_{what}"].to_numpy() for name in ("mean", "low", "high"))
+    return np.maximum(0, 100 * np.stack([mean - low, high - mean]))  # type: ignore[no-any-return]
 
 
 class Label(NamedTuple):

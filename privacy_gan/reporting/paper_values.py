@@ -36,18 +36,13 @@ def table3() -> pd.DataFrame:
 def read(name: str) -> pd.DataFrame:
     """Return a file's table; rows are named in its first column, by text."""
     with (files("privacy_gan.reporting") / "paper" / name).open(encoding="utf-8") as file:
-        return pd.read_csv(file, index_col=0, dtype={0: str})
+        return pd.read_csv(file, index_col=0, dtype={"epsilon": str})
 
 
 def by_cell(table: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each cell that is not blank, by ``row`` and ``column``."""
-    is_std = table.columns.str.endswith(STD)
-    values, stds = table.loc[:, ~is_std], table.loc[:, is_std]
-    cells = pd.DataFrame(
-        {
-            "paper": values.stack(),
-            "paper_std": stds.rename(columns=lambda name: name.removesuffix(STD)).stack(),
-        },
-        dtype=float,
-    )
-    return cells.dropna(subset="paper").rename_axis(["row", "column"])
+    cells = table.rename_axis("row").melt(var_name="column", value_name="paper", ignore_index=False)
+    cells = cells.set_index("column", append=True)
+    is_std = cells.index.get_level_values("column").str.endswith(STD)
+    std = cells[is_std].rename(index=lambda name: name.removesuffix(STD), level="column")
+    return cells[~is_std].assign(paper_std=std["paper"]).dropna(subset="paper")

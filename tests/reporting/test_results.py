@@ -35,6 +35,19 @@ def test_mean_and_spread_over_seeds():
     assert tuple(over.loc["b"]) == pytest.approx((0.6, math.nan, 1, 0.5, 0.9), nan_ok=True)
 
 
+def test_a_row_says_whose_number_it_is_and_what_bounds_it(tmp_path):
+    run = write_run(tmp_path, leaks=0.7)
+    ((curve,),) = (panel.curves for panel in panels(tmp_path))
+    rows = curve.results.set_index(["metric", "adversary", "queries"])
+    bounds = ["value", "original", "majority_baseline", "correlation_baseline"]
+    assert list(rows.loc[("privacy_loss", "strongest", 0), bounds]) == [0.7, 0.9, 0.5, 0.7]
+    assert list(rows.loc[("utility/Male", "", 0), bounds]) == [0.8, 0.95, 0.55, 0.8]
+    single = rows.loc[("privacy_loss", "resnet10", 4)]
+    assert single["value"] == pytest.approx(0.68)
+    assert math.isnan(single["original"])
+    assert set(rows["run"]) == {str(run)}
+
+
 def test_seeds_are_one_point_and_budgets_one_curve(tmp_path):
     for epsilon in (0.05, 0.001):
         for seed, leaks in enumerate((0.7, 0.8)):
