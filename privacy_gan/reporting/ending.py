@@ -174,9 +174,9 @@ def queries_in_words(count: int) -> str:
 
 
 def name_of(measure: str) -> str:
-    """Return what a measure is called, with what it is of, as "utility: Male"."""
-    of = measure.partition("/")[2]
-    return f"{metric_of(measure).title}{of and ': '}{of}"
+    """Return what a measure is called, with what it is of, as "utility (Male)"."""
+    title, of = metric_of(measure).title, measure.partition("/")[2]
+    return f"{title} ({of})" if of else title
 
 
 def name_in_list(measure: str) -> str:

@@ -54,12 +54,12 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
     assert list(evaluation.measures) == [
         "privacy_loss",
         "normalized_gain",
+        "paper_privacy_loss",
         "balanced_accuracy",
         "auroc",
         "leaked_bits",
         "tpr_at_1_percent_fpr/0",
         "tpr_at_1_percent_fpr/1",
-        "paper_privacy_loss",
         "probing_gap",
         "utility_score",
         "utility/Male",
