@@ -11,9 +11,8 @@ from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.evaluation.attacking import Attack
 from privacy_gan.evaluation.least_distortion import least_distortion
 from privacy_gan.evaluation.metrics import METRICS, scores_for
-from privacy_gan.evaluation.metrics.baselines import prior
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, of_all
-from privacy_gan.evaluation.metrics.observations import Observations
+from privacy_gan.evaluation.metrics.observations import Observations, prior
 from privacy_gan.evaluation.metrics.privacy import ACCURACY
 from privacy_gan.evaluation.metrics.samples import information
 from privacy_gan.evaluation.metrics.utility import by_fixed_classifiers

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from privacy_gan.evaluation.classifiers import FixedClassifier
-from privacy_gan.evaluation.metrics.baselines import prior
 from privacy_gan.evaluation.metrics.bootstrap import of_all
+from privacy_gan.evaluation.metrics.observations import prior
 from privacy_gan.evaluation.metrics.privacy import accuracy
 from privacy_gan.evaluation.predictions import AdversaryPredictions
 from privacy_gan.evaluation.source import CensoredSource, batches_in
