@@ -9,7 +9,7 @@ INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 QUICK := tests/models tests/privatizers tests/runs tests/data tests/test_losses.py tests/test_rooms.py \
   tests/test_messages.py tests/test_bad_input.py tests/sweeping/test_gpus.py \
   tests/training/test_run_folder.py tests/training/test_resume.py \
-  tests/evaluation/test_measures.py tests/evaluation/test_learning.py
+  tests/evaluation/test_metrics.py tests/evaluation/test_learning.py
 
 # Workers take tests from each other, so that all end at about the same time.
 PARALLEL := --numprocesses auto --dist worksteal

@@ -9,7 +9,7 @@ from commands import ROOT
 PACKAGE = ROOT / "privacy_gan"
 # each may import from those before it
 ORDER = [
-    *("errors", "randomness", "tensors", "losses", "attributes"),
+    *("errors", "interruption", "randomness", "tensors", "losses", "attributes"),
     *("launched", "progress"),
     "replicas",
     *("config", "hardware", "data", "models", "privatizers", "runs"),
@@ -83,3 +83,11 @@ def test_what_contributing_points_at_is_there():
         assert re.search(rf"\b{name}\b", (ROOT / path).read_text()), path
     for path in re.findall(r"`((?:privacy_gan|conf|tests)/[\w/.]+\.(?:py|yaml))`", text):
         assert "NAME" in path or (ROOT / path).exists(), path
+
+
+def test_the_tests_that_the_makefile_names_are_there():
+    text = (ROOT / "Makefile").read_text()
+    named = re.findall(r"\btests/[\w/]+(?:\.py)?", text)
+    assert len(named) > 10
+    for path in named:
+        assert (ROOT / path).exists(), path

@@ -87,7 +87,7 @@ def training(record: Mapping[str, Any]) -> list[str]:
         f"{found['bytes_per_image'] / found['memory_peak'] * 1e3:.2g} ms, where it takes "
         f"{1e3 / found['images_per_second']['project']['median']:.2g} ms in all.",
         f"Of the bare step's time: {', '.join(f'{name} {share:.0%}' for name, share in shares)}.",
-        f"Lightning, logging and the data path add {overhead['median']:.1%} "
+        f"Lightning and the data path add {overhead['median']:.1%} "
         f"({overhead['least']:.1%} to {overhead['most']:.1%}) to the bare step; "
         f"a checkpoint takes {found['checkpoint_seconds']:.1f} s, "
         f"{found['checkpoint_share']:.1%} of the time between two.",

@@ -18,12 +18,12 @@ from privacy_gan.commands.judging import build_judge
 from privacy_gan.data.audited import AuditDataModule, Audited, AuditFiles, find_audited
 from privacy_gan.data.table_data_module import SPLITS
 from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
+from privacy_gan.evaluation.judge import JudgingCache
 from privacy_gan.evaluation.source import FolderSource
 from privacy_gan.hardware import choose_compute
 from privacy_gan.progress import bars_shown
 from privacy_gan.reporting.ending import MORE, evaluation_lines, short_table
 from privacy_gan.reporting.verdict import sentence, verdict_lines
-from privacy_gan.runs.artifacts import ArtifactCache
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.identity import judge_settings
 from privacy_gan.runs.result import Result
@@ -129,9 +129,8 @@ def audit(config: DictConfig, attribute: str, audited: Audited, run: Run) -> Res
         source = FolderSource(served[0], served[1] if len(served) > 1 else None, compute)
         judge.check(source.datamodule, attribute)
         key = json.dumps([run.identity, judge_settings(config)], sort_keys=True, default=str)
-        minutes = config.checkpoint_minutes
-        cache = ArtifactCache(run.folder.judging, "how far the judge is", minutes)
-        evaluation = judge.judge(source, attribute, None, 1, cache=cache, key=key).evaluation
+        cache = JudgingCache(run.folder.judging, key, config.checkpoint_minutes)
+        evaluation = judge.judge(source, attribute, None, 1, cache=cache).evaluation
         for warning in evaluation.warnings:
             log.warning(warning)
         result = Result(

@@ -13,15 +13,16 @@ from omegaconf import DictConfig
 from privacy_gan import replicas
 from privacy_gan.commands.building import RunSetup, environment
 from privacy_gan.config import build
+from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifiers
-from privacy_gan.evaluation.judge import Judge, Judgement
+from privacy_gan.evaluation.judge import Judge, Judgement, JudgingCache
 from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import choose_compute
 from privacy_gan.launched import is_first_process
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.progress import bars_shown
-from privacy_gan.runs.artifacts import ArtifactCache, read_artifact
+from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.checkpoint import save
 from privacy_gan.runs.identity import classifier_settings, judge_settings
 from privacy_gan.runs.result import Evaluation, Result
@@ -126,8 +127,9 @@ def judge_mechanism(
     compute = choose_compute(task.accelerator, task.precision, config.image_size)
     settings = judge_settings(config)
     folder = setup.run.folder.judging / who
-    cache = ArtifactCache(folder, "how far the judge is", config.checkpoint_minutes)
     decisive = [setup.run.identity, settings, who, weights_key(privatizer)]
+    key = json.dumps(decisive, sort_keys=True, default=str)
+    cache = JudgingCache(folder, key, config.checkpoint_minutes, who == MECHANISM)
     evaluations = {}
     with bars_as(config):
         for attribute in hidden_attributes(privatizer, setup):
@@ -138,27 +140,33 @@ def judge_mechanism(
                 epsilon_batch_size=setup.datamodule.batch_size,
                 discriminator_loss=training.get("valid/filter/discriminator_loss"),
                 cache=cache,
-                key=json.dumps(decisive, sort_keys=True, default=str),
-                keep_networks=who == MECHANISM,
             )
-            if who == MECHANISM:
-                keep_strongest(judgement, setup, attribute)
+            keep_strongest(judgement, cache, setup, attribute)
             for warning in judgement.evaluation.warnings:
                 log.warning(warning)
             evaluations[attribute] = replace(judgement.evaluation, settings=settings)
     return evaluations
 
 
-def keep_strongest(judgement: Judgement, setup: RunSetup, attribute: str) -> None:
+def keep_strongest(
+    judgement: Judgement, cache: JudgingCache, setup: RunSetup, attribute: str
+) -> None:
     """Keep the adversary that tells most of single images, and how the judge was configured."""
-    if is_first_process() and judgement.networks is not None and judgement.networks.exists():
-        content = {
-            **judgement.strongest,
-            "learned": read_artifact(judgement.networks),
-            "data": setup.datamodule.split_name(),
-            "settings": judge_settings(setup.config),
-        }
-        save(setup.run.folder.adversary(attribute), content)
+    networks = cache.networks(attribute, judgement.strongest["adversary"])
+    if networks is None or not is_first_process():
+        return
+    try:
+        learned = read_artifact(networks)
+    except (UserError, FileNotFoundError) as error:
+        log.warning("the strongest adversary is not kept for the demo: %s", error)
+        return
+    content = {
+        **judgement.strongest,
+        "learned": learned,
+        "data": setup.datamodule.split_name(),
+        "settings": judge_settings(setup.config),
+    }
+    save(setup.run.folder.adversary(attribute), content)
 
 
 def write_result(

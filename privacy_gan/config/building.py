@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from pkgutil import resolve_name
 from typing import Any
 
 import hydra.utils
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import MissingMandatoryValue
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from privacy_gan.errors import UserError
 
@@ -53,9 +54,12 @@ def build_mechanism(node: DictConfig, seed: int, attribute_index: int = 0) -> An
     Raises:
         UserError, MissingMandatoryValue: see ``build``.
     """
-    tree = OmegaConf.to_container(node, resolve=True)
-    assert isinstance(tree, dict)
     told = {"attribute_index": attribute_index, "seed": seed}
+    try:
+        tree = OmegaConf.to_container(node, resolve=True)
+    except OmegaConfBaseException:
+        return build(node, **told)  # says what is wrong
+    assert isinstance(tree, dict)
     return build(OmegaConf.create(without_undeclared({**tree, **told}, told)))
 
 
@@ -74,8 +78,8 @@ def without_undeclared(tree: Any, told: Mapping[str, Any]) -> Any:
     if "_target_" not in entries or not told.keys() <= entries.keys():
         return entries
     try:
-        parameters = inspect.signature(hydra.utils.get_object(entries["_target_"])).parameters
-    except (ImportError, TypeError, ValueError):
+        parameters = inspect.signature(resolve_name(entries["_target_"])).parameters
+    except (ImportError, AttributeError, TypeError, ValueError):
         return entries  # what cannot be asked is built, or says why not
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return entries

@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.evaluation.attacking import Attack
 from privacy_gan.evaluation.least_distortion import least_distortion
-from privacy_gan.evaluation.metrics import METRICS, scores_for
+from privacy_gan.evaluation.metrics import METRICS, name_for, scores_for
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, of_all
-from privacy_gan.evaluation.metrics.observations import Observations, prior
-from privacy_gan.evaluation.metrics.privacy import ACCURACY
+from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE
 from privacy_gan.evaluation.metrics.samples import information
 from privacy_gan.evaluation.metrics.utility import by_fixed_classifiers
+from privacy_gan.evaluation.observations import Observations, prior
 from privacy_gan.evaluation.outputs import outputs_on_test
 from privacy_gan.evaluation.predictions import AdversaryPredictions, Answers, predict_all
 from privacy_gan.evaluation.retrained import RETRAINED, predicted_classes
@@ -66,22 +66,22 @@ def observe(
         outputs = outputs_on_test(source, attack.fixed, inception, len(classes), attack.seed)
     known = None if discriminator_loss is None else bits_from(discriminator_loss, valid)
     return Observations(
-        attribute,
-        classes,
-        tuple(attack.utilities),
-        labels["train"],
-        labels["test"],
-        bootstrap,
-        answers,
-        predictions(answers, attack.queries),
-        references,
-        None if references is None else predictions(references, [1]),
-        outputs,
-        retrained_classes(attack, censored),
-        retrained_classes(attack, originals or {}) or None,
-        epsilon,
-        epsilon_batch_size,
-        known,
+        attribute=attribute,
+        classes=classes,
+        utilities=tuple(attack.utilities),
+        train_labels=labels["train"],
+        test_labels=labels["test"],
+        bootstrap=bootstrap,
+        answers=answers,
+        predictions=predictions(answers, attack.queries),
+        original_answers=references,
+        original_predictions=None if references is None else predictions(references, [1]),
+        outputs=outputs,
+        retrained=retrained_classes(attack, censored),
+        retrained_on_originals=retrained_classes(attack, originals or {}) or None,
+        epsilon=epsilon,
+        epsilon_batch_size=epsilon_batch_size,
+        discriminator_bits=known,
     )
 
 
@@ -151,11 +151,11 @@ def evaluate(
 
 def validation(attack: Attack, seen: Observations) -> dict[str, float | None]:
     """Return the trade-off on the validation split; nothing without original images."""
-    reference = seen.strongest_on_originals(ACCURACY)
+    reference = seen.strongest_on_originals(ACCURACY_SCORE)
     if reference is None:
         return {}
     labels = labels_of(attack.source.datamodule, "valid", [attack.attribute])[attack.attribute]
-    gain = normalized_gain(seen.strongest(ACCURACY), reference, seen.frequencies, labels)
+    gain = normalized_gain(seen.strongest(ACCURACY_SCORE), reference, seen.frequencies, labels)
     how = (attack.utilities, seen.train_labels, attack.seed)
     return trade_off(gain, normalized_utility(attack.source, attack.fixed, *how))
 
@@ -175,7 +175,8 @@ def measures_of(seen: Observations) -> dict[str, Measure]:
     for metric in METRICS.values():
         if metric.per:
             found |= {
-                f"{metric.name}/{name}": metric.function(seen, name) for name in objects[metric.per]
+                name_for(metric.name, name): metric.function(seen, name)
+                for name in objects[metric.per]
             }
         else:
             found[metric.name] = metric.function(seen)
@@ -199,7 +200,7 @@ def adversary_scores(seen: Observations) -> tuple[AdversaryScores, ...]:
 def outcomes(seen: Observations) -> dict[str, str]:
     """Return which test images were told right, by measure, for comparisons image by image."""
     predicted, _ = by_fixed_classifiers(seen)
-    best = seen.strongest(ACCURACY).by_score[ACCURACY].test.argmax(dim=1)
+    best = seen.strongest(ACCURACY_SCORE).by_score[ACCURACY_SCORE].test.argmax(dim=1)
     right = {
         f"utility/{name}": classes == seen.test_labels[name] for name, classes in predicted.items()
     }

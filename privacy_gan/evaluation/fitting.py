@@ -9,10 +9,11 @@ from itertools import islice
 import torch
 from torch import Tensor
 
-from privacy_gan.errors import Interrupted, StopRequests
+from privacy_gan.errors import Interrupted
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, batches_in
 from privacy_gan.hardware import Compute
+from privacy_gan.interruption import StopRequests
 from privacy_gan.progress import progress
 from privacy_gan.randomness import Purpose, keyed_generator
 from privacy_gan.runs.artifacts import ResumeState

@@ -39,12 +39,36 @@ class Judgement(NamedTuple):
     Attributes:
         evaluation: in numbers.
         strongest: who tells most of single images, see evaluation/kept.py.
-        networks: the file in which that one's networks are, where they were to be kept.
     """
 
     evaluation: Evaluation
     strongest: Content
-    networks: Path | None
+
+
+class JudgingCache(ArtifactCache):
+    """How far one judgement is: what adversaries answer of censored images.
+
+    Args:
+        folder: of the files.
+        key: what decides how the judgement turns out, in any form that changes with it.
+        every_minutes: time between two writes of a resume state.
+        keeps_networks: whether the adversaries' networks are kept, too.
+    """
+
+    def __init__(
+        self, folder: Path, key: str, every_minutes: float, keeps_networks: bool = False
+    ) -> None:
+        super().__init__(folder, "the judge's adversaries", every_minutes)
+        self.key = key
+        self.keeps_networks = keeps_networks
+
+    def answers(self, attribute: str, name: str) -> Path:
+        """Return the file with what one that learned to tell an attribute answers."""
+        return self.path(f"{attribute}-{name}", self.key)
+
+    def networks(self, attribute: str, name: str) -> Path | None:
+        """Return the file with its networks, None where these are not kept."""
+        return self.path(f"{attribute}-{name}-networks", self.key) if self.keeps_networks else None
 
 
 class Judge:
@@ -152,9 +176,7 @@ class Judge:
         epsilon: float | None,
         epsilon_batch_size: int,
         discriminator_loss: float | None = None,
-        cache: ArtifactCache | None = None,
-        key: str = "",
-        keep_networks: bool = False,
+        cache: JudgingCache | None = None,
     ) -> Judgement:
         """Attack censored images and measure them.
 
@@ -167,8 +189,6 @@ class Judge:
             epsilon_batch_size: images whose mean distortion the budget was meant for.
             discriminator_loss: of the filter's discriminator on validation images, nats, or None.
             cache: where to keep how far the judgement is; None keeps nothing.
-            key: what decides how it turns out, in any form that changes with it.
-            keep_networks: whether the adversaries' networks are kept in the cache, too.
 
         Raises:
             UserError: the data lack an attribute, or one of its classes in some split; a fixed
@@ -182,15 +202,11 @@ class Judge:
             measured = [attribute, *utilities]
             fixed = self.classifiers.get(measured, source.datamodule, source.compute)
         attack = self.attack(source, attribute, utilities, fixed)
-        censored, networks = attack_censored(attack, cache, key, keep_networks)
+        censored = attack_censored(attack, cache)
         require_some(censored, self.makers, "the censored images")
         originals = self.attack_originals(attack) if source.has_originals else None
-        evaluation, strongest = replicas.of_first(
-            lambda: self.measure(
-                attack, censored, originals, epsilon, epsilon_batch_size, discriminator_loss
-            )
-        )
-        return Judgement(evaluation, strongest, networks(strongest["adversary"]))
+        how = (epsilon, epsilon_batch_size, discriminator_loss)
+        return replicas.of_first(lambda: self.measure(attack, censored, originals, *how))
 
     def attack(
         self,
@@ -245,8 +261,8 @@ class Judge:
         epsilon: float | None,
         epsilon_batch_size: int,
         discriminator_loss: float | None = None,
-    ) -> tuple[Evaluation, Content]:
-        """Return what is found, and who is strongest.
+    ) -> Judgement:
+        """Return what is found.
 
         Args:
             attack: on the censored images.
@@ -271,26 +287,21 @@ class Judge:
             for images, answers in (("censored", censored), ("original", originals or {}))
         }
         labels = labels_of(attack.source.datamodule, "valid", [attack.attribute])
-        return evaluate(attack, seen, left_out), strongest_of(seen, labels[attack.attribute])
+        strongest = strongest_of(seen, labels[attack.attribute])
+        return Judgement(evaluate(attack, seen, left_out), strongest)
 
 
-def attack_censored(
-    attack: Attack, cache: ArtifactCache | None, key: str, keep_networks: bool
-) -> tuple[Answers, Callable[[str], Path | None]]:
-    """Return what networks answer after learning from a source's images, and where these are kept.
+def attack_censored(attack: Attack, cache: JudgingCache | None) -> Answers:
+    """Return what networks answer after learning from a source's images.
 
     Args:
         attack: on the images.
-        cache: see ``Judge.judge``, as all that follow.
-        key: what decides how it turns out.
-        keep_networks: whether they are kept.
+        cache: of the judgement; None keeps nothing.
     """
     names = list(attack.makers)
     if cache is None:
-        return replicas.divided(names, lambda some: attack.answers(some, None)), lambda _: None
-
-    def networks(name: str) -> Path | None:
-        return cache.path(f"{attack.attribute}-{name}-networks", key) if keep_networks else None
-
-    paths = {name: cache.path(f"{attack.attribute}-{name}", key) for name in names}
-    return cache.get(paths, partial(attack.answers, keep_in=networks)), networks
+        return replicas.divided(names, lambda some: attack.answers(some, None))
+    return cache.get(
+        {name: cache.answers(attack.attribute, name) for name in names},
+        partial(attack.answers, keep_in=partial(cache.networks, attack.attribute)),
+    )

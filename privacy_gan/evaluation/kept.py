@@ -12,8 +12,8 @@ from torch import Tensor
 from privacy_gan.errors import UserError, is_out_of_memory
 from privacy_gan.evaluation.calibration import Calibration, calibrate
 from privacy_gan.evaluation.learning import Learner
-from privacy_gan.evaluation.metrics.observations import Observations
-from privacy_gan.evaluation.metrics.privacy import ACCURACY
+from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE
+from privacy_gan.evaluation.observations import Observations
 from privacy_gan.evaluation.predictions import CALIBRATED, predict_all, strongest
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
@@ -55,13 +55,15 @@ def strongest_of(seen: Observations, labels: Tensor) -> Content:
         seen: what all adversaries answer.
         labels: of the sensitive attribute in the validation split, [N].
     """
-    single = predict_all(seen.answers, labels, seen.frequencies, [1], seen.scores)
-    best = strongest(single, ACCURACY)
+    single = [each for each in seen.predictions if each.queries == 1] or predict_all(
+        seen.answers, labels, seen.frequencies, [1], seen.scores
+    )
+    best = strongest(single, ACCURACY_SCORE)
     calibration = None
-    if best.by_score[ACCURACY].method.endswith(CALIBRATED):
+    if best.by_score[ACCURACY_SCORE].method.endswith(CALIBRATED):
         found = calibrate(seen.answers[best.adversary]["valid"][0], labels)
         calibration = [found.slope, list(found.bias)]
-    accuracy = seen.score_of(ACCURACY, best)
+    accuracy = seen.score_of(ACCURACY_SCORE, best)
     assert accuracy is not None, "an accuracy is always defined"
     return {
         "adversary": best.adversary,

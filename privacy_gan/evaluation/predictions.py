@@ -15,6 +15,7 @@ from privacy_gan.evaluation.calibration import calibrate, log_of
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import of_all
 from privacy_gan.evaluation.metrics.metric import Score
+from privacy_gan.evaluation.metrics.privacy import LEAKED_BITS
 from privacy_gan.evaluation.source import CensoredSource, batches_in
 from privacy_gan.progress import progress
 
@@ -155,5 +156,5 @@ def strongest(predictions: Sequence[AdversaryPredictions], score: str) -> Advers
     """
     return max(
         predictions,
-        key=lambda each: (each.by_score[score].valid, each.by_score["leaked_bits"].valid),
+        key=lambda each: (each.by_score[score].valid, each.by_score[LEAKED_BITS].valid),
     )

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.metrics.bootstrap import of_all
-from privacy_gan.evaluation.metrics.observations import prior
-from privacy_gan.evaluation.metrics.privacy import accuracy
+from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE, accuracy
+from privacy_gan.evaluation.observations import prior
 from privacy_gan.evaluation.predictions import AdversaryPredictions
 from privacy_gan.evaluation.source import CensoredSource, batches_in
 from privacy_gan.progress import progress
@@ -54,7 +54,7 @@ def normalized_gain(
         labels: s of the validation split, [N].
     """
     nothing = of_all(partial(accuracy, prior=prior), prior.expand(len(labels), -1), labels)
-    value, everything = (of.by_score["accuracy"].valid for of in (censored, original))
+    value, everything = (of.by_score[ACCURACY_SCORE].valid for of in (censored, original))
     return normalized(value, nothing, everything)
 
 

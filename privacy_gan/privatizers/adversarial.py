@@ -146,7 +146,7 @@ class AdversarialPrivatizer(InTurn, TrainedPrivatizer):
         self.eval()
         for game in self.games:
             if game.average is not None:
-                update_bn(inputs(), Passed(game.average, self.forward).eval())
+                update_bn(inputs(), ThroughAll(game.average, self.forward).eval())
         self.train(was_training)
 
     def for_inference(self) -> Privatizer:
@@ -157,7 +157,7 @@ class AdversarialPrivatizer(InTurn, TrainedPrivatizer):
         return InTurn(self.filter.for_inference(), self.generator.for_inference())
 
 
-class Passed(nn.Module):
+class ThroughAll(nn.Module):
     """A network as ``update_bn`` wants it, where images pass through others before it.
 
     Args:

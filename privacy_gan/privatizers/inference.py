@@ -1,7 +1,8 @@
 """What each mechanism of networks does to images, in training and afterwards.
 
 Each class is a mechanism after its training, which asks for neither Lightning nor Hydra. The one
-that is trained inherits from it and adds what only training needs.
+that is trained inherits from it and adds what only training needs; it makes its networks itself, so
+it does not call this class's constructor.
 """
 
 from __future__ import annotations
@@ -122,9 +123,7 @@ class InTurn(Privatizer):
         generator: puts a random one in; None to put none in.
     """
 
-    def __init__(
-        self, filter: Privatizer | None = None, generator: Privatizer | None = None
-    ) -> None:
+    def __init__(self, filter: Privatizer | None, generator: Privatizer | None) -> None:
         super().__init__()
         self.filter = filter
         self.generator = generator

@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 Content = dict[str, Any]
 
+MADE = "made"  # in the resume state of a process that waits for others
+
 
 @dataclass
 class ResumeState:
@@ -88,14 +90,15 @@ Make = Callable[[Sequence[str], ResumeState], Mapping[str, Content]]
 class ArtifactCache:
     """A folder of artifacts, which one run at a time fills.
 
-    All processes of a run make what is missing, each a part; the first writes it.
+    All processes of a run make what is missing, each a part; the first keeps it.
 
     Args:
         folder: of the files.
         what: they hold, in words.
         every_minutes: time between two writes of a resume state.
-        option: that chooses another folder, where all runs share this one. A damaged file is
-            refused there; where it is a run's own, it is made again.
+        option: that chooses another folder, where all runs share this one; None where it is a run's
+            own. A damaged file is refused where it is shared, and else made again; what is empty is
+            tried again by the next run, and by no other call of the same one.
     """
 
     def __init__(
@@ -105,6 +108,11 @@ class ArtifactCache:
         self.what = what
         self.every_minutes = every_minutes
         self.option = option
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether all runs find what one of them made."""
+        return self.option is not None
 
     def path(self, name: str, settings: str) -> Path:
         """Return the file of an artifact.
@@ -120,7 +128,7 @@ class ArtifactCache:
 
         Args:
             paths: their files, see ``path``, by any name.
-            make: see ``Make``. What is empty is returned, but not kept.
+            make: see ``Make``.
 
         Raises:
             UserError: a file is damaged, or the folder cannot be written.
@@ -129,30 +137,51 @@ class ArtifactCache:
         if self._missing(paths):
             with self._exclusive() if replicas.rank() == 0 else nullcontext():
                 if missing := self._missing(paths):  # another run may have made them
-                    if self.option is not None:
+                    if self.is_shared:
                         log.info(
                             "training %s, once for all runs: %s", self.what, ", ".join(missing)
                         )
-                    made = replicas.divided(
-                        missing, lambda some: make(some, self._state([paths[k] for k in some]))
-                    )
+                    made = replicas.divided(missing, lambda some: self._made(some, paths, make))
                     if replicas.rank() == 0:
-                        for name, content in made.items():
-                            if content:
-                                save(paths[name], content)
-                            self._state([paths[name]]).remove()
+                        self._keep(made, paths)
                     replicas.wait_for_all()
         return {
-            name: read_artifact(path) if made.get(name, True) else {}
+            name: read_artifact(path) if name not in made or self._is_kept(made[name]) else {}
             for name, path in paths.items()
         }
+
+    def _made(
+        self, names: Sequence[str], paths: Mapping[str, Path], make: Make
+    ) -> Mapping[str, Content]:
+        """Return what this process makes; of several, each keeps its part until all are done."""
+        state = self._state([paths[name] for name in names])
+        found = state.read()
+        if found is not None and MADE in found:
+            made: Mapping[str, Content] = found[MADE]
+            return made
+        made = make(names, state)
+        if replicas.count() > 1:
+            state.write({MADE: dict(made)})
+        return made
+
+    def _keep(self, made: Mapping[str, Content], paths: Mapping[str, Path]) -> None:
+        """Keep what was made, and forget how far that was."""
+        for name, content in made.items():
+            if self._is_kept(content):
+                save(paths[name], content)
+        for name in made:
+            self._state([paths[name]]).remove()
+
+    def _is_kept(self, content: Content) -> bool:
+        """Tell whether something is kept: what is empty in a run's own cache alone."""
+        return bool(content) or not self.is_shared
 
     def _missing(self, paths: Mapping[str, Path]) -> list[str]:
         """Return the names of files that there are not, as the first process sees it."""
         return replicas.of_first(lambda: [k for k, path in paths.items() if not self._has(path)])
 
     def _has(self, path: Path) -> bool:
-        if self.option is not None or not path.exists():
+        if self.is_shared or not path.exists():
             return path.exists()
         try:
             read_tensors(path, mmap=True)

@@ -13,7 +13,8 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from privacy_gan import replicas
-from privacy_gan.errors import Interrupted, StopRequests
+from privacy_gan.errors import Interrupted
+from privacy_gan.interruption import StopRequests
 from privacy_gan.runs.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
 from privacy_gan.runs.state import Run
 from privacy_gan.tensors import require_finite

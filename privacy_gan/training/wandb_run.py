@@ -46,7 +46,7 @@ def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
     except ModuleNotFoundError as error:
         raise UserError("logger=wandb needs wandb: pip install wandb") from error
 
-    def init(mode: str) -> wandb.Run:
+    def init(mode: str | None) -> wandb.Run:
         settings = wandb.Settings(
             init_timeout=SECONDS_TO_BEGIN,
             finish_timeout=SECONDS_TO_END,
@@ -64,13 +64,12 @@ def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
         )
 
     folder.mkdir(parents=True, exist_ok=True)
-    mode = os.environ.get("WANDB_MODE")
-    if mode is None:
-        mode = "online" if has_key() else "offline"
-        if mode == "offline":
-            log.info("tracked offline in %s: wandb sync sends it later", folder / "wandb")
+    mode = os.environ.get("WANDB_MODE")  # without one, W&B's own settings file has its say
+    if mode is None and not has_key():
+        mode = "offline"
+        log.info("tracked offline in %s: wandb sync sends it later", folder / "wandb")
     try:
-        if mode == "online":
+        if mode in (None, "online"):
             require_answer()
         return init(mode)
     except (OSError, CommError, UsageError) as error:  # no server, or one that refuses the key

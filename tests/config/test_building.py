@@ -72,6 +72,13 @@ def test_parts_were_told_when_they_were_stacked_and_hear_what_they_declare():
     ("kind", "said"),
     [("Other", r"test_building\.Other cannot be set up"), ("Bare", r"Bare cannot be set up.*side")],
 )
-def test_what_cannot_be_built_says_why(kind, said):
+def test_what_cannot_be_built_says_why_once(kind, said, caplog):
     with pytest.raises(UserError, match=said):
         built(kind, side=3)
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("node", [{"_target_": None}, {"_target_": "Bare"}, {"a": "${nowhere}"}])
+def test_what_nobody_could_build_is_a_mistake_of_the_configurations(node):
+    with pytest.raises(UserError):
+        build_mechanism(OmegaConf.create({"_target_": "test_building.Bare", **node}), seed=0)

@@ -13,7 +13,7 @@ from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.learning import Recipe
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
-from privacy_gan.evaluation.metrics.observations import Observations
+from privacy_gan.evaluation.observations import Observations
 from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.privatizers.base import Censored, Privatizer

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from privacy_gan.data.faces.factors import ATTRIBUTE_NAMES, draw_factors, joint_frequencies
-from privacy_gan.evaluation.metrics.observations import correlation_floor, prior
+from privacy_gan.evaluation.observations import correlation_floor, prior
 
 # from the paper's data, all of CelebA, see the description of the method
 CELEBAS = {"Smiling": 0.838, "Male": 0.910, "Wearing_Lipstick": 0.894, "Young": 0.755}

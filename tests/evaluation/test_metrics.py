@@ -9,8 +9,8 @@ from privacy_gan.evaluation.evaluating import bits_from, measures_of, weak_class
 from privacy_gan.evaluation.metrics import scores_for
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, of_all
 from privacy_gan.evaluation.metrics.distortion import decibels
-from privacy_gan.evaluation.metrics.observations import Observations
 from privacy_gan.evaluation.metrics.privacy import gain, in_the_papers_way, probing_gap
+from privacy_gan.evaluation.observations import Observations
 from privacy_gan.evaluation.outputs import Outputs, TestOutputs
 from privacy_gan.evaluation.predictions import AdversaryPredictions, Prediction
 from privacy_gan.runs.result import Estimate, Measure

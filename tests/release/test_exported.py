@@ -139,6 +139,15 @@ def test_a_network_that_the_weights_do_not_fit_is_refused(change, folder, config
     assert "damaged" in refused(folder)
 
 
+def test_a_mechanism_without_its_parts_does_not_pass_for_one_that_leaves_images_as_they_are(
+    folder, config
+):
+    config["mechanism"] = {"kind": "filter_generator"}
+    rewrite(folder, config)
+    save_file({}, folder / "model.safetensors")
+    assert "damaged" in refused(folder)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"format": 1}', "[" * 100_000])
 def test_a_description_that_is_none_is_refused(text, folder):
     (folder / "config.json").write_text(text)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from privacy_gan import replicas
 from privacy_gan.errors import UserError
 from privacy_gan.runs.artifacts import ArtifactCache, ResumeState
 
@@ -30,21 +31,18 @@ def paths(cache, *names, settings="as they are"):
     return {name: cache.path(name, settings) for name in names}
 
 
-def test_what_is_there_is_not_made_again_and_what_is_empty_is_not_kept(tmp_path):
-    make, cache = Making(), cache_in(tmp_path)
+@pytest.mark.parametrize("option", ["classifiers.folder", None])
+def test_what_is_there_is_not_made_again(option, tmp_path):
+    make, cache = Making(), cache_in(tmp_path, option)
     found = cache.get(paths(cache, "one", "nothing"), make)
     assert found == {"one": {"of": torch.tensor(1)}, "nothing": {}}
     assert cache.get(paths(cache, "one", "two"), make)["two"] == found["one"]
     cache.get(paths(cache, "one", settings="others"), make)
     assert [names for names, _ in make.asked] == [("one", "nothing"), ("two",), ("one",)]
-    left = {path.name for path in tmp_path.iterdir()} - {".lock"}
-    assert left == {
-        path.name
-        for path in (
-            *paths(cache, "one", "two").values(),
-            *paths(cache, "one", settings="others").values(),
-        )
-    }
+    assert not list(tmp_path.glob("*.begun"))
+    # who diverged does so again in the same run; another run may try it again
+    assert cache.get(paths(cache, "one", "nothing"), make) == found
+    assert len(make.asked) == (4 if option else 3)
 
 
 def test_what_was_broken_off_goes_on_from_its_resume_state(tmp_path):
@@ -63,6 +61,28 @@ def test_others_do_not_go_on_from_it(tmp_path):
         cache.get(paths(cache, "one", "two"), Making(breaks=True))
     cache.get(paths(cache, "one"), make)
     assert make.asked == [(("one",), None)]
+
+
+def test_a_process_that_waits_for_another_one_keeps_its_part_of_the_work(tmp_path, monkeypatch):
+    make, cache = Making(), cache_in(tmp_path)
+
+    def interrupted(names, part):
+        part(names[:1])
+        raise KeyboardInterrupt  # while the second process is at work
+
+    monkeypatch.setattr(replicas, "count", lambda: 2)
+    monkeypatch.setattr(replicas, "wait_for_all", lambda: None)
+    monkeypatch.setattr(replicas, "of_first", lambda first: first())
+    monkeypatch.setattr(replicas, "divided", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cache.get(paths(cache, "one", "two"), make)
+    monkeypatch.setattr(
+        replicas, "divided", lambda names, part: {**part(names[:1]), **part(names[1:])}
+    )
+    found = cache.get(paths(cache, "one", "two"), make)
+    assert [names for names, _ in make.asked] == [("one",), ("two",)]
+    assert found == {"one": {"of": torch.tensor(1)}, "two": {"of": torch.tensor(1)}}
+    assert not list(tmp_path.glob("*.begun"))
 
 
 def test_a_damaged_file_that_all_runs_share_is_refused_and_a_runs_own_is_made_again(

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from privacy_gan.evaluation.metrics import distortion, privacy, synthesis, utility
-from privacy_gan.evaluation.metrics.metric import Metric, Score
+from privacy_gan.evaluation.metrics.metric import Metric, Score, name_for
 
-__all__ = ["METRICS", "Metric", "metric_of", "scores_for"]
+__all__ = ["METRICS", "Metric", "metric_of", "name_for", "scores_for"]
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -30,9 +30,11 @@ def scores_for(classes: Sequence[str]) -> dict[str, Score]:
     """Return the scores that adversaries are chosen by, by their names in result.json."""
     found: dict[str, Score] = {}
     for metric in METRICS.values():
-        if metric.score is not None and not metric.per:
-            found[metric.score_name] = metric.score
-        elif metric.score is not None:
+        if metric.score is None:
+            continue
+        if metric.per == "class":
             for value, name in enumerate(classes):
-                found[f"{metric.score_name}/{name}"] = partial(metric.score, value=value)
+                found[name_for(metric.score_name, name)] = partial(metric.score, value=value)
+        else:
+            found[metric.score_name] = metric.score
     return found

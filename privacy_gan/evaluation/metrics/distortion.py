@@ -12,7 +12,7 @@ from privacy_gan.runs.result import Measure
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from privacy_gan.evaluation.metrics.observations import Observations
+    from privacy_gan.evaluation.observations import Observations
 
 FRECHET_RESAMPLES = 50  # a distance takes some tenths of a second
 

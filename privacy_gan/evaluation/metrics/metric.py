@@ -88,3 +88,8 @@ class Metric:
     def show(self, value: float) -> str:
         """Return a value as it is written."""
         return format(value, self.format)
+
+
+def name_for(name: str, each: str) -> str:
+    """Return the name in result.json of what there is for each of several objects."""
+    return f"{name}/{each}"

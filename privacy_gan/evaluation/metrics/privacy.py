@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from privacy_gan.evaluation.metrics.metric import Metric
+from privacy_gan.evaluation.metrics.metric import Metric, name_for
 from privacy_gan.evaluation.metrics.samples import (
     area_under_roc,
     counts,
@@ -20,9 +20,9 @@ from privacy_gan.runs.result import Estimate, Measure
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from privacy_gan.evaluation.metrics.observations import Observations
+    from privacy_gan.evaluation.observations import Observations
 
-ACCURACY = "accuracy"  # a score, and the metric of the strongest adversary in it
+ACCURACY_SCORE = "accuracy"  # whose metric is privacy_loss
 LEAKED_BITS = "leaked_bits"
 PAPERS_ADVERSARY = "resnet10"
 
@@ -83,7 +83,7 @@ def tpr_at_one_percent(
 
 def by_strongest(seen: Observations, name: str = "", *, score: str) -> Measure | None:
     """Return a score of the strongest adversary; of a score for each class, that of one."""
-    score = f"{score}/{name}" if name else score
+    score = name_for(score, name) if name else score
     reference = seen.strongest_on_originals(score)
     return Measure(
         seen.score_of(score, seen.strongest(score)),
@@ -95,15 +95,15 @@ def by_strongest(seen: Observations, name: str = "", *, score: str) -> Measure |
 
 def normalized_gain(seen: Observations) -> Measure | None:
     """Return the accuracy gain beside that from original images, where there are any."""
-    reference = seen.strongest_on_originals(ACCURACY)
+    reference = seen.strongest_on_originals(ACCURACY_SCORE)
     if reference is None:
         return None
     prior, original, censored, floor = (
         (probabilities.argmax(dim=1) == seen.labels).double()
         for probabilities in (
             seen.prior_of(seen.attribute),
-            reference.by_score[ACCURACY].test,
-            seen.strongest(ACCURACY).by_score[ACCURACY].test,
+            reference.by_score[ACCURACY_SCORE].test,
+            seen.strongest(ACCURACY_SCORE).by_score[ACCURACY_SCORE].test,
             seen.floor_of(seen.attribute),
         )
     )
@@ -163,7 +163,7 @@ METRICS = (
         "privacy",
         "privacy loss (accuracy)",
         "share of images whose s the strongest adversary tells",
-        partial(by_strongest, score=ACCURACY),
+        partial(by_strongest, score=ACCURACY_SCORE),
         source="eq. 5",
         higher_is_better=False,
         shown="first",
@@ -171,7 +171,7 @@ METRICS = (
         note="the strongest's accuracy",
         hub="accuracy",
         score=accuracy,
-        score_name=ACCURACY,
+        score_name=ACCURACY_SCORE,
         chance=lambda classes: 1 / classes,
     ),
     Metric(

@@ -10,7 +10,7 @@ from privacy_gan.runs.result import Measure
 
 if TYPE_CHECKING:
     from privacy_gan.evaluation.metrics.bootstrap import Statistic
-    from privacy_gan.evaluation.metrics.observations import Observations
+    from privacy_gan.evaluation.observations import Observations
 
 
 def success_rate(seen: Observations) -> Measure | None:

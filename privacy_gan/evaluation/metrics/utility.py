@@ -14,7 +14,7 @@ from privacy_gan.runs.result import Measure
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from privacy_gan.evaluation.metrics.observations import Observations
+    from privacy_gan.evaluation.observations import Observations
 
     Classes = Mapping[str, Tensor]  # predicted of each image, [N] by utility attribute
     # what classifiers predict of censored images, and of original ones where there are any
