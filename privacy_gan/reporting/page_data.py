@@ -49,14 +49,19 @@ def panel_data(panel: Panel, number_of: Mapping[int, int]) -> dict[str, Any]:
     attackers = list(strongest)
     if panel.first.value(PAPERS_METRIC) is not None:
         attackers.append(PAPERS)
-    attackers += adversaries_of(panel)
+    adversaries = list(single_scores(panel)["adversary"].unique())
+    attackers += adversaries
+    choices: dict[str, tuple[str, str | None]] = {
+        **{name: (metric, None) for name, metric in measured.items()},
+        **{name: (ACCURACY, name) for name in adversaries},
+    }
     utility = panel.bound(UTILITY, "original")
     return {
         "title": panel.title,
         "has_trade_off": panel.has_trade_off,
         "attackers": attackers,
         "curves": [
-            curve_data(panel, curve, index, number_of, measured)
+            curve_data(panel, curve, index, number_of, choices)
             for index, curve in enumerate(panel.curves)
         ],
         "leading": "" if leading == ACCURACY else METRICS[leading].title,
@@ -110,7 +115,7 @@ def curve_data(
     curve: Curve,
     index: int,
     number_of: Mapping[int, int],
-    measured: Mapping[str, str],
+    choices: Mapping[str, tuple[str, str | None]],
 ) -> dict[str, Any]:
     """Return a curve and its points, for every adversary that can be chosen.
 
@@ -119,12 +124,11 @@ def curve_data(
         curve: of it.
         index: its place there.
         number_of: see ``panel_data``.
-        measured: metrics that can be chosen, by what they are called.
+        choices: what can be chosen, by what it is called: a metric, and whose it is, see
+            ``Curve.over_seeds``.
     """
     areas = panel.hypervolume(curve)
-    leaking = {name: curve.over_seeds(metric) for name, metric in measured.items()} | {
-        name: curve.over_seeds(ACCURACY, name) for name in adversaries_of(panel)
-    }
+    leaking = {name: curve.over_seeds(*choice) for name, choice in choices.items()}
     told = {
         "leak_text": panel.leading,
         "privacy_text": ACCURACY,
@@ -181,11 +185,6 @@ def single_scores(panel: Panel) -> pd.DataFrame:
     rows = results[~results["adversary"].isin(["", STRONGEST]) & (results["metric"] == ACCURACY)]
     most = rows.groupby(["run", "is_baseline", "adversary"])["queries"].transform("max")
     return rows[rows["queries"] == most]
-
-
-def adversaries_of(panel: Panel) -> list[str]:
-    """Return the names of a panel's adversaries."""
-    return list(single_scores(panel)["adversary"].unique())
 
 
 def ranking(panel: Panel) -> list[dict[str, str]]:
