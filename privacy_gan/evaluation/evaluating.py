@@ -72,6 +72,7 @@ def observe(
         train_labels=labels["train"],
         test_labels=labels["test"],
         bootstrap=bootstrap,
+        scores=scores,
         answers=answers,
         predictions=predictions(answers, attack.queries),
         original_answers=references,

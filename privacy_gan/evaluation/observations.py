@@ -9,8 +9,8 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from privacy_gan.evaluation.metrics import scores_for
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
+from privacy_gan.evaluation.metrics.metric import Score
 from privacy_gan.evaluation.outputs import TestOutputs
 from privacy_gan.evaluation.predictions import AdversaryPredictions, Answers, strongest
 from privacy_gan.runs.result import Estimate
@@ -27,6 +27,7 @@ class Observations:
         train_labels: of all these, [N] by attribute.
         test_labels: likewise, [M].
         bootstrap: for the intervals.
+        scores: of adversaries, by name, see ``metrics.scores_for``.
         answers: of the adversaries, see ``Answers``.
         predictions: what adversaries make of these, at every number of queries.
         original_answers: of the same adversaries after learning from original images, on such; None
@@ -48,6 +49,7 @@ class Observations:
     train_labels: Mapping[str, Tensor]
     test_labels: Mapping[str, Tensor]
     bootstrap: Bootstrap
+    scores: Mapping[str, Score]
     answers: Answers = field(default_factory=dict)
     predictions: list[AdversaryPredictions] = field(default_factory=list)
     original_answers: Answers | None = None
@@ -60,7 +62,6 @@ class Observations:
     discriminator_bits: float | None = None
 
     def __post_init__(self) -> None:
-        self.scores = scores_for(self.classes)
         self.labels = self.test_labels[self.attribute]
         self.frequencies = prior(self.train_labels[self.attribute], len(self.classes))
         self._estimates: dict[tuple[str, str, int], Estimate | None] = {}

@@ -14,8 +14,7 @@ from torch import Tensor
 from privacy_gan.evaluation.calibration import calibrate, log_of
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import of_all
-from privacy_gan.evaluation.metrics.metric import Score
-from privacy_gan.evaluation.metrics.privacy import LEAKED_BITS
+from privacy_gan.evaluation.metrics.metric import LEAKED_BITS, Score
 from privacy_gan.evaluation.source import CensoredSource, batches_in
 from privacy_gan.progress import progress
 

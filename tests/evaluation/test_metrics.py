@@ -16,6 +16,7 @@ from privacy_gan.evaluation.predictions import AdversaryPredictions, Prediction
 from privacy_gan.runs.result import Estimate, Measure
 
 BOOTSTRAP = Bootstrap(resamples=20, seed=0)
+SCORES = scores_for(("no", "yes"))
 
 
 def sees(*classes):
@@ -54,13 +55,13 @@ def values(measure):
 
 
 def seen(*utilities, **what):
-    return Observations("s", ("no", "yes"), utilities, TRAIN, TEST, BOOTSTRAP, **what)
+    return Observations("s", ("no", "yes"), utilities, TRAIN, TEST, BOOTSTRAP, SCORES, **what)
 
 
 def predicting(name, probabilities, valid=0.0, queries=1):
     """Return an adversary that predicts the same in whatever score."""
     prediction = Prediction(valid, probabilities, "as answered")
-    return AdversaryPredictions(name, queries, dict.fromkeys(scores_for(("no", "yes")), prediction))
+    return AdversaryPredictions(name, queries, dict.fromkeys(SCORES, prediction))
 
 
 CERTAIN = {"predictions": [predicting("certain", sees(0, 1, 1, 1))]}  # three right

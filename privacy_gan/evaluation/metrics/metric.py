@@ -11,6 +11,8 @@ from privacy_gan.runs.result import Measure
 if TYPE_CHECKING:  # records are read where torch is not loaded
     from torch import Tensor
 
+LEAKED_BITS = "leaked_bits"  # the score that tells those apart which are equal in another one
+
 Family = Literal["privacy", "utility", "synthesis", "association", "distortion"]
 Unit = Literal["share", "bits", "dB", "correlation", "squared error", "squared distance", ""]
 

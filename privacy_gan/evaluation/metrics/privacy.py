@@ -6,7 +6,7 @@ import math
 from functools import partial
 from typing import TYPE_CHECKING
 
-from privacy_gan.evaluation.metrics.metric import Metric, name_for
+from privacy_gan.evaluation.metrics.metric import LEAKED_BITS, Metric, name_for
 from privacy_gan.evaluation.metrics.samples import (
     area_under_roc,
     counts,
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from privacy_gan.evaluation.observations import Observations
 
 ACCURACY_SCORE = "accuracy"  # whose metric is privacy_loss
-LEAKED_BITS = "leaked_bits"
 PAPERS_ADVERSARY = "resnet10"
 
 
