@@ -19,8 +19,7 @@ from privacy_gan.commands.judging import build_judge
 from privacy_gan.data.table_data_module import LEFT_OUT, TableDataModule
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.judge import Judge
-from privacy_gan.evaluation.learning import Learner
-from privacy_gan.evaluation.predictions import query
+from privacy_gan.evaluation.learning import Learner, query
 from privacy_gan.evaluation.source import CensoredBatch, MechanismSource
 from privacy_gan.hardware import Compute
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.fitting import learn_or_leave_out
-from privacy_gan.evaluation.learning import Learner
-from privacy_gan.evaluation.predictions import Answers, query
+from privacy_gan.evaluation.learning import Learner, query
+from privacy_gan.evaluation.predictions import Answers
 from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.evaluation.source import CensoredSource
 from privacy_gan.randomness import Purpose, keyed_seed

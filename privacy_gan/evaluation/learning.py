@@ -1,4 +1,4 @@
-"""A network that learns to tell an attribute of images: an adversary, or a classifier."""
+"""Networks that learn to tell an attribute of images, and then answer: adversaries, classifiers."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
-from privacy_gan.evaluation.source import CensoredBatch
+from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, batches_in
 from privacy_gan.hardware import Compute
+from privacy_gan.progress import progress
 from privacy_gan.tensors import first_undefined
 
 STEPS_BETWEEN_LOOKS = 20  # whether it diverged, on GPUs
@@ -159,3 +160,24 @@ class Learner:
             self.network.load_state_dict(self._best_state)
         self._best_state, self._optimizer, self._schedule = {}, None, None
         self.network.eval().requires_grad_(False)
+
+
+def query(
+    learners: Mapping[str, Learner], source: CensoredSource, split: str, times: int, seed: int
+) -> dict[str, Tensor]:
+    """Return what learners answer of a split, which they see several times, censored anew each time.
+
+    Returns:
+        Probabilities by learner, float64 [times, N, C].
+    """
+    answers: dict[str, list[Tensor]] = {name: [] for name in learners}
+    with progress(f"querying ({split})", times * batches_in(source.datamodule, split)) as advance:
+        for number in range(times):
+            for batch in source.query(split, number, seed):
+                for name, learner in learners.items():
+                    with torch.no_grad(), source.compute.autocast():
+                        answer = learner.log_probabilities(batch.images)
+                    answers[name].append(answer.double().exp().cpu())
+                advance(1)
+    count = len(source.datamodule.rows(split))
+    return {name: torch.cat(seen).view(times, count, -1) for name, seen in answers.items()}

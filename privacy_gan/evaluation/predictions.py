@@ -7,42 +7,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from privacy_gan.evaluation.calibration import calibrate, log_of
-from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import of_all
 from privacy_gan.evaluation.metrics.metric import LEAKED_BITS, Score
-from privacy_gan.evaluation.source import CensoredSource, batches_in
-from privacy_gan.progress import progress
 
 # by adversary and split ("valid" and "test"): probabilities, float64 [queries, N, C]
 Answers = dict[str, dict[str, Tensor]]
 
 CALIBRATED = ", calibrated"  # how such a method's name ends
-
-
-def query(
-    adversaries: Mapping[str, Learner], source: CensoredSource, split: str, times: int, seed: int
-) -> dict[str, Tensor]:
-    """Let all adversaries see a split again and again, censored anew each time.
-
-    Returns:
-        Probabilities by adversary, float64 [times, N, C].
-    """
-    answers: dict[str, list[Tensor]] = {name: [] for name in adversaries}
-    with progress(f"querying ({split})", times * batches_in(source.datamodule, split)) as advance:
-        for number in range(times):
-            for batch in source.query(split, number, seed):
-                for name, adversary in adversaries.items():
-                    with torch.no_grad(), source.compute.autocast():
-                        answer = adversary.log_probabilities(batch.images)
-                    answers[name].append(answer.double().exp().cpu())
-                advance(1)
-    count = len(source.datamodule.rows(split))
-    return {name: torch.cat(seen).view(times, count, -1) for name, seen in answers.items()}
 
 
 class Prediction(NamedTuple):
