@@ -184,7 +184,7 @@ BREAKAGES = [
     ),
     Breakage(
         "SIGTERM is ignored",
-        "errors.py",
+        "interruption.py",
         "self.received = signum",
         "del signum",
         [

@@ -165,7 +165,7 @@ class Learner:
 def query(
     learners: Mapping[str, Learner], source: CensoredSource, split: str, times: int, seed: int
 ) -> dict[str, Tensor]:
-    """Return what learners answer of a split, which they see several times, censored anew each time.
+    """Return what learners answer of a split, seen again and again and each time censored anew.
 
     Returns:
         Probabilities by learner, float64 [times, N, C].
