@@ -12,7 +12,8 @@ from pytorch_lightning.utilities import GradClipAlgorithmType
 
 from privacy_gan.errors import UserError
 from privacy_gan.hardware import choose_precision, require_gpu
-from privacy_gan.training.replica_strategy import ReplicatedBatchNorms, cluster_environment
+from privacy_gan.training.replica_batch_norm import ReplicatedBatchNorms
+from privacy_gan.training.replica_strategy import cluster_environment
 
 
 def make_trainer(

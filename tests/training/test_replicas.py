@@ -191,7 +191,7 @@ MESSAGES = """
 import sys, torch
 from torch import nn
 from privacy_gan import replicas
-from privacy_gan.training.replica_strategy import ReplicatedBatchNorms
+from privacy_gan.training.replica_batch_norm import ReplicatedBatchNorms
 
 rank = int(sys.argv[1])
 with replicas.connected(f"127.0.0.1:{sys.argv[2]}", rank, 3, torch.device("cpu")):
