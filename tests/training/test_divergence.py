@@ -15,6 +15,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.privatizers.blur import Blur
 from privacy_gan.privatizers.stargan import StarGAN
+from privacy_gan.tensors import first_undefined
 
 
 def files(folder):
@@ -94,6 +95,14 @@ def test_the_last_finite_state_is_kept_and_gone_on_from(tiny, tmp_path, monkeypa
     assert torch.load(checkpoint, weights_only=True)["global_step"] > 0
     _, result = train(tiny("checkpoint_minutes=0"))
     assert all(map(math.isfinite, result.training.values()))
+
+
+def test_a_state_that_is_not_finite_takes_no_sound_ones_place(tiny, tmp_path, monkeypatch):
+    plant(monkeypatch, AdversarialPrivatizer, lambda it: weight(it.filter.network))
+    with pytest.raises(UserError, match=r"^training diverged in epoch 1, step 2: filter\.network"):
+        train(tiny("checkpoint_minutes=0"))
+    (checkpoint,) = tmp_path.rglob("last.ckpt")
+    assert first_undefined(torch.load(checkpoint, weights_only=True)["state_dict"]) is None
 
 
 def test_stargan_ends_likewise(tiny, monkeypatch):
