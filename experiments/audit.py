@@ -1,6 +1,6 @@
 """Audit images that somebody censored: python experiments/audit.py images=... labels=... ..."""
 
-from privacy_gan.commands.verbs import run
+from privacy_gan.commands.cli import run_command
 
 if __name__ == "__main__":
-    run("audit")
+    run_command("audit")

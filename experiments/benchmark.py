@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmarks.command import main
 
-from privacy_gan.commands.command_line import report_errors
+from privacy_gan.commands.hydra_app import report_errors
 
 if __name__ == "__main__":
     with report_errors():

@@ -1,6 +1,6 @@
 """Save a sweep's dashboard in Weights & Biases: python experiments/dashboard.py group=GROUP."""
 
-from privacy_gan.commands.verbs import run
+from privacy_gan.commands.cli import run_command
 
 if __name__ == "__main__":
-    run("dashboard")
+    run_command("dashboard")

@@ -1,6 +1,6 @@
 """Look at single faces in a page on this machine: python experiments/demo.py run=RUN."""
 
-from privacy_gan.commands.verbs import run
+from privacy_gan.commands.cli import run_command
 
 if __name__ == "__main__":
-    run("demo")
+    run_command("demo")

@@ -1,6 +1,6 @@
 """Export a trained run as a folder to hand on: python experiments/export.py run=RUN output=OUT."""
 
-from privacy_gan.commands.verbs import run
+from privacy_gan.commands.cli import run_command
 
 if __name__ == "__main__":
-    run("export")
+    run_command("export")

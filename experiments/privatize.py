@@ -1,6 +1,6 @@
 """Censor a folder of photographs: python experiments/privatize.py run=RUN input=IN output=OUT."""
 
-from privacy_gan.commands.verbs import run
+from privacy_gan.commands.cli import run_command
 
 if __name__ == "__main__":
-    run("privatize")
+    run_command("privatize")

@@ -1,6 +1,6 @@
 """Report on all runs below a folder: python experiments/report.py folder=FOLDER."""
 
-from privacy_gan.commands.verbs import run
+from privacy_gan.commands.cli import run_command
 
 if __name__ == "__main__":
-    run("report")
+    run_command("report")

@@ -1,6 +1,6 @@
 """Train a privatizer: python experiments/train.py attribute=Smiling epsilon=0.01 ..."""
 
-from privacy_gan.commands.verbs import run
+from privacy_gan.commands.cli import run_command
 
 if __name__ == "__main__":
-    run("train")
+    run_command("train")

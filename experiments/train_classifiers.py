@@ -1,6 +1,6 @@
 """Train the fixed classifiers of some data: python experiments/train_classifiers.py data=..."""
 
-from privacy_gan.commands.verbs import run
+from privacy_gan.commands.cli import run_command
 
 if __name__ == "__main__":
-    run("train_classifiers")
+    run_command("train_classifiers")

@@ -1,5 +1,5 @@
 """python -m privacy_gan VERB ..., the same as privacy-gan VERB ..."""
 
-from privacy_gan.commands.verbs import main
+from privacy_gan.commands.cli import main
 
 main()

@@ -32,7 +32,7 @@ ALIASES = {
     "mouth_open": "Mouth_Slightly_Open",
     "makeup": "Heavy_Makeup",
 }
-PAPERS = tuple(ALIASES.values())  # those that it measures
+PAPER_ATTRIBUTES = tuple(ALIASES.values())  # those that it measures
 
 
 def canonical_attribute(word: str) -> str:
@@ -140,7 +140,7 @@ class AttributeGroup:
         return labels, number >= 1 if self.rule == "first" else number == 1
 
 
-def group_of(words: Sequence[str], rule: str | None) -> AttributeGroup:
+def parse_attribute_group(words: Sequence[str], rule: str | None) -> AttributeGroup:
     """Return the group that names make up, whether or not they were joined before."""
     members = [member for word in words for member in word.split(SEPARATOR)]
     members[-1] = members[-1].removesuffix(f"-{rule}")

@@ -1,4 +1,4 @@
-"""Errors that are reported in one line and without a traceback."""
+"""Exceptions that are reported in one line, without a traceback."""
 
 from __future__ import annotations
 
@@ -6,37 +6,37 @@ import errno
 import signal
 from collections.abc import Sequence
 
-# Signals that ask a command to stop, beside Ctrl-C; clusters choose among these.
+# Signals other than Ctrl-C that ask a command to stop; clusters use one of these.
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
 
-# What the system says when a disk, or a user's share of it, is full.
+# Error numbers of a full disk and of an exceeded quota.
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def is_out_of_memory(error: BaseException | None) -> bool:
-    """Tell whether memory that ran out, of the machine or of a GPU, led to an error.
+    """Return whether the machine or a GPU running out of memory caused an error.
 
-    Libraries raise what they like then, often after a MemoryError of their own.
+    Libraries raise various exceptions in that case, often while they handle a MemoryError.
     """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        is_named_so = type(error).__name__ in ("MemoryError", "OutOfMemoryError")
-        if is_named_so or "allocate memory" in str(error):
+        is_memory_error = type(error).__name__ in ("MemoryError", "OutOfMemoryError")
+        if is_memory_error or "allocate memory" in str(error):
             return True
         error = error.__cause__ or error.__context__
     return False
 
 
 class UserError(Exception):
-    """An error that a user can fix: what is wrong, where, and what to do, in one line."""
+    """An error that the user can fix; its message is one line: what is wrong, where, what to do."""
 
 
-class Mistakes(UserError):
-    """Several errors that a user can fix, each said once.
+class UserErrors(UserError):
+    """Several errors that the user can fix.
 
     Args:
-        errors: that were found, alike ones among them.
+        errors: those found; errors with the same message are reported once.
     """
 
     def __init__(self, errors: Sequence[Exception]) -> None:
@@ -44,37 +44,37 @@ class Mistakes(UserError):
         self.errors = list({str(error): error for error in errors}.values())
 
 
-class FolderTaken(UserError):
-    """Another process is at work in a folder."""
+class FolderLocked(UserError):
+    """Another process has locked a folder."""
 
 
 class Interrupted(BaseException):
-    """A signal ended the command; its state is saved as far as possible.
+    """A signal ended the command, which saved its state as far as possible.
 
-    Like KeyboardInterrupt it is no Exception: a sweep must not take it for one run's failure and
-    start the next.
+    Like KeyboardInterrupt it is not an Exception: a sweep must not treat it as the failure of one
+    run and start the next.
 
     Args:
         signum: the signal.
-        message: where the run stands and how it goes on.
+        message: how far the run got and how to resume it.
     """
 
     def __init__(self, signum: int, message: str) -> None:
-        super().__init__(signum, message)  # all arguments, so that it can travel between processes
+        super().__init__(signum, message)  # all arguments, so that it can be pickled
         self.message = message
         self.exit_code = 128 + signum  # as a shell reports it
 
     def __str__(self) -> str:
-        """Return the message alone."""
+        """Return the message."""
         return self.message
 
 
 class RunFailed(Exception):
-    """A run in a process of its own ended without a result, and has shown why.
+    """A run in a subprocess ended without a result and has already reported why.
 
     Args:
-        reason: why.
-        exit_code: the process's, as a shell reports it.
+        reason: cause of the failure.
+        exit_code: exit code of the subprocess, as a shell reports it.
     """
 
     def __init__(self, reason: str, exit_code: int) -> None:
@@ -83,13 +83,13 @@ class RunFailed(Exception):
         self.exit_code = exit_code
 
     def __str__(self) -> str:
-        """Return the reason alone."""
+        """Return the reason."""
         return self.reason
 
 
 class RunStopped(RunFailed):
-    """A run of a sweep ended, or was not begun, because the sweep was asked to stop."""
+    """A run of a sweep was stopped, or not started, because the sweep was asked to stop."""
 
 
-class RunTaken(RunFailed):
-    """Another process is at work on a run."""
+class RunLocked(RunFailed):
+    """Another process has locked a run."""

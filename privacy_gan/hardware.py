@@ -13,8 +13,8 @@ from functools import cache
 import torch
 from lightning_fabric import Fabric
 
+from privacy_gan.cluster_environment import local_rank
 from privacy_gan.errors import UserError
-from privacy_gan.launched import local_rank
 
 
 @dataclass(frozen=True)
@@ -53,12 +53,12 @@ def choose_compute(accelerator: str, precision: str, image_size: int | None = No
     Raises:
         UserError: the machine does not have the device.
     """
-    if precision == "bf16-mixed" and computes_bfloat16(accelerator):
+    if precision == "bf16-mixed" and supports_bfloat16(accelerator):
         precision = choose_precision(accelerator, precision, image_size)
     elif precision != "32-true":
         precision = choose_precision(accelerator, "auto", image_size)
     require_gpu(accelerator)
-    own = own_device(accelerator)
+    own = local_device(accelerator)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*`srun` command is available")  # not needed here
@@ -90,7 +90,7 @@ def device_name(device: torch.device) -> str:
     return platform.machine()
 
 
-def own_device(accelerator: str) -> int | list[int]:
+def local_device(accelerator: str) -> int | list[int]:
     """Return which device is this process's, as Lightning wants to be told."""
     if accelerator == "cpu" or not torch.cuda.is_available():
         return 1
@@ -107,9 +107,9 @@ def choose_precision(accelerator: str, precision: str, image_size: int | None = 
         image_size: side of the images in pixels; None where there are none.
     """
     is_small = image_size is not None and image_size < SMALLEST_IN_BFLOAT16
-    is_doubtful = is_small and computes_on_cpu(accelerator)
+    is_doubtful = is_small and is_cpu(accelerator)
     if precision == "auto":
-        return "bf16-mixed" if computes_bfloat16(accelerator) and not is_doubtful else "32-true"
+        return "bf16-mixed" if supports_bfloat16(accelerator) and not is_doubtful else "32-true"
     if is_doubtful and precision.startswith("bf16"):
         warn_of_small_images(precision)
     return precision
@@ -125,14 +125,14 @@ def warn_of_small_images(precision: str) -> None:
     )
 
 
-def computes_on_cpu(accelerator: str) -> bool:
+def is_cpu(accelerator: str) -> bool:
     """Tell whether an accelerator is, or "auto" becomes, the CPU."""
     if accelerator == "auto":
         return not (torch.cuda.is_available() or torch.backends.mps.is_available())
     return accelerator == "cpu"
 
 
-def computes_bfloat16(accelerator: str) -> bool:
+def supports_bfloat16(accelerator: str) -> bool:
     """Tell whether the hardware has bfloat16 arithmetic, rather than emulating it."""
     if accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available():
         return torch.cuda.get_device_capability() >= (8, 0)

@@ -1,4 +1,4 @@
-"""Signals that ask to stop, obeyed when the step at hand is done."""
+"""Deferred handling of stop signals: a command finishes its current step before it stops."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ from privacy_gan.errors import STOP_SIGNALS
 
 
 class StopRequests:
-    """Remembers a signal (Ctrl-C, or those that clusters send) instead of being ended by it.
+    """Records a stop signal (Ctrl-C, or one sent by a cluster) instead of ending the process.
 
-    A second Ctrl-C is not waited with. Only the main thread hears signals.
+    A second Ctrl-C raises KeyboardInterrupt at once. Outside the main thread, which alone can
+    handle signals, it does nothing.
 
     Attributes:
-        received: the last signal, or None.
+        received: the last signal received, or None.
     """
 
     def __init__(self) -> None:
@@ -24,26 +25,26 @@ class StopRequests:
         self._previous_handlers: dict[int, Any] = {}
 
     def listen(self) -> None:
-        """Remember signals from now on."""
+        """Install the signal handlers."""
         if threading.current_thread() is threading.main_thread():
             for signum in (signal.SIGINT, *STOP_SIGNALS):
-                self._previous_handlers[signum] = signal.signal(signum, self._remember)
+                self._previous_handlers[signum] = signal.signal(signum, self._record)
 
-    def give_back(self) -> None:
-        """Let signals do what they did before."""
+    def restore(self) -> None:
+        """Restore the previous signal handlers."""
         while self._previous_handlers:
             signal.signal(*self._previous_handlers.popitem())
 
     def __enter__(self) -> StopRequests:
-        """Remember signals within."""
+        """Install the signal handlers."""
         self.listen()
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Let signals do what they did before."""
-        self.give_back()
+        """Restore the previous signal handlers."""
+        self.restore()
 
-    def _remember(self, signum: int, frame: FrameType | None) -> None:
+    def _record(self, signum: int, frame: FrameType | None) -> None:
         del frame
         if self.received == signal.SIGINT == signum:
             raise KeyboardInterrupt

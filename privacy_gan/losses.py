@@ -1,4 +1,4 @@
-"""The method's few formulas, each a pure function."""
+"""Loss functions of the method, each a pure function."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor
 
 from privacy_gan.errors import UserError
 
-# a filter's adversarial term: of h_f(x') [B, C], s [B] and the share of the training that is over
+# adversarial loss of a filter: h_f(x') [B, C], s [B], finished share of the training -> scalar
 AdversarialLoss = Callable[[Tensor, Tensor, float], Tensor]
 
 
 def negative_entropy(logits: Tensor, sensitive: Tensor, done: float = 1.0) -> Tensor:
-    """Filter's adversarial term, the paper's choice (section 3.3): minus the entropy of h_f(x').
+    """Adversarial loss of the paper's filter (section 3.3): negative entropy of h_f(x').
 
-    Smallest where the discriminator is undecided; it ignores the true attribute.
+    It is smallest if the discriminator is undecided, and does not depend on the true attribute.
 
     Args:
         logits: h_f(x'), [B, C].
-        sensitive: s, [B]; not used, so that all adversarial terms are called alike.
-        done: likewise.
+        sensitive: unused; part of the signature that all adversarial losses share.
+        done: unused, for the same reason.
 
     Returns:
         Mean over the batch in nats, between -log C and 0.
@@ -33,15 +33,15 @@ def negative_entropy(logits: Tensor, sensitive: Tensor, done: float = 1.0) -> Te
 
 
 def complement_cross_entropy(logits: Tensor, sensitive: Tensor, done: float = 1.0) -> Tensor:
-    """Filter's adversarial term called log-likelihood in the paper: cross-entropy against 1 - s.
+    """Adversarial loss that the paper calls log-likelihood: cross-entropy with the target 1 - s.
 
     Args:
         logits: h_f(x'), [B, 2].
         sensitive: s in {0, 1}, [B].
-        done: not used, so that all adversarial terms are called alike.
+        done: unused; part of the signature that all adversarial losses share.
 
     Raises:
-        UserError: more than two classes, among which "the other one" is not defined.
+        UserError: there are more than two classes, so that 1 - s is not defined.
     """
     del done
     if logits.shape[1] != 2:
@@ -61,20 +61,19 @@ def smoothed_accuracy(
     end: float = 0.05,
     until: float = 1.0,
 ) -> Tensor:
-    """Filter's adversarial term that is the gradient of what the best adversary's accuracy is.
+    """Adversarial loss whose gradient is that of the best adversary's accuracy, smoothed.
 
-    With h = softmax(h_f(x')), the probabilities of s that x' leaves, an adversary is right as often
-    as the largest of them, here smoothed: phi(h) = tau log sum_c exp(h_c / tau). The filter changes
-    h, and with it the mean of phi, by the tangent phi(h) + grad phi(h) . (e_s - h), which knows s.
-    docs/robust.md derives it.
+    Let h = softmax(h_f(x')) be the posterior of s given x'. The best adversary's accuracy is the
+    mean of max_c h_c, smoothed here to phi(h) = tau log sum_c exp(h_c / tau). The loss is its
+    tangent phi(h) + grad phi(h) . (e_s - h), which depends on s. docs/robust.md derives it.
 
     Args:
         logits: h_f(x'), [B, C].
         sensitive: s, [B].
-        done: share of the training that is over, in [0, 1].
-        begin: tau at the beginning.
-        end: tau at the end, which it falls to geometrically.
-        until: share of the training in which it falls.
+        done: finished share of the training, in [0, 1].
+        begin: initial tau.
+        end: final tau; tau decays geometrically from ``begin`` to it.
+        until: share of the training in which tau decays.
 
     Returns:
         Mean over the batch, between 0 and 1 + tau log C.
@@ -84,8 +83,8 @@ def smoothed_accuracy(
     scaled = probabilities / temperature
     gradient = F.softmax(scaled, dim=1)
     phi = temperature * torch.logsumexp(scaled, dim=1)
-    of_true = gradient.gather(1, sensitive[:, None]).squeeze(1)
-    tangent: Tensor = phi + of_true - (gradient * probabilities).sum(dim=1)
+    true_slope = gradient.gather(1, sensitive[:, None]).squeeze(1)
+    tangent: Tensor = phi + true_slope - (gradient * probabilities).sum(dim=1)
     return tangent.mean()
 
 
@@ -97,19 +96,19 @@ def distortion(censored: Tensor, original: Tensor) -> Tensor:
 def augmented_lagrangian(distortion: Tensor, epsilon: float, multiplier: Tensor) -> Tensor:
     """(max(0, m + r)^2 - m^2) / 2 with r = d / epsilon - 1 (Nocedal and Wright, 2006, eq. 17.55).
 
-    Its slope in r is m where the budget is met, so that a fitting multiplier m meets it.
+    At d = epsilon its slope in r is m, so that the right multiplier m meets the budget exactly.
     """
     excess = distortion / epsilon - 1
     return ((multiplier + excess).clamp(min=0).square() - multiplier.square()) / 2
 
 
 def distortion_penalty(distortion: Tensor, epsilon: float, weight: float) -> Tensor:
-    """Weight * max(d - epsilon, 0)^2 (Algorithm 1); nothing within the budget."""
+    """Weight * max(d - epsilon, 0)^2 (Algorithm 1); 0 within the budget."""
     return weight * (distortion - epsilon).clamp(min=0).square()
 
 
 def discriminator_loss(real: Tensor, sensitive: Tensor, fake: Tensor) -> Tensor:
-    """h_g's loss (eq. 3, halved): real images carry their s, generated ones the class "fake".
+    """Loss of h_g (eq. 3, halved): real images have their s as target, generated ones "fake".
 
     Args:
         real: h_g(x), [B, C + 1]; the last class is "fake".

@@ -1,4 +1,4 @@
-"""Progress of long work: bars for who looks at one run, reports for who watches several."""
+"""Progress bars for one run, and progress reports for a process that supervises several."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from contextvars import ContextVar
 
 from tqdm import tqdm
 
-# what is done, how much of it, and of how much
+# called with a description, the steps done and the total number of steps
 Listener = Callable[[str, int, int], None]
 
-LINES = 10  # of a bar where each that is drawn stays
+LINES_PER_BAR = 10  # where a bar cannot be redrawn in place
 
 _shown: ContextVar[bool] = ContextVar("shown", default=True)
 _listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 @contextmanager
-def bars_shown(shown: bool) -> Iterator[None]:
-    """Show bars within, or do not."""
+def show_bars(shown: bool) -> Iterator[None]:
+    """Show or hide progress bars within the block."""
     token = _shown.set(shown)
     try:
         yield
@@ -29,8 +29,8 @@ def bars_shown(shown: bool) -> Iterator[None]:
 
 
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Call a function within whenever there is progress."""
+def progress_listener(listener: Listener) -> Iterator[None]:
+    """Call ``listener`` with all progress that is reported within the block."""
     token = _listener.set(listener)
     try:
         yield
@@ -38,17 +38,22 @@ def listening(listener: Listener) -> Iterator[None]:
         _listener.reset(token)
 
 
-def report(what: str, done: int, total: int) -> None:
-    """Say how far something came to whoever listens."""
+def report_progress(what: str, done: int, total: int) -> None:
+    """Report progress to the listener, if there is one."""
     if (listener := _listener.get()) is not None:
         listener(what, done, total)
 
 
 @contextmanager
 def progress(what: str, total: int, unit: str = "it") -> Iterator[Callable[[int], None]]:
-    """Show and report progress; yields what is to be called with how much more is done.
+    """Show a progress bar and report progress; yields a function that advances both.
 
-    Where the output is not a terminal, a bar is a line for each tenth of the way.
+    If the output is not a terminal, a new line is printed for every tenth of the work.
+
+    Args:
+        what: description of the work.
+        total: number of steps.
+        unit: what a step is called.
     """
     redraws = sys.stderr.isatty()
     done = 0
@@ -58,7 +63,7 @@ def progress(what: str, total: int, unit: str = "it") -> Iterator[Callable[[int]
         unit=unit,
         disable=not _shown.get(),
         mininterval=0.1 if redraws else 0,
-        miniters=None if redraws else max(1, -(-total // LINES)),
+        miniters=None if redraws else max(1, -(-total // LINES_PER_BAR)),
         maxinterval=10 if redraws else float("inf"),
         dynamic_ncols=redraws,
     ) as bar:
@@ -67,7 +72,7 @@ def progress(what: str, total: int, unit: str = "it") -> Iterator[Callable[[int]
             nonlocal done
             done += steps
             bar.update(steps)
-            report(what, done, total)
+            report_progress(what, done, total)
 
-        report(what, 0, total)
+        report_progress(what, 0, total)
         yield advance

@@ -1,8 +1,7 @@
-"""Random numbers that depend on what they are for, and on nothing that happened before.
+"""Random streams keyed by seed, purpose, epoch and step.
 
-A generator is made anew from a key (seed, purpose, epoch, batch, ...) wherever numbers are drawn.
-So a run that was interrupted draws after its resumption what it would have drawn anyway, and no
-random state needs saving.
+Code that draws random numbers creates a new generator from such a key each time. A resumed run
+therefore draws the same numbers as an uninterrupted one, and checkpoints need no random state.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import torch
 
 
 class Purpose(IntEnum):
-    """What the numbers are drawn for; distinct purposes have independent streams."""
+    """What random numbers are used for; each purpose has an independent stream."""
 
     ORDER = 0
     TRAIN = 1
@@ -25,20 +24,20 @@ class Purpose(IntEnum):
     JUDGE_TRAIN = 6
     JUDGE_SCORE = 7
     BOOTSTRAP = 8
-    ADAPT = 9
+    FIT = 9
     JUDGE_AUGMENT = 10
-    SETTLE = 11
+    UPDATE_BN = 11
     SPLIT = 12
 
 
 def keyed_generator(
     device: torch.device | str, seed: int, purpose: Purpose, *counters: int
 ) -> torch.Generator:
-    """Return a generator on a device whose stream is a function of the key alone."""
+    """Return a generator on a device, seeded with ``keyed_seed``."""
     return torch.Generator(device).manual_seed(keyed_seed(seed, purpose, *counters))
 
 
 def keyed_seed(seed: int, purpose: Purpose, *counters: int) -> int:
-    """Return a seed below 2**63 that is a function of the key alone."""
+    """Return a seed below 2**63 that depends only on the key: seed, purpose and counters."""
     state = np.random.SeedSequence([seed, purpose, *counters]).generate_state(1, np.uint64)
     return int(state[0] >> np.uint64(1))

@@ -1,4 +1,4 @@
-"""Dictionaries of tensors: read from files, looked through for what is not finite, told apart."""
+"""Dictionaries of tensors: reading from files, searching for non-finite values, hashing."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ from torch import Tensor
 
 from privacy_gan.errors import UserError, is_out_of_memory
 
-# What torch raises for a sound file that holds something else: it refuses to execute code, or
-# finds no dictionary.
-OF_SOMETHING_ELSE = (pickle.UnpicklingError, LookupError, TypeError, ValueError, AttributeError)
+# What torch.load raises for an intact file with other content, such as pickled code or an object
+# that is not a dictionary.
+UNSUPPORTED_CONTENT_ERRORS = (pickle.UnpicklingError, LookupError, TypeError, ValueError, AttributeError)
 
 
 class DamagedFile(UserError):
-    """A file's bytes are damaged, or it was never a file of tensors."""
+    """A file is corrupted, or was not written by ``torch.save``."""
 
 
-class ForeignFile(UserError):
-    """A sound file holds what is not read: no dictionary, or objects that execute code."""
+class UnsupportedFile(UserError):
+    """An intact file holds something other than a dictionary of plain data and tensors."""
 
 
 def read_tensors(path: Path, mmap: bool = False) -> dict[str, Any]:
-    """Return a file's dictionary of tensors, on the CPU; no code in the file is executed.
+    """Load a file's dictionary of tensors to the CPU, without executing code from the file.
 
-    Memory that runs out, a missing permission or a failing disk say nothing about the file: only
-    what is wrong with its bytes counts as damage.
+    Only wrong bytes count as damage: lack of memory, a missing permission and a failing disk are
+    reported as a plain UserError.
 
     Args:
         path: the file.
-        mmap: whether tensors stay on the disk until they are used.
+        mmap: map the file into memory, so that tensors are read from disk when they are used.
 
     Raises:
-        DamagedFile: the file is truncated, or not a file of tensors.
-        ForeignFile: the file is sound and holds something else.
+        DamagedFile: the file is truncated or corrupted, or was not written by ``torch.save``.
+        UnsupportedFile: the file is intact but holds something else.
         UserError: the file cannot be read at the moment.
-        FileNotFoundError: there is none.
+        FileNotFoundError: the file does not exist.
     """
     try:
         return dict(torch.load(path, map_location="cpu", weights_only=True, mmap=mmap))
@@ -51,16 +51,16 @@ def read_tensors(path: Path, mmap: bool = False) -> dict[str, Any]:
         if not is_out_of_memory(error):
             if is_damaged(path):
                 raise DamagedFile(f"{path} is damaged") from error
-            if isinstance(error, OF_SOMETHING_ELSE):
-                raise ForeignFile(f"{path} is damaged or holds something else") from error
+            if isinstance(error, UNSUPPORTED_CONTENT_ERRORS):
+                raise UnsupportedFile(f"{path} is damaged or is not a dictionary of tensors") from error
         raise UserError(
-            f"{path} cannot be read ({reason(error)}), which is no fault of the file: it stays as "
-            "it is, repeat the command when that is mended"
+            f"{path} cannot be read ({read_error(error)}), but is not known to be damaged: it was "
+            "left unchanged, repeat the command once this is fixed"
         ) from error
 
 
 def is_damaged(path: Path) -> bool:
-    """Tell whether a file's bytes are not as ``torch.save`` wrote them: a zip with checksums.
+    """Return whether a file differs from what ``torch.save`` wrote, by the zip's checksums.
 
     Raises:
         UserError: the file cannot be read at the moment.
@@ -70,65 +70,62 @@ def is_damaged(path: Path) -> bool:
             return archive.testzip() is not None
     except (OSError, MemoryError) as unreadable:
         raise UserError(
-            f"{path} cannot be read ({reason(unreadable)}): it stays as it is"
+            f"{path} cannot be read ({read_error(unreadable)}): it was left unchanged"
         ) from unreadable
-    except Exception:  # of many kinds, depending on which byte is wrong
+    except Exception:  # its type depends on which byte is wrong
         return True
 
 
-def reason(error: Exception) -> str:
-    """Return why something cannot be read, in a few words."""
+def read_error(error: Exception) -> str:
+    """Return a short description of why a file cannot be read."""
     if is_out_of_memory(error):
         return "not enough memory"
-    told = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
-    return told or type(error).__name__
+    message = getattr(error, "strerror", None) or str(error).strip().partition("\n")[0]
+    return message or type(error).__name__
 
 
-def first_undefined(tree: Any) -> str | None:
-    """Return where the first value lies that is not finite, None where all are.
+def find_non_finite(tree: Any) -> str | None:
+    """Return the dotted path of the first tensor with a value that is not finite, if any.
 
     Args:
-        tree: a tensor, or dictionaries and lists with tensors in them; all else is passed over.
-
-    Returns:
-        The dotted path to the tensor.
+        tree: a tensor, or nested dictionaries, lists and tuples of them; other values are ignored.
     """
-    for path, tensor in tensors_in(tree):
+    for path, tensor in iterate_tensors(tree):
         if tensor.is_floating_point() and not tensor.isfinite().all():
             return path
     return None
 
 
-def tensors_in(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
-    """Yield tensors and their dotted paths."""
+def iterate_tensors(tree: Any, path: str = "") -> Iterator[tuple[str, Tensor]]:
+    """Yield the dotted path and the tensor of every leaf of a nested structure."""
     if isinstance(tree, Tensor):
         yield path, tree
     elif isinstance(tree, Mapping | list | tuple):
         entries = tree.items() if isinstance(tree, Mapping) else enumerate(tree)
         for key, entry in entries:
-            yield from tensors_in(entry, f"{path}.{key}" if path else str(key))
+            yield from iterate_tensors(entry, f"{path}.{key}" if path else str(key))
 
 
 def require_finite(weights: Mapping[str, Any], where: object, remedy: str) -> None:
-    """Refuse weights that are not finite: whatever is computed from them is not, either.
+    """Raise a UserError if any weight is not finite.
 
     Args:
         weights: tensors by name.
-        where: they come from.
-        remedy: what to do.
+        where: where they come from, for the message.
+        remedy: what the user can do, for the message.
 
     Raises:
-        UserError: names the first of them.
+        UserError: a weight is not finite; the message names the first such tensor.
     """
-    if (name := first_undefined(weights)) is not None:
+    if (name := find_non_finite(weights)) is not None:
         raise UserError(
-            f"{where} holds weights that are not finite ({name}), as of a training that diverged: "
+            f"{where} holds weights that are not finite ({name}), as if training had diverged: "
             f"{remedy}"
         )
 
 
-def weights_key(module: torch.nn.Module) -> str:
-    """Return what changes with a module's weights, be it by one bit."""
+def hash_weights(module: torch.nn.Module) -> str:
+    """Return the SHA-256 of a module's state_dict, in hexadecimal."""
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(name.encode())

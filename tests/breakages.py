@@ -75,7 +75,7 @@ BREAKAGES = [
     ),
     Breakage(
         "the strongest adversary is chosen on test images",
-        "evaluation/evaluating.py",
+        "evaluation/evaluate.py",
         "return predict_all(answers, valid, frequencies, queries, scores)",
         'tested = {name: {**of, "valid": of["test"]} for name, of in answers.items()}\n'
         '        labels_of_s = labels["test"][attribute]\n'
@@ -102,7 +102,7 @@ BREAKAGES = [
     Breakage(
         "a judging that was stopped begins again",
         "evaluation/fitting.py",
-        'return found["epoch"], found["done"]',
+        'return checkpoint["epoch"], checkpoint["done"]',
         "return 0, 0",
         [
             "evaluation/test_resumed_judging.py::"
@@ -147,8 +147,8 @@ BREAKAGES = [
     Breakage(
         "h_g learns in every step",
         "privatizers/game.py",
-        "batch_idx % self.discriminator_every == 0, done",
-        "True, done",
+        "batch_idx % self.discriminator_every == 0, progress",
+        "True, progress",
         [
             "privatizers/test_algorithm_1.py::"
             "test_h_g_learns_in_every_third_step_and_the_others_in_each"
@@ -156,30 +156,31 @@ BREAKAGES = [
     ),
     Breakage(
         "noise is drawn by rank instead of by place",
-        "privatizers/trained.py",
-        "return {name: replicas.own_part(rows) for name, rows in self.draw(whole, rng).items()}",
+        "privatizers/trainable.py",
+        "return {name: distributed.local_shard(rows) "
+        "for name, rows in self.draw(whole, rng).items()}",
         "del whole\n        return self.draw(images, rng)",
         [
-            "training/test_replicas.py::"
+            "training/test_distributed.py::"
             "test_a_step_of_two_processes_is_the_step_of_one_with_all_their_images"
         ],
     ),
     Breakage(
         "gradients are not averaged over processes",
-        "replicas.py",
+        "distributed.py",
         "gradient.copy_(values.view_as(gradient))",
         "gradient.add_(values.view_as(gradient) * 0)",
         [
-            "training/test_replicas.py::"
+            "training/test_distributed.py::"
             "test_a_step_of_two_processes_is_the_step_of_one_with_all_their_images",
-            "training/test_replicas.py::test_three_processes_send_each_other_what_they_should",
+            "training/test_distributed.py::test_three_processes_send_each_other_what_they_should",
         ],
     ),
     Breakage(
         "learning rates do not fall",
-        "privatizers/trained.py",
-        "return min(1.0, (1 - self.done(batch_idx)) / self.decay) if self.decay else 1.0",
-        "return 1.0",
+        "privatizers/trainable.py",
+        "(1 - self.training_progress(batch_idx)) / self.decay) if self.decay else 1.0",
+        "1.0)",
         ["training/test_decay.py::test_they_fall_evenly_over_the_last_share_of_the_steps"],
     ),
     Breakage(
@@ -196,8 +197,8 @@ BREAKAGES = [
     ),
     Breakage(
         "a run of a sweep does not hear signals",
-        "commands/child.py",
-        "        accept_signals()\n",
+        "commands/worker.py",
+        "        unblock_signals()\n",
         "",
         [
             "sweeping/test_sweep.py::"
@@ -228,14 +229,14 @@ BREAKAGES = [
     Breakage(
         "of two images with one name in a zip the last is taken",
         "data/image_files.py",
-        "    if pair := repeated(images):",
+        "    if pair := find_duplicate(images):",
         "    if pair := None:",
         ["data/test_image_files.py::test_a_zip_with_two_images_of_a_name_is_refused_naming_both"],
     ),
     Breakage(
         "what was made of a photograph that was replaced stays",
-        "release/releasing.py",
-        " and sources.has(target, stamp)",
+        "release/folder_censoring.py",
+        " and record.is_current(target, stamp)",
         "",
         [
             "release/test_sources.py::"
@@ -244,15 +245,15 @@ BREAKAGES = [
     ),
     Breakage(
         "an audit is silent of opacity and metadata",
-        "data/audited.py",
-        "    notes += told_of(files.images, censored.files)\n",
+        "data/audit_data.py",
+        "    notes += metadata_notes(files.images, censored.files)\n",
         "",
         ["data/test_labelled_folder.py::test_opacity_and_metadata_that_nobody_looks_at_are_told"],
     ),
     Breakage(
         "a column that is left out is not named",
-        "data/audited.py",
-        "    notes += labels.left_out()\n",
+        "data/audit_data.py",
+        "    notes += labels.excluded_columns()\n",
         "",
         [
             "data/test_labelled_folder.py::"
@@ -262,20 +263,20 @@ BREAKAGES = [
     Breakage(
         "a label's name may mean several files",
         "data/matching.py",
-        "    matching.refuse_rivals()\n",
+        "    matching.reject_rivals()\n",
         "",
         ["data/test_matching.py::test_what_is_open_is_refused_and_both_are_named"],
     ),
     Breakage(
         "the demo answers what other pages ask",
-        "release/demo.py",
-        " and not comes_from_own_page()",
+        "release/demo_server.py",
+        " and not is_same_origin()",
         " and False",
         ["release/test_demo.py::test_what_does_not_come_from_its_own_page_is_not_answered"],
     ),
     Breakage(
         "images of 0 to 255 are censored as if they were white",
-        "privatizers/usable.py",
+        "privatizers/loaded.py",
         "\n            or wrong_values(images)",
         "",
         [
@@ -285,10 +286,10 @@ BREAKAGES = [
     ),
     Breakage(
         "the measure that leads is the luckiest",
-        "reporting/leading.py",
+        "reporting/leakage.py",
         "each[name].certain)",
         "each[name].gain)",
-        ["reporting/test_leading.py::test_luck_does_not_choose"],
+        ["reporting/test_leakage.py::test_luck_does_not_choose"],
     ),
     Breakage(
         "a missed budget is not said",
@@ -300,15 +301,15 @@ BREAKAGES = [
     Breakage(
         "a state that is not finite is saved",
         "training/checkpointing.py",
-        "            require_sound(trainer, trainer.lightning_module)\n",
+        "            require_finite_state(trainer, trainer.lightning_module)\n",
         "",
         ["training/test_divergence.py::test_a_state_that_is_not_finite_takes_no_sound_ones_place"],
     ),
     Breakage(
         "an adversary that diverged begins anew at the same rate",
         "evaluation/fitting.py",
-        "SLOWER = 0.5 ",
-        "SLOWER = 1.0 ",
+        "RETRY_LR_SCALE = 0.5 ",
+        "RETRY_LR_SCALE = 1.0 ",
         [
             "evaluation/test_diverging.py::"
             "test_who_diverges_is_begun_anew_at_half_the_rate_and_the_others_do_not_notice"
@@ -341,7 +342,7 @@ BREAKAGES = [
     Breakage(
         "the checkpoint is written in place instead of beside",
         "runs/checkpoint.py",
-        "with replacing(path) as file:\n        file.write_bytes(serialized.getbuffer())",
+        "with atomic_write(path) as file:\n        file.write_bytes(serialized.getbuffer())",
         "path.write_bytes(serialized.getbuffer())",
         [
             "training/test_full_disk.py::"
@@ -361,17 +362,17 @@ BREAKAGES = [
     ),
     Breakage(
         "a run of another budget is taken for the same",
-        "runs/identity.py",
+        "runs/fingerprint.py",
         "    for path, value in flatten(settings).items()\n",
         '    for path, value in flatten(settings).items()\n        if "epsilon" not in path\n',
         ["training/test_resume.py::test_the_result_of_another_configuration_is_refused"],
     ),
     Breakage(
         "a run that was not judged counts as finished",
-        "runs/state.py",
+        "runs/run.py",
         " or not result.is_complete(evaluate, baseline)",
         "",
-        ["runs/test_state.py::test_it_is_where_all_that_is_asked_for_is_there"],
+        ["runs/test_run.py::test_it_is_where_all_that_is_asked_for_is_there"],
     ),
     Breakage(
         "a setting is in no group, so that nobody decided whether it makes another run",
@@ -379,7 +380,7 @@ BREAKAGES = [
         "data.crop ",
         "",
         [
-            "runs/test_identity.py::"
+            "runs/test_fingerprint.py::"
             "test_where_some_settings_are_decisive_and_some_are_not_each_is_in_a_group"
         ],
     ),
@@ -396,7 +397,7 @@ BREAKAGES = [
     Breakage(
         "a damaged image cache is opened",
         "data/image_cache.py",
-        "        _require_unchanged(folder / name, meta",
+        "        _check_unchanged(folder / name, meta",
         "        (folder / name, meta",
         ["data/test_image_cache.py::test_a_damaged_cache_is_built_again"],
     ),
@@ -416,7 +417,7 @@ BREAKAGES = [
     ),
     Breakage(
         "what is random in a photograph can be guessed",
-        "release/squares.py",
+        "release/censoring.py",
         "manual_seed(seed())",
         "manual_seed(0)",
         ["release/test_censoring.py::test_each_image_is_drawn_for_by_itself_and_never_alike_again"],
@@ -461,8 +462,8 @@ BREAKAGES = [
     ),
     Breakage(
         "the demo answers to any host's name",
-        "release/demo.py",
-        "TRUSTED_HOSTS=HOSTS, ",
+        "release/demo_server.py",
+        "TRUSTED_HOSTS=ALLOWED_HOSTS, ",
         "",
         ["release/test_demo.py::test_who_was_led_here_under_another_name_gets_nothing"],
     ),
@@ -485,14 +486,14 @@ BREAKAGES = [
     ),
     Breakage(
         "a setting that nobody reads is taken",
-        "config/declared.py",
+        "config/declared_config.py",
         "if near or not (built or isinstance(value, Mapping) or self.is_read(path)):",
         "if False:",
-        ["config/test_declared.py::test_what_makes_none_is_told_in_a_line"],
+        ["config/test_declared_config.py::test_what_makes_none_is_told_in_a_line"],
     ),
     Breakage(
         "a mistake is told with a traceback",
-        "commands/command_line.py",
+        "commands/hydra_app.py",
         "if not told or wants_tracebacks():",
         "if told or wants_tracebacks():",
         [

@@ -18,7 +18,7 @@ from omegaconf import open_dict
 from presets import TINY
 
 import privacy_gan
-from privacy_gan.commands.command_line import register_with_hydra
+from privacy_gan.commands.hydra_app import register_with_hydra
 
 ROOT = Path(__file__).resolve().parents[1]
 SLOW = ("test_package.py", "test_presets.py", "benchmarking", "release", "sweeping")

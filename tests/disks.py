@@ -8,7 +8,7 @@ import pytest
 
 
 @contextmanager
-def mounted(folder, options):
+def mount_tmpfs(folder, options):
     """Mount a disk in memory while the block runs; skip the test where that is not permitted."""
     if shutil.which("mount") is None:
         pytest.skip("mounting is not permitted here: there is no mount command")

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 
-def alive(folder: Path) -> list[int]:
+def running_processes(folder: Path) -> list[int]:
     """Return the numbers of the processes that were started in a folder, or below it."""
     found = []
     folder = folder.resolve()
@@ -20,9 +20,9 @@ def alive(folder: Path) -> list[int]:
     return found
 
 
-def all_gone(folder: Path, seconds: float = 10) -> bool:
+def all_exited(folder: Path, seconds: float = 10) -> bool:
     """Tell whether all that were started in a folder are gone within a time."""
     until = time.monotonic() + seconds
-    while alive(folder) and time.monotonic() < until:
+    while running_processes(folder) and time.monotonic() < until:
         time.sleep(0.1)
-    return not alive(folder)
+    return not running_processes(folder)

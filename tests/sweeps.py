@@ -6,7 +6,7 @@ import json
 
 from commands import run_train
 
-SIDE_BY_SIDE = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
+TWO_AT_ONCE = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
 
 
 def sweep(folder, *overrides, **how):
@@ -20,5 +20,5 @@ def results(folder):
     }
 
 
-def finished_at(folder):
+def finish_times(folder):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("result.json")}

@@ -5,7 +5,7 @@ import re
 import pytest
 from changed import ROOT, affected, dependents, reached
 
-from privacy_gan.commands.verbs import VERBS
+from privacy_gan.commands.cli import COMMANDS
 
 STARTED = re.compile(r'\b(?:cli|command_line)\(\s*"(\w+)"')
 
@@ -38,9 +38,9 @@ def test_what_imports_what_changed_is_affected_however_far_away():
     ("changed", "test"),
     [
         ("privacy_gan/losses.py", "tests/test_losses.py"),
-        ("privacy_gan/losses.py", "tests/training/test_replicas.py"),  # through a process
+        ("privacy_gan/losses.py", "tests/training/test_distributed.py"),  # through a process
         ("privacy_gan/privatizers/stargan.py", "tests/privatizers/test_stargan_run.py"),
-        ("privacy_gan/commands/child.py", "tests/sweeping/test_processes.py"),
+        ("privacy_gan/commands/worker.py", "tests/sweeping/test_processes.py"),
         ("conf/judge/quick.yaml", "tests/evaluation/test_judged_run.py"),
         ("privacy_gan/reporting/page/report.js", "tests/reporting/test_page.py"),
         ("privacy_gan/release/page/page.js", "tests/release/test_demo_page.py"),
@@ -54,13 +54,15 @@ def test_ways_that_are_no_imports_are_known(changed, test, graph):
 
 def test_a_change_does_not_affect_everything(graph):
     assert "tests/data/test_labels.py" not in affected({"privacy_gan/reporting/tables.py"}, graph)
-    assert "tests/sweeping/test_sweep.py" not in affected({"privacy_gan/release/demo.py"}, graph)
+    assert "tests/sweeping/test_sweep.py" not in affected(
+        {"privacy_gan/release/demo_server.py"}, graph
+    )
 
 
 def test_commands_that_tests_start_are_in_the_graph(graph):
     for path in (ROOT / "tests").rglob("*.py"):
         for verb in STARTED.findall(path.read_text()):
             command = f"experiments/{verb}.py"  # of its own, as benchmark.py
-            if verb in VERBS:
-                command = f"privacy_gan/commands/{VERBS[verb].does.partition('.')[0]}.py"
+            if verb in COMMANDS:
+                command = f"privacy_gan/commands/{COMMANDS[verb].does.partition('.')[0]}.py"
             assert str(path.relative_to(ROOT)) in reached({command}, graph), (path, verb)

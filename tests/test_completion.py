@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from commands import ROOT
 
-from privacy_gan.commands.completion import candidates, script
+from privacy_gan.commands.completion import complete, shell_script
 
 CONF = ROOT / "conf"
 VERBS = {"train": ("train", ()), "privatize": ("privatize", ("run", "input", "output"))}
@@ -40,7 +40,7 @@ def folder(tmp_path, monkeypatch):
 )
 @pytest.mark.usefixtures("folder")
 def test_the_last_word_may_become(typed, offered):
-    assert candidates(typed, VERBS, CONF) == offered
+    assert complete(typed, VERBS, CONF) == offered
 
 
 def test_bash_inserts_what_is_offered_in_quotes_that_it_needs(folder):
@@ -50,7 +50,7 @@ def test_bash_inserts_what_is_offered_in_quotes_that_it_needs(folder):
     words = 'COMP_WORDS=(privacy-gan privatize "run=x y"); COMP_CWORD=2'
     shown = "_privacy_gan; printf '<%s>' \"${COMPREPLY[@]}\""
     process = subprocess.run(
-        ["bash", "-c", f"{script('bash', str(program))}\n{words}\n{shown}"],
+        ["bash", "-c", f"{shell_script('bash', str(program))}\n{words}\n{shown}"],
         capture_output=True,
         text=True,
         check=True,

@@ -5,7 +5,7 @@ from omegaconf import OmegaConf
 
 from privacy_gan.config import check_devices
 from privacy_gan.errors import UserError
-from privacy_gan.hardware import choose_precision, computes_bfloat16
+from privacy_gan.hardware import choose_precision, supports_bfloat16
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def test_devices_that_cannot_be_used_are_a_mistake(trainer, told):
 
 
 def test_small_images_are_computed_in_float32_on_a_cpu_unless_bfloat16_is_insisted_on(caplog):
-    usual = "bf16-mixed" if computes_bfloat16("cpu") else "32-true"
+    usual = "bf16-mixed" if supports_bfloat16("cpu") else "32-true"
     assert choose_precision("cpu", "auto", 32) == choose_precision("cpu", "auto") == usual
     assert choose_precision("cpu", "auto", 16) == "32-true"
     assert not caplog.text

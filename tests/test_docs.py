@@ -9,10 +9,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from presets import JUDGED, TINY
 
-from privacy_gan.commands.command_line import register_with_hydra
-from privacy_gan.reporting.records import all_judged, runs_below
+from privacy_gan.commands.hydra_app import register_with_hydra
+from privacy_gan.reporting.comparison import comparison_tables
+from privacy_gan.reporting.records import all_evaluation_rows, find_runs
 from privacy_gan.reporting.report import make_report
-from privacy_gan.reporting.side_by_side import side_by_side
 
 OF_RESULTS = re.compile(r"privacy-gan report folder=(docs/results/\w+)")
 BLOCK = re.compile(r"```(?:python|yaml)\n# (mine/\S+)\n(.*?)```", re.DOTALL)
@@ -43,9 +43,9 @@ def test_a_mechanism_of_ones_own_is_trained_and_judged(tmp_path):
 
 
 def test_the_tables_of_the_mechanisms_are_what_the_report_prints():
-    runs = runs_below(ROOT / "docs" / "results" / "mechanisms").finished
+    runs = find_runs(ROOT / "docs" / "results" / "mechanisms").finished
     shown = {line.strip() for line in (ROOT / "docs" / "results.md").read_text().splitlines()}
-    for line in side_by_side(all_judged(runs)).splitlines():
+    for line in comparison_tables(all_evaluation_rows(runs)).splitlines():
         assert line.strip() in shown, line
 
 
@@ -54,7 +54,7 @@ def test_every_folder_of_results_that_a_page_names_can_be_reported_on(tmp_path):
     folders = {folder for page in pages for folder in OF_RESULTS.findall(page)}
     assert len(folders) >= 4
     for folder in folders:
-        found = runs_below(ROOT / folder)
+        found = find_runs(ROOT / folder)
         assert found.finished, folder
         assert not found.unreadable, folder
         report = make_report(ROOT / folder, tmp_path / folder, with_faces=False)

@@ -5,7 +5,7 @@ from celeba_layouts import make_fake, official_zip
 from commands import run, run_train, train_command
 from presets import NUMBERS
 
-from privacy_gan.config import build, settings_of
+from privacy_gan.config import config_to_dict, instantiate
 from privacy_gan.data.image_source import content_key
 
 # runs the script that its arguments begin with, then looks what was imported
@@ -47,7 +47,7 @@ def test_the_key_is_the_data_modules(data, tiny, tmp_path):
         overrides += [f"data.root={tmp_path / 'faces'}"]
     preset = ["image_size=16"]
     config = tiny(*overrides, preset=preset)
-    assert content_key(settings_of(config.data)) == build(config.data).content_key()
+    assert content_key(config_to_dict(config.data)) == instantiate(config.data).content_key()
 
 
 def test_data_that_are_not_known_have_none():

@@ -4,10 +4,10 @@ import pytest
 import torch
 import torch.distributed as dist
 
-from privacy_gan import replicas
+from privacy_gan import distributed
 from privacy_gan.commands.train import train
-from privacy_gan.sweeping.processes import reserved_port
-from privacy_gan.training.replica_strategy import connected
+from privacy_gan.sweeping.processes import reserve_port
+from privacy_gan.training.ddp_strategy import join_process_group
 
 # the order of a GPU's sums varies: the same eight steps differed by 0.002 on an H100
 NEARLY = {"rel": 1e-2, "abs": 1e-2}
@@ -37,7 +37,7 @@ def test_precision_is_chosen_by_the_hardware(tiny):
 @pytest.fixture
 def one_of_one(monkeypatch):
     """Be the only process of a run, as torchrun would say it."""
-    with reserved_port() as port:
+    with reserve_port() as port:
         told = {"RANK": 0, "LOCAL_RANK": 0, "GROUP_RANK": 0, "WORLD_SIZE": 1, "MASTER_PORT": port}
         for name, value in told.items():
             monkeypatch.setenv(name, str(value))
@@ -48,12 +48,12 @@ def one_of_one(monkeypatch):
 @pytest.mark.usefixtures("one_of_one")
 def test_nccl_connects_a_process_with_itself_and_trains_the_same_run(tiny, tmp_path):
     device = torch.device("cuda", 0)
-    with connected(device):
+    with join_process_group(device):
         assert "cuda:nccl" in dist.get_backend_config()
         values = torch.arange(3.0, device=device)
         dist.all_reduce(values)  # NCCL's, with one rank; more ranks need more GPUs than one
         assert values.tolist() == [0.0, 1.0, 2.0]
-        assert replicas.divided(["a"], lambda names: dict.fromkeys(names, 1)) == {"a": 1}
+        assert distributed.scatter_work(["a"], lambda names: dict.fromkeys(names, 1)) == {"a": 1}
     alone, connected_to_itself = (
         train(tiny(f"output_dir={tmp_path / name}", *trainer))[1].training
         for name, trainer in [

@@ -7,8 +7,8 @@ import subprocess
 import pytest
 from commands import cli, command_line, start
 
-from privacy_gan.commands.help import Option, of_verb, options_in
-from privacy_gan.commands.verbs import VERBS, help_for
+from privacy_gan.commands.cli import COMMANDS, help_for
+from privacy_gan.commands.help import Option, command_help, parse_options
 
 FILE = """# What a verb does.
 defaults:
@@ -33,7 +33,7 @@ hydra:
 
 
 def test_options_are_read_with_their_comments():
-    assert options_in(FILE) == [
+    assert parse_options(FILE) == [
         Option("count", "3", "How many there are."),
         Option("folder", "???", "where they lie"),
         Option("plain", "0.5", ""),
@@ -45,7 +45,7 @@ def test_a_verbs_help_begins_with_its_own_options(tmp_path):
     (tmp_path / "do.yaml").write_text(FILE.replace("  - _self_", "  - data: drawn\n  - _self_"))
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "drawn.yaml").write_text("# Drawn.\nsize: 4  # of each\n")
-    lines = of_verb("do", "do it", tmp_path, "do").splitlines()
+    lines = command_help("do", "do it", tmp_path, "do").splitlines()
     assert lines[5:10] == [
         "  count=3",
         "      How many there are.",
@@ -54,11 +54,11 @@ def test_a_verbs_help_begins_with_its_own_options(tmp_path):
         "  plain=0.5",
     ]
     assert "  data=drawn  of drawn" in lines
-    more = of_verb("do", "do it", tmp_path, "do", ["data"]).splitlines()
+    more = command_help("do", "do it", tmp_path, "do", ["data"]).splitlines()
     assert more[4:] == ["data=drawn  Drawn.", "  data.size=4", "      Of each"]
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@pytest.mark.parametrize("verb", COMMANDS)
 def test_every_verbs_help_is_short_and_names_no_machinery(verb):
     text = help_for(verb, [])
     lines = text.splitlines()

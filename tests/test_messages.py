@@ -9,7 +9,7 @@ from hydra import compose, initialize_config_dir
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from privacy_gan.commands.command_line import register_with_hydra
+from privacy_gan.commands.hydra_app import register_with_hydra
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 

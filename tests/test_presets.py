@@ -9,7 +9,7 @@ from presets import JUDGED, NUMBERS, TINY
 from torch import nn
 
 from privacy_gan.attributes import CELEBA_ATTRIBUTES
-from privacy_gan.config import build
+from privacy_gan.config import instantiate
 from privacy_gan.reporting.report import make_report
 
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "experiment").iterdir())
@@ -108,4 +108,4 @@ def test_the_networks_that_a_preset_names_can_be_made(preset, tiny):
         networks += [adversary.network] if adversary and "network" in adversary else []
     for network in networks:
         classes = () if "image_size" in network else (2,)  # a UNet restores images
-        assert isinstance(build(network)(*classes), nn.Module)
+        assert isinstance(instantiate(network)(*classes), nn.Module)

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "privacy_gan"
 # documented in spite of their underscores
 PUBLIC = {"_replace", "_fields", "_exit", "_target_"}
 KNOWN = {
-    ("commands/command_line.py", "_internal"),
+    ("commands/hydra_app.py", "_internal"),
     ("hardware.py", "_is_avx512_bf16_supported"),
     ("hardware.py", "_is_amx_tile_supported"),
 }

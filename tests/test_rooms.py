@@ -10,8 +10,8 @@ PACKAGE = ROOT / "privacy_gan"
 # each may import from those before it
 ORDER = [
     *("errors", "interruption", "randomness", "tensors", "losses", "attributes"),
-    *("launched", "progress"),
-    "replicas",
+    *("cluster_environment", "progress"),
+    "distributed",
     *("config", "hardware", "data", "models", "privatizers", "runs"),
     *("training", "evaluation"),
     *("reporting", "sweeping", "release", "commands"),
@@ -58,8 +58,8 @@ def test_the_check_would_see_an_import_that_runs_back(tmp_path):
     path = tmp_path / "sneaky.py"
     path.write_text("def later():\n    from privacy_gan.commands.train import train\n")
     assert imported(path) == {"commands"}
-    path.write_text("from privacy_gan import replicas\n")
-    assert imported(path) == {"replicas"}
+    path.write_text("from privacy_gan import distributed\n")
+    assert imported(path) == {"distributed"}
 
 
 def test_no_function_below_the_commands_takes_a_whole_configuration():

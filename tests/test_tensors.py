@@ -7,7 +7,7 @@ import torch
 from commands import run
 
 from privacy_gan.errors import UserError, is_out_of_memory
-from privacy_gan.runs.artifacts import ResumeState
+from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.checkpoint import DamagedCheckpoint, read_checkpoint, save
 from privacy_gan.tensors import DamagedFile, read_tensors
 
@@ -16,7 +16,7 @@ WITHOUT_MEMORY = """
 import resource, sys
 from pathlib import Path
 from privacy_gan.errors import UserError, is_out_of_memory
-from privacy_gan.runs.artifacts import ResumeState
+from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.checkpoint import read_checkpoint
 
@@ -25,7 +25,7 @@ readers = [
     read_checkpoint,
     lambda path: read_checkpoint(path, mmap=True),
     read_artifact,
-    lambda path: ResumeState(path, "key", 5).read(),
+    lambda path: ResumeCheckpoint(path, "key", 5).read(),
 ]
 pages = int(Path("/proc/self/statm").read_text().split()[0])
 limit = pages * resource.getpagesize() + 2**25
@@ -80,12 +80,12 @@ def test_a_machine_without_memory_is_no_fault_of_the_file(tmp_path):
     assert len(lines) == 4, process.stdout
     for line in lines:
         assert line.startswith(f"UserError {path} cannot be read ("), line
-        assert "no fault of the file" in line
+        assert "is not known to be damaged" in line
     assert path.read_bytes() == before
 
 
 def test_what_is_no_file_is_not_called_damaged(tmp_path):
-    for read in (read_tensors, lambda path: ResumeState(path, "key", 5).read()):
+    for read in (read_tensors, lambda path: ResumeCheckpoint(path, "key", 5).read()):
         with pytest.raises(UserError, match=r"cannot be read \(Is a directory\)") as raised:
             read(tmp_path)
         assert not isinstance(raised.value, DamagedFile)

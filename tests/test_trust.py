@@ -19,7 +19,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.evaluation.outputs import load_inception
 from privacy_gan.models.resnet import resnet10
 from privacy_gan.runs import artifacts
-from privacy_gan.runs.artifacts import ResumeState
+from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.checkpoint import read_checkpoint
 from privacy_gan.runs.loading import read_weights
 
@@ -81,7 +81,7 @@ def test_no_reader_executes_a_checkpoint(reader, plant, executed, tmp_path):
 
 
 def test_a_resume_state_is_not_executed_but_begun_again(plant, executed, tmp_path):
-    assert ResumeState(plant(tmp_path / "file"), "key", 5).read() is None
+    assert ResumeCheckpoint(plant(tmp_path / "file"), "key", 5).read() is None
     assert not executed.exists()
 
 

@@ -130,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def recording():
+def serve_wandb():
     """Serve; what was sent is in ``runs``, by the runs' identifiers, and in ``views``."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.runs, server.views = {}, []
@@ -149,10 +149,10 @@ def environment(server):
     return {"WANDB_API_KEY": KEY, "WANDB_BASE_URL": server.url}
 
 
-def synchronized(folder):
+def sync_offline_runs(folder):
     """Send the offline runs below a folder as ``wandb sync`` sends them; return what arrived."""
     found = sorted(path.parent for path in folder.rglob("offline-run-*/*.wandb"))
-    with recording() as server:
+    with serve_wandb() as server:
         subprocess.run(
             [Path(sys.executable).with_name("wandb"), "sync", *found],
             env={**os.environ, **environment(server)},

@@ -10,12 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.parts import MORE_PARTS, PARTS
-from benchmarks.run import TimedRun
-from benchmarks.table import table
-from privacy_gan.config.paths import PATHS, with_paths_as_typed
+from benchmarks.parts import OPTIONAL_PARTS, PARTS
+from benchmarks.run import BenchmarkRun
+from benchmarks.table import format_table
+from privacy_gan.config.paths import PATHS, quote_paths
 from privacy_gan.errors import UserError
-from privacy_gan.runs.files import replacing
+from privacy_gan.runs.files import atomic_write
 
 
 def main(arguments: Sequence[str], conf: Path) -> None:
@@ -30,21 +30,21 @@ def main(arguments: Sequence[str], conf: Path) -> None:
     """
     options = parse(arguments)
     with TemporaryDirectory(prefix="privacy_gan-benchmark-") as folder:
-        overrides = with_paths_as_typed(options.overrides, PATHS)
-        run = TimedRun(conf, overrides, Path(folder), options.rounds)
+        overrides = quote_paths(options.overrides, PATHS)
+        run = BenchmarkRun(conf, overrides, Path(folder), options.rounds)
         record: dict[str, Any] = run.about()
         for part in options.parts:
             print(f"timing {part} ...", file=sys.stderr, flush=True)
-            record[part] = (PARTS | MORE_PARTS)[part](run)
+            record[part] = (PARTS | OPTIONAL_PARTS)[part](run)
     try:
         options.output.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(options.output) as file:
+        with atomic_write(options.output) as file:
             file.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     except OSError as error:
         raise UserError(
             f"cannot write {options.output} ({error.strerror}): choose another, --output FILE"
         ) from error
-    print(table(record))
+    print(format_table(record))
     print(f"\nAll figures: {options.output}")
 
 
@@ -61,8 +61,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_intermixed_args(list(arguments))
     options.parts = options.parts.split(",")
-    if unknown := set(options.parts) - (PARTS | MORE_PARTS).keys():
-        known = ",".join(PARTS | MORE_PARTS)
+    if unknown := set(options.parts) - (PARTS | OPTIONAL_PARTS).keys():
+        known = ",".join(PARTS | OPTIONAL_PARTS)
         raise UserError(f"--parts {','.join(unknown)}: choose among {known}")
     if options.rounds < 1:
         raise UserError(f"--rounds {options.rounds} must be 1 or more")

@@ -23,22 +23,27 @@ from benchmarks.steps import (
     endless_batches,
     write_image_files,
 )
-from privacy_gan.commands.building import RunSetup, build_privatizer, environment, open_run
-from privacy_gan.commands.command_line import register_with_hydra
-from privacy_gan.config import build
+from privacy_gan.commands.hydra_app import register_with_hydra
+from privacy_gan.commands.run_setup import (
+    RunSetup,
+    build_privatizer,
+    describe_environment,
+    prepare_run,
+)
+from privacy_gan.config import instantiate
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.hardware import Compute, choose_compute
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.training.fit import build_trainer
 
-PLACES = ("data.root=", "data.cache_dir=")  # of this machine, which the record does not name
-FILES = 2048  # images of which the reference's folder consists
-RESIDENT = 8  # batches that are kept on the device for steps without a data path
+LOCATION_OVERRIDES = ("data.root=", "data.cache_dir=")  # of this machine, which the record does not name
+NUM_FILES = 2048  # images of which the reference's folder consists
+NUM_DEVICE_BATCHES = 8  # batches that are kept on the device for steps without a data path
 
 
 @dataclass
-class TimedRun:
+class BenchmarkRun:
     """A run that is timed, how often, and all that takes turns with it.
 
     Args:
@@ -63,7 +68,7 @@ class TimedRun:
     @cached_property
     def compute(self) -> Compute:
         """Where, and in which precision."""
-        return compute_of(self.setup)
+        return choose_run_compute(self.setup)
 
     @property
     def device(self) -> torch.device:
@@ -82,7 +87,7 @@ class TimedRun:
 
     def opened(self, name: str, *changes: str) -> RunSetup:
         """Return the run with some more overrides and a folder of its own, its data not set up."""
-        return open_run(composed(self.conf, [*self.overrides, *self.own(name), *changes]))
+        return prepare_run(compose_config(self.conf, [*self.overrides, *self.own(name), *changes]))
 
     def own(self, name: str) -> list[str]:
         """Return overrides that keep a run to a folder of its own."""
@@ -92,11 +97,11 @@ class TimedRun:
     def about(self) -> dict[str, Any]:
         """Return when, where and on what."""
         task, image_size = self.setup.task, self.setup.config.image_size
-        where = environment(task.accelerator, task.precision, image_size)
+        where = describe_environment(task.accelerator, task.precision, image_size)
         return {
             "date": date.today().isoformat(),
             "environment": {**where, "cpu": cpu_name()},
-            "overrides": [each for each in self.overrides if not each.startswith(PLACES)],
+            "overrides": [each for each in self.overrides if not each.startswith(LOCATION_OVERRIDES)],
             "image_size": image_size,
             "batch_size": self.batch_size,
         }
@@ -105,7 +110,7 @@ class TimedRun:
     def resident(self) -> list[Batch]:
         """Some of the training split's batches, on the device."""
         rows = torch.from_numpy(self.setup.datamodule.rows("train"))
-        batches = torch.split(rows, self.batch_size)[:RESIDENT]
+        batches = torch.split(rows, self.batch_size)[:NUM_DEVICE_BATCHES]
         return [self.setup.datamodule.gather(some, self.device) for some in batches]
 
     def labelled(self, batches: Iterator[Batch]) -> Iterator[Labelled]:
@@ -135,7 +140,7 @@ class TimedRun:
         privatizer = build_privatizer(setup)
         if not isinstance(privatizer, AdversarialPrivatizer) or len(privatizer.games) != 2:
             raise UserError("only privatizer=filter_generator has a reference to be timed beside")
-        return BareStep(privatizer, compute_of(setup))
+        return BareStep(privatizer, choose_run_compute(setup))
 
     def reference_step(self) -> ReferenceStep:
         """Return the reference, with networks of the same sizes."""
@@ -145,8 +150,8 @@ class TimedRun:
         return ReferenceStep(
             PlainUNet(**unet),
             PlainUNet(**unet, num_classes=classes),
-            build(networks.filter_discriminator)(classes),
-            build(networks.generator_discriminator)(classes + 1),
+            instantiate(networks.filter_discriminator)(classes),
+            instantiate(networks.generator_discriminator)(classes + 1),
             self.setup.task.epsilon,
             config.penalty_weight,
             config.learning_rate,
@@ -157,9 +162,9 @@ class TimedRun:
         """Return batches from files, as the reference reads them."""
         files = self.folder / "files"
         if not files.exists():
-            write_image_files(self.setup.datamodule, self.setup.column, files, FILES)
+            write_image_files(self.setup.datamodule, self.setup.column, files, NUM_FILES)
         size, pinned = self.setup.config.image_size, self.device.type == "cuda"
-        return endless_batches(files, size, self.batch_size, workers(), pinned)
+        return endless_batches(files, size, self.batch_size, num_workers(), pinned)
 
     def served_batches(self) -> Iterator[Batch]:
         """Yield the data module's training batches, as Lightning asks for them, endlessly."""
@@ -174,10 +179,10 @@ class TimedRun:
         few = ["+trainer.max_steps=16", "+trainer.limit_val_batches=1"]
         setup = self.opened(name, *changes, *few)
         setup.datamodule.setup()
-        trained(setup)
+        train_run(setup)
 
 
-def composed(conf: Path, overrides: list[str]) -> DictConfig:
+def compose_config(conf: Path, overrides: list[str]) -> DictConfig:
     """Return the configuration that train.py would have."""
     register_with_hydra()
     with initialize_config_dir(str(conf), version_base="1.3"):
@@ -188,16 +193,16 @@ def composed(conf: Path, overrides: list[str]) -> DictConfig:
     return config
 
 
-def compute_of(setup: RunSetup) -> Compute:
+def choose_run_compute(setup: RunSetup) -> Compute:
     """Return where a run computes, and in which precision."""
     task = setup.task
     return choose_compute(task.accelerator, task.precision, setup.config.image_size)
 
 
-def trained(setup: RunSetup, *callbacks: Callback) -> Trainer:
+def train_run(setup: RunSetup, *callbacks: Callback) -> Trainer:
     """Train a run that the data are set up for, with further callbacks; return its trainer."""
     trainer = build_trainer(
-        partial(build, setup.config.trainer, image_size=setup.config.image_size),
+        partial(instantiate, setup.config.trainer, image_size=setup.config.image_size),
         setup.run,
         setup.datamodule,
         setup.column,
@@ -213,7 +218,7 @@ def trained(setup: RunSetup, *callbacks: Callback) -> Trainer:
     return trainer
 
 
-def workers() -> int:
+def num_workers() -> int:
     """Return how many processes the reference's data path gets: one for each core."""
     return min(16, torch.get_num_threads())
 

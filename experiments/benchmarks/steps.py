@@ -49,7 +49,7 @@ class BareStep:
         answers: dict[str, Callable[..., Any]] = {  # to all that a step asks its Trainer
             "optimizers": lambda: optimizers,
             "manual_backward": lambda loss, **how: loss.backward(**how),
-            "done": lambda _: 0.0,
+            "training_progress": lambda _: 0.0,
             "log_dict": lambda _: None,
         }
         for name, answer in answers.items():
@@ -109,11 +109,13 @@ class ReferenceStep:
         learning_rate: float,
         device: torch.device,
     ) -> None:
-        self.players = [
+        self.networks = [
             player.to(device)
             for player in (filter, generator, filter_discriminator, generator_discriminator)
         ]
-        self.optimizers = [torch.optim.Adam(p.parameters(), lr=learning_rate) for p in self.players]
+        self.optimizers = [
+            torch.optim.Adam(p.parameters(), lr=learning_rate) for p in self.networks
+        ]
         self.noise_size = filter.noise_size
         self.epsilon, self.weight, self.device = epsilon, weight, device
         self.steps = 0
@@ -125,23 +127,23 @@ class ReferenceStep:
 
     def step(self, images: Tensor, sensitive: Tensor) -> None:
         """Take one: filter, generator, then their discriminators."""
-        f, g, h_f, h_g = self.players
+        f, g, h_f, h_g = self.networks
         of_f, of_g, of_h_f, of_h_g = self.optimizers
         synthetic = torch.randint(2, sensitive.shape, device=self.device)
 
         filtered = f(images, self.noise(images))
         adversarial = losses.negative_entropy(h_f(filtered), sensitive)
-        update(of_f, adversarial + self.penalty(filtered, images))
+        optimize(of_f, adversarial + self.penalty(filtered, images))
 
         again = f(images, self.noise(images))
         replaced = g(again, self.noise(images), synthetic)
         adversarial = F.cross_entropy(h_g(replaced), synthetic)
-        update(of_g, adversarial + self.penalty(replaced, images))
+        optimize(of_g, adversarial + self.penalty(replaced, images))
 
-        update(of_h_f, F.cross_entropy(h_f(filtered.detach()), sensitive))
+        optimize(of_h_f, F.cross_entropy(h_f(filtered.detach()), sensitive))
         if self.steps % 3 == 0:
             real, fake = h_g(images), h_g(replaced.detach())
-            update(of_h_g, losses.discriminator_loss(real, sensitive, fake))
+            optimize(of_h_g, losses.discriminator_loss(real, sensitive, fake))
         self.steps += 1
 
     def noise(self, images: Tensor) -> Tensor:
@@ -154,7 +156,7 @@ class ReferenceStep:
         return losses.distortion_penalty(distortion, self.epsilon, self.weight)
 
 
-def update(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
+def optimize(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     """Let one player learn; whatever else the gradient reaches is thrown away later."""
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.measuring import Figures
+from benchmarks.measurement import Summary
 
 # CelebA's official splits and the paper's epochs, which are what costs are put together for
 TRAIN, VALID, TEST, EPOCHS = 162_770, 19_867, 19_962, 100
@@ -37,7 +37,7 @@ STARTUP = {
 }
 
 
-def table(record: Mapping[str, Any]) -> str:
+def format_table(record: Mapping[str, Any]) -> str:
     """Return what was found.
 
     Args:
@@ -51,7 +51,7 @@ def table(record: Mapping[str, Any]) -> str:
         "medians (least to most)",
         "",
     ]
-    if rows := rates(record):
+    if rows := format_rates(record):
         lines += ["| | images a second | project is faster |", "|---|---|---|", *rows, ""]
     for part, tell in SENTENCES.items():
         if part in record:
@@ -59,19 +59,19 @@ def table(record: Mapping[str, Any]) -> str:
     return "\n".join(lines).rstrip()
 
 
-def rates(record: Mapping[str, Any]) -> list[str]:
+def format_rates(record: Mapping[str, Any]) -> list[str]:
     """Return a row for each contestant."""
     rows = []
     for part, names in ROWS.items():
         found = record.get(part, {"images_per_second": {}})
         for name, rate in found["images_per_second"].items():
             ratio = found["times_faster"].get(name)
-            faster = f"{told(ratio)} times" if ratio is not None else ""
-            rows.append(f"| {names[name]} | {told(rate)} | {faster} |")
+            faster = f"{format_summary(ratio)} times" if ratio is not None else ""
+            rows.append(f"| {names[name]} | {format_summary(rate)} | {faster} |")
     return rows
 
 
-def training(record: Mapping[str, Any]) -> list[str]:
+def describe_training(record: Mapping[str, Any]) -> list[str]:
     """Return what else training's figures say."""
     found = record["training"]
     of, overhead = found["operations_per_image"], found["overhead"]
@@ -96,12 +96,12 @@ def training(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def judging(record: Mapping[str, Any]) -> list[str]:
+def describe_judging(record: Mapping[str, Any]) -> list[str]:
     """Return what judging costs beside training."""
     if "training" not in record:
         return []
     found, rate = record["judging"], record["training"]["images_per_second"]["project"]["median"]
-    train, judge = hours_of_a_run(
+    train, judge = estimate_hours(
         1 / rate, **found["seconds_of_an_image"], epochs=found["epochs"], queries=found["queries"]
     )
     return [
@@ -111,28 +111,28 @@ def judging(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def memory(record: Mapping[str, Any]) -> list[str]:
+def describe_memory(record: Mapping[str, Any]) -> list[str]:
     """Return how much memory training holds."""
     peaks = record["memory"]["peak_bytes"].items()
     most = ", ".join(f"{peak / 1e9:.1f} GB at {size} pixels" for size, peak in peaks)
     return [f"Training holds at most {most}."]
 
 
-def startup(record: Mapping[str, Any]) -> list[str]:
+def describe_startup(record: Mapping[str, Any]) -> list[str]:
     """Return how long commands take that have little to do."""
     seconds = record["startup"]["seconds"]
-    return [f"{label}: {told(seconds[name])} s." for name, label in STARTUP.items()]
+    return [f"{label}: {format_summary(seconds[name])} s." for name, label in STARTUP.items()]
 
 
 SENTENCES: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
-    "training": training,
-    "judging": judging,
-    "memory": memory,
-    "startup": startup,
+    "training": describe_training,
+    "judging": describe_judging,
+    "memory": describe_memory,
+    "startup": describe_startup,
 }
 
 
-def told(figures: Figures) -> str:
+def format_summary(figures: Summary) -> str:
     """Return a median with its spread, in three digits, and large ones in full."""
     median, least, most = (
         f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
@@ -141,7 +141,7 @@ def told(figures: Figures) -> str:
     return f"{median} ({least} to {most})"
 
 
-def hours_of_a_run(
+def estimate_hours(
     training: float, learning: float, querying: float, measuring: float, epochs: int, queries: int
 ) -> tuple[float, float]:
     """Return hours that the paper's training takes, and its judgement, from costs of an image.

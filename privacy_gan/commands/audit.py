@@ -12,24 +12,24 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from privacy_gan.attributes import PAPERS
-from privacy_gan.commands.building import environment
+from privacy_gan.attributes import PAPER_ATTRIBUTES
 from privacy_gan.commands.judging import build_judge
-from privacy_gan.data.audited import AuditDataModule, Audited, AuditFiles, find_audited
+from privacy_gan.commands.run_setup import describe_environment
+from privacy_gan.data.audit_data import AuditDataModule, AuditFiles, AuditImages, find_audit_images
 from privacy_gan.data.table_data_module import SPLITS
 from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
 from privacy_gan.evaluation.judge import JudgingCache
 from privacy_gan.evaluation.source import FolderSource
 from privacy_gan.hardware import choose_compute
-from privacy_gan.progress import bars_shown
-from privacy_gan.reporting.ending import MORE, evaluation_lines, short_table
-from privacy_gan.reporting.verdict import sentence, verdict_lines
+from privacy_gan.progress import show_bars
+from privacy_gan.reporting.run_summary import SHORT_TABLE_NOTE, full_tables, short_table
+from privacy_gan.reporting.verdict import summary_sentence, verdict
+from privacy_gan.runs.fingerprint import judge_settings
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.identity import judge_settings
 from privacy_gan.runs.result import Result
-from privacy_gan.runs.state import Run
+from privacy_gan.runs.run import Run
 
-FEWEST_EPOCHS = 5
+MIN_EPOCHS = 5
 IMAGES_SHOWN = 80_000  # 5 epochs of 16,000 images, as of the judge of a run on that many
 
 log = logging.getLogger(__name__)
@@ -49,32 +49,32 @@ def main(config: DictConfig) -> None:
         config.split,
         config.person,
     )
-    audited = find_audited(files, str(config.attribute), config.image_size, config.seed)
+    audited = find_audit_images(files, str(config.attribute), config.image_size, config.seed)
     attribute = audited.attribute
     for note in audited.notes:
         log.warning(note)
-    settle(config, audited)
-    run = run_of(config, attribute, audited)
+    fill_defaults(config, audited)
+    run = audit_run(config, attribute, audited)
     result = run.result()
     found = result.evaluations.get(attribute) if result is not None else None
     if result is not None and found is not None and found.settings == judge_settings(config):
         log.info("already finished: %s", run.folder.result_file)
     else:
-        result = audit(config, attribute, audited, run)
-    print(told(result, run.folder, config.details))
+        result = judge_images(config, attribute, audited, run)
+    print(format_result(result, run.folder, config.details))
 
 
-def settle(config: DictConfig, audited: Audited) -> None:
+def fill_defaults(config: DictConfig, audited: AuditImages) -> None:
     """Complete a configuration by what depends on the images."""
     names = audited.censored.attribute_names
     if config.judge.attributes is None:
-        usual = PAPERS if set(PAPERS) <= set(audited.columns) else names
+        usual = PAPER_ATTRIBUTES if set(PAPER_ATTRIBUTES) <= set(audited.columns) else names
         config.judge.attributes = [name for name in usual if name in names]
     if config.judge.epochs is None:
         training = int((audited.censored.splits == SPLITS["train"]).sum())
-        config.judge.epochs = max(FEWEST_EPOCHS, ceil(IMAGES_SHOWN / max(training, 1)))
+        config.judge.epochs = max(MIN_EPOCHS, ceil(IMAGES_SHOWN / max(training, 1)))
     if audited.originals is None:
-        left_out = needing_originals(config)
+        left_out = adversaries_needing_originals(config)
         for name in left_out:
             config.judge.adversaries[name] = None
         if left_out:
@@ -83,7 +83,7 @@ def settle(config: DictConfig, audited: Audited) -> None:
             )
 
 
-def needing_originals(config: DictConfig) -> list[str]:
+def adversaries_needing_originals(config: DictConfig) -> list[str]:
     """Return the adversaries that cannot be made without original images."""
     return [
         str(name)
@@ -92,7 +92,7 @@ def needing_originals(config: DictConfig) -> list[str]:
     ]
 
 
-def run_of(config: DictConfig, attribute: str, audited: Audited) -> Run:
+def audit_run(config: DictConfig, attribute: str, audited: AuditImages) -> Run:
     """Return what an audit is, and its folder."""
     images = audited.censored.folder.resolve().name
     output = config.output
@@ -112,7 +112,7 @@ def run_of(config: DictConfig, attribute: str, audited: Audited) -> Run:
     return Run(RunFolder(Path(output)), identity)
 
 
-def audit(config: DictConfig, attribute: str, audited: Audited, run: Run) -> Result:
+def judge_images(config: DictConfig, attribute: str, audited: AuditImages, run: Run) -> Result:
     """Judge the images, write and return the result."""
     how = (config.trainer.accelerator, config.trainer.precision, config.image_size)
     compute = choose_compute(*how)
@@ -123,34 +123,34 @@ def audit(config: DictConfig, attribute: str, audited: Audited, run: Run) -> Res
         if source is not None
     ]
     judge = build_judge(config)
-    with bars_shown(config.trainer.enable_progress_bar), run.folder.lock():
+    with show_bars(config.trainer.enable_progress_bar), run.folder.lock():
         for data in served:
             data.setup()
         source = FolderSource(served[0], served[1] if len(served) > 1 else None, compute)
         judge.check(source.datamodule, attribute)
-        key = json.dumps([run.identity, judge_settings(config)], sort_keys=True, default=str)
+        key = json.dumps([run.fingerprint, judge_settings(config)], sort_keys=True, default=str)
         cache = JudgingCache(run.folder.judging, key, config.checkpoint_minutes)
         evaluation = judge.judge(source, attribute, None, 1, cache=cache).evaluation
         for warning in evaluation.warnings:
             log.warning(warning)
         result = Result(
             data=source.datamodule.data_name,
-            identity=run.identity,
+            fingerprint=run.fingerprint,
             training={},
             evaluations={attribute: replace(evaluation, settings=judge_settings(config))},
             baseline=None,
-            environment=environment(*how),
+            environment=describe_environment(*how),
         )
         result.write(run.folder.result_file)
         rmtree(run.folder.judging, ignore_errors=True)
     return Result.read(run.folder.result_file)
 
 
-def told(result: Result, folder: RunFolder, details: bool) -> str:
+def format_result(result: Result, folder: RunFolder, details: bool) -> str:
     """Return what came out: a sentence, the verdict, tables, where the result is."""
     lines = []
     for evaluation in result.evaluations.values():
-        table = evaluation_lines(evaluation) if details else [*short_table(evaluation), "", MORE]
-        first = sentence(evaluation, "", None)
-        lines += [first, "", *verdict_lines(evaluation), "", *table, ""]
+        table = full_tables(evaluation) if details else [*short_table(evaluation), "", SHORT_TABLE_NOTE]
+        first = summary_sentence(evaluation, "", None)
+        lines += [first, "", *verdict(evaluation), "", *table, ""]
     return "\n".join([*lines, f"result     {folder.result_file}"])

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from privacy_gan.commands.help import choices_in, explained_in, options_in
+from privacy_gan.commands.help import documented_options, parse_choices, parse_options
 
 # Each asks the program for the candidates of the last word, one a line, and quotes them itself.
 SCRIPTS = {
@@ -41,7 +41,7 @@ complete -c privacy-gan -f -a '(_privacy_gan)'
 }
 
 
-def script(shell: str, program: str) -> str:
+def shell_script(shell: str, program: str) -> str:
     """Return what a shell evaluates to complete the command.
 
     Args:
@@ -51,7 +51,7 @@ def script(shell: str, program: str) -> str:
     return SCRIPTS[shell].format(program=shlex.quote(program)).strip()
 
 
-def candidates(
+def complete(
     typed: Sequence[str], verbs: Mapping[str, tuple[str, Collection[str]]], conf: Path
 ) -> list[str]:
     """Return what the last word may become.
@@ -61,36 +61,36 @@ def candidates(
         verbs: by name, the file in conf/ that each reads, and which of its options are paths.
         conf: the folder of all configurations.
     """
-    *before, word = [unquoted(each) for each in typed] or [""]
+    *before, word = [unquote_word(each) for each in typed] or [""]
     if not before:
-        return beginning_with(word, verbs)
+        return filter_by_prefix(word, verbs)
     if before[0] not in verbs:
         return []
     config, paths = verbs[before[0]]
     text = (conf / f"{config}.yaml").read_text(encoding="utf-8")
-    groups = [group for group in choices_in(text) if (conf / group).is_dir()]
+    groups = [group for group in parse_choices(text) if (conf / group).is_dir()]
     name, has_value, begun = word.partition("=")
     if has_value and name in paths:
-        return [f"{name}={path}" for path in paths_beginning_with(begun)]
+        return [f"{name}={path}" for path in complete_path(begun)]
     if has_value and name in groups:
         choices = [path.stem for path in sorted((conf / name).glob("*.yaml"))]
-        return beginning_with(word, [f"{name}={choice}" for choice in choices])
+        return filter_by_prefix(word, [f"{name}={choice}" for choice in choices])
     files = (path for group in groups for path in sorted((conf / group).glob("*.yaml")))
-    options = [*options_in(text), *(each for path in files for each in explained_in(conf, path))]
+    options = [*parse_options(text), *(each for path in files for each in documented_options(conf, path))]
     if has_value:
         either = [each.name for each in options if each.value in ("true", "false")]
-        return beginning_with(word, [f"{name}={x}" for name in either for x in ("true", "false")])
+        return filter_by_prefix(word, [f"{name}={x}" for name in either for x in ("true", "false")])
     names = [f"{each.name}=" for each in options if "." not in each.name or "." in word]
     stems = [f"{group}{sign}" for group in groups for sign in "=."]
-    return sorted(set(beginning_with(word, [*names, *stems])))
+    return sorted(set(filter_by_prefix(word, [*names, *stems])))
 
 
-def beginning_with(word: str, among: Iterable[str]) -> list[str]:
+def filter_by_prefix(word: str, among: Iterable[str]) -> list[str]:
     """Return those that a word begins."""
     return [each for each in among if each.startswith(word)]
 
 
-def paths_beginning_with(begun: str) -> list[str]:
+def complete_path(begun: str) -> list[str]:
     """Return the files and folders that a path may become; folders end in a slash."""
     folder, name = os.path.split(begun)
     try:
@@ -104,7 +104,7 @@ def paths_beginning_with(begun: str) -> list[str]:
     ]
 
 
-def unquoted(word: str) -> str:
+def unquote_word(word: str) -> str:
     """Return a word as the shell understands it; it may be begun, and its quotes not closed."""
     for closing in ("", "'", '"'):
         try:
@@ -114,6 +114,6 @@ def unquoted(word: str) -> str:
     return word
 
 
-def program() -> str:
+def program_path() -> str:
     """Return the path of the running program."""
     return str(Path(sys.argv[0]).absolute())

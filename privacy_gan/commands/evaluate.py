@@ -5,26 +5,26 @@ from __future__ import annotations
 from omegaconf import DictConfig
 
 from privacy_gan.attributes import find_attribute
-from privacy_gan.commands.building import (
-    build_trackers,
-    connected_as,
-    first_locks,
-    open_run,
-    track,
-)
 from privacy_gan.commands.judging import (
-    bars_as,
     build_fixed_classifiers,
     build_judge,
     judge_all,
+    progress_bars,
     write_result,
 )
-from privacy_gan.config import build, check
+from privacy_gan.commands.run_setup import (
+    build_trackers,
+    lock_on_rank_zero,
+    log_result,
+    prepare_run,
+    process_group_for,
+)
+from privacy_gan.config import check_config, instantiate
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.hardware import choose_compute
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.loading import load_privatizer
+from privacy_gan.runs.loading import load_mechanism
 from privacy_gan.runs.result import Result
 
 
@@ -40,17 +40,17 @@ def evaluate(config: DictConfig) -> tuple[RunFolder, Result]:
     Raises:
         UserError: the run is not trained, its checkpoint is damaged or another run's, ...
     """
-    setup = open_run(config)
+    setup = prepare_run(config)
     folder = setup.run.folder
     result = folder.finished_result()
-    setup.run.require_own(result)
-    privatizer = load_privatizer(folder.path)
+    setup.run.check_result(result)
+    privatizer = load_mechanism(folder.path)
     setup.datamodule.setup()
     judge = build_judge(setup.config)
-    with connected_as(setup.config), first_locks(folder):
+    with process_group_for(setup.config), lock_on_rank_zero(folder):
         judged = judge_all(judge, setup, privatizer, result.training)
         result = write_result(setup, result.training, *judged)
-    track(build_trackers(setup.config), folder, result)
+    log_result(build_trackers(setup.config), folder, result)
     return folder, result
 
 
@@ -60,11 +60,11 @@ def train_classifiers(config: DictConfig) -> dict[str, FixedClassifier]:
     Raises:
         UserError: something in the configuration, the data or the folder is wrong.
     """
-    check(config)
-    datamodule: TableDataModule = build(config.data)
+    check_config(config)
+    datamodule: TableDataModule = instantiate(config.data)
     datamodule.setup()
     names = [find_attribute(name, datamodule.attribute_names) for name in config.judge.attributes]
     trainer = config.trainer
     compute = choose_compute(trainer.accelerator, trainer.precision, config.image_size)
-    with connected_as(config), bars_as(config):
+    with process_group_for(config), progress_bars(config):
         return build_fixed_classifiers(config).get(names, datamodule, compute)

@@ -11,10 +11,10 @@ from omegaconf import DictConfig
 
 from privacy_gan.errors import DISK_FULL, UserError
 from privacy_gan.release.exported import ExportedPrivatizer
-from privacy_gan.release.onnx_file import TOLERANCE, write_onnx
-from privacy_gan.release.trained import open_trained
+from privacy_gan.release.onnx_export import TOLERANCE, export_onnx
+from privacy_gan.release.trained_model import load_trained_model
 from privacy_gan.reporting.model_card import model_card
-from privacy_gan.runs.files import PARTIAL
+from privacy_gan.runs.files import PARTIAL_SUFFIX
 
 
 def main(config: DictConfig) -> None:
@@ -23,20 +23,20 @@ def main(config: DictConfig) -> None:
     Raises:
         UserError: the run cannot be exported, or the folder not be written.
     """
-    trained = open_trained(Path(config.run))
+    trained = load_trained_model(Path(config.run))
     if not trained.is_run:
         raise UserError(f"run={trained.path} is exported already: give the folder of a run")
     privatizer = trained.privatizer
     hides, size, facts = list(privatizer.attributes), privatizer.image_size, privatizer.facts
     exported = ExportedPrivatizer.of(privatizer, size, hides, facts)
     output = Path(config.output)
-    with new_folder(output) as partial:
+    with atomic_folder(output) as partial:
         card = model_card(trained.result, facts, hides, size, with_onnx=config.onnx)
         (partial / "README.md").write_text(card, encoding="utf-8")
         trained.result.write(partial / "result.json")
         exported.save_pretrained(partial)
         if config.onnx:
-            found = write_onnx(exported.mechanism.for_inference(), size, partial / "model.onnx")
+            found = export_onnx(exported.mechanism.for_inference(), size, partial / "model.onnx")
     print(f"exported to {output}")
     print("  README.md          the model card: read it, and fill in what only you know")
     print("  config.json        what the mechanism is")
@@ -50,7 +50,7 @@ def main(config: DictConfig) -> None:
 
 
 @contextmanager
-def new_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside a path, which takes its place when all went well.
 
     Raises:
@@ -60,7 +60,7 @@ def new_folder(path: Path) -> Iterator[Path]:
         path.rmdir()
     if path.exists():
         raise UserError(f"output={path} is there already: choose a new folder, or remove it")
-    partial = path.with_name(f".{path.name}{PARTIAL}")
+    partial = path.with_name(f".{path.name}{PARTIAL_SUFFIX}")
     try:
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir(parents=True)

@@ -13,7 +13,7 @@ WIDTH = 80
 ENTRY = re.compile(
     r"(?P<indent> *)(?P<key>\w+):(?: +(?P<value>[^#\s].*?))?(?: +# (?P<comment>.*))?$"
 )
-INTERNAL = (
+HIDDEN = (
     "defaults",
     "hydra",
     "start_key",
@@ -40,7 +40,7 @@ class Option:
     comment: str
 
 
-def options_in(text: str) -> list[Option]:
+def parse_options(text: str) -> list[Option]:
     """Return what can be set in a file of conf/, of its first two levels, in the file's order.
 
     A comment stands above a setting or behind it; the comment that a file begins with is about the
@@ -49,7 +49,7 @@ def options_in(text: str) -> list[Option]:
     found: list[Option] = []
     above: list[str] = []
     parents: dict[int, str] = {}
-    for line in text.splitlines()[len(header_of(text)) :]:
+    for line in text.splitlines()[len(header_lines(text)) :]:
         entry = ENTRY.match(line)
         if line.strip().startswith("# "):
             above.append(line.strip().removeprefix("# "))
@@ -62,26 +62,26 @@ def options_in(text: str) -> list[Option]:
             option = Option(
                 name, entry["value"] or "", " ".join([*above, entry["comment"] or ""]).strip()
             )
-            if is_for_users(option):
+            if is_public(option):
                 found.append(option)
         above = []
     return found
 
 
-def header_of(text: str) -> list[str]:
+def header_lines(text: str) -> list[str]:
     """Return the comment lines that a file begins with."""
     return list(itertools.takewhile(lambda line: line.startswith("# "), text.splitlines()))
 
 
-def is_for_users(option: Option) -> bool:
+def is_public(option: Option) -> bool:
     """Tell whether an option is one to show: it is explained, or has a value of its own."""
     first, *_, last = f"{option.name}.{option.name}".split(".")
-    if first in INTERNAL or last.startswith("_") or option.value.startswith("${hydra:"):
+    if first in HIDDEN or last.startswith("_") or option.value.startswith("${hydra:"):
         return False
     return bool(option.comment) or bool(option.value and "${" not in option.value)
 
 
-def choices_in(text: str) -> dict[str, str]:
+def parse_choices(text: str) -> dict[str, str]:
     """Return the groups that a file of conf/ chooses from, and what it chooses."""
     chosen = (GROUP.match(line) for line in text.splitlines())
     return {
@@ -89,13 +89,13 @@ def choices_in(text: str) -> dict[str, str]:
     }
 
 
-def summary_of(text: str) -> str:
+def parse_summary(text: str) -> str:
     """Return what a file says of itself at its beginning."""
-    lines = (line.removeprefix("# ") for line in header_of(text))
+    lines = (line.removeprefix("# ") for line in header_lines(text))
     return " ".join(line for line in lines if not line.startswith("@package"))
 
 
-def told(option: Option) -> Iterator[str]:
+def format_option(option: Option) -> Iterator[str]:
     """Yield the lines that tell of an option."""
     value = option.value.replace("???", option.name.split(".")[-1].upper())
     yield f"  {option.name}={value or '...'}"
@@ -103,7 +103,7 @@ def told(option: Option) -> Iterator[str]:
     yield from textwrap.wrap(sentence, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
 
 
-def of_verb(name: str, what: str, conf: Path, config: str, asked: Sequence[str] = ()) -> str:
+def command_help(name: str, what: str, conf: Path, config: str, asked: Sequence[str] = ()) -> str:
     """Return a verb's help.
 
     Args:
@@ -115,16 +115,16 @@ def of_verb(name: str, what: str, conf: Path, config: str, asked: Sequence[str] 
     """
     text = (conf / f"{config}.yaml").read_text(encoding="utf-8")
     chosen = {
-        group: choice for group, choice in choices_in(text).items() if (conf / group).is_dir()
+        group: choice for group, choice in parse_choices(text).items() if (conf / group).is_dir()
     }
     lines = [f"usage: privacy-gan {name} [OPTION=VALUE ...]", "", what, ""]
     if more := [group for group in asked if group in chosen]:
         for group in more:
-            lines += of_group(conf, group)
+            lines += group_help(conf, group)
         return "\n".join(lines).rstrip()
     lines.append("Options and their defaults; a word in capitals is one that you must give:")
-    for option in options_in(text):
-        lines += told(option)
+    for option in parse_options(text):
+        lines += format_option(option)
     if chosen:
         lines += ["", "Choices, each with options of its own:"]
         for group, choice in chosen.items():
@@ -137,7 +137,7 @@ def of_verb(name: str, what: str, conf: Path, config: str, asked: Sequence[str] 
     return "\n".join(lines)
 
 
-def of_run_verb(name: str, what: str, conf: Path) -> str:
+def run_command_help(name: str, what: str, conf: Path) -> str:
     """Return the help of a verb that begins with the configuration of a run, and judges it."""
     run = Option("run", "???", "Folder of a trained run, whose configuration the rest changes.")
     return "\n".join(
@@ -149,33 +149,33 @@ def of_run_verb(name: str, what: str, conf: Path) -> str:
                 "",
                 "Options and their defaults, which are the run's own where it has them:",
             ),
-            *told(run),
-            *of_choice(conf, conf / "judge" / "standard.yaml"),
+            *format_option(run),
+            *choice_help(conf, conf / "judge" / "standard.yaml"),
             *("", f"privacy-gan {name} run=FOLDER --cfg job shows the whole configuration."),
         ]
     )
 
 
-def of_group(conf: Path, group: str) -> list[str]:
+def group_help(conf: Path, group: str) -> list[str]:
     """Return what there is to choose from in a group, and the options that come with each."""
     lines: list[str] = []
     for path in sorted((conf / group).glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
-        about = f"{group}={path.stem}  {summary_of(text)}"
+        about = f"{group}={path.stem}  {parse_summary(text)}"
         lines += textwrap.wrap(about, WIDTH, subsequent_indent=" " * 6)
-        lines += [*of_choice(conf, path), ""]
+        lines += [*choice_help(conf, path), ""]
     return lines
 
 
-def of_choice(conf: Path, path: Path) -> list[str]:
+def choice_help(conf: Path, path: Path) -> list[str]:
     """Return what is told of a choice's options."""
-    return [line for option in explained_in(conf, path) for line in told(option)]
+    return [line for option in documented_options(conf, path) for line in format_option(option)]
 
 
-def explained_in(conf: Path, path: Path) -> list[Option]:
+def documented_options(conf: Path, path: Path) -> list[Option]:
     """Return the explained options of a choice, and of what it is based on."""
     text = path.read_text(encoding="utf-8")
     package = "" if text.startswith("# @package _global_") else f"{path.parent.name}."
     bases = [(conf / f"{base}.yaml").read_text(encoding="utf-8") for base in BASE.findall(text)]
-    explained = (each for some in (text, *bases) for each in options_in(some) if each.comment)
+    explained = (each for some in (text, *bases) for each in parse_options(some) if each.comment)
     return [replace(each, name=package + each.name) for each in explained]

@@ -10,28 +10,28 @@ from shutil import rmtree
 
 from omegaconf import DictConfig
 
-from privacy_gan import replicas
-from privacy_gan.commands.building import RunSetup, environment
-from privacy_gan.config import build
+from privacy_gan import distributed
+from privacy_gan.cluster_environment import is_rank_zero
+from privacy_gan.commands.run_setup import RunSetup, describe_environment
+from privacy_gan.config import instantiate
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge, Judgement, JudgingCache
 from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import choose_compute
-from privacy_gan.launched import is_first_process
 from privacy_gan.privatizers.base import Privatizer
-from privacy_gan.progress import bars_shown
+from privacy_gan.progress import show_bars
 from privacy_gan.runs.artifacts import read_artifact
-from privacy_gan.runs.checkpoint import save
-from privacy_gan.runs.identity import classifier_settings, judge_settings
+from privacy_gan.runs.checkpoint import save_atomically
+from privacy_gan.runs.fingerprint import classifier_settings, judge_settings
 from privacy_gan.runs.result import Evaluation, Result
-from privacy_gan.tensors import weights_key
+from privacy_gan.tensors import hash_weights
 
 log = logging.getLogger(__name__)
 
-Judged = tuple[dict[str, Evaluation], dict[str, Evaluation] | None]
-NOT_JUDGED: Judged = ({}, {})
+JudgedRun = tuple[dict[str, Evaluation], dict[str, Evaluation] | None]
+NOT_JUDGED: JudgedRun = ({}, {})
 MECHANISM, BASELINE = "mechanism", "baseline"
 
 
@@ -41,7 +41,7 @@ def build_judge(config: DictConfig) -> Judge:
     Raises:
         UserError: it cannot be built as configured.
     """
-    judge: Judge = build(
+    judge: Judge = instantiate(
         config.judge,
         classifiers=build_fixed_classifiers(config),
         reference_settings=reference_settings(config),
@@ -52,7 +52,7 @@ def build_judge(config: DictConfig) -> Judge:
 def build_fixed_classifiers(config: DictConfig) -> FixedClassifiers:
     """Return the fixed classifiers, which are trained when they are first asked for."""
     settings = json.dumps(classifier_settings(config), sort_keys=True)
-    classifiers: FixedClassifiers = build(
+    classifiers: FixedClassifiers = instantiate(
         config.classifiers, settings=settings, checkpoint_minutes=config.checkpoint_minutes
     )
     return classifiers
@@ -79,9 +79,9 @@ def reference_settings(config: DictConfig) -> dict[str, str]:
     }
 
 
-def bars_as(config: DictConfig) -> AbstractContextManager[None]:
+def progress_bars(config: DictConfig) -> AbstractContextManager[None]:
     """Show progress where that is wanted, and once."""
-    return bars_shown(config.trainer.enable_progress_bar and is_first_process())
+    return show_bars(config.trainer.enable_progress_bar and is_rank_zero())
 
 
 def hidden_attributes(privatizer: Privatizer, setup: RunSetup) -> tuple[str, ...]:
@@ -91,7 +91,7 @@ def hidden_attributes(privatizer: Privatizer, setup: RunSetup) -> tuple[str, ...
 
 def judge_all(
     judge: Judge, setup: RunSetup, privatizer: Privatizer, training: dict[str, float]
-) -> Judged:
+) -> JudgedRun:
     """Return what is found of a mechanism, and of the baseline within it, by hidden attribute.
 
     The latter is None where there is no baseline, and empty where nobody asked for it.
@@ -127,11 +127,11 @@ def judge_mechanism(
     compute = choose_compute(task.accelerator, task.precision, config.image_size)
     settings = judge_settings(config)
     folder = setup.run.folder.judging / who
-    decisive = [setup.run.identity, settings, who, weights_key(privatizer)]
+    decisive = [setup.run.fingerprint, settings, who, hash_weights(privatizer)]
     key = json.dumps(decisive, sort_keys=True, default=str)
     cache = JudgingCache(folder, key, config.checkpoint_minutes, who == MECHANISM)
     evaluations = {}
-    with bars_as(config):
+    with progress_bars(config):
         for attribute in hidden_attributes(privatizer, setup):
             judgement = judge.judge(
                 MechanismSource(privatizer.for_attribute(attribute), setup.datamodule, compute),
@@ -141,19 +141,19 @@ def judge_mechanism(
                 discriminator_loss=training.get("valid/filter/discriminator_loss"),
                 cache=cache,
             )
-            keep_strongest(judgement, cache, setup, attribute)
+            save_strongest_adversary(judgement, cache, setup, attribute)
             for warning in judgement.evaluation.warnings:
                 log.warning(warning)
             evaluations[attribute] = replace(judgement.evaluation, settings=settings)
     return evaluations
 
 
-def keep_strongest(
+def save_strongest_adversary(
     judgement: Judgement, cache: JudgingCache, setup: RunSetup, attribute: str
 ) -> None:
     """Keep the adversary that tells most of single images, and how the judge was configured."""
     networks = cache.networks(attribute, judgement.strongest["adversary"])
-    if networks is None or not is_first_process():
+    if networks is None or not is_rank_zero():
         return
     try:
         learned = read_artifact(networks)
@@ -166,7 +166,7 @@ def keep_strongest(
         "data": setup.datamodule.split_name(),
         "settings": judge_settings(setup.config),
     }
-    save(setup.run.folder.adversary(attribute), content)
+    save_atomically(setup.run.folder.adversary(attribute), content)
 
 
 def write_result(
@@ -179,16 +179,16 @@ def write_result(
     path = setup.run.folder.result_file
     result = Result(
         data=setup.datamodule.data_name,
-        identity=setup.run.identity,
+        fingerprint=setup.run.fingerprint,
         training=training,
         evaluations=evaluations,
         baseline=baseline,
-        environment=environment(
+        environment=describe_environment(
             setup.task.accelerator, setup.task.precision, setup.config.image_size
         ),
         mechanism=setup.config.mechanism,
     )
-    if is_first_process():
+    if is_rank_zero():
         result.write(path)
         rmtree(setup.run.folder.judging, ignore_errors=True)
-    return replicas.of_first(lambda: Result.read(path))
+    return distributed.broadcast_from_rank_zero(lambda: Result.read(path))

@@ -10,60 +10,65 @@ import os
 
 from omegaconf import DictConfig
 
-from privacy_gan.commands.finished import find_finished
-from privacy_gan.config import check, has_processes
-from privacy_gan.launched import is_launched_with_others
-from privacy_gan.reporting.ending import ending
-from privacy_gan.sweeping.supervisor import is_swept, own_gpus, run_apart, run_swept
+from privacy_gan.cluster_environment import is_launched_externally
+from privacy_gan.commands.finished import find_finished_run
+from privacy_gan.config import check_config, is_distributed
+from privacy_gan.reporting.run_summary import run_summary
+from privacy_gan.sweeping.supervisor import (
+    is_multirun,
+    reserve_run_gpus,
+    run_in_subprocess,
+    run_in_sweep,
+)
 
 
 def train(config: DictConfig) -> None:
     """Train and judge a run, alone or as one of a sweep's, and print what came out."""
-    if is_swept():
-        run_swept(config)
+    if is_multirun():
+        run_in_sweep(config)
         return
-    check(config)
-    if not is_launched_with_others() and (found := find_finished(config)) is not None:
-        print(ending(*found, details=config.details))
-    elif has_processes(config.trainer):
-        run_apart(config, "train")
+    check_config(config)
+    if not is_launched_externally() and (found := find_finished_run(config)) is not None:
+        print(run_summary(*found, details=config.details))
+    elif is_distributed(config.trainer):
+        run_in_subprocess(config, "train")
     else:
-        with own_gpus(config) as gpus:
+        with reserve_run_gpus(config) as gpus:
             os.environ.update(gpus)
-            print(trained(config))
+            print(run_training(config))
 
 
 def evaluate(config: DictConfig) -> None:
     """Judge what a run's own configuration, with changes, describes; replace its result."""
-    if has_processes(config.trainer):
-        run_apart(config, "evaluate")
+    if is_distributed(config.trainer):
+        run_in_subprocess(config, "evaluate")
     else:
-        print(judged_again(config))
+        print(run_evaluation(config))
 
 
 def train_classifiers(config: DictConfig) -> None:
     """Train those fixed classifiers that are missing and print how good they are."""
-    if has_processes(config.trainer):
-        run_apart(config, "train_classifiers")
+    if is_distributed(config.trainer):
+        run_in_subprocess(config, "train_classifiers")
     else:
-        print(classifiers_trained(config))
+        print(run_classifier_training(config))
 
 
-def trained(config: DictConfig) -> str:
+def run_training(config: DictConfig) -> str:
     """Train and judge in this process, or in those that it is one of; return what to tell."""
     from privacy_gan.commands import train
 
-    return ending(*train.train(config), details=config.details)
+    return run_summary(*train.train(config), details=config.details)
 
 
-def judged_again(config: DictConfig) -> str:
+def run_evaluation(config: DictConfig) -> str:
     """Judge in this process, or in those that it is one of; return what to tell."""
     from privacy_gan.commands import evaluate
 
-    return ending(*evaluate.evaluate(config), details=config.details)
+    return run_summary(*evaluate.evaluate(config), details=config.details)
 
 
-def classifiers_trained(config: DictConfig) -> str:
+def run_classifier_training(config: DictConfig) -> str:
     """Train in this process, or in those that it is one of; return what to tell."""
     from privacy_gan.commands import evaluate
 
@@ -74,8 +79,8 @@ def classifiers_trained(config: DictConfig) -> str:
 
 
 # what each of a command's processes does, by the verb
-IN_PROCESSES = {
-    "train": trained,
-    "evaluate": judged_again,
-    "train_classifiers": classifiers_trained,
+WORKER_FUNCTIONS = {
+    "train": run_training,
+    "evaluate": run_evaluation,
+    "train_classifiers": run_classifier_training,
 }

@@ -8,12 +8,19 @@ from hydra.errors import CompactHydraException, ConfigCompositionException, Over
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from yaml import MarkedYAMLError
 
-from privacy_gan.commands.own_files import OwnFiles
-from privacy_gan.config.declared import Declared, copied, find, plain, takes, unknown
-from privacy_gan.errors import DISK_FULL, Mistakes, UserError, is_out_of_memory
+from privacy_gan.commands.user_files import UserFiles
+from privacy_gan.config.declared_config import (
+    DeclaredConfig,
+    describe_values,
+    explain_copy,
+    get_by_path,
+    unknown_option_error,
+    unresolved_settings,
+)
+from privacy_gan.errors import DISK_FULL, UserError, UserErrors, is_out_of_memory
 
 
-def mistakes_in(error: Exception) -> list[str]:
+def messages_for(error: Exception) -> list[str]:
     """Return what a user can fix, in words; nothing where it is no such error."""
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return [f"no space left to write {error.filename}: free some and repeat"]
@@ -23,21 +30,21 @@ def mistakes_in(error: Exception) -> list[str]:
             f"not enough memory ({why}): make data.batch_size, image_size or width smaller, or let "
             "fewer programs run at once, and repeat; what was saved is kept"
         ]
-    if isinstance(error, Mistakes):
-        return [in_words(each) for each in error.errors]
+    if isinstance(error, UserErrors):
+        return [format_error(each) for each in error.errors]
     if isinstance(error, UserError | CompactHydraException | OmegaConfBaseException):
-        return [in_words(error)]
+        return [format_error(error)]
     return []
 
 
-def in_words(error: Exception) -> str:
+def format_error(error: Exception) -> str:
     """Return an error's message for users."""
     if isinstance(error, MissingMandatoryValue):
         return f"{error.full_key} has no value: give one, {error.full_key}=..."
-    return refusal(str(error)) if isinstance(error, CompactHydraException) else str(error)
+    return shorten_hydra_message(str(error)) if isinstance(error, CompactHydraException) else str(error)
 
 
-def refusal(message: str) -> str:
+def shorten_hydra_message(message: str) -> str:
     """Return what Hydra says, without where it looked, and with its list of choices as a list."""
     told, _, choices = message.partition("Config search path:")[0].partition("Available options")
     if not choices:
@@ -47,7 +54,7 @@ def refusal(message: str) -> str:
     return f"{' '.join(told.split())}; available options{group} {listed}"
 
 
-def explained(error: Exception, declared: Declared, files: OwnFiles) -> Exception:
+def explain(error: Exception, declared: DeclaredConfig, files: UserFiles) -> Exception:
     """Return an error with what there is to say of it beyond what was raised.
 
     Args:
@@ -55,8 +62,8 @@ def explained(error: Exception, declared: Declared, files: OwnFiles) -> Exceptio
         declared: what options there are.
         files: of the user's own configuration.
     """
-    if isinstance(error, Mistakes):
-        return Mistakes([explained(each, declared, files) for each in error.errors])
+    if isinstance(error, UserErrors):
+        return UserErrors([explain(each, declared, files) for each in error.errors])
     if isinstance(error, MarkedYAMLError | UnicodeDecodeError):
         told = files.unreadable(error)
         return UserError(told) if told else error
@@ -69,12 +76,12 @@ def explained(error: Exception, declared: Declared, files: OwnFiles) -> Exceptio
     if isinstance(error, ValueError) and "Config group override" in str(error):
         return UserError(files.no_choice())
     if isinstance(error, ConfigCompositionException):
-        return of_composing(error, declared, files)
+        return explain_composition_error(error, declared, files)
     return UserError(files.placed(str(error))) if type(error) is UserError else error
 
 
-def of_composing(
-    error: ConfigCompositionException, declared: Declared, files: OwnFiles
+def explain_composition_error(
+    error: ConfigCompositionException, declared: DeclaredConfig, files: UserFiles
 ) -> Exception:
     """Return what to tell of an override, or a file, that does not fit in."""
     said, cause = str(error), error.__cause__
@@ -84,12 +91,12 @@ def of_composing(
     if found := re.match(r"In '([^']+)': \w+ raised while composing config:", said):
         return UserError(files.misfit(found[1], key, said, declared.options()))
     if found := re.match(r"Could not override '(.+?)'\.\n.*? use \+[^=]*=?(.*)", said, re.DOTALL):
-        base = plain(declared.base(files.choices()))
-        copy = copied(base, found[1], found[2])
-        return UserError(copy) if copy else unknown(found[1], found[2], declared.options())
+        base = unresolved_settings(declared.base(files.choices()))
+        copy = explain_copy(base, found[1], found[2])
+        return UserError(copy) if copy else unknown_option_error(found[1], found[2], declared.options())
     if found := re.match(r"Error merging override (.*)", said, re.DOTALL):
-        default = find(plain(declared.base(files.choices())), key)
-        return UserError(f"{found[1]}: give {takes(key, default)}")
+        default = get_by_path(unresolved_settings(declared.base(files.choices())), key)
+        return UserError(f"{found[1]}: give {describe_values(key, default)}")
     if found := re.match(r"Could not append to config\. An item is already at '(.+)'", said):
         return UserError(f"{found[1]} is there already: write {found[1]}=VALUE, without +")
     return error

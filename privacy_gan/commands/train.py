@@ -10,17 +10,9 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 
-from privacy_gan import replicas
-from privacy_gan.commands.building import (
-    RunSetup,
-    build_privatizer,
-    build_trackers,
-    connected_as,
-    first_locks,
-    open_run,
-    track,
-)
-from privacy_gan.commands.finished import tell_finished
+from privacy_gan import distributed
+from privacy_gan.cluster_environment import is_rank_zero
+from privacy_gan.commands.finished import report_finished
 from privacy_gan.commands.judging import (
     NOT_JUDGED,
     build_judge,
@@ -28,17 +20,25 @@ from privacy_gan.commands.judging import (
     judge_all,
     write_result,
 )
-from privacy_gan.config import build
+from privacy_gan.commands.run_setup import (
+    RunSetup,
+    build_privatizer,
+    build_trackers,
+    lock_on_rank_zero,
+    log_result,
+    prepare_run,
+    process_group_for,
+)
+from privacy_gan.config import instantiate
 from privacy_gan.errors import UserError
 from privacy_gan.hardware import choose_compute
-from privacy_gan.launched import is_first_process
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.loading import start_from
+from privacy_gan.runs.loading import load_initial_weights
 from privacy_gan.runs.result import Result
-from privacy_gan.training.adaptation import adapt
 from privacy_gan.training.checkpointing import RunCheckpointIO
 from privacy_gan.training.fit import build_trainer, fit
+from privacy_gan.training.gradient_free import fit_without_gradients
 
 log = logging.getLogger(__name__)
 
@@ -56,12 +56,12 @@ def train(config: DictConfig) -> tuple[RunFolder, Result]:
         UserError: something in the configuration, the data or the folder is wrong.
         Interrupted: a signal asked to stop; the same call goes on.
     """
-    setup = open_run(config)
-    with connected_as(setup.config):
-        return setup.run.folder, finished_result(setup) or trained_and_judged(setup)
+    setup = prepare_run(config)
+    with process_group_for(setup.config):
+        return setup.run.folder, load_finished_result(setup) or train_and_judge(setup)
 
 
-def trained_and_judged(setup: RunSetup) -> Result:
+def train_and_judge(setup: RunSetup) -> Result:
     """Train and judge a run that is not finished; all its processes do together."""
     config, folder = setup.config, setup.run.folder
     privatizer = build_privatizer(setup)
@@ -71,27 +71,31 @@ def trained_and_judged(setup: RunSetup) -> Result:
         for attribute in hidden_attributes(privatizer, setup):
             judge.check(setup.datamodule, attribute)
     trackers = build_trackers(config)
-    with first_locks(folder):
-        if (result := finished_result(setup)) is not None:  # by a second sweep, in the meantime
+    with lock_on_rank_zero(folder):
+        if (result := load_finished_result(setup)) is not None:  # by a second sweep, in the meantime
             return result
         training = train_privatizer(setup, privatizer, trackers)
-        if privatizer.state_dict() and not replicas.of_first(folder.checkpoint.exists):
+        if privatizer.state_dict() and not distributed.broadcast_from_rank_zero(
+            folder.checkpoint.exists
+        ):
             raise UserError(
                 f"training ended without {folder.checkpoint}, so nobody could load the mechanism "
                 "again: leave out limits of the trainer that keep it from training at all"
             )
         judged = judge_all(judge, setup, privatizer, training) if config.evaluate else NOT_JUDGED
         result = write_result(setup, training, *judged)
-    track(trackers, folder, result)
+    log_result(trackers, folder, result)
     return result
 
 
-def finished_result(setup: RunSetup) -> Result | None:
+def load_finished_result(setup: RunSetup) -> Result | None:
     """Return a run's result if all that is asked for is in it."""
     config, run = setup.config, setup.run
-    result = replicas.of_first(lambda: run.finished(config.evaluate, config.baseline))
+    result = distributed.broadcast_from_rank_zero(
+        lambda: run.complete_result(config.evaluate, config.baseline)
+    )
     if result is not None:
-        tell_finished(config, run.folder, result)
+        report_finished(config, run.folder, result)
     return result
 
 
@@ -108,7 +112,7 @@ def train_privatizer(
     text = OmegaConf.to_yaml(config)
     if isinstance(privatizer, pl.LightningModule):
         trainer = build_trainer(
-            partial(build, config.trainer, image_size=config.image_size),
+            partial(instantiate, config.trainer, image_size=config.image_size),
             run,
             datamodule,
             setup.column,
@@ -116,17 +120,17 @@ def train_privatizer(
             setup.task.epsilon if config.trainer.enable_progress_bar else None,
             trackers,
         )
-        checkpoint = replicas.of_first(RunCheckpointIO(run).find_own)
+        checkpoint = distributed.broadcast_from_rank_zero(RunCheckpointIO(run).find_checkpoint)
         if checkpoint is None and config.get("start_from") is not None:
-            start_from(privatizer, config.start_from)
-        if is_first_process():
+            load_initial_weights(privatizer, config.start_from)
+        if is_rank_zero():
             run.folder.write_config(text)  # only now: a refused command changes nothing
             log.info("training in %s", run.folder.path)
         return fit(trainer, privatizer, datamodule, checkpoint)
     if config.get("start_from") is not None:
         raise UserError(f"start_from={config.start_from}: {config.mechanism} trains no networks")
     device = choose_compute(setup.task.accelerator, setup.task.precision).device
-    found = adapt(run, privatizer, datamodule, setup.column, device)
-    if is_first_process():
+    found = fit_without_gradients(run, privatizer, datamodule, setup.column, device)
+    if is_rank_zero():
         run.folder.write_config(text)
     return found

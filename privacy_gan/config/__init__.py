@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from privacy_gan.config.building import build, build_mechanism
-from privacy_gan.config.checking import check, check_devices, has_processes
+from privacy_gan.config.checks import check_config, check_devices, is_distributed
+from privacy_gan.config.instantiate import instantiate, instantiate_mechanism
 from privacy_gan.config.schema import TrainConfig
 from privacy_gan.config.task import (
     Task,
-    completed,
-    resolve,
-    settings_of,
-    user_errors_unwrapped,
+    config_to_dict,
+    resolve_config,
+    resolve_task,
+    unwrap_user_errors,
 )
 
 __all__ = [
     "Task",
     "TrainConfig",
-    "build",
-    "build_mechanism",
-    "check",
+    "instantiate",
+    "instantiate_mechanism",
+    "check_config",
     "check_devices",
-    "completed",
-    "has_processes",
-    "resolve",
-    "settings_of",
-    "user_errors_unwrapped",
+    "resolve_config",
+    "is_distributed",
+    "resolve_task",
+    "config_to_dict",
+    "unwrap_user_errors",
 ]

@@ -28,7 +28,7 @@ PATH_LISTS = ("privatizer.runs",)
 QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 
 
-def with_paths_as_typed(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
+def quote_paths(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
     """Let names of files and folders mean what they say, whatever characters they hold.
 
     To Hydra blanks, commas, brackets and more have meanings, unless a value is quoted. What is
@@ -42,41 +42,41 @@ def with_paths_as_typed(arguments: Sequence[str], options: Sequence[str]) -> lis
     Raises:
         UserError: a name is empty, or begins with the home of nobody.
     """
-    return [as_typed(argument, options) for argument in arguments]
+    return [quote_path_argument(argument, options) for argument in arguments]
 
 
-def as_typed(argument: str, options: Sequence[str]) -> str:
+def quote_path_argument(argument: str, options: Sequence[str]) -> str:
     """Return one argument, quoted where it is a name or a list of names."""
     option, is_given, name = argument.partition("=")
     plain = option.lstrip("+")
     if not is_given or name == "null":
         return argument
     if plain in PATH_LISTS:
-        return f"{option}={quoted_lists(name)}"
+        return f"{option}={quote_path_lists(name)}"
     if plain not in options or re.fullmatch(rf"(?:{QUOTED})(?:,(?:{QUOTED}))*", name, re.DOTALL):
         return argument
     if not name.strip():
         raise UserError(f"{argument} is empty: give the name of a file or folder")
     if re.fullmatch(r"[\w./:+${}-]*\$\{[\w./:+${}-]*", name, re.ASCII):
         return argument  # references, which Hydra reads as they are
-    return f"{option}={quoted(expanded(name))}"
+    return f"{option}={quote(expand_home(name))}"
 
 
-def quoted_lists(text: str) -> str:
+def quote_path_lists(text: str) -> str:
     """Return a list of names, or several with commas between them, quoted name by name."""
     if not (text.startswith("[") and text.endswith("]")):
         return text
     lists = text[1:-1].split("],[")
     names = [re.findall(rf"(?:{QUOTED}|[^,])+", each) for each in lists]
-    return ",".join(f"[{','.join(map(quoted_name, each))}]" for each in names)
+    return ",".join(f"[{','.join(map(quote_path, each))}]" for each in names)
 
 
-def quoted_name(name: str) -> str:
+def quote_path(name: str) -> str:
     """Return a name, quoted unless it is."""
-    return name if re.fullmatch(QUOTED, name) else quoted(expanded(name.strip()))
+    return name if re.fullmatch(QUOTED, name) else quote(expand_home(name.strip()))
 
 
-def quoted(value: str) -> str:
+def quote(value: str) -> str:
     """Return a value as Hydra takes it literally: it reads backslashes before quotes alone."""
     escaped = re.sub(
         r"(\\*)('|\Z)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value
@@ -84,14 +84,14 @@ def quoted(value: str) -> str:
     return f"'{escaped}'"
 
 
-def unquoted(name: str) -> str:
+def unquote(name: str) -> str:
     """Return a name without the quotes that Hydra would take away."""
     if not re.fullmatch(QUOTED, name, re.DOTALL):
         return name
     return str(OverridesParser.create().parse_override(f"run={name}").value())
 
 
-def expanded(name: str) -> str:
+def expand_home(name: str) -> str:
     """Return a name with the home folder in place of a ~ at its beginning.
 
     Raises:
@@ -103,7 +103,7 @@ def expanded(name: str) -> str:
         raise UserError(f"{name}: there is no such user here; write the folder out") from error
 
 
-def settle_paths(config: DictConfig, options: Sequence[str]) -> None:
+def resolve_paths(config: DictConfig, options: Sequence[str]) -> None:
     """Expand ~ in names that a file of the configuration gives.
 
     Raises:
@@ -120,4 +120,4 @@ def settle_paths(config: DictConfig, options: Sequence[str]) -> None:
         if isinstance(name, str) and not name.strip():
             raise UserError(f"{option}= is empty: give the name of a file or folder")
         if isinstance(name, str) and name.startswith("~"):
-            node[key] = expanded(name)
+            node[key] = expand_home(name)

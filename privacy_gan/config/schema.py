@@ -1,7 +1,7 @@
 """What is at the top of conf/train.yaml: types, and which settings decide what comes out of a run.
 
 Every setting belongs to a group, that of the nearest one above it which GROUPS names. Runs are told
-apart by those of one group alone, see runs/identity.py. Where both sorts lie side by side, as in
+apart by those of one group alone, see runs/fingerprint.py. Where both sorts lie side by side, as in
 ``trainer``, GROUPS names each; a test refuses one of conf/ that it does not name there, so that a
 new setting makes another run on purpose only.
 """
@@ -54,24 +54,24 @@ class TrainConfig:
     logger: Any = MISSING
 
 
-class Group(Enum):
+class SettingRole(Enum):
     """What settings are for."""
 
-    DECISIVE = "what is trained, how, and on what: another value is another run"
-    PLACE = "where files lie, and what a run is called"
-    MANNER = "how fast, how visibly and on which devices it is done"
+    FINGERPRINT = "what is trained, how, and on what: another value is another run"
+    LOCATION = "where files lie, and what a run is called"
+    RUNTIME = "how fast, how visibly and on which devices it is done"
     JUDGING = "how a run is judged when it is trained"
-    COPIED = "what others copy or follow from: those are what counts"
+    SHORTHAND = "what others copy or follow from: those are what counts"
 
 
 # How many processes share a run (devices, num_nodes, strategy) is not decisive: each gets its part
 # of the same global batch, and whatever is averaged over a batch is averaged over all of it, so
 # that they do together what one does. What they may not share is batch norm, see
-# ``runs.identity.local_batch_norms``.
-GROUPS = {
+# ``runs.fingerprint.unsynchronized_batch_norms``.
+ROLES = {
     name: group
     for group, names in {
-        Group.DECISIVE: """
+        SettingRole.FINGERPRINT: """
             attribute group_rule num_classes epsilon seed image_size width start_key networks
             data data._target_ data.image_size data.crop data.batch_size data.seed
             data.drawing_seed data.num_train data.num_valid data.num_test data.mu data.sigma
@@ -80,11 +80,11 @@ GROUPS = {
             trainer trainer._target_ trainer.max_epochs trainer.precision
             trainer.use_distributed_sampler
         """,
-        Group.PLACE: """
+        SettingRole.LOCATION: """
             output_dir data_name mechanism run_dir overrides
             data.root data.cache_dir trainer.default_root_dir
         """,
-        Group.MANNER: """
+        SettingRole.RUNTIME: """
             details checkpoint_minutes runs_per_device logger data.num_workers data.on_device
             privatizer.optimizer.fused
             trainer.accelerator trainer.devices trainer.num_nodes trainer.strategy
@@ -92,8 +92,8 @@ GROUPS = {
             trainer.log_every_n_steps trainer.profiler trainer.enable_progress_bar
             trainer.enable_model_summary
         """,
-        Group.JUDGING: "evaluate baseline classifiers judge",
-        Group.COPIED: """
+        SettingRole.JUDGING: "evaluate baseline classifiers judge",
+        SettingRole.SHORTHAND: """
             penalty_weight learning_rate decay synthetic loss constraint game start_from
         """,
     }.items()
@@ -101,12 +101,12 @@ GROUPS = {
 }
 
 
-def group_of_setting(path: str) -> Group:
+def role_of(path: str) -> SettingRole:
     """Return a setting's group; what GROUPS does not know, such as a user's own, is decisive.
 
     Args:
         path: dotted, of a setting of conf/train.yaml.
     """
-    while path not in GROUPS and "." in path:
+    while path not in ROLES and "." in path:
         path = path.rpartition(".")[0]
-    return GROUPS.get(path, Group.DECISIVE)
+    return ROLES.get(path, SettingRole.FINGERPRINT)

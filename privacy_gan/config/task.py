@@ -16,9 +16,9 @@ from privacy_gan.attributes import (
     AttributeGroup,
     canonical_attribute,
     find_attribute,
-    group_of,
+    parse_attribute_group,
 )
-from privacy_gan.config.kinds import shown
+from privacy_gan.config.validators import format_value
 from privacy_gan.errors import UserError
 
 
@@ -43,7 +43,7 @@ class Task:
     precision: str
 
 
-def resolve(config: DictConfig, attribute_names: Sequence[str] | None = None) -> Task:
+def resolve_task(config: DictConfig, attribute_names: Sequence[str] | None = None) -> Task:
     """Return what a run is about.
 
     Args:
@@ -61,11 +61,11 @@ def resolve(config: DictConfig, attribute_names: Sequence[str] | None = None) ->
             return canonical_attribute(word)
         return find_attribute(word, attribute_names)
 
-    with user_errors_unwrapped():
-        words = words_of(config.attribute)
+    with unwrap_user_errors():
+        words = attribute_words(config.attribute)
     group = None
     if len(words) > 1 or SEPARATOR in words[0]:
-        members = group_of(words, config.group_rule).members
+        members = parse_attribute_group(words, config.group_rule).members
         group = AttributeGroup(tuple(map(proper, members)), config.group_rule)
     attribute = group.name if group else proper(words[0])
     num_classes = len(group.classes) if group else 2
@@ -80,7 +80,7 @@ def resolve(config: DictConfig, attribute_names: Sequence[str] | None = None) ->
     )
 
 
-def words_of(given: Any) -> list[str]:
+def attribute_words(given: Any) -> list[str]:
     """Return the words that say what is sensitive.
 
     Args:
@@ -92,7 +92,7 @@ def words_of(given: Any) -> list[str]:
     words = [given] if isinstance(given, str) else list(given) if is_list(given) else []
     if not words or not all(isinstance(word, str) and word.strip() for word in words):
         raise UserError(
-            f"attribute={shown(list(given) if is_list(given) else given)} names no attribute: "
+            f"attribute={format_value(list(given) if is_list(given) else given)} names no attribute: "
             "give a word, such as Smiling, or several, [Black_Hair,Blond_Hair]; what YAML takes "
             "for something else, such as No, 1 or null, stands in quotes"
         )
@@ -104,7 +104,7 @@ def is_list(given: Any) -> bool:
     return isinstance(given, list | ListConfig)
 
 
-def completed(config: DictConfig, task: Task) -> DictConfig:
+def resolve_config(config: DictConfig, task: Task) -> DictConfig:
     """Return a copy with all interpolations resolved and the sensitive attribute's proper name.
 
     Raises:
@@ -114,12 +114,12 @@ def completed(config: DictConfig, task: Task) -> DictConfig:
     settled.attribute = task.attribute
     settled.group_rule = task.group.rule if task.group else None  # about groups only
     settled.num_classes = task.num_classes
-    with user_errors_unwrapped():
+    with unwrap_user_errors():
         OmegaConf.resolve(settled)
     return settled
 
 
-def settings_of(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
+def config_to_dict(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
     """Return a configuration as nested dictionaries, references resolved or as they are written."""
     tree = OmegaConf.to_container(config, resolve=resolve)
     assert isinstance(tree, dict)
@@ -127,7 +127,7 @@ def settings_of(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
 
 
 @contextmanager
-def user_errors_unwrapped() -> Iterator[None]:
+def unwrap_user_errors() -> Iterator[None]:
     """Unwrap user errors that our resolvers raised, which OmegaConf wraps more than once."""
     try:
         yield

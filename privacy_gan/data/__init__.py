@@ -1,1 +1,1 @@
-"""Data sets: each ends in batches of images and attributes."""
+"""Data sets that yield batches of images and attributes."""

@@ -1,4 +1,4 @@
-"""Batches: what every data set yields, and which rows of its table make them up."""
+"""The batch type, and the samplers that choose the rows of each batch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
-from privacy_gan import replicas
+from privacy_gan import distributed
 from privacy_gan.randomness import Purpose, keyed_generator
 
 if TYPE_CHECKING:
@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 
 
 class Batch(NamedTuple):
-    """Images and their attributes.
+    """A batch of images and their attributes.
 
     Attributes:
-        images: [B, 3, H, W] float in [0, 1]; [B, C, H, W] of any range where the data are no
-            pictures.
-        attributes: [B, A] integers (int64), a column for each of the data's attribute names.
+        images: float [B, 3, H, W] in [0, 1]; toy data are [B, C, H, W] with any range.
+        attributes: int64 [B, A], one column for each attribute name of the data set.
     """
 
     images: Tensor
@@ -33,7 +32,7 @@ class Batch(NamedTuple):
 
 
 class TableRows(Dataset[Batch]):
-    """Gathers whole batches from a table's bytes, one call a batch."""
+    """Dataset that gathers a whole batch of table rows for each call."""
 
     def __init__(self, table: ImageTable) -> None:
         self.table = table
@@ -46,21 +45,21 @@ class TableRows(Dataset[Batch]):
         )
 
 
-class RowNumbers(Dataset[Tensor]):
-    """Passes on which rows a batch consists of, to be gathered on the accelerator."""
+class RowIndices(Dataset[Tensor]):
+    """Dataset that returns row indices unchanged, for batches gathered on the accelerator."""
 
     def __getitem__(self, rows: Tensor) -> Tensor:
         return rows
 
 
-class InOrder(Sampler[Tensor]):
-    """Row numbers in whole batches, the last one as it comes."""
+class SequentialBatches(Sampler[Tensor]):
+    """Sampler of row indices in order, one batch at a time. The last batch may be smaller."""
 
     def __init__(self, rows: np.ndarray, batch_size: int) -> None:
         self.batches = list(torch.split(torch.from_numpy(rows), batch_size))
 
-    def part(self, numbers: range) -> InOrder:
-        """Keep some batches only."""
+    def subset(self, numbers: range) -> SequentialBatches:
+        """Keep only the batches with these numbers."""
         self.batches = [self.batches[number] for number in numbers]
         return self
 
@@ -71,39 +70,40 @@ class InOrder(Sampler[Tensor]):
         return iter(self.batches)
 
 
-class EpochOrder(Sampler[Tensor]):
-    """Shuffled row numbers in whole batches; the order is a function of seed and epoch.
+class ShuffledBatches(Sampler[Tensor]):
+    """Sampler of shuffled row indices, one full batch at a time.
 
-    Where several processes share the work, each gets its part of every batch.
-
-    Where a run resumes in the middle of an epoch, it starts at the batch that comes next.
+    The order depends only on the seed and the epoch. In distributed training, each process gets
+    its shard of every batch. A run that resumes in the middle of an epoch starts at the next batch.
     """
 
     def __init__(
         self, rows: np.ndarray, batch_size: int, seed: int, datamodule: LightningDataModule
     ) -> None:
-        self.row_numbers = torch.from_numpy(rows)
+        self.row_indices = torch.from_numpy(rows)
         self.batch_size = batch_size
         self.seed = seed
         self.datamodule = datamodule
         self.epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
-        """Lightning says here which epoch comes next."""
+        """Set the epoch, which Lightning does before it starts one."""
         self.epoch = epoch
 
     def __len__(self) -> int:
-        return len(self.row_numbers) // self.batch_size
+        return len(self.row_indices) // self.batch_size
 
     def __iter__(self) -> Iterator[Tensor]:
         rng = keyed_generator("cpu", self.seed, Purpose.ORDER, self.epoch)
-        order = self.row_numbers[torch.randperm(len(self.row_numbers), generator=rng)]
+        order = self.row_indices[torch.randperm(len(self.row_indices), generator=rng)]
         for batch in range(self._next_batch(), len(self)):
-            yield replicas.own_part(order[batch * self.batch_size : (batch + 1) * self.batch_size])
+            yield distributed.local_shard(
+                order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            )
 
     def _next_batch(self) -> int:
         trainer = self.datamodule.trainer
         if trainer is None or not trainer.training:
             return 0
-        # known only when the first batch is asked for: Lightning makes the iterator earlier
+        # read when the first batch is requested: Lightning creates the iterator before it is set
         return int(trainer.fit_loop.epoch_loop.batch_idx) + 1

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.data.image_files import is_image_name
-from privacy_gan.data.matching import FOLDERS_ASIDE, SUFFIX_ASIDE, Matching, file_key
+from privacy_gan.data.matching import IGNORING_FOLDERS, IGNORING_SUFFIXES, NameMatcher, file_key
 from privacy_gan.data.text_tables import BINARY, SPLIT_WORDS, TableError, TextTable, read_table
 from privacy_gan.errors import UserError
 
@@ -27,7 +27,7 @@ IMAGES = (
 )
 ATTRIBUTES, PARTITION = "list_attr_celeba", "list_eval_partition"
 SUFFIXES = (".txt", ".csv")
-NESTED = 3  # folders that unpacking may have put one into another
+MAX_NESTING = 3  # folders that unpacking may have put one into another
 LAST_TRAIN, LAST_VALID, LAST_TEST = 162_770, 182_637, 202_599  # images of the official splits
 
 
@@ -67,7 +67,7 @@ class ImageList:
     names: tuple[str, ...]
     columns: tuple[str, ...]
     values: npt.NDArray[np.uint8]
-    announced: int | None
+    declared_count: int | None
 
 
 def find_celeba_files(root: Path) -> CelebaFiles:
@@ -78,7 +78,7 @@ def find_celeba_files(root: Path) -> CelebaFiles:
     root = root.expanduser()
     if not root.is_dir():
         raise release_error(f"data.root={root} is not a folder")
-    places = list(dict.fromkeys((_base(root), root)))
+    places = list(dict.fromkeys((_find_base_folder(root), root)))
     attributes = next(filter(None, (_find_list(place, ATTRIBUTES) for place in places)), None)
     partition = next(filter(None, (_find_list(place, PARTITION) for place in places)), None)
     images = next(filter(None, map(_find_images, places)), None)
@@ -97,7 +97,7 @@ def read_attribute_list(path: Path) -> ImageList:
 
     Raises a `UserError` for a file that is not such a list, is truncated, or repeats an image.
     """
-    table = _read(path)
+    table = _read_list(path)
     of_image, columns = _columns(table)
     names = table.columns or ()
     return _parse(
@@ -107,7 +107,7 @@ def read_attribute_list(path: Path) -> ImageList:
 
 def read_attribute_names(path: Path) -> tuple[str, ...]:
     """Read only the names of the attributes from `list_attr_celeba`, in the file's order."""
-    table = _read(path, most=2)
+    table = _read_list(path, max_rows=2)
     names = table.columns or ()
     return tuple(names[column] for column in _columns(table)[1])
 
@@ -117,9 +117,9 @@ def read_partition_list(path: Path) -> ImageList:
 
     Raises a `UserError` for a file that is not such a list, has another value, or repeats an image.
     """
-    table = _read(path)
+    table = _read_list(path)
     of_image = table.image_column()
-    others = table.without_index(of_image)
+    others = table.value_columns(of_image)
     if len(others) != 1:
         raise release_error(
             f"{path} is damaged: line {table.lines[0]} has {len(others)} values, not 1, besides "
@@ -150,7 +150,7 @@ def official_splits(names: Sequence[str], root: Path) -> npt.NDArray[np.uint8]:
     return splits
 
 
-def same_images(
+def match_image_names(
     first: Path, first_names: Sequence[str], second: Path, second_names: Collection[str]
 ) -> tuple[list[str], tuple[str, ...]]:
     """Return what the second calls each image of the first, and how they were matched.
@@ -158,9 +158,9 @@ def same_images(
     Names may differ in suffixes and folders. Raises a `UserError` with counts and an example
     unless both hold the same images.
     """
-    matching = Matching(first_names, second_names, str(second))
-    matching.match_by(*SUFFIX_ASIDE)
-    matching.match_by(*FOLDERS_ASIDE)
+    matching = NameMatcher(first_names, second_names, str(second))
+    matching.match_by(*IGNORING_SUFFIXES)
+    matching.match_by(*IGNORING_FOLDERS)
     matches = matching.matches()
     absent = [name for row, name in enumerate(first_names) if row not in matches.files]
     differences = [
@@ -176,7 +176,7 @@ def same_images(
     return [matches.files[row] for row in range(len(first_names))], matches.notes
 
 
-def require_not_html(path: Path) -> None:
+def check_not_html(path: Path) -> None:
     """Raise a `UserError` if a download left a web page under the file's name."""
     with path.open("rb") as file:
         start = file.read(4096)
@@ -187,10 +187,10 @@ def require_not_html(path: Path) -> None:
         )
 
 
-def _base(root: Path) -> Path:
+def _find_base_folder(root: Path) -> Path:
     """Return the folder that holds the list of attributes: the root or one not far below it."""
     level = [root]
-    for _ in range(NESTED):
+    for _ in range(MAX_NESTING):
         having = [folder for folder in level if _find_list(folder, ATTRIBUTES)]
         if len(having) > 1:
             raise UserError(
@@ -199,11 +199,11 @@ def _base(root: Path) -> Path:
             )
         if having:
             return having[0]
-        level = [below for folder in level for below in _folders(folder)]
+        level = [below for folder in level for below in _subfolders(folder)]
     return root
 
 
-def _folders(folder: Path) -> list[Path]:
+def _subfolders(folder: Path) -> list[Path]:
     """Return the folders in one that may hold lists, in order; none where it may not be read."""
     try:
         with os.scandir(folder) as entries:
@@ -219,21 +219,21 @@ def _folders(folder: Path) -> list[Path]:
 
 def _find_images(base: Path) -> Path | None:
     for folder in (base / name for name in IMAGES):
-        for nested in _nested(folder):
+        for nested in _nested_folders(folder):
             if any(is_image_name(path.name) for path in nested.iterdir()):
                 return nested
     for archive in (base / f"{name}.zip" for name in IMAGES):
         if archive.is_file():
-            return _readable(archive)
+            return _check_readable(archive)
     return None
 
 
-def _nested(folder: Path) -> Iterator[Path]:
+def _nested_folders(folder: Path) -> Iterator[Path]:
     """Yield a folder, and those in it that are called alike, as unpacking leaves them."""
-    for _ in range(1 + NESTED):
+    for _ in range(1 + MAX_NESTING):
         if not folder.is_dir():
             return
-        yield _readable(folder)
+        yield _check_readable(folder)
         folder = folder / folder.name
 
 
@@ -242,20 +242,20 @@ def _find_list(base: Path, name: str) -> Path | None:
     for suffix in SUFFIXES:
         for path in (base / f"{name}{suffix}", base / inside / f"{name}{suffix}"):
             if path.is_file():
-                return _readable(path)
+                return _check_readable(path)
     return None
 
 
-def _readable(path: Path) -> Path:
+def _check_readable(path: Path) -> Path:
     if not os.access(path, os.R_OK):
         raise UserError(f"{path} may not be read: change its permissions")
     return path
 
 
-def _read(path: Path, most: int | None = None) -> TextTable:
-    require_not_html(path)
+def _read_list(path: Path, max_rows: int | None = None) -> TextTable:
+    check_not_html(path)
     try:
-        return read_table(path, most)
+        return read_table(path, max_rows)
     except TableError as error:
         raise release_error(str(error)) from error
 
@@ -268,14 +268,14 @@ def _columns(table: TextTable) -> tuple[int, tuple[int, ...]]:
             f"{' '.join(table.rows[0][:3])}, above it their names are missing"
         )
     of_image = table.image_column()
-    columns = table.without_index(of_image)
+    columns = table.value_columns(of_image)
     if not columns:
         raise release_error(f"{table.path} names no attributes in its first line")
-    _require_distinct(table.path, [table.columns[column] for column in columns])
+    _check_unique(table.path, [table.columns[column] for column in columns])
     return of_image, columns
 
 
-def _require_distinct(path: Path, names: Sequence[str]) -> None:
+def _check_unique(path: Path, names: Sequence[str]) -> None:
     if len(set(names)) < len(names):
         repeated = Counter(names).most_common(1)[0][0]
         raise release_error(f"{path} is damaged: {repeated} occurs in it more than once")
@@ -304,6 +304,6 @@ def _parse(
                 f"for {title}, allowed are {allowed}"
             ) from None
     names = tuple(row[of_image] for row in table.rows)
-    _require_distinct(table.path, names)
+    _check_unique(table.path, names)
     found = np.frombuffer(bytes(values), np.uint8).reshape(len(names), len(columns))
-    return ImageList(table.path, names, titles, found, table.announced)
+    return ImageList(table.path, names, titles, found, table.declared_count)

@@ -14,29 +14,29 @@ import numpy.typing as npt
 from privacy_gan.data.celeba_files import (
     CelebaFiles,
     ImageList,
+    check_not_html,
     find_celeba_files,
+    match_image_names,
     official_splits,
     read_attribute_list,
     read_attribute_names,
     read_partition_list,
     release_error,
-    require_not_html,
-    same_images,
 )
 from privacy_gan.data.decoding import DECODING_VERSION
 from privacy_gan.data.image_files import (
     DamagedError,
-    StoredImages,
+    ImageCollection,
     decode,
+    images_signature,
     open_images,
-    squared,
-    stamp_images,
+    resize_to_square,
 )
 from privacy_gan.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-OFFICIAL = b"by number"  # stands for the list of splits that a copy lacks
+OFFICIAL_SPLITS = b"by number"  # stands for the list of splits that a copy lacks
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class CelebASource:
         files = find_celeba_files(self.root)
         how = (DECODING_VERSION, self.image_size, self.crop, self.content_key())
         digest = hashlib.sha256(repr(how).encode())
-        digest.update(stamp_images(files.images))
+        digest.update(images_signature(files.images))
         return digest.hexdigest()
 
     def content_key(self) -> str:
@@ -85,7 +85,7 @@ class CelebASource:
         files = find_celeba_files(self.root)
         digest = hashlib.sha256()
         for path in (files.attributes, files.partition):
-            content = OFFICIAL if path is None else path.read_bytes()
+            content = OFFICIAL_SPLITS if path is None else path.read_bytes()
             digest.update(hashlib.sha256(content).digest())
         return digest.hexdigest()[:16]
 
@@ -98,9 +98,9 @@ class CelebASource:
         """
         files = find_celeba_files(self.root)
         attributes = read_attribute_list(files.attributes)
-        if attributes.announced not in (None, len(attributes.names)):
+        if attributes.declared_count not in (None, len(attributes.names)):
             logger.warning(
-                f"{attributes.path} announces {attributes.announced:,} images in its first line, "
+                f"{attributes.path} announces {attributes.declared_count:,} images in its first line, "
                 f"and {len(attributes.names):,} follow"
             )
         splits = self._splits(files, attributes)
@@ -121,7 +121,7 @@ class CelebASource:
             )
             return splits
         partition = read_partition_list(files.partition)
-        names, notes = same_images(
+        names, notes = match_image_names(
             attributes.path, attributes.names, partition.path, partition.names
         )
         for note in notes:
@@ -147,7 +147,7 @@ class CelebASource:
                     f"data.crop={self.crop} is larger than {name} in {self.root}, which has "
                     f"{photo.width}x{photo.height} pixels: use at most {min(photo.size)}"
                 )
-            square[:] = np.asarray(squared(photo, self.image_size, self.crop))
+            square[:] = np.asarray(resize_to_square(photo, self.image_size, self.crop))
         return squares
 
     @cached_property
@@ -159,12 +159,12 @@ class CelebASource:
 def _stored_names(files: CelebaFiles, attributes: ImageList) -> tuple[list[str], tuple[str, ...]]:
     """Return the images' files in the order of the list, and how their names were matched."""
     stored = _open(files.images).names()
-    return same_images(attributes.path, attributes.names, files.images, stored)
+    return match_image_names(attributes.path, attributes.names, files.images, stored)
 
 
-def _open(path: Path) -> StoredImages:
+def _open(path: Path) -> ImageCollection:
     if not path.is_dir():
-        require_not_html(path)
+        check_not_html(path)
     try:
         return open_images(path)
     except DamagedError as error:

@@ -1,7 +1,6 @@
-"""An image file decoded into an upright image in sRGB, of 8 bits and without transparency.
+"""Decode an image file into an upright 8-bit sRGB image without transparency.
 
-Training, audits, `privatize` and the demo all decode here, so that what is learned from, what is
-audited and what is handed out are the same pixels.
+Training, audits, `privatize` and the demo all use this module, so they all see the same pixels.
 """
 
 from __future__ import annotations
@@ -13,118 +12,123 @@ from typing import IO
 import numpy as np
 from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 
-DECODING_VERSION = 2  # raise it when the same files come out as other pixels
+DECODING_VERSION = 2  # raise it whenever the same files decode to other pixels
 
-# Pillow knows many more formats, and some of their readers start other programs.
-PHOTOGRAPHS = ("JPEG", "PNG", "WEBP")
-STORED = (*PHOTOGRAPHS, "BMP", "GIF", "TIFF")  # what data sets are made of, whatever their suffix
-MOST_PIXELS = 89_478_485  # a quarter of a gigabyte of colours, where Pillow begins to warn
-MOST_WIDE = 65_500  # or high, which is what a JPEG can be
-GREY = ("1", "L", "LA")
-# What a PNG of few bits calls transparent, in the steps that Pillow decodes it to.
-KEY_STEPS = {"L;2": 85, "L;4": 17}
-BITS, MEANING = 258, 262  # a TIFF's bits of each sample, and whether 0 is black (1)
-
-
-class UnreadablePhoto(Exception):
-    """A file is no image that can be decoded: why."""
-
-
-class NoPhoto(UnreadablePhoto):
-    """A file is of none of the formats that are read."""
+# Pillow reads many more formats, and some of its readers start other programs.
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP")
+DATASET_FORMATS = (
+    *PHOTO_FORMATS,
+    "BMP",
+    "GIF",
+    "TIFF",
+)  # in data sets, whatever the suffix
+MAX_PIXELS = 89_478_485  # 268 MB of RGB, where Pillow starts to warn
+MAX_SIDE = 65_500  # pixels; the largest width and height of a JPEG
+GREY_MODES = ("1", "L", "LA")
+# Pillow scales the pixels of a 2-bit or 4-bit PNG by this factor, but not the transparent colour.
+TRANSPARENCY_SCALE = {"L;2": 85, "L;4": 17}
+BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262  # TIFF tags: BitsPerSample and PhotometricInterpretation
 
 
-def decode(file: Path | IO[bytes], formats: tuple[str, ...] = PHOTOGRAPHS) -> Image.Image:
-    """Decode an image, turned as its camera was held, on white where it is transparent.
+class UndecodableImageError(Exception):
+    """An image file cannot be decoded. The message gives the reason."""
 
-    Of several images in a file it is the first. Of 16 bits, of greys as of colours, the upper 8
-    are taken: k * 257 becomes k, and 65535 becomes 255.
+
+class UnsupportedFormatError(UndecodableImageError):
+    """A file is in none of the supported formats."""
+
+
+def decode(file: Path | IO[bytes], formats: tuple[str, ...] = PHOTO_FORMATS) -> Image.Image:
+    """Decode an image, apply its EXIF orientation and blend transparent pixels with white.
+
+    A file with several images gives its first. Pixels of 16 bits, grey or colour, keep their upper
+    8 bits: k * 257 becomes k.
 
     Args:
-        file: where it lies, or its content.
-        formats: Pillow's names of those that are read.
+        file: path or content.
+        formats: Pillow's names of the allowed formats.
 
     Returns:
-        RGB, as sRGB; colours are converted where the file has a profile of others.
+        An RGB image in sRGB. An embedded colour profile is applied.
 
     Raises:
-        UnreadablePhoto: it is damaged, too large, or in a format or with values that are not read.
-        OSError: with a number, where the file system failed.
+        UndecodableImageError: the image is damaged, too large, or in an unsupported format.
+        OSError: the file system failed; ``errno`` is set.
     """
     try:
         with Image.open(file, formats=formats) as photo:
-            require_sane_size(photo)
+            check_size(photo)
             profile = photo.info.get("icc_profile")
-            correct_transparent_colour(photo)
+            rescale_transparency(photo)
             ImageOps.exif_transpose(photo, in_place=True)
-            return as_srgb(opaque(photo), profile)
-    except (UnreadablePhoto, MemoryError):
+            return to_srgb(blend_on_white(photo), profile)
+    except (UndecodableImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise NoPhoto("it is no JPEG, PNG or WebP image") from error
+        raise UnsupportedFormatError("it is not a JPEG, PNG or WebP image") from error
     except Image.DecompressionBombError as error:
-        raise too_large() from error
+        raise too_large_error() from error
     except OSError as error:
-        if error.errno is not None:  # the file system's, not a decoder's
+        if error.errno is not None:  # from the file system, not from a decoder
             raise
-        raise UnreadablePhoto(f"it cannot be read ({error})") from error
-    except Exception as error:  # damaged bytes lead decoders to errors of many kinds
-        raise UnreadablePhoto(f"it cannot be decoded ({error})") from error
+        raise UndecodableImageError(f"it cannot be read ({error})") from error
+    except Exception as error:  # decoders raise many types of errors on damaged files
+        raise UndecodableImageError(f"it cannot be decoded ({error})") from error
 
 
-def require_sane_size(photo: Image.Image) -> None:
-    """Refuse a photograph by what its header says, before anything is decoded."""
-    if photo.width * photo.height > MOST_PIXELS:
-        raise too_large()
-    if max(photo.size) > MOST_WIDE:
-        raise UnreadablePhoto(f"it is more than {MOST_WIDE:,} pixels wide or high")
+def check_size(photo: Image.Image) -> None:
+    """Raise UndecodableImageError if the header gives too large a size. Nothing is decoded."""
+    if photo.width * photo.height > MAX_PIXELS:
+        raise too_large_error()
+    if max(photo.size) > MAX_SIDE:
+        raise UndecodableImageError(f"it is more than {MAX_SIDE:,} pixels wide or high")
 
 
-def too_large() -> UnreadablePhoto:
-    """Return why a photograph is refused."""
-    return UnreadablePhoto(f"it has more than {MOST_PIXELS / 1e6:.0f} million pixels")
+def too_large_error() -> UndecodableImageError:
+    return UndecodableImageError(f"it has more than {MAX_PIXELS / 1e6:.0f} million pixels")
 
 
-def correct_transparent_colour(photo: Image.Image) -> None:
-    """Have a PNG's transparent colour in the steps of the pixels, which Pillow leaves as it was."""
+def rescale_transparency(photo: Image.Image) -> None:
+    """Scale a PNG's transparent colour as Pillow scales its pixels."""
     key = photo.info.get("transparency")
     stored = photo.tile[0][3] if isinstance(photo, ImageFile.ImageFile) and photo.tile else None
-    if isinstance(key, int) and stored in KEY_STEPS:
-        photo.info["transparency"] = key * KEY_STEPS[stored]
+    if isinstance(key, int) and stored in TRANSPARENCY_SCALE:
+        photo.info["transparency"] = key * TRANSPARENCY_SCALE[stored]
     elif isinstance(key, tuple) and stored == "RGB;16B":
         photo.info["transparency"] = tuple(value >> 8 for value in key)
 
 
-def opaque(photo: Image.Image) -> Image.Image:
-    """Return a photograph of 8 bits, on white where it is transparent.
+def blend_on_white(photo: Image.Image) -> Image.Image:
+    """Return an 8-bit image whose transparent pixels are blended with white.
 
-    What lies beneath transparent pixels is not seen, and must not be handed out either. Opacity
-    itself is seen by whoever has the file.
+    Viewers do not show the colour of transparent pixels, so it must not be published either.
     """
     if photo.mode.startswith("I") or photo.mode == "F":
-        return eight_bits(photo)
+        return to_8_bits(photo)
     if not photo.has_transparency_data:
         return photo
-    shown = Image.new("RGBA", photo.size, "white")
-    shown.alpha_composite(photo.convert("RGBA"))
-    return shown.convert("L" if photo.mode in GREY else "RGB")
+    blended = Image.new("RGBA", photo.size, "white")
+    blended.alpha_composite(photo.convert("RGBA"))
+    return blended.convert("L" if photo.mode in GREY_MODES else "RGB")
 
 
-def eight_bits(photo: Image.Image) -> Image.Image:
-    """Return the upper 8 of greys of 16 bits, as Pillow does with colours.
+def to_8_bits(photo: Image.Image) -> Image.Image:
+    """Return the upper 8 bits of a 16-bit grey image, as Pillow does for colour images.
 
     Raises:
-        UnreadablePhoto: it is not known what is white, as with 32 bits.
+        UndecodableImageError: the value of white is unknown, as in 32-bit images.
     """
-    # older Pillows decode a PNG of 16 bits into 32
+    # older versions of Pillow decode a 16-bit PNG as 32-bit
     if not photo.mode.startswith("I;16") and (photo.mode, photo.format) != ("I", "PNG"):
-        raise UnreadablePhoto(
-            "its greys have 32 bits or are signed, so that it is not known which of them is white: "
-            "save it with 8 or 16 bits"
+        raise UndecodableImageError(
+            "its grey values have 32 bits or are signed, so the value of white is unknown: save it "
+            "with 8 or 16 bits"
         )
     tags = getattr(photo, "tag_v2", {})
-    if (tags.get(BITS, (16,))[0], tags.get(MEANING, 1)) != (16, 1):
-        raise UnreadablePhoto("its greys have 12 bits or are inverted: save it with 8 or 16 bits")
+    if (tags.get(BITS_PER_SAMPLE, (16,))[0], tags.get(PHOTOMETRIC, 1)) != (16, 1):
+        raise UndecodableImageError(
+            "its grey values have 12 bits or are inverted: save it with 8 or 16 bits"
+        )
     values = np.asarray(photo).astype(np.int64)
     greys = values >> 8
     if (key := photo.info.get("transparency")) is not None:
@@ -132,23 +136,23 @@ def eight_bits(photo: Image.Image) -> Image.Image:
     return Image.fromarray(greys.astype(np.uint8))
 
 
-def as_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return an image with the colours that its profile says, as sRGB; sRGB where there is none."""
+def to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert an image to sRGB by its colour profile. Without a profile it is taken to be sRGB."""
     if image.mode == "LAB":
-        return converted(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
-    own = image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
+        return apply_profile(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")))
+    pixels = image if image.mode in ("RGB", "L", "CMYK") else image.convert("RGB")
     if profile:
         try:
-            return converted(own, ImageCms.ImageCmsProfile(BytesIO(profile)))
-        except (ImageCms.PyCMSError, OSError):  # damaged, or of other colours than the pixels
+            return apply_profile(pixels, ImageCms.ImageCmsProfile(BytesIO(profile)))
+        except (ImageCms.PyCMSError, OSError):  # the profile is damaged or for another colour mode
             pass
-    return own.convert("RGB")
+    return pixels.convert("RGB")
 
 
-def converted(image: Image.Image, given: ImageCms.ImageCmsProfile) -> Image.Image:
-    """Return an image of the colours that a profile says as sRGB."""
-    as_said = ImageCms.profileToProfile(
-        image, given, ImageCms.createProfile("sRGB"), outputMode="RGB"
+def apply_profile(image: Image.Image, profile: ImageCms.ImageCmsProfile) -> Image.Image:
+    """Convert an image from a colour profile to sRGB."""
+    converted = ImageCms.profileToProfile(
+        image, profile, ImageCms.createProfile("sRGB"), outputMode="RGB"
     )
-    assert as_said is not None  # it is where the image is not converted in place
-    return as_said
+    assert converted is not None  # it is None only for conversions in place
+    return converted

@@ -35,7 +35,7 @@ class GaussianDataModule(TableDataModule):
         UserError: an argument makes no sense.
     """
 
-    pictures = False
+    viewable = False
 
     def __init__(
         self,
@@ -53,9 +53,9 @@ class GaussianDataModule(TableDataModule):
         self.drawing_seed = drawing_seed
         self.mu = mu
         self.sigma = sigma
-        self._require_sense(image_size)
+        self._check_arguments(image_size)
 
-    def _require_sense(self, image_size: int) -> None:
+    def _check_arguments(self, image_size: int) -> None:
         if image_size != 1:
             raise UserError(
                 f"image_size={image_size}, but Gaussian toy data are images of one pixel: set it "

@@ -30,14 +30,14 @@ import numpy.typing as npt
 from filelock import FileLock, Timeout
 
 from privacy_gan.data.image_source import ImageSource
-from privacy_gan.data.image_writer import ImageFile, write_images
+from privacy_gan.data.image_writer import ImageArrayFile, write_images
 from privacy_gan.errors import DISK_FULL, UserError
 
 logger = logging.getLogger(__name__)
 
 CACHE_VERSION = 1
 IMAGES, LABELS, META = "images.npy", "labels.npz", "meta.json"
-DAMAGE = (ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile)
+DAMAGE_ERRORS = (ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -67,12 +67,12 @@ def load_or_build(
     """
     fingerprint = source.fingerprint()
     folder = cache_dir / f"{source.name}-{fingerprint[:12]}"
-    table = _open_if_sound(folder, fingerprint)
+    table = _open_if_valid(folder, fingerprint)
     if table is not None:
         return table
-    with _exclusive(folder):
+    with _hold_lock(folder):
         # Another process may have built it while this one waited.
-        table = _open_if_sound(folder, fingerprint)
+        table = _open_if_valid(folder, fingerprint)
         if table is not None:
             return table
         if folder.exists():
@@ -80,18 +80,18 @@ def load_or_build(
             try:
                 shutil.rmtree(folder)
             except OSError as error:
-                raise _unusable(cache_dir, error) from error
+                raise _unusable_error(cache_dir, error) from error
         _build(source, folder, fingerprint, num_workers)
         return _open(folder, fingerprint)
 
 
-def _open_if_sound(folder: Path, fingerprint: str) -> ImageTable | None:
+def _open_if_valid(folder: Path, fingerprint: str) -> ImageTable | None:
     try:
         return _open(folder, fingerprint)
-    except (FileNotFoundError, NotADirectoryError, *DAMAGE):
+    except (FileNotFoundError, NotADirectoryError, *DAMAGE_ERRORS):
         return None
     except OSError as error:  # permission denied, too many open files: no reason to build it again
-        raise _unusable(folder.parent, error) from error
+        raise _unusable_error(folder.parent, error) from error
 
 
 def _open(folder: Path, fingerprint: str) -> ImageTable:
@@ -99,7 +99,7 @@ def _open(folder: Path, fingerprint: str) -> ImageTable:
     if (meta["version"], meta["fingerprint"]) != (CACHE_VERSION, fingerprint):
         raise ValueError(f"{folder} is the cache of something else")
     for name in (IMAGES, LABELS):
-        _require_unchanged(folder / name, meta["files"][name])
+        _check_unchanged(folder / name, meta["files"][name])
     images = np.load(folder / IMAGES, mmap_mode="r")
     with np.load(folder / LABELS) as labels:
         attributes, splits = labels["attributes"], labels["splits"]
@@ -109,7 +109,7 @@ def _open(folder: Path, fingerprint: str) -> ImageTable:
 
 
 @contextmanager
-def _exclusive(folder: Path) -> Iterator[None]:
+def _hold_lock(folder: Path) -> Iterator[None]:
     """Hold the lock on one cache; a second process waits here for the first."""
     lock = FileLock(folder.with_name(f"{folder.name}.lock"))
     try:
@@ -120,7 +120,7 @@ def _exclusive(folder: Path) -> Iterator[None]:
             logger.warning("Waiting for another process that builds the image cache %s", folder)
             lock.acquire()
     except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
-        raise _unusable(folder.parent, error) from error
+        raise _unusable_error(folder.parent, error) from error
     try:
         yield
     finally:
@@ -134,7 +134,7 @@ def _build(source: ImageSource, folder: Path, fingerprint: str, num_workers: int
     shutil.rmtree(partial, ignore_errors=True)  # left by a builder that was killed
     try:
         partial.mkdir()
-        write_images(source, ImageFile.create(partial / IMAGES, shape), num_workers)
+        write_images(source, ImageArrayFile.create(partial / IMAGES, shape), num_workers)
         content = BytesIO()
         np.savez(content, attributes=attributes, splits=splits)
         _write_durably(partial / LABELS, content.getvalue())
@@ -143,14 +143,16 @@ def _build(source: ImageSource, folder: Path, fingerprint: str, num_workers: int
             "fingerprint": fingerprint,
             "attribute_names": source.attribute_names,
             "image_count": len(splits),
-            "files": {name: _described(partial / name) for name in (IMAGES, LABELS)},
+            "files": {name: _file_record(partial / name) for name in (IMAGES, LABELS)},
         }
         _write_durably(partial / META, json.dumps(meta, indent=2).encode())
         partial.replace(folder)
     except BaseException as error:
         shutil.rmtree(partial, ignore_errors=True)
         if isinstance(error, OSError) and error.errno in DISK_FULL:
-            raise _disk_full(folder.parent, int(np.prod(shape)) + attributes.nbytes) from error
+            raise _disk_full_error(
+                folder.parent, int(np.prod(shape)) + attributes.nbytes
+            ) from error
         raise
 
 
@@ -161,21 +163,21 @@ def _write_durably(path: Path, content: bytes) -> None:
         os.fsync(file.fileno())
 
 
-def _described(path: Path) -> dict[str, int]:
+def _file_record(path: Path) -> dict[str, int]:
     status = path.stat()
-    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "crc32": _checksum(path)}
+    return {"size": status.st_size, "mtime_ns": status.st_mtime_ns, "crc32": _crc32(path)}
 
 
-def _require_unchanged(path: Path, recorded: dict[str, Any]) -> None:
+def _check_unchanged(path: Path, recorded: dict[str, Any]) -> None:
     """Compare size and time with the record; the checksum only if the file was touched since."""
     status = path.stat()
     if status.st_size != recorded["size"]:
         raise ValueError(f"{path} has another size than was written")
-    if status.st_mtime_ns != recorded["mtime_ns"] and _checksum(path) != recorded["crc32"]:
+    if status.st_mtime_ns != recorded["mtime_ns"] and _crc32(path) != recorded["crc32"]:
         raise ValueError(f"{path} has other content than was written")
 
 
-def _checksum(path: Path) -> int:
+def _crc32(path: Path) -> int:
     checksum = 0
     with path.open("rb") as file:
         while block := file.read(1 << 22):
@@ -183,14 +185,14 @@ def _checksum(path: Path) -> int:
     return checksum
 
 
-def _unusable(cache_dir: Path, error: Exception) -> UserError:
+def _unusable_error(cache_dir: Path, error: Exception) -> UserError:
     return UserError(
         f"the image cache in {cache_dir} cannot be read or written ({error}): "
         "set data.cache_dir to a folder that can"
     )
 
 
-def _disk_full(cache_dir: Path, needed: int) -> UserError:
+def _disk_full_error(cache_dir: Path, needed: int) -> UserError:
     free = shutil.disk_usage(cache_dir).free
     return UserError(
         f"the image cache needs {needed / 1e9:.3g} GB in {cache_dir}, where {free / 1e9:.3g} GB "

@@ -13,20 +13,20 @@ from typing import Protocol
 
 from PIL import Image
 
-from privacy_gan.data.decoding import STORED, NoPhoto, UnreadablePhoto
+from privacy_gan.data.decoding import DATASET_FORMATS, UndecodableImageError, UnsupportedFormatError
 from privacy_gan.data.decoding import decode as decode_file
 from privacy_gan.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-ALIGNED = "img_align_celeba"  # begins the names of folders of CelebA's aligned images
-ENCRYPTED = 0x1  # of a zip's flags
+ALIGNED_PREFIX = "img_align_celeba"  # begins the names of folders of CelebA's aligned images
+ENCRYPTED_FLAG = 0x1  # of a zip's flags
 
 
 class DamagedError(Exception):
     """A file does not hold what its name says: which, and why."""
 
 
-class StoredImages(Protocol):
+class ImageCollection(Protocol):
     """Image files by their names, without folders."""
 
     path: Path
@@ -46,7 +46,7 @@ class ImageFolder:
 
     def names(self) -> Collection[str]:
         """See StoredImages."""
-        return [entry.name for entry in image_entries(self.path)]
+        return [entry.name for entry in scan_images(self.path)]
 
     def read(self, name: str) -> bytes:
         """See StoredImages."""
@@ -68,7 +68,7 @@ class ImageZip:
         except zipfile.BadZipFile as error:
             raise DamagedError(f"{path} is truncated or damaged ({error})") from error
         self._members = members_by_name(self._zip.infolist(), path)
-        require_unpackable(self._zip, self._members.values(), path)
+        check_unpackable(self._zip, self._members.values(), path)
 
     def names(self) -> Collection[str]:
         """See StoredImages."""
@@ -90,42 +90,42 @@ def members_by_name(members: list[zipfile.ZipInfo], path: Path) -> Mapping[str, 
     images = [
         member
         for member in members
-        if is_image_name(place_of(member).name)
-        and "__MACOSX" not in place_of(member).parts  # a folder that macOS adds, of no images
+        if is_image_name(member_path(member).name)
+        and "__MACOSX" not in member_path(member).parts  # a folder that macOS adds, of no images
     ]
-    folders = {place_of(member).parent for member in images}
-    aligned = [folder for folder in folders if folder.name.lower().startswith(ALIGNED)]
-    if repeated(images) and len(aligned) == 1:
-        images = [member for member in images if place_of(member).parent == aligned[0]]
-    if pair := repeated(images):
+    folders = {member_path(member).parent for member in images}
+    aligned = [folder for folder in folders if folder.name.lower().startswith(ALIGNED_PREFIX)]
+    if find_duplicate(images) and len(aligned) == 1:
+        images = [member for member in images if member_path(member).parent == aligned[0]]
+    if pair := find_duplicate(images):
         first, second = (member.filename for member in pair)
         where = f"twice, as {first} and as {second}" if first != second else f"{first} twice"
         raise UserError(
             f"{path} holds an image {where}, and either may be meant: make a zip of the images "
             "that you mean, or extract them into a folder"
         )
-    return {place_of(member).name: member for member in images}
+    return {member_path(member).name: member for member in images}
 
 
-def repeated(images: list[zipfile.ZipInfo]) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo] | None:
+def find_duplicate(images: list[zipfile.ZipInfo]) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo] | None:
     """Return the first two members of one name without folders, or None."""
     first: dict[str, zipfile.ZipInfo] = {}
     for member in images:
-        if (other := first.setdefault(place_of(member).name, member)) is not member:
+        if (other := first.setdefault(member_path(member).name, member)) is not member:
             return other, member
     return None
 
 
-def place_of(member: zipfile.ZipInfo) -> PurePosixPath:
+def member_path(member: zipfile.ZipInfo) -> PurePosixPath:
     """Return where a member of a zip lies; some programs for Windows write backslashes."""
     return PurePosixPath(member.filename.replace("\\", "/"))
 
 
-def require_unpackable(
+def check_unpackable(
     archive: zipfile.ZipFile, members: Collection[zipfile.ZipInfo], path: Path
 ) -> None:
     """Refuse a zip that is encrypted or packed in a way that Python does not unpack."""
-    kinds = {(each.compress_type, each.flag_bits & ENCRYPTED): each for each in members}
+    kinds = {(each.compress_type, each.flag_bits & ENCRYPTED_FLAG): each for each in members}
     for member in kinds.values():
         try:
             archive.open(member).close()
@@ -143,7 +143,7 @@ def is_image_name(name: str) -> bool:
     return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 
-def open_images(path: Path) -> StoredImages:
+def open_images(path: Path) -> ImageCollection:
     """Open a folder or a zip; raises a `DamagedError` for a file that is not a zip."""
     return ImageFolder(path) if path.is_dir() else _open_zip(path, path.stat().st_mtime_ns)
 
@@ -156,19 +156,19 @@ def _open_zip(path: Path, mtime_ns: int) -> ImageZip:
     return ImageZip(path)
 
 
-def stamp_images(path: Path) -> bytes:
+def images_signature(path: Path) -> bytes:
     """Collect what changes with the images: name, size and time of each file, or of the zip."""
     if not path.is_dir():
         status = path.stat()
         return f"{status.st_size} {status.st_mtime_ns}".encode()
     stamps = []
-    for entry in image_entries(path):
+    for entry in scan_images(path):
         status = entry.stat()
         stamps.append(f"{entry.name} {status.st_size} {status.st_mtime_ns}")
     return "\n".join(sorted(stamps)).encode()
 
 
-def image_entries(folder: Path) -> Iterator[os.DirEntry[str]]:
+def scan_images(folder: Path) -> Iterator[os.DirEntry[str]]:
     """Yield the image files directly in a folder, and no pipe, folder or dangling link."""
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -178,7 +178,7 @@ def image_entries(folder: Path) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def decode(stored: StoredImages, name: str) -> Image.Image:
+def decode(stored: ImageCollection, name: str) -> Image.Image:
     """Decode one image upright and as RGB, whatever colours the file has.
 
     Raises:
@@ -186,11 +186,11 @@ def decode(stored: StoredImages, name: str) -> Image.Image:
         UserError: the system cannot read the file, which may well be sound.
     """
     try:
-        return decode_file(BytesIO(stored.read(name)), STORED)
-    except NoPhoto as error:
-        raise undecodable(stored, name, "not an image") from error
-    except (UnreadablePhoto, zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise undecodable(stored, name, error.__cause__ or error) from error
+        return decode_file(BytesIO(stored.read(name)), DATASET_FORMATS)
+    except UnsupportedFormatError as error:
+        raise undecodable_error(stored, name, "not an image") from error
+    except (UndecodableImageError, zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise undecodable_error(stored, name, error.__cause__ or error) from error
     except OSError as error:
         raise UserError(
             f"{name} in {stored.path} cannot be read ({error.strerror or error}): see that it can, "
@@ -198,12 +198,12 @@ def decode(stored: StoredImages, name: str) -> Image.Image:
         ) from error
 
 
-def undecodable(stored: StoredImages, name: str, reason: object) -> DamagedError:
+def undecodable_error(stored: ImageCollection, name: str, reason: object) -> DamagedError:
     """Return what is said of an image that cannot be decoded."""
     return DamagedError(f"{name} in {stored.path} cannot be decoded ({reason})")
 
 
-def squared(photo: Image.Image, size: int, crop: int | None) -> Image.Image:
+def resize_to_square(photo: Image.Image, size: int, crop: int | None) -> Image.Image:
     """Squeeze a photo into a square of `size` pixels, or the `crop` pixels wide centre of it."""
     if crop is not None:
         left, top = (photo.width - crop) // 2, (photo.height - crop) // 2

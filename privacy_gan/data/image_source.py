@@ -1,6 +1,6 @@
-"""What every data set of images must be able to tell before its images are cached.
+"""The interface of a data set whose images go through the image cache.
 
-Nothing here imports torch, which takes seconds to start.
+This module does not import torch, which takes seconds.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from privacy_gan.data.faces.source import SyntheticFacesSource
 
 
 class ImageSource(Protocol):
-    """Something that can draw or decode N images; worker processes get it pickled."""
+    """A data set that can draw or decode N images. It is pickled for worker processes."""
 
     @property
     def name(self) -> str:
-        """Begins the cache folder's name, for example `celeba-64`."""
+        """The first part of the cache folder's name, for example `celeba-64`."""
 
     @property
     def image_size(self) -> int:
@@ -33,19 +33,19 @@ class ImageSource(Protocol):
         """Names of the A attributes, in the order of the labels' columns."""
 
     def fingerprint(self) -> str:
-        """Return hexadecimal digits that change whenever the images or the labels would."""
+        """Return a hexadecimal hash that changes whenever the images or labels change."""
 
     def content_key(self) -> str:
-        """Return hexadecimal digits that tell these images from others, wherever copies lie."""
+        """Return a hexadecimal hash that is the same for every copy of the files."""
 
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Attributes uint8 [N, A] in {0, 1} and splits uint8 [N], 0 train, 1 valid, 2 test."""
+        """Return attributes, uint8 [N, A] in {0, 1}, and splits, uint8 [N]: train 0, valid 1, test 2."""
 
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
-        """Images `start` to `stop` as uint8 [stop - start, S, S, 3], RGB in 0 to 255."""
+        """Return images `start` to `stop`, uint8 [stop - start, S, S, 3], RGB."""
 
 
-# by the data modules that serve them
+# keys: paths of the data modules that serve these sources
 SOURCES: dict[str, Callable[..., ImageSource]] = {
     "privacy_gan.data.celeba.CelebADataModule": CelebASource,
     "privacy_gan.data.synthetic_faces.SyntheticFacesDataModule": SyntheticFacesSource,
@@ -53,10 +53,13 @@ SOURCES: dict[str, Callable[..., ImageSource]] = {
 
 
 def content_key(data: Mapping[str, Any]) -> str | None:
-    """Return what ``content_key`` of the data module would be, or None where that takes torch.
+    """Return a data module's ``content_key`` without importing torch.
 
     Args:
-        data: how the data module is configured, ``_target_`` included.
+        data: the data module's configuration, including ``_target_``.
+
+    Returns:
+        The content key, or None if ``SOURCES`` does not list the data module.
 
     Raises:
         UserError: files are missing or damaged.

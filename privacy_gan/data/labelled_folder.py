@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from privacy_gan.data.decoding import DECODING_VERSION
-from privacy_gan.data.image_files import DamagedError, ImageFolder, decode, squared
+from privacy_gan.data.image_files import DamagedError, ImageFolder, decode, resize_to_square
 from privacy_gan.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -69,7 +69,9 @@ class LabelledFolder:
         squares = []
         for name in self.files[start:stop]:
             try:
-                squares.append(np.asarray(squared(decode(stored, name), self.image_size, None)))
+                squares.append(
+                    np.asarray(resize_to_square(decode(stored, name), self.image_size, None))
+                )
             except DamagedError as error:
                 raise UserError(f"{error}: delete it, and it is left out") from error
         return np.stack(squares)
@@ -97,7 +99,7 @@ def find_images(folder: Path, option: str) -> list[str]:
     return found
 
 
-def sizes_of(folder: Path, files: Sequence[str]) -> set[tuple[int, int]]:
+def image_sizes(folder: Path, files: Sequence[str]) -> set[tuple[int, int]]:
     """Return which widths and heights images have.
 
     Raises:

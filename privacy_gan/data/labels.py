@@ -16,16 +16,16 @@ from privacy_gan.data.matching import file_key, match_names
 from privacy_gan.data.text_tables import (
     SPLIT_WORDS,
     TextTable,
-    coded,
+    encode_binary,
     is_binary,
     is_missing,
-    plain,
+    normalize,
     read_table,
 )
 from privacy_gan.errors import UserError
 from privacy_gan.randomness import Purpose, keyed_seed
 
-SHARES = (0.8, 0.1)  # of training and validation images; the rest are test images
+SPLIT_FRACTIONS = (0.8, 0.1)  # of training and validation images; the rest are test images
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,13 @@ class Labels:
         """The columns that say yes or no of every image, in the file's order."""
         return tuple(
             name
-            for name, values in self.values.items()
+            for name, values in self.distinct_values.items()
             if is_binary(values) and not any(map(is_missing, values))
         )
 
     def attributes(self) -> npt.NDArray[np.uint8]:
         """Return the attributes, uint8 [N, A] in {0, 1}."""
-        values = [coded(self.columns[name]) for name in self.attribute_names]
+        values = [encode_binary(self.columns[name]) for name in self.attribute_names]
         return np.stack(values, axis=1) if values else np.empty((len(self.names), 0), np.uint8)
 
     def rows(self, kept: Sequence[int]) -> Labels:
@@ -77,17 +77,17 @@ class Labels:
         kept = {name: texts for name, texts in self.columns.items() if name not in columns}
         return Labels(self.path, self.names, kept, self.notes)
 
-    def column_of(self, word: str) -> str:
+    def find_attribute_column(self, word: str) -> str:
         """Return the column that a word means, which says yes or no of images.
 
         Raises:
             UserError: there is none, or it holds something else than yes and no.
         """
-        binary = [name for name, values in self.values.items() if is_binary(values)]
+        binary = [name for name, values in self.distinct_values.items() if is_binary(values)]
         column = self.find(word)
         if column is not None and column not in binary:
             raise UserError(
-                f"{self.path} has in its column {column} the values {some_of(self.values[column])}"
+                f"{self.path} has in its column {column} the values {format_sample(self.values[column])}"
                 ": write 1 for images that have the attribute and 0 for those that have it not"
             )
         if not binary:
@@ -101,20 +101,24 @@ class Labels:
         """Return the column that is called so, whatever its capitals, or None."""
         if given in self.columns:
             return given
-        return next((name for name in self.columns if plain(name) == plain(given)), None)
+        return next((name for name in self.columns if normalize(name) == normalize(given)), None)
 
-    def left_out(self) -> list[str]:
+    def excluded_columns(self) -> list[str]:
         """Return why columns are no attributes, a line for each or for all of a kind."""
         lines = []
         for name, texts in self.columns.items():
             missing = [row for row, text in enumerate(texts) if is_missing(text)]
-            if missing and is_binary(self.values[name]):
+            if missing and is_binary(self.distinct_values[name]):
                 lines.append(
                     f"{name} is not measured: {len(missing):,} of {len(self.names):,} images have "
                     f"no value in it, such as {self.names[missing[0]]}"
                 )
-        if others := [name for name, values in self.values.items() if not is_binary(values)]:
-            told = ", ".join(f"{name} ({some_of(self.values[name], 2)})" for name in others[:10])
+        if others := [
+            name for name, values in self.distinct_values.items() if not is_binary(values)
+        ]:
+            told = ", ".join(
+                f"{name} ({format_sample(self.values[name], 2)})" for name in others[:10]
+            )
             lines.append(
                 "columns that say something else than yes and no are not measured: "
                 + told
@@ -137,7 +141,7 @@ class Labels:
         if column is not None:
             said = dict(enumerate(self.columns[column]))
         elif Path(given).is_file():
-            words = read_pairs(Path(given))
+            words = read_name_values(Path(given))
             found = match_names(self.names, words, f"{option}={given}")
             said = {row: words[name] for row, name in found.files.items()}
         else:
@@ -154,7 +158,7 @@ class Labels:
         return texts
 
 
-def some_of(texts: Collection[str], most: int = 3) -> str:
+def format_sample(texts: Collection[str], most: int = 3) -> str:
     """Return some of the values that texts have."""
     found = sorted(set(texts))
     return ", ".join(found[:most]) + (", ..." if len(found) > most else "")
@@ -179,14 +183,14 @@ def read_labels(path: Path, files: Collection[str] = ()) -> Labels:
             "put a line above it, such as image,Smiling,Male"
         )
     of_image = table.image_column(frozenset(map(file_key, files)))
-    others = table.without_index(of_image)
+    others = table.value_columns(of_image)
     titles = [table.columns[column] or f"column {column + 1}" for column in others]
     if not titles:
         raise UserError(f"{path} has one column alone, {table.columns[of_image]}: no labels")
     if len(set(titles)) < len(titles):
         twice = Counter(titles).most_common(1)[0][0]
         raise UserError(f"{path} has two columns that are called {twice}: rename one of them")
-    kept, notes = distinct_rows(table, of_image, others)
+    kept, notes = drop_duplicate_rows(table, of_image, others)
     rows = [table.rows[row] for row in kept]
     texts = {
         title: tuple(row[column] for row in rows)
@@ -194,15 +198,15 @@ def read_labels(path: Path, files: Collection[str] = ()) -> Labels:
     }
     if table.encoding is not None:
         notes.append(f"{path} is not in UTF-8: it was read as {table.encoding}")
-    if table.announced is not None and table.announced != len(table.rows):
+    if table.declared_count is not None and table.declared_count != len(table.rows):
         notes.append(
-            f"{path} announces {table.announced:,} images in its first line, and "
+            f"{path} announces {table.declared_count:,} images in its first line, and "
             f"{len(table.rows):,} follow"
         )
     return Labels(path, tuple(row[of_image] for row in rows), texts, tuple(notes))
 
 
-def distinct_rows(
+def drop_duplicate_rows(
     table: TextTable, of_image: int, others: Sequence[int]
 ) -> tuple[list[int], list[str]]:
     """Return the numbers of rows that are no repetition, and a line if some are.
@@ -220,7 +224,7 @@ def distinct_rows(
             continue
         names_twice.add(name)
         for column in others:
-            if plain(values[column]) != plain(table.rows[before][column]):
+            if normalize(values[column]) != normalize(table.rows[before][column]):
                 title = table.columns[column] if table.columns else ""
                 raise UserError(
                     f"{table.path} says of {name} more than once what {title} is: "
@@ -235,7 +239,7 @@ def distinct_rows(
     ]
 
 
-def read_pairs(path: Path) -> dict[str, str]:
+def read_name_values(path: Path) -> dict[str, str]:
     """Return what a file says of each image: a name and a word on each line.
 
     Raises:
@@ -243,7 +247,7 @@ def read_pairs(path: Path) -> dict[str, str]:
     """
     table = read_table(path)
     of_image = table.image_column()
-    others = table.without_index(of_image)
+    others = table.value_columns(of_image)
     if len(others) != 1:
         raise UserError(
             f"{path} has {len(others)} columns besides the images' names: leave one in it"
@@ -256,19 +260,19 @@ def read_pairs(path: Path) -> dict[str, str]:
     return said
 
 
-def splits_given(texts: Sequence[str], option: str) -> npt.NDArray[np.uint8]:
+def parse_splits(texts: Sequence[str], option: str) -> npt.NDArray[np.uint8]:
     """Return splits that somebody chose, uint8 [N], 0 train, 1 valid, 2 test.
 
     Raises:
         UserError: there are other words than train, valid and test, or 0, 1 and 2.
     """
-    unknown = sorted({text for text in texts if plain(text) not in SPLIT_WORDS})
+    unknown = sorted({text for text in texts if normalize(text) not in SPLIT_WORDS})
     if unknown:
         raise UserError(f"{option} has {unknown[0]!r}, which is none of train, valid and test")
-    return np.array([SPLIT_WORDS[plain(text)] for text in texts], np.uint8)
+    return np.array([SPLIT_WORDS[normalize(text)] for text in texts], np.uint8)
 
 
-def splits_made(people: Sequence[str], seed: int) -> npt.NDArray[np.uint8]:
+def random_splits(people: Sequence[str], seed: int) -> npt.NDArray[np.uint8]:
     """Divide images at random, all of a person's into one split; uint8 [N] as ``splits_given``.
 
     Args:
@@ -281,5 +285,5 @@ def splits_made(people: Sequence[str], seed: int) -> npt.NDArray[np.uint8]:
     counts = np.bincount(person)[order]
     before = (np.cumsum(counts) - counts) / len(person)  # share of the images that come earlier
     split = np.zeros(len(names), np.uint8)
-    split[order] = np.searchsorted(np.cumsum(SHARES), before + 1e-9, side="right")
+    split[order] = np.searchsorted(np.cumsum(SPLIT_FRACTIONS), before + 1e-9, side="right")
     return split[person]

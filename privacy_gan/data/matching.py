@@ -18,8 +18,8 @@ from privacy_gan.errors import UserError
 
 IMAGE_SUFFIX = r"\.(?:jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?|ppm|heic|avif)"
 SUFFIX = re.compile(IMAGE_SUFFIX + "$", re.IGNORECASE)
-SAMPLE = 10  # names in which words are looked for that a tool may have added
-CLOSE = 2_000  # files among which the nearest to a name is looked for
+SAMPLE_SIZE = 10  # names in which words are looked for that a tool may have added
+MAX_CANDIDATES = 2_000  # files among which the nearest to a name is looked for
 
 
 @dataclass(frozen=True)
@@ -59,10 +59,10 @@ def number_key(name: str) -> str:
     return str(int(key)) if key.isascii() and key.isdigit() else ""
 
 
-SUFFIX_ASIDE = ("without suffixes", path_key)
-FOLDERS_ASIDE = ("without folders and suffixes", file_key)
+IGNORING_SUFFIXES = ("without suffixes", path_key)
+IGNORING_FOLDERS = ("without folders and suffixes", file_key)
 AS_NUMBERS = ("as numbers", number_key)
-ADDED = "apart from what was added to all of them"
+IGNORING_AFFIXES = "apart from what was added to all of them"
 
 Pairs = dict[str, str]  # a name's key and its file's
 
@@ -78,15 +78,15 @@ def match_names(names: Sequence[str], files: Collection[str], where: str) -> Mat
     Raises:
         UserError: several files fit a name, or several names a file; two of them are named.
     """
-    matching = Matching(names, files, where)
-    for how, key in (SUFFIX_ASIDE, FOLDERS_ASIDE, AS_NUMBERS):
+    matching = NameMatcher(names, files, where)
+    for how, key in (IGNORING_SUFFIXES, IGNORING_FOLDERS, AS_NUMBERS):
         matching.match_by(how, key)
-    matching.match_added()
-    matching.refuse_rivals()
+    matching.match_by_affixes()
+    matching.reject_rivals()
     return matching.matches()
 
 
-class Matching:
+class NameMatcher:
     """Names that find their files, in one way after the other; see ``match_names``."""
 
     def __init__(self, names: Sequence[str], files: Collection[str], where: str) -> None:
@@ -105,37 +105,43 @@ class Matching:
         """Match where a key belongs to one name and to one file, of all that there are."""
         if not self.left or len(self.found) == len(self.names):
             return
-        rows_of, files_of = keyed(self.names, key), keyed(self.all_files, key)
+        rows_of, files_of = group_by_key(self.names, key), group_by_key(self.all_files, key)
         made = {}
         for of, rows in rows_of.items():
             alike = [self.all_files[number] for number in files_of.get(of, ())]
             if not alike or any(r in self.found for r in rows) or not self.left.issuperset(alike):
                 continue
             if len(rows) > 1 or len(alike) > 1:
-                raise self.ambiguous([self.names[row] for row in rows], alike)
+                raise self.ambiguity_error([self.names[row] for row in rows], alike)
             made[rows[0]] = alike[0]
-        self.take(how, made)
+        self.add_matches(how, made)
 
-    def match_added(self) -> None:
+    def match_by_affixes(self) -> None:
         """Match where most files have the same words before or after the name, or most names."""
         left = [row for row in range(len(self.names)) if row not in self.found]
         rows = {file_key(self.names[row]): row for row in left}
         files = {file_key(file): file for file in self.left}
-        longer_names = [{name: file for file, name in each.items()} for each in added(files, rows)]
-        best, *others = sorted([*added(rows, files), *longer_names], key=len, reverse=True) or [{}]
+        longer_names = [
+            {name: file for file, name in each.items()} for each in match_affixes(files, rows)
+        ]
+        best, *others = sorted(
+            [*match_affixes(rows, files), *longer_names], key=len, reverse=True
+        ) or [{}]
         if not best or 2 * len(best) < min(len(rows), len(files)):
             return
         names = {file: name for name, file in best.items()}
         as_good = [pairs for pairs in others if len(pairs) == len(best)]
         for name, file in (pair for pairs in as_good for pair in pairs.items()):
             if best.get(name, file) != file:
-                raise self.ambiguous([self.names[rows[name]]], [files[best[name]], files[file]])
+                raise self.ambiguity_error(
+                    [self.names[rows[name]]], [files[best[name]], files[file]]
+                )
             if names.get(file, name) != name:
                 both = [self.names[rows[names[file]]], self.names[rows[name]]]
-                raise self.ambiguous(both, [files[file]])
-        self.take(ADDED, {rows[name]: files[file] for name, file in best.items()})
+                raise self.ambiguity_error(both, [files[file]])
+        self.add_matches(IGNORING_AFFIXES, {rows[name]: files[file] for name, file in best.items()})
 
-    def refuse_rivals(self) -> None:
+    def reject_rivals(self) -> None:
         """Refuse files that are left and fit a name as well as the file that was taken for it."""
         if not self.left or not self.found:
             return
@@ -145,16 +151,16 @@ class Matching:
             for start in range(len(parts)):
                 row = taken.get("/".join(parts[start:]))
                 if row is not None:
-                    raise self.ambiguous([self.names[row]], [self.found[row], file])
+                    raise self.ambiguity_error([self.names[row]], [self.found[row], file])
         rows = {file_key(self.names[row]): row for row in self.found}
         files = {file_key(file): file for file in self.left}
-        for pairs in added(rows, files)[:1]:
+        for pairs in match_affixes(rows, files)[:1]:
             if len(pairs) > 1 and 2 * len(pairs) >= len(files):
                 name, file = next(iter(pairs.items()))
                 row = rows[name]
-                raise self.ambiguous([self.names[row]], [self.found[row], files[file]])
+                raise self.ambiguity_error([self.names[row]], [self.found[row], files[file]])
 
-    def take(self, how: str, made: dict[int, str]) -> None:
+    def add_matches(self, how: str, made: dict[int, str]) -> None:
         """Add what one way matched."""
         if made:
             row, file = next(iter(made.items()))
@@ -165,7 +171,7 @@ class Matching:
             self.found |= made
             self.left -= set(made.values())
 
-    def ambiguous(self, names: Sequence[str], files: Sequence[str]) -> UserError:
+    def ambiguity_error(self, names: Sequence[str], files: Sequence[str]) -> UserError:
         """Return what to say where it is open which name means which file."""
         if len(files) > 1:
             return UserError(
@@ -178,7 +184,7 @@ class Matching:
         )
 
 
-def keyed(names: Iterable[str], key: Callable[[str], str]) -> dict[str, list[int]]:
+def group_by_key(names: Iterable[str], key: Callable[[str], str]) -> dict[str, list[int]]:
     """Return the numbers of names by their key, without those that have none."""
     found: dict[str, list[int]] = {}
     for number, name in enumerate(names):
@@ -187,7 +193,7 @@ def keyed(names: Iterable[str], key: Callable[[str], str]) -> dict[str, list[int
     return found
 
 
-def added(short: Collection[str], long: Collection[str]) -> list[Pairs]:
+def match_affixes(short: Collection[str], long: Collection[str]) -> list[Pairs]:
     """Return which of the shorter keys stand in which longer ones, by what was added to them.
 
     Returns:
@@ -195,7 +201,7 @@ def added(short: Collection[str], long: Collection[str]) -> list[Pairs]:
         after that fits.
     """
     ordered = sorted(long)
-    sample = ordered[:: max(1, len(ordered) // SAMPLE)]
+    sample = ordered[:: max(1, len(ordered) // SAMPLE_SIZE)]
     likely: Counter[tuple[str, str]] = Counter()
     for key in sample:
         around = [key.partition(part)[::2] for part in short if part and part in key]
@@ -210,7 +216,7 @@ def added(short: Collection[str], long: Collection[str]) -> list[Pairs]:
             and not splits_number(before, part)
             and not splits_number(part, after)
         }
-        for (before, after), _ in likely.most_common(SAMPLE)
+        for (before, after), _ in likely.most_common(SAMPLE_SIZE)
     ]
     return sorted((pairs for pairs in choices if pairs), key=len, reverse=True)
 
@@ -220,9 +226,9 @@ def splits_number(left: str, right: str) -> bool:
     return left[-1:].isdigit() and right[:1].isdigit()
 
 
-def examples(names: Sequence[str], files: Collection[str]) -> str:
+def format_examples(names: Sequence[str], files: Collection[str]) -> str:
     """Return a name, a file, and the file that is called most like a name, in words."""
-    some = sorted(files)[:CLOSE]
+    some = sorted(files)[:MAX_CANDIDATES]
     told = f"the labels name {names[0]}, the folder holds {some[0]}"
     keys = {file_key(file): file for file in some}
     close = get_close_matches(file_key(names[0]), keys, n=1)

@@ -59,7 +59,7 @@ class ReleaseFormat:
         return file.getvalue()
 
 
-def rounded(images: Tensor) -> Tensor:
+def to_uint8(images: Tensor) -> Tensor:
     """Return images in [0, 1] as bytes in 0 to 255, uint8.
 
     Raises:

@@ -14,15 +14,15 @@ from pytorch_lightning import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
-from privacy_gan import replicas
+from privacy_gan import distributed
 from privacy_gan.attributes import AttributeGroup
-from privacy_gan.data.batch import Batch, EpochOrder, InOrder, RowNumbers, TableRows
+from privacy_gan.data.batch import Batch, RowIndices, SequentialBatches, ShuffledBatches, TableRows
 from privacy_gan.data.image_cache import ImageTable, load_or_build
 from privacy_gan.data.image_source import ImageSource
 from privacy_gan.errors import UserError
 
 SPLITS = {"train": 0, "valid": 1, "test": 2}
-LEFT_OUT = 255
+EXCLUDED = 255
 
 
 class TableDataModule(LightningDataModule, ABC):
@@ -41,7 +41,7 @@ class TableDataModule(LightningDataModule, ABC):
             the binary ones; to be set before ``setup``.
     """
 
-    pictures = True
+    viewable = True
     group: AttributeGroup | None = None
 
     def __init__(self, batch_size: int, seed: int, on_device: bool | None = None) -> None:
@@ -107,7 +107,7 @@ class TableDataModule(LightningDataModule, ABC):
         """
         if self._table is not None:
             return
-        self._table = self._grouped(self.open_table())
+        self._table = self._add_group(self.open_table())
         available = len(self.rows("train"))
         if available < self.batch_size:
             raise UserError(
@@ -119,14 +119,14 @@ class TableDataModule(LightningDataModule, ABC):
                 f"{self.data_name} has no validation images: add some, as the official split has"
             )
 
-    def _grouped(self, table: ImageTable) -> ImageTable:
+    def _add_group(self, table: ImageTable) -> ImageTable:
         if self.group is None:
             return table
         labels, kept = self.group.labels(table.attributes, self.attribute_names)
         return replace(
             table,
             attributes=np.column_stack([table.attributes, labels]),
-            splits=np.where(kept, table.splits, np.uint8(LEFT_OUT)),
+            splits=np.where(kept, table.splits, np.uint8(EXCLUDED)),
         )
 
     def rows(self, split: str) -> np.ndarray:
@@ -140,35 +140,35 @@ class TableDataModule(LightningDataModule, ABC):
     def gather(self, rows: Tensor, device: torch.device | str = "cpu") -> Batch:
         """Return chosen images on a device, whatever the split."""
         device = torch.device(device)
-        if self.keeps_on(device):
+        if self.keeps_images_on(device):
             return self.on_after_batch_transfer(rows.to(device), 0)
         images, attributes = TableRows(self.table)[rows]
         return self.on_after_batch_transfer((images.to(device), attributes.to(device)), 0)
 
     def train_dataloader(self) -> DataLoader[Any]:
         """Shuffled batches of the training split, an order of its own in each epoch."""
-        return self._loader(EpochOrder(self.rows("train"), self.batch_size, self.seed, self))
+        return self._loader(ShuffledBatches(self.rows("train"), self.batch_size, self.seed, self))
 
     def val_dataloader(self) -> DataLoader[Any]:
         """Batches of the validation split in order."""
-        order = InOrder(self.rows("valid"), self.batch_size)
-        return self._loader(order.part(self._validation_batches(len(order))))
+        order = SequentialBatches(self.rows("valid"), self.batch_size)
+        return self._loader(order.subset(self._validation_batches(len(order))))
 
     def validation_batch(self, index: int) -> int:
         """Return which of the validation split's batches is this process's ``index``-th."""
-        total = len(InOrder(self.rows("valid"), self.batch_size))
+        total = len(SequentialBatches(self.rows("valid"), self.batch_size))
         return self._validation_batches(total)[index]
 
     def _validation_batches(self, total: int) -> range:
-        processes = replicas.count()
+        processes = distributed.world_size()
         # where there is not one for each process, all see all
-        return range(replicas.rank(), total, processes) if total >= processes else range(total)
+        return range(distributed.rank(), total, processes) if total >= processes else range(total)
 
     def test_dataloader(self) -> DataLoader[Any]:
         """Batches of the test split in order."""
-        return self._loader(InOrder(self.rows("test"), self.batch_size))
+        return self._loader(SequentialBatches(self.rows("test"), self.batch_size))
 
-    def keeps_on(self, device: torch.device) -> bool:
+    def keeps_images_on(self, device: torch.device) -> bool:
         """Tell whether all images are on a device, or will be as soon as one is needed there."""
         if device.type == "cpu":
             return False
@@ -179,9 +179,9 @@ class TableDataModule(LightningDataModule, ABC):
 
     def _loader(self, sampler: Sampler[Tensor]) -> DataLoader[Any]:
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        kept = self.keeps_on(device)
+        kept = self.keeps_images_on(device)
         return DataLoader(
-            RowNumbers() if kept else TableRows(self.table),
+            RowIndices() if kept else TableRows(self.table),
             sampler=sampler,
             batch_size=None,  # the sampler's elements are whole batches already
             pin_memory=torch.cuda.is_available() and not kept,

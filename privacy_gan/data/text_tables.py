@@ -22,8 +22,10 @@ from privacy_gan.data.matching import IMAGE_SUFFIX, file_key, is_image_file
 from privacy_gan.errors import UserError
 
 DELIMITERS = (",", ";", "\t", "|")  # where none of them is found, blanks separate
-NAME_AND_REST = re.compile(rf"(.+?{IMAGE_SUFFIX})\s+(.*)", re.IGNORECASE)  # a name may hold blanks
-SPREADSHEETS = re.compile(r"sep=(.)\r?\n")  # a first line that some of them write
+NAME_AND_VALUES = re.compile(
+    rf"(.+?{IMAGE_SUFFIX})\s+(.*)", re.IGNORECASE
+)  # a name may hold blanks
+SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n")  # a first line that some of them write
 ROW_NUMBER = re.compile(r"0|[1-9]\d*")
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 IMAGE_COLUMNS = frozenset(
@@ -38,7 +40,7 @@ BINARY = {
 }
 MINUS_ONE = frozenset(("-1", "-1.0"))
 ZERO = frozenset(("0", "0.0"))
-MISSING = frozenset(("", "nan", "na", "n/a", "none", "null", "?", "-"))
+MISSING_VALUES = frozenset(("", "nan", "na", "n/a", "none", "null", "?", "-"))
 
 SPLIT_WORDS = {
     **dict.fromkeys(("0", "0.0", "train", "training"), 0),
@@ -68,7 +70,7 @@ class TextTable:
     columns: tuple[str, ...] | None
     rows: list[list[str]]
     lines: list[int]
-    announced: int | None
+    declared_count: int | None
     encoding: str | None
 
     def image_column(self, files: frozenset[str] = frozenset()) -> int:
@@ -101,13 +103,13 @@ class TextTable:
         texts = [row[0] for row in self.rows]
         return len(set(texts)) == len(texts) > 1 and all(map(ROW_NUMBER.fullmatch, texts))
 
-    def without_index(self, image_column: int) -> tuple[int, ...]:
+    def value_columns(self, image_column: int) -> tuple[int, ...]:
         """Return the numbers of the other columns, but for a first one that numbers the rows."""
         others = range(1 if image_column and self.has_index else 0, len(self.rows[0]))
         return tuple(column for column in others if column != image_column)
 
 
-def read_table(path: Path, most: int | None = None) -> TextTable:
+def read_table(path: Path, max_rows: int | None = None) -> TextTable:
     """Read a table, whatever separates its columns and whichever program wrote it.
 
     Args:
@@ -118,24 +120,24 @@ def read_table(path: Path, most: int | None = None) -> TextTable:
         TableError: it is no text, names no images, or a row has more or fewer values than others.
     """
     text, encoding = read_text(path)
-    records = numbered(path, text)
+    records = parse_lines(path, text)
     first = next(records, None)
-    announced = None
+    declared_count = None
     if first is not None and len(first[1]) == 1 and first[1][0].isdigit():
-        announced, first = int(first[1][0]), next(records, None)
+        declared_count, first = int(first[1][0]), next(records, None)
     if first is None:
         raise TableError(f"{path} is empty: it lists no images")
     is_row = any(map(is_image_file, first[1])) or all(map(NUMBER.fullmatch, first[1]))
-    listed = list(islice(records, most))
+    listed = list(islice(records, max_rows))
     if is_row:
         listed.insert(0, first)
     if not listed:
         raise TableError(f"{path} lists no images: it ends after the names of its columns")
     columns = None if is_row else column_names(first[1], listed[0][1])
     width = len(first[1] if columns is None else columns)
-    rows = [row_of(path, number, fields, width) for number, fields in listed]
+    rows = [trim_row(path, number, fields, width) for number, fields in listed]
     lines = [number for number, _ in listed]
-    return without_empty(TextTable(path, columns, rows, lines, announced, encoding))
+    return drop_empty_columns(TextTable(path, columns, rows, lines, declared_count, encoding))
 
 
 def read_text(path: Path) -> tuple[str, str | None]:
@@ -162,7 +164,7 @@ def read_text(path: Path) -> tuple[str, str | None]:
     raise TableError(f"{path} is not a text file")
 
 
-def numbered(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+def parse_lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     """Yield the fields of each line that holds any, with the line's number.
 
     Equal fields share their memory: CelebA's list has eight million.
@@ -171,13 +173,13 @@ def numbered(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
         TableError: a line cannot be read.
     """
     lines = io.StringIO(text, newline="")
-    delimiter, skipped = delimiter_of(text), 0
-    if said := SPREADSHEETS.match(text):
+    delimiter, skipped = detect_delimiter(text), 0
+    if said := SEPARATOR_LINE.match(text):
         delimiter, skipped = said[1], 1
         lines.seek(said.end())
     if delimiter is None:
         for number, line in enumerate(lines, start=1):
-            named = NAME_AND_REST.fullmatch(line.strip())
+            named = NAME_AND_VALUES.fullmatch(line.strip())
             blank_separated = [named[1], *named[2].split()] if named else line.split()
             if blank_separated:
                 yield number, list(map(intern, blank_separated))
@@ -195,7 +197,7 @@ def numbered(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
-def delimiter_of(text: str) -> str | None:
+def detect_delimiter(text: str) -> str | None:
     """Return what separates the fields of the first line that has several, None for blanks."""
     for line in io.StringIO(text):
         if not line.strip() or line.strip().isdigit():
@@ -215,7 +217,7 @@ def column_names(first: list[str], row: list[str]) -> tuple[str, ...]:
     return tuple(["", *names] if fields == len(names) + 1 else names)
 
 
-def row_of(path: Path, number: int, fields: list[str], width: int) -> list[str]:
+def trim_row(path: Path, number: int, fields: list[str], width: int) -> list[str]:
     """Return a row without what a delimiter at its end adds.
 
     Raises:
@@ -231,7 +233,7 @@ def row_of(path: Path, number: int, fields: list[str], width: int) -> list[str]:
     return fields
 
 
-def without_empty(table: TextTable) -> TextTable:
+def drop_empty_columns(table: TextTable) -> TextTable:
     """Return a table without columns that have neither a name nor a value."""
     if table.columns is None or "" not in table.columns:
         return table
@@ -249,14 +251,14 @@ def without_empty(table: TextTable) -> TextTable:
     )
 
 
-def plain(text: str) -> str:
+def normalize(text: str) -> str:
     """Return a text without blanks around it, in lower case."""
     return text.strip().lower()
 
 
 def is_missing(text: str) -> bool:
     """Tell whether a text says that a value is not known."""
-    return plain(text) in MISSING
+    return normalize(text) in MISSING_VALUES
 
 
 def is_binary(texts: Iterable[str]) -> bool:
@@ -264,11 +266,11 @@ def is_binary(texts: Iterable[str]) -> bool:
 
     0 and -1 in one column are two different things: often -1 is what is not known, or uncertain.
     """
-    known = set(map(plain, texts)) - MISSING
+    known = set(map(normalize, texts)) - MISSING_VALUES
     return bool(known) and known <= BINARY.keys() and not (known & ZERO and known & MINUS_ONE)
 
 
-def coded(texts: Collection[str]) -> npt.NDArray[np.uint8]:
+def encode_binary(texts: Collection[str]) -> npt.NDArray[np.uint8]:
     """Return yes as 1 and no as 0, uint8 [N]; nothing may be missing."""
-    codes = {text: BINARY[plain(text)] for text in set(texts)}
+    codes = {text: BINARY[normalize(text)] for text in set(texts)}
     return np.fromiter(map(codes.__getitem__, texts), np.uint8, len(texts))

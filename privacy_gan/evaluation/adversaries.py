@@ -92,25 +92,25 @@ class Inversion(Learner):
         super().to(device)
         self.changed_counts = self.changed_counts.to(device)
 
-    def learned(self) -> dict[str, Any]:
+    def export_weights(self) -> dict[str, Any]:
         """Return all that answering takes, the fixed classifier with it."""
         own = {"changed_counts": self.changed_counts, "fixed": self.fixed.state_dict()}
-        return {**super().learned(), **own}
+        return {**super().export_weights(), **own}
 
-    def recall(self, learned: Mapping[str, Any]) -> None:
+    def load_weights(self, learned: Mapping[str, Any]) -> None:
         """Be what another one was."""
-        super().recall(learned)
+        super().load_weights(learned)
         self.changed_counts = learned["changed_counts"].to(self.changed_counts.device)
         self.fixed.load_state_dict(learned["fixed"])
         self.fixed.eval().requires_grad_(False)
 
-    def state(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, Any]:
         """Return all that is needed to go on, the counts with it."""
-        return {**super().state(), "changed_counts": self.changed_counts}
+        return {**super().state_dict(), "changed_counts": self.changed_counts}
 
-    def go_on_from(self, state: Mapping[str, Any]) -> None:
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Be where another one was."""
-        super().go_on_from(state)
+        super().load_state_dict(state)
         self.changed_counts = state["changed_counts"].to(self.changed_counts.device)
 
     def loss(self, batch: CensoredBatch) -> Tensor:

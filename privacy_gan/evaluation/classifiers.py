@@ -16,13 +16,13 @@ from torch import Tensor
 
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.fitting import learn_or_leave_out
+from privacy_gan.evaluation.fitting import fit_or_exclude
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredSource, original_images
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.randomness import Purpose, keyed_seed
-from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeState, read_artifact
+from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeCheckpoint, read_artifact
 from privacy_gan.tensors import require_finite
 
 
@@ -96,7 +96,7 @@ class FixedClassifiers:
             classifier.network.to(memory_format=torch.channels_last).to(compute.device)
         return found
 
-    def trained_already(
+    def load_existing(
         self, sizes: Mapping[str, int], data_name: str, split_name: str
     ) -> dict[str, FixedClassifier]:
         """Return those classifiers that there are, on the CPU, without the data.
@@ -152,7 +152,7 @@ class FixedClassifiers:
         attributes: Sequence[str],
         datamodule: TableDataModule,
         compute: Compute,
-        resume: ResumeState,
+        resume: ResumeCheckpoint,
     ) -> dict[str, Content]:
         source = original_images(datamodule, compute)
         for split in ("train", "valid", "test"):
@@ -168,13 +168,13 @@ class FixedClassifiers:
 
         what = "fixed classifiers"
         how = (source, self.epochs, self.batch_size, self.seed, what, resume)
-        learners = learn_or_leave_out(make, attributes, *how)
+        learners = fit_or_exclude(make, attributes, *how)
         if missing := [name for name in attributes if name not in learners]:
             raise UserError(
                 f"the fixed classifiers of {', '.join(missing)} diverged, the second time at half "
                 "their learning rate: set a smaller one, classifiers.recipe.optimizer.lr"
             )
-        accuracies = accuracies_of(learners, source, self.seed)
+        accuracies = test_accuracies(learners, source, self.seed)
         return {
             name: {
                 "attribute": name,
@@ -188,7 +188,7 @@ class FixedClassifiers:
         }
 
 
-def accuracies_of(
+def test_accuracies(
     learners: dict[str, Learner], source: CensoredSource, seed: int
 ) -> dict[str, float]:
     """Return how often each learner is right on the test split."""

@@ -1,4 +1,4 @@
-"""Several networks learn from the same batches, side by side; who diverges is left out."""
+"""Train several networks on the same batches; exclude those that diverge twice."""
 
 from __future__ import annotations
 
@@ -11,20 +11,20 @@ from torch import Tensor
 
 from privacy_gan.errors import Interrupted
 from privacy_gan.evaluation.learning import Learner
-from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, batches_in
+from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, count_batches
 from privacy_gan.hardware import Compute
 from privacy_gan.interruption import StopRequests
 from privacy_gan.progress import progress
 from privacy_gan.randomness import Purpose, keyed_generator
-from privacy_gan.runs.artifacts import ResumeState
+from privacy_gan.runs.artifacts import ResumeCheckpoint
 
 log = logging.getLogger(__name__)
 
-SLOWER = 0.5  # of its learning rate is what a network that diverged begins anew with
-LARGEST_SHIFT = 1 / 16  # of an image's side
+RETRY_LR_SCALE = 0.5  # of the learning rate, when a network that diverged is restarted
+MAX_SHIFT = 1 / 16  # of an image's side
 
 
-def learn_or_leave_out(
+def fit_or_exclude(
     make: Callable[[str], Learner],
     names: Sequence[str],
     source: CensoredSource,
@@ -32,161 +32,168 @@ def learn_or_leave_out(
     batch_size: int,
     seed: int,
     description: str,
-    resume: ResumeState | None = None,
+    resume: ResumeCheckpoint | None = None,
 ) -> dict[str, Learner]:
-    """Return those networks that learned, all of them on the same batches.
+    """Train networks on the same batches and return those that did not diverge.
 
-    One whose loss or weights are no longer finite is begun anew once, after the others, with half
-    its learning rate. If it diverges again, it is left out. The others do not notice.
+    A network diverges when its loss or its weights are no longer finite. It is restarted once,
+    after the others have finished, with half its learning rate; if it diverges again, it is
+    excluded. The other networks are not affected.
 
     Args:
-        make: makes a network, the same at each call.
-        names: of the networks.
-        source: see ``learn_together``, as all that follow.
+        make: creates the network of a name, the same one at each call.
+        names: names of the networks.
+        source: see ``fit_all`` for this and all following arguments.
         epochs: passes over the training split.
-        batch_size: images in a batch.
-        seed: of order, noise and augmentation.
-        description: for the progress bar.
-        resume: of their training.
+        batch_size: images per batch.
+        seed: seed of the order, the noise and the augmentation.
+        description: label of the progress bar.
+        resume: checkpoint of the training.
 
     Raises:
-        Interrupted: a signal asked to stop; with a resume state the same call goes on.
+        Interrupted: a signal asked to stop. The same call resumes from the checkpoint.
     """
-    how = (source, epochs, batch_size, seed, description)
+    settings = (source, epochs, batch_size, seed, description)
     learners = {name: make(name) for name in names}
-    diverged = learn_together(learners, *how, resume)
+    diverged = fit_all(learners, *settings, resume)
     if not diverged:
         return learners
     log.warning(
-        "%s diverged while learning: begun anew with half the learning rate", ", ".join(diverged)
+        "%s diverged during training: restarted with half the learning rate", ", ".join(diverged)
     )
-    again = {name: make(name) for name in diverged}
-    for learner in again.values():
-        learner.rate = SLOWER
+    restarted = {name: make(name) for name in diverged}
+    for learner in restarted.values():
+        learner.lr_scale = RETRY_LR_SCALE
     second = None if resume is None else resume.again()
-    left_out = learn_together(again, *how, second)
-    if left_out:
-        log.warning("%s diverged again and is left out", ", ".join(left_out))
-    learners |= again
-    return {name: learners[name] for name in names if name not in left_out}
+    excluded = fit_all(restarted, *settings, second)
+    if excluded:
+        log.warning("%s diverged again: excluded", ", ".join(excluded))
+    learners |= restarted
+    return {name: learners[name] for name in names if name not in excluded}
 
 
-def learn_together(
+def fit_all(
     learners: Mapping[str, Learner],
     source: CensoredSource,
     epochs: int,
     batch_size: int,
     seed: int,
     description: str,
-    resume: ResumeState | None = None,
+    resume: ResumeCheckpoint | None = None,
 ) -> list[str]:
-    """Train all learners on the same batches and leave each at its best epoch by validation loss.
+    """Train all learners on the same batches and load each one's best epoch by validation loss.
 
     Args:
-        learners: by name; all that do not diverge end ready to predict.
-        source: of training and validation images.
+        learners: learners by name. Those that do not diverge are ready to predict afterwards.
+        source: source of the training and validation images.
         epochs: passes over the training split.
-        batch_size: images in a batch.
-        seed: of order, noise and augmentation, which are the same for all.
-        description: for the progress bar.
-        resume: where to go on from, and where to keep how far they are; None begins anew.
+        batch_size: images per batch.
+        seed: seed of the order, the noise and the augmentation, which all learners share.
+        description: label of the progress bar.
+        resume: checkpoint to resume from and to save to; None starts from the beginning.
 
     Returns:
-        The names of those that diverged, which stopped learning then.
+        The names of the learners that diverged; their training stopped at that point.
 
     Raises:
-        Interrupted: a signal asked to stop; with a resume state the same call goes on.
+        Interrupted: a signal asked to stop. The same call resumes from the checkpoint.
     """
     compute = source.compute
-    batches = batches_in(source.datamodule, "train", batch_size)
+    batches = count_batches(source.datamodule, "train", batch_size)
     augmenting = any(learner.recipe.augmented for learner in learners.values())
     for learner in learners.values():
         learner.to(compute.device)
-        learner.begin(epochs * batches)
-    epoch, done = gone_on(learners, resume)
+        learner.start_training(epochs * batches)
+    epoch, done = load_progress(learners, resume)
     with progress(description, epochs * batches) as advance, StopRequests() as requests:
         advance(epoch * batches + done)
-        while epoch < epochs and sound(learners):
-            for learner in sound(learners).values():
+        while epoch < epochs and healthy(learners):
+            for learner in healthy(learners).values():
                 learner.network.train().requires_grad_(True)
             for batch in islice(source.training_epoch(epoch, batch_size, seed), done, None):
-                if not (learning := sound(learners)):
+                if not (training := healthy(learners)):
                     break
                 augmented = batch
                 if augmenting:
                     key = (seed, Purpose.JUDGE_AUGMENT, epoch, done)
                     rng = keyed_generator(compute.device, *key)
-                    augmented = flipped_and_shifted(batch, rng)
-                for learner in learning.values():
-                    learner.step(augmented if learner.recipe.augmented else batch, compute)
+                    augmented = random_flip_and_shift(batch, rng)
+                for learner in training.values():
+                    learner.training_step(augmented if learner.recipe.augmented else batch, compute)
                 done += 1
                 advance(1)
-                keep(learners, epoch, done, resume, requests)
-            validation = source.query("valid", 0, seed)
-            learning = sound(learners)
-            found = losses(learning, validation, compute)
-            for learner, loss in zip(learning.values(), found, strict=True):
-                learner.keep_if_best(loss)
+                save_if_due(learners, epoch, done, resume, requests)
+            training = healthy(learners)
+            losses = validation_losses(training, source.query("valid", 0, seed), compute)
+            for learner, loss in zip(training.values(), losses, strict=True):
+                learner.track_best(loss)
             epoch, done = epoch + 1, 0
         diverged = [name for name, learner in learners.items() if learner.has_diverged]
-        if resume is not None and diverged:  # which are begun anew, but not the others
-            write(resume, learners, epoch, done)
+        if resume is not None and diverged:  # so that the second attempt need not repeat the first
+            save_progress(resume, learners, epoch, done)
     for learner in learners.values():
-        learner.end()
+        learner.finish_training()
     return diverged
 
 
-def sound(learners: Mapping[str, Learner]) -> dict[str, Learner]:
-    """Return those that have not diverged."""
+def healthy(learners: Mapping[str, Learner]) -> dict[str, Learner]:
+    """Return the learners that have not diverged."""
     return {name: learner for name, learner in learners.items() if not learner.has_diverged}
 
 
-def gone_on(learners: Mapping[str, Learner], resume: ResumeState | None) -> tuple[int, int]:
-    """Return the epoch, and the batches of it, that learners have done after going on from there.
+def load_progress(
+    learners: Mapping[str, Learner], resume: ResumeCheckpoint | None
+) -> tuple[int, int]:
+    """Restore learners from a checkpoint, if there is one.
 
     Args:
-        learners: ready to begin.
-        resume: see ``learn_together``.
+        learners: learners after ``start_training``.
+        resume: see ``fit_all``.
+
+    Returns:
+        The epoch, and the number of its batches that are done.
     """
-    found = resume.read() if resume is not None else None
-    if found is None:
+    checkpoint = resume.read() if resume is not None else None
+    if checkpoint is None:
         return 0, 0
     for name, learner in learners.items():
-        learner.go_on_from(found["learners"][name])
-    return found["epoch"], found["done"]
+        learner.load_state_dict(checkpoint["learners"][name])
+    return checkpoint["epoch"], checkpoint["done"]
 
 
-def keep(
+def save_if_due(
     learners: Mapping[str, Learner],
     epoch: int,
     done: int,
-    resume: ResumeState | None,
+    resume: ResumeCheckpoint | None,
     requests: StopRequests,
 ) -> None:
-    """Keep how far learners are, where a signal or the time since the last time asks for it.
+    """Save a checkpoint when the last one is old enough or a signal asks to stop.
 
     Raises:
         Interrupted: a signal asked to stop.
     """
-    stopped = requests.received
-    if resume is not None and (stopped is not None or resume.is_due()):
-        write(resume, learners, epoch, done)
-    if stopped is not None:
-        raise Interrupted(stopped, "repeat the command to go on")
+    signum = requests.received
+    if resume is not None and (signum is not None or resume.is_due()):
+        save_progress(resume, learners, epoch, done)
+    if signum is not None:
+        raise Interrupted(signum, "repeat the command to resume")
 
 
-def write(resume: ResumeState, learners: Mapping[str, Learner], epoch: int, done: int) -> None:
-    """Keep how far learners are."""
+def save_progress(
+    resume: ResumeCheckpoint, learners: Mapping[str, Learner], epoch: int, done: int
+) -> None:
+    """Save a checkpoint of all learners."""
     for learner in learners.values():
-        learner.look()
-    states = {name: learner.state() for name, learner in learners.items()}
+        learner.check_divergence()
+    states = {name: learner.state_dict() for name, learner in learners.items()}
     resume.write({"epoch": epoch, "done": done, "learners": states})
 
 
-def losses(
+def validation_losses(
     learners: Mapping[str, Learner], batches: Iterable[CensoredBatch], compute: Compute
 ) -> list[float]:
-    """Return each learner's mean negative log-likelihood over all images of some batches, nats."""
+    """Return each learner's mean negative log-likelihood over all images, in nats."""
     for learner in learners.values():
         learner.network.eval()
     totals, count = [0.0] * len(learners), 0
@@ -194,41 +201,41 @@ def losses(
         count += len(batch.images)
         for index, learner in enumerate(learners.values()):
             with torch.no_grad(), compute.autocast():
-                totals[index] += learner.error(batch).item()
+                totals[index] += learner.summed_nll(batch).item()
     return [total / count for total in totals]
 
 
-def flipped_and_shifted(batch: CensoredBatch, rng: torch.Generator) -> CensoredBatch:
-    """Mirror half of a batch's images and shift each by whole pixels.
+def random_flip_and_shift(batch: CensoredBatch, rng: torch.Generator) -> CensoredBatch:
+    """Flip half of the images horizontally and shift each by whole pixels.
 
-    The censored image and its original are moved alike; where an image leaves the frame, its edge
-    is repeated.
+    Each censored image and its original get the same transform. Edge pixels are repeated where an
+    image leaves the frame.
 
     Args:
         batch: images [B, C, H, W].
-        rng: of all that is random, on the images' device.
+        rng: random number generator on the images' device.
     """
     count, _, height, width = batch.images.shape
     device = batch.images.device
-    mirrored = torch.randint(2, (count,), generator=rng, device=device).bool()
+    flipped = torch.randint(2, (count,), generator=rng, device=device).bool()
     shifts = [
-        torch.randint(-most, most + 1, (count,), generator=rng, device=device)
-        for most in (int(LARGEST_SHIFT * height), int(LARGEST_SHIFT * width))
+        torch.randint(-limit, limit + 1, (count,), generator=rng, device=device)
+        for limit in (int(MAX_SHIFT * height), int(MAX_SHIFT * width))
     ]
 
-    def moved(images: Tensor) -> Tensor:
-        return shifted(torch.where(mirrored[:, None, None, None], images.flip(3), images), *shifts)
+    def transform(images: Tensor) -> Tensor:
+        return shift(torch.where(flipped[:, None, None, None], images.flip(3), images), *shifts)
 
-    return batch._replace(images=moved(batch.images), original=moved(batch.original))
+    return batch._replace(images=transform(batch.images), original=transform(batch.original))
 
 
-def shifted(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Shift images [B, C, H, W] by whole pixels, [B] each, repeating their edges."""
+def shift(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
+    """Shift images [B, C, H, W] by whole pixels, [B] each, repeating edge pixels."""
     _, _, height, width = images.shape
     rows = (torch.arange(height, device=images.device) - down[:, None]).clamp(0, height - 1)
     columns = (torch.arange(width, device=images.device) - right[:, None]).clamp(0, width - 1)
-    places = torch.arange(len(images), device=images.device)[:, None, None]
-    # indexing moves channels last, which is how the networks want them
-    return images.permute(0, 2, 3, 1)[places, rows[:, :, None], columns[:, None, :]].permute(
+    indices = torch.arange(len(images), device=images.device)[:, None, None]
+    # indexing the permuted images leaves them in channels_last, the networks' memory format
+    return images.permute(0, 2, 3, 1)[indices, rows[:, :, None], columns[:, None, :]].permute(
         0, 3, 1, 2
     )

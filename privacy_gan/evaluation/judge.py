@@ -10,25 +10,25 @@ from typing import NamedTuple
 
 import torch
 
-from privacy_gan import replicas
+from privacy_gan import distributed
 from privacy_gan.attributes import find_attribute
 from privacy_gan.data.release_format import FLOAT, ReleaseFormat
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.attacking import Attack, require_some
+from privacy_gan.evaluation.attack import Attack, require_any_adversary
 from privacy_gan.evaluation.classifiers import (
     FixedClassifier,
     FixedClassifiers,
     require_all_classes,
 )
-from privacy_gan.evaluation.evaluating import evaluate, labels_of, observe
-from privacy_gan.evaluation.kept import strongest_of
+from privacy_gan.evaluation.evaluate import collect_observations, evaluate, split_labels
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.outputs import load_inception
-from privacy_gan.evaluation.predictions import Answers
+from privacy_gan.evaluation.predictions import QueryProbabilities
 from privacy_gan.evaluation.retrained import RETRAINED
-from privacy_gan.evaluation.source import CensoredSource, as_released, original_images
+from privacy_gan.evaluation.saved_adversary import describe_strongest
+from privacy_gan.evaluation.source import CensoredSource, original_images, with_file_format
 from privacy_gan.runs.artifacts import ArtifactCache, Content
 from privacy_gan.runs.result import Evaluation
 
@@ -56,11 +56,11 @@ class JudgingCache(ArtifactCache):
     """
 
     def __init__(
-        self, folder: Path, key: str, every_minutes: float, keeps_networks: bool = False
+        self, folder: Path, key: str, every_minutes: float, saves_weights: bool = False
     ) -> None:
         super().__init__(folder, "the judge's adversaries", every_minutes)
         self.key = key
-        self.keeps_networks = keeps_networks
+        self.saves_weights = saves_weights
 
     def answers(self, attribute: str, name: str) -> Path:
         """Return the file with what one that learned to tell an attribute answers."""
@@ -68,7 +68,7 @@ class JudgingCache(ArtifactCache):
 
     def networks(self, attribute: str, name: str) -> Path | None:
         """Return the file with its networks, None where these are not kept."""
-        return self.path(f"{attribute}-{name}-networks", self.key) if self.keeps_networks else None
+        return self.path(f"{attribute}-{name}-networks", self.key) if self.saves_weights else None
 
 
 class Judge:
@@ -114,7 +114,7 @@ class Judge:
         self.classifiers = classifiers
         self.reference_settings = reference_settings
         self.attributes = attributes
-        self.makers = {name: make for name, make in adversaries.items() if make is not None}
+        self.factories = {name: make for name, make in adversaries.items() if make is not None}
         self.seed = seed
         self.epochs = epochs
         self.batch_size = batch_size
@@ -128,16 +128,16 @@ class Judge:
     def _require_usable(self) -> None:
         if self.released_as != FLOAT:
             ReleaseFormat.of(self.released_as)  # refuses what there is not
-        for name, make in self.makers.items():
+        for name, make in self.factories.items():
             if not callable(make):
                 raise UserError(
                     f"judge.adversaries.{name} cannot be made, for it lacks _target_ and "
                     "_partial_=true (was it left out, as judge=quick does?): complete it, or leave "
                     f"it out with judge.adversaries.{name}=null"
                 )
-        if RETRAINED in self.makers:
+        if RETRAINED in self.factories:
             raise UserError(f"judge.adversaries.{RETRAINED} is taken: give it another name")
-        if not self.makers:
+        if not self.factories:
             raise UserError("judge.adversaries is empty: nobody would try to learn the attribute")
         if not self.queries or self.queries[0] < 1:
             raise UserError(f"judge.queries={self.queries} must be numbers of 1 or more")
@@ -156,7 +156,7 @@ class Judge:
         Raises:
             UserError: see ``judge``.
         """
-        if self.released_as != FLOAT and not datamodule.pictures:
+        if self.released_as != FLOAT and not datamodule.viewable:
             raise UserError(
                 f"judge.released_as={self.released_as} is about pictures, which "
                 f"{datamodule.data_name} is not: set it to {FLOAT}"
@@ -195,7 +195,7 @@ class Judge:
                 classifier is damaged; or all adversaries diverge.
             Interrupted: a signal asked to stop; with a cache the same call goes on.
         """
-        source = as_released(source, self.released_as)
+        source = with_file_format(source, self.released_as)
         utilities = self.check(source.datamodule, attribute)
         fixed: Mapping[str, FixedClassifier] = {}
         if source.has_originals:
@@ -203,10 +203,12 @@ class Judge:
             fixed = self.classifiers.get(measured, source.datamodule, source.compute)
         attack = self.attack(source, attribute, utilities, fixed)
         censored = attack_censored(attack, cache)
-        require_some(censored, self.makers, "the censored images")
+        require_any_adversary(censored, self.factories, "the censored images")
         originals = self.attack_originals(attack) if source.has_originals else None
         how = (epsilon, epsilon_batch_size, discriminator_loss)
-        return replicas.of_first(lambda: self.measure(attack, censored, originals, *how))
+        return distributed.broadcast_from_rank_zero(
+            lambda: self.measure(attack, censored, originals, *how)
+        )
 
     def attack(
         self,
@@ -223,14 +225,14 @@ class Judge:
             utilities: the utility attributes.
             fixed: the fixed classifiers of all these.
         """
-        makers = dict(self.makers)
+        factories = dict(self.factories)
         if self.retrained is not None and utilities:
-            makers[RETRAINED] = self.retrained
+            factories[RETRAINED] = self.retrained
         queries = [1] if source.deterministic else self.queries
         how = (self.seed, self.epochs, self.batch_size, queries)
-        return Attack(source, attribute, utilities, fixed, makers, *how)
+        return Attack(source, attribute, utilities, fixed, factories, *how)
 
-    def attack_originals(self, attack: Attack) -> Answers:
+    def attack_originals(self, attack: Attack) -> QueryProbabilities:
         """Return what the same networks answer of original images after learning from such.
 
         They are trained once for each data set, attribute and way of training, and their answers
@@ -247,17 +249,17 @@ class Judge:
         cache = self.classifiers.cache(datamodule.split_name(), what)
         paths = {
             name: cache.path(f"{attack.attribute}-{name}", self.reference_settings[name])
-            for name in attack.makers
+            for name in attack.factories
         }
         answers = cache.get(paths, attack.answers)
-        require_some(answers, self.makers, "the original images")
+        require_any_adversary(answers, self.factories, "the original images")
         return answers
 
     def measure(
         self,
         attack: Attack,
-        censored: Answers,
-        originals: Answers | None,
+        censored: QueryProbabilities,
+        originals: QueryProbabilities | None,
         epsilon: float | None,
         epsilon_batch_size: int,
         discriminator_loss: float | None = None,
@@ -272,7 +274,7 @@ class Judge:
             epsilon_batch_size: images whose mean distortion the budget was meant for.
             discriminator_loss: of the filter's discriminator.
         """
-        seen = observe(
+        seen = collect_observations(
             attack,
             censored,
             originals,
@@ -286,22 +288,22 @@ class Judge:
             images: [name for name, answered in answers.items() if not answered]
             for images, answers in (("censored", censored), ("original", originals or {}))
         }
-        labels = labels_of(attack.source.datamodule, "valid", [attack.attribute])
-        strongest = strongest_of(seen, labels[attack.attribute])
+        labels = split_labels(attack.source.datamodule, "valid", [attack.attribute])
+        strongest = describe_strongest(seen, labels[attack.attribute])
         return Judgement(evaluate(attack, seen, left_out), strongest)
 
 
-def attack_censored(attack: Attack, cache: JudgingCache | None) -> Answers:
+def attack_censored(attack: Attack, cache: JudgingCache | None) -> QueryProbabilities:
     """Return what networks answer after learning from a source's images.
 
     Args:
         attack: on the images.
         cache: of the judgement; None keeps nothing.
     """
-    names = list(attack.makers)
+    names = list(attack.factories)
     if cache is None:
-        return replicas.divided(names, lambda some: attack.answers(some, None))
+        return distributed.scatter_work(names, lambda some: attack.answers(some, None))
     return cache.get(
         {name: cache.answers(attack.attribute, name) for name in names},
-        partial(attack.answers, keep_in=partial(cache.networks, attack.attribute)),
+        partial(attack.answers, weights_path=partial(cache.networks, attack.attribute)),
     )

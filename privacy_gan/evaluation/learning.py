@@ -1,4 +1,4 @@
-"""Networks that learn to tell an attribute of images, and then answer: adversaries, classifiers."""
+"""Learners: networks trained to predict attributes from images (adversaries, classifiers)."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
-from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, batches_in
+from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, count_batches
 from privacy_gan.hardware import Compute
 from privacy_gan.progress import progress
-from privacy_gan.tensors import first_undefined
+from privacy_gan.tensors import find_non_finite
 
-STEPS_BETWEEN_LOOKS = 20  # whether it diverged, on GPUs
+STEPS_BETWEEN_CHECKS = 20  # for divergence on GPUs, where each check synchronizes
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network learns.
+    """A training recipe.
 
     Attributes:
-        optimizer: makes the network's optimizer.
-        annealed: whether the learning rate falls to 0 along half a cosine, or stays.
-        augmented: whether training images are mirrored and shifted at random.
+        optimizer: creates the optimizer of a network's parameters.
+        annealed: whether the learning rate follows a cosine schedule to 0 or stays constant.
+        augmented: whether training images are randomly flipped and shifted.
     """
 
     optimizer: MakeOptimizer
@@ -40,17 +40,17 @@ class Recipe:
 
 
 class Learner:
-    """A network that learns to tell one attribute from images.
+    """A network that is trained to predict one attribute from images.
 
     Args:
-        network: images to logits.
-        recipe: how it learns.
-        column: the attribute's, among the batch's attributes.
+        network: maps images to logits.
+        recipe: the training recipe.
+        column: the attribute's column in ``CensoredBatch.attributes``.
 
     Attributes:
-        best_loss: least validation loss so far, nats an image.
-        rate: the share of the recipe's learning rate at which it learns.
-        has_diverged: whether a loss or a weight was not finite; then it learns no more.
+        best_loss: lowest validation loss so far, nats per image.
+        lr_scale: factor by which the recipe's learning rate is multiplied.
+        has_diverged: whether a loss or a weight was not finite. Training then stops.
     """
 
     def __init__(self, network: nn.Module, recipe: Recipe, column: int) -> None:
@@ -58,19 +58,19 @@ class Learner:
         self.recipe = recipe
         self.column = column
         self.best_loss = float("inf")
-        self.rate = 1.0
+        self.lr_scale = 1.0
         self.has_diverged = False
-        self._unseen: list[Tensor] = []  # losses of steps since the last look
-        self._best_state: dict[str, Any] = {}
+        self._unchecked_losses: list[Tensor] = []  # since the last check
+        self._best_weights: dict[str, Any] = {}
         self._optimizer: Optimizer | None = None
         self._schedule: LRScheduler | None = None
 
     def loss(self, batch: CensoredBatch) -> Tensor:
-        """Return what a training step minimises: the cross-entropy."""
+        """Return the training loss of a batch: the mean cross-entropy."""
         return F.cross_entropy(self.network(batch.images), batch.attributes[:, self.column])
 
-    def error(self, batch: CensoredBatch) -> Tensor:
-        """Return the negative log-likelihood, summed over a batch, nats."""
+    def summed_nll(self, batch: CensoredBatch) -> Tensor:
+        """Return the negative log-likelihood summed over a batch, in nats."""
         predicted = self.log_probabilities(batch.images).float()
         return F.nll_loss(predicted, batch.attributes[:, self.column], reduction="sum")
 
@@ -79,18 +79,18 @@ class Learner:
         return F.log_softmax(self.network(images), dim=1)
 
     def to(self, device: torch.device) -> None:
-        """Move to a device."""
+        """Move the networks to a device."""
         self.network.to(device)
 
-    def begin(self, steps: int) -> None:
-        """Get ready to take so many steps."""
+    def start_training(self, steps: int) -> None:
+        """Create the optimizer and the schedule for this number of steps."""
         self._optimizer = self.recipe.optimizer(self.network.parameters())
         for group in self._optimizer.param_groups:
-            group["lr"] *= self.rate
+            group["lr"] *= self.lr_scale
         self._schedule = CosineAnnealingLR(self._optimizer, steps) if self.recipe.annealed else None
 
-    def step(self, batch: CensoredBatch, compute: Compute) -> None:
-        """Learn from one batch."""
+    def training_step(self, batch: CensoredBatch, compute: Compute) -> None:
+        """Take one optimizer step on a batch."""
         assert self._optimizer is not None
         with compute.autocast():
             loss = self.loss(batch)
@@ -99,85 +99,88 @@ class Learner:
         self._optimizer.step()
         if self._schedule is not None:
             self._schedule.step()
-        self._unseen.append(loss.detach())
-        if loss.device.type == "cpu" or len(self._unseen) == STEPS_BETWEEN_LOOKS:
-            self.look()
+        self._unchecked_losses.append(loss.detach())
+        if loss.device.type == "cpu" or len(self._unchecked_losses) == STEPS_BETWEEN_CHECKS:
+            self.check_divergence()
 
-    def look(self) -> None:
-        """Look whether it has diverged; on GPUs that waits for all that was begun."""
-        if self._unseen and not torch.stack(self._unseen).isfinite().all():
+    def check_divergence(self) -> None:
+        """Set ``has_diverged`` if a recent loss is not finite; synchronizes with the GPU."""
+        if self._unchecked_losses and not torch.stack(self._unchecked_losses).isfinite().all():
             self.has_diverged = True
-        self._unseen.clear()
+        self._unchecked_losses.clear()
 
-    def learned(self) -> dict[str, Any]:
-        """Return all that answering takes, after training."""
+    def export_weights(self) -> dict[str, Any]:
+        """Return the weights that prediction needs, after training."""
         return {"network": self.network.state_dict()}
 
-    def recall(self, learned: Mapping[str, Any]) -> None:
-        """Be what another learner of the same kind was at its end."""
-        self.network.load_state_dict(learned["network"])
+    def load_weights(self, weights: Mapping[str, Any]) -> None:
+        """Load weights exported by a learner of the same kind, for prediction only."""
+        self.network.load_state_dict(weights["network"])
         self.network.eval().requires_grad_(False)
 
-    def state(self) -> dict[str, Any]:
-        """Return all that a learner of the same kind needs to go on from here."""
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that a learner of the same kind needs to resume training."""
         assert self._optimizer is not None
         return {
             "network": self.network.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "schedule": self._schedule.state_dict() if self._schedule is not None else None,
-            "best_state": self._best_state,
+            "best_state": self._best_weights,
             "best_loss": self.best_loss,
             "has_diverged": self.has_diverged,
         }
 
-    def go_on_from(self, state: Mapping[str, Any]) -> None:
-        """Be where another learner of the same kind was; to be called after ``begin``."""
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Restore a state_dict saved by a learner of the same kind, after ``start_training``."""
         assert self._optimizer is not None
-        self.network.load_state_dict(state["network"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self.network.load_state_dict(state_dict["network"])
+        self._optimizer.load_state_dict(state_dict["optimizer"])
         if self._schedule is not None:
-            self._schedule.load_state_dict(state["schedule"])
-        self._best_state = state["best_state"]
-        self.best_loss = state["best_loss"]
-        self.has_diverged = state.get("has_diverged", False)  # not kept by earlier versions
+            self._schedule.load_state_dict(state_dict["schedule"])
+        self._best_weights = state_dict["best_state"]
+        self.best_loss = state_dict["best_loss"]
+        self.has_diverged = state_dict.get("has_diverged", False)  # older files lack it
 
-    def keep_if_best(self, loss: float) -> None:
-        """Remember the present weights if they are the best so far, and finite.
+    def track_best(self, loss: float) -> None:
+        """Remember the current weights if they are finite and the best so far.
 
         Args:
-            loss: on the validation split, at the end of an epoch.
+            loss: validation loss at the end of an epoch.
         """
-        self.look()
-        if not math.isfinite(loss) or first_undefined(self.network.state_dict()) is not None:
+        self.check_divergence()
+        if not math.isfinite(loss) or find_non_finite(self.network.state_dict()) is not None:
             self.has_diverged = True
         elif loss < self.best_loss:
             self.best_loss = loss
-            self._best_state = deepcopy(self.network.state_dict())
+            self._best_weights = deepcopy(self.network.state_dict())
 
-    def end(self) -> None:
-        """Go back to the best weights, unless it has diverged, and learn no more."""
+    def finish_training(self) -> None:
+        """Load the best weights, unless training diverged, and freeze the network."""
         if not self.has_diverged:
-            self.network.load_state_dict(self._best_state)
-        self._best_state, self._optimizer, self._schedule = {}, None, None
+            self.network.load_state_dict(self._best_weights)
+        self._best_weights, self._optimizer, self._schedule = {}, None, None
         self.network.eval().requires_grad_(False)
 
 
-def query(
-    learners: Mapping[str, Learner], source: CensoredSource, split: str, times: int, seed: int
+def predict_queries(
+    learners: Mapping[str, Learner], source: CensoredSource, split: str, queries: int, seed: int
 ) -> dict[str, Tensor]:
-    """Return what learners answer of a split, seen again and again and each time censored anew.
+    """Predict a split several times; each query censors the images with new noise.
 
     Returns:
-        Probabilities by learner, float64 [times, N, C].
+        Class probabilities by learner, float64 [queries, N, C].
     """
-    answers: dict[str, list[Tensor]] = {name: [] for name in learners}
-    with progress(f"querying ({split})", times * batches_in(source.datamodule, split)) as advance:
-        for number in range(times):
+    probabilities: dict[str, list[Tensor]] = {name: [] for name in learners}
+    batches = queries * count_batches(source.datamodule, split)
+    with progress(f"querying ({split})", batches) as advance:
+        for number in range(queries):
             for batch in source.query(split, number, seed):
                 for name, learner in learners.items():
                     with torch.no_grad(), source.compute.autocast():
-                        answer = learner.log_probabilities(batch.images)
-                    answers[name].append(answer.double().exp().cpu())
+                        predicted = learner.log_probabilities(batch.images)
+                    probabilities[name].append(predicted.double().exp().cpu())
                 advance(1)
     count = len(source.datamodule.rows(split))
-    return {name: torch.cat(seen).view(times, count, -1) for name, seen in answers.items()}
+    return {
+        name: torch.cat(parts).view(queries, count, -1) for name, parts in probabilities.items()
+    }

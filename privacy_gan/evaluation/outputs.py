@@ -14,11 +14,11 @@ from torchmetrics.image.fid import NoTrainInceptionV3
 
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifier
-from privacy_gan.evaluation.source import CensoredSource, batches_in
+from privacy_gan.evaluation.source import CensoredSource, count_batches
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.progress import progress
 from privacy_gan.randomness import Purpose, keyed_generator
-from privacy_gan.tensors import DamagedFile, ForeignFile, read_tensors
+from privacy_gan.tensors import DamagedFile, UnsupportedFile, read_tensors
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Outputs:
         """Return the class that a fixed classifier sees, [N]."""
         return self.probabilities[attribute].argmax(dim=1)
 
-    def all_predicted(self, attributes: Sequence[str]) -> dict[str, Tensor]:
+    def predictions_of(self, attributes: Sequence[str]) -> dict[str, Tensor]:
         """Return the class that each attribute's fixed classifier sees, [N] by attribute."""
         return {name: self.predicted(name) for name in attributes}
 
@@ -90,15 +90,15 @@ def outputs_on_test(
     censored: list[dict[str, Any]] = []
     original: list[dict[str, Any]] = []
     synthetic, distortion, ssim = [], [], []
-    with progress("measuring", batches_in(source.datamodule, "test")) as advance:
+    with progress("measuring", count_batches(source.datamodule, "test")) as advance:
         for index, batch in enumerate(source.query("test", 0, seed)):
             with torch.no_grad():
                 with source.compute.autocast():
                     censored.append(network_outputs(networks, batch.images, inception))
                     original.append(network_outputs(networks, batch.original, inception))
                 distortion.append((batch.images - batch.original).square().flatten(1).mean(1))
-                if source.datamodule.pictures:
-                    ssim.append(similarity(batch.images, batch.original))
+                if source.datamodule.viewable:
+                    ssim.append(structural_similarity(batch.images, batch.original))
             if batch.synthetic is None:
                 rng = keyed_generator("cpu", seed, Purpose.JUDGE_SCORE, index)
                 synthetic.append(torch.randint(num_classes, (len(batch.images),), generator=rng))
@@ -112,8 +112,8 @@ def outputs_on_test(
             "images: compute in float32, trainer.precision=32-true, or train it again"
         )
     return TestOutputs(
-        joined(censored),
-        joined(original),
+        concatenate(censored),
+        concatenate(original),
         [network.head.in_features for network in networks.values()],
         torch.cat(synthetic),
         changes,
@@ -143,14 +143,14 @@ def inception_features(inception: nn.Module, images: Tensor) -> Tensor:
     return features.float().cpu()
 
 
-def similarity(images: Tensor, original: Tensor) -> Tensor:
+def structural_similarity(images: Tensor, original: Tensor) -> Tensor:
     """Return each image's structural similarity (Wang et al., 2004) to its original, [B]."""
     values = structural_similarity_index_measure(images, original, data_range=1.0, reduction="none")
     assert isinstance(values, Tensor)
     return values.reshape(-1)
 
 
-def joined(parts: Iterable[dict[str, Any]]) -> Outputs:
+def concatenate(parts: Iterable[dict[str, Any]]) -> Outputs:
     """Put batches together."""
     parts = list(parts)
     names = parts[0]["probabilities"]
@@ -189,7 +189,7 @@ def load_inception(weights: str | Path | None, device: torch.device) -> nn.Modul
         ) from error
     except (
         DamagedFile,
-        ForeignFile,
+        UnsupportedFile,
         RuntimeError,
         LookupError,
         TypeError,

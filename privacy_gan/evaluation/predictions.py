@@ -1,4 +1,4 @@
-"""What adversaries predict for images that they have not seen, and which of them is strongest."""
+"""What adversaries predict for unseen images, and the choice of the strongest adversary."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from privacy_gan.evaluation.calibration import calibrate, log_of
-from privacy_gan.evaluation.metrics.bootstrap import of_all
+from privacy_gan.evaluation.calibration import calibrate, clamped_log
+from privacy_gan.evaluation.metrics.bootstrap import compute_on_all
 from privacy_gan.evaluation.metrics.metric import LEAKED_BITS, Score
 
-# by adversary and split ("valid" and "test"): probabilities, float64 [queries, N, C]
-Answers = dict[str, dict[str, Tensor]]
+# by network and split ("valid" and "test"): probabilities, float64 [queries, N, C]
+QueryProbabilities = dict[str, dict[str, Tensor]]
 
-CALIBRATED = ", calibrated"  # how such a method's name ends
+CALIBRATED = ", calibrated"  # suffix of the names of methods that calibrate
 
 
 class Prediction(NamedTuple):
-    """What an adversary predicts where one score is to be as good as it can be.
+    """An adversary's predictions, combined by the method that is best in one score.
 
     Attributes:
         valid: the score on the validation split.
         test: probabilities on the test split, [N, C].
-        method: how its answers to several queries were combined, in words.
+        method: name of the method that combined the queries.
     """
 
     valid: float
@@ -36,12 +36,12 @@ class Prediction(NamedTuple):
 
 @dataclass(frozen=True)
 class AdversaryPredictions:
-    """What one adversary predicts after one number of queries.
+    """What one adversary predicts from one number of queries.
 
     Attributes:
-        adversary: its name.
-        queries: censored versions of each image that it saw.
-        by_score: its predictions, by the score that they are best in.
+        adversary: name of the adversary.
+        queries: number of censored versions of each image that it saw.
+        by_score: its predictions by the score for which they were combined.
     """
 
     adversary: str
@@ -50,83 +50,90 @@ class AdversaryPredictions:
 
 
 def predict_all(
-    answers: Answers,
+    probabilities: QueryProbabilities,
     labels: Tensor,
-    prior: Tensor,
+    frequencies: Tensor,
     queries: Sequence[int],
     scores: Mapping[str, Score],
 ) -> list[AdversaryPredictions]:
     """Return every adversary's predictions at every number of queries.
 
     Args:
-        answers: of the adversaries.
-        labels: s of the validation split, [N].
-        prior: frequencies of s in training, [C].
-        queries: how many answers to combine, the first ones.
-        scores: by name.
+        probabilities: what the adversaries predict from each query.
+        labels: s on the validation split, [N].
+        frequencies: class frequencies of s in the training split, [C].
+        queries: numbers of queries to combine, starting with the first query.
+        scores: scores by name.
     """
     return [
         AdversaryPredictions(
-            name, times, predict(seen["valid"][:times], seen["test"][:times], labels, prior, scores)
+            name,
+            number,
+            combine_queries(
+                splits["valid"][:number], splits["test"][:number], labels, frequencies, scores
+            ),
         )
-        for name, seen in answers.items()
-        for times in queries
+        for name, splits in probabilities.items()
+        for number in queries
     ]
 
 
-def predict(
-    valid: Tensor, test: Tensor, labels: Tensor, prior: Tensor, scores: Mapping[str, Score]
+def combine_queries(
+    valid: Tensor, test: Tensor, labels: Tensor, frequencies: Tensor, scores: Mapping[str, Score]
 ) -> dict[str, Prediction]:
-    """Combine answers, for each score by the method that is best in it on validation images.
+    """Combine queries, for each score by the method that is best on the validation split.
 
     Args:
-        valid: answers on the validation split, probabilities [K, N, C].
-        test: on the test split, [K, M, C].
-        labels: of the validation split, [N].
-        prior: frequencies in training, [C].
-        scores: by name.
+        valid: probabilities on the validation split, [K, N, C].
+        test: probabilities on the test split, [K, M, C].
+        labels: labels of the validation split, [N].
+        frequencies: class frequencies in the training split, [C].
+        scores: scores by name.
     """
     methods: dict[str, tuple[Tensor, Tensor]] = {}
-    at_test = combined(test)
-    for name, at_valid in combined(valid).items():
-        calibration = calibrate(at_valid, labels)
-        methods[name] = at_valid, at_test[name]
+    on_test = combinations(test)
+    for name, on_valid in combinations(valid).items():
+        calibration = calibrate(on_valid, labels)
+        methods[name] = on_valid, on_test[name]
         methods[f"{name}{CALIBRATED}"] = (
-            calibration.apply(at_valid),
-            calibration.apply(at_test[name]),
+            calibration.apply(on_valid),
+            calibration.apply(on_test[name]),
         )
     predictions = {}
-    for score, of in scores.items():
-        score_of = partial(of, prior=prior)
+    for name, score in scores.items():
+        statistic = partial(score, frequencies=frequencies)
         values = {
-            method: of_all(score_of, on_valid, labels) for method, (on_valid, _) in methods.items()
+            method: compute_on_all(statistic, on_valid, labels)
+            for method, (on_valid, _) in methods.items()
         }
         best = max(values, key=values.__getitem__)
-        predictions[score] = Prediction(values[best], methods[best][1], best)
+        predictions[name] = Prediction(values[best], methods[best][1], best)
     return predictions
 
 
-def combined(answers: Tensor) -> dict[str, Tensor]:
-    """Return what several answers amount to, [N, C], by each method of combining them.
+def combinations(probabilities: Tensor) -> dict[str, Tensor]:
+    """Combine several queries into one prediction, [N, C], by each method.
 
-    The sum of log-odds is right where the censored versions of an image are independent given s;
-    the mean is better where one answer may be sure and wrong.
+    The sum of log-odds is optimal when the censored versions of an image are independent given s.
+    The mean is better when single predictions can be confident and wrong.
 
     Args:
-        answers: probabilities [K, N, C].
+        probabilities: probabilities from each query, [K, N, C].
     """
-    if len(answers) == 1:
-        return {"as answered": answers[0]}
+    if len(probabilities) == 1:
+        return {"as answered": probabilities[0]}
     return {
-        "mean": answers.mean(dim=0),
-        "sum of log-odds": F.softmax(log_of(answers).sum(dim=0), dim=1),
+        "mean": probabilities.mean(dim=0),
+        "sum of log-odds": F.softmax(clamped_log(probabilities).sum(dim=0), dim=1),
     }
 
 
-def strongest(predictions: Sequence[AdversaryPredictions], score: str) -> AdversaryPredictions:
-    """Return those that are strongest in a score on the validation split, never on test.
+def select_strongest(
+    predictions: Sequence[AdversaryPredictions], score: str
+) -> AdversaryPredictions:
+    """Return the predictions with the best score on the validation split, never on the test split.
 
-    Of equal ones the most informative are taken, then the first: with few queries.
+    Ties are broken by the leaked bits, then by order: fewer queries come first.
     """
     return max(
         predictions,

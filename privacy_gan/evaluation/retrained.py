@@ -42,9 +42,9 @@ class RetrainedClassifier(Learner):
 
     def loss(self, batch: CensoredBatch) -> Tensor:
         """Return the mean of the attributes' cross-entropies."""
-        return self.error(batch) / (len(batch.images) * len(self.columns))
+        return self.summed_nll(batch) / (len(batch.images) * len(self.columns))
 
-    def error(self, batch: CensoredBatch) -> Tensor:
+    def summed_nll(self, batch: CensoredBatch) -> Tensor:
         """Return the negative log-likelihood of all attributes, summed over a batch, nats."""
         errors = [
             F.nll_loss(predicted.float(), batch.attributes[:, column], reduction="sum")

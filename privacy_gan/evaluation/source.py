@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from privacy_gan.data.release_format import FLOAT, PNG, ReleaseFormat, rounded
+from privacy_gan.data.release_format import FLOAT, PNG, ReleaseFormat, to_uint8
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import Privatizer
@@ -145,7 +145,7 @@ class FolderSource:
         return CensoredBatch(images, original, attributes, None)
 
 
-class ReleasedSource:
+class FileFormatSource:
     """Another source's images after they were written into files and read again.
 
     Args:
@@ -170,21 +170,21 @@ class ReleasedSource:
         yield from map(self._released, self.source.query(split, number, seed))
 
     def _released(self, batch: CensoredBatch) -> CensoredBatch:
-        return batch._replace(images=read_back(batch.images, self.form))
+        return batch._replace(images=round_trip(batch.images, self.form))
 
 
-def as_released(source: CensoredSource, name: str) -> CensoredSource:
+def with_file_format(source: CensoredSource, name: str) -> CensoredSource:
     """Return a source's images as files of a format hold them, or as they are for "float".
 
     Raises:
         UserError: there is no such format.
     """
-    return source if name == FLOAT else ReleasedSource(source, ReleaseFormat.of(name))
+    return source if name == FLOAT else FileFormatSource(source, ReleaseFormat.of(name))
 
 
-def read_back(images: Tensor, form: ReleaseFormat) -> Tensor:
+def round_trip(images: Tensor, form: ReleaseFormat) -> Tensor:
     """Return images [B, 3, H, W] in [0, 1] as they are read from files of a format."""
-    pixels = rounded(images)
+    pixels = to_uint8(images)
     if form.name != PNG:  # which loses nothing that is left after rounding
         files = [
             form.encode(Image.fromarray(image))
@@ -210,7 +210,7 @@ def training_order(datamodule: TableDataModule, epoch: int, batch_size: int, see
     return shuffled
 
 
-def batches_in(datamodule: TableDataModule, split: str, batch_size: int = QUERY_BATCH) -> int:
+def count_batches(datamodule: TableDataModule, split: str, batch_size: int = QUERY_BATCH) -> int:
     """Return the number of batches in a pass over a split."""
     full, left = divmod(len(datamodule.rows(split)), batch_size)
     return full + (left > 0 and not (split == "train" and full and left == 1))

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from privacy_gan.evaluation.classifiers import FixedClassifier
-from privacy_gan.evaluation.metrics.bootstrap import of_all
+from privacy_gan.evaluation.metrics.bootstrap import compute_on_all
 from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE, accuracy
 from privacy_gan.evaluation.observations import prior
 from privacy_gan.evaluation.predictions import AdversaryPredictions
-from privacy_gan.evaluation.source import CensoredSource, batches_in
+from privacy_gan.evaluation.source import CensoredSource, count_batches
 from privacy_gan.progress import progress
 
 
@@ -53,7 +53,7 @@ def normalized_gain(
         prior: frequencies of s in training, [C].
         labels: s of the validation split, [N].
     """
-    nothing = of_all(partial(accuracy, prior=prior), prior.expand(len(labels), -1), labels)
+    nothing = compute_on_all(partial(accuracy, prior=prior), prior.expand(len(labels), -1), labels)
     value, everything = (of.by_score[ACCURACY_SCORE].valid for of in (censored, original))
     return normalized(value, nothing, everything)
 
@@ -82,7 +82,7 @@ def normalized_utility(
     most_frequent = torch.stack([prior(train_labels[name]).argmax() for name in names])
     columns = [source.datamodule.column(name) for name in names]
     correct, count = torch.zeros(3, dtype=torch.float64), 0
-    with progress("validating", batches_in(source.datamodule, "valid")) as advance:
+    with progress("validating", count_batches(source.datamodule, "valid")) as advance:
         for batch in source.query("valid", 0, seed):
             truth = batch.attributes[:, columns].cpu()
             guesses = [most_frequent.expand(len(truth), -1)]

@@ -9,7 +9,7 @@ from torchvision.models.resnet import BasicBlock, ResNet
 
 from privacy_gan.errors import UserError
 from privacy_gan.models.classifier import Classifier
-from privacy_gan.tensors import DamagedFile, ForeignFile, read_tensors
+from privacy_gan.tensors import DamagedFile, UnsupportedFile, read_tensors
 
 
 def resnet18(num_classes: int, weights: str | Path | None = None) -> Classifier:
@@ -31,17 +31,17 @@ def resnet(layers: list[int], num_classes: int, weights: str | Path | None = Non
         weights: file with a torchvision state dict to start from (all but the last layer).
 
     Raises:
-        UserError: see ``load_all_but_head``.
+        UserError: see ``load_backbone``.
     """
     network = ResNet(BasicBlock, layers)
     if weights is not None:
-        load_all_but_head(network, Path(weights))
+        load_backbone(network, Path(weights))
     num_features = network.fc.in_features
     network.fc = nn.Identity()
     return Classifier(network, num_features, num_classes)
 
 
-def load_all_but_head(network: ResNet, file: Path) -> None:
+def load_backbone(network: ResNet, file: Path) -> None:
     """Load a state dict's tensors except those of ``fc``.
 
     Raises:
@@ -53,7 +53,7 @@ def load_all_but_head(network: ResNet, file: Path) -> None:
         missing, unexpected = network.load_state_dict(body, strict=False)
     except FileNotFoundError as error:
         raise UserError(f"{file} does not exist: weights must be a local file") from error
-    except (DamagedFile, ForeignFile) as error:
+    except (DamagedFile, UnsupportedFile) as error:
         raise UserError(f"{file} holds no weights, or is damaged: give a state dict") from error
     except (RuntimeError, TypeError, AttributeError) as error:  # other shapes, or no tensors
         reason = str(error).strip().partition("\n")[0]

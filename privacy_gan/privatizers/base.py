@@ -1,6 +1,6 @@
-"""The interface of all mechanisms, and the synthetic attribute s' that some of them put in.
+"""The interface of all mechanisms, and the synthetic attribute s' that some of them insert.
 
-Judging and reporting know nothing else of them.
+Judging and reporting use this interface only.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from privacy_gan.errors import UserError
 
 UNIFORM, EMPIRICAL = "uniform", "empirical"  # distributions of s'
 
-# All that is random in a mechanism, by name: noise, the synthetic attribute. Each has a row for
-# every image, so that a batch can be shared by several processes.
+# Everything random in a mechanism, by name: noise, the synthetic attribute. Each tensor has a row
+# for every image, so that several processes can share a batch.
 Draws = dict[str, Tensor]
 
 
 class Censored(NamedTuple):
-    """What a mechanism makes of a batch.
+    """A censored batch.
 
     Attributes:
         images: [B, 3, H, W] in [0, 1].
-        synthetic: the synthetic attribute s' [B] that was put in, or None where nothing was.
+        synthetic: the synthetic attribute s' [B] that was inserted, or None.
     """
 
     images: Tensor
@@ -35,27 +35,28 @@ class Censored(NamedTuple):
 
 
 class Privatizer(nn.Module, ABC):
-    """A mechanism: images in, censored images and the synthetic attribute out.
+    """A mechanism: maps images to censored images and the synthetic attribute.
 
-    What is random in it is drawn first; the rest is a function of images and draws alone.
+    ``draw`` draws everything random; ``forward`` is a function of images and draws alone.
 
     Attributes:
-        attributes: those that it hides, where it is not the configured one.
-        deterministic: whether it makes the same of an image each time, so that one query tells all.
+        attributes: the sensitive attributes that it hides; empty for the configured one.
+        deterministic: whether it always censors an image in the same way, so that one query shows
+            an adversary everything.
     """
 
     attributes: tuple[str, ...] = ()
     deterministic: bool = False
 
-    def __init__(self) -> None:  # nn.Module's declares that it takes whatever it is told
+    def __init__(self) -> None:  # nn.Module's accepts any arguments, which hides mistakes
         super().__init__()
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw all that censoring these images needs; nothing, unless a mechanism says otherwise.
+        """Draw everything random that censoring these images needs; by default, nothing.
 
         Args:
-            images: [B, 3, H, W], of which only number, size and device matter.
-            rng: of all that is drawn.
+            images: [B, 3, H, W]; only their number, size and device matter.
+            rng: random number generator.
 
         Returns:
             Tensors [B, ...] on the images' device.
@@ -72,11 +73,11 @@ class Privatizer(nn.Module, ABC):
 
         Args:
             images: [B, 3, H, W] in [0, 1], on the mechanism's device.
-            rng: of all that is random, or its seed. Who knows it knows s', and with it more of s
-                than the image tells.
+            rng: random number generator, or its seed. Keep it secret: it reveals s', and with s'
+                the image reveals more about s.
 
         Returns:
-            The censored images, in the same range, and s' [B], or None where none was put in.
+            The censored images, in the same range, and s' [B], or None if none was inserted.
         """
         if isinstance(rng, int):
             rng = torch.Generator(images.device).manual_seed(rng)
@@ -84,61 +85,61 @@ class Privatizer(nn.Module, ABC):
         return censored
 
     def for_attribute(self, attribute: str) -> Privatizer:
-        """Return the mechanism as one whose ``synthetic`` is an attribute that it hides."""
+        """Return the mechanism with ``synthetic`` referring to one of the attributes it hides."""
         del attribute
         return self
 
     @property
     def baseline(self) -> Privatizer | None:
-        """A part of the mechanism that is one by itself, with which it is to be compared."""
+        """A part of the mechanism that is itself a mechanism, to compare with; or None."""
         return None
 
-    def adapt(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
-        """Adapt to training images, where the mechanism is not a LightningModule, which is trained.
+    def fit(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
+        """Fit the mechanism to training images, unless a Trainer trains it (LightningModules).
 
         Args:
-            batches: makes a pass over some training images, always the same ones.
+            batches: iterates over some training images, the same ones at every call.
 
         Returns:
-            What is worth recording in result.json.
+            Values to record in result.json.
         """
         del batches
         return {}
 
     def for_inference(self) -> Privatizer:
-        """Return what of the mechanism censors, without what only training needs.
+        """Return the part of the mechanism that censors, without what only training needs.
 
-        It draws and does the same, shares its weights, and asks for neither Lightning nor Hydra.
+        It censors in the same way, shares the weights, and needs neither Lightning nor Hydra.
         """
         return self
 
     def arguments(self) -> dict[str, Any]:
-        """Return what its class makes the mechanism of again, but for the weights.
+        """Return the constructor arguments that rebuild the mechanism, without its weights.
 
-        Values are of JSON, or networks and mechanisms that have arguments themselves.
+        Values are JSON values, or networks and mechanisms that have ``arguments`` themselves.
 
         Raises:
-            UserError: the mechanism cannot be described so.
+            UserError: the mechanism does not implement this.
         """
         raise UserError(
-            f"{type(self).__name__} cannot be exported: it does not say what it is made of"
+            f"{type(self).__name__} cannot be exported: it does not implement arguments()"
         )
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the rows of Figure 2 by their labels: the images, then what is made of them."""
+        """Return the rows of Figure 2 by label: the images, then their censored versions."""
         return {"x": images, "x'": self.privatize(images, rng).images}
 
 
 class SyntheticAttribute(nn.Module):
-    """Draws s' at random for every image, independently of it.
+    """Draws s' at random for every image, independently of the image.
 
     Args:
-        num_classes: values of s'.
-        distribution: "uniform", the paper's, or "empirical": as frequent as among the training
+        num_classes: number of values of s'.
+        distribution: "uniform", as in the paper, or "empirical": the frequencies in the training
             images.
 
     Raises:
-        UserError: there is no such distribution.
+        UserError: the distribution is unknown.
     """
 
     probabilities: Tensor
@@ -146,19 +147,17 @@ class SyntheticAttribute(nn.Module):
     def __init__(self, num_classes: int, distribution: str = UNIFORM) -> None:
         super().__init__()
         if distribution not in (UNIFORM, EMPIRICAL):
-            raise UserError(
-                f"synthetic={distribution} is unknown: there are {UNIFORM} and {EMPIRICAL}"
-            )
+            raise UserError(f"synthetic={distribution} is unknown: choose {UNIFORM} or {EMPIRICAL}")
         self.num_classes = num_classes
         self.distribution = distribution
         self.register_buffer("probabilities", torch.full((num_classes,), 1 / num_classes))
 
     def arguments(self) -> dict[str, Any]:
-        """Return what a mechanism with such an attribute is made of again."""
+        """Return the arguments that a mechanism passes on to this class."""
         return {"num_classes": self.num_classes, "synthetic": self.distribution}
 
-    def learn(self, labels: Tensor) -> None:
-        """Take over the frequencies of the training images' s, [N]."""
+    def fit(self, labels: Tensor) -> None:
+        """Set the probabilities to the frequencies of the training images' s, [N]."""
         counts = torch.bincount(labels, minlength=self.num_classes)
         self.probabilities.copy_(counts / len(labels))
 
@@ -166,19 +165,19 @@ class SyntheticAttribute(nn.Module):
         """Draw a value for each image, [B], on the images' device."""
         count = len(images)
         if self.distribution == UNIFORM:
-            drawn = torch.randint(self.num_classes, (count,), generator=rng, device=rng.device)
+            values = torch.randint(self.num_classes, (count,), generator=rng, device=rng.device)
         else:
             probabilities = self.probabilities.to(rng.device)
-            drawn = torch.multinomial(probabilities, count, replacement=True, generator=rng)
-        return drawn.to(images.device)
+            values = torch.multinomial(probabilities, count, replacement=True, generator=rng)
+        return values.to(images.device)
 
 
-def with_every_value(
+def rows_for_every_value(
     privatizer: Privatizer, images: Tensor, draws: Draws, num_classes: int
 ) -> dict[str, Tensor]:
-    """Return rows of Figure 2: x'' for every value of s', all else that is drawn being the same."""
+    """Return rows of Figure 2: x'' for every value of s', with all other draws the same."""
     rows = {}
     for value in range(num_classes):
-        chosen = {**draws, "synthetic": torch.full_like(draws["synthetic"], value)}
-        rows[f"x''  s'={value}"] = privatizer(images, chosen).images
+        draws_with_value = {**draws, "synthetic": torch.full_like(draws["synthetic"], value)}
+        rows[f"x''  s'={value}"] = privatizer(images, draws_with_value).images
     return rows

@@ -1,4 +1,4 @@
-"""Gaussian blur, a common way to hide what a face shows."""
+"""Gaussian blur, a common way to hide a face."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from privacy_gan.privatizers.operation import Operation
 
 
 class Blur(Operation):
-    """Blurs; its strength is the Gaussian's standard deviation in pixels."""
+    """Blurs images; the strength is the Gaussian's standard deviation in pixels."""
 
     deterministic = True
 
-    def strongest(self, images: Tensor) -> float:
-        """Return a deviation of half the image."""
+    def max_strength(self, images: Tensor) -> float:
+        """Return a standard deviation of half the image."""
         return min(images.shape[-2:]) / 2
 
     def operate(self, images: Tensor, strength: float, draws: Draws) -> Tensor:
-        """Blur, mirroring at the borders; the kernel ends at three deviations or the far border."""
+        """Blur with mirrored borders.
+
+        The kernel reaches three standard deviations, or the far border where that is nearer.
+        """
         height, width = images.shape[-2:]
-        reach = math.ceil(3 * strength)
-        across, down = (2 * min(reach, side - 1) + 1 for side in (width, height))
-        # a row of the kernel, then a column: the same as both at once, and far fewer products
-        rows = gaussian_blur(images, [across, 1], [strength, strength])
-        blurred: Tensor = gaussian_blur(rows, [1, down], [strength, strength])
+        radius = math.ceil(3 * strength)
+        kernel_width, kernel_height = (2 * min(radius, side - 1) + 1 for side in (width, height))
+        # The kernel is separable: rows, then columns give the same with far fewer products.
+        rows = gaussian_blur(images, [kernel_width, 1], [strength, strength])
+        blurred: Tensor = gaussian_blur(rows, [1, kernel_height], [strength, strength])
         return blurred

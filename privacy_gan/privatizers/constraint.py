@@ -1,4 +1,4 @@
-"""How a network is kept within its distortion budget while it is trained."""
+"""Constraints that keep a network within its distortion budget during training."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from privacy_gan import losses
 
 
 class Constraint(nn.Module, ABC):
-    """What a batch's mean distortion adds to what a network minimises.
+    """The term that a batch's mean distortion adds to a network's loss.
 
     Args:
         epsilon: the distortion budget.
@@ -23,15 +23,15 @@ class Constraint(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, distortion: Tensor) -> Tensor:
-        """Return what is added for a mean distortion d, a scalar."""
+        """Return the term for a mean distortion d, a scalar."""
 
-    def learn(self, distortion: Tensor) -> None:
-        """Take note of a step's distortion; to be called once after it."""
+    def update(self, distortion: Tensor) -> None:
+        """Update the constraint after a step of the network that had this distortion."""
         del distortion
 
 
 class Penalty(Constraint):
-    """Weight * max(d - epsilon, 0)^2, the paper's (Algorithm 1).
+    """Weight * max(d - epsilon, 0)^2, as in the paper (Algorithm 1).
 
     Args:
         epsilon: the distortion budget.
@@ -48,22 +48,22 @@ class Penalty(Constraint):
 
 
 class Multiplier(Constraint):
-    """An augmented Lagrangian, whose multiplier finds what the budget is worth.
+    """An augmented Lagrangian, whose multiplier adapts to the budget.
 
-    It grows while the budget is exceeded and falls while some is left, so that the same constants
-    meet any budget.
+    The multiplier grows while the distortion exceeds the budget and falls while it is below, so
+    that the same constants work for any budget.
 
-    While a network still learns to leave images as they are, the budget is exceeded manifold; a
-    multiplier that had grown by all of that would forbid for long afterwards what the budget
-    allows. So it grows no faster than it falls where a fifth of the budget is left.
+    Early in training, before a network has learned to reproduce images, the distortion exceeds the
+    budget many times over. A multiplier that grew in proportion would then keep the distortion far
+    below the budget for a long time. So it grows at most as fast as it falls at 80% of the budget.
 
     Args:
         epsilon: the distortion budget.
-        rate: by how much the multiplier changes in a step, for each unit of d / epsilon - 1, which
-            counts as no more than 0.2.
+        rate: change of the multiplier in a step, for each unit of d / epsilon - 1, which is capped
+            at 0.2.
     """
 
-    MOST = 0.2
+    MAX_EXCESS = 0.2
     multiplier: Tensor
 
     def __init__(self, epsilon: float, rate: float = 0.01) -> None:
@@ -75,7 +75,7 @@ class Multiplier(Constraint):
         """See Constraint.forward."""
         return losses.augmented_lagrangian(distortion, self.epsilon, self.multiplier)
 
-    def learn(self, distortion: Tensor) -> None:
-        """Move the multiplier, which is never below 0."""
-        excess = (distortion.detach() / self.epsilon - 1).clamp(max=self.MOST)
+    def update(self, distortion: Tensor) -> None:
+        """Update the multiplier, which is never negative."""
+        excess = (distortion.detach() / self.epsilon - 1).clamp(max=self.MAX_EXCESS)
         self.multiplier.add_(self.rate * excess).clamp_(min=0)

@@ -1,4 +1,4 @@
-"""The filter f, which takes the sensitive attribute out (section 3.1, Huang et al., 2018)."""
+"""The filter f, which removes the sensitive attribute (section 3.1; Huang et al., 2018)."""
 
 from __future__ import annotations
 
@@ -14,24 +14,25 @@ from privacy_gan.errors import UserError
 from privacy_gan.losses import AdversarialLoss
 from privacy_gan.privatizers.base import Draws
 from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
-from privacy_gan.privatizers.inference import Filtering
+from privacy_gan.privatizers.inference import FilterInference
 
 
-class Filter(Filtering, Game):
-    """x' = f(x, z1) against h_f, which tells s from x'.
+class Filter(FilterInference, Game):
+    """x' = f(x, z1), trained against h_f, which predicts s from x'.
 
     Args:
-        network: makes f.
-        discriminator: makes h_f, given its number of outputs.
-        adversarial_loss: f's adversarial term, of h_f(x'), s and the share of the training done.
-        num_classes: values that s can take; h_f's number of outputs.
-        output_noise: share of the budget that is spent on Gaussian noise, added to what f returns;
-            it is part of x'.
-        rules: budget, turns and averaging, see Game.
+        network: returns f.
+        discriminator: returns h_f, given its number of outputs.
+        adversarial_loss: f's adversarial loss, a function of the logits h_f(x'), s and the training
+            progress in [0, 1].
+        num_classes: number of values of s, and of h_f's outputs.
+        output_noise: share of the budget spent on Gaussian noise, which is added to f's output and
+            part of x'.
+        options: budget, update intervals and averaging, see Game.
 
     Raises:
-        UserError: the adversarial term is not defined for so many classes, or a number is out of
-            its range.
+        UserError: the adversarial loss does not support this number of classes, or a number is out
+            of range.
     """
 
     name = "filter"
@@ -43,26 +44,26 @@ class Filter(Filtering, Game):
         adversarial_loss: AdversarialLoss,
         num_classes: int,
         output_noise: float = 0.0,
-        **rules: Any,
+        **options: Any,
     ) -> None:
-        Game.__init__(self, network(), discriminator(num_classes), **rules)
+        Game.__init__(self, network(), discriminator(num_classes), **options)
         if not 0 <= output_noise <= 1:
             raise UserError(
-                f"game.output_noise={output_noise} is not a share: set it between 0 and 1"
+                f"game.output_noise={output_noise} is out of range: set it between 0 and 1"
             )
         self.adversarial_loss = adversarial_loss
         self.deviation = (output_noise * self.constraint.epsilon) ** 0.5
-        # a loss that refuses so many classes should do so now and not at the first step
+        # a loss that does not support this number of classes fails now, not at the first step
         adversarial_loss(torch.zeros(1, num_classes), torch.zeros(1, dtype=torch.long), 1.0)
 
     def losses(
         self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
     ) -> Losses:
-        """See Game.losses; h_f(x') is computed once for both players."""
+        """See Game.losses; h_f(x') is computed once for both networks."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and turn.network):
             censored = self(incoming, draws).images
         logits = self.discriminator(censored)
-        adversarial = self.adversarial_loss(logits, sensitive, turn.done)
+        adversarial = self.adversarial_loss(logits, sensitive, turn.progress)
         return Losses(
             output=censored,
             adversarial=adversarial,
@@ -74,6 +75,6 @@ class Filter(Filtering, Game):
             },
         )
 
-    def for_inference(self) -> Filtering:
+    def for_inference(self) -> FilterInference:
         """Return f alone."""
-        return Filtering(self.finished, self.deviation)
+        return FilterInference(self.inference_network, self.deviation)

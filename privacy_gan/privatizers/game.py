@@ -1,4 +1,4 @@
-"""One two-player game of Algorithm 1: a network that changes images, against one discriminator."""
+"""A two-player game of Algorithm 1: a network that changes images against a discriminator."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from privacy_gan.privatizers.inference import NetworkPrivatizer
 
 
 class Turn(NamedTuple):
-    """Who learns in a step.
+    """Which networks of a game are updated in a step.
 
     Attributes:
-        network: whether the network does.
-        discriminator: whether the discriminator does.
-        done: share of the training that is over, in [0, 1].
+        network: whether the network is.
+        discriminator: whether the discriminator is.
+        progress: share of the training that is over, in [0, 1].
     """
 
     network: bool
     discriminator: bool
-    done: float
+    progress: float
 
 
 class Losses(NamedTuple):
-    """A game's losses on one batch, all at the same output and the same parameters.
+    """A game's losses on one batch, all for the same output and the same parameters.
 
     Attributes:
-        output: the changed images [B, 3, H, W], attached to the network if it is its turn.
-        adversarial: what the network is trained to minimise, beside what its budget adds.
-        discriminator: what the discriminator is, or None where this step leaves it alone.
+        output: the changed images [B, 3, H, W], with gradients if the network is updated.
+        adversarial: the network's adversarial loss, without the term of its constraint.
+        discriminator: the discriminator's loss, or None if this step does not update it.
         distortion: d(output, original).
-        metrics: further scalars worth logging, detached.
+        metrics: further scalars to log, detached.
     """
 
     output: Tensor
@@ -52,16 +52,16 @@ class Game(NetworkPrivatizer):
     """A network and its discriminator; the network alone is a mechanism.
 
     Args:
-        network: changes images, given noise.
-        discriminator: tells the sensitive attribute from the changed images.
+        network: maps images and noise to images.
+        discriminator: predicts the sensitive attribute from the changed images.
         constraint: keeps the distortion between output and original images within a budget.
         network_every: steps between two updates of the network.
         discriminator_every: steps between two updates of the discriminator.
-        averaging: what the network's average, which is then what censors, keeps of itself at an
-            update (see ``average_of``); None where the network itself does.
+        averaging: decay of the network's exponential moving average (see ``ema_of``), which then
+            censors after training; None to use the network itself.
 
     Raises:
-        UserError: a number is out of its range.
+        UserError: a number is out of range.
     """
 
     name: str
@@ -81,48 +81,48 @@ class Game(NetworkPrivatizer):
                 raise UserError(f"privatizer.{self.name}.{name}_every={value} must be 1 or more")
         if averaging is not None and not 0 <= averaging < 1:
             raise UserError(
-                f"game.averaging={averaging} must be at least 0 and below 1, or null for none"
+                f"game.averaging={averaging} must be at least 0 and below 1, or null for no average"
             )
         self.discriminator = discriminator
         self.constraint = constraint
         self.network_every = network_every
         self.discriminator_every = discriminator_every
-        self.average = None if averaging is None else average_of(network, averaging)
+        self.average = None if averaging is None else ema_of(network, averaging)
 
     @abstractmethod
     def losses(
         self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
     ) -> Losses:
-        """Change the incoming images and take all losses of the game.
+        """Change the incoming images and compute all losses of the game.
 
         Args:
             original: x, [B, 3, H, W] in [0, 1].
-            incoming: what the game before made of them, or the same; a constant here.
+            incoming: output of the previous game, or x; a constant here.
             sensitive: s, [B].
             draws: what ``draw`` drew for these images.
-            turn: who learns.
+            turn: which networks are updated.
         """
 
-    def turn(self, batch_idx: int, done: float) -> Turn:
-        """Return who learns in a step."""
+    def turn(self, batch_idx: int, progress: float) -> Turn:
+        """Return which networks are updated in a step."""
         return Turn(
-            batch_idx % self.network_every == 0, batch_idx % self.discriminator_every == 0, done
+            batch_idx % self.network_every == 0, batch_idx % self.discriminator_every == 0, progress
         )
 
-    def take_note(self, distortion: Tensor) -> None:
-        """Let budget and average know of a step that the network has taken."""
-        self.constraint.learn(distortion)
+    def after_step(self, distortion: Tensor) -> None:
+        """Update constraint and moving average after a step of the network."""
+        self.constraint.update(distortion)
         if self.average is not None:
             self.average.update_parameters(self.network)
 
     @property
-    def released(self) -> nn.Module:
-        """What changes images: in training the network, afterwards its average if there is one."""
-        return self.network if self.training else self.finished
+    def active_network(self) -> nn.Module:
+        """The network that changes images: its average in evaluation mode, if there is one."""
+        return self.network if self.training else self.inference_network
 
     @property
-    def finished(self) -> nn.Module:
-        """What changes images after the training."""
+    def inference_network(self) -> nn.Module:
+        """The network that changes images after training."""
         return self.network if self.average is None else self.average.module
 
 
@@ -131,23 +131,26 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.detach().argmax(dim=1) == labels).float().mean()
 
 
-def average_of(network: nn.Module, decay: float) -> AveragedModel:
-    """Return an exponential average of a network, which rests where the network circles.
+def ema_of(network: nn.Module, decay: float) -> AveragedModel:
+    """Return an exponential moving average of a network, which evens out its oscillations.
 
-    ``update_parameters`` moves it towards the network. After t updates it keeps
-    min(decay, (t + 1) / (t + 10)) of itself, so that it soon forgets how the network began.
+    Call ``update_parameters`` after each step. After t updates the decay is
+    min(decay, (t + 1) / (t + 10)), so that the average soon forgets the initial weights.
 
     Args:
-        network: what is averaged; its buffers are copied.
-        decay: what the average keeps of itself in the long run, in [0, 1).
+        network: the network; its buffers are copied.
+        decay: weight of the old average at an update in the long run, in [0, 1).
     """
 
     @torch.no_grad()
-    def move(averages: Sequence[Tensor], values: Sequence[Tensor], updates: Tensor | int) -> None:
+    def update_averages(
+        averages: Sequence[Tensor], values: Sequence[Tensor], updates: Tensor | int
+    ) -> None:
         updates = torch.as_tensor(updates)
-        left = 1 - ((updates + 1) / (updates + 10)).clamp(max=decay)  # no number the host waits for
+        # a tensor on the device, so that the host does not wait for it
+        weight = 1 - ((updates + 1) / (updates + 10)).clamp(max=decay)
         for average, value in zip(averages, values, strict=True):
-            average.lerp_(value, left.to(average))
+            average.lerp_(value, weight.to(average))
 
-    average = AveragedModel(network, multi_avg_fn=move)
+    average = AveragedModel(network, multi_avg_fn=update_averages)
     return average.requires_grad_(False)

@@ -1,4 +1,4 @@
-"""The generator g, which puts a random sensitive attribute in (section 3.2)."""
+"""The generator g, which inserts a random sensitive attribute (section 3.2)."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from torch import Tensor, nn
 from privacy_gan import losses
 from privacy_gan.privatizers.base import UNIFORM, Draws, SyntheticAttribute
 from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
-from privacy_gan.privatizers.inference import Replacing
+from privacy_gan.privatizers.inference import GeneratorInference
 
 
-class Generator(Replacing, Game):
-    """x'' = g(x', s', z2) against h_g, which tells s from real images and knows fakes.
+class Generator(GeneratorInference, Game):
+    """x'' = g(x', s', z2), trained against h_g, which predicts s of real images and detects fakes.
 
     Args:
-        network: makes g, given the number of classes of its input s'.
-        discriminator: makes h_g, given its number of outputs.
-        num_classes: values that s can take; h_g has one output more, for fakes.
-        synthetic: the distribution of s', see SyntheticAttribute.
-        rules: budget, turns and averaging, see Game.
+        network: returns g, given the number of classes of its input s'.
+        discriminator: returns h_g, given its number of outputs.
+        num_classes: number of values of s; h_g has one more output, for fakes.
+        synthetic: distribution of s', see SyntheticAttribute.
+        options: budget, update intervals and averaging, see Game.
     """
 
     name = "generator"
@@ -34,16 +34,16 @@ class Generator(Replacing, Game):
         discriminator: Callable[[int], nn.Module],
         num_classes: int,
         synthetic: str = UNIFORM,
-        **rules: Any,
+        **options: Any,
     ) -> None:
         g, h_g = network(num_classes=num_classes), discriminator(num_classes + 1)
-        Game.__init__(self, g, h_g, **rules)
+        Game.__init__(self, g, h_g, **options)
         self.synthetic = SyntheticAttribute(num_classes, synthetic)
 
     def losses(
         self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
     ) -> Losses:
-        """See Game.losses; h_g(x'') is computed once for both players, h_g(x) only if needed."""
+        """See Game.losses; h_g(x'') is computed once for both networks, h_g(x) only if needed."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and turn.network):
             replaced = self(incoming, draws).images
         logits = self.discriminator(replaced)
@@ -60,8 +60,8 @@ class Generator(Replacing, Game):
             metrics["discriminator_accuracy"] = accuracy(real, sensitive)
         return Losses(replaced, adversarial, discriminator_loss, distortion, metrics)
 
-    def for_inference(self) -> Replacing:
-        """Return g and what draws s'."""
-        released = Replacing(self.finished, **self.synthetic.arguments())
-        released.synthetic = self.synthetic  # which may know frequencies
-        return released
+    def for_inference(self) -> GeneratorInference:
+        """Return g and the distribution of s'."""
+        inference = GeneratorInference(self.inference_network, **self.synthetic.arguments())
+        inference.synthetic = self.synthetic  # with its fitted frequencies
+        return inference

@@ -1,4 +1,4 @@
-"""No censoring: what all mechanisms are compared with."""
+"""No censoring, as a reference for all mechanisms."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 
 
 class Identity(Privatizer):
-    """Hands images on as they are."""
+    """Returns images unchanged."""
 
     deterministic = True
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """Change nothing and put nothing in."""
+        """Return the images; no attribute is inserted."""
         return Censored(images, None)
 
     def arguments(self) -> dict[str, Any]:

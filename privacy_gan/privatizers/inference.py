@@ -1,8 +1,7 @@
-"""What each mechanism of networks does to images, in training and afterwards.
+"""Mechanisms made of networks, as used for inference.
 
-Each class is a mechanism after its training, which asks for neither Lightning nor Hydra. The one
-that is trained inherits from it and adds what only training needs; it makes its networks itself, so
-it does not call this class's constructor.
+These classes need neither Lightning nor Hydra. Classes that train a mechanism inherit from them and
+add the training; they create their networks themselves, so they do not call these constructors.
 """
 
 from __future__ import annotations
@@ -20,15 +19,15 @@ from privacy_gan.privatizers.base import (
     Draws,
     Privatizer,
     SyntheticAttribute,
-    with_every_value,
+    rows_for_every_value,
 )
 
 
 class NetworkPrivatizer(Privatizer):
-    """A mechanism that is one network, given noise.
+    """A mechanism that consists of one network.
 
     Args:
-        network: changes images, given noise.
+        network: maps images and noise to images.
     """
 
     def __init__(self, network: nn.Module) -> None:
@@ -36,22 +35,22 @@ class NetworkPrivatizer(Privatizer):
         self.network = network
 
     @property
-    def released(self) -> nn.Module:
-        """What changes images; while the network learns, that may be another."""
+    def active_network(self) -> nn.Module:
+        """The network that changes images; subclasses may return an averaged copy."""
         return self.network
 
     def noise(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Draw the network's noise from N(0, I), [B, noise_size]."""
-        size = (len(images), cast(int, self.released.noise_size))
+        size = (len(images), cast(int, self.active_network.noise_size))
         return torch.randn(size, generator=rng, device=rng.device).to(images.device)
 
 
-class Filtering(NetworkPrivatizer):
-    """x' = f(x, z1): takes the sensitive attribute out.
+class FilterInference(NetworkPrivatizer):
+    """x' = f(x, z1): removes the sensitive attribute.
 
     Args:
         network: f.
-        deviation: of the Gaussian noise that is added to what f returns.
+        deviation: standard deviation of the Gaussian noise added to f's output.
     """
 
     def __init__(self, network: nn.Module, deviation: float = 0.0) -> None:
@@ -59,19 +58,19 @@ class Filtering(NetworkPrivatizer):
         self.deviation = float(deviation)
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw z1, and the noise that is added."""
+        """Draw z1, and the noise added to the output."""
         draws = {"filter_noise": self.noise(images, rng)}
         if self.deviation:
-            added = torch.randn(images.shape, generator=rng, device=rng.device)
-            draws["added_noise"] = added.to(images)
+            noise = torch.randn(images.shape, generator=rng, device=rng.device)
+            draws["added_noise"] = noise.to(images)
         return draws
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """Take the attribute out; nothing is put in."""
-        censored = self.released(images, draws["filter_noise"])
+        """Remove the attribute; no attribute is inserted."""
+        censored = self.active_network(images, draws["filter_noise"])
         if self.deviation:
             censored = censored + self.deviation * draws["added_noise"]
-            if (limits := getattr(self.released, "limits", None)) is not None:
+            if (limits := getattr(self.active_network, "limits", None)) is not None:
                 censored = censored.clamp(*limits)
         return Censored(censored, None)
 
@@ -80,13 +79,13 @@ class Filtering(NetworkPrivatizer):
         return {"network": self.network, "deviation": self.deviation}
 
 
-class Replacing(NetworkPrivatizer):
-    """x'' = g(x', s', z2): puts a random sensitive attribute in.
+class GeneratorInference(NetworkPrivatizer):
+    """x'' = g(x', s', z2): inserts a random sensitive attribute.
 
     Args:
         network: g.
-        num_classes: values that s' can take.
-        synthetic: the distribution of s', see SyntheticAttribute.
+        num_classes: number of values of s'.
+        synthetic: distribution of s', see SyntheticAttribute.
     """
 
     def __init__(self, network: nn.Module, num_classes: int, synthetic: str = UNIFORM) -> None:
@@ -101,26 +100,26 @@ class Replacing(NetworkPrivatizer):
         }
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """Put s' in."""
+        """Insert s'."""
         synthetic = draws["synthetic"]
-        return Censored(self.released(images, draws["generator_noise"], synthetic), synthetic)
+        return Censored(self.active_network(images, draws["generator_noise"], synthetic), synthetic)
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return x, and x'' for every value of s', with the same noise."""
+        """Return x, and x'' for every value of s' with the same noise."""
         draws = self.draw(images, rng)
-        return {"x": images} | with_every_value(self, images, draws, self.synthetic.num_classes)
+        return {"x": images} | rows_for_every_value(self, images, draws, self.synthetic.num_classes)
 
     def arguments(self) -> dict[str, Any]:
         """See Privatizer.arguments."""
         return {"network": self.network, **self.synthetic.arguments()}
 
 
-class InTurn(Privatizer):
-    """g(f(x, z1), s', z2), the paper's mechanism; or f alone, or g alone.
+class FilterGeneratorInference(Privatizer):
+    """The paper's mechanism g(f(x, z1), s', z2), or f alone, or g alone.
 
     Args:
-        filter: takes the attribute out; None to leave it in.
-        generator: puts a random one in; None to put none in.
+        filter: removes the attribute; None to keep it.
+        generator: inserts a random one; None to insert none.
     """
 
     def __init__(self, filter: Privatizer | None, generator: Privatizer | None) -> None:
@@ -130,11 +129,11 @@ class InTurn(Privatizer):
 
     @property
     def games(self) -> Sequence[Privatizer]:
-        """Those that there are, in the order in which an image passes their networks."""
+        """Filter and generator, where present, in the order in which images pass through them."""
         return [game for game in (self.filter, self.generator) if game is not None]
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw z1, s' and z2, as far as there are such games."""
+        """Draw z1 for the filter, then s' and z2 for the generator."""
         draws: Draws = {}
         for game in self.games:
             draws |= game.draw(images, rng)
@@ -148,7 +147,7 @@ class InTurn(Privatizer):
         return censored
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the rows of Figure 2: x, then x' and x'' as far as there are such games."""
+        """Return the rows of Figure 2: x, then x' of the filter and x'' of the generator."""
         rows = {"x": images}
         incoming = images
         for game in self.games:
@@ -161,13 +160,13 @@ class InTurn(Privatizer):
         return {"filter": self.filter, "generator": self.generator}
 
 
-class Translating(Privatizer):
+class StarGANInference(Privatizer):
     """x'' = G(x, s') of StarGAN: sets the attribute to a random s'.
 
     Args:
-        generator: G, of images in [-1, 1].
-        num_classes: values that s' can take.
-        synthetic: the distribution of s', see SyntheticAttribute.
+        generator: G, which takes and returns images in [-1, 1].
+        num_classes: number of values of s'.
+        synthetic: distribution of s', see SyntheticAttribute.
     """
 
     def __init__(
@@ -189,7 +188,7 @@ class Translating(Privatizer):
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return x, and x'' for every value of s'."""
         draws = self.draw(images, rng)
-        return {"x": images} | with_every_value(self, images, draws, self.synthetic.num_classes)
+        return {"x": images} | rows_for_every_value(self, images, draws, self.synthetic.num_classes)
 
     def arguments(self) -> dict[str, Any]:
         """See Privatizer.arguments."""

@@ -1,4 +1,4 @@
-"""Added noise, the simplest way to hide what a face shows."""
+"""Added noise, the simplest way to hide a face."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from privacy_gan.privatizers.operation import Operation
 
 
 class Noise(Operation):
-    """Adds independent Gaussian noise to every value; its strength is the standard deviation."""
+    """Adds independent Gaussian noise to every value; the strength is its standard deviation."""
 
-    first_guess = 0.1
+    initial_strength = 0.1
 
-    def strongest(self, images: Tensor) -> float:
-        """Return a deviation that leaves hardly more than black and white."""
+    def max_strength(self, images: Tensor) -> float:
+        """Return a standard deviation that leaves little more than black and white."""
         return 100.0
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw from N(0, I), [B, 3, H, W]."""
+        """Draw noise from N(0, I), [B, 3, H, W]."""
         noise = torch.randn(images.shape, generator=rng, device=rng.device)
         return {"noise": noise.to(images.device)}
 
     def operate(self, images: Tensor, strength: float, draws: Draws) -> Tensor:
-        """Add noise and cut off what leaves [0, 1]."""
+        """Add noise and clamp to [0, 1]."""
         return (images + strength * draws["noise"]).clamp(0, 1)

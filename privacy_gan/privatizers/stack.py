@@ -42,7 +42,7 @@ class Chain(Privatizer):
         """Apply all; what the last one to hide the reported attribute puts in is reported."""
         synthetic: dict[str, Tensor | None] = {}
         for number, (attribute, part) in enumerate(self.steps()):
-            images, synthetic[attribute] = part(images, draws_of(number, draws))
+            images, synthetic[attribute] = part(images, draws_for(number, draws))
         return Censored(images, synthetic[self.reported])
 
     def steps(self) -> Iterator[tuple[str, Privatizer]]:
@@ -69,7 +69,7 @@ class Chain(Privatizer):
         rows = {"x": images}
         draws = self.draw(images, rng)
         for number, (attribute, part) in enumerate(self.steps()):
-            images = part(images, draws_of(number, draws)).images
+            images = part(images, draws_for(number, draws)).images
             rows[f"{number + 1} {attribute}"] = images
         return rows
 
@@ -111,7 +111,7 @@ class Stack(Chain):
         self.folders = [str(part["folder"]) for part in parts]
         self.read_weights = read_weights
 
-    def adapt(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
+    def fit(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
         """Take over the runs' weights; no images are needed.
 
         Raises:
@@ -124,7 +124,7 @@ class Stack(Chain):
         return {}
 
 
-def draws_of(number: int, draws: Draws) -> Draws:
+def draws_for(number: int, draws: Draws) -> Draws:
     """Return what was drawn for one of the mechanisms, by its own names."""
     prefix = f"{number}."
     return {

@@ -9,17 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from privacy_gan import replicas
+from privacy_gan import distributed
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.losses import distortion
 from privacy_gan.models.stargan import StarGANDiscriminator, StarGANGenerator
 from privacy_gan.privatizers.base import UNIFORM, SyntheticAttribute
-from privacy_gan.privatizers.inference import Translating, to_signed, to_unit
-from privacy_gan.privatizers.trained import TrainedPrivatizer
+from privacy_gan.privatizers.inference import StarGANInference, to_signed, to_unit
+from privacy_gan.privatizers.trainable import TrainablePrivatizer
 
 
-class StarGAN(Translating, TrainedPrivatizer):
+class StarGAN(StarGANInference, TrainablePrivatizer):
     """x'' = G(x, s') with a random s', against a critic that also tells classes.
 
     No budget holds the distortion; the weight of the cycle does, as far as it is held.
@@ -60,7 +60,7 @@ class StarGAN(Translating, TrainedPrivatizer):
         synthetic: str = UNIFORM,
         decay: float = 0.0,
     ) -> None:
-        TrainedPrivatizer.__init__(self, attribute_index, seed, optimizer, decay)
+        TrainablePrivatizer.__init__(self, attribute_index, seed, optimizer, decay)
         refuse_below("discriminator_steps", discriminator_steps, 1)
         for name, weight in [("cls", lambda_cls), ("rec", lambda_rec), ("gp", lambda_gp)]:
             refuse_below(f"lambda_{name}", weight, 0)
@@ -73,7 +73,7 @@ class StarGAN(Translating, TrainedPrivatizer):
         self.synthetic = SyntheticAttribute(num_classes, synthetic)
 
     @property
-    def players(self) -> list[nn.Module]:
+    def networks(self) -> list[nn.Module]:
         """The generator, then the discriminator."""
         return [self.generator, self.discriminator]
 
@@ -81,20 +81,20 @@ class StarGAN(Translating, TrainedPrivatizer):
         """Take a step of the discriminator and, every so often, then one of the generator."""
         rng = self.training_rng(batch_idx)
         real, sensitive = to_signed(batch.images), self.sensitive(batch)
-        synthetic = self.draw_own(batch.images, rng)["synthetic"]
-        share = replicas.own_part(draw_shares(len(real) * replicas.count(), rng))
+        synthetic = self.draw_local(batch.images, rng)["synthetic"]
+        share = distributed.local_shard(draw_shares(len(real) * distributed.world_size(), rng))
         every = min(self.discriminator_steps, int(self.trainer.num_training_batches))
         generators_turn = (batch_idx + 1) % every == 0
         with torch.set_grad_enabled(generators_turn):
             fake = self.generator(real, synthetic)
         generator, discriminator = self.optimizers()  # type: ignore[attr-defined]
         values = self.discriminator_losses(real, sensitive, fake.detach(), share)
-        self.take_gradient(discriminator, values["discriminator_loss"], self.discriminator)
-        self.take_step(discriminator, batch_idx)
+        self.compute_gradients(discriminator, values["discriminator_loss"], self.discriminator)
+        self.step_optimizer(discriminator, batch_idx)
         if generators_turn:
             generator_values = self.generator_losses(real, sensitive, fake, synthetic)
-            self.take_gradient(generator, generator_values["loss"], self.generator)
-            self.take_step(generator, batch_idx)
+            self.compute_gradients(generator, generator_values["loss"], self.generator)
+            self.step_optimizer(generator, batch_idx)
             values |= generator_values
         values["distortion"] = distortion(to_unit(fake), batch.images)
         self.log_training(named(values))
@@ -158,11 +158,11 @@ class StarGAN(Translating, TrainedPrivatizer):
             values["reconstruction_loss"] = reconstruction
         return values
 
-    def for_inference(self) -> Translating:
+    def for_inference(self) -> StarGANInference:
         """Return G and what draws s'."""
-        released = Translating(self.generator, **self.synthetic.arguments())
-        released.synthetic = self.synthetic  # which may know frequencies
-        return released
+        inference = StarGANInference(self.generator, **self.synthetic.arguments())
+        inference.synthetic = self.synthetic  # which may know frequencies
+        return inference
 
 
 def named(values: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -20,7 +20,7 @@ from privacy_gan.privatizers.base import (
     Censored,
     Draws,
     SyntheticAttribute,
-    with_every_value,
+    rows_for_every_value,
 )
 from privacy_gan.privatizers.operation import Operation
 
@@ -52,7 +52,7 @@ class Transport(Operation):
         UserError: there is no such target.
     """
 
-    budget_may_be_left = True
+    may_undershoot_budget = True
     center: Tensor
     directions: Tensor
     means: Tensor
@@ -110,7 +110,7 @@ class Transport(Operation):
             "limits": self.limits,
         }
 
-    def strongest(self, images: Tensor) -> float:
+    def max_strength(self, images: Tensor) -> float:
         """Return the whole way."""
         del images
         return 1.0
@@ -142,7 +142,7 @@ class Transport(Operation):
         """Return the class that the discriminant sees in components [B, K], [B]."""
         return (where @ self.discriminant + self.bias).argmax(dim=1)
 
-    def adapt(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
+    def fit(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
         """Learn the classes' means and covariances, then how far to go.
 
         Raises:
@@ -166,7 +166,7 @@ class Transport(Operation):
         where = (values - self.center) @ self.directions
         self.learn(where.double(), labels)
         right = float((self.told(where) == labels).double().mean())
-        return {"train/told": right, **super().adapt(batches)}
+        return {"train/told": right, **super().fit(batches)}
 
     def learn(self, where: Tensor, labels: Tensor) -> None:
         """Learn discriminant and maps from components [N, K] and classes [N]."""
@@ -197,7 +197,7 @@ class Transport(Operation):
         if self.synthetic is None:
             return super().figure_rows(images, rng)
         draws = self.draw(images, rng)
-        return {"x": images, **with_every_value(self, images, draws, self.num_classes)}
+        return {"x": images, **rows_for_every_value(self, images, draws, self.num_classes)}
 
 
 def power(covariance: Tensor, exponent: float) -> Tensor:

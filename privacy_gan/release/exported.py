@@ -24,12 +24,17 @@ from privacy_gan.models.unet import UNet
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.privatizers.blur import Blur
 from privacy_gan.privatizers.identity import Identity
-from privacy_gan.privatizers.inference import Filtering, InTurn, Replacing, Translating
+from privacy_gan.privatizers.inference import (
+    FilterGeneratorInference,
+    FilterInference,
+    GeneratorInference,
+    StarGANInference,
+)
+from privacy_gan.privatizers.loaded import LoadedPrivatizer
 from privacy_gan.privatizers.noise import Noise
 from privacy_gan.privatizers.pixelate import Pixelate
 from privacy_gan.privatizers.stack import Chain
 from privacy_gan.privatizers.transport import Transport
-from privacy_gan.privatizers.usable import UsablePrivatizer
 from privacy_gan.tensors import require_finite
 
 CONFIG, WEIGHTS = constants.CONFIG_NAME, constants.SAFETENSORS_SINGLE_FILE
@@ -38,10 +43,10 @@ FORMAT = 1  # rises when a name or a meaning in config.json changes
 
 # All that config.json can name, and so all that is ever made of one.
 KINDS: dict[str, Callable[..., nn.Module]] = {
-    "filter_generator": InTurn,
-    "filter": Filtering,
-    "generator": Replacing,
-    "stargan": Translating,
+    "filter_generator": FilterGeneratorInference,
+    "filter": FilterInference,
+    "generator": GeneratorInference,
+    "stargan": StarGANInference,
     "transport": Transport,
     "blur": Blur,
     "pixelate": Pixelate,
@@ -51,11 +56,11 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "unet": UNet,
     "stargan_generator": StarGANGenerator,
 }
-NAMES = {kind: name for name, kind in KINDS.items()}
+KIND_NAMES = {kind: name for name, kind in KINDS.items()}
 
 
 class ExportedPrivatizer(
-    UsablePrivatizer, ModelHubMixin, library_name="privacy_gan", tags=["privacy", "image-to-image"]
+    LoadedPrivatizer, ModelHubMixin, library_name="privacy_gan", tags=["privacy", "image-to-image"]
 ):
     """A trained mechanism that is to be used and no longer trained.
 
@@ -86,7 +91,7 @@ class ExportedPrivatizer(
             raise ValueError(f"its format is {format}, this version of privacy_gan reads {FORMAT}")
         if lacking := [name for name in FACTS if name not in facts]:
             raise ValueError(f"its facts lack {lacking[0]}")
-        made = rebuild(mechanism)
+        made = from_config(mechanism)
         if not isinstance(made, Privatizer):
             raise ValueError("it describes no mechanism")
         super().__init__(made, image_size, hides, facts)
@@ -101,10 +106,10 @@ class ExportedPrivatizer(
             UserError: it, or a network of it, is not one of this project.
         """
         used = privatizer.for_inference()
-        exported = cls(mechanism=describe(used), image_size=image_size, hides=hides, facts=facts)
+        exported = cls(mechanism=to_config(used), image_size=image_size, hides=hides, facts=facts)
         require_finite(used.state_dict(), f"the {type(used).__name__}", "train it again")
         exported.mechanism.load_state_dict(used.state_dict())
-        return ready(exported)
+        return prepare_for_inference(exported)
 
     def _save_pretrained(self, save_directory: Path) -> None:
         """Write the weights; the hub's library writes config.json."""
@@ -119,7 +124,7 @@ class ExportedPrivatizer(
         path = Path(model_id) / WEIGHTS
         if not Path(model_id).is_dir():
             path = Path(hf_hub_download(model_id, WEIGHTS, **options))
-        return filled(without_weights(given), path)
+        return load_weights(build_without_weights(given), path)
 
 
 def load_exported(path: Path) -> ExportedPrivatizer:
@@ -136,42 +141,42 @@ def load_exported(path: Path) -> ExportedPrivatizer:
     """
     config, weights = path / CONFIG, path / WEIGHTS
     try:
-        exported = without_weights(json.loads(config.read_text(encoding="utf-8")))
+        exported = build_without_weights(json.loads(config.read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(f"{config} cannot be read ({error.strerror})") from error
     except Exception as error:  # whatever it is that a stranger's description asks for
-        raise damaged(config, error) from error
+        raise damaged_error(config, error) from error
     try:
-        return filled(exported, weights)
+        return load_weights(exported, weights)
     except FileNotFoundError as error:
         raise UserError(f"{path} holds no {WEIGHTS}: export the run again") from error
     except OSError as error:
         raise UserError(f"{weights} cannot be read ({error.strerror or error})") from error
     except (SafetensorError, RuntimeError, ValueError) as error:  # damaged; other names or shapes
-        raise damaged(weights, error) from error
+        raise damaged_error(weights, error) from error
 
 
-def describe(value: Any) -> Any:
+def to_config(value: Any) -> Any:
     """Return a mechanism or network as JSON: its kind and what that makes it of, but no weights.
 
     Raises:
         UserError: it is, or consists of, something that is not listed.
     """
     if isinstance(value, nn.Module):
-        if type(value) not in NAMES:
+        if type(value) not in KIND_NAMES:
             raise UserError(
                 f"{type(value).__name__} is not part of this project, so that an exported file "
-                f"could not name it: {', '.join(NAMES.values())} can be exported"
+                f"could not name it: {', '.join(KIND_NAMES.values())} can be exported"
             )
-        return {"kind": NAMES[type(value)], **describe(value.arguments())}  # type: ignore[operator]
+        return {"kind": KIND_NAMES[type(value)], **to_config(value.arguments())}  # type: ignore[operator]
     if isinstance(value, Mapping):
-        return {str(name): describe(entry) for name, entry in value.items()}
+        return {str(name): to_config(entry) for name, entry in value.items()}
     if isinstance(value, list | tuple):
-        return [describe(entry) for entry in value]
+        return [to_config(entry) for entry in value]
     return value
 
 
-def rebuild(value: Any) -> Any:
+def from_config(value: Any) -> Any:
     """Return what ``describe`` described, with weights that are not the described one's.
 
     Raises:
@@ -179,7 +184,7 @@ def rebuild(value: Any) -> Any:
         TypeError, UserError: a kind is not made of such arguments.
     """
     if isinstance(value, Mapping):
-        entries = {name: rebuild(entry) for name, entry in value.items()}
+        entries = {name: from_config(entry) for name, entry in value.items()}
         if "kind" not in entries:
             return entries
         kind = entries.pop("kind")
@@ -187,17 +192,17 @@ def rebuild(value: Any) -> Any:
             raise ValueError(f"there is no kind {kind!r}")
         return KINDS[kind](**entries)
     if isinstance(value, list):
-        return [rebuild(entry) for entry in value]
+        return [from_config(entry) for entry in value]
     return value
 
 
-def without_weights(config: dict[str, Any]) -> ExportedPrivatizer:
+def build_without_weights(config: dict[str, Any]) -> ExportedPrivatizer:
     """Return what a description describes, on no device: whatever its size, it takes no memory."""
     with torch.device("meta"):
         return ExportedPrivatizer(**config)
 
 
-def filled(exported: ExportedPrivatizer, path: Path) -> ExportedPrivatizer:
+def load_weights(exported: ExportedPrivatizer, path: Path) -> ExportedPrivatizer:
     """Return a mechanism with the weights of a file.
 
     Raises:
@@ -210,15 +215,15 @@ def filled(exported: ExportedPrivatizer, path: Path) -> ExportedPrivatizer:
             raise ValueError(f"{name} is {weights[name].dtype}, not {expected.dtype}")
     exported.load_state_dict(weights, assign=True)
     require_finite(weights, path, "export another run")
-    return ready(exported)
+    return prepare_for_inference(exported)
 
 
-def ready(exported: ExportedPrivatizer) -> ExportedPrivatizer:
+def prepare_for_inference(exported: ExportedPrivatizer) -> ExportedPrivatizer:
     """Return a mechanism in evaluation mode, without gradients, laid out as it is fastest."""
     return exported.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
-def damaged(path: Path, error: Exception) -> UserError:
+def damaged_error(path: Path, error: Exception) -> UserError:
     """Return what to tell of a file that cannot be used, in one line."""
     if is_out_of_memory(error):
         return UserError(f"{path} cannot be read: not enough memory")

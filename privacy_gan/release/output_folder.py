@@ -1,11 +1,11 @@
-"""The folder of censored images: who may write there, what made them, and of which photographs.
+"""The folder of censored images: its lock, its manifest, and the record of its source photographs.
 
-Inside lies manifest.json, which may be handed on with the images. Beside the folder, and not within
-it, lies a record of which file each image was made of.
+manifest.json is in the folder and may be handed on with the images. The record of which file each
+image was made from is next to the folder, not in it.
 
-A photograph that is replaced under its name need not be newer than what was made of the first: it
-may have been copied with its old time. So a file is known by its number on the disk, its size and
-both of its times, the second of which says when it last changed or came there: no program sets it.
+A photograph can be replaced by one that is older than the censored image, for example by a copy
+that keeps its modification time. A file is therefore identified by its inode, its size, its
+modification time and its change time (ctime), which no program can set.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from privacy_gan.errors import FolderTaken, UserError
-from privacy_gan.release.photos import printable
-from privacy_gan.runs.files import replacing
+from privacy_gan.errors import FolderLocked, UserError
+from privacy_gan.release.photos import escape_path
+from privacy_gan.runs.files import atomic_write
 from privacy_gan.runs.result import json_safe
 
 LOCK = ".lock"
 MANIFEST = "manifest.json"
-OWN = (LOCK, MANIFEST)
-SOURCES = ".sources"  # follows the folder's name
+OWN_FILES = (LOCK, MANIFEST)
+RECORD_SUFFIX = ".sources"  # is appended to the folder's name
 NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
-VERSION = 1
-NOTE = (
-    "What was random in each image (noise, the synthetic attribute) came from the operating "
-    "system and was kept nowhere: whoever knew it would learn more about the sensitive attribute "
+MANIFEST_VERSION = 1
+MANIFEST_NOTE = (
+    "The random numbers of each image (noise, the synthetic attribute) came from the operating "
+    "system and were not stored: with them, one could learn more about the sensitive attribute "
     "than the images tell."
 )
 
@@ -44,16 +44,18 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Manifest:
-    """What may be known of censored images; neither s', nor what drew it, nor any image's name.
+    """Facts about censored images that may be public.
+
+    It contains neither s' nor the random numbers behind it, nor the name of any image.
 
     Attributes:
-        model: which mechanism made them: its attribute, budget, the seed of its training, ...
-        released: how photographs were fitted and written.
-        judged: what the judge found of the mechanism, by hidden attribute.
-        finished: whether all photographs were dealt with.
-        counts: how many files were what.
-        note: for whoever finds the file.
-        version: of the file's format.
+        model: the mechanism: its attribute, budget, training seed and so on.
+        released: how photographs were resized and written.
+        judged: the judge's result for the mechanism, by sensitive attribute.
+        finished: whether all photographs were processed.
+        counts: number of files by outcome.
+        note: a note to readers of the file.
+        version: version of the file's format.
     """
 
     model: dict[str, Any]
@@ -61,16 +63,16 @@ class Manifest:
     judged: dict[str, Any]
     finished: bool = False
     counts: dict[str, int] = field(default_factory=dict)
-    note: str = NOTE
-    version: int = VERSION
+    note: str = MANIFEST_NOTE
+    version: int = MANIFEST_VERSION
 
     def write(self, folder: Path) -> None:
-        """Write the file into a folder, whole or not at all."""
-        with replacing(folder / MANIFEST) as file:
+        """Write the manifest into a folder atomically."""
+        with atomic_write(folder / MANIFEST) as file:
             file.write_text(json.dumps(json_safe(asdict(self)), indent=2) + "\n", encoding="utf-8")
 
-    def made(self, folder: Path) -> bool:
-        """Tell whether what lies in a folder was made by an earlier try of the same.
+    def matches(self, folder: Path) -> bool:
+        """Return whether the images in a folder come from the same mechanism and settings.
 
         Raises:
             UserError: the folder's manifest is damaged.
@@ -78,8 +80,8 @@ class Manifest:
         path = folder / MANIFEST
         try:
             found = json.loads(path.read_text(encoding="utf-8"))
-            own = json_safe({"model": self.model, "released": self.released})
-            return bool({key: found[key] for key in own} == own)
+            expected = json_safe({"model": self.model, "released": self.released})
+            return bool({key: found[key] for key in expected} == expected)
         except FileNotFoundError:
             return False
         except (ValueError, KeyError, TypeError) as error:
@@ -88,60 +90,65 @@ class Manifest:
             ) from error
 
 
-class Sources:
-    """The record beside a folder: what tells photographs from others, by what is made of them.
+class SourceRecord:
+    """The record next to an output folder of the file that each image was made from.
 
-    Where it may not be written, that is said, and nothing in the folder is known.
+    If it cannot be read and written, a warning says so, and no image counts as current.
 
     Args:
-        folder: of the censored images.
+        folder: the output folder.
 
     Raises:
-        OSError: it cannot be read or written.
+        OSError: the record cannot be read or written for other reasons than permissions.
     """
 
     def __init__(self, folder: Path) -> None:
         folder = folder.resolve()
-        self.path = folder.with_name(folder.name + SOURCES)
-        self._known: dict[str, str] = {}
-        self._is_kept = True
+        self.path = folder.with_name(folder.name + RECORD_SUFFIX)
+        self._stamps: dict[str, str] = {}
+        self._is_writable = True
         try:
-            self._known = stored(self.path)
-            self._write()  # whether it can be is to be known before anything is made
+            self._stamps = read_record(self.path)
+            self._write()  # to find out now whether that is possible
         except OSError as error:
             if error.errno not in NOT_PERMITTED:
                 raise
             log.warning(
-                "%s cannot be read and written (%s), which would tell what the images were made "
-                "of: if you repeat the command, it makes all of them again",
+                "%s cannot be read and written (%s): it would record which photograph each image "
+                "was made from; without it, the same command censors all photographs again",
                 *(self.path, error.strerror),
             )
-            self._known, self._is_kept = {}, False
+            self._stamps, self._is_writable = {}, False
 
-    def has(self, target: Path, stamp: str | None) -> bool:
-        """Tell whether an image was made of a file that has not changed since."""
-        return stamp is not None and self._known.get(str(target)) == stamp
+    def is_current(self, target: Path, stamp: str | None) -> bool:
+        """Return whether an image was made from the file with this stamp."""
+        return stamp is not None and self._stamps.get(str(target)) == stamp
 
-    def note(self, made: Mapping[Path, str | None]) -> None:
-        """Write down what images are made of, before they are: none may be there by then.
+    def add(self, stamps: Mapping[Path, str | None]) -> None:
+        """Record the source files of images. Call it before the images are written.
+
+        Old images of these names must have been removed by then.
 
         Raises:
-            OSError: it cannot be written.
+            OSError: the record cannot be written.
         """
-        if self._is_kept:
-            self._known |= {str(target): stamp for target, stamp in made.items() if stamp}
+        if self._is_writable:
+            self._stamps |= {str(target): stamp for target, stamp in stamps.items() if stamp}
             self._write()
 
     def _write(self) -> None:
-        with replacing(self.path) as file:
+        with atomic_write(self.path) as file:
             file.touch(mode=0o600)
-            lines = [json.dumps(entry) + "\n" for entry in self._known.items()]
+            lines = [json.dumps(entry) + "\n" for entry in self._stamps.items()]
             file.write_text("".join(lines), encoding="ascii")
 
 
-def stored(path: Path) -> dict[str, str]:
-    """Return what a record holds, the last of each image, without lines that a crash cut off."""
-    known = {}
+def read_record(path: Path) -> dict[str, str]:
+    """Return the stamps in a record by target. The last line of a target wins.
+
+    Lines that a crash cut off are skipped.
+    """
+    stamps = {}
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -151,12 +158,12 @@ def stored(path: Path) -> dict[str, str]:
             target, stamp = json.loads(line)
         except (ValueError, TypeError):
             continue
-        known[str(target)] = str(stamp)
-    return known
+        stamps[str(target)] = str(stamp)
+    return stamps
 
 
-def stamp_of(path: Path) -> str | None:
-    """Return what tells a file from any other of its name; None where that cannot be told."""
+def file_stamp(path: Path) -> str | None:
+    """Return a text that changes whenever a file does, or None if the file cannot be examined."""
     try:
         status = os.lstat(path)
     except OSError:
@@ -164,60 +171,67 @@ def stamp_of(path: Path) -> str | None:
     return f"{status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
-def require_apart(source: Path, output: Path) -> None:
-    """Refuse folders that are missing or lie within one another."""
+def require_separate(source: Path, output: Path) -> None:
+    """Raise UserError if the input is not a folder, or one folder contains the other."""
     if not source.is_dir():
-        raise UserError(f"input={source} is no folder: give the one that holds the photographs")
-    within, without = source.resolve(), output.resolve()
-    if within.is_relative_to(without) or without.is_relative_to(within):
+        raise UserError(f"input={source} is not a folder: give the folder of the photographs")
+    resolved_source, resolved_output = source.resolve(), output.resolve()
+    if resolved_source.is_relative_to(resolved_output) or resolved_output.is_relative_to(
+        resolved_source
+    ):
         raise UserError(
-            f"output={output} and input={source} lie within one another: choose an output elsewhere"
+            f"output={output} and input={source}: one contains the other; choose an output "
+            "folder elsewhere"
         )
 
 
 @contextmanager
-def locked(output: Path) -> Iterator[None]:
-    """Keep others out of the folder."""
+def lock_output(output: Path) -> Iterator[None]:
+    """Hold the lock of an output folder.
+
+    Raises:
+        FolderLocked: another process holds it.
+    """
     try:
         with FileLock(output / LOCK, timeout=0):
             yield
     except Timeout as error:
-        raise FolderTaken(
-            f"another process writes into output={output}: wait for it or stop it"
+        raise FolderLocked(
+            f"another process is writing to output={output}: wait for it or stop it"
         ) from error
 
 
-def require_empty(output: Path) -> None:
-    """Refuse a folder that holds what might be taken for censored images and is not."""
-    there = next((path for path in output.iterdir() if path.name not in OWN), None)
-    if there is not None or (output / MANIFEST).exists():
-        what = printable(Path(MANIFEST if there is None else there.name))
+def require_empty_output(output: Path) -> None:
+    """Raise UserError if a folder contains files, which could be taken for censored images."""
+    first = next((path for path in output.iterdir() if path.name not in OWN_FILES), None)
+    if first is not None or (output / MANIFEST).exists():
+        name = escape_path(Path(MANIFEST if first is None else first.name))
         raise UserError(
-            f"output={output} holds {what}, which another command made: choose an empty folder, or "
-            "replace what has the same name with overwrite=true"
+            f"output={output} contains {name}, which another command made: choose an empty folder, "
+            "or replace files of the same names with overwrite=true"
         )
 
 
-def remove_old(targets: Iterable[Path], output: Path) -> int:
-    """Remove images that must be made again, and return their number.
+def remove_outdated(targets: Iterable[Path], output: Path) -> int:
+    """Remove images that are about to be made again, and return their number.
 
-    None is left that would be taken for one of the photograph that has its name now.
+    After an interruption, no old image must pass for the censored version of a new photograph.
     """
-    old = [output / target for target in targets if os.path.lexists(output / target)]
-    for path in old:
-        require_within(path, output)
+    outdated = [output / target for target in targets if os.path.lexists(output / target)]
+    for path in outdated:
+        require_inside(path, output)
         path.unlink()
-    return len(old)
+    return len(outdated)
 
 
-def require_within(path: Path, output: Path) -> None:
-    """Refuse to touch what lies, by a link, outside of the folder."""
+def require_inside(path: Path, output: Path) -> None:
+    """Raise UserError if a link leads from a path to a place outside of the output folder."""
     if not path.parent.resolve().is_relative_to(output.resolve()):
         raise UserError(f"{path.parent} is a link that leads out of output={output}: remove it")
 
 
-def strays_in(output: Path, targets: Iterable[Path]) -> list[Path]:
-    """Return the files in the folder that no photograph became."""
-    own = {*targets, *map(Path, OWN)}
-    there = (path.relative_to(output) for path in output.rglob("*") if not path.is_dir())
-    return [path for path in there if path not in own]
+def find_unrelated_files(output: Path, targets: Iterable[Path]) -> list[Path]:
+    """Return the files in the output folder that are not censored versions of the photographs."""
+    expected = {*targets, *map(Path, OWN_FILES)}
+    existing = (path.relative_to(output) for path in output.rglob("*") if not path.is_dir())
+    return [path for path in existing if path not in expected]

@@ -1,4 +1,4 @@
-"""Which photographs a folder holds, and where their censored versions go."""
+"""Search for photographs in a folder, and the file names of their censored versions."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from privacy_gan.data.decoding import UnreadablePhoto
-from privacy_gan.release.file_kinds import beginning_of, is_photograph, other_picture
+from privacy_gan.data.decoding import UndecodableImageError
+from privacy_gan.release.file_formats import is_supported, read_header, unsupported_format
 
-USUAL = {".jpg", ".jpeg", ".png", ".webp"}
-SUFFIXES = {
-    *USUAL,
+COMMON_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+PHOTO_SUFFIXES = {
+    *COMMON_SUFFIXES,
     *(".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp"),
     *(".jpg_large", ".jpeg_large", ".png_large", ".apng"),
 }
@@ -24,8 +24,8 @@ class Photo:
     """A photograph to be censored.
 
     Attributes:
-        name: its path within the folder.
-        target: that of the censored image, within another folder.
+        name: path of the photograph, relative to the input folder.
+        target: path of the censored image, relative to the output folder.
     """
 
     name: Path
@@ -34,114 +34,121 @@ class Photo:
 
 @dataclass(frozen=True)
 class Skipped:
-    """What is not censored, and so not handed out.
+    """A file or folder that is not censored, and therefore missing from the output.
 
     Attributes:
-        name: its path within the folder.
-        reason: why.
+        name: its path, relative to the input folder.
+        reason: why it is skipped.
     """
 
     name: Path
     reason: str
 
     def __str__(self) -> str:
-        """Return both on one line, whatever characters the name holds."""
-        return f"{printable(self.name)}: {self.reason}"
+        """Return path and reason on one line."""
+        return f"{escape_path(self.name)}: {self.reason}"
 
 
 @dataclass(frozen=True)
 class PhotoFolder:
-    """What is in a folder, by what becomes of it.
+    """The contents of a folder.
 
     Attributes:
-        photos: to be censored, in the order of their names.
-        skipped: photographs that cannot be, and folders that cannot be looked into.
-        others: files that are no pictures, by their paths within the folder.
+        photos: photographs to censor, in the order of their names.
+        skipped: photographs that cannot be censored, and folders that cannot be read.
+        non_images: files that are not images, by their paths relative to the folder.
     """
 
     photos: list[Photo] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
-    others: list[Path] = field(default_factory=list)
+    non_images: list[Path] = field(default_factory=list)
 
 
-def photos_in(folder: Path, suffix: str) -> PhotoFolder:
-    """Return what is in a folder and in the folders below it, told by content, not by name.
+def find_photos(folder: Path, suffix: str) -> PhotoFolder:
+    """Find all photographs in a folder and its subfolders, by their content.
 
-    Links are not followed: they may lead anywhere, also around in circles, to what nobody meant to
-    hand out. Pipes, sockets and devices are not opened.
+    Links are not followed: they may lead to files outside of the folder, or in circles. Pipes,
+    sockets and devices are not opened.
 
     Args:
-        folder: to look into.
-        suffix: of the censored images' files.
+        folder: the folder to search.
+        suffix: suffix of the censored images.
     """
     found = PhotoFolder()
-    taken: dict[str, Path] = {}  # names of photographs by their targets, without case
-    for name, is_link in files_below(folder, found.skipped):
+    reserved: dict[str, Path] = {}  # photographs by their normalized targets
+    for name, is_link in walk_files(folder, found.skipped):
         try:
             if is_link:
-                raise UnreadablePhoto("it is a link, and links are not followed")
-            beginning = beginning_of(folder / name)
-        except UnreadablePhoto as error:
+                raise UndecodableImageError("it is a link, and links are not followed")
+            header = read_header(folder / name)
+        except UndecodableImageError as error:
             found.skipped.append(Skipped(name, str(error)))
             continue
-        ending, is_hidden = name.suffix.lower(), name.name.startswith(".")
-        other = other_picture(beginning, ending)
-        if is_photograph(beginning) or (ending in SUFFIXES and not other and not is_hidden):
-            target = target_of(name, suffix)
-            if (reason := objection(name, target, taken, folder)) is None:
+        extension, is_hidden = name.suffix.lower(), name.name.startswith(".")
+        unsupported = unsupported_format(header, extension)
+        has_photo_name = extension in PHOTO_SUFFIXES and not is_hidden
+        if is_supported(header) or (has_photo_name and not unsupported):
+            target = target_path(name, suffix)
+            if (reason := reserve_target(name, target, reserved, folder)) is None:
                 found.photos.append(Photo(name, target))
             else:
                 found.skipped.append(Skipped(name, reason))
-        elif other and not name.name.startswith("._"):
-            reason = f"its format ({other}) is not read: convert it to JPEG, PNG or WebP"
+        elif unsupported and not name.name.startswith("._"):  # macOS metadata
+            reason = f"its format ({unsupported}) is not supported: convert it to JPEG, PNG or WebP"
             found.skipped.append(Skipped(name, reason))
         else:
-            found.others.append(name)
+            found.non_images.append(name)
     return found
 
 
-def objection(name: Path, target: Path, taken: dict[str, Path], folder: Path) -> str | None:
-    """Return why a photograph cannot be censored under a name, or None, and take that name.
+def reserve_target(name: Path, target: Path, reserved: dict[str, Path], folder: Path) -> str | None:
+    """Reserve the target of a photograph. Return None, or the reason why that is impossible.
 
     Args:
-        name: its path within the folder.
-        target: that of its censored version.
-        taken: whose censored version has a name already.
-        folder: in which it lies.
+        name: path of the photograph, relative to the folder.
+        target: path of its censored version.
+        reserved: photographs by the targets that are reserved; this one is added.
+        folder: the input folder.
     """
     if name.name.startswith("."):
-        return "its name begins with a dot, as those of hidden files do: rename it"
-    # some file systems do not tell upper case from lower, or ways to write an umlaut
-    plain = unicodedata.normalize("NFC", str(target)).casefold()
-    first = taken.setdefault(plain, name)
+        return "its name begins with a dot, like the names of hidden files: rename it"
+    # some file systems ignore case, and the different Unicode forms of an umlaut
+    normalized = unicodedata.normalize("NFC", str(target)).casefold()
+    first = reserved.setdefault(normalized, name)
     if first == name and not (folder / target).is_dir():
         return None
-    named_so = first if first != name else target
-    return f"its censored version would be named as that of {printable(named_so)}: rename one"
+    other = first if first != name else target
+    return (
+        f"its censored version would have the same name as that of {escape_path(other)}: "
+        "rename one of them"
+    )
 
 
-def target_of(name: Path, suffix: str) -> Path:
-    """Return what a photograph's censored version is called.
+def target_path(name: Path, suffix: str) -> Path:
+    """Return the path of a photograph's censored version.
 
-    A usual suffix is replaced, any other kept: a.jpg, a.jfif and a without one do not become alike.
+    The suffix replaces a common one and is appended to any other, so that a.jpg, a.jfif and a file
+    called a have different targets.
     """
-    is_usual = name.suffix.lower() in USUAL
-    return name.with_suffix(suffix) if is_usual else name.with_name(name.name + suffix)
+    is_common = name.suffix.lower() in COMMON_SUFFIXES
+    return name.with_suffix(suffix) if is_common else name.with_name(name.name + suffix)
 
 
-def files_below(folder: Path, skipped: list[Skipped]) -> Iterator[tuple[Path, bool]]:
-    """Yield all files below a folder, and whether each is a link, also one to a folder.
+def walk_files(folder: Path, skipped: list[Skipped]) -> Iterator[tuple[Path, bool]]:
+    """Yield the relative path of every file below a folder, and whether it is a link.
+
+    Links to folders are yielded as links.
 
     Args:
-        folder: to look into.
-        skipped: gets the folders that cannot be looked into.
+        folder: the folder to walk.
+        skipped: folders that cannot be read are appended.
     """
 
-    def note(error: OSError) -> None:
+    def add_unreadable(error: OSError) -> None:
         name = Path(error.filename).relative_to(folder)
         skipped.append(Skipped(name, f"this folder cannot be read ({error.strerror})"))
 
-    for path, folders, files in os.walk(folder, onerror=note):
+    for path, folders, files in os.walk(folder, onerror=add_unreadable):
         folders.sort()
         here = Path(path)
         links = [name for name in folders if (here / name).is_symlink()]
@@ -149,7 +156,7 @@ def files_below(folder: Path, skipped: list[Skipped]) -> Iterator[tuple[Path, bo
             yield (here / name).relative_to(folder), (here / name).is_symlink()
 
 
-def printable(name: Path) -> str:
-    """Return a name as a terminal can show it, whatever bytes and control characters it holds."""
+def escape_path(name: Path) -> str:
+    """Return a path as text that is safe to print: invalid and control characters are escaped."""
     text = str(name).encode(errors="backslashreplace").decode()
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

@@ -96,7 +96,7 @@ def distortions_in(training: Mapping[str, float]) -> dict[str, float]:
 
 def missed_lines(result: Result) -> list[str]:
     """Return how a run missed its budget, on test images or else at the end of its training."""
-    budget = budget_in(result.identity)
+    budget = budget_in(result.fingerprint)
     of_tests = [missed_line(evaluation, budget) for evaluation in result.evaluations.values()]
     said = [*dict.fromkeys(filter(None, of_tests))]
     return said or missed_in_training(result.training, budget)

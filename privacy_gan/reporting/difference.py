@@ -13,10 +13,10 @@ import numpy.typing as npt
 import pandas as pd
 
 from privacy_gan.evaluation.metrics import METRICS
-from privacy_gan.reporting.ending import aligned
-from privacy_gan.reporting.leading import ACCURACY
-from privacy_gan.reporting.records import Judged
+from privacy_gan.reporting.leakage import ACCURACY
+from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import UTILITY, Panel, at_budget
+from privacy_gan.reporting.run_summary import aligned
 
 RESAMPLES = 2000
 NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(0.975)
@@ -56,7 +56,7 @@ class Difference:
         """Whether chance can explain it."""
         return self.low <= 0 <= self.high
 
-    def in_words(self) -> str:
+    def sentence(self) -> str:
         """Return what it says, and on what grounds."""
         verb = "keeps" if METRICS[self.measure].higher_is_better else "leaks"
         noun = noun_of(self.measure)
@@ -90,7 +90,7 @@ def noun_of(measure: str) -> str:
     return METRICS[measure].title.partition(" (")[0]
 
 
-def differences_in(panel: Panel) -> list[Difference]:
+def compare_curves(panel: Panel) -> list[Difference]:
     """Return the differences of all pairs of curves at the budgets that both have."""
     return [
         difference
@@ -106,8 +106,8 @@ def difference_of(
     measure: str,
     epsilon: float,
     names: tuple[str, str],
-    one: Sequence[Judged],
-    other: Sequence[Judged],
+    one: Sequence[EvaluationRow],
+    other: Sequence[EvaluationRow],
 ) -> Difference | None:
     """Compare two mechanisms in one measure; None where no seed has it of both.
 
@@ -140,7 +140,7 @@ def difference_of(
     return Difference(measure, epsilon, names, value, low, high, len(values), images)
 
 
-def image_differences(measure: str, pairs: Sequence[tuple[Judged, Judged]]) -> Floats | None:
+def image_differences(measure: str, pairs: Sequence[tuple[EvaluationRow, EvaluationRow]]) -> Floats | None:
     """Return the difference at each test image, mean over seeds; None where outcomes lack."""
     outcomes = [tuple(outcomes_of(entry, measure) for entry in pair) for pair in pairs]
     differences = []
@@ -151,13 +151,13 @@ def image_differences(measure: str, pairs: Sequence[tuple[Judged, Judged]]) -> F
     return np.mean(differences, axis=0)  # type: ignore[no-any-return]
 
 
-def outcomes_of(entry: Judged, measure: str) -> Floats | None:
+def outcomes_of(entry: EvaluationRow, measure: str) -> Floats | None:
     """Return by how much each test image adds to a measure, [N]; None where that was not kept."""
     evaluation = entry.evaluation
     names = [measure]
     if measure == UTILITY:
-        names = [name for name in evaluation.outcomes if name.startswith("utility/")]
-    right = [evaluation.right(name) for name in names]
+        names = [name for name in evaluation.correct if name.startswith("utility/")]
+    right = [evaluation.is_correct(name) for name in names]
     if not right or any(of is None for of in right):
         return None
     return np.mean([of for of in right if of is not None], axis=0)  # type: ignore[no-any-return]
@@ -176,7 +176,7 @@ def paired_bootstrap(by_image: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def unpaired_interval(measure: str, pairs: Sequence[tuple[Judged, Judged]]) -> tuple[float, float]:
+def unpaired_interval(measure: str, pairs: Sequence[tuple[EvaluationRow, EvaluationRow]]) -> tuple[float, float]:
     """Return a 95% interval from those of both, as if each had test images of its own.
 
     It is wider than one that compares image by image: what is hard for both counts twice.
@@ -220,12 +220,12 @@ class Matrix:
         ]
 
 
-def is_many(differences: Sequence[Difference]) -> bool:
+def needs_matrix(differences: Sequence[Difference]) -> bool:
     """Tell whether there are more mechanisms than sentences can compare."""
     return len({each.names for each in differences}) > SENTENCES
 
 
-def matrices(differences: Sequence[Difference]) -> list[Matrix]:
+def difference_matrices(differences: Sequence[Difference]) -> list[Matrix]:
     """Return a matrix for each measure and budget."""
     groups: dict[tuple[str, float], list[Difference]] = {}
     for each in differences:

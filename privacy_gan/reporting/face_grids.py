@@ -17,7 +17,7 @@ Kind = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Pictured:
+class RunFaces:
     """A run and its faces."""
 
     run: FinishedRun
@@ -26,18 +26,18 @@ class Pictured:
     @property
     def epsilon(self) -> float:
         """The distortion budget."""
-        return float(self.run.result.identity["epsilon"])
+        return float(self.run.result.fingerprint["epsilon"])
 
     @property
     def kind(self) -> Kind:
         """What the run's mechanism is called, and how it was made but for budget and seed."""
-        return self.run.mechanism, json.dumps(setup_of(self.run.result.identity), sort_keys=True)
+        return self.run.mechanism, json.dumps(setup_of(self.run.result.fingerprint), sort_keys=True)
 
     @property
     def subject(self) -> Subject:
         """Whose faces they are, and what is hidden in them."""
         result = self.run.result
-        key, attribute = result.identity["data.key"], result.identity["attribute"]
+        key, attribute = result.fingerprint["data.key"], result.fingerprint["attribute"]
         return result.data, str(key), str(attribute)
 
 
@@ -56,12 +56,12 @@ class FaceGrid:
     faces: Faces
 
 
-def pictured(runs: Sequence[FinishedRun]) -> tuple[list[Pictured], list[str]]:
+def load_run_faces(runs: Sequence[FinishedRun]) -> tuple[list[RunFaces], list[str]]:
     """Return the runs that left faces, and what is wrong with the faces of others."""
     found, troubles = [], []
     for run in runs:
         try:
-            found.append(Pictured(run, Faces.read(run.folder.faces)))
+            found.append(RunFaces(run, Faces.read(run.folder.faces)))
         except UserError as error:
             troubles.append(str(error))
         except OSError:
@@ -69,7 +69,7 @@ def pictured(runs: Sequence[FinishedRun]) -> tuple[list[Pictured], list[str]]:
     return found, troubles
 
 
-def face_grids(pictures: Sequence[Pictured]) -> list[FaceGrid]:
+def face_grids(pictures: Sequence[RunFaces]) -> list[FaceGrid]:
     """Return a grid for each mechanism, budgets side by side, and one of all mechanisms."""
     grids = []
     for (data, _, attribute), kinds in by_subject(pictures).items():
@@ -94,19 +94,19 @@ def face_grids(pictures: Sequence[Pictured]) -> list[FaceGrid]:
     return grids
 
 
-def by_subject(pictures: Sequence[Pictured]) -> dict[Subject, dict[Kind, list[Pictured]]]:
+def by_subject(pictures: Sequence[RunFaces]) -> dict[Subject, dict[Kind, list[RunFaces]]]:
     """Return pictures by subject and kind, those of the first seed at each budget."""
-    firsts: dict[tuple[Subject, Kind, float], Pictured] = {}
-    for each in sorted(pictures, key=lambda each: int(each.run.result.identity["seed"])):
+    firsts: dict[tuple[Subject, Kind, float], RunFaces] = {}
+    for each in sorted(pictures, key=lambda each: int(each.run.result.fingerprint["seed"])):
         firsts.setdefault((each.subject, each.kind, each.epsilon), each)
-    found: dict[Subject, dict[Kind, list[Pictured]]] = {}
+    found: dict[Subject, dict[Kind, list[RunFaces]]] = {}
     for each in pictures:
         if firsts[each.subject, each.kind, each.epsilon] is each:
             found.setdefault(each.subject, {}).setdefault(each.kind, []).append(each)
     return found
 
 
-def over_budgets(runs: Sequence[Pictured]) -> Faces:
+def over_budgets(runs: Sequence[RunFaces]) -> Faces:
     """Return Figure 2: budgets as columns, rows as runs have them, for one face of each class."""
     runs = sorted(runs, key=lambda run: run.epsilon)
     shown = one_of_each_class(runs[0].faces)
@@ -121,7 +121,7 @@ def over_budgets(runs: Sequence[Pictured]) -> Faces:
     return Faces(columns, rows)
 
 
-def over_mechanisms(kinds: Sequence[tuple[str, list[Pictured]]]) -> Faces:
+def over_mechanisms(kinds: Sequence[tuple[str, list[RunFaces]]]) -> Faces:
     """Return one face, budgets as columns and mechanisms as rows; blank where there is no run."""
     runs = [run for _, some in kinds for run in some]
     budgets = sorted({run.epsilon for run in runs})

@@ -19,10 +19,10 @@ import pandas as pd
 
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting import paper_values
-from privacy_gan.reporting.leading import ACCURACY
+from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.results import UTILITY, Curve, Panel, trade_off
-from privacy_gan.runs.files import replacing
+from privacy_gan.runs.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +46,7 @@ def draw(panels: Sequence[Panel], folder: Path) -> list[Path]:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    views = [(panel, measure) for panel in panels for measure in measures_of(panel)]
+    views = [(panel, measure) for panel in panels for measure in compute_measures(panel)]
     columns = min(2, len(views))
     rows = math.ceil(len(views) / columns)
     # text stays text, and no font or date of this machine makes another file of the same figure
@@ -67,13 +67,13 @@ def draw(panels: Sequence[Panel], folder: Path) -> list[Path]:
         for suffix in FORMATS:
             path = folder / f"figure1.{suffix}"
             dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
-            with replacing(path) as file:
+            with atomic_write(path) as file:
                 figure.savefig(file, format=suffix, dpi=160, metadata=dates.get(suffix))
             files.append(path)
     return files
 
 
-def measures_of(panel: Panel) -> list[str]:
+def compute_measures(panel: Panel) -> list[str]:
     """Return the measures that a panel is drawn for: that by which most leaks, and accuracy."""
     return list(dict.fromkeys((panel.leading, ACCURACY)))
 
@@ -89,10 +89,16 @@ def draw_panel(panel: Panel, measure: str, axes: Axes) -> None:
     labels: list[Label] = []
     for index, curve in enumerate(panel.curves):
         labels += draw_curve(panel, curve, index, measure, axes)
-    for column, style in (("prior", ":"), ("floor", "--")):
+    for column, style in (("majority_baseline", ":"), ("correlation_baseline", "--")):
         bound = panel.bound(measure, column)
         if bound is not None:
-            axes.axvline(100 * bound, color="0.45", linestyle=style, linewidth=1, label=column)
+            axes.axvline(
+                100 * bound,
+                color="0.45",
+                linestyle=style,
+                linewidth=1,
+                label=column.replace("_", " "),
+            )
     leak, use = (panel.bound(name, "original") for name in (measure, UTILITY))
     if leak is not None and use is not None:
         axes.plot(100 * leak, 100 * use, "*", color="0.2", markersize=11, label="original")

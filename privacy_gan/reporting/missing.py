@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from privacy_gan.errors import UserError
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
-from privacy_gan.reporting.records import Found, Judged
+from privacy_gan.reporting.records import EvaluationRow, RunsFound
 from privacy_gan.reporting.results import Panel
 from privacy_gan.reporting.tables import Table, of_any_attribute
 from privacy_gan.runs.folder import RunFolder
@@ -19,7 +19,7 @@ Missing = list[tuple[str, list[tuple[str, str]]]]  # headings, each with what an
 PRESETS = {1: "table1", 3: "table3"}  # Table 2 is made of Table 1's runs
 
 
-class Lacking(NamedTuple):
+class MissingRun(NamedTuple):
     """A run that would fill cells of the paper's tables, and that nobody made.
 
     Attributes:
@@ -34,11 +34,11 @@ class Lacking(NamedTuple):
     attribute: str
     epsilon: float
     mechanism: str
-    like: Judged
+    like: EvaluationRow
 
 
 def missing_from(
-    found: Found, tables: Sequence[Table], unseen: Sequence[str], panels: Sequence[Panel]
+    found: RunsFound, tables: Sequence[Table], unseen: Sequence[str], panels: Sequence[Panel]
 ) -> Missing:
     """Return what is missing, by kind; nothing of a kind leaves its heading out.
 
@@ -51,7 +51,7 @@ def missing_from(
     kinds: Missing = [
         ("Not finished", [(str(run.path), command_of(run)) for run in found.unfinished]),
         ("Unreadable", [(line, "") for line in (*found.unreadable, *unseen)]),
-        ("In the paper, and not here", papers(lacking_in(tables), len(found.finished))),
+        ("In the paper, and not here", describe_missing_runs(missing_runs(tables), len(found.finished))),
         *(
             (
                 f"Left out of {panel.title}, for it was judged twice",
@@ -68,12 +68,12 @@ def missing_line(what: str, command: str) -> str:
     return f"  {what}" + (f"\n    {command}" if command else "")
 
 
-def lacking_in(tables: Sequence[Table]) -> list[Lacking]:
+def missing_runs(tables: Sequence[Table]) -> list[MissingRun]:
     """Return the runs that cells of the paper's tables lack, each once.
 
     Nobody lacks Table 2, which is made of Table 1's runs; the filter comes with the whole.
     """
-    runs: dict[tuple[str, float, str, str], Lacking] = {}
+    runs: dict[tuple[str, float, str, str], MissingRun] = {}
     for table in sorted(tables, key=lambda table: table.number):
         if table.number not in PRESETS or not table.like.on_celeba:
             continue
@@ -87,7 +87,7 @@ def lacking_in(tables: Sequence[Table]) -> list[Lacking]:
             if mechanism == "filter":
                 mechanism = "filter_generator"
             epsilon = float(cell.row)
-            lacking = Lacking(table.number, attribute, epsilon, mechanism, table.like)
+            lacking = MissingRun(table.number, attribute, epsilon, mechanism, table.like)
             runs.setdefault((attribute, epsilon, mechanism, alike), lacking)
     return list(runs.values())
 
@@ -112,14 +112,14 @@ def command(flags: Sequence[str], overrides: Sequence[str]) -> str:
     return shlex.join(["privacy-gan", "train", *flags, *overrides])
 
 
-def papers(lacking: Sequence[Lacking], finished: int) -> list[tuple[str, str]]:
+def describe_missing_runs(lacking: Sequence[MissingRun], finished: int) -> list[tuple[str, str]]:
     """Return runs that the paper's tables have and a sweep lacks.
 
     Who has made most of them gets the commands for the others. Whoever has not did not set out to
     make the paper's tables, and is not told to spend days on them.
     """
     if len(lacking) <= finished:
-        return wanted(lacking)
+        return missing_run_commands(lacking)
     tables = Counter(each.table for each in lacking)
     return [
         (f"Table {table}: {count} runs more, see experiment={PRESETS[table]} in docs/sweeps.md", "")
@@ -127,9 +127,9 @@ def papers(lacking: Sequence[Lacking], finished: int) -> list[tuple[str, str]]:
     ]
 
 
-def wanted(lacking: Sequence[Lacking]) -> list[tuple[str, str]]:
+def missing_run_commands(lacking: Sequence[MissingRun]) -> list[tuple[str, str]]:
     """Return runs that the paper's tables have and a sweep lacks, budgets together."""
-    alike: dict[tuple[int, str, str, str], list[Lacking]] = {}
+    alike: dict[tuple[int, str, str, str], list[MissingRun]] = {}
     for each in lacking:
         key = (each.table, each.attribute, each.mechanism, str(each.like.folder.path))
         alike.setdefault(key, []).append(each)
@@ -144,7 +144,7 @@ def wanted(lacking: Sequence[Lacking]) -> list[tuple[str, str]]:
     return list(dict.fromkeys(lines))
 
 
-def command_for(lacking: Sequence[Lacking]) -> str:
+def command_for(lacking: Sequence[MissingRun]) -> str:
     """Return a command for runs that differ in their budget only.
 
     They are made as the run is that they are to stand beside; where nothing says how that was, as

@@ -12,13 +12,13 @@ from jinja2 import Environment, StrictUndefined
 from privacy_gan.data.release_format import FLOAT
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.budget import budget_in, missed_lines
-from privacy_gan.reporting.ending import COLUMNS, cell, queries_in_words
-from privacy_gan.reporting.leading import ACCURACY, leading
-from privacy_gan.reporting.verdict import sentences, verdict_lines
+from privacy_gan.reporting.leakage import ACCURACY, leading_leak
+from privacy_gan.reporting.run_summary import COLUMNS, cell, queries_in_words
+from privacy_gan.reporting.verdict import summary_sentences, verdict
 from privacy_gan.runs.result import Evaluation, Result
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
-SHOWN = [name for name, metric in METRICS.items() if metric.shown != "details"]
+SHOWN = [name for name, metric in METRICS.items() if metric.prominence != "details"]
 
 
 def model_card(
@@ -44,8 +44,8 @@ def model_card(
         size=image_size,
         with_onnx=with_onnx,
         of_celeba=facts["data"].startswith("celeba"),
-        judged=[judged(of, budget_in(result.identity)) for of in result.evaluations.values()],
-        sentences=sentences(result, facts["mechanism"]),
+        judged=[judged(of, budget_in(result.fingerprint)) for of in result.evaluations.values()],
+        summary_sentences=summary_sentences(result, facts["mechanism"]),
         missed=missed_lines(result),
     )
     data = ModelCardData(
@@ -69,7 +69,7 @@ def license_of(data: str) -> dict[str, Any]:
 def judged(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
     """Return what the card says of one attribute, led by the measure by which most leaks."""
     rows = []
-    for name in dict.fromkeys((leading(evaluation).measure, *SHOWN)):
+    for name in dict.fromkeys((leading_leak(evaluation).measure, *SHOWN)):
         if (measure := evaluation.measures.get(name)) is None or measure.censored is None:
             continue
         cells = [cell(name, getattr(measure, column), interval=True) for column in COLUMNS]
@@ -77,7 +77,7 @@ def judged(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
     queries = sorted({each.queries for each in evaluation.adversaries})
     return {
         "attribute": evaluation.attribute,
-        "verdict": verdict_lines(evaluation, budget),
+        "verdict": verdict(evaluation, budget),
         "columns": COLUMNS,
         "rows": rows,
         "utilities": utilities(evaluation),
@@ -119,10 +119,10 @@ def for_the_hub(result: Result, facts: Mapping[str, Any]) -> list[EvalResult]:
 
 def hub_measures(evaluation: Evaluation) -> list[str]:
     """Return what the hub is told: of what may lead only what does, and accuracy."""
-    first = leading(evaluation).measure
+    first = leading_leak(evaluation).measure
     others = (
         name
         for name, metric in METRICS.items()
-        if metric.hub and (name == ACCURACY or not metric.leads)
+        if metric.hub and (name == ACCURACY or not metric.can_lead)
     )
     return list(dict.fromkeys((first, *others)))

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.evaluation.optimum import gaussian_optimum
-from privacy_gan.reporting.ending import aligned, cell
-from privacy_gan.reporting.leading import ACCURACY
+from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.records import FinishedRun
+from privacy_gan.reporting.run_summary import aligned, cell
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Estimate
 
@@ -17,7 +17,7 @@ FINE_GRID = 101  # half a minute for a few budgets, and within a tenth of a poin
 
 
 @dataclass(frozen=True)
-class Comparison:
+class OptimumComparison:
     """A run and the optimum at the distortion that it really has.
 
     Attributes:
@@ -45,24 +45,24 @@ def gaussian_runs(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
     return [
         run
         for run in runs
-        if "data.mu" in run.result.identity
+        if "data.mu" in run.result.fingerprint
         for evaluation in run.result.evaluations.values()
         if any(scores.queries == 1 for scores in evaluation.adversaries)
     ]
 
 
-def compared(runs: Sequence[FinishedRun]) -> list[Comparison]:
+def compare_with_optimum(runs: Sequence[FinishedRun]) -> list[OptimumComparison]:
     """Return runs beside the optimum, by budget."""
     by_toy: dict[tuple[float, float], list[tuple[FinishedRun, Estimate, float]]] = {}
     for run in runs:
-        toy = run.result.identity["data.mu"], run.result.identity["data.sigma"]
+        toy = run.result.fingerprint["data.mu"], run.result.fingerprint["data.sigma"]
         by_toy.setdefault(toy, []).append((run, *single_query(run)))
     found = []
     for toy, some in by_toy.items():  # one program for all budgets
         optima = gaussian_optimum(*toy, [distortion for *_, distortion in some], points=FINE_GRID)
         for (run, accuracy, distortion), optimum in zip(some, optima, strict=True):
-            epsilon = float(run.result.identity["epsilon"])
-            found.append(Comparison(run.folder, epsilon, distortion, accuracy, float(optimum)))
+            epsilon = float(run.result.fingerprint["epsilon"])
+            found.append(OptimumComparison(run.folder, epsilon, distortion, accuracy, float(optimum)))
     return sorted(found, key=lambda comparison: comparison.epsilon)
 
 
@@ -81,7 +81,7 @@ def optimum_table(runs: Sequence[FinishedRun]) -> list[str]:
     """Return a table of runs on Gaussian toy data beside the optimum; nothing where none are."""
     if not runs:
         return []
-    show = METRICS[ACCURACY].show
+    show = METRICS[ACCURACY].format_value
     rows = [
         [
             str(each.folder.path),
@@ -91,7 +91,7 @@ def optimum_table(runs: Sequence[FinishedRun]) -> list[str]:
             show(each.optimum),
             show(each.gap),
         ]
-        for each in compared(runs)
+        for each in compare_with_optimum(runs)
     ]
     header = ["run", "epsilon", "distortion", "adversary, one query", "optimum", "gap"]
     return ["\n".join(aligned([header, *rows]))]

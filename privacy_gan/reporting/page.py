@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from privacy_gan.evaluation.metrics import METRICS, Metric
-from privacy_gan.reporting.difference import Difference, is_many, matrices
+from privacy_gan.reporting.difference import Difference, difference_matrices, needs_matrix
 from privacy_gan.reporting.face_grids import FaceGrid
 from privacy_gan.reporting.formats import NOTE, texts
-from privacy_gan.reporting.leading import MEASURES
+from privacy_gan.reporting.leakage import MEASURES
 from privacy_gan.reporting.missing import Missing
 from privacy_gan.reporting.page_data import (
     conditions,
@@ -23,10 +23,10 @@ from privacy_gan.reporting.page_data import (
     ranking,
     run_data,
 )
-from privacy_gan.reporting.records import Found
+from privacy_gan.reporting.records import RunsFound
 from privacy_gan.reporting.results import Panel
 from privacy_gan.reporting.tables import Table
-from privacy_gan.reporting.verdict import verdict_lines
+from privacy_gan.reporting.verdict import verdict
 from privacy_gan.runs.faces import Faces, draw_grid
 from privacy_gan.runs.result import json_safe
 
@@ -89,7 +89,7 @@ class Content:
 
     folder: Path
     in_short: Sequence[str]
-    found: Found
+    found: RunsFound
     panels: Sequence[Panel]
     differences: Mapping[str, Sequence[Difference]]
     tables: Sequence[Table]
@@ -124,8 +124,8 @@ def page(content: Content) -> str:
         differences=[
             (
                 title,
-                matrices(some) if is_many(some) else [],
-                [(each.in_words(), each.is_explained) for each in some],
+                difference_matrices(some) if needs_matrix(some) else [],
+                [(each.sentence(), each.is_explained) for each in some],
             )
             for title, some in content.differences.items()
             if some
@@ -135,7 +135,7 @@ def page(content: Content) -> str:
         table_note=NOTE,
         grids=[grid_data(grid) for grid in content.grids],
         audits=[
-            (f"{entry.mechanism} ({entry.data[0]})", verdict_lines(entry.evaluation))
+            (f"{entry.mechanism} ({entry.data[0]})", verdict(entry.evaluation))
             for entry in entries
             if entry.is_audit
         ],
@@ -163,7 +163,7 @@ def script_safe(tree: Any) -> str:
     return json.dumps(json_safe(tree)).replace("<", "\\u003c")
 
 
-def counts(found: Found) -> str:
+def counts(found: RunsFound) -> str:
     """Return how many runs there are, in words."""
     told = [
         f"{len(some)} {what}"

@@ -17,16 +17,16 @@ from PIL import Image
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting import paper_values
 from privacy_gan.reporting.budget import is_missed
-from privacy_gan.reporting.ending import cell, name_of
 from privacy_gan.reporting.figure1 import colour_of
-from privacy_gan.reporting.leading import ACCURACY
+from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
-from privacy_gan.reporting.records import STRONGEST, Judged
+from privacy_gan.reporting.records import STRONGEST, EvaluationRow
 from privacy_gan.reporting.results import UTILITY, Curve, Panel, at_budget, budget_text
+from privacy_gan.reporting.run_summary import cell, name_of
 from privacy_gan.runs.faces import Faces
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "cross", "x")
-PAPERS, PAPERS_METRIC = "the paper's way", "paper_privacy_loss"
+PAPER_ATTRIBUTES, PAPERS_METRIC = "the paper's way", "paper_privacy_loss"
 FACES_SHOWN, FACE_WIDTH = 4, 96  # of a run, when its point is chosen; pixels
 Span = tuple[float, float, float]  # a value, and the ends of its error bar
 
@@ -45,10 +45,10 @@ def panel_data(panel: Panel, number_of: Mapping[int, int]) -> dict[str, Any]:
             f"{STRONGEST}, by {METRICS[leading].title}": leading,
             f"{STRONGEST}, by accuracy": ACCURACY,
         }
-    measured = strongest | {PAPERS: PAPERS_METRIC}
+    measured = strongest | {PAPER_ATTRIBUTES: PAPERS_METRIC}
     attackers = list(strongest)
     if panel.first.value(PAPERS_METRIC) is not None:
-        attackers.append(PAPERS)
+        attackers.append(PAPER_ATTRIBUTES)
     adversaries = list(single_scores(panel)["adversary"].unique())
     attackers += adversaries
     choices: dict[str, tuple[str, str | None]] = {
@@ -79,8 +79,8 @@ def panel_data(panel: Panel, number_of: Mapping[int, int]) -> dict[str, Any]:
 def axis(panel: Panel, metric: str) -> dict[str, Any]:
     """Return the axis of what leaks by a metric, and what bounds it."""
     bounds = [
-        (name, value, dash)
-        for name, dash in (("prior", "dot"), ("floor", "dash"))
+        (name.replace("_", " "), value, dash)
+        for name, dash in (("majority_baseline", "dot"), ("correlation_baseline", "dash"))
         if (value := panel.bound(metric, name)) is not None
     ]
     about = METRICS[metric]
@@ -100,7 +100,7 @@ def hypervolume_note(panel: Panel) -> str:
     square = panel.square()
     if square is None:
         return ""
-    leaks, uses = METRICS[ACCURACY].show, METRICS[UTILITY].show
+    leaks, uses = METRICS[ACCURACY].format_value, METRICS[UTILITY].format_value
     (leak, useless), (blind, useful) = square
     return (
         "Hypervolume: the share of the rectangle between the reference point (privacy loss "
@@ -136,7 +136,7 @@ def curve_data(
         "distortion_text": "distortion",
     }
     texts = {
-        name: curve.over_seeds(metric).apply(with_spread, axis=1, show=METRICS[metric].show)
+        name: curve.over_seeds(metric).apply(with_spread, axis=1, show=METRICS[metric].format_value)
         for name, metric in told.items()
     }
     utility, points = curve.over_seeds(UTILITY), []
@@ -200,16 +200,16 @@ def ranking(panel: Panel) -> list[dict[str, str]]:
         {
             "name": name,
             "queries": " or ".join(map(str, queries)),
-            "accuracy": METRICS[ACCURACY].show(mean),
+            "accuracy": METRICS[ACCURACY].format_value(mean),
             "strongest": f"{chosen[name]} of {len(entries)}",
         }
         for mean, name, queries in sorted(rows, reverse=True)
     ]
 
 
-def run_data(entry: Judged, faces: Faces | None) -> dict[str, Any]:
+def run_data(entry: EvaluationRow, faces: Faces | None) -> dict[str, Any]:
     """Return what is shown of a run when its point is chosen."""
-    identity = {**entry.identity, **entry.evaluation.settings}
+    identity = {**entry.fingerprint, **entry.evaluation.settings}
     return {
         "title": f"seed {entry.seed}",
         "folder": str(entry.folder.path),
@@ -245,7 +245,7 @@ def picture_source(picture: Image.Image) -> str:
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def conditions(entries: Sequence[Judged], environments: Sequence[Mapping[str, str]]) -> list[str]:
+def conditions(entries: Sequence[EvaluationRow], environments: Sequence[Mapping[str, str]]) -> list[str]:
     """Return where runs were made and how long their adversaries learned, a line for each way."""
     made = Counter(map(where_made, environments))
     judged = Counter(how_judged(entry) for entry in entries)
@@ -264,7 +264,7 @@ def where_made(environment: Mapping[str, str]) -> str:
     return ", ".join([*filter(None, told), *versions])
 
 
-def how_judged(entry: Judged) -> str:
+def how_judged(entry: EvaluationRow) -> str:
     """Return how long adversaries learned, and how much they saw."""
     evaluation = entry.evaluation
     queries = max((each.queries for each in evaluation.adversaries), default=1)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.metrics import METRICS, metric_of
+from privacy_gan.evaluation.metrics import METRICS, find_metric
 from privacy_gan.reporting.budget import budget_in
-from privacy_gan.reporting.verdict import sentence
+from privacy_gan.reporting.verdict import summary_sentence
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Estimate, Evaluation, Measure, Result
 
@@ -81,11 +81,11 @@ class FinishedRun:
     @property
     def mechanism(self) -> str:
         """What the run's mechanism is called."""
-        return mechanism_of(self.folder, self.result)
+        return mechanism_name(self.folder, self.result)
 
 
 @dataclass(frozen=True)
-class Found:
+class RunsFound:
     """All runs below a folder.
 
     Attributes:
@@ -99,7 +99,7 @@ class Found:
     unreadable: list[str] = field(default_factory=list)
 
 
-def runs_below(folder: Path) -> Found:
+def find_runs(folder: Path) -> RunsFound:
     """Return all runs below a folder, whatever state they are in.
 
     Raises:
@@ -107,7 +107,7 @@ def runs_below(folder: Path) -> Found:
     """
     if not folder.is_dir():
         raise UserError(f"folder={folder} is no folder: give the one that holds the runs")
-    found = Found()
+    found = RunsFound()
     for path in sorted(folder.rglob("result.json")):
         try:
             result = Result.read(path)
@@ -132,7 +132,7 @@ def runs_below(folder: Path) -> Found:
 def lacking_in(result: Result) -> str:
     """Return what a report cannot do without and a file does not say, "" where it says all."""
     for key in ("attribute", "epsilon", "seed", "data.key"):
-        if key not in result.identity:
+        if key not in result.fingerprint:
             return f"identity.{key}"
     for evaluation in (*result.evaluations.values(), *(result.baseline or {}).values()):
         leaked = evaluation.measures.get("privacy_loss")
@@ -141,7 +141,7 @@ def lacking_in(result: Result) -> str:
     return ""
 
 
-def mechanism_of(folder: RunFolder, result: Result) -> str:
+def mechanism_name(folder: RunFolder, result: Result) -> str:
     """Return a mechanism's name.
 
     It is what the result recorded or, of a result from before it did, what config.yaml says. Where
@@ -153,25 +153,25 @@ def mechanism_of(folder: RunFolder, result: Result) -> str:
     with suppress(UserError):
         if configured := folder.config().get("mechanism"):
             return str(configured)
-    attribute, epsilon, seed = (result.identity[key] for key in ("attribute", "epsilon", "seed"))
+    attribute, epsilon, seed = (result.fingerprint[key] for key in ("attribute", "epsilon", "seed"))
     budgets = [] if epsilon is None else [f"epsilon-{epsilon}", f"epsilon-{epsilon:g}"]
     match folder.path.parts:
         case [*_, name, hidden, budget, last] if (
             hidden == attribute and budget in budgets and last == f"seed-{seed}"
         ):
             return name
-    return str(result.identity.get("privatizer._target_", "unknown")).rpartition(".")[2]
+    return str(result.fingerprint.get("privatizer._target_", "unknown")).rpartition(".")[2]
 
 
 @dataclass(frozen=True)
-class Judged:
+class EvaluationRow:
     """One mechanism, judged for one attribute; or images that were censored elsewhere.
 
     Attributes:
         folder: of its run.
         mechanism: what it is called.
         data: what the images are called, and a key that tells these from all others.
-        identity: what decided the run's outcome, by dotted path.
+        fingerprint: what decided the run's outcome, by dotted path.
         evaluation: what the judge found.
         is_baseline: whether it is the filter alone, of a mechanism that has more.
     """
@@ -179,7 +179,7 @@ class Judged:
     folder: RunFolder
     mechanism: str
     data: tuple[str, str]
-    identity: dict[str, Any]
+    fingerprint: dict[str, Any]
     evaluation: Evaluation
     is_baseline: bool
 
@@ -191,37 +191,37 @@ class Judged:
     @property
     def epsilon(self) -> float:
         """The distortion budget."""
-        epsilon = self.identity["epsilon"]
+        epsilon = self.fingerprint["epsilon"]
         return NO_BUDGET if epsilon is None else float(epsilon)
 
     @property
     def budget(self) -> float | None:
         """The distortion budget, None where there is none."""
-        return budget_in(self.identity)
+        return budget_in(self.fingerprint)
 
     @property
     def seed(self) -> int:
         """The training's."""
-        return int(self.identity["seed"])
+        return int(self.fingerprint["seed"])
 
     @property
     def instance(self) -> str:
         """What tells it from others of its mechanism: budget and seed; "" of an audit."""
-        epsilon = self.identity["epsilon"]
+        epsilon = self.fingerprint["epsilon"]
         budget = "" if epsilon is None else f"epsilon-{epsilon} "
         return "" if self.is_audit else f"{budget}seed-{self.seed}"
 
     @property
     def is_audit(self) -> bool:
         """Whether the images were censored elsewhere."""
-        return AUDITED in self.identity
+        return AUDITED in self.fingerprint
 
     @property
-    def sentence(self) -> str:
+    def summary_sentence(self) -> str:
         """What was hidden, what still leaks, and at what cost."""
         if not self.is_audit:
-            return sentence(self.evaluation, f"{self.mechanism} ({self.instance})", self.budget)
-        return f"{self.mechanism}: {sentence(self.evaluation, '', None)}"
+            return summary_sentence(self.evaluation, f"{self.mechanism} ({self.instance})", self.budget)
+        return f"{self.mechanism}: {summary_sentence(self.evaluation, '', None)}"
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -232,7 +232,7 @@ class Judged:
     @property
     def setup(self) -> dict[str, Any]:
         """How it was made, but for budget and seed."""
-        return setup_of(self.identity)
+        return setup_of(self.fingerprint)
 
     @property
     def on_celeba(self) -> bool:
@@ -277,14 +277,14 @@ class Judged:
             low=None if told is None else told.low,
             high=None if told is None else told.high,
             original=value_of(measure.original),
-            majority_baseline=value_of(measure.prior),
-            correlation_baseline=value_of(measure.floor),
+            majority_baseline=value_of(measure.majority_baseline),
+            correlation_baseline=value_of(measure.correlation_baseline),
         )
 
 
 def told_by(metric: str) -> str:
     """Return who told what is reported, as a Record has it."""
-    return STRONGEST if metric_of(metric).score_name else ""
+    return STRONGEST if find_metric(metric).score_name else ""
 
 
 def metric_by(score: str) -> str:
@@ -299,31 +299,31 @@ def value_of(estimate: Estimate | None) -> float | None:
     return None if estimate is None else estimate.value
 
 
-def setup_of(identity: dict[str, Any]) -> dict[str, Any]:
+def setup_of(fingerprint: dict[str, Any]) -> dict[str, Any]:
     """Return what decided a run's outcome but for budget and seed, wherever these are named."""
     return {
         key: value
-        for key, value in identity.items()
+        for key, value in fingerprint.items()
         if key.rpartition(".")[2] not in ("epsilon", "seed")
     }
 
 
-def judged_in(run: FinishedRun) -> list[Judged]:
+def evaluation_rows(run: FinishedRun) -> list[EvaluationRow]:
     """Return what one result says; nothing where its run was not judged."""
     result, name = run.result, run.mechanism
-    data = (result.data, str(result.identity["data.key"]))
-    if (audited := result.identity.get(AUDITED)) is not None:
+    data = (result.data, str(result.fingerprint["data.key"]))
+    if (audited := result.fingerprint.get(AUDITED)) is not None:
         name = f"audit of {audited}"
     if len(result.evaluations) > 1:  # a stack, which hides them all
         name += f" ({' and '.join(result.evaluations)})"
     both = [(name, result.evaluations), (f"{name}, its filter alone", result.baseline)]
     return [
-        Judged(run.folder, who, data, result.identity, evaluation, of is result.baseline)
+        EvaluationRow(run.folder, who, data, result.fingerprint, evaluation, of is result.baseline)
         for who, of in both
         for evaluation in (of or {}).values()
     ]
 
 
-def all_judged(runs: Iterable[FinishedRun]) -> list[Judged]:
+def all_evaluation_rows(runs: Iterable[FinishedRun]) -> list[EvaluationRow]:
     """Return what results say of each attribute that their runs hide, and who hides it."""
-    return [entry for run in runs for entry in judged_in(run)]
+    return [entry for run in runs for entry in evaluation_rows(run)]

@@ -11,21 +11,27 @@ from filelock import FileLock
 
 from privacy_gan.reporting import figure1
 from privacy_gan.reporting.budget import is_missed
-from privacy_gan.reporting.difference import REAL, Difference, differences_in, is_many, matrices
-from privacy_gan.reporting.face_grids import face_grids, pictured
+from privacy_gan.reporting.comparison import comparison_tables
+from privacy_gan.reporting.difference import (
+    REAL,
+    Difference,
+    compare_curves,
+    difference_matrices,
+    needs_matrix,
+)
+from privacy_gan.reporting.face_grids import face_grids, load_run_faces
 from privacy_gan.reporting.formats import FORMATS, csv_table, csv_text
-from privacy_gan.reporting.leading import leading
+from privacy_gan.reporting.leakage import leading_leak
 from privacy_gan.reporting.missing import missing_from, missing_line
 from privacy_gan.reporting.optimum_gap import gaussian_runs, optimum_table
 from privacy_gan.reporting.page import Content, counts, page
-from privacy_gan.reporting.records import Found, all_judged, runs_below
-from privacy_gan.reporting.results import Panel, panels_of, results_table
-from privacy_gan.reporting.side_by_side import side_by_side
-from privacy_gan.reporting.tables import Table, tables_of
-from privacy_gan.reporting.verdict import verdict_lines
+from privacy_gan.reporting.records import RunsFound, all_evaluation_rows, find_runs
+from privacy_gan.reporting.results import Panel, make_panels, results_table
+from privacy_gan.reporting.tables import Table, make_tables
+from privacy_gan.reporting.verdict import verdict
 from privacy_gan.runs.faces import draw_grid, save_picture
-from privacy_gan.runs.files import replacing
-from privacy_gan.training.wandb_run import begin
+from privacy_gan.runs.files import atomic_write
+from privacy_gan.training.wandb_run import init_run
 
 LINES = 10  # of differences that a terminal shows
 FEW = 3  # judgements of a panel that are all told
@@ -61,24 +67,24 @@ def make_report(folder: Path, output: Path, with_faces: bool) -> Report:
         UserError: there is no such folder.
         OSError: the files cannot be written.
     """
-    found = runs_below(folder)
+    found = find_runs(folder)
     output.mkdir(parents=True, exist_ok=True)
     with FileLock(output / ".lock"):  # one after the other, into the same files
         return report_on(found, folder, output, with_faces)
 
 
-def report_on(found: Found, folder: Path, output: Path, with_faces: bool) -> Report:
+def report_on(found: RunsFound, folder: Path, output: Path, with_faces: bool) -> Report:
     """Write the report of what was found below a folder, see ``make_report``."""
-    judged = all_judged(found.finished)
-    panels = panels_of(judged)
-    tables = tables_of(panels)
-    seen, unseen = pictured(found.finished) if with_faces else ([], [])
+    judged = all_evaluation_rows(found.finished)
+    panels = make_panels(judged)
+    tables = make_tables(panels)
+    seen, unseen = load_run_faces(found.finished) if with_faces else ([], [])
     content = Content(
         folder,
         [line for panel in panels for line in in_short(panel)],
         found,
         panels,
-        {panel.title: differences_in(panel) for panel in panels},
+        {panel.title: compare_curves(panel) for panel in panels},
         tables,
         face_grids(seen),
         {picture.run.folder.path: picture.faces for picture in seen},
@@ -87,9 +93,9 @@ def report_on(found: Found, folder: Path, output: Path, with_faces: bool) -> Rep
     files = write_files(content, output)
     told = [
         counts(found),
-        *(["\n".join(content.in_short), side_by_side(judged)] if judged else []),
+        *(["\n".join(content.in_short), comparison_tables(judged)] if judged else []),
         *(
-            "\n  ".join([f"{each.mechanism}:", *verdict_lines(each.evaluation)])
+            "\n  ".join([f"{each.mechanism}:", *verdict(each.evaluation)])
             for each in judged
             if each.is_audit
         ),
@@ -110,9 +116,9 @@ def in_short(panel: Panel) -> list[str]:
     Of many judgements the one that leaks least and the one that leaks most are told, and which
     missed their budget.
     """
-    entries = sorted(panel.entries, key=lambda entry: leading(entry.evaluation).certain)
+    entries = sorted(panel.entries, key=lambda entry: leading_leak(entry.evaluation).certain)
     if len(entries) <= FEW:
-        return [entry.sentence for entry in entries]
+        return [entry.summary_sentence for entry in entries]
     missed = [entry for entry in entries if is_missed(entry.evaluation, entry.budget)]
     lines = [
         f"{panel.title}, {len(entries)} judgements.",
@@ -149,7 +155,7 @@ def write_files(content: Content, output: Path) -> list[Path]:
 
 def write(path: Path, text: str) -> Path:
     """Write a file whole or not at all."""
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write_text(text, encoding="utf-8")
     return path
 
@@ -158,11 +164,11 @@ def paragraph(title: str, differences: Sequence[Difference]) -> str:
     """Return what of a panel is more than chance: of many pairs as matrices, else as sentences."""
     real = [each for each in differences if not each.is_explained]
     lines = [f"{title}: {len(real)} of {len(differences)} differences are more than chance"]
-    if is_many(differences):
-        lines += [line for each in matrices(differences) for line in ("", *each.lines())]
+    if needs_matrix(differences):
+        lines += [line for each in difference_matrices(differences) for line in ("", *each.lines())]
         lines += ["", f"{REAL} more than chance; report.html has the intervals"]
     else:
-        lines += [f"  {each.in_words()}" for each in real[:LINES]]
+        lines += [f"  {each.sentence()}" for each in real[:LINES]]
         if len(real) > LINES:
             lines.append(f"  and {len(real) - LINES} more, which report.html lists")
     return "\n".join(lines)
@@ -184,7 +190,7 @@ def publish(report: Report, project: str, output: Path) -> None:
     import wandb
 
     name = output.resolve().parent.name
-    with begin(output.resolve() / ".wandb", project, "reports", name) as tracked:
+    with init_run(output.resolve() / ".wandb", project, "reports", name) as tracked:
         for number in sorted({table.number for table in report.tables}):
             tables = [table for table in report.tables if table.number == number]
             tracked.log({f"table {number}": wandb.Table(dataframe=csv_table(tables))})

@@ -16,9 +16,9 @@ from typing import Any
 
 import pandas as pd
 
-from privacy_gan.reporting.leading import ACCURACY, leading_measure
+from privacy_gan.reporting.leakage import ACCURACY, leading_measure
 from privacy_gan.reporting.paper_values import ATTRIBUTES
-from privacy_gan.reporting.records import Judged, Record, told_by
+from privacy_gan.reporting.records import EvaluationRow, Record, told_by
 
 UTILITY = "utility_score"
 NUMBERS = ["value", "low", "high", "original", "majority_baseline", "correlation_baseline"]
@@ -37,23 +37,23 @@ class Curve:
     """
 
     name: str
-    entries: tuple[Judged, ...]
+    entries: tuple[EvaluationRow, ...]
     results: pd.DataFrame
 
     @property
-    def first(self) -> Judged:
+    def first(self) -> EvaluationRow:
         """One of its entries, which tells what all have in common."""
         return self.entries[0]
 
     @property
-    def points(self) -> dict[float, list[Judged]]:
+    def points(self) -> dict[float, list[EvaluationRow]]:
         """The entries at each budget, by seed; the smallest budget first."""
-        found: dict[float, list[Judged]] = {}
+        found: dict[float, list[EvaluationRow]] = {}
         for entry in self.entries:
             found.setdefault(entry.epsilon, []).append(entry)
         return found
 
-    def over_seeds(self, metric: str, adversary: str | None = None) -> pd.DataFrame:
+    def aggregate_over_seeds(self, metric: str, adversary: str | None = None) -> pd.DataFrame:
         """Return a metric over seeds, by budget, see the function ``over_seeds``.
 
         Args:
@@ -67,11 +67,11 @@ class Curve:
     def _over_seeds(self) -> dict[tuple[str, str], pd.DataFrame]:
         one = ["metric", "adversary"]
         most = self.results.groupby(["run", *one])["queries"].transform("max")
-        over = over_seeds(self.results[self.results["queries"] == most], [*one, "epsilon"])
+        over = aggregate_over_seeds(self.results[self.results["queries"] == most], [*one, "epsilon"])
         return {name: some.droplevel(one) for name, some in over.groupby(one, sort=False)}
 
 
-def over_seeds(rows: pd.DataFrame, by: str | list[str]) -> pd.DataFrame:
+def aggregate_over_seeds(rows: pd.DataFrame, by: str | list[str]) -> pd.DataFrame:
     """Return what numbers of runs amount to that differ in nothing but their seed.
 
     Args:
@@ -118,15 +118,15 @@ class Panel:
 
     title: str
     curves: tuple[Curve, ...]
-    repeated: tuple[Judged, ...] = ()
+    repeated: tuple[EvaluationRow, ...] = ()
 
     @property
-    def first(self) -> Judged:
+    def first(self) -> EvaluationRow:
         """One of its entries, which tells what all have in common."""
         return self.curves[0].first
 
     @property
-    def entries(self) -> list[Judged]:
+    def entries(self) -> list[EvaluationRow]:
         """All that was judged, by curve, budget and seed."""
         return [entry for curve in self.curves for entry in curve.entries]
 
@@ -156,7 +156,7 @@ class Panel:
         leaks, blind, useful, useless = (
             math.nan if (bound := self.bound(metric, column)) is None else bound
             for metric in (ACCURACY, UTILITY)
-            for column in ("original", "prior")
+            for column in ("original", "majority_baseline")
         )
         # comparisons with nan are false
         return ((leaks, useless), (blind, useful)) if leaks > blind and useful > useless else None
@@ -227,7 +227,7 @@ def hypervolume(points: Iterable[Corner], reference: Corner, ideal: Corner) -> f
     return area
 
 
-def panels_of(judged: Sequence[Judged]) -> list[Panel]:
+def make_panels(judged: Sequence[EvaluationRow]) -> list[Panel]:
     """Return a panel for all that can be compared, the paper's attributes first, in its order."""
     groups = comparable(judged)
     panels = [panel(title, some) for title, some in zip(titled(groups), groups, strict=True)]
@@ -235,16 +235,16 @@ def panels_of(judged: Sequence[Judged]) -> list[Panel]:
     return sorted(panels, key=lambda each: order.get(each.first.attribute, len(order)))
 
 
-def panel(title: str, entries: Sequence[Judged]) -> Panel:
+def panel(title: str, entries: Sequence[EvaluationRow]) -> Panel:
     """Return the curves of what can be compared."""
-    by_setup: dict[tuple[str, str], list[Judged]] = {}
+    by_setup: dict[tuple[str, str], list[EvaluationRow]] = {}
     for entry in entries:
         key = (entry.mechanism, json.dumps(entry.setup, sort_keys=True))
         by_setup.setdefault(key, []).append(entry)
     told = told_apart([(some[0].mechanism, some[0].setup) for some in by_setup.values()])
     curves, repeated = [], []
     for (mechanism, _), differing, alike in zip(by_setup, told, by_setup.values(), strict=True):
-        kept: dict[tuple[float, int], Judged] = {}
+        kept: dict[tuple[float, int], EvaluationRow] = {}
         for entry in alike:
             if kept.setdefault((entry.epsilon, entry.seed), entry) is not entry:
                 repeated.append(entry)
@@ -253,7 +253,7 @@ def panel(title: str, entries: Sequence[Judged]) -> Panel:
     return Panel(title, tuple(curves), tuple(repeated))
 
 
-def curve(name: str, entries: Sequence[Judged]) -> Curve:
+def curve(name: str, entries: Sequence[EvaluationRow]) -> Curve:
     """Return a curve of entries that differ in budget and seed."""
     entries = sorted(entries, key=lambda entry: (entry.epsilon, entry.seed))
     records = [
@@ -273,19 +273,19 @@ def results_table(panels: Sequence[Panel]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[["panel", "curve", *Record._fields]]
 
 
-def comparable(judged: Sequence[Judged]) -> list[list[Judged]]:
+def comparable(judged: Sequence[EvaluationRow]) -> list[list[EvaluationRow]]:
     """Return groups in which numbers can be compared.
 
     Their mechanisms hide the same attribute in the same images and were judged in the same way.
     """
-    groups: dict[tuple[str, ...], list[Judged]] = {}
+    groups: dict[tuple[str, ...], list[EvaluationRow]] = {}
     for entry in judged:
         how = json.dumps(entry.settings, sort_keys=True)
         groups.setdefault((*entry.data, entry.attribute, how), []).append(entry)
     return list(groups.values())
 
 
-def titled(groups: Sequence[Sequence[Judged]]) -> list[str]:
+def titled(groups: Sequence[Sequence[EvaluationRow]]) -> list[str]:
     """Return a title for each group: its data and attribute, and what tells it from its like."""
     firsts = [entries[0] for entries in groups]
     names = [f"{first.attribute} in {first.data[0]}" for first in firsts]

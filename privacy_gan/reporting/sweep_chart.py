@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from privacy_gan.errors import UserError
 from privacy_gan.reporting.budget import is_missed
-from privacy_gan.reporting.leading import ACCURACY, leading
-from privacy_gan.reporting.records import FinishedRun, Judged, judged_in
+from privacy_gan.reporting.leakage import ACCURACY, leading_leak
+from privacy_gan.reporting.records import EvaluationRow, FinishedRun, evaluation_rows
+from privacy_gan.runs.fingerprint import short_hash
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.identity import short_hash
-from privacy_gan.training.wandb_run import begin, has_key, require_answer, server
+from privacy_gan.training.wandb_run import check_server, has_api_key, init_run, server_url
 
 if TYPE_CHECKING:
     from wandb_workspaces.workspaces import Workspace
@@ -51,7 +51,7 @@ def chart_sweep(runs: Mapping[str, Path], project: str, group: str, output_dir: 
     import wandb
 
     folder = Path(output_dir).resolve() / f".wandb-{short_hash(group)}"
-    with begin(folder, project, group, "sweep") as tracked:
+    with init_run(folder, project, group, "sweep") as tracked:
         table = wandb.Table(columns=COLUMNS, data=rows)
         scatter = wandb.plot.scatter(table, "normalized leak", "utility score", "Trade-off")
         tracked.log({"runs": table, "trade-off": scatter})
@@ -67,12 +67,12 @@ def points(name: str, folder: Path) -> list[list[object]]:
     result = run.result()
     if result is None:
         return []
-    return [row(name, each) for each in judged_in(FinishedRun(run, result))]
+    return [row(name, each) for each in evaluation_rows(FinishedRun(run, result))]
 
 
-def row(name: str, judged: Judged) -> list[object]:
+def row(name: str, judged: EvaluationRow) -> list[object]:
     """Return what was judged in a run, as ``COLUMNS`` says."""
-    leak = leading(judged.evaluation)
+    leak = leading_leak(judged.evaluation)
     missed = "missed" if is_missed(judged.evaluation, judged.budget) else "kept"
     return [
         *(name, judged.mechanism, judged.attribute, judged.epsilon, judged.value("distortion")),
@@ -97,12 +97,12 @@ def save_dashboard(
         UserError: the wandb-workspaces package is missing, no key is configured, or the server does
             not answer or refuses.
     """
-    if not has_key():
+    if not has_api_key():
         raise UserError("a dashboard is saved on W&B's server, which needs a key: wandb login")
     try:
-        require_answer()
+        check_server()
     except OSError as error:
-        raise UserError(f"{server()} does not answer ({error}); try again later") from error
+        raise UserError(f"{server_url()} does not answer ({error}); try again later") from error
     os.environ.setdefault("WANDB_SILENT", "true")  # the address is said once
     import wandb
 
@@ -114,7 +114,7 @@ def save_dashboard(
         raise
     except Exception as error:  # W&B raises its own, requests' and gql's errors, and bare ones
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{server()} does not save the dashboard: {reason}") from error
+        raise UserError(f"{server_url()} does not save the dashboard: {reason}") from error
 
 
 def dashboard(entity: str, project: str, group: str, attributes: Sequence[str]) -> Workspace:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from privacy_gan.reporting import paper_values
 from privacy_gan.reporting.paper_values import ATTRIBUTES, MECHANISMS, TABLE_3_ATTRIBUTE
-from privacy_gan.reporting.records import Judged
-from privacy_gan.reporting.results import Curve, Panel, budget_text, over_seeds
+from privacy_gan.reporting.records import EvaluationRow
+from privacy_gan.reporting.results import Curve, Panel, aggregate_over_seeds, budget_text
 
 PAPERS_BUDGETS = (0.001, 0.005, 0.01, 0.05)
 ADVERSARIES = {
@@ -42,7 +42,7 @@ class Table:
     caption: str
     corner: str
     cells: pd.DataFrame
-    like: Judged
+    like: EvaluationRow
     is_share: bool = True
 
     @property
@@ -51,11 +51,11 @@ class Table:
         return bool(self.cells["paper"].notna().any())
 
 
-def cells_of(
+def table_cells(
     measured: Mapping[str, pd.DataFrame | None],
     rows: Iterable[str],
     printed: pd.DataFrame | None,
-    like: Judged,
+    like: EvaluationRow,
 ) -> pd.DataFrame:
     """Return the cells of a table, by row and then by column.
 
@@ -79,7 +79,7 @@ def cells_of(
     return cells.reset_index()
 
 
-def tables_of(panels: Sequence[Panel]) -> list[Table]:
+def make_tables(panels: Sequence[Panel]) -> list[Table]:
     """Return the tables for which there are runs."""
     kinds = kinds_in(panels)
     third = [
@@ -103,28 +103,28 @@ def kinds_in(panels: Sequence[Panel]) -> list[Kind]:
     return list(kinds.values())
 
 
-def name_and_first(kind: Kind) -> tuple[str, Judged]:
+def name_and_first(kind: Kind) -> tuple[str, EvaluationRow]:
     """Return what tells a kind from others, and one of its entries."""
     curve = next(iter(kind.values()))
     return f"{curve.name}, {curve.first.data[0]}", curve.first
 
 
-def of_any_attribute(entry: Judged) -> dict[str, object]:
+def of_any_attribute(entry: EvaluationRow) -> dict[str, object]:
     """Return how a run was made, but for which attribute it hides."""
     return {key: value for key, value in entry.setup.items() if key != "attribute"}
 
 
-def is_filter_and_generator(entry: Judged) -> bool:
+def is_filter_and_generator(entry: EvaluationRow) -> bool:
     """Tell whether a run is of the paper's mechanism in full."""
     return {"filter", "generator"} <= parts_of(entry) and not entry.is_baseline
 
 
-def parts_of(entry: Judged) -> set[str]:
+def parts_of(entry: EvaluationRow) -> set[str]:
     """Return the names of a mechanism's parts, of its settings at least."""
-    return {key.split(".")[1] for key in entry.identity if key.startswith("privatizer.")}
+    return {key.split(".")[1] for key in entry.fingerprint if key.startswith("privatizer.")}
 
 
-def budgets_of(curves: Iterable[Curve], like: Judged, papers: Sequence[float]) -> list[str]:
+def budgets_of(curves: Iterable[Curve], like: EvaluationRow, papers: Sequence[float]) -> list[str]:
     """Return the runs' budgets and, where the data are the paper's, the paper's, in order."""
     own = {epsilon for curve in curves for epsilon in curve.points}
     return [budget_text(epsilon) for epsilon in sorted(own | set(papers if like.on_celeba else ()))]
@@ -141,7 +141,7 @@ def table1(kind: Kind) -> Table:
         name,
         "Success rate: how often the fixed classifier of s sees s' in x''. Higher is better.",
         "epsilon",
-        cells_of(measured, rows, paper_values.table1(), like),
+        table_cells(measured, rows, paper_values.table1(), like),
         like,
     )
 
@@ -171,7 +171,7 @@ def table2(kind: Kind) -> Iterator[Table]:
                 "attribute and of the column's, which is the hidden one. (The paper does not say "
                 "at which epsilon it measured.)",
                 "attribute",
-                cells_of(measured, rows, printed, like),
+                table_cells(measured, rows, printed, like),
                 like,
                 is_share=False,
             )
@@ -181,7 +181,7 @@ def correlations(results: pd.DataFrame, epsilon: str) -> pd.DataFrame:
     """Return the correlations at a budget over seeds, by the other attribute."""
     at_budget = results["epsilon"].map(budget_text) == epsilon
     rows = results[at_budget & results["metric"].str.startswith(CORRELATION)]
-    return over_seeds(rows, "metric").rename(index=lambda name: name.removeprefix(CORRELATION))
+    return aggregate_over_seeds(rows, "metric").rename(index=lambda name: name.removeprefix(CORRELATION))
 
 
 def table3(panel: Panel, measure: str) -> Iterator[Table]:
@@ -200,7 +200,7 @@ def table3(panel: Panel, measure: str) -> Iterator[Table]:
         }
         rows = budgets_of(filter(None, curves.values()), both.first, PAPERS_BUDGETS)
         measured = {name: by_budget(curve, measure) for name, curve in curves.items()}
-        cells = cells_of(measured, rows, printed, both.first)
+        cells = table_cells(measured, rows, printed, both.first)
         if cells["seeds"].any():
             yield Table(
                 3,
@@ -219,7 +219,7 @@ def part_of(panel: Panel, both: Curve, part: str) -> Curve | None:
     """
     other = "generator" if part == "filter" else "filter"
 
-    def made_as(entry: Judged) -> dict[str, object]:
+    def made_as(entry: EvaluationRow) -> dict[str, object]:
         setup = entry.setup.items()
         return {key: value for key, value in setup if not key.startswith(f"privatizer.{other}.")}
 

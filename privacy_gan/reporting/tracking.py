@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
-from privacy_gan.reporting.ending import ending
-from privacy_gan.reporting.records import FinishedRun, Record, judged_in
+from privacy_gan.reporting.records import FinishedRun, Record, evaluation_rows
+from privacy_gan.reporting.run_summary import run_summary
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Result
-from privacy_gan.training.loggers import GoingOn
+from privacy_gan.training.loggers import ResumableWandbLogger
 
-COLUMNS = ("measure", "censored", "low", "high", "original", "prior", "floor")
+COLUMNS = (
+    "measure",
+    "censored",
+    "low",
+    "high",
+    "original",
+    "majority_baseline",
+    "correlation_baseline",
+)
 
 
 def track_result(tracker: Logger, folder: RunFolder, result: Result) -> None:
@@ -21,9 +29,9 @@ def track_result(tracker: Logger, folder: RunFolder, result: Result) -> None:
     """
     judged = {
         f"{'baseline' if each.is_baseline else 'result'}/{each.attribute}": each.reported()
-        for each in judged_in(FinishedRun(folder, result))
+        for each in evaluation_rows(FinishedRun(folder, result))
     }
-    if isinstance(tracker, GoingOn):
+    if isinstance(tracker, ResumableWandbLogger):
         import wandb
 
         for who, records in judged.items():
@@ -32,7 +40,7 @@ def track_result(tracker: Logger, folder: RunFolder, result: Result) -> None:
             tracker.log_metrics({who: table})
         tracker.experiment.finish()
     elif isinstance(tracker, TensorBoardLogger):
-        told = ending(folder, result, details=True)
+        told = run_summary(folder, result, details=True)
         indented = "\n".join(f"    {line}" for line in told.splitlines())
         tracker.experiment.add_text("result", indented)
         for who, records in judged.items():

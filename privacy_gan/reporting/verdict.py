@@ -12,24 +12,30 @@ from privacy_gan.reporting.budget import (
     missed_line,
     missed_lines,
 )
-from privacy_gan.reporting.leading import ACCURACY, Leak, leading, leaks, not_measured
+from privacy_gan.reporting.leakage import (
+    ACCURACY,
+    Leak,
+    leading_leak,
+    leaks_by_measure,
+    missing_measures,
+)
 from privacy_gan.runs.result import Estimate, Evaluation, Result
 
 
-def sentences(result: Result, mechanism: str) -> list[str]:
+def summary_sentences(result: Result, mechanism: str) -> list[str]:
     """Return a sentence for each attribute that a run hides.
 
     Args:
         result: of the run.
         mechanism: what it is called.
     """
-    budget = budget_in(result.identity)
+    budget = budget_in(result.fingerprint)
     if not result.evaluations:
         return [not_judged(result, mechanism, budget)]
-    return [sentence(of, mechanism, budget) for of in result.evaluations.values()]
+    return [summary_sentence(of, mechanism, budget) for of in result.evaluations.values()]
 
 
-def sentence(evaluation: Evaluation, mechanism: str, budget: float | None) -> str:
+def summary_sentence(evaluation: Evaluation, mechanism: str, budget: float | None) -> str:
     """Return what still leaks, led by the measure by which most does, and at what cost.
 
     Args:
@@ -44,13 +50,13 @@ def sentence(evaluation: Evaluation, mechanism: str, budget: float | None) -> st
 
 def what_leaks(evaluation: Evaluation, by: str) -> str:
     """Return what adversaries tell of the attribute."""
-    leak, name = leading(evaluation), evaluation.attribute
+    leak, name = leading_leak(evaluation), evaluation.attribute
     if leak.is_found:
         told = f"{name}{by} still leaks: an adversary tells it with {achieved(leak)}"
         if leak.measure == ACCURACY:
             return told
-        accuracy = leaks(evaluation)[ACCURACY]
-        shown = accuracy.metric.show
+        accuracy = leaks_by_measure(evaluation)[ACCURACY]
+        shown = accuracy.metric.format_value
         return (
             f"{told}; accuracy {shown(accuracy.told.value)} ({shown(accuracy.guess)} by guessing)"
         )
@@ -64,7 +70,7 @@ def what_leaks(evaluation: Evaluation, by: str) -> str:
 
 def achieved(leak: Leak) -> str:
     """Return a measure's value with its name, beside guessing and original images."""
-    show = leak.metric.show
+    show = leak.metric.format_value
     bounds = f"{show(leak.guess)} by guessing"
     if leak.original is not None:
         bounds += f", {show(leak.original.value)} on the original images"
@@ -79,7 +85,7 @@ def achieved(leak: Leak) -> str:
 
 def is_told_of_originals(evaluation: Evaluation) -> bool:
     """Tell whether adversaries learn the attribute of original images by any measure."""
-    return any(leak.is_told_of_originals for leak in leaks(evaluation).values())
+    return any(leak.is_told_of_originals for leak in leaks_by_measure(evaluation).values())
 
 
 def what_is_left(evaluation: Evaluation) -> str:
@@ -89,13 +95,13 @@ def what_is_left(evaluation: Evaluation) -> str:
     if score is None or score.censored is None:
         return ""
     known = score.original
-    of = "" if known is None else f" ({metric.show(known.value)} on the original images)"
-    return f"{metric.title} {metric.show(score.censored.value)}{of}"
+    of = "" if known is None else f" ({metric.format_value(known.value)} on the original images)"
+    return f"{metric.title} {metric.format_value(score.censored.value)}{of}"
 
 
 def not_judged(result: Result, mechanism: str, budget: float | None) -> str:
     """Return what is known of a run that nobody judged."""
-    attribute = result.identity.get("attribute", "the attribute")
+    attribute = result.fingerprint.get("attribute", "the attribute")
     told = f"{attribute}, hidden by {mechanism}: nobody judged what still leaks"
     distortions = distortions_in(result.training)
     if not distortions or budget is None:
@@ -105,17 +111,17 @@ def not_judged(result: Result, mechanism: str, budget: float | None) -> str:
     return f"{told}; distortion {digits(last)} of validation images, budget {budget:g}{over}."
 
 
-def verdicts(result: Result) -> list[str]:
+def run_verdict(result: Result) -> list[str]:
     """Return what a run's evaluations say of each hidden attribute, and whether it kept its budget.
 
     Returns:
         Lines; none but those on the budget where nobody judged the run.
     """
-    found = [line for of in result.evaluations.values() for line in verdict_lines(of)]
+    found = [line for of in result.evaluations.values() for line in verdict(of)]
     return [*found, *missed_lines(result)]
 
 
-def verdict_lines(evaluation: Evaluation, budget: float | None = None) -> list[str]:
+def verdict(evaluation: Evaluation, budget: float | None = None) -> list[str]:
     """Return what adversaries tell of the attribute: whether it leaks, and how that is known.
 
     It leaks where the whole interval of one of their measures lies above what guessing achieves.
@@ -126,7 +132,7 @@ def verdict_lines(evaluation: Evaluation, budget: float | None = None) -> list[s
         evaluation: what the judge found.
         budget: epsilon, to be held against the distortion; None leaves that out.
     """
-    leak, name = leading(evaluation), evaluation.attribute
+    leak, name = leading_leak(evaluation), evaluation.attribute
     who = f"an adversary who has {evaluation.images['train']:,} labelled images of yours"
     missed = missed_line(evaluation, budget)
     notes = [*unmeasured(evaluation), *([missed] if missed else [])]
@@ -148,7 +154,7 @@ def verdict_lines(evaluation: Evaluation, budget: float | None = None) -> list[s
         f"{name} was not found: {found}",
         *of_originals(leak),
         f"that is no proof: with {evaluation.images['test']:,} test images as much as "
-        f"{leak.metric.show(leak.told.high)} is possible, and adversaries with more images, "
+        f"{leak.metric.format_value(leak.told.high)} is possible, and adversaries with more images, "
         "more time or other ideas may find more",
         *notes,
     ]
@@ -156,12 +162,12 @@ def verdict_lines(evaluation: Evaluation, budget: float | None = None) -> list[s
 
 def beside_guessing(leak: Leak) -> str:
     """Return what the adversary achieves, with its interval, beside guessing."""
-    return f"{how(leak, leak.told)}, {leak.metric.show(leak.guess)} by guessing"
+    return f"{how(leak, leak.told)}, {leak.metric.format_value(leak.guess)} by guessing"
 
 
 def how(leak: Leak, estimate: Estimate) -> str:
     """Return how well the attribute is told by a measure, which it names, with the interval."""
-    value, title = leak.metric.show(estimate.value), leak.metric.title
+    value, title = leak.metric.format_value(estimate.value), leak.metric.title
     told = {
         ACCURACY: f"in {value} of images",
         "leaked_bits": f"with {value} {title}",
@@ -171,7 +177,7 @@ def how(leak: Leak, estimate: Estimate) -> str:
 
 def interval(measure: str, estimate: Estimate) -> str:
     """Return an estimate's interval, in brackets."""
-    show = METRICS[measure].show
+    show = METRICS[measure].format_value
     return f"(95% interval {show(estimate.low).rstrip('%')} to {show(estimate.high)})"
 
 
@@ -179,7 +185,7 @@ def by_accuracy(evaluation: Evaluation, leak: Leak) -> list[str]:
     """Return what the paper's measure says, where another one leads."""
     if leak.measure == ACCURACY:
         return []
-    accuracy = leaks(evaluation)[ACCURACY]
+    accuracy = leaks_by_measure(evaluation)[ACCURACY]
     alone = "" if accuracy.is_found else ": that alone would not show the leak"
     return [f"by accuracy, the paper's measure, it is told {beside_guessing(accuracy)}{alone}"]
 
@@ -193,7 +199,7 @@ def of_originals(leak: Leak) -> list[str]:
 
 def unmeasured(evaluation: Evaluation) -> list[str]:
     """Return what an old result does not say, where accuracy alone may hide a leak."""
-    lacking = [METRICS[name].title for name in not_measured(evaluation)]
+    lacking = [METRICS[name].title for name in missing_measures(evaluation)]
     if not lacking:
         return []
     return [
@@ -209,6 +215,6 @@ def versions(evaluation: Evaluation, leak: Leak) -> str:
     return f", and sees {several} censored versions of each image," if several > 1 else ""
 
 
-def share(estimate: Estimate, of: str = "images") -> str:
+def format_share(estimate: Estimate, of: str = "images") -> str:
     """Return a share with its interval."""
     return f"{estimate.value:.1%} of {of} {interval(ACCURACY, estimate)}"

@@ -20,21 +20,21 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from privacy_gan import replicas
+from privacy_gan import distributed
 from privacy_gan.errors import UserError
-from privacy_gan.runs.checkpoint import save
-from privacy_gan.runs.identity import short_hash
-from privacy_gan.tensors import DamagedFile, ForeignFile, read_tensors
+from privacy_gan.runs.checkpoint import save_atomically
+from privacy_gan.runs.fingerprint import short_hash
+from privacy_gan.tensors import DamagedFile, UnsupportedFile, read_tensors
 
 log = logging.getLogger(__name__)
 
 Content = dict[str, Any]
 
-MADE = "made"  # in the resume state of a process that waits for others
+RESULTS = "made"  # in the resume state of a process that waits for others
 
 
 @dataclass
-class ResumeState:
+class ResumeCheckpoint:
     """A file that says how far making something is.
 
     Args:
@@ -58,7 +58,7 @@ class ResumeState:
             kept = read_tensors(self.path)
         except FileNotFoundError:
             return None
-        except (DamagedFile, ForeignFile):
+        except (DamagedFile, UnsupportedFile):
             log.warning("%s was damaged: what it was about begins again", self.path)
             return None
         content: Content | None = kept.get("content") if kept.get("key") == self.key else None
@@ -70,7 +70,7 @@ class ResumeState:
 
     def write(self, content: Content) -> None:
         """Keep this, whole or not at all, in place of what was kept before."""
-        save(self.path, {"key": self.key, "content": content})
+        save_atomically(self.path, {"key": self.key, "content": content})
         self.written_at = time.monotonic()
 
     def remove(self) -> None:
@@ -78,13 +78,13 @@ class ResumeState:
         self.path.unlink(missing_ok=True)
         self.again().path.unlink(missing_ok=True)
 
-    def again(self) -> ResumeState:
+    def again(self) -> ResumeCheckpoint:
         """Return the state of a second attempt at the same, by those who failed."""
         return replace(self, path=self.path.with_name(f"{self.path.name}.again"))
 
 
 # Called with the names of what is missing and their resume state, returns their contents.
-Make = Callable[[Sequence[str], ResumeState], Mapping[str, Content]]
+Make = Callable[[Sequence[str], ResumeCheckpoint], Mapping[str, Content]]
 
 
 class ArtifactCache:
@@ -135,16 +135,18 @@ class ArtifactCache:
         """
         made: dict[str, Content] = {}
         if self._missing(paths):
-            with self._exclusive() if replicas.rank() == 0 else nullcontext():
+            with self._exclusive() if distributed.rank() == 0 else nullcontext():
                 if missing := self._missing(paths):  # another run may have made them
                     if self.is_shared:
                         log.info(
                             "training %s, once for all runs: %s", self.what, ", ".join(missing)
                         )
-                    made = replicas.divided(missing, lambda some: self._made(some, paths, make))
-                    if replicas.rank() == 0:
+                    made = distributed.scatter_work(
+                        missing, lambda some: self._made(some, paths, make)
+                    )
+                    if distributed.rank() == 0:
                         self._keep(made, paths)
-                    replicas.wait_for_all()
+                    distributed.barrier()
         return {
             name: read_artifact(path) if name not in made or self._is_kept(made[name]) else {}
             for name, path in paths.items()
@@ -156,19 +158,19 @@ class ArtifactCache:
         """Return what this process makes; of several, each keeps its part until all are done."""
         state = self._state([paths[name] for name in names])
         found = state.read()
-        if found is not None and MADE in found:
-            made: Mapping[str, Content] = found[MADE]
+        if found is not None and RESULTS in found:
+            made: Mapping[str, Content] = found[RESULTS]
             return made
         made = make(names, state)
-        if replicas.count() > 1:
-            state.write({MADE: dict(made)})
+        if distributed.world_size() > 1:
+            state.write({RESULTS: dict(made)})
         return made
 
     def _keep(self, made: Mapping[str, Content], paths: Mapping[str, Path]) -> None:
         """Keep what was made, and forget how far that was."""
         for name, content in made.items():
             if self._is_kept(content):
-                save(paths[name], content)
+                save_atomically(paths[name], content)
         for name in made:
             self._state([paths[name]]).remove()
 
@@ -178,22 +180,24 @@ class ArtifactCache:
 
     def _missing(self, paths: Mapping[str, Path]) -> list[str]:
         """Return the names of files that there are not, as the first process sees it."""
-        return replicas.of_first(lambda: [k for k, path in paths.items() if not self._has(path)])
+        return distributed.broadcast_from_rank_zero(
+            lambda: [k for k, path in paths.items() if not self._has(path)]
+        )
 
     def _has(self, path: Path) -> bool:
         if self.is_shared or not path.exists():
             return path.exists()
         try:
             read_tensors(path, mmap=True)
-        except (DamagedFile, ForeignFile):
+        except (DamagedFile, UnsupportedFile):
             log.warning("%s was damaged: what it was about begins again", path)
             return False
         return True
 
-    def _state(self, paths: Sequence[Path]) -> ResumeState:
+    def _state(self, paths: Sequence[Path]) -> ResumeCheckpoint:
         """Return the resume state of files that are made together."""
         key = " ".join(path.name for path in paths)
-        return ResumeState(self.folder / f"{paths[0].name}.begun", key, self.every_minutes)
+        return ResumeCheckpoint(self.folder / f"{paths[0].name}.begun", key, self.every_minutes)
 
     @contextmanager
     def _exclusive(self) -> Iterator[None]:
@@ -233,5 +237,5 @@ def read_artifact(path: Path, remedy: str = "delete it to train it again") -> Co
     """
     try:
         return read_tensors(path)
-    except (DamagedFile, ForeignFile) as error:
+    except (DamagedFile, UnsupportedFile) as error:
         raise UserError(f"{error}: {remedy}") from error

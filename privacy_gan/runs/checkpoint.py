@@ -9,25 +9,25 @@ from typing import Any
 import torch
 
 from privacy_gan.errors import UserError
-from privacy_gan.runs.files import replacing
-from privacy_gan.tensors import DamagedFile, ForeignFile, read_tensors
+from privacy_gan.runs.files import atomic_write
+from privacy_gan.tensors import DamagedFile, UnsupportedFile, read_tensors
 
 
 class DamagedCheckpoint(UserError):
     """A checkpoint's bytes are damaged."""
 
 
-def save(path: Path, content: dict[str, Any]) -> None:
+def save_atomically(path: Path, content: dict[str, Any]) -> None:
     """Write what has tensors in it, whole or not at all."""
     serialized = BytesIO()  # torch, writing to a disk, does not say when the disk is full
     torch.save(content, serialized)
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         file.write_bytes(serialized.getbuffer())
 
 
 def write_checkpoint(path: Path, content: dict[str, Any], identity: dict[str, Any]) -> None:
     """Write a checkpoint of a run, whole or not at all."""
-    save(path, {**content, "identity": identity})
+    save_atomically(path, {**content, "identity": identity})
 
 
 def read_checkpoint(path: Path, mmap: bool = False) -> dict[str, Any]:
@@ -47,14 +47,14 @@ def read_checkpoint(path: Path, mmap: bool = False) -> dict[str, Any]:
         checkpoint = read_tensors(path, mmap)
         return {**checkpoint, "identity": dict(checkpoint["identity"])}
     except DamagedFile as error:
-        raise DamagedCheckpoint(f"{path} is damaged: {anew(path)}") from error
-    except (ForeignFile, LookupError, TypeError, ValueError) as error:
+        raise DamagedCheckpoint(f"{path} is damaged: {retrain_hint(path)}") from error
+    except (UnsupportedFile, LookupError, TypeError, ValueError) as error:
         raise UserError(
             f"{path} is damaged or not a checkpoint of this project (the state of own callbacks "
-            f"must be tensors and plain values): {anew(path)}"
+            f"must be tensors and plain values): {retrain_hint(path)}"
         ) from error
 
 
-def anew(path: Path) -> str:
+def retrain_hint(path: Path) -> str:
     """Return what to do without a checkpoint."""
     return f"delete {path.parent} to train this run from the start"

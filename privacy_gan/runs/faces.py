@@ -14,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
 from privacy_gan.errors import UserError
-from privacy_gan.runs.files import replacing
+from privacy_gan.runs.files import atomic_write
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,7 +63,7 @@ class Faces:
         sheet = np.concatenate([np.concatenate(list(images), 1) for images in self.rows.values()])
         labels = PngImagePlugin.PngInfo()
         labels.add_itxt(LABELS, json.dumps({"columns": self.columns, "rows": list(self.rows)}))
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             Image.fromarray(sheet).save(file, format="PNG", pnginfo=labels)
 
     @classmethod
@@ -92,7 +92,7 @@ class Faces:
 
 def save_picture(picture: Image.Image, path: Path) -> None:
     """Write a PNG whole or not at all."""
-    with replacing(path) as file:
+    with atomic_write(path) as file:
         picture.save(file, format="PNG")
 
 

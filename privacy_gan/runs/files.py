@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PARTIAL = ".partial"  # ends the name of what is being written
+PARTIAL_SUFFIX = ".partial"  # ends the name of what is being written
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; what is written there then takes its place.
 
     Readers of ``path`` see the old content or the new one, also after a crash; if the block
@@ -19,7 +19,7 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     # always the same name, so that what a killed process left is overwritten by the next
-    temporary = path.with_name(f".{path.name}{PARTIAL}")
+    temporary = path.with_name(f".{path.name}{PARTIAL_SUFFIX}")
     temporary.unlink(missing_ok=True)  # were it a link, what it leads to would be written
     try:
         yield temporary

@@ -13,8 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from privacy_gan.errors import FolderTaken, UserError
-from privacy_gan.runs.files import replacing
+from privacy_gan.errors import FolderLocked, UserError
+from privacy_gan.runs.files import atomic_write
 from privacy_gan.runs.result import Result
 
 
@@ -118,7 +118,7 @@ class RunFolder:
 
     def write_config(self, config: str) -> None:
         """Keep the resolved configuration, as YAML, which reproduces the run."""
-        with replacing(self.config_file) as file:
+        with atomic_write(self.config_file) as file:
             file.write_text(config, encoding="utf-8")
 
     @contextmanager
@@ -126,7 +126,7 @@ class RunFolder:
         """Keep other processes out of the folder for a while.
 
         Raises:
-            FolderTaken: another process is at work on this run.
+            FolderLocked: another process is at work on this run.
             UserError: the folder cannot be made.
         """
         try:
@@ -134,7 +134,7 @@ class RunFolder:
             lock = FileLock(self.path / ".lock", timeout=0)
             lock.acquire()
         except Timeout as error:
-            raise FolderTaken(
+            raise FolderLocked(
                 f"another process is at work in {self.path}: wait for it or stop it"
             ) from error
         except OSError as error:

@@ -10,10 +10,10 @@ import torch
 from omegaconf import DictConfig
 
 import privacy_gan
-from privacy_gan.config import build_mechanism
+from privacy_gan.config import instantiate_mechanism
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.privatizers.usable import UsablePrivatizer
+from privacy_gan.privatizers.loaded import LoadedPrivatizer
 from privacy_gan.runs.checkpoint import read_checkpoint
 from privacy_gan.runs.folder import RunFolder, open_folder
 from privacy_gan.runs.result import Result, json_safe
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from privacy_gan.privatizers.base import Privatizer
 
 
-def load_privatizer(path: str | Path) -> Privatizer:
+def load_mechanism(path: str | Path) -> Privatizer:
     """Return the mechanism of a finished run.
 
     No code in its files is executed, but its config.yaml names the functions that build it, and any
@@ -42,7 +42,7 @@ def load_privatizer(path: str | Path) -> Privatizer:
     folder = open_folder(Path(path))
     folder.finished_result().require_current(folder.result_file)
     config = folder.config()
-    privatizer: Privatizer = build_mechanism(config.privatizer, config.seed)
+    privatizer: Privatizer = instantiate_mechanism(config.privatizer, config.seed)
     if privatizer.state_dict():
         try:
             privatizer.load_state_dict(read_weights(path))
@@ -54,7 +54,7 @@ def load_privatizer(path: str | Path) -> Privatizer:
     return privatizer.to(memory_format=torch.channels_last)
 
 
-def start_from(privatizer: Privatizer, path: str) -> None:
+def load_initial_weights(privatizer: Privatizer, path: str) -> None:
     """Give a mechanism that is to be trained the weights of a finished run.
 
     Raises:
@@ -85,7 +85,7 @@ def read_weights(path: str | Path) -> dict[str, Any]:
         checkpoint = read_checkpoint(folder.checkpoint, mmap=True)
     except FileNotFoundError as error:
         raise UserError(f"{path} has no checkpoint last.ckpt: train the run again") from error
-    if json_safe(checkpoint["identity"]) != result.identity:
+    if json_safe(checkpoint["identity"]) != result.fingerprint:
         raise UserError(
             f"{folder.checkpoint} belongs to another run than {folder.result_file}: "
             "train the run again"
@@ -96,7 +96,7 @@ def read_weights(path: str | Path) -> dict[str, Any]:
     return dict(checkpoint["state_dict"])
 
 
-def load_usable(path: Path) -> UsablePrivatizer:
+def load_run(path: Path) -> LoadedPrivatizer:
     """Return the mechanism of a finished run as an exported one is returned.
 
     Args:
@@ -105,15 +105,15 @@ def load_usable(path: Path) -> UsablePrivatizer:
     Raises:
         UserError: as ``runs.loading.load_privatizer``.
     """
-    mechanism = load_privatizer(path)
+    mechanism = load_mechanism(path)
     folder = open_folder(path)
     run = folder.config()
     hides = list(mechanism.attributes or (run.attribute,))
-    facts = facts_of(run, folder.finished_result())
-    return UsablePrivatizer(mechanism, run.image_size, hides, facts, has_pictures(run)).eval()
+    facts = training_facts(run, folder.finished_result())
+    return LoadedPrivatizer(mechanism, run.image_size, hides, facts, trained_on_images(run)).eval()
 
 
-def facts_of(run: DictConfig, result: Result) -> dict[str, Any]:
+def training_facts(run: DictConfig, result: Result) -> dict[str, Any]:
     """Return what is to be known of a run's training wherever its mechanism goes."""
     return {
         "mechanism": run.mechanism,
@@ -126,7 +126,7 @@ def facts_of(run: DictConfig, result: Result) -> dict[str, Any]:
     }
 
 
-def has_pictures(run: DictConfig) -> bool:
+def trained_on_images(run: DictConfig) -> bool:
     """Tell whether a run was trained on pictures, and not on toy data."""
     served_by = hydra.utils.get_class(run.data._target_)
-    return not issubclass(served_by, TableDataModule) or served_by.pictures
+    return not issubclass(served_by, TableDataModule) or served_by.viewable

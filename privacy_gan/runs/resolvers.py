@@ -14,10 +14,10 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from privacy_gan.attributes import SEPARATOR
-from privacy_gan.config import settings_of
+from privacy_gan.config import config_to_dict
 from privacy_gan.errors import UserError
+from privacy_gan.runs.fingerprint import short_hash
 from privacy_gan.runs.folder import open_folder
-from privacy_gan.runs.identity import short_hash
 from privacy_gan.runs.result import Result
 
 
@@ -30,10 +30,10 @@ def training_key(folder: Path) -> str:
         result = Result.read(folder / "result.json")
     except (FileNotFoundError, UserError):
         return ""  # loading the run says what is wrong with it
-    return short_hash(json.dumps([result.identity, result.training], sort_keys=True))
+    return short_hash(json.dumps([result.fingerprint, result.training], sort_keys=True))
 
 
-def starting_key(folder: str | None) -> str | None:
+def start_key(folder: str | None) -> str | None:
     """Return the ``training_key`` of the run that another begins with, None where there is none.
 
     Raises:
@@ -59,10 +59,10 @@ def stacked_parts(runs: Sequence[str]) -> list[dict[str, Any]]:
             "privatizer.runs names no runs to stack: give finished ones, "
             "privatizer.runs=[FOLDER,FOLDER]"
         )
-    return [part_of(Path(run)) for run in runs]
+    return [describe_part(Path(run)) for run in runs]
 
 
-def part_of(path: Path) -> dict[str, Any]:
+def describe_part(path: Path) -> dict[str, Any]:
     """Return how one run was made."""
     folder = open_folder(path)
     folder.finished_result().require_current(folder.result_file)
@@ -79,14 +79,14 @@ def part_of(path: Path) -> dict[str, Any]:
         "training": training_key(path),
         # as ``build_mechanism`` tells mechanisms; part of the stack's identity
         "privatizer": {
-            **settings_of(config.privatizer, resolve=False),
+            **config_to_dict(config.privatizer, resolve=False),
             "attribute_index": 0,
             "seed": config.seed,
         },
     }
 
 
-OmegaConf.register_new_resolver("training_key", starting_key, replace=True)
+OmegaConf.register_new_resolver("training_key", start_key, replace=True)
 # names a stack's folder by what is stacked, in its order
 OmegaConf.register_new_resolver(
     "short_hash", lambda parts: short_hash(" ".join(map(str, parts))), replace=True

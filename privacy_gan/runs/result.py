@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.errors import UserError
-from privacy_gan.runs.files import replacing
+from privacy_gan.runs.files import atomic_write
 
 # of what is known of training: the number of epochs, where a limit or a callback ended it early
 ENDED_AFTER = "ended_after_epochs"
 
-RESULT_VERSION = 6  # rises when a name or a meaning in result.json changes
+RESULT_VERSION = 7  # rises when a name or a meaning in result.json changes
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,15 @@ class Measure:
         censored: on censored images.
         original: on the same images uncensored; for what adversaries learn, by the same adversaries
             trained in the same way on uncensored images.
-        prior: achieved by always predicting as is most frequent.
-        floor: achieved from the other attributes alone.
+        majority_baseline: by always predicting the most frequent class, without looking at the
+            image.
+        correlation_baseline: by predicting from the other attributes' labels alone.
     """
 
     censored: Estimate | None
     original: Estimate | None = None
-    prior: Estimate | None = None
-    floor: Estimate | None = None
+    majority_baseline: Estimate | None = None
+    correlation_baseline: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -97,8 +98,8 @@ class Evaluation:
         validation: what of the trade-off is measured on the validation split, to choose by.
         least_distortion: at which it could be "hidden" completely, and at which "replaced" by a
             random one, by whatever mechanism; see evaluation/least_distortion.py.
-        outcomes: for the privacy loss and each utility attribute, by the measure's name, which test
-            images were told right, see ``right``.
+        correct: for the privacy loss and each utility attribute, by the measure's name, which test
+            images were classified correctly, packed; see ``is_correct``.
         warnings: what a reader should know before believing the numbers.
         left_out: names of adversaries, and of the retrained classifier, that diverged twice while
             they learned from "censored" or from "original" images, and do not count there.
@@ -114,22 +115,22 @@ class Evaluation:
     classifiers: dict[str, float] = field(default_factory=dict)
     validation: dict[str, float | None] = field(default_factory=dict)
     least_distortion: dict[str, float] = field(default_factory=dict)
-    outcomes: dict[str, str] = field(default_factory=dict)
+    correct: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     left_out: dict[str, list[str]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
 
-    def right(self, measure: str) -> npt.NDArray[np.bool_] | None:
-        """Return which test images were told right, [N]; None where that was not kept.
+    def is_correct(self, measure: str) -> npt.NDArray[np.bool_] | None:
+        """Return whether each test image was classified correctly, [N]; None if not recorded.
 
-        Two evaluations of the same images can then be compared image by image. The mean is the
+        Two evaluations of the same images can be compared image by image. The mean is the
         measure's value.
 
         Args:
             measure: "privacy_loss", of the strongest adversary, or "utility/NAME", of a fixed
                 classifier.
         """
-        text = self.outcomes.get(measure)
+        text = self.correct.get(measure)
         return None if text is None else unpack(text, self.images["test"])
 
     @classmethod
@@ -171,7 +172,7 @@ class Result:
 
     Attributes:
         data: what the images are called.
-        identity: what decided the outcome, by dotted path.
+        fingerprint: the settings that determine the outcome, by dotted path.
         training: what was measured on validation images at the end of training.
         evaluations: what the judge found, by sensitive attribute; empty where it did not judge.
         baseline: the same of the filter alone; None where there is none within the mechanism.
@@ -181,7 +182,7 @@ class Result:
     """
 
     data: str
-    identity: dict[str, Any]
+    fingerprint: dict[str, Any]
     training: dict[str, float]
     evaluations: dict[str, Evaluation] = field(default_factory=dict)
     baseline: dict[str, Evaluation] | None = field(default_factory=dict)
@@ -193,19 +194,19 @@ class Result:
     def read(cls, path: Path) -> Result:
         """Read a result file.
 
-        Of another version's result only what tells which run it is and how its training ended is
-        read: the run can be judged again.
+        Version 6 differs in names only and is converted. Of an older result, only the fingerprint
+        and the training metrics are read: the run can be judged again.
 
         Raises:
             UserError: the file is unreadable.
             FileNotFoundError, NotADirectoryError: there is none.
         """
         try:
-            tree = json.loads(path.read_text(encoding="utf-8"))
+            tree = with_current_keys(json.loads(path.read_text(encoding="utf-8")))
             if tree.get("version") != RESULT_VERSION:
                 return cls(
                     data=str(tree.get("data", "")),
-                    identity=dict(tree["identity"]),
+                    fingerprint=dict(tree["fingerprint"]),
                     training=dict(tree["training"]),
                     version=int(tree.get("version", 0)),
                 )
@@ -251,8 +252,36 @@ class Result:
 
     def write(self, path: Path) -> None:
         """Write the file, whole or not at all."""
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write_text(json.dumps(json_safe(asdict(self)), indent=2) + "\n", encoding="utf-8")
+
+
+# keys of version 6 that version 7 renamed
+RENAMED = {
+    "identity": "fingerprint",
+    "outcomes": "correct",
+    "prior": "majority_baseline",
+    "floor": "correlation_baseline",
+}
+
+
+def with_current_keys(tree: dict[str, Any]) -> dict[str, Any]:
+    """Return what result.json holds, with keys of version 6 renamed as in version 7."""
+
+    def rename(entry: Mapping[str, Any]) -> dict[str, Any]:
+        return {RENAMED.get(key, key): value for key, value in entry.items()}
+
+    def rename_in(evaluation: Mapping[str, Any]) -> dict[str, Any]:
+        measures = {name: rename(measure) for name, measure in evaluation["measures"].items()}
+        return {**rename(evaluation), "measures": measures}
+
+    tree, version = rename(tree), tree.get("version", 0)
+    if version != 6:
+        return tree
+    for part in ("evaluations", "baseline"):
+        if tree[part] is not None:
+            tree[part] = {name: rename_in(of) for name, of in tree[part].items()}
+    return {**tree, "version": 7}
 
 
 def json_safe(value: Any) -> Any:

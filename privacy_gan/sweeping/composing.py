@@ -1,4 +1,4 @@
-"""The runs that a grid amounts to, all their mistakes found before any of them begins."""
+"""Composes the configurations of a sweep's runs and reports every error before a run starts."""
 
 from __future__ import annotations
 
@@ -19,31 +19,38 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from privacy_gan.attributes import CELEBA_ATTRIBUTES, SEPARATOR
-from privacy_gan.config import build, check, completed, resolve, settings_of
-from privacy_gan.config.declared import Declared
-from privacy_gan.config.paths import PATHS, settle_paths
-from privacy_gan.errors import Mistakes, UserError
+from privacy_gan.config import (
+    check_config,
+    config_to_dict,
+    instantiate,
+    resolve_config,
+    resolve_task,
+)
+from privacy_gan.config.declared_config import DeclaredConfig
+from privacy_gan.config.paths import PATHS, resolve_paths
+from privacy_gan.errors import UserError, UserErrors
 from privacy_gan.sweeping.swept_run import (
     SweptRun,
     folder_override,
-    names_of,
-    quoted,
-    refuse_shared_folders,
-    untold_keys,
+    quote,
+    require_distinct_folders,
+    run_names,
+    unnamed_keys,
 )
 
-# what a mechanism does not use does not make another run of it; one that does has its own
-USED_BY_REFERENCE = (
+# A mechanism that uses one of these settings interpolates it into its own node. Without them at the
+# top level, two runs whose mechanisms do not use them are equal.
+INTERPOLATED_SETTINGS = (
     *("game", "loss", "constraint", "penalty_weight", "learning_rate", "decay", "synthetic"),
 )
-MISTAKES = (UserError, HydraException, OmegaConfBaseException)
+CONFIG_ERRORS = (UserError, HydraException, OmegaConfBaseException)
 
 
-def grid_of(overrides: Sequence[Override]) -> list[list[str]]:
-    """Return all combinations of what was typed; of two overrides of a setting the last counts.
+def expand_grid(overrides: Sequence[Override]) -> list[list[str]]:
+    """Return all combinations of overrides; the last of several overrides of a setting counts.
 
     Raises:
-        UserError: a range has no values to go through one by one.
+        UserError: an override is a range, which only a search can sample.
     """
     values: dict[str, list[str]] = {}
     for override in overrides:
@@ -52,7 +59,7 @@ def grid_of(overrides: Sequence[Override]) -> list[list[str]]:
             values[key] = [f"{key}={value}" for value in override.sweep_string_iterator()]
         elif override.is_sweep_override():
             raise UserError(
-                f"{override.input_line} is a range to search: add hydra/sweeper=optuna, or give "
+                f"{override.input_line} is a range to search: add hydra/sweeper=optuna, or list "
                 f"values, {key}=A,B"
             )
         else:
@@ -61,13 +68,13 @@ def grid_of(overrides: Sequence[Override]) -> list[list[str]]:
 
 
 class SweepLoader:
-    """Loads the configurations of runs.
+    """Loads the configurations of a sweep's runs.
 
-    Hydra reads all files again for each run. Here it does so once for all runs that differ in
-    nothing but single values, which are then put into copies, as Hydra would put them.
+    Hydra reads all files again for each run. This loader reads them once for all runs that differ
+    only in single values, and sets these values in copies, as Hydra would.
 
     Args:
-        context: of Hydra, which composes.
+        context: Hydra's context, which has the config loader.
         sweep: the sweep's configuration.
     """
 
@@ -78,39 +85,41 @@ class SweepLoader:
         self.parser = OverridesParser.create(self.loader)
         self.parse = cache(self.parser.parse_override)
         self.is_group = cache(lambda key: bool(self.loader.get_group_options(key)))
-        # pickled: copied from there in an eighth of the time that deepcopy takes
+        # pickled, because unpickling takes an eighth of the time of deepcopy
         self.composed: dict[tuple[str, ...], tuple[bytes, list[Override]]] = {}
 
     def load(self, overrides: Sequence[str]) -> DictConfig:
-        """Return a run's configuration, Hydra's own part of it included.
+        """Return a run's configuration, with the ``hydra`` node.
 
         Raises:
-            HydraException, OmegaConfBaseException: something in it does not exist.
+            HydraException, OmegaConfBaseException: a setting or an option does not exist.
         """
         parsed = [self.parse(override) for override in overrides]
         values = {o.key_or_group: o for o in parsed if self.sets_a_value(o)}
-        alike = tuple(o.key_or_group if self.sets_a_value(o) else str(o.input_line) for o in parsed)
-        if alike not in self.composed:
+        template = tuple(
+            o.key_or_group if self.sets_a_value(o) else str(o.input_line) for o in parsed
+        )
+        if template not in self.composed:
             composed = self.loader.load_sweep_config(self.sweep, list(overrides))
-            self.composed[alike] = pickle.dumps(composed), parsed
+            self.composed[template] = pickle.dumps(composed), parsed
             return composed
-        first, its_overrides = self.composed[alike]
-        config: DictConfig = pickle.loads(first)
+        pickled, its_overrides = self.composed[template]
+        config: DictConfig = pickle.loads(pickled)
         before = {o.key_or_group: o.value() for o in its_overrides}
         for key, override in values.items():
-            if override.value() != before[key]:  # what a later one undid is not done again
+            if override.value() != before[key]:  # a later override may have replaced equal ones
                 OmegaConf.update(config, key, override.value(), merge=True)
         config.hydra.overrides.task = list(overrides)
-        naming = config.hydra.job.config.override_dirname
-        told = sorted(
-            str(o.input_line) for o in parsed if o.key_or_group not in naming.exclude_keys
+        options = config.hydra.job.config.override_dirname
+        parts = sorted(
+            str(o.input_line) for o in parsed if o.key_or_group not in options.exclude_keys
         )
-        dirname = naming.item_sep.join(told).replace("=", naming.kv_sep)
+        dirname = options.item_sep.join(parts).replace("=", options.kv_sep)
         config.hydra.job.override_dirname = dirname
         return config
 
     def sets_a_value(self, override: Override) -> bool:
-        """Tell whether an override sets one number, word or list, and chooses no file."""
+        """Return whether an override sets a number, string or list, and selects no file."""
         return (
             not (override.is_add() or override.is_force_add() or override.is_delete())
             and override.package is None
@@ -122,119 +131,121 @@ class SweepLoader:
 
 @dataclass
 class Composer:
-    """Makes runs of overrides.
+    """Composes runs from overrides.
 
     Args:
-        loader: of their configurations.
+        loader: loads their configurations.
     """
 
     loader: SweepLoader
 
     @cached_property
-    def declared(self) -> Declared:
-        """What the files of the configuration say."""
-        return Declared(self.loader.loader, self.loader.name)
+    def declared(self) -> DeclaredConfig:
+        """What the configuration files declare."""
+        return DeclaredConfig(self.loader.loader, self.loader.name)
 
-    def runs(self, grid: Sequence[Sequence[str]], named: Sequence[str] = ()) -> list[SweptRun]:
-        """Return the runs of a grid, each with a folder of its own.
+    def compose_runs(
+        self, grid: Sequence[Sequence[str]], named_keys: Sequence[str] = ()
+    ) -> list[SweptRun]:
+        """Return the runs of a grid, each with its own folder.
 
-        Settings that a folder's name leaves out, and that runs differ in, are added to it. Where
-        runs are tracked, what they vary is their name.
-        Combinations that amount to the same run are one.
+        If runs that differ would share a folder, the settings that they differ in are added to
+        the folder names. Tracked runs are named after the settings that the sweep varies.
+        Combinations that give the same run are returned once.
 
         Args:
             grid: overrides of each run.
-            named: settings that are added to the folders' names in any case.
+            named_keys: settings that are always added to the folder names.
 
         Raises:
-            Mistakes: all that is wrong with the runs.
-            UserError: two of them would share a folder.
+            UserErrors: every error in the runs' configurations.
+            UserError: two runs would share a folder.
         """
-        runs = without_repetitions(self.composed(grid))
-        if untold := [*named, *(key for key in untold_keys(runs) if key not in named)]:
-            renamed = [[*run.overrides, folder_override(run, untold)] for run in runs]
-            for run, apart in zip(runs, self.composed(renamed), strict=True):
-                run.config, run.launched = apart.config, apart.overrides
-        refuse_shared_folders(runs)
-        for run, name in zip(runs, names_of(runs), strict=True):
+        runs = drop_duplicates(self.compose_all(grid))
+        keys = [*named_keys, *(key for key in unnamed_keys(runs) if key not in named_keys)]
+        if keys:
+            renamed = [[*run.overrides, folder_override(run, keys)] for run in runs]
+            for run, composed in zip(runs, self.compose_all(renamed), strict=True):
+                run.config, run.launched = composed.config, composed.overrides
+        require_distinct_folders(runs)
+        for run, name in zip(runs, run_names(runs), strict=True):
             if OmegaConf.select(run.config, "logger.wandb") is not None:
-                run.launched = [*run.launched, f"logger.wandb.name={quoted(name)}"]
+                run.launched = [*run.launched, f"logger.wandb.name={quote(name)}"]
         return runs
 
-    def composed(self, grid: Sequence[Sequence[str]]) -> list[SweptRun]:
+    def compose_all(self, grid: Sequence[Sequence[str]]) -> list[SweptRun]:
         """Return a run for each combination.
 
         Raises:
-            Mistakes: of all combinations.
+            UserErrors: the errors of all combinations.
         """
         runs: list[SweptRun] = []
-        mistakes: list[Exception] = []
+        errors: list[Exception] = []
         for overrides in grid:
             try:
-                config, wrong = self.compose(overrides)
-                mistakes += wrong
-                runs.append(SweptRun(overrides, completed(config, resolve(config)), overrides))
-            except MISTAKES as error:
-                mistakes.append(error)
-        if mistakes:
-            raise Mistakes([*mistakes, *wrong_data(runs)])
+                config, its_errors = self.compose(overrides)
+                errors += its_errors
+                runs.append(SweptRun(overrides, resolve_config(config, resolve_task(config)), overrides))
+            except CONFIG_ERRORS as error:
+                errors.append(error)
+        if errors:
+            raise UserErrors([*errors, *find_data_errors(runs)])
         return runs
 
     def compose(self, overrides: Sequence[str]) -> tuple[DictConfig, list[Exception]]:
-        """Return a run's configuration, and what is wrong with its values."""
+        """Return a run's configuration and the errors in its values."""
         config = self.loader.load(overrides)
         HydraConfig.instance().set_config(config)
         choices, typed = config.hydra.runtime.choices, [*config.hydra.overrides.hydra, *overrides]
         with read_write(config), open_dict(config):
             del config["hydra"]
-        settle_paths(config, PATHS)
-        wrong: list[Exception] = []
+        resolve_paths(config, PATHS)
+        errors: list[Exception] = []
         checks: list[Callable[[], None]] = [
             lambda: self.declared.check(config, choices, typed),
-            lambda: check(config),
+            lambda: check_config(config),
         ]
-        for each in checks:
+        for run_check in checks:
             try:
-                each()
-            except MISTAKES as error:
-                wrong.append(error)
-        return config, wrong
+                run_check()
+            except CONFIG_ERRORS as error:
+                errors.append(error)
+        return config, errors
 
 
-def without_repetitions(runs: Sequence[SweptRun]) -> list[SweptRun]:
-    """Return the runs without those that are another one in all but what they do not use."""
-    kept: dict[str, SweptRun] = {}
+def drop_duplicates(runs: Sequence[SweptRun]) -> list[SweptRun]:
+    """Return the first of each set of runs that differ only in settings that they do not use."""
+    selected: dict[str, SweptRun] = {}
     for run in runs:
-        settings = settings_of(run.config)
-        told = (*USED_BY_REFERENCE, "logger", "overrides")
-        used = {key: settings[key] for key in settings if key not in told}
-        kept.setdefault(json.dumps(used, sort_keys=True, default=str), run)
-    return list(kept.values())
+        settings = config_to_dict(run.config)
+        ignored = (*INTERPOLATED_SETTINGS, "logger", "overrides")
+        used = {key: settings[key] for key in settings if key not in ignored}
+        selected.setdefault(json.dumps(used, sort_keys=True, default=str), run)
+    return list(selected.values())
 
 
-def wrong_data(runs: Sequence[SweptRun]) -> list[Exception]:
-    """Return what is wrong with the data of runs: are they there, with what is to be hidden?
+def find_data_errors(runs: Sequence[SweptRun]) -> list[Exception]:
+    """Return errors such as missing data folders and attributes that the data do not have.
 
-    The data are asked, for which torch must be imported, only where a word is none of CelebA's
-    attributes.
+    The data are opened, which imports torch, only for an attribute that CelebA does not have.
     """
     names: dict[str, Sequence[str]] = {}
-    mistakes: list[Exception] = []
+    errors: list[Exception] = []
     for run in runs:
-        data = json.dumps(settings_of(run.config.data), sort_keys=True, default=str)
+        data = json.dumps(config_to_dict(run.config.data), sort_keys=True, default=str)
         try:
             for key in OmegaConf.missing_keys(run.config.data):
                 raise UserError(f"data.{key} has no value: give one, data.{key}=...")
             root = OmegaConf.select(run.config, "data.root")
             if root is not None and not Path(root).expanduser().is_dir():
                 raise UserError(
-                    f"data.root={root} is not a folder: give the one that holds the data"
+                    f"data.root={root} is not a folder: set it to the folder that has the data"
                 )
             if set(run.config.attribute.split(SEPARATOR)) <= set(CELEBA_ATTRIBUTES):
                 continue
             if data not in names:
-                names[data] = build(run.config.data).attribute_names
-            resolve(run.config, names[data])
+                names[data] = instantiate(run.config.data).attribute_names
+            resolve_task(run.config, names[data])
         except UserError as error:
-            mistakes.append(error)
-    return mistakes
+            errors.append(error)
+    return errors

@@ -1,4 +1,4 @@
-"""A sweep as a person sees it: a line for each run that is at work, and one for all."""
+"""Shows a sweep's progress: a line for each active run and one for the whole sweep."""
 
 from __future__ import annotations
 
@@ -11,75 +11,75 @@ from functools import partial
 from typing import TextIO
 
 from privacy_gan.sweeping.heartbeat import Heartbeat, Heartbeats
-from privacy_gan.sweeping.swept_run import MISSING, SweptRun, names_of
+from privacy_gan.sweeping.swept_run import PENDING, SweptRun, run_names
 
-SECONDS_BETWEEN_LOOKS = 0.5
-SECONDS_BETWEEN_LINES = 60  # where lines cannot be drawn again, each stays
+POLL_SECONDS = 0.5
+SECONDS_BETWEEN_LINES = 60  # where lines cannot be redrawn
 
 
 @contextmanager
-def watching(heartbeats: Heartbeats, runs: Sequence[SweptRun]) -> Iterator[None]:
-    """Show how far the runs of a sweep are for as long as they are at work.
+def show_progress(heartbeats: Heartbeats, runs: Sequence[SweptRun]) -> Iterator[None]:
+    """Show the progress of a sweep's runs within the block.
 
     Args:
-        heartbeats: of the sweep.
-        runs: all of them; those that are finished before are counted only.
+        heartbeats: the sweep's heartbeats.
+        runs: all of its runs; those that were finished before are only counted.
     """
-    lines = lines_for(sys.stdout)
-    view = View(heartbeats, runs, lines)
-    over = threading.Event()
+    display = select_display(sys.stdout)
+    view = ProgressView(heartbeats, runs, display)
+    done = threading.Event()
 
-    def look() -> None:
-        while not over.wait(SECONDS_BETWEEN_LOOKS):
+    def poll() -> None:
+        while not done.wait(POLL_SECONDS):
             view.update()
 
-    thread = threading.Thread(target=look, name="watch-runs", daemon=True)
+    thread = threading.Thread(target=poll, name="show-progress", daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        done.set()
         thread.join()
         view.update()
-        lines.close()
+        display.close()
 
 
-def lines_for(output: TextIO) -> PrintedLines | RedrawnLines:
-    """Return what shows lines: on a terminal, where rich is installed, they are drawn again."""
+def select_display(output: TextIO) -> PlainDisplay | LiveDisplay:
+    """Return a live display for a terminal if rich is installed, else a plain one."""
     if output.isatty():
         with suppress(ModuleNotFoundError):
-            return RedrawnLines(output)
-    return PrintedLines(output)
+            return LiveDisplay(output)
+    return PlainDisplay(output)
 
 
-class PrintedLines:
-    """Lines for a file: what changes at once, what goes on once a minute.
+class PlainDisplay:
+    """Prints events at once and the progress once a minute, for output to a file.
 
     Args:
-        output: where to.
+        output: the stream to print to.
     """
 
     def __init__(self, output: TextIO) -> None:
         self.output = output
         self.shown_at = time.monotonic()
 
-    def tell(self, line: str) -> None:
-        """Print what happened."""
+    def print_event(self, line: str) -> None:
+        """Print an event."""
         print(line, file=self.output, flush=True)
 
     def show(self, lines: Sequence[str]) -> None:
-        """Print how things stand if that is long ago."""
+        """Print the progress, unless that was less than a minute ago."""
         if time.monotonic() - self.shown_at >= SECONDS_BETWEEN_LINES:
             self.shown_at = time.monotonic()
             for line in lines:
-                self.tell(line)
+                self.print_event(line)
 
     def close(self) -> None:
         """Do nothing."""
 
 
-class RedrawnLines:
-    """Lines at the bottom of a terminal, drawn again and again below those that stay.
+class LiveDisplay:
+    """Redraws the progress at the bottom of a terminal, below the events.
 
     Args:
         output: the terminal.
@@ -93,112 +93,115 @@ class RedrawnLines:
         from rich.live import Live
         from rich.text import Text
 
-        self.line = Text
+        self.text = Text
         self.live = Live(console=Console(file=output), auto_refresh=False, transient=True)
         self.live.start()
 
-    def tell(self, line: str) -> None:
-        """Print what happened above the others."""
-        self.live.console.print(self.line(line), soft_wrap=True)
+    def print_event(self, line: str) -> None:
+        """Print an event above the progress."""
+        self.live.console.print(self.text(line), soft_wrap=True)
 
     def show(self, lines: Sequence[str]) -> None:
-        """Draw how things stand."""
-        cut = partial(self.line, no_wrap=True, overflow="ellipsis")
-        self.live.update(cut("\n".join(lines)), refresh=True)
+        """Redraw the progress."""
+        truncated = partial(self.text, no_wrap=True, overflow="ellipsis")
+        self.live.update(truncated("\n".join(lines)), refresh=True)
 
     def close(self) -> None:
-        """Take the lines away."""
+        """Clear the progress."""
         self.live.stop()
 
 
-class View:
-    """What is to be shown.
+class ProgressView:
+    """Turns heartbeats into events and progress lines.
 
     Args:
-        heartbeats: of the sweep.
-        runs: all of them.
-        lines: where it is shown.
+        heartbeats: the sweep's heartbeats.
+        runs: all of its runs.
+        display: shows the lines.
     """
 
     def __init__(
         self,
         heartbeats: Heartbeats,
         runs: Sequence[SweptRun],
-        lines: PrintedLines | RedrawnLines,
+        display: PlainDisplay | LiveDisplay,
     ) -> None:
         self.heartbeats = heartbeats
         self.runs = runs
-        self.lines = lines
-        self.names = names_of(runs)
-        self.launched = [i for i, run in enumerate(runs) if run.status == MISSING]
-        self.begun_at: dict[int, float] = {}
-        self.ended: set[int] = set()  # one that a cluster preempts begins again
-        self.took: list[float] = []
+        self.display = display
+        self.names = run_names(runs)
+        self.launched = [i for i, run in enumerate(runs) if run.status == PENDING]
+        self.started_at: dict[int, float] = {}
+        self.ended: set[int] = set()  # without preempted runs that have started again
+        self.durations: list[float] = []  # seconds that finished runs took
         self.stopping = False
-        self.said: set[str] = set()
+        self.shown_warnings: set[str] = set()
 
     def update(self) -> None:
-        """Look at the heartbeats; tell what began and ended, and show what goes on."""
+        """Read the heartbeats, print new events and show the progress."""
         read = {i: self.heartbeats.read(self.runs[i].folder) for i in self.launched}
         known = {i: heartbeat for i, heartbeat in read.items() if heartbeat is not None}
-        at_work = {i: heartbeat for i, heartbeat in known.items() if heartbeat.what}
+        active = {i: heartbeat for i, heartbeat in known.items() if heartbeat.activity}
         now = time.monotonic()
-        if self.heartbeats.stops() and not self.stopping:
+        if self.heartbeats.stop_signals() and not self.stopping:
             self.stopping = True
-            self.tell("stopping: runs that are at work save their state")
+            self.print_event("stopping: the active runs save their state")
         for i, heartbeat in known.items():
             for message in heartbeat.warnings:
-                if message not in self.said:  # one for many runs says it of all
-                    self.tell(f"{self.names[i]}: {message}")
-                    self.said.add(message)
-        for i in sorted(self.begun_at.keys() - at_work.keys()):
-            self.end(i, now - self.begun_at.pop(i))
-        for i in sorted(at_work.keys() - self.begun_at.keys()):
-            self.begun_at[i] = now
+                if message not in self.shown_warnings:  # often the same for many runs
+                    self.print_event(f"{self.names[i]}: {message}")
+                    self.shown_warnings.add(message)
+        for i in sorted(self.started_at.keys() - active.keys()):
+            self.end(i, now - self.started_at.pop(i))
+        for i in sorted(active.keys() - self.started_at.keys()):
+            self.started_at[i] = now
             self.ended.discard(i)
-            self.tell(f"begun  {self.names[i]}")
-        width = max((len(self.names[i]) for i in at_work), default=0)
-        shown = [f"  {self.names[i]:<{width}}  {how_far(at_work[i])}" for i in sorted(at_work)]
-        if at_work:
-            self.lines.show([*shown, self.total(len(at_work))])
+            self.print_event(f"started  {self.names[i]}")
+        width = max((len(self.names[i]) for i in active), default=0)
+        lines = [f"  {self.names[i]:<{width}}  {format_progress(active[i])}" for i in sorted(active)]
+        if active:
+            self.display.show([*lines, self.format_total(len(active))])
 
-    def tell(self, happened: str) -> None:
-        """Tell what happened, and when."""
-        self.lines.tell(f"{time.strftime('%H:%M:%S')} {happened}")
+    def print_event(self, event: str) -> None:
+        """Print an event with the time of day."""
+        self.display.print_event(f"{time.strftime('%H:%M:%S')} {event}")
 
     def end(self, i: int, seconds: float) -> None:
-        """Tell that a run is not at work any more."""
+        """Print that a run has ended, and how."""
         self.ended.add(i)
-        word = "stopped" if self.stopping else "ended without a result"
+        outcome = "stopped" if self.stopping else "ended without a result"
         if (self.runs[i].folder / "result.json").exists():
-            self.took.append(seconds)
-            word = "finished"
-        self.tell(f"{word} after {duration(seconds)}  {self.names[i]}")
+            self.durations.append(seconds)
+            outcome = "finished"
+        self.print_event(f"{outcome} after {format_duration(seconds)}  {self.names[i]}")
 
-    def total(self, at_work: int) -> str:
-        """Say how far all runs are, and how long the others will take if they take as long."""
-        to_come = len(self.launched) - len(self.ended)
-        text = f"  {len(self.runs) - to_come} of {len(self.runs)} runs ended"
-        if not self.took:
+    def format_total(self, num_active: int) -> str:
+        """Return the number of ended runs and the time left, from the mean time of a run."""
+        num_remaining = len(self.launched) - len(self.ended)
+        text = f"  {len(self.runs) - num_remaining} of {len(self.runs)} runs ended"
+        if not self.durations:
             return text
-        mean = sum(self.took) / len(self.took)
+        mean = sum(self.durations) / len(self.durations)
         now = time.monotonic()
-        left = sum(max(0.0, mean - (now - begun)) for begun in self.begun_at.values())
-        left += mean * (to_come - at_work)
-        return f"{text}, about {duration(left / at_work)} left"
+        seconds = sum(max(0.0, mean - (now - start)) for start in self.started_at.values())
+        seconds += mean * (num_remaining - num_active)
+        return f"{text}, about {format_duration(seconds / num_active)} left"
 
 
-def how_far(heartbeat: Heartbeat) -> str:
-    """Say how far a run is."""
-    if heartbeat.done >= 1:
-        return f"after {heartbeat.what}"
-    if heartbeat.seconds_left is None:
-        return heartbeat.what
-    return f"{heartbeat.what} {heartbeat.done:.0%}, {duration(heartbeat.seconds_left)} left of it"
+def format_progress(heartbeat: Heartbeat) -> str:
+    """Return a run's activity, with its progress and the time left if they are known."""
+    if heartbeat.fraction >= 1:
+        return f"after {heartbeat.activity}"
+    if heartbeat.seconds_remaining is None:
+        return heartbeat.activity
+    left = format_duration(heartbeat.seconds_remaining)
+    return f"{heartbeat.activity} {heartbeat.fraction:.0%}, {left} left"
 
 
-def duration(seconds: float) -> str:
-    """Return a time as 0:07, 3:45 or 1:02:03."""
-    minutes, rest = divmod(round(seconds), 60)
+def format_duration(seconds: float) -> str:
+    """Return a duration as 0:07, 3:45 or 1:02:03."""
+    minutes, seconds_part = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+    if hours:
+        return f"{hours}:{minutes:02}:{seconds_part:02}"
+    return f"{minutes}:{seconds_part:02}"

@@ -19,12 +19,12 @@ from privacy_gan.errors import UserError
 
 log = logging.getLogger(__name__)
 
-VISIBLE = "CUDA_VISIBLE_DEVICES"
+VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
 SECONDS_BETWEEN_TRIES = 2
 
 
 @contextmanager
-def claimed(
+def reserve_gpus(
     accelerator: str,
     devices: int | Literal["auto"],
     runs_per_device: int,
@@ -57,7 +57,7 @@ def claimed(
         )
     with ExitStack() as locks:
         told = False
-        while (taken := claim(gpus, devices, runs_per_device, locks)) is None:
+        while (taken := lock_gpus(gpus, devices, runs_per_device, locks)) is None:
             if not told:
                 log.info(
                     "waiting for a GPU: all %d are taken (runs_per_device=%d lets more share)",
@@ -66,10 +66,10 @@ def claimed(
             told = True
             waiting()
             time.sleep(SECONDS_BETWEEN_TRIES)
-        yield {VISIBLE: ",".join(taken)}
+        yield {VISIBLE_DEVICES: ",".join(taken)}
 
 
-def claim(
+def lock_gpus(
     gpus: Sequence[str], wanted: int, runs_per_device: int, locks: ExitStack
 ) -> list[str] | None:
     """Lock GPUs, all that are wanted or none.
@@ -112,7 +112,7 @@ def visible_gpus() -> list[str]:
     except (OSError, subprocess.CalledProcessError):
         return []
     by_index = dict(line.split(", ") for line in listed.strip().splitlines())
-    if VISIBLE not in os.environ:
+    if VISIBLE_DEVICES not in os.environ:
         return list(by_index.values())
-    chosen = [entry.strip() for entry in os.environ[VISIBLE].split(",")]
+    chosen = [entry.strip() for entry in os.environ[VISIBLE_DEVICES].split(",")]
     return [by_index.get(entry, entry) for entry in chosen if entry not in ("", "-1")]

@@ -1,7 +1,8 @@
-"""What a sweep's processes tell each other: how far each run is, and signals that ask to stop.
+"""Heartbeat files, which report a run's progress, and stop signals for all processes of a sweep.
 
-Each run has one file, its heartbeat, which is replaced as it goes on; signals are lines of another.
-The folder of both lasts as long as the sweep, whose processes find it in their environment.
+Each run has one heartbeat file, which it replaces. Stop signals are the lines of another file. Both
+are in a temporary folder that exists as long as the sweep, and that its processes find in their
+environment.
 """
 
 from __future__ import annotations
@@ -22,78 +23,79 @@ from types import FrameType
 from typing import Any
 
 from privacy_gan.errors import STOP_SIGNALS
-from privacy_gan.runs.identity import short_hash
+from privacy_gan.runs.fingerprint import short_hash
 
-# the folder, and the sweep's own process where it is on the machine of its runs
-FOLDER, OWNER = "PRIVACY_GAN_SWEEP", "PRIVACY_GAN_SWEEP_OWNER"
+# environment variables: the folder, and the PID of the sweep's main process if it runs on the same
+# machine as its runs
+FOLDER, SWEEP_PID = "PRIVACY_GAN_SWEEP", "PRIVACY_GAN_SWEEP_OWNER"
 SECONDS_BETWEEN_REPORTS = 0.5
-SECONDS_BETWEEN_SHARED = 10  # reports to a file system that many machines share
-SIGNALS = (signal.SIGINT, *STOP_SIGNALS)
-PATIENCE = 2  # signals that are passed on as they are; after these, runs are killed
+SECONDS_BETWEEN_SHARED_REPORTS = 10  # on a file system that many machines share
+FORWARDED_SIGNALS = (signal.SIGINT, *STOP_SIGNALS)
+MAX_GRACEFUL_SIGNALS = 2  # forwarded unchanged; the next one kills the runs
 
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """How far a run is.
+    """The progress of a run.
 
     Attributes:
-        what: it is doing; empty once it has ended.
-        done: share of that, from 0 to 1.
-        seconds_left: until that is done, None where there is nothing to judge by.
-        warnings: all that it warned of.
+        activity: what the run is doing; empty once it has ended.
+        fraction: of the activity that is done, from 0 to 1.
+        seconds_remaining: until the activity is done; None if unknown.
+        warnings: all warnings of the run.
     """
 
-    what: str
-    done: float = 0.0
-    seconds_left: float | None = None
+    activity: str
+    fraction: float = 0.0
+    seconds_remaining: float | None = None
     warnings: list[str] = field(default_factory=list)
 
 
 class Heartbeats:
-    """The heartbeats of a sweep's runs, and signals that ask all of them to stop.
+    """The heartbeats of a sweep's runs, and the signals that ask all of them to stop.
 
     Args:
-        folder: where they are.
-        elsewhere: whether the sweep's own process is on another machine. Then it is not asked for
-            signals, which reach a cluster's job by the cluster, nor does a run depend on its life.
+        folder: folder of the files.
+        is_remote: whether the sweep's main process is on another machine. Then a run does not read
+            stop signals, because the cluster delivers them, and does not end with the sweep.
     """
 
-    def __init__(self, folder: Path, elsewhere: bool = False) -> None:
+    def __init__(self, folder: Path, is_remote: bool = False) -> None:
         self.folder = folder
-        self.elsewhere = elsewhere
+        self.is_remote = is_remote
 
     def write(self, run: Path, heartbeat: Heartbeat) -> None:
-        """Replace the heartbeat of a run, known by its folder.
+        """Replace the heartbeat of the run in a folder.
 
-        No run fails because it cannot be written, in a full /tmp or one that was tidied up.
+        Errors are ignored: no run fails because /tmp is full or was cleaned.
         """
         with suppress(OSError):
             self._replace(run, heartbeat)
 
     def read(self, run: Path) -> Heartbeat | None:
-        """Return the heartbeat of a run; None where it was not begun."""
+        """Return the heartbeat of a run; None if it has not started."""
         try:
             return Heartbeat(**json.loads(self._path(run).read_text(encoding="utf-8")))
         except FileNotFoundError:
             return None
 
     def end(self, run: Path) -> None:
-        """Note that a run has ended; what it warned of may not have been read yet."""
+        """Mark a run as ended, and keep its warnings, which may not have been read yet."""
         last = self.read(run)
         try:
             self._replace(run, Heartbeat("", warnings=last.warnings if last else []))
         except OSError:
             self._path(run).unlink(missing_ok=True)
 
-    def ask_to_stop(self, signum: int) -> None:
-        """Pass a signal on to all runs that are at work, and keep others from being started."""
+    def request_stop(self, signum: int) -> None:
+        """Forward a signal to all active runs, and keep other runs from starting."""
         self.folder.mkdir(exist_ok=True)
         with (self.folder / "stop").open("a", encoding="utf-8") as file:
             file.write(f"{signum}\n")
 
-    def stops(self) -> list[int]:
-        """Return the signals that were passed on."""
-        if self.elsewhere:
+    def stop_signals(self) -> list[int]:
+        """Return the signals that were forwarded so far."""
+        if self.is_remote:
             return []
         try:
             lines = (self.folder / "stop").read_text(encoding="utf-8").splitlines()
@@ -112,51 +114,51 @@ class Heartbeats:
 
 
 @contextmanager
-def new_heartbeats(shared: Path | None = None) -> Iterator[Heartbeats]:
-    """Make the folder of a sweep, which the processes started within find.
+def create_heartbeats(shared: Path | None = None) -> Iterator[Heartbeats]:
+    """Create a sweep's folder, which processes started within the block find.
 
     Args:
-        shared: a folder that is seen on all machines which these processes will be on; None for
-            this machine alone.
+        shared: a folder that all machines of the sweep see; None if the sweep uses only this
+            machine.
     """
     if shared is None:
         folder = TemporaryDirectory(prefix="privacy_gan-sweep-")
-        told = {FOLDER: folder.name, OWNER: str(os.getpid())}
+        variables = {FOLDER: folder.name, SWEEP_PID: str(os.getpid())}
     else:
         shared.mkdir(parents=True, exist_ok=True)
         folder = TemporaryDirectory(prefix=".sweep-", dir=shared.resolve())
-        told = {FOLDER: folder.name}
-    os.environ |= told
+        variables = {FOLDER: folder.name}
+    os.environ |= variables
     with folder:
         try:
             yield Heartbeats(Path(folder.name))
         finally:
-            for name in told:
+            for name in variables:
                 del os.environ[name]
 
 
-def owner() -> int | None:
-    """Return the number of the sweep's own process; None outside of one and on other machines."""
-    return int(os.environ[OWNER]) if OWNER in os.environ else None
+def sweep_pid() -> int | None:
+    """Return the PID of the sweep's main process; None without a sweep or on another machine."""
+    return int(os.environ[SWEEP_PID]) if SWEEP_PID in os.environ else None
 
 
-def began_in_sweep() -> bool:
-    """Tell whether a sweep of this package started this process, even if it has ended since."""
+def is_in_sweep() -> bool:
+    """Return whether a sweep started this process, even if the sweep has ended since."""
     return FOLDER in os.environ
 
 
 def current_heartbeats() -> Heartbeats | None:
-    """Return the heartbeats of the sweep that this process is part of, as long as it goes on."""
+    """Return the heartbeats of this process's sweep; None without one or after it has ended."""
     folder = Path(os.environ.get(FOLDER) or "/nowhere")
-    return Heartbeats(folder, elsewhere=OWNER not in os.environ) if folder.is_dir() else None
+    return Heartbeats(folder, is_remote=SWEEP_PID not in os.environ) if folder.is_dir() else None
 
 
-class Reporter(logging.Handler):
-    """Writes a run's heartbeat: listens to its progress and to what it warns of.
+class HeartbeatReporter(logging.Handler):
+    """Writes a run's heartbeat from its progress reports and its warnings.
 
     Args:
-        heartbeats: of the sweep.
-        run: its folder.
+        heartbeats: the sweep's heartbeats.
+        run: the run's folder.
     """
 
     def __init__(self, heartbeats: Heartbeats, run: Path) -> None:
@@ -164,67 +166,70 @@ class Reporter(logging.Handler):
         self.heartbeats = heartbeats
         self.run = run
         self.last = Heartbeat("starting")
-        self.writing = threading.RLock()  # a library's thread may warn
+        self.write_lock = threading.RLock()  # a library's thread may warn
         self.reported_at = float("-inf")
-        self.pause = SECONDS_BETWEEN_SHARED if heartbeats.elsewhere else SECONDS_BETWEEN_REPORTS
+        self.min_seconds = SECONDS_BETWEEN_REPORTS
+        if heartbeats.is_remote:
+            self.min_seconds = SECONDS_BETWEEN_SHARED_REPORTS
 
-    def __call__(self, what: str, done: int, total: int) -> None:
-        """Take a report, see ``privacy_gan.progress``, not more often than somebody could read it.
+    def __call__(self, activity: str, done: int, total: int) -> None:
+        """Report progress, see ``privacy_gan.progress``; reports in quick succession are skipped.
 
-        Time left is as for what is done so far.
+        The time left is extrapolated from what this process has done.
         """
         now = time.monotonic()
-        if what != self.last.what:  # what a resumed run had done before tells nothing of its speed
-            self.began_at, self.begun_with = now, done
-        elif now - self.reported_at < self.pause and done < total:
+        if activity != self.last.activity:  # what was done before a resume says nothing of the rate
+            self.started_at, self.done_at_start = now, done
+        elif now - self.reported_at < self.min_seconds and done < total:
             return
         self.reported_at = now
-        left = None
-        if done > self.begun_with:
-            left = (now - self.began_at) * (total - done) / (done - self.begun_with)
-        self._write(what=what, done=done / total if total else 0.0, seconds_left=left)
+        seconds = None
+        if done > self.done_at_start:
+            seconds = (now - self.started_at) * (total - done) / (done - self.done_at_start)
+        fraction = done / total if total else 0.0
+        self._write(activity=activity, fraction=fraction, seconds_remaining=seconds)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Take a warning, which also stands in the run's output."""
-        with self.writing:
+        """Add a warning, which is also in the run's output."""
+        with self.write_lock:
             message = " ".join(record.getMessage().split())
             self._write(warnings=[*self.last.warnings, message])
 
     def _write(self, **changes: Any) -> None:
-        with self.writing:
+        with self.write_lock:
             self.last = replace(self.last, **changes)
             self.heartbeats.write(self.run, self.last)
 
 
 @contextmanager
-def stopping_runs(heartbeats: Heartbeats) -> Iterator[None]:
-    """Pass signals that ask to stop on to the runs of a sweep, and wait for these.
+def forward_stop_signals(heartbeats: Heartbeats) -> Iterator[None]:
+    """Forward stop signals to a sweep's runs within the block, instead of ending this process.
 
-    Signals are blocked within, and so they are in all processes that are started here. Otherwise
-    Ctrl-C, which a terminal sends to all of them, would end a launcher's idle process, for which
-    the launcher would kill the others before their state is saved.
+    The signals are blocked within, also in all processes that are started there. Otherwise Ctrl-C,
+    which a terminal sends to all of them, would end an idle process of the launcher, and the
+    launcher would then kill the others before they have saved their state.
     """
 
-    def pass_on(signum: int, frame: FrameType | None = None) -> None:
+    def forward(signum: int, frame: FrameType | None = None) -> None:
         del frame
-        asked = len(heartbeats.stops())
-        heartbeats.ask_to_stop(signum if asked < PATIENCE else signal.SIGKILL)
+        count = len(heartbeats.stop_signals())
+        heartbeats.request_stop(signum if count < MAX_GRACEFUL_SIGNALS else signal.SIGKILL)
 
     def watch() -> None:
-        while (signum := signal.sigwait(SIGNALS)) and not over.is_set():
-            pass_on(signum)
+        while (signum := signal.sigwait(FORWARDED_SIGNALS)) and not done.is_set():
+            forward(signum)
 
-    resource_tracker.ensure_running()  # which launchers start, too, and then unblocks signals
-    # a library's thread that was started before may take a signal as well as the watcher
-    handlers = {signum: signal.signal(signum, pass_on) for signum in SIGNALS}
-    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    over = threading.Event()
-    watcher = threading.Thread(target=watch, name="stop-runs", daemon=True)
+    resource_tracker.ensure_running()  # before the block: launchers start it and unblock signals
+    # a library's older thread may receive a signal, not only the watcher
+    handlers = {signum: signal.signal(signum, forward) for signum in FORWARDED_SIGNALS}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, FORWARDED_SIGNALS)
+    done = threading.Event()
+    watcher = threading.Thread(target=watch, name="forward-stop-signals", daemon=True)
     watcher.start()
     try:
         yield
     finally:
-        over.set()
+        done.set()
         signal.pthread_kill(watcher.ident or 0, signal.SIGUSR1)  # wakes it up
         watcher.join()
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -232,6 +237,6 @@ def stopping_runs(heartbeats: Heartbeats) -> Iterator[None]:
             signal.signal(signum, handler)
 
 
-def accept_signals() -> None:
-    """Let signals through in a process that was started while they were blocked."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+def unblock_signals() -> None:
+    """Unblock the stop signals in a process that was started while they were blocked."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, FORWARDED_SIGNALS)

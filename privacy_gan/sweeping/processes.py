@@ -18,8 +18,8 @@ from typing import IO
 
 from privacy_gan.errors import UserError
 
-SECONDS_TO_FOLLOW = 5  # of those whose run has failed, until they are killed
-SECONDS_BETWEEN_LOOKS = 0.2
+GRACE_SECONDS = 5  # of those whose run has failed, until they are killed
+POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -37,30 +37,30 @@ class Failure:
     reason: str
     exit_code: int = 1
     traceback: str = ""
-    follows: bool = False
+    is_secondary: bool = False
     at: float = field(default_factory=time.time)
 
-    def leave(self, folder: Path, rank: int) -> None:
+    def write(self, folder: Path, rank: int) -> None:
         """Write it where whoever started the process looks."""
         path = folder / f"{rank}.json"
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(asdict(self)), encoding="utf-8")
         partial.replace(path)
 
-    def shown(self) -> str:
+    def format(self) -> str:
         """Return what a user is to read."""
         return self.traceback or "".join(f"error: {line}\n" for line in self.reason.splitlines())
 
 
-def left_in(folder: Path) -> list[Failure]:
+def read_failures(folder: Path) -> list[Failure]:
     """Return what processes left in a folder, the first that failed first."""
     found = [
         Failure(**json.loads(path.read_text(encoding="utf-8"))) for path in folder.glob("*.json")
     ]
-    return sorted(found, key=lambda failure: (failure.follows, failure.at))
+    return sorted(found, key=lambda failure: (failure.is_secondary, failure.at))
 
 
-def blamed(left: list[Failure], ended: Mapping[int, int], several: bool) -> Failure:
+def root_cause(left: list[Failure], ended: Mapping[int, int], several: bool) -> Failure:
     """Return why a run failed.
 
     A process that was killed cannot say so; what the others say of it follows from that.
@@ -72,7 +72,7 @@ def blamed(left: list[Failure], ended: Mapping[int, int], several: bool) -> Fail
         several: whether it has other processes.
     """
     killed = [(rank, code) for rank, code in ended.items() if code < 0]
-    if left and not (left[0].follows and killed):
+    if left and not (left[0].is_secondary and killed):
         return left[0]
     rank, code = killed[0] if killed else next(item for item in ended.items() if item[1])
     who = f"process {rank} of the run" if several else "the run"
@@ -103,10 +103,10 @@ class Processes:
         command: Sequence[str],
         environments: Sequence[Mapping[str, str]],
         output: IO[str] | None,
-        failures: Path,
+        failures_folder: Path,
     ) -> None:
         self.started: list[subprocess.Popen[bytes]] = []
-        self.failures = failures
+        self.failures_folder = failures_folder
         self.ended: dict[int, int] = {}
         self.failed = False
         self.failed_at = math.inf
@@ -125,7 +125,7 @@ class Processes:
             self.kill()
             raise
 
-    def are_over(self) -> bool:
+    def have_exited(self) -> bool:
         """Tell whether all have ended; if one failed, the others are made to, soon.
 
         One that lost another may wait for it for half an hour.
@@ -135,9 +135,9 @@ class Processes:
                 self.ended[rank] = code
         now = time.monotonic()
         # one that said so may still be a while about its end
-        if not self.failed and (any(self.ended.values()) or left_in(self.failures)):
+        if not self.failed and (any(self.ended.values()) or read_failures(self.failures_folder)):
             self.failed, self.failed_at = True, now
-        return len(self.ended) == len(self.started) or now - self.failed_at > SECONDS_TO_FOLLOW
+        return len(self.ended) == len(self.started) or now - self.failed_at > GRACE_SECONDS
 
     def send_signal(self, signum: int) -> None:
         """Send a signal to all that are alive."""
@@ -152,7 +152,7 @@ class Processes:
             process.wait()
 
 
-def die_with(other: int) -> None:
+def exit_with_parent(other: int) -> None:
     """Kill this process as soon as another has ended that needs it, in whatever way.
 
     One that is killed cannot stop those it started, and one of several that train together would
@@ -174,14 +174,14 @@ def die_with(other: int) -> None:
 
     def watch() -> None:
         while is_alive():
-            time.sleep(SECONDS_BETWEEN_LOOKS)
+            time.sleep(POLL_SECONDS)
         os.kill(os.getpid(), signal.SIGKILL)
 
     threading.Thread(target=watch, name="die-with-other", daemon=True).start()
 
 
 @contextmanager
-def ranks(count: int, nodes: int) -> Iterator[list[dict[str, str]]]:
+def torchrun_environments(count: int, nodes: int) -> Iterator[list[dict[str, str]]]:
     """Say what tells a run's processes apart, in the words of torchrun.
 
     Several nodes were each given the same command, and what they have to know of each other.
@@ -198,7 +198,7 @@ def ranks(count: int, nodes: int) -> Iterator[list[dict[str, str]]]:
     """
     node = 0
     threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
-    with reserved_port() as port:
+    with reserve_port() as port:
         meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         if nodes > 1:
             try:
@@ -224,7 +224,7 @@ def ranks(count: int, nodes: int) -> Iterator[list[dict[str, str]]]:
 
 
 @contextmanager
-def reserved_port() -> Iterator[int]:
+def reserve_port() -> Iterator[int]:
     """Keep a port of this machine for the first process of a run, which alone will listen on it.
 
     Two sockets may have the same port as long as at most one of them listens and both say that

@@ -37,7 +37,7 @@ class Search:
             if not o.is_sweep_override()
         ]
         self.space = {
-            key: distribution(optuna, o) for key, o in last.items() if o.is_sweep_override()
+            key: to_distribution(optuna, o) for key, o in last.items() if o.is_sweep_override()
         }
         if not self.space:
             raise UserError("nothing to search: give a value a range, epsilon=interval(0.001,0.05)")
@@ -45,17 +45,17 @@ class Search:
         sampler = optuna.samplers.TPESampler(seed=seed)
         self.study = optuna.create_study(direction="maximize", sampler=sampler)
 
-    def suggest(self, count: int) -> list[tuple[Any, list[str]]]:
+    def ask(self, count: int) -> list[tuple[Any, list[str]]]:
         """Return trials with the overrides of their runs."""
         trials = [self.study.ask(self.space) for _ in range(count)]
         return [
-            (trial, [*self.fixed, *(f"{key}={shown(v)}" for key, v in trial.params.items())])
+            (trial, [*self.fixed, *(f"{key}={format_value(v)}" for key, v in trial.params.items())])
             for trial in trials
         ]
 
-    def learn(self, trial: Any, run: SweptRun | None) -> None:
+    def tell(self, trial: Any, run: SweptRun | None) -> None:
         """Take what came of a trial; None where another one was the same run."""
-        value = worth(run, self.leak_weight) if run is not None else None
+        value = objective(run, self.leak_weight) if run is not None else None
         if value is None:
             self.study.tell(trial, state=self.failed)
         else:
@@ -70,7 +70,7 @@ class Search:
                 "more than the most frequent values"
             )
         best = max(done, key=lambda trial: float(trial.value or 0))
-        values = " ".join(f"{key}={shown(value)}" for key, value in best.params.items())
+        values = " ".join(f"{key}={format_value(value)}" for key, value in best.params.items())
         return (
             f"best of {len(done)} on the validation split: {values}, utility less "
             f"{self.leak_weight:g} x gain is {best.value:.3f}"
@@ -93,7 +93,7 @@ def import_optuna() -> Any:
     return optuna
 
 
-def distribution(optuna: Any, override: Override) -> Any:
+def to_distribution(optuna: Any, override: Override) -> Any:
     """Return the values that an override allows, as Optuna puts it."""
     value = override.value()
     if not isinstance(value, IntervalSweep):
@@ -104,12 +104,12 @@ def distribution(optuna: Any, override: Override) -> Any:
     return kind(*bounds, log="log" in value.tags)
 
 
-def shown(value: object) -> str:
+def format_value(value: object) -> str:
     """Return a value as it is typed; four digits of a number are enough to tell it from others."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def worth(run: SweptRun, leak_weight: float) -> float | None:
+def objective(run: SweptRun, leak_weight: float) -> float | None:
     """Return what a run is worth: the utility that is left, less what leaks, both normalized.
 
     Both are measured on the validation split, so that the best run's figures on the test split are

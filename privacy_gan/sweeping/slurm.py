@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from submitit import Job
 
 # parameters that submitit has for all clusters, whatever these call them
-COMMON = {"name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node"}
-COMMON |= {"tasks_per_node"}
-SECONDS_BETWEEN_LOOKS = 1
+COMMON_PARAMETERS = {"name", "timeout_min", "mem_gb", "nodes", "cpus_per_task", "gpus_per_node"}
+COMMON_PARAMETERS |= {"tasks_per_node"}
+POLL_SECONDS = 1
 SECONDS_BETWEEN_QUESTIONS = 30  # to SLURM, whose controller has others to answer as well
 SECONDS_FOR_FILES = 60  # until those of another node are seen on a shared file system
 
@@ -47,7 +47,7 @@ class JobFunction:
         Raises:
             SystemExit: SLURM ends the job.
         """
-        listen_to_clusters()
+        install_signal_handlers()
         try:
             return self.run(*task)
         except Interrupted as interruption:
@@ -67,7 +67,7 @@ class JobFunction:
         return DelayedSubmission(self, *task)
 
 
-def listen_to_clusters() -> None:
+def install_signal_handlers() -> None:
     """Take SIGUSR1, SIGUSR2 and SIGTERM for what they mean: go on later.
 
     submitit listens to one of the first two, clusters send either. SIGTERM comes when a job is
@@ -112,7 +112,9 @@ def submit(
     options = {name: value for name, value in parameters.items() if value is not None}
     requeue = "requeue" if options.pop("requeue") else "no-requeue"
     options["additional_parameters"] = {**options["additional_parameters"], requeue: True}
-    named = {name if name in COMMON else f"slurm_{name}": options[name] for name in options}
+    named = {
+        name if name in COMMON_PARAMETERS else f"slurm_{name}": options[name] for name in options
+    }
     try:
         executor = submitit.AutoExecutor(
             folder, cluster="slurm", slurm_max_num_timeout=named.pop("slurm_max_num_timeout")
@@ -132,7 +134,9 @@ def submit(
     return jobs
 
 
-def results(jobs: Sequence[Job[JobReturn]], stops: Callable[[], Sequence[int]]) -> list[JobReturn]:
+def wait_for_results(
+    jobs: Sequence[Job[JobReturn]], stops: Callable[[], Sequence[int]]
+) -> list[JobReturn]:
     """Wait for jobs and return what each returned, or why it returned nothing.
 
     Args:
@@ -147,16 +151,16 @@ def results(jobs: Sequence[Job[JobReturn]], stops: Callable[[], Sequence[int]]) 
             cancelled = True
         pause = 2 if cancelled else SECONDS_BETWEEN_QUESTIONS
         if time.monotonic() - asked_at >= pause:
-            known, asked_at = queued(jobs), time.monotonic()
-            if not cancelled and (reasons := why_waiting(jobs, known)) not in (said, ""):
+            known, asked_at = query_pending_reasons(jobs), time.monotonic()
+            if not cancelled and (reasons := format_pending(jobs, known)) not in (said, ""):
                 said = reasons
                 print(said, flush=True)
         waiting = [job for job in waiting if job.job_id in known and not has_result(job)]
-        time.sleep(SECONDS_BETWEEN_LOOKS if waiting else 0)
-    return [returned(job, cancelled) for job in jobs]
+        time.sleep(POLL_SECONDS if waiting else 0)
+    return [get_job_return(job, cancelled) for job in jobs]
 
 
-def queued(jobs: Sequence[Job[JobReturn]]) -> dict[str, str]:
+def query_pending_reasons(jobs: Sequence[Job[JobReturn]]) -> dict[str, str]:
     """Return, by the numbers of jobs that have not ended, why each waits, if it does.
 
     Where SLURM cannot be asked, nothing is known of any job's end.
@@ -173,7 +177,7 @@ def queued(jobs: Sequence[Job[JobReturn]]) -> dict[str, str]:
     }
 
 
-def why_waiting(jobs: Sequence[Job[JobReturn]], known: Mapping[str, str]) -> str:
+def format_pending(jobs: Sequence[Job[JobReturn]], known: Mapping[str, str]) -> str:
     """Say how many jobs wait, and for what, in SLURM's words."""
     reasons = Counter(known.get(job.job_id, "") for job in jobs)
     told = [f"{count} wait ({reason})" for reason, count in reasons.items() if reason]
@@ -185,7 +189,7 @@ def has_result(job: Job[JobReturn]) -> bool:
     return all(job.task(task).paths.result_pickle.exists() for task in range(job.num_tasks))
 
 
-def returned(job: Job[JobReturn], cancelled: bool) -> JobReturn:
+def get_job_return(job: Job[JobReturn], cancelled: bool) -> JobReturn:
     """Return what the first task of a job returned, or why it returned nothing.
 
     Args:
@@ -195,18 +199,18 @@ def returned(job: Job[JobReturn], cancelled: bool) -> JobReturn:
     log: Path = job.task(0).paths.stderr
     patience = time.monotonic() + (0 if cancelled else SECONDS_FOR_FILES)
     while not has_result(job) and not log.exists() and time.monotonic() < patience:
-        time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(POLL_SECONDS)
     failed = JobReturn(status=JobStatus.FAILED)
     try:
         if has_result(job):
-            return job.results()[0]
-        failed.return_value = ended_silently(job, log, cancelled)
+            return job.wait_for_results()[0]
+        failed.return_value = missing_result_error(job, log, cancelled)
     except Exception as error:  # of the job's own machinery: its trace, whose end says most
         failed.return_value = RunFailed(str(error).strip().splitlines()[-1], 1)
     return failed
 
 
-def ended_silently(job: Job[JobReturn], log: Path, cancelled: bool) -> RunFailed:
+def missing_result_error(job: Job[JobReturn], log: Path, cancelled: bool) -> RunFailed:
     """Return why a job returned nothing: the last error that it printed, if there is one."""
     if cancelled:
         return RunStopped("cancelled", 128 + signal.SIGTERM)

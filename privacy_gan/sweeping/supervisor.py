@@ -18,43 +18,43 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from privacy_gan.config import check, completed, has_processes, resolve
-from privacy_gan.errors import Interrupted, RunFailed, RunStopped, RunTaken, UserError
-from privacy_gan.launched import (
-    is_first_process,
+from privacy_gan.cluster_environment import (
     is_launched_by_slurm,
-    is_launched_with_others,
+    is_launched_externally,
+    is_rank_zero,
 )
+from privacy_gan.config import check_config, is_distributed, resolve_config, resolve_task
+from privacy_gan.errors import Interrupted, RunFailed, RunLocked, RunStopped, UserError
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.sweeping.gpus import VISIBLE, claimed
+from privacy_gan.sweeping.gpus import VISIBLE_DEVICES, reserve_gpus
 from privacy_gan.sweeping.heartbeat import (
-    SIGNALS,
+    FORWARDED_SIGNALS,
     Heartbeat,
     Heartbeats,
-    began_in_sweep,
     current_heartbeats,
-    owner,
+    is_in_sweep,
+    sweep_pid,
 )
 from privacy_gan.sweeping.processes import (
-    SECONDS_BETWEEN_LOOKS,
+    POLL_SECONDS,
     Processes,
-    blamed,
-    die_with,
-    left_in,
+    exit_with_parent,
     ranks,
+    read_failures,
+    root_cause,
 )
 
-CHILD = "privacy_gan.commands.child"  # named, not imported: it depends on this room
+WORKER = "privacy_gan.commands.worker"  # named, not imported: it depends on this room
 CONFIG, PARENT, FAILURES = "PRIVACY_GAN_CONFIG", "PRIVACY_GAN_PARENT", "PRIVACY_GAN_FAILURES"
-TAKEN = os.EX_TEMPFAIL  # a child's exit code where another process is at work on the run
+LOCKED_EXIT_CODE = os.EX_TEMPFAIL  # a child's exit code where another process is at work on the run
 
 
-def is_swept() -> bool:
+def is_multirun() -> bool:
     """Tell whether Hydra is at work on one run of several."""
     return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
-def run_swept(config: DictConfig) -> None:
+def run_in_sweep(config: DictConfig) -> None:
     """Train and judge one run of a sweep.
 
     Raises:
@@ -65,7 +65,7 @@ def run_swept(config: DictConfig) -> None:
             should not wait for this one.
     """
     try:
-        run_apart(config, "train")
+        run_in_subprocess(config, "train")
     except RunFailed as failure:
         if is_launched_by_slurm():
             print(f"error: {failure}", file=sys.stderr)
@@ -73,7 +73,7 @@ def run_swept(config: DictConfig) -> None:
         raise
 
 
-def run_apart(config: DictConfig, verb: str) -> None:
+def run_in_subprocess(config: DictConfig, verb: str) -> None:
     """Do what a command does in new processes, which die with this one.
 
     They are one, or as many as the trainer has devices. Within a sweep, their output goes to
@@ -86,20 +86,20 @@ def run_apart(config: DictConfig, verb: str) -> None:
     Raises:
         RunFailed: it ended without a result.
         RunStopped: the sweep was asked to stop; the same call goes on.
-        RunTaken: another process is at work on the run.
+        RunLocked: another process is at work on the run.
         Interrupted: a signal that was sent to this process asked to stop; the same call goes on.
         UserError: a value is out of its range, or the run's folder cannot be written.
     """
-    die_with_sweep()
-    check(config)
-    resolved = completed(config, resolve(config))
+    exit_with_sweep()
+    check_config(config)
+    resolved = resolve_config(config, resolve_task(config))
     folder = RunFolder(Path(resolved.run_dir))
-    heartbeats = current_heartbeats() if is_first_process() else None  # the others add nothing
+    heartbeats = current_heartbeats() if is_rank_zero() else None  # the others add nothing
     with (
-        alive(heartbeats, folder) as waiting,
-        own_gpus(config, waiting) as gpus,
-        told_apart(config.trainer, gpus) as ranks,
-        folder.output() if began_in_sweep() else nullcontext() as output,
+        keep_heartbeat(heartbeats, folder) as waiting,
+        reserve_run_gpus(config, waiting) as gpus,
+        rank_environments(config.trainer, gpus) as ranks,
+        folder.output() if is_in_sweep() else nullcontext() as output,
         TemporaryDirectory(prefix="privacy_gan-") as failures,
     ):
         told = {
@@ -109,54 +109,54 @@ def run_apart(config: DictConfig, verb: str) -> None:
             FAILURES: failures,
         }
         environments = [os.environ | told | rank for rank in ranks]
-        if output is not None and is_first_process():
+        if output is not None and is_rank_zero():
             output.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} begun{place(environments)}\n")
             output.flush()
-        command = [sys.executable, "-m", CHILD, verb]
+        command = [sys.executable, "-m", WORKER, verb]
         processes = Processes(command, environments, output, Path(failures))
         received = wait(processes, heartbeats)
         if not processes.failed:
             return
-        stops = heartbeats.stops() if heartbeats else []
-        left = left_in(Path(failures))
-        failure = blamed(left, processes.ended, several=len(ranks) > 1)
+        stops = heartbeats.stop_signals() if heartbeats else []
+        left = read_failures(Path(failures))
+        failure = root_cause(left, processes.ended, several=len(ranks) > 1)
         if not received and (left or not stops):  # else it said itself that it was stopped
-            print(failure.shown(), end="", file=output or sys.stderr, flush=True)
+            print(failure.format(), end="", file=output or sys.stderr, flush=True)
     for signum in received:
-        if not is_first_process():
+        if not is_rank_zero():
             sys.exit(0)  # srun kills the others of a run as soon as one of them fails
         # the state is saved; now the signal does here what it would have done: a cluster's job is
         # put into the queue again
         signal.raise_signal(signum)
         raise Interrupted(signum, "repeat the command to go on")
-    if failure.exit_code == TAKEN:
-        raise RunTaken(failure.reason, failure.exit_code)
+    if failure.exit_code == LOCKED_EXIT_CODE:
+        raise RunLocked(failure.reason, failure.exit_code)
     if stops:
         raise RunStopped("stopped", 128 + stops[0])
     raise RunFailed(failure.reason, failure.exit_code)
 
 
 @cache
-def die_with_sweep() -> None:
+def exit_with_sweep() -> None:
     """Kill this process, if a launcher started it, as soon as the sweep's own was killed."""
-    if (process := owner()) is not None and process != os.getpid():
-        die_with(process)
+    if (process := sweep_pid()) is not None and process != os.getpid():
+        exit_with_parent(process)
 
 
-def own_gpus(
+def reserve_run_gpus(
     config: DictConfig, waiting: Callable[[], None] = lambda: None
 ) -> AbstractContextManager[dict[str, str]]:
     """Keep a run's GPUs from other runs, see ``claimed``.
 
     Whoever started its processes said which they have.
     """
-    if is_launched_with_others():
+    if is_launched_externally():
         return nullcontext({})
     trainer = config.trainer
-    return claimed(trainer.accelerator, trainer.devices, config.runs_per_device, waiting)
+    return reserve_gpus(trainer.accelerator, trainer.devices, config.runs_per_device, waiting)
 
 
-def told_apart(
+def rank_environments(
     trainer: DictConfig, gpus: Mapping[str, str]
 ) -> AbstractContextManager[list[dict[str, str]]]:
     """Say which processes a run has here, see ``processes.ranks``.
@@ -168,21 +168,23 @@ def told_apart(
     Raises:
         UserError: there is no GPU, or nobody said how several nodes meet.
     """
-    if not has_processes(trainer) or is_launched_with_others():
+    if not is_distributed(trainer) or is_launched_externally():
         return nullcontext([{}])
     count = trainer.devices
     if count == "auto":
-        if VISIBLE not in gpus:
+        if VISIBLE_DEVICES not in gpus:
             raise UserError(
                 "trainer=ddp takes all GPUs, and nvidia-smi shows none here: trainer=ddp_cpu, "
                 "or trainer.accelerator=cpu trainer.devices=N, computes without"
             )
-        count = len(gpus[VISIBLE].split(","))
+        count = len(gpus[VISIBLE_DEVICES].split(","))
     return ranks(count, trainer.num_nodes)
 
 
 @contextmanager
-def alive(heartbeats: Heartbeats | None, folder: RunFolder) -> Iterator[Callable[[], None]]:
+def keep_heartbeat(
+    heartbeats: Heartbeats | None, folder: RunFolder
+) -> Iterator[Callable[[], None]]:
     """Keep up a run's heartbeat as long as it is at work; its process says more.
 
     Yields:
@@ -196,7 +198,7 @@ def alive(heartbeats: Heartbeats | None, folder: RunFolder) -> Iterator[Callable
         return
 
     def say(what: str) -> None:
-        if stops := heartbeats.stops():
+        if stops := heartbeats.stop_signals():
             raise RunStopped("stopped", 128 + stops[0])
         heartbeats.write(folder.path, Heartbeat(what))
 
@@ -209,7 +211,7 @@ def alive(heartbeats: Heartbeats | None, folder: RunFolder) -> Iterator[Callable
 
 def place(environments: Sequence[Mapping[str, str]]) -> str:
     """Say on which GPUs and with how many threads processes compute, where that was decided."""
-    told = {VISIBLE: "GPU", "OMP_NUM_THREADS": "threads"}
+    told = {VISIBLE_DEVICES: "GPU", "OMP_NUM_THREADS": "threads"}
     first = environments[0]
     several = f", processes: {len(environments)}" if len(environments) > 1 else ""
     return several + "".join(f", {told[name]}: {first[name]}" for name in told if name in first)
@@ -224,22 +226,22 @@ def wait(processes: Processes, heartbeats: Heartbeats | None) -> list[int]:
     passed = 0
     # the sweep's own process takes signals for all runs
     unheard: AbstractContextManager[list[int]] = nullcontext([])
-    hearing = unheard if heartbeats and owner() == os.getpid() else passed_on(processes)
+    hearing = unheard if heartbeats and sweep_pid() == os.getpid() else forward_signals(processes)
     try:
         with hearing as received:
-            while not processes.are_over():
-                stops = heartbeats.stops() if heartbeats else []
+            while not processes.have_exited():
+                stops = heartbeats.stop_signals() if heartbeats else []
                 for signum in stops[passed:]:
                     processes.send_signal(signum)
                 passed = len(stops)
-                time.sleep(SECONDS_BETWEEN_LOOKS)
+                time.sleep(POLL_SECONDS)
             return received
     finally:
         processes.kill()
 
 
 @contextmanager
-def passed_on(processes: Processes) -> Iterator[list[int]]:
+def forward_signals(processes: Processes) -> Iterator[list[int]]:
     """Send to processes what this one is sent, and say what that was."""
     received: list[int] = []
 
@@ -248,7 +250,7 @@ def passed_on(processes: Processes) -> Iterator[list[int]]:
         received.append(signum)
         processes.send_signal(signum)
 
-    previous = {signum: signal.signal(signum, pass_on) for signum in SIGNALS}
+    previous = {signum: signal.signal(signum, pass_on) for signum in FORWARDED_SIGNALS}
     try:
         yield received
     finally:

@@ -14,22 +14,22 @@ from hydra.plugins.launcher import Launcher
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from privacy_gan.config import build
-from privacy_gan.errors import Interrupted, Mistakes, UserError
-from privacy_gan.sweeping.composing import Composer, wrong_data
-from privacy_gan.sweeping.display import watching
-from privacy_gan.sweeping.heartbeat import Heartbeats, new_heartbeats, stopping_runs
-from privacy_gan.sweeping.swept_run import DONE, MISSING, SweptRun, names_of, summary
+from privacy_gan.config import instantiate
+from privacy_gan.errors import Interrupted, UserError, UserErrors
+from privacy_gan.sweeping.composing import Composer, find_data_errors
+from privacy_gan.sweeping.display import show_progress
+from privacy_gan.sweeping.heartbeat import Heartbeats, create_heartbeats, forward_stop_signals
+from privacy_gan.sweeping.swept_run import DONE, PENDING, SweptRun, format_summary, run_names
 
 
 class ClusterLauncher(Launcher):
     """A launcher whose jobs are on other machines and may outlast this process.
 
     Attributes:
-        stops: returns the signals that asked the sweep to stop.
+        stop_signals: returns the signals that asked the sweep to stop.
     """
 
-    stops: Callable[[], Sequence[int]]
+    stop_signals: Callable[[], Sequence[int]]
 
 
 @dataclass
@@ -44,19 +44,19 @@ class Sweep:
 
     Attributes:
         runs: all that were asked for.
-        repetitions: combinations that were asked for and amount to one of them.
+        duplicates: combinations that were asked for and amount to one of them.
     """
 
     launcher: Launcher
     composer: Composer
     folder: Path
-    left_out: list[set[str]] = field(default_factory=list)
+    excluded: list[set[str]] = field(default_factory=list)
     runs: list[SweptRun] = field(default_factory=list)
-    repetitions: int = 0
+    duplicates: int = 0
     heartbeats: Heartbeats | None = None
 
     @contextmanager
-    def summing_up(self) -> Iterator[None]:
+    def summarize_at_end(self) -> Iterator[None]:
         """Say at the end, whatever happens, what became of each run.
 
         Raises:
@@ -65,15 +65,15 @@ class Sweep:
         is_far = isinstance(self.launcher, ClusterLauncher)
         try:
             # for all launches: some keep their processes
-            with new_heartbeats(shared=self.folder if is_far else None) as self.heartbeats:
+            with create_heartbeats(shared=self.folder if is_far else None) as self.heartbeats:
                 yield
         except (UserError, OmegaConfBaseException, HydraException):
             raise  # nothing was launched
         except BaseException:
             if self.runs:
-                print(summary(self.runs, self.repetitions))
+                print(format_summary(self.runs, self.duplicates))
             raise
-        print(summary(self.runs, self.repetitions))
+        print(format_summary(self.runs, self.duplicates))
         self.chart()
         if any(run.status not in DONE for run in self.runs):
             sys.exit(1)
@@ -94,17 +94,17 @@ class Sweep:
         grid = [
             overrides
             for overrides in combinations
-            if not any(combination <= set(overrides) for combination in self.left_out)
+            if not any(combination <= set(overrides) for combination in self.excluded)
         ]
-        runs = self.composer.runs(grid, named)
+        runs = self.composer.compose_runs(grid, named)
         for run in runs:
-            run.look_before()
-        waiting = [run for run in runs if run.status == MISSING]
-        if mistakes := wrong_data(waiting):
-            raise Mistakes(mistakes)
+            run.check_before_launch()
+        waiting = [run for run in runs if run.status == PENDING]
+        if mistakes := find_data_errors(waiting):
+            raise UserErrors(mistakes)
         known = {run.folder for run in self.runs}
         self.runs += [run for run in runs if run.folder not in known]
-        self.repetitions += len(grid) - len(runs)
+        self.duplicates += len(grid) - len(runs)
         if waiting:
             self.launch(runs, waiting)
         return runs
@@ -117,11 +117,11 @@ class Sweep:
         """
         assert self.heartbeats is not None  # there from the beginning to the summary
         if isinstance(self.launcher, ClusterLauncher):
-            self.launcher.stops = self.heartbeats.stops
+            self.launcher.stop_signals = self.heartbeats.stop_signals
         returns: Sequence[JobReturn | None] = [None] * len(waiting)
         lost = ""
-        with stopping_runs(self.heartbeats):
-            with watching(self.heartbeats, runs):
+        with forward_stop_signals(self.heartbeats):
+            with show_progress(self.heartbeats, runs):
                 try:
                     launched = [run.launched for run in waiting]
                     returns = self.launcher.launch(launched, initial_job_idx=0)
@@ -130,14 +130,14 @@ class Sweep:
                 except Exception as error:  # a job was lost: the folders tell how far it came
                     lost = f"{type(error).__name__}: {error}"
             for run, returned in zip(waiting, returns, strict=True):
-                run.look_after(returned, lost)
-        if stops := self.heartbeats.stops():
+                run.update_after_launch(returned, lost)
+        if stops := self.heartbeats.stop_signals():
             raise Interrupted(stops[0], "repeat the command to go on")
 
     def chart(self) -> None:
         """Show the sweep's finished runs where its tracker, if it has one, shows charts."""
-        named = zip(names_of(self.runs), self.runs, strict=True)
+        named = zip(run_names(self.runs), self.runs, strict=True)
         finished = {name: run for name, run in named if run.status in DONE}
         for run in list(finished.values())[:1]:
             if node := OmegaConf.select(run.config, "logger.wandb.sweep_chart"):
-                build(node)({name: run.folder for name, run in finished.items()})
+                instantiate(node)({name: run.folder for name, run in finished.items()})

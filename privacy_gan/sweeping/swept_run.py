@@ -13,14 +13,14 @@ from pathlib import Path
 from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
-from privacy_gan.errors import RunStopped, RunTaken, UserError
+from privacy_gan.errors import RunLocked, RunStopped, UserError
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Evaluation
-from privacy_gan.runs.state import run_of
+from privacy_gan.runs.run import run_from_config
 
-SKIPPED, FINISHED, MISSING = "finished before", "finished", "not finished"
-TAKEN, FAILED = "taken", "failed"
-STATUSES = [SKIPPED, FINISHED, MISSING, TAKEN, FAILED]
+SKIPPED, FINISHED, PENDING = "finished before", "finished", "not finished"
+LOCKED, FAILED = "taken", "failed"
+STATUSES = [SKIPPED, FINISHED, PENDING, LOCKED, FAILED]
 DONE = (SKIPPED, FINISHED)
 
 
@@ -39,7 +39,7 @@ class SweptRun:
     overrides: Sequence[str]
     config: DictConfig
     launched: Sequence[str]
-    status: str = MISSING
+    status: str = PENDING
     reason: str = ""
 
     @property
@@ -52,19 +52,19 @@ class SweptRun:
         result = RunFolder(self.folder).result()
         return result.evaluations if result is not None else {}
 
-    def look_before(self) -> None:
+    def check_before_launch(self) -> None:
         """See whether the run was finished before; torch is not needed for that."""
-        self._look(SKIPPED)
+        self._check_result(SKIPPED)
 
-    def look_after(self, returned: JobReturn | None, lost: str) -> None:
+    def update_after_launch(self, returned: JobReturn | None, lost: str) -> None:
         """See what became of the run after it was launched.
 
         Args:
             returned: what Hydra says of it, if it says anything.
             lost: why it says nothing.
         """
-        self._look(FINISHED)
-        if self.status != MISSING:
+        self._check_result(FINISHED)
+        if self.status != PENDING:
             return
         failure: object = lost or "it ended without a result"
         if returned is not None and returned.status == JobStatus.FAILED:
@@ -75,44 +75,47 @@ class SweptRun:
                 failure = error
         if isinstance(failure, RunStopped):
             return
-        self.status = TAKEN if isinstance(failure, RunTaken) else FAILED
+        self.status = LOCKED if isinstance(failure, RunLocked) else FAILED
         self.reason = str(failure)
 
-    def _look(self, finished: str) -> None:
+    def _check_result(self, finished: str) -> None:
         config = self.config
         try:
             # what the data hold is not known without opening them; the run itself looks
-            if run_of(config).finished(config.evaluate, config.baseline) is not None:
+            if (
+                run_from_config(config).complete_result(config.evaluate, config.baseline)
+                is not None
+            ):
                 self.status = finished
         except UserError as error:
             self.status, self.reason = FAILED, str(error)
 
 
-def names_of(runs: Sequence[SweptRun]) -> list[str]:
+def run_names(runs: Sequence[SweptRun]) -> list[str]:
     """Return what was typed for each run and not for all of them."""
     if len(runs) == 1:
         return ["/".join(runs[0].folder.parts[-4:])]
-    told = differing(runs)
+    told = varying_overrides(runs)
     return [" ".join(o for o in run.overrides if o in told) or "no change" for run in runs]
 
 
-def differing(runs: Sequence[SweptRun]) -> set[str]:
+def varying_overrides(runs: Sequence[SweptRun]) -> set[str]:
     """Return the overrides that some runs have and others do not."""
     sets = [set(run.overrides) for run in runs]
     return set().union(*sets) - sets[0].intersection(*sets) if sets else set()
 
 
-def untold_keys(runs: Sequence[SweptRun]) -> list[str]:
+def unnamed_keys(runs: Sequence[SweptRun]) -> list[str]:
     """Return the keys of settings that runs which share a folder differ in, as they were typed."""
     by_folder: dict[Path, list[SweptRun]] = {}
     for run in runs:
         by_folder.setdefault(run.folder, []).append(run)
-    untold = {key_of(o) for sharing in by_folder.values() for o in differing(sharing)}
-    typed = dict.fromkeys(key_of(override) for run in runs for override in run.overrides)
+    untold = {override_key(o) for sharing in by_folder.values() for o in varying_overrides(sharing)}
+    typed = dict.fromkeys(override_key(override) for run in runs for override in run.overrides)
     return [key for key in typed if key in untold]
 
 
-def key_of(override: str) -> str:
+def override_key(override: str) -> str:
     """Return what an override sets."""
     return override.split("=", 1)[0].lstrip("+~")
 
@@ -123,19 +126,19 @@ def folder_override(run: SweptRun, keys: Sequence[str]) -> str:
     def plain(text: str) -> str:  # without what shells, paths and Hydra have another use for
         return re.sub(r"[^\w.+-]+", "_", text).strip("_")
 
-    values = {key_of(override): override.partition("=")[2] for override in run.overrides}
+    values = {override_key(override): override.partition("=")[2] for override in run.overrides}
     told = [f"{plain(key)}-{plain(values[key])}" for key in keys if key in values]
     name = "-".join([run.folder.name, *told])
-    return f"run_dir={quoted(str(run.folder.with_name(name)))}"
+    return f"run_dir={quote(str(run.folder.with_name(name)))}"
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """Return a text as a value of an override."""
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"
 
 
-def refuse_shared_folders(runs: Sequence[SweptRun]) -> None:
+def require_distinct_folders(runs: Sequence[SweptRun]) -> None:
     """Refuse runs that would write to the same folder.
 
     Raises:
@@ -145,26 +148,26 @@ def refuse_shared_folders(runs: Sequence[SweptRun]) -> None:
     for run in runs:
         other = first.setdefault(run.folder, run)
         if other is not run:
-            names = names_of([other, run])
+            names = run_names([other, run])
             raise UserError(
                 f"runs with {names[0]} and with {names[1]} would share the folder {run.folder}: "
                 "sweep over them in two commands, each with an output_dir=FOLDER of its own"
             )
 
 
-def summary(runs: Sequence[SweptRun], repetitions: int = 0) -> str:
+def format_summary(runs: Sequence[SweptRun], duplicates: int = 0) -> str:
     """Say what became of the runs of a sweep, those that failed last, and why they did.
 
     Args:
         runs: of the sweep.
-        repetitions: combinations that amount to one of them.
+        duplicates: combinations that amount to one of them.
     """
     counts = [(status, sum(run.status == status for run in runs)) for status in STATUSES]
     told = ", ".join(f"{number} {status}" for status, number in counts if number)
     lines = [f"sweep of {len(runs)} {'run' if len(runs) == 1 else 'runs'}: {told}"]
-    if repetitions:
-        lines[0] += f" (combinations left out that are one of these again: {repetitions})"
-    named = list(zip(runs, names_of(runs), strict=True))
+    if duplicates:
+        lines[0] += f" (combinations left out that are one of these again: {duplicates})"
+    named = list(zip(runs, run_names(runs), strict=True))
     width = max((len(name) for _, name in named), default=0)
     indent = " " * (2 + len(SKIPPED) + 2)
     for run, name in sorted(named, key=lambda each: STATUSES.index(each[0].status)):

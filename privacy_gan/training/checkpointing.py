@@ -12,13 +12,13 @@ from lightning_fabric.plugins.io.torch_io import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
-from privacy_gan import replicas
+from privacy_gan import distributed
 from privacy_gan.errors import Interrupted
 from privacy_gan.interruption import StopRequests
 from privacy_gan.runs.checkpoint import DamagedCheckpoint, read_checkpoint, write_checkpoint
-from privacy_gan.runs.state import Run
+from privacy_gan.runs.run import Run
 from privacy_gan.tensors import require_finite
-from privacy_gan.training.divergence import require_sound
+from privacy_gan.training.divergence import require_finite_state
 from privacy_gan.training.metrics_csv import MetricsCSV
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ class RunCheckpointIO(TorchCheckpointIO):
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
         """Replace the file at ``path`` once all is written."""
-        write_checkpoint(Path(path), checkpoint, self.run.identity)
+        write_checkpoint(Path(path), checkpoint, self.run.fingerprint)
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = True
@@ -52,7 +52,7 @@ class RunCheckpointIO(TorchCheckpointIO):
         """
         return self._read(Path(path), mmap=False)
 
-    def find_own(self) -> Path | None:
+    def find_checkpoint(self) -> Path | None:
         """Return the run's checkpoint, or None if it has none to go on from.
 
         One that is damaged, which only a crash of the machine can do, is set aside.
@@ -77,11 +77,11 @@ class RunCheckpointIO(TorchCheckpointIO):
 
     def _read(self, path: Path, mmap: bool) -> dict[str, Any]:
         checkpoint = read_checkpoint(path, mmap)
-        self.run.require_same(checkpoint["identity"], path)
+        self.run.check_fingerprint(checkpoint["identity"], path)
         return checkpoint
 
 
-class SaveLast(Checkpoint):
+class SaveLastCheckpoint(Checkpoint):
     """Keeps ``last.ckpt``: every so often, at the end, and when a signal asks to stop.
 
     A signal (Ctrl-C, or those that clusters send) ends the run after the step at hand; a second
@@ -125,7 +125,7 @@ class SaveLast(Checkpoint):
             self.save_if_due(trainer)
 
     def batches_between_questions(self) -> int:
-        return 1 if replicas.count() == 1 else BATCHES_BETWEEN_QUESTIONS
+        return 1 if distributed.world_size() == 1 else BATCHES_BETWEEN_QUESTIONS
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save after an epoch if it is time, and always after the last."""
@@ -137,14 +137,14 @@ class SaveLast(Checkpoint):
         """Save where time or a signal asks for it."""
         device = trainer.strategy.root_device
         due = time.monotonic() - self.saved_at >= self.every_seconds
-        asked = replicas.any_process(self.requests.received is not None, device)
+        asked = distributed.any_rank(self.requests.received is not None, device)
         if asked and self.requests.received is None:
             self.requests.received = signal.SIGTERM  # another process got it
-        if replicas.any_process(due or always or asked, device):
+        if distributed.any_rank(due or always or asked, device):
             for logger in trainer.loggers:
                 if isinstance(logger, MetricsCSV):
                     logger.write()
-            require_sound(trainer, trainer.lightning_module)
+            require_finite_state(trainer, trainer.lightning_module)
             trainer.save_checkpoint(self.path, weights_only=False)
             self.saved_step = trainer.global_step
             self.saved_at = time.monotonic()
@@ -166,10 +166,10 @@ class SaveLast(Checkpoint):
         """
         if self.saved_step != trainer.global_step:
             self.save_if_due(trainer, always=True)
-        self.requests.give_back()
+        self.requests.restore()
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Give the signals back."""
-        self.requests.give_back()
+        self.requests.restore()

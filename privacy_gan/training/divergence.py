@@ -9,15 +9,15 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from privacy_gan import replicas
+from privacy_gan import distributed
 from privacy_gan.errors import UserError
-from privacy_gan.privatizers.trained import TrainedPrivatizer
-from privacy_gan.tensors import first_undefined
+from privacy_gan.privatizers.trainable import TrainablePrivatizer
+from privacy_gan.tensors import find_non_finite
 
 STEPS_BETWEEN_LOOKS = 20  # on GPUs, where a look waits for all that was begun
 
 
-class EndsWhenDiverged(Callback):
+class DivergenceCheck(Callback):
     """Looks at each step's losses, and after each epoch at the weights and what was validated.
 
     What a step logged is means over all processes, so that all of them end together.
@@ -38,13 +38,13 @@ class EndsWhenDiverged(Callback):
         batch_idx: int,
     ) -> None:
         """Look, where that costs nothing or was not done for a while."""
-        assert isinstance(pl_module, TrainedPrivatizer)
+        assert isinstance(pl_module, TrainablePrivatizer)
         self.unseen.append((batch_idx, pl_module.logged))
         waiting = pl_module.device.type != "cpu" and len(self.unseen) < STEPS_BETWEEN_LOOKS
         if trainer.is_last_batch or not waiting:
             self.look(trainer)
         if trainer.is_last_batch:
-            require_sound(trainer, pl_module)
+            require_finite_state(trainer, pl_module)
 
     def look(self, trainer: Trainer) -> None:
         """Look at the losses of all steps since the last look."""
@@ -64,25 +64,25 @@ class EndsWhenDiverged(Callback):
                 raise diverged(trainer, name, float(value))
 
 
-def require_sound(trainer: Trainer, pl_module: LightningModule) -> None:
+def require_finite_state(trainer: Trainer, pl_module: LightningModule) -> None:
     """End a training whose state is not finite; all processes do together.
 
     Raises:
         UserError: names what is not finite.
     """
-    found = first_undefined(pl_module.state_dict()) or undefined_optimizer(trainer, pl_module)
-    if replicas.any_process(found is not None, trainer.strategy.root_device):
+    found = find_non_finite(pl_module.state_dict()) or find_non_finite_optimizer(trainer, pl_module)
+    if distributed.any_rank(found is not None, trainer.strategy.root_device):
         batch_idx = trainer.fit_loop.epoch_loop.batch_idx
         raise diverged(trainer, found or "another process's part", None, batch_idx)
 
 
-def undefined_optimizer(trainer: Trainer, pl_module: LightningModule) -> str | None:
+def find_non_finite_optimizer(trainer: Trainer, pl_module: LightningModule) -> str | None:
     """Return whose optimizer's moments are not finite: such parameters would learn no more."""
-    assert isinstance(pl_module, TrainedPrivatizer)
+    assert isinstance(pl_module, TrainablePrivatizer)
     names = {player: name for name, player in pl_module.named_modules()}
-    players = dict(enumerate(pl_module.players))  # an own mechanism may have other optimizers
+    players = dict(enumerate(pl_module.networks))  # an own mechanism may have other optimizers
     for index, optimizer in enumerate(trainer.optimizers):
-        if first_undefined(optimizer.state_dict()["state"]) is not None:
+        if find_non_finite(optimizer.state_dict()["state"]) is not None:
             return f"the optimizer of {names.get(players.get(index), f'player {index + 1}')}"
     return None
 

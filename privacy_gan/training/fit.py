@@ -10,24 +10,24 @@ from pathlib import Path
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.loggers import Logger
 
-from privacy_gan import replicas
+from privacy_gan import distributed
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.runs.result import ENDED_AFTER
-from privacy_gan.runs.state import Run
-from privacy_gan.training.adaptation import Settling
-from privacy_gan.training.checkpointing import RunCheckpointIO, SaveLast
-from privacy_gan.training.divergence import EndsWhenDiverged
+from privacy_gan.runs.run import Run
+from privacy_gan.training.checkpointing import RunCheckpointIO, SaveLastCheckpoint
+from privacy_gan.training.ddp_strategy import BroadcastBuffers
+from privacy_gan.training.divergence import DivergenceCheck
 from privacy_gan.training.image_grid import ImageGrid
 from privacy_gan.training.metrics_csv import MetricsCSV
 from privacy_gan.training.monitoring import DistortionProgressBar, ProgressReport, Throughput
-from privacy_gan.training.replica_strategy import SharedBuffers
+from privacy_gan.training.update_bn import UpdateBatchNorm
 
 log = logging.getLogger(__name__)
 
 # Lightning's advice that does not hold here
 warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches are gathered
-warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")  # EpochOrder is
+warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")  # it is
 warnings.filterwarnings("ignore", message=".*`srun` command is available")  # on login nodes
 warnings.filterwarnings(
     "ignore", message=".*smaller than the logging interval.*"
@@ -61,11 +61,16 @@ def build_trainer(
         UserError: the machine does not have what is asked for, or its processes cannot share a
             batch evenly.
     """
-    callbacks: list[Callback] = [Throughput(), ProgressReport(), Settling(), SharedBuffers()]
-    callbacks.append(EndsWhenDiverged())
-    if datamodule.pictures:
+    callbacks: list[Callback] = [
+        Throughput(),
+        ProgressReport(),
+        UpdateBatchNorm(),
+        BroadcastBuffers(),
+    ]
+    callbacks.append(DivergenceCheck())
+    if datamodule.viewable:
         callbacks.append(ImageGrid(run.folder, column))
-    callbacks.append(SaveLast(run.folder.checkpoint, checkpoint_minutes))
+    callbacks.append(SaveLastCheckpoint(run.folder.checkpoint, checkpoint_minutes))
     if bar_epsilon is not None:
         callbacks.append(DistortionProgressBar(bar_epsilon))
     trainer = make_trainer(
@@ -108,7 +113,7 @@ def fit(
         UserError: a loss or a weight is no longer finite.
     """
     trainer.fit(privatizer, datamodule=datamodule, ckpt_path=checkpoint)
-    replicas.share_buffers(privatizer)
+    distributed.broadcast_buffers(privatizer)
     measured = validation_metrics(trainer)
     # all epochs were done before and only the result is missing, or none was finished
     if not measured:

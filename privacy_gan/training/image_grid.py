@@ -33,7 +33,7 @@ class ImageGrid(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Choose the images."""
         datamodule = trainer.datamodule  # type: ignore[attr-defined]
-        self.batch = example_faces(datamodule, self.attribute_index, self.columns)
+        self.batch = select_example_faces(datamodule, self.attribute_index, self.columns)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw, save and show to the loggers that show images."""
@@ -57,7 +57,7 @@ class ImageGrid(Callback):
         assert isinstance(privatizer, Privatizer)
         privatizer.eval()
         batch = Batch(to_precision(privatizer, self.batch.images), self.batch.attributes)
-        faces = censored_faces(privatizer, batch, self.attribute_index, privatizer.device)
+        faces = censor_faces(privatizer, batch, self.attribute_index, privatizer.device)
         privatizer.train()
         return faces
 
@@ -68,7 +68,7 @@ def to_precision(privatizer: torch.nn.Module, images: torch.Tensor) -> torch.Ten
     return images if parameter is None else images.to(parameter.dtype)
 
 
-def example_faces(datamodule: TableDataModule, column: int, count: int = 8) -> Batch:
+def select_example_faces(datamodule: TableDataModule, column: int, count: int = 8) -> Batch:
     """Return a few validation images: the first of each class, in turn."""
     rows = datamodule.rows("valid")
     labels = datamodule.table.attributes[rows, column]
@@ -78,7 +78,7 @@ def example_faces(datamodule: TableDataModule, column: int, count: int = 8) -> B
     return datamodule.gather(torch.from_numpy(chosen))
 
 
-def censored_faces(
+def censor_faces(
     privatizer: Privatizer, faces: Batch, column: int, device: torch.device
 ) -> Faces:
     """Return faces and what a mechanism makes of them, always with the same noise."""

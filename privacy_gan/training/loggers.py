@@ -9,10 +9,10 @@ from typing import Any
 from pytorch_lightning.loggers import Logger, TensorBoardLogger, WandbLogger
 from pytorch_lightning.utilities import rank_zero_only
 
+from privacy_gan.cluster_environment import is_rank_zero
 from privacy_gan.errors import UserError
-from privacy_gan.launched import is_first_process
 from privacy_gan.training.metrics_csv import MetricsCSV
-from privacy_gan.training.wandb_run import begin
+from privacy_gan.training.wandb_run import init_run
 
 
 def wandb_logger(
@@ -40,12 +40,14 @@ def wandb_logger(
     folder = Path(run_dir).resolve()
     steps = MetricsCSV(folder / "metrics.csv").rows
     experiment = None
-    if is_first_process():
-        experiment = begin(folder, project, group, name or "/".join(folder.parts[-5:]))
-    return GoingOn(epsilon, max(steps, default=0), experiment=experiment, project=project)
+    if is_rank_zero():
+        experiment = init_run(folder, project, group, name or "/".join(folder.parts[-5:]))
+    return ResumableWandbLogger(
+        epsilon, max(steps, default=0), experiment=experiment, project=project
+    )
 
 
-class GoingOn(WandbLogger):
+class ResumableWandbLogger(WandbLogger):
     """A W&B run whose steps are the training's, so that it goes on where it was interrupted.
 
     Args:
@@ -63,7 +65,7 @@ class GoingOn(WandbLogger):
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log values of a step, of the last one if none is given."""
         self.step = self.step if step is None else step
-        self.experiment.log(with_budget(metrics, self.epsilon), step=self.step)
+        self.experiment.log(add_budget(metrics, self.epsilon), step=self.step)
 
 
 def tensorboard_logger(run_dir: str, epsilon: float) -> Logger:
@@ -77,14 +79,14 @@ def tensorboard_logger(run_dir: str, epsilon: float) -> Logger:
         UserError: the tensorboard package is missing.
     """
     try:
-        return WithBudget(epsilon, save_dir=run_dir, name="", version="tensorboard")
+        return BudgetTensorBoardLogger(epsilon, save_dir=run_dir, name="", version="tensorboard")
     except ModuleNotFoundError as error:
         raise UserError(
             "logger=tensorboard needs tensorboard: pip install 'privacy_gan[tensorboard]'"
         ) from error
 
 
-class WithBudget(TensorBoardLogger):
+class BudgetTensorBoardLogger(TensorBoardLogger):
     """TensorBoard's events, the distortion budget among them.
 
     Args:
@@ -99,10 +101,10 @@ class WithBudget(TensorBoardLogger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         """Log values of a step."""
-        super().log_metrics(with_budget(metrics, self.epsilon), step)
+        super().log_metrics(add_budget(metrics, self.epsilon), step)
 
 
-def with_budget(metrics: Mapping[str, Any], epsilon: float) -> dict[str, Any]:
+def add_budget(metrics: Mapping[str, Any], epsilon: float) -> dict[str, Any]:
     """Return metrics with the distortion budget, where there are distortions among them."""
     has_distortion = any(name.endswith("/distortion") for name in metrics)
     return {**metrics, **({"budget": epsilon} if has_distortion else {})}

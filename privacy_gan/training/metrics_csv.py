@@ -16,7 +16,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from privacy_gan.errors import UserError
-from privacy_gan.runs.files import replacing
+from privacy_gan.runs.files import atomic_write
 
 SECONDS_BETWEEN_WRITES = 10
 
@@ -79,7 +79,7 @@ class MetricsCSV(Logger):
         """Write the file now."""
         columns = {column: None for row in self.rows.values() for column in row}
         with (
-            replacing(self.path) as temporary,
+            atomic_write(self.path) as temporary,
             temporary.open("w", newline="", encoding="utf-8") as file,
         ):
             writer = csv.DictWriter(file, ["step", *sorted(columns)])

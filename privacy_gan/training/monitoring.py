@@ -11,7 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
-from privacy_gan.progress import LINES, report
+from privacy_gan.progress import LINES_PER_BAR, report_progress
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class DistortionProgressBar(TQDMProgressBar):
         epochs, batches = trainer.max_epochs or 1, int(trainer.num_training_batches)
         done = trainer.current_epoch * batches + step[2] + 1
         total = epochs * batches
-        if not self.redraws and LINES * done // total > LINES * (done - 1) // total:
+        if not self.redraws and LINES_PER_BAR * done // total > LINES_PER_BAR * (done - 1) // total:
             self.print_line(trainer, pl_module, done / total)
 
     def print_line(self, trainer: Trainer, pl_module: LightningModule, share: float) -> None:
@@ -101,7 +101,7 @@ class ProgressReport(Callback):
     ) -> None:
         """Report after every step."""
         batches, epochs = int(trainer.num_training_batches), trainer.max_epochs or 1
-        report("training", trainer.current_epoch * batches + batch_idx + 1, epochs * batches)
+        report_progress("training", trainer.current_epoch * batches + batch_idx + 1, epochs * batches)
 
 
 class Throughput(Callback):

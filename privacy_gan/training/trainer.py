@@ -12,8 +12,8 @@ from pytorch_lightning.utilities import GradClipAlgorithmType
 
 from privacy_gan.errors import UserError
 from privacy_gan.hardware import choose_precision, require_gpu
-from privacy_gan.training.replica_batch_norm import ReplicatedBatchNorms
-from privacy_gan.training.replica_strategy import cluster_environment
+from privacy_gan.training.ddp_strategy import detect_cluster_environment
+from privacy_gan.training.sync_batch_norm import CPUSyncBatchNormPlugin
 
 
 def make_trainer(
@@ -63,9 +63,9 @@ def make_trainer(
     if gradient_clip_val is not None:
         all_callbacks.append(ClipGradients(gradient_clip_val, gradient_clip_algorithm or "norm"))
     if sync_batchnorm and accelerator == "cpu":  # torch has its own on GPUs only
-        all_plugins.append(ReplicatedBatchNorms())
+        all_plugins.append(CPUSyncBatchNormPlugin())
         sync_batchnorm = False
-    if (environment := cluster_environment()) is not None:
+    if (environment := detect_cluster_environment()) is not None:
         all_plugins.append(environment)
     return Trainer(
         accelerator=accelerator,

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from privacy_gan.errors import UserError
-from privacy_gan.runs.files import replacing
+from privacy_gan.runs.files import atomic_write
 
 if TYPE_CHECKING:
     import wandb
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 # that a server is waited for
-SECONDS_TO_ANSWER, SECONDS_TO_BEGIN, SECONDS_TO_END = 5, 15, 30
+CONNECT_TIMEOUT, INIT_TIMEOUT, FINISH_TIMEOUT = 5, 15, 30
 
 
-def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
+def init_run(folder: Path, project: str, group: str, name: str) -> wandb.Run:
     """Begin a tracked run, or go on with it.
 
     W&B's own WANDB_MODE decides how. Without it, and without a key, or where the server does not
@@ -48,8 +48,8 @@ def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
 
     def init(mode: str | None) -> wandb.Run:
         settings = wandb.Settings(
-            init_timeout=SECONDS_TO_BEGIN,
-            finish_timeout=SECONDS_TO_END,
+            init_timeout=INIT_TIMEOUT,
+            finish_timeout=FINISH_TIMEOUT,
             silent="WANDB_SILENT" not in os.environ,  # else 40 lines: what matters is said here
         )
         return wandb.init(
@@ -65,12 +65,12 @@ def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
 
     folder.mkdir(parents=True, exist_ok=True)
     mode = os.environ.get("WANDB_MODE")  # without one, W&B's own settings file has its say
-    if mode is None and not has_key():
+    if mode is None and not has_api_key():
         mode = "offline"
         log.info("tracked offline in %s: wandb sync sends it later", folder / "wandb")
     try:
         if mode in (None, "online"):
-            require_answer()
+            check_server()
         return init(mode)
     except (OSError, CommError, UsageError) as error:  # no server, or one that refuses the key
         wandb.teardown()
@@ -82,17 +82,17 @@ def begin(folder: Path, project: str, group: str, name: str) -> wandb.Run:
         return init("offline")
 
 
-def require_answer() -> None:
+def check_server() -> None:
     """Find out whether the server answers, which W&B's own client takes much longer to.
 
     Raises:
         OSError: it does not.
     """
     with suppress(HTTPError):  # an answer, too
-        urlopen(server(), timeout=SECONDS_TO_ANSWER).close()
+        urlopen(server_url(), timeout=CONNECT_TIMEOUT).close()
 
 
-def server() -> str:
+def server_url() -> str:
     """Return the server's address."""
     return os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
 
@@ -101,16 +101,16 @@ def run_id(folder: Path) -> str:
     """Return the identifier of a folder's tracked run, made once: a new folder is a new run."""
     path = folder / ".wandb_id"
     if not path.exists():
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write_text(secrets.token_hex(8), encoding="utf-8")
     return path.read_text(encoding="utf-8").strip()
 
 
-def has_key() -> bool:
+def has_api_key() -> bool:
     """Tell whether a key is configured, by environment variable or in the netrc file."""
     if os.environ.get("WANDB_API_KEY"):
         return True
-    host = urlsplit(server()).hostname
+    host = urlsplit(server_url()).hostname
     try:
         return netrc.netrc(os.environ.get("NETRC")).authenticators(host or "") is not None
     except (OSError, netrc.NetrcParseError):

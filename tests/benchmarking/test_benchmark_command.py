@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from benchmarks.table import table
+from benchmarks.table import format_table
 from commands import cli, error_line
 from presets import JUDGED, TINY
 
@@ -25,7 +25,7 @@ def test_every_part_is_timed_and_written(tmp_path):
     ran = benchmark(*options, *SMALL, f"data.cache_dir={tmp_path / 'cache'}")
     assert ran.returncode == 0, ran.stderr
     record = json.loads(output.read_text())
-    assert ran.stdout == f"{table(record)}\n\nAll figures: {output}\n"
+    assert ran.stdout == f"{format_table(record)}\n\nAll figures: {output}\n"
     assert record["training"]["images_per_second"].keys() == {"project", "bare", "reference"}
     assert record["training"]["operations_per_image"]["project"] > 0
     assert record["changes"]["times_faster"].keys() == {*UNDONE}

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from benchmarks.table import table
+from benchmarks.table import format_table
 from commands import ROOT
 
 RECORDS = sorted((ROOT / "docs" / "results" / "benchmark").glob("*.json"))
@@ -16,5 +16,5 @@ def test_there_are_records():
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_the_page_shows_each_record_as_it_is_printed(path):
     shown = (ROOT / "docs" / "performance.md").read_text().splitlines()
-    for line in table(json.loads(path.read_text())).splitlines():
+    for line in format_table(json.loads(path.read_text())).splitlines():
         assert line in shown, line

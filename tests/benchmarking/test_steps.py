@@ -6,10 +6,10 @@ from itertools import cycle
 import pytest
 import torch
 from benchmarks import steps
-from benchmarks.run import trained
+from benchmarks.run import train_run
 from benchmarks.steps import BareStep, PlainUNet, ReferenceStep
 
-from privacy_gan.commands.building import build_privatizer, open_run
+from privacy_gan.commands.run_setup import build_privatizer, prepare_run
 from privacy_gan.hardware import choose_compute
 from privacy_gan.models.resnet import resnet10, resnet18
 from privacy_gan.models.unet import UNet
@@ -18,13 +18,13 @@ SIZE = {"image_size": 16, "width": 2, "noise_size": 4}
 
 
 def test_a_plain_loop_ends_with_the_same_weights_as_the_trainer(tiny):
-    setup = open_run(tiny("trainer.max_epochs=1"))
+    setup = prepare_run(tiny("trainer.max_epochs=1"))
     setup.datamodule.setup()
     bare = BareStep(build_privatizer(setup), choose_compute("cpu", "32-true"))
     epoch = setup.datamodule.train_dataloader()
     bare((setup.datamodule.on_after_batch_transfer(batch, 0) for batch in epoch), len(epoch))
     assert bare.steps == 4
-    trainer = trained(setup)
+    trainer = train_run(setup)
     assert trainer.global_step > 0
     expected = trainer.lightning_module.state_dict()
     for name, value in bare.privatizer.state_dict().items():
@@ -61,13 +61,13 @@ def test_the_references_unet_is_the_projects():
 def test_all_players_learn_and_the_generators_discriminator_in_every_third_step(step):
     learned = []
     for _ in range(4):
-        before = [player.state_dict() for player in step.players]
+        before = [player.state_dict() for player in step.networks]
         before = [{name: value.clone() for name, value in state.items()} for state in before]
         step(batches(), 1)
         learned.append(
             [
                 any(not torch.equal(old[name], p) for name, p in player.named_parameters())
-                for old, player in zip(before, step.players, strict=True)
+                for old, player in zip(before, step.networks, strict=True)
             ]
         )
     assert learned == [
@@ -79,13 +79,13 @@ def test_all_players_learn_and_the_generators_discriminator_in_every_third_step(
 
 
 def test_the_generators_loss_flows_back_into_the_filter_as_in_the_released_code(step, monkeypatch):
-    filter, gradients = step.players[0], []
+    filter, gradients = step.networks[0], []
 
     def watched(optimizer, loss):
         update(optimizer, loss)
         gradients.append(filter.to_rgb.weight.grad.clone())
 
-    update = steps.update
+    update = steps.optimize
     monkeypatch.setattr(steps, "update", watched)
     step(batches(), 1)
     after_filter, after_generator = gradients[:2]

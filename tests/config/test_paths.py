@@ -6,7 +6,7 @@ import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
-from privacy_gan.config.paths import settle_paths, unquoted, with_paths_as_typed
+from privacy_gan.config.paths import quote_paths, resolve_paths, unquote
 from privacy_gan.errors import UserError
 
 NAMES = [
@@ -22,36 +22,36 @@ def read(argument):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_read_as_it_was_typed(name):
-    (taken,) = with_paths_as_typed([f"data.root={name}"], ["data.root"])
+    (taken,) = quote_paths([f"data.root={name}"], ["data.root"])
     assert read(taken) == name
-    (again,) = with_paths_as_typed([taken], ["data.root"])  # as config.yaml keeps what was typed
+    (again,) = quote_paths([taken], ["data.root"])  # as config.yaml keeps what was typed
     assert again == taken
-    assert unquoted(taken.removeprefix("data.root=")) == name
+    assert unquote(taken.removeprefix("data.root=")) == name
 
 
 def test_home_is_home_whatever_the_shell_made_of_it():
-    (taken,) = with_paths_as_typed(["+data.root=~/faces"], ["data.root"])
+    (taken,) = quote_paths(["+data.root=~/faces"], ["data.root"])
     assert read(taken) == str(Path.home() / "faces")
     config = OmegaConf.create({"data": {"root": "~/faces"}, "output_dir": "${data.root}/x"})
-    settle_paths(config, ["data.root", "output_dir", "run_dir"])
+    resolve_paths(config, ["data.root", "output_dir", "run_dir"])
     assert config.output_dir == str(Path.home() / "faces" / "x")
     with pytest.raises(UserError, match="no such user"):
-        with_paths_as_typed(["folder=~nobody-of-this-name/x"], ["folder"])
+        quote_paths(["folder=~nobody-of-this-name/x"], ["folder"])
 
 
 @pytest.mark.parametrize("name", ["", " "])
 def test_no_name_is_refused(name):
     with pytest.raises(UserError, match=r"folder=.* is empty"):
-        with_paths_as_typed([f"folder={name}"], ["folder"])
+        quote_paths([f"folder={name}"], ["folder"])
     with pytest.raises(UserError, match="output_dir= is empty"):
-        settle_paths(OmegaConf.create({"output_dir": name}), ["output_dir"])
+        resolve_paths(OmegaConf.create({"output_dir": name}), ["output_dir"])
 
 
 def test_names_in_a_list_are_read_one_by_one():
-    (taken,) = with_paths_as_typed(["privatizer.runs=[a b/c=1,'d,e']"], [])
+    (taken,) = quote_paths(["privatizer.runs=[a b/c=1,'d,e']"], [])
     assert read(taken) == ["a b/c=1", "d,e"]
 
 
 def test_references_and_what_is_no_name_stay():
     typed = ["run_dir=${output_dir}/${seed}", "run_dir=null", "epsilon=0.1,0.2", "run_dir='a','b'"]
-    assert with_paths_as_typed(typed, ["run_dir"]) == typed
+    assert quote_paths(typed, ["run_dir"]) == typed

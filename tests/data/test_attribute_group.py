@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from privacy_gan.attributes import AttributeGroup, group_of
+from privacy_gan.attributes import AttributeGroup, parse_attribute_group
 from privacy_gan.errors import UserError
 
 NAMES = ("Hat", "Black", "Brown", "Blond")
@@ -42,8 +42,8 @@ def test_no_rule_is_needed_where_every_image_has_exactly_one():
 @pytest.mark.parametrize("rule", [None, "other", "drop"])
 def test_a_name_says_what_the_group_is(rule):
     group = AttributeGroup(COLOURS, rule)
-    assert group_of([group.name], rule) == group
-    assert group_of(COLOURS, rule) == group
+    assert parse_attribute_group([group.name], rule) == group
+    assert parse_attribute_group(COLOURS, rule) == group
     assert group.name.startswith("Black+Brown+Blond")
 
 

@@ -10,10 +10,16 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from privacy_gan.data.decoding import STORED, UnreadablePhoto, as_srgb, decode, opaque
+from privacy_gan.data.decoding import (
+    DATASET_FORMATS,
+    UndecodableImageError,
+    blend_on_white,
+    decode,
+    to_srgb,
+)
 from privacy_gan.data.image_files import decode as decode_stored
 from privacy_gan.data.image_files import open_images
-from privacy_gan.release.squares import read_square
+from privacy_gan.release.censoring import prepare_photo
 
 ORIENTATION = 0x0112
 
@@ -25,7 +31,7 @@ def saved(image, form="PNG", **options):
 
 
 def pixels(content):
-    return np.asarray(decode(BytesIO(content), STORED))
+    return np.asarray(decode(BytesIO(content), DATASET_FORMATS))
 
 
 def first(content):
@@ -128,13 +134,13 @@ def test_values_of_modes_that_few_files_have(mode, colour, expected):
     image = solid(mode, colour)
     if mode == "PA":
         image.putpalette([9, 9, 9, 10, 20, 30])
-    assert as_srgb(opaque(image), None).getpixel((0, 0)) == expected
+    assert to_srgb(blend_on_white(image), None).getpixel((0, 0)) == expected
 
 
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_greys_whose_white_is_not_known_are_refused_not_clipped(mode):
     content = saved(solid(mode, 1000), "TIFF")
-    with pytest.raises(UnreadablePhoto, match="greys have 32 bits"):
+    with pytest.raises(UndecodableImageError, match="greys have 32 bits"):
         pixels(content)
 
 
@@ -182,4 +188,4 @@ def test_ordinary_images_are_those_that_pillow_reads():
 def test_training_audits_and_releases_see_the_same(content, tmp_path):
     (tmp_path / "one.jpg").write_bytes(content)
     trained = np.asarray(decode_stored(open_images(tmp_path), "one.jpg").resize((16, 16), 2))
-    np.testing.assert_array_equal(trained, read_square(tmp_path / "one.jpg", 16, "whole").pixels)
+    np.testing.assert_array_equal(trained, prepare_photo(tmp_path / "one.jpg", 16, "whole").pixels)

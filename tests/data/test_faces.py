@@ -21,7 +21,7 @@ from privacy_gan.data.faces.source import SyntheticFacesSource, draw_faces
 from privacy_gan.data.faces.traits import HAIR_COLOURS, hair_colour
 from privacy_gan.errors import UserError
 
-VISIBLE = 8 / 255  # a change that a person notices
+VISIBLE_DEVICES = 8 / 255  # a change that a person notices
 NOTHING = 1e-5  # float32's rounding
 
 # Where each attribute may change an upright, centred face: x within +-width, y from top to
@@ -51,7 +51,7 @@ def faces(size=64, seed=3):
     return SyntheticFacesSource(size, num_train=60, num_valid=10, num_test=5, seed=seed)
 
 
-def upright(count, seed=1):
+def make_upright(count, seed=1):
     """Return faces that look straight ahead, so that their own coordinates are the image's."""
     factors = draw_factors(seed, 0, count)
     zero = np.zeros_like(factors.nuisances.roll)
@@ -59,7 +59,7 @@ def upright(count, seed=1):
     return Factors(factors.attributes, dataclasses.replace(factors.nuisances, **straight))
 
 
-def flipped(factors, attribute):
+def flip_attribute(factors, attribute):
     attributes = factors.attributes.copy()
     attributes[:, ATTRIBUTE_NAMES.index(attribute)] ^= 1
     return Factors(attributes, factors.nuisances)
@@ -68,8 +68,8 @@ def flipped(factors, attribute):
 def inside(box, size):
     """Return which pixels lie in a box, bool [size, size]."""
     width, top, bottom = box
-    place = (2 * np.arange(size) + 1) / size - 1
-    return ((place > top) & (place < bottom))[:, None] & (np.abs(place) < width)
+    position = (2 * np.arange(size) + 1) / size - 1
+    return ((position > top) & (position < bottom))[:, None] & (np.abs(position) < width)
 
 
 @pytest.mark.parametrize("size", [16, 64, 128])
@@ -155,24 +155,26 @@ def test_nuisances_are_independent_of_the_attributes_and_of_each_other():
 
 @pytest.mark.parametrize("attribute", ATTRIBUTE_NAMES)
 def test_an_attribute_changes_the_face_in_its_place_and_nowhere_else(attribute):
-    factors = upright(48)
-    change = np.abs(draw_faces(factors, 64) - draw_faces(flipped(factors, attribute), 64)).max(0)
+    factors = make_upright(48)
+    change = np.abs(
+        draw_faces(factors, 64) - draw_faces(flip_attribute(factors, attribute), 64)
+    ).max(0)
     assert change[:, ~inside(MAY_CHANGE[attribute], 64)].max(initial=0) < NOTHING
-    place = change[:, inside(MUST_CHANGE[attribute], 64)].max(1)
-    assert (place > VISIBLE).mean() > 0.95
+    position = change[:, inside(MUST_CHANGE[attribute], 64)].max(1)
+    assert (position > VISIBLE_DEVICES).mean() > 0.95
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTE_NAMES)
 def test_nuisances_stay_as_they_are_when_an_attribute_is_flipped(attribute):
     factors = draw_factors(2, 0, 32)
-    before, after = draw_faces(factors, 64), draw_faces(flipped(factors, attribute), 64)
+    before, after = draw_faces(factors, 64), draw_faces(flip_attribute(factors, attribute), 64)
     np.testing.assert_array_equal(before[:, :, :3, :8], after[:, :, :3, :8])  # the background
     if attribute not in ("Male", "Young"):  # men's hair is short, and age turns it gray
         around = ~inside(HEAD, 64)
         np.testing.assert_array_equal(before[..., around], after[..., around])
     if attribute != "Young":
         np.testing.assert_array_equal(
-            hair_colour(factors), hair_colour(flipped(factors, attribute))
+            hair_colour(factors), hair_colour(flip_attribute(factors, attribute))
         )
 
 
@@ -190,7 +192,7 @@ def test_the_label_of_the_hair_is_the_colour_that_it_shows():
     source = faces()
     names = source.attribute_names[7:]
     assert names == ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
-    factors = upright(400)
+    factors = make_upright(400)
     labels = hair_colour(factors)
     crown = inside((0.2, -0.78, -0.66), 64)
     shown = draw_faces(factors, 64)[..., crown].mean(-1).T  # [400, 3]
@@ -208,15 +210,15 @@ def test_every_face_has_one_colour_of_the_hair():
 
 def test_men_have_no_long_hair_and_most_women_do():
     # Long hair covers what is beside the neck, where otherwise the background shows.
-    women = upright(200)
+    women = make_upright(200)
     women.attributes[:, ATTRIBUTE_NAMES.index("Male")] = 0
-    men = flipped(women, "Male")
+    men = flip_attribute(women, "Male")
     bald = dataclasses.replace(women.nuisances, hair_length=0 * women.nuisances.hair_length)
     bare = draw_faces(Factors(women.attributes, bald), 64)  # women of the shortest hair
     beside = inside((0.62, 0.45, 0.6), 64) & ~inside((0.58, 0.45, 0.6), 64)
 
     def covered(factors):
-        return np.abs(draw_faces(factors, 64) - bare)[..., beside].max((0, 2)) > VISIBLE
+        return np.abs(draw_faces(factors, 64) - bare)[..., beside].max((0, 2)) > VISIBLE_DEVICES
 
     assert covered(men).mean() == 0
     assert covered(women).mean() > 0.6
@@ -237,13 +239,13 @@ def test_no_part_is_cut_off_by_its_window_in_the_most_extreme_poses(monkeypatch)
     factors = draw_factors(6, 0, count)
     extremes = {}
     for bit, name in enumerate(("shift_x", "shift_y", "roll", "yaw", "scale")):
-        ends = np.array(shapes.SPANS[name], dtype=np.float32)
+        ends = np.array(shapes.RANGES[name], dtype=np.float32)
         extremes[name] = ends[(np.arange(count) >> bit) & 1][:, None, None]
     everything = np.ones_like(factors.attributes)
     posed = Factors(everything, dataclasses.replace(factors.nuisances, **extremes))
     windowed = draw_faces(posed, 64)
     for part in (features, head):
-        monkeypatch.setattr(part, "window", lambda sheet, *box: sheet)
+        monkeypatch.setattr(part, "window", lambda canvas, *box: canvas)
     np.testing.assert_allclose(windowed, draw_faces(posed, 64), atol=NOTHING)
 
 

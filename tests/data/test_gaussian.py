@@ -47,7 +47,7 @@ def test_a_batch_holds_floats_as_drawn_in_images_of_one_pixel():
     assert images.min() < 0
     assert attributes.shape == (5, 1)
     assert data.attribute_names == ("Sign",)
-    assert not data.pictures
+    assert not data.viewable
 
 
 def test_the_same_seed_draws_the_same_numbers_and_another_others():

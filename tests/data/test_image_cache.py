@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from disks import mounted
+from disks import mount_tmpfs
 from stub_source import COUNT, begun, check, entries
 
 from privacy_gan.data.image_cache import load_or_build
@@ -155,13 +155,13 @@ def test_a_worker_that_is_killed(source, cache_dir):
 
 @pytest.fixture
 def tiny_disk(tmp_path):
-    with mounted(tmp_path / "tiny", "size=256k") as disk:
+    with mount_tmpfs(tmp_path / "tiny", "size=256k") as disk:
         yield disk
 
 
 @pytest.fixture
 def read_only_disk(tmp_path):
-    with mounted(tmp_path / "fixed", "ro") as disk:
+    with mount_tmpfs(tmp_path / "fixed", "ro") as disk:
         yield disk
 
 

@@ -118,8 +118,8 @@ def test_images_are_kept_on_an_accelerator_where_a_quarter_of_what_is_free_holds
     size = module.table.images.nbytes
     free = None if free_for is None else int(free_for * size)
     monkeypatch.setattr("privacy_gan.data.table_data_module.free_memory", lambda device: free)
-    assert module.keeps_on(torch.device("cuda", 0)) is kept
-    assert module.keeps_on(torch.device("cpu")) is False
+    assert module.keeps_images_on(torch.device("cuda", 0)) is kept
+    assert module.keeps_images_on(torch.device("cpu")) is False
 
 
 def test_data_without_validation_images_are_refused(tmp_path):

@@ -15,16 +15,16 @@ from PIL import Image
 from privacy_gan.data.image_files import (
     DamagedError,
     decode,
+    images_signature,
     open_images,
-    squared,
-    stamp_images,
+    resize_to_square,
 )
 from privacy_gan.errors import UserError
 
 
 def one_image(folder: Path, content: bytes, crop: int | None = None) -> npt.NDArray[np.uint8]:
     (folder / "one.jpg").write_bytes(content)
-    return np.asarray(squared(decode(open_images(folder), "one.jpg"), 16, crop))
+    return np.asarray(resize_to_square(decode(open_images(folder), "one.jpg"), 16, crop))
 
 
 def test_crop_and_antialiased_resize_by_hand(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_what_only_has_an_images_name_is_not_listed_and_not_waited_for(tmp_path:
     (tmp_path / "4.jpg").symlink_to("4.jpg")
     os.mkfifo(tmp_path / "5.jpg")
     assert list(open_images(tmp_path).names()) == ["1.jpg"]
-    assert stamp_images(tmp_path).count(b".jpg") == 1
+    assert images_signature(tmp_path).count(b".jpg") == 1
 
 
 def test_a_file_that_the_system_does_not_read_is_no_damaged_one(tmp_path: Path) -> None:

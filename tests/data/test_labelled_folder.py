@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from privacy_gan.data.audited import AuditFiles, find_audited
+from privacy_gan.data.audit_data import AuditFiles, find_audit_images
 from privacy_gan.data.labelled_folder import find_images
 from privacy_gan.data.matching import match_names
 from privacy_gan.errors import UserError
@@ -29,7 +29,7 @@ def data(tmp_path):
 
 def found(data, size=16, **more):
     files = AuditFiles(data / "images", data / "labels.csv", **more)
-    return find_audited(files, "light", size, 0)
+    return find_audit_images(files, "light", size, 0)
 
 
 def test_each_image_gets_its_label_though_the_suffix_differs(data):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from privacy_gan.data.labels import read_labels, splits_given, splits_made
+from privacy_gan.data.labels import parse_splits, random_splits, read_labels
 from privacy_gan.errors import UserError
 
 CSV = """file,smiles,split,Person,glasses
@@ -26,7 +26,7 @@ def test_a_csv_files_columns_are_attributes_where_they_say_yes_and_no(tmp_path):
     assert table.attributes().tolist() == [[1, 0], [0, 1], [0, 0]]
     assert table.rows([2, 0]).attributes().tolist() == [[0, 0], [1, 0]]
     assert table.texts("split", "split") == ("train", "test", "val")
-    assert splits_given(table.texts("split", "split"), "split").tolist() == [0, 2, 1]
+    assert parse_splits(table.texts("split", "split"), "split").tolist() == [0, 2, 1]
 
 
 def test_celebas_list_is_read_and_its_partition_file(tmp_path):
@@ -62,11 +62,11 @@ def test_damaged_files_are_one_line(text, message, tmp_path):
 def test_mistakes_are_one_line(tmp_path):
     table = labels(tmp_path)
     with pytest.raises(UserError, match=r"column Person the values ann, bob: write 1"):
-        table.column_of("person")
+        table.find_attribute_column("person")
     with pytest.raises(UserError, match=r"neither a file nor a column of .* smiles, split"):
         table.texts("split", "folds")
     with pytest.raises(UserError, match="split=Person has 'ann', which is none of train"):
-        splits_given(table.texts("split", "Person"), "split=Person")
+        parse_splits(table.texts("split", "Person"), "split=Person")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="is not a text file"):
         read_labels(tmp_path / "binary.csv")
@@ -75,15 +75,15 @@ def test_mistakes_are_one_line(tmp_path):
 
 
 def test_images_are_divided_eight_to_one_to_one(tmp_path):
-    splits = splits_made([str(i) for i in range(1000)], seed=0)
+    splits = random_splits([str(i) for i in range(1000)], seed=0)
     assert np.bincount(splits).tolist() == [800, 100, 100]
-    assert (splits != splits_made([str(i) for i in range(1000)], seed=1)).any()
-    assert (splits == splits_made([str(i) for i in range(1000)], seed=0)).all()
+    assert (splits != random_splits([str(i) for i in range(1000)], seed=1)).any()
+    assert (splits == random_splits([str(i) for i in range(1000)], seed=0)).all()
 
 
 def test_all_images_of_a_person_are_in_one_split():
     people = [str(i % 97) for i in range(1000)]
-    splits = splits_made(people, seed=3)
+    splits = random_splits(people, seed=3)
     by_person = {}
     for person, split in zip(people, splits, strict=True):
         by_person.setdefault(person, set()).add(split)
@@ -181,7 +181,7 @@ def test_what_counts_as_yes_and_no(texts, values, tmp_path):
     if values:
         assert table.attributes()[:, 0].tolist() == values
     else:
-        (line,) = table.left_out()
+        (line,) = table.excluded_columns()
         assert "not measured" in line
 
 
@@ -190,7 +190,7 @@ def test_columns_that_are_no_attributes_are_named_with_the_reason(tmp_path):
         tmp_path, "image,a,b,who,note\n1.jpg,1,,ann,x\n2.jpg,0,1,bob,y\n3.jpg,1,NA,ann,\n"
     )
     assert table.attribute_names == ("a",)
-    assert table.left_out() == [
+    assert table.excluded_columns() == [
         "b is not measured: 2 of 3 images have no value in it, such as 1.jpg",
         "columns that say something else than yes and no are not measured: who (ann, bob), note "
         "(, x, ...)",
@@ -199,7 +199,7 @@ def test_columns_that_are_no_attributes_are_named_with_the_reason(tmp_path):
 
 def test_capitals_and_blanks_in_the_names_of_columns_do_not_matter(tmp_path):
     table = labels(tmp_path, "Image , Smiling ,Fold\n1.jpg,1,train\n2.jpg,0,test\n")
-    assert table.column_of("smiling") == "Smiling"
+    assert table.find_attribute_column("smiling") == "Smiling"
     assert table.texts("split", "fold") == ("train", "test")
 
 

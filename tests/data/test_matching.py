@@ -2,7 +2,7 @@
 
 import pytest
 
-from privacy_gan.data.matching import examples, match_names
+from privacy_gan.data.matching import format_examples, match_names
 from privacy_gan.errors import UserError
 
 NUMBERS = [f"{number:06d}" for number in range(1, 21)]
@@ -109,7 +109,7 @@ def test_what_is_open_is_refused_and_both_are_named(names, files, told):
 
 
 def test_examples_name_either_side_and_what_nearly_fits():
-    told = examples(["face-17.jpg"], ["alice.png", "face_17_x.png"])
+    told = format_examples(["face-17.jpg"], ["alice.png", "face_17_x.png"])
     assert told == (
         "the labels name face-17.jpg, the folder holds alice.png, and face_17_x.png is most like "
         "face-17.jpg"

@@ -12,7 +12,7 @@ from privacy_gan.evaluation.adversaries import from_scratch
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.learning import Recipe
-from privacy_gan.evaluation.metrics import scores_for
+from privacy_gan.evaluation.metrics import build_scores
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.observations import Observations
 from privacy_gan.evaluation.retrained import RETRAINED
@@ -158,5 +158,5 @@ def observed(answers, labels):
     """Return what was seen where adversaries answered so, and splits are all alike."""
     by_name = {"s": labels}
     return Observations(
-        "s", ("0", "1"), (), by_name, by_name, Bootstrap(20, 0), scores_for("01"), answers
+        "s", ("0", "1"), (), by_name, by_name, Bootstrap(20, 0), build_scores("01"), answers
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from commands import cli, command_line, error_line, start
 from PIL import Image
-from processes import all_gone
+from processes import all_exited
 
 from privacy_gan.reporting.report import make_report
 from privacy_gan.runs.result import Result
@@ -76,7 +76,7 @@ def test_a_leak_is_found_and_said_in_words_and_in_the_result(data, tmp_path):
     assert evaluation.measures["retrained_utility/red"].censored is not None
     assert "retrained_utility/tired" not in evaluation.measures
     assert {each.adversary for each in evaluation.adversaries} == {"resnet10"}
-    assert result.identity["epsilon"] is None
+    assert result.fingerprint["epsilon"] is None
     # again: found finished; judged otherwise: judged again
     before = (tmp_path / "out/result.json").stat().st_mtime_ns
     again = audit(data, tmp_path / "out", "brighter", "person=person")
@@ -161,7 +161,7 @@ def test_a_killed_audit_goes_on_to_the_same_result(data, tmp_path):
         time.sleep(0.01)
     process.kill()
     process.wait()
-    assert all_gone(tmp_path)
+    assert all_exited(tmp_path)
     assert not (tmp_path / "out/result.json").exists()
     assert audit(data, tmp_path / "out", "brighter", *options).returncode == 0
     one, other = (Result.read(tmp_path / name / "result.json") for name in ("whole", "out"))

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, of_all
+from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, compute_on_all
 from privacy_gan.evaluation.metrics.samples import mean
 
 BOOTSTRAP = Bootstrap(resamples=2000, seed=0)
@@ -45,7 +45,7 @@ def test_the_same_seed_gives_the_same_interval():
 
 def test_the_normal_interval_of_a_mean_is_the_percentile_interval():
     column = torch.randn(400, generator=torch.Generator().manual_seed(0)) + 10
-    normal = BOOTSTRAP.normal(lambda drawn: of_all(mean, drawn), 1000, column)
+    normal = BOOTSTRAP.normal(lambda drawn: compute_on_all(mean, drawn), 1000, column)
     percentile = BOOTSTRAP.percentile(mean, column)
     assert normal.low == pytest.approx(percentile.low, abs=0.02)
     assert normal.high == pytest.approx(percentile.high, abs=0.02)

@@ -7,10 +7,10 @@ from presets import JUDGED, TINY
 from privacy_gan.commands.evaluate import evaluate
 from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.metrics.bootstrap import of_all
+from privacy_gan.evaluation.metrics.bootstrap import compute_on_all
 from privacy_gan.evaluation.metrics.privacy import auroc, balanced_accuracy
 from privacy_gan.evaluation.metrics.samples import cramers_v
-from privacy_gan.reporting.ending import summary
+from privacy_gan.reporting.run_summary import full_summary
 
 COUNTS = ["data.num_train=64", "data.num_valid=48", "data.num_test=48"]
 GROUP = ["attribute=[age,Male]", "group_rule=other"]
@@ -41,8 +41,8 @@ def test_a_run_on_a_categorical_attribute_has_all_measures(judged):
         "retrained_utility/Smiling",
         "association/Smiling",
     ]
-    assert measures["privacy_loss"].floor.value < 0.95
-    assert "association with Smiling" in summary(run, record)
+    assert measures["privacy_loss"].correlation_baseline.value < 0.95
+    assert "association with Smiling" in full_summary(run, record)
     filters = torch.load(run.checkpoint, weights_only=True)["state_dict"]
     assert filters["filter.discriminator.head.bias"].shape == (3,)
     assert filters["generator.discriminator.head.bias"].shape == (4,)  # and fake
@@ -79,31 +79,33 @@ def test_an_empirical_distribution_is_that_of_the_training_images(judged):
 
 
 def test_scores_take_the_mean_over_the_classes_that_occur():
-    prior = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+    frequencies = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
     probabilities = torch.tensor(
         [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]], dtype=torch.float64
     )
     labels = torch.tensor([0, 0, 1, 1])  # class 2 is absent
     # relative to the prior: predicted 0, 1, 0, 2 (0.6 / 0.5 > 0.3 / 0.3); recalls 1/2 and 0
-    assert of_all(balanced_accuracy, probabilities, labels, prior) == pytest.approx(0.25)
+    assert compute_on_all(balanced_accuracy, probabilities, labels, frequencies) == pytest.approx(0.25)
     # class 0 orders 0.8, 0.2 above 0.6, 0.1: pairs (1 + 1 + 0 + 1) / 4; class 1: 0.3, 0.1 above
     # 0.1, 0.7: (1 + 0 + 1/2 + 0) / 4
-    assert of_all(auroc, probabilities, labels, prior) == pytest.approx((0.75 + 0.375) / 2)
+    assert compute_on_all(auroc, probabilities, labels, frequencies) == pytest.approx((0.75 + 0.375) / 2)
 
 
 def test_association_of_binary_attributes_is_their_correlation_without_sign():
     one = torch.tensor([0, 0, 0, 1, 1, 1])
     other = torch.tensor([1, 1, 0, 0, 0, 1])
     # 2 x 2 table [[1, 2], [2, 1]]: phi = (1 * 1 - 2 * 2) / 9
-    assert of_all(cramers_v, one, other) == pytest.approx(1 / 3)
+    assert compute_on_all(cramers_v, one, other) == pytest.approx(1 / 3)
     same = torch.tensor([0, 1, 2] * 4)
-    assert of_all(cramers_v, same, same) == pytest.approx(1)
+    assert compute_on_all(cramers_v, same, same) == pytest.approx(1)
 
 
 def test_association_does_not_mind_a_class_that_nobody_sees():
     one = torch.tensor([0, 0, 1, 1, 4, 4] * 5)
     other = torch.tensor([0, 0, 1, 1, 1, 0] * 5)
     relabelled = torch.where(one == 4, 2, one)
-    assert of_all(cramers_v, one, other) == pytest.approx(of_all(cramers_v, relabelled, other))
+    assert compute_on_all(cramers_v, one, other) == pytest.approx(
+        compute_on_all(cramers_v, relabelled, other)
+    )
     # chi squared of the table [[10, 0], [0, 10], [5, 5]] is 20, of 30 images
-    assert of_all(cramers_v, one, other) == pytest.approx((20 / 30) ** 0.5)
+    assert compute_on_all(cramers_v, one, other) == pytest.approx((20 / 30) ** 0.5)

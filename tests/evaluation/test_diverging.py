@@ -8,10 +8,10 @@ from test_learning import CPU, Bias, Ramp, Source
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.adversaries import from_scratch
 from privacy_gan.evaluation.calibration import calibrate
-from privacy_gan.evaluation.fitting import learn_or_leave_out, learn_together
+from privacy_gan.evaluation.fitting import fit_all, fit_or_exclude
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import MechanismSource
-from privacy_gan.runs.artifacts import ResumeState
+from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.result import Evaluation
 
 
@@ -45,7 +45,7 @@ def learn(*names, resume=None):
         made.append(name)
         return MADE[name]()
 
-    learners = learn_or_leave_out(make, names, Source(2), 2, 2, 0, "test", resume)
+    learners = fit_or_exclude(make, names, Source(2), 2, 2, 0, "test", resume)
     return learners, made
 
 
@@ -61,7 +61,7 @@ def test_who_diverges_is_begun_anew_at_half_the_rate_and_the_others_do_not_notic
 
 
 def test_who_learned_is_not_trained_again_after_an_interruption_of_the_second_attempt(tmp_path):
-    resume = ResumeState(tmp_path / "file.pt", "key", every_minutes=1e9)
+    resume = ResumeCheckpoint(tmp_path / "file.pt", "key", every_minutes=1e9)
     expected, _ = learn("hasty", "sound", resume=resume)
     steps = []
 
@@ -71,7 +71,7 @@ def test_who_learned_is_not_trained_again_after_an_interruption_of_the_second_at
             super().step()
 
     again = {"hasty": MADE["hasty"](), "sound": Learner(Bias(-4), Recipe(Counting), 0)}
-    found = learn_or_leave_out(again.__getitem__, list(again), Source(2), 2, 2, 0, "t", resume)
+    found = fit_or_exclude(again.__getitem__, list(again), Source(2), 2, 2, 0, "t", resume)
     assert not steps
     assert found["sound"].network.log_odds.item() == expected["sound"].network.log_odds.item()
     resume.remove()
@@ -93,7 +93,7 @@ def test_a_buffer_or_a_prediction_that_is_not_finite_counts_as_diverging(value):
         name: Learner(network(0), Recipe(Ramp), 0)
         for name, network in {"buffer": Overflows, "told": Undefined, "sound": Bias}.items()
     }
-    assert learn_together(learners, Source(1), 1, 2, 0, "test") == ["buffer", "told"]
+    assert fit_all(learners, Source(1), 1, 2, 0, "test") == ["buffer", "told"]
 
 
 @pytest.fixture(scope="module")

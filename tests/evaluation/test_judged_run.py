@@ -15,7 +15,7 @@ from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
-from privacy_gan.reporting.ending import summary
+from privacy_gan.reporting.run_summary import full_summary
 from privacy_gan.runs.result import Result
 
 PRESET = [*TINY, *JUDGED]
@@ -81,16 +81,16 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
     assert set(evaluation.classifiers) == {"Smiling", "Male"}
     assert 0 <= evaluation.least_distortion["hidden"] <= evaluation.least_distortion["replaced"]
     assert evaluation.images == {"train": 32, "valid": 16, "test": 8}
-    assert set(evaluation.outcomes) == {"privacy_loss", "utility/Male"}
-    for name in evaluation.outcomes:
-        mean = evaluation.right(name).mean()
+    assert set(evaluation.correct) == {"privacy_loss", "utility/Male"}
+    for name in evaluation.correct:
+        mean = evaluation.is_correct(name).mean()
         assert mean == pytest.approx(evaluation.measures[name].censored.value), name
-    table = summary(run, record)
+    table = full_summary(run, record)
     for text in (
         "privacy loss (accuracy)",
         "original",
-        "prior",
-        "floor",
+        "majority_baseline",
+        "correlation_baseline",
         "inversion",
         "2 queries",
         "adversaries' training: 1 epoch of 32 images",
@@ -148,15 +148,15 @@ def test_classifiers_that_know_too_little_are_warned_of(judged, caplog):
     run, record = train(judged("privatizer=noise", "data.num_test=64"))
     found = record.evaluations["Smiling"]
     floors = {
-        "Smiling": found.measures["privacy_loss"].floor.value,
-        "Male": found.measures["utility/Male"].floor.value,
+        "Smiling": found.measures["privacy_loss"].correlation_baseline.value,
+        "Male": found.measures["utility/Male"].correlation_baseline.value,
     }
     worse = [name for name, accuracy in found.classifiers.items() if accuracy < floors[name]]
     assert worse  # after an epoch of four batches
     (warning,) = found.warnings
     assert all(name in warning for name in worse)
     assert warning in caplog.text
-    assert f"warning: {warning}" in summary(run, record)
+    assert f"warning: {warning}" in full_summary(run, record)
 
 
 def test_identity_has_nothing_to_train_and_hides_nothing(judged):
@@ -171,7 +171,7 @@ def test_identity_has_nothing_to_train_and_hides_nothing(judged):
 def test_classifiers_are_trained_once_and_say_how_good_they_are(judged, monkeypatch):
     first = train_classifiers(judged())
     assert list(first) == ["Smiling", "Male"]
-    monkeypatch.setattr("privacy_gan.evaluation.classifiers.learn_or_leave_out", refuse)
+    monkeypatch.setattr("privacy_gan.evaluation.classifiers.fit_or_exclude", refuse)
     again = train_classifiers(judged())
     for name, classifier in first.items():
         assert again[name].test_accuracy == classifier.test_accuracy

@@ -9,10 +9,10 @@ from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
 
-from privacy_gan.commands.command_line import register_with_hydra
+from privacy_gan.commands.hydra_app import register_with_hydra
 from privacy_gan.commands.judging import build_judge
 from privacy_gan.commands.train import train
-from privacy_gan.config import build
+from privacy_gan.config import instantiate
 from privacy_gan.evaluation.optimum import (
     best_channel,
     gaussian_grid,
@@ -22,8 +22,8 @@ from privacy_gan.evaluation.optimum import (
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import Censored, Privatizer
-from privacy_gan.progress import bars_shown
-from privacy_gan.runs.loading import load_privatizer
+from privacy_gan.progress import show_bars
+from privacy_gan.runs.loading import load_mechanism
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 MU, SIGMA = 2**0.5, 0.7
@@ -67,14 +67,14 @@ def shipped(once):
         HydraConfig.instance().set_config(config)
     with open_dict(config):
         del config["hydra"]
-    data = build(config.data)
+    data = instantiate(config.data)
     data.setup()
     return build_judge(config), data
 
 
 def judged(privatizer, shipped):
     judge, data = shipped
-    with bars_shown(False):
+    with show_bars(False):
         found = judge.judge(MechanismSource(privatizer, data, CPU), "Sign", 1.0, 512).evaluation
     return found.measures["privacy_loss"].censored, found.measures["distortion"].censored
 
@@ -116,7 +116,7 @@ def trained(tiny, *overrides):
         "trainer.enable_progress_bar=false",
     ]
     run, _ = train(tiny(*overrides, preset=short, cached=False))
-    return load_privatizer(run.path)
+    return load_mechanism(run.path)
 
 
 @pytest.mark.parametrize("budget", [0.1, 2.5])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from privacy_gan.evaluation.fitting import flipped_and_shifted, learn_together, shifted
+from privacy_gan.evaluation.fitting import fit_all, random_flip_and_shift, shift
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredBatch
 from privacy_gan.hardware import Compute
@@ -68,7 +68,7 @@ class Source:
 
 
 def learn(learners, epochs, batches=1, seed=0):
-    learn_together(learners, Source(batches), epochs, 2, seed, "test")
+    fit_all(learners, Source(batches), epochs, 2, seed, "test")
 
 
 def test_each_is_left_at_its_own_best_epoch_by_validation_loss():
@@ -129,15 +129,15 @@ def test_shifts_are_by_whole_pixels_and_repeat_the_edge():
     image = torch.arange(9.0).view(1, 1, 3, 3)
     down, right = torch.tensor([1]), torch.tensor([-1])
     expected = [[1, 2, 2], [1, 2, 2], [4, 5, 5]]
-    assert shifted(image, down, right)[0, 0].tolist() == expected
+    assert shift(image, down, right)[0, 0].tolist() == expected
     back = [[3, 3, 4], [6, 6, 7], [6, 6, 7]]
-    assert shifted(image, -down, -right)[0, 0].tolist() == back
+    assert shift(image, -down, -right)[0, 0].tolist() == back
 
 
 def test_half_of_the_images_are_mirrored_and_none_moves_far():
     row = torch.arange(64.0).expand(400, 1, 64, 64)
     batch = CensoredBatch(row, row, torch.zeros(400, 1).long(), None)
-    moved = flipped_and_shifted(batch, torch.Generator().manual_seed(0)).images
+    moved = random_flip_and_shift(batch, torch.Generator().manual_seed(0)).images
     centres = moved[:, 0, 0, 30:34]
     mirrored = centres[:, 0] > centres[:, 1]
     assert 150 < int(mirrored.sum()) < 250

@@ -5,18 +5,18 @@ import math
 import pytest
 import torch
 
-from privacy_gan.evaluation.evaluating import bits_from, measures_of, weak_classifiers
-from privacy_gan.evaluation.metrics import scores_for
-from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, of_all
+from privacy_gan.evaluation.evaluate import compute_measures, known_bits, weak_classifier_warnings
+from privacy_gan.evaluation.metrics import build_scores
+from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, compute_on_all
 from privacy_gan.evaluation.metrics.distortion import decibels
-from privacy_gan.evaluation.metrics.privacy import gain, in_the_papers_way, probing_gap
+from privacy_gan.evaluation.metrics.privacy import gain, paper_privacy_loss, probing_gap
 from privacy_gan.evaluation.observations import Observations
 from privacy_gan.evaluation.outputs import Outputs, TestOutputs
 from privacy_gan.evaluation.predictions import AdversaryPredictions, Prediction
 from privacy_gan.runs.result import Estimate, Measure
 
 BOOTSTRAP = Bootstrap(resamples=20, seed=0)
-SCORES = scores_for(("no", "yes"))
+SCORES = build_scores(("no", "yes"))
 
 
 def sees(*classes):
@@ -50,7 +50,12 @@ TEST = {
 
 
 def values(measure):
-    columns = (measure.censored, measure.original, measure.prior, measure.floor)
+    columns = (
+        measure.censored,
+        measure.original,
+        measure.majority_baseline,
+        measure.correlation_baseline,
+    )
     return [None if column is None else pytest.approx(column.value) for column in columns]
 
 
@@ -68,7 +73,7 @@ CERTAIN = {"predictions": [predicting("certain", sees(0, 1, 1, 1))]}  # three ri
 
 
 def found_of(*utilities, **what):
-    return measures_of(seen(*utilities, outputs=OUTPUTS, **CERTAIN, **what))
+    return compute_measures(seen(*utilities, outputs=OUTPUTS, **CERTAIN, **what))
 
 
 def test_utility_is_each_attributes_accuracy_and_their_mean():
@@ -125,7 +130,7 @@ def test_a_last_smaller_batch_does_not_count_unless_it_is_the_only_one(size, sha
 
 
 def test_unchanged_images_have_no_finite_psnr():
-    assert of_all(decibels, torch.zeros(3)) == math.inf
+    assert compute_on_all(decibels, torch.zeros(3)) == math.inf
 
 
 def right(*images):
@@ -133,17 +138,17 @@ def right(*images):
 
 
 def test_the_normalized_gain_is_nothing_at_the_prior_and_one_at_the_original():
-    prior, original = right(1, 1, 0, 0), right(1, 1, 1, 1)
-    gains = [of_all(gain, prior, original, who) for who in (prior, original)]
+    majority, original = right(1, 1, 0, 0), right(1, 1, 1, 1)
+    gains = [compute_on_all(gain, majority, original, who) for who in (majority, original)]
     assert gains == [0, 1]
     # (3/4 - 2/4) / (4/4 - 2/4), and less than nothing for who is worse than the prior
-    assert of_all(gain, prior, original, right(0, 1, 1, 1)) == 0.5
-    assert of_all(gain, prior, original, right(0, 1, 0, 0)) == -0.5
-    assert math.isnan(of_all(gain, prior, prior, original))
+    assert compute_on_all(gain, majority, original, right(0, 1, 1, 1)) == 0.5
+    assert compute_on_all(gain, majority, original, right(0, 1, 0, 0)) == -0.5
+    assert math.isnan(compute_on_all(gain, majority, majority, original))
 
 
 def test_what_is_learned_is_held_against_the_same_adversaries_on_original_images():
-    found = measures_of(
+    found = compute_measures(
         seen("u", **CERTAIN, original_predictions=[predicting("certain", sees(0, 1, 1, 0))])
     )
     assert list(found) == [
@@ -156,7 +161,7 @@ def test_what_is_learned_is_held_against_the_same_adversaries_on_original_images
 
 
 def test_without_original_images_there_is_nothing_to_be_held_against():
-    found = measures_of(seen(**CERTAIN))
+    found = compute_measures(seen(**CERTAIN))
     assert "normalized_gain" not in found
     assert values(found["privacy_loss"]) == [0.75, None, 0.5, 0.5]
 
@@ -175,9 +180,9 @@ def test_the_papers_measure_is_its_own_adversary_asked_once_and_taken_at_its_wor
         "convnext": {"test": later[None]},
     }
     originals = {"resnet10": {"test": later[None]}}
-    found = in_the_papers_way(seen(answers=answers, original_answers=originals))
+    found = paper_privacy_loss(seen(answers=answers, original_probabilities=originals))
     assert values(found) == [0.5, 1.0, None, None]
-    assert in_the_papers_way(seen(answers={"mlp": {"test": once[None]}})) is None
+    assert paper_privacy_loss(seen(answers={"mlp": {"test": once[None]}})) is None
 
 
 def test_the_probing_gap_is_what_the_best_with_one_query_knows_and_the_discriminator_did_not():
@@ -197,20 +202,20 @@ def test_the_probing_gap_is_what_the_best_with_one_query_knows_and_the_discrimin
 
 def test_a_cross_entropy_in_nats_is_what_is_known_in_bits():
     labels = torch.tensor([0, 0, 1, 1])  # one bit
-    assert bits_from(0.0, labels) == pytest.approx(1)
-    assert bits_from(math.log(2) / 2, labels) == pytest.approx(0.5)
-    assert bits_from(1.0, labels) == 0  # who is worse than a guess knows nothing
+    assert known_bits(0.0, labels) == pytest.approx(1)
+    assert known_bits(math.log(2) / 2, labels) == pytest.approx(0.5)
+    assert known_bits(1.0, labels) == 0  # who is worse than a guess knows nothing
 
 
 def test_classifiers_that_labels_beat_are_warned_of():
     def of(floor):
-        return Measure(None, floor=Estimate(floor, floor, floor))
+        return Measure(None, correlation_baseline=Estimate(floor, floor, floor))
 
     found = {"privacy_loss": of(0.84), "utility/u": of(0.87), "utility/v": of(0.70)}
-    (warning,) = weak_classifiers(found, "s", {"s": 0.86, "u": 0.85, "v": 0.71})
+    (warning,) = weak_classifier_warnings(found, "s", {"s": 0.86, "u": 0.85, "v": 0.71})
     assert "u (85.0%, from labels 87.0%)" in warning
     assert "classifiers.epochs=N" in warning
     assert "v (" not in warning
-    (both,) = weak_classifiers(found, "s", {"s": 0.83, "u": 0.85, "v": 0.71})
+    (both,) = weak_classifier_warnings(found, "s", {"s": 0.83, "u": 0.85, "v": 0.71})
     assert "s (83.0%, from labels 84.0%), u (" in both
-    assert weak_classifiers(found, "s", {"s": 0.84, "u": 0.87, "v": 0.7}) == []
+    assert weak_classifier_warnings(found, "s", {"s": 0.84, "u": 0.87, "v": 0.7}) == []

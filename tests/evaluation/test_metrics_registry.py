@@ -6,7 +6,7 @@ import sys
 import pytest
 from documented_metrics import PAGE, replaced
 
-from privacy_gan.evaluation.metrics import METRICS, metric_of
+from privacy_gan.evaluation.metrics import METRICS, find_metric
 
 
 def test_the_docs_have_the_table_that_the_records_make():
@@ -18,21 +18,21 @@ def test_the_docs_have_the_table_that_the_records_make():
 def test_a_record_says_all_that_is_asked_of_it(metric):
     assert metric.title
     assert metric.explanation
-    assert metric.show(0.5)
+    assert metric.format_value(0.5)
     assert METRICS[metric.name] is metric
-    assert not metric.leads or metric.score is not None
+    assert not metric.can_lead or metric.score is not None
 
 
 def test_what_is_measured_for_each_attribute_has_one_record():
-    assert metric_of("utility/Male") is METRICS["utility"]
-    assert metric_of("auroc") is METRICS["auroc"]
-    assert metric_of("tea_time/Male").title == "tea time"  # of another version's file
+    assert find_metric("utility/Male") is METRICS["utility"]
+    assert find_metric("auroc") is METRICS["auroc"]
+    assert find_metric("tea_time/Male").title == "tea time"  # of another version's file
 
 
 def test_chance_is_below_perfection():
     for metric in METRICS.values():
         for classes in (2, 5):
-            assert not metric.leads or metric.chance(classes) < metric.perfect(classes)
+            assert not metric.can_lead or metric.chance(classes) < metric.perfect(classes)
 
 
 def test_records_are_read_without_torch():

@@ -4,17 +4,17 @@ import pytest
 import torch
 
 from privacy_gan.evaluation.calibration import calibrate
-from privacy_gan.evaluation.metrics import scores_for
+from privacy_gan.evaluation.metrics import build_scores
 from privacy_gan.evaluation.predictions import (
     AdversaryPredictions,
     Prediction,
-    combined,
-    predict,
-    strongest,
+    combinations,
+    combine_queries,
+    select_strongest,
 )
 
 PRIOR = torch.tensor([0.5, 0.5], dtype=torch.float64)
-SCORES = scores_for(("no", "yes"))
+SCORES = build_scores(("no", "yes"))
 
 
 def probabilities(*of_one):
@@ -30,7 +30,7 @@ def test_an_accuracy_that_calibration_would_spoil_is_kept():
     # a small lean tells something; a few answers that are sure and say nothing spoil the fit
     labels = torch.tensor([1] * 60 + [0] * 40 + [1] * 40 + [0] * 60 + [1, 0] * 25)
     seen = probabilities(*[0.574] * 100, *[0.426] * 100, *[0.9975] * 50)
-    found = predict(seen[None], seen[None], labels, PRIOR, SCORES)
+    found = combine_queries(seen[None], seen[None], labels, PRIOR, SCORES)
     mended = calibrate(seen, labels).apply(seen)
     assert accuracy(mended, labels) < accuracy(seen, labels)
     assert found["accuracy"].valid == accuracy(seen, labels)
@@ -42,10 +42,10 @@ def test_an_accuracy_that_calibration_would_spoil_is_kept():
 
 def test_answers_are_put_together_in_two_ways():
     # odds of 19, 1/4 and 1/4: their product is 1.1875, while the mean probability is below a half
-    both = combined(torch.stack([probabilities(0.95), probabilities(0.2), probabilities(0.2)]))
+    both = combinations(torch.stack([probabilities(0.95), probabilities(0.2), probabilities(0.2)]))
     assert both["mean"][0, 1].item() == pytest.approx(0.45)
     assert both["sum of log-odds"][0, 1].item() == pytest.approx(1.1875 / 2.1875)
-    assert list(combined(probabilities(0.7)[None])) == ["as answered"]
+    assert list(combinations(probabilities(0.7)[None])) == ["as answered"]
 
 
 def test_where_answers_are_independent_log_odds_are_summed():
@@ -57,7 +57,7 @@ def test_where_answers_are_independent_log_odds_are_summed():
     shown = torch.where(right, labels, 1 - labels)
     ones = torch.where(shown == 1, certainty, 1 - certainty)
     answers = torch.stack([1 - ones, ones], dim=2)
-    found = predict(answers, answers, labels, PRIOR, SCORES)
+    found = combine_queries(answers, answers, labels, PRIOR, SCORES)
     assert found["leaked_bits"].method.startswith("sum of log-odds")
 
 
@@ -71,7 +71,7 @@ def test_where_one_answer_may_be_sure_and_wrong_the_mean_is_taken():
     ones = torch.where(shown == 1, 0.7, 0.3).double()
     ones = torch.where(poisoned, torch.where(labels == 1, 1e-9, 1 - 1e-9).double(), ones)
     answers = torch.stack([1 - ones, ones], dim=2)
-    found = predict(answers, answers, labels, PRIOR, SCORES)
+    found = combine_queries(answers, answers, labels, PRIOR, SCORES)
     assert found["accuracy"].method.startswith("mean")
 
 
@@ -93,6 +93,6 @@ def test_the_strongest_is_the_best_on_validation_and_of_equals_the_most_informat
         predictions_with("b", 0.9, 0.1),
         predictions_with("c", 0.9, 0.3),
     ]
-    assert strongest(some, "accuracy").adversary == "c"
-    assert strongest(some, "leaked_bits").adversary == "c"
-    assert strongest(some[:2], "leaked_bits").adversary == "a"
+    assert select_strongest(some, "accuracy").adversary == "c"
+    assert select_strongest(some, "leaked_bits").adversary == "c"
+    assert select_strongest(some[:2], "leaked_bits").adversary == "a"

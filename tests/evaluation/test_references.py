@@ -8,7 +8,7 @@ from presets import JUDGED, TINY
 
 from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.attacking import Attack
+from privacy_gan.evaluation.attack import Attack
 from privacy_gan.runs.artifacts import ArtifactCache
 
 PRESET = [*TINY, *JUDGED]

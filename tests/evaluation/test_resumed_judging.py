@@ -12,15 +12,15 @@ from presets import JUDGED
 
 from privacy_gan.commands.evaluate import evaluate
 from privacy_gan.commands.train import train
-from privacy_gan.config import build
+from privacy_gan.config import instantiate
 from privacy_gan.errors import Interrupted
-from privacy_gan.evaluation.fitting import learn_together
+from privacy_gan.evaluation.fitting import fit_all
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute
 from privacy_gan.models.resnet import resnet10
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
-from privacy_gan.runs.artifacts import ResumeState
+from privacy_gan.runs.artifacts import ResumeCheckpoint
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 SIZE = 32
@@ -36,7 +36,7 @@ def data():
 def stop_at(step, monkeypatch):
     """Send this process SIGTERM while some learner takes a certain step; return all that took."""
     taken = []
-    original = Learner.step
+    original = Learner.training_step
 
     def learn(self, batch, compute):
         taken.append(self)
@@ -44,7 +44,7 @@ def stop_at(step, monkeypatch):
             os.kill(os.getpid(), signal.SIGTERM)
         return original(self, batch, compute)
 
-    monkeypatch.setattr(Learner, "step", learn)
+    monkeypatch.setattr(Learner, "training_step", learn)
     return taken
 
 
@@ -65,16 +65,16 @@ def test_adversaries_stopped_at_any_step_learn_what_they_would_have_learned(
         torch.manual_seed(0)
         fixed = resnet10(2).eval().requires_grad_(False)
         task = {"num_classes": 2, "column": 0, "fixed": fixed}
-        return {name: build(shipped[name])(**task) for name in shipped}
+        return {name: instantiate(shipped[name])(**task) for name in shipped}
 
     def learn(learners, resume=None):
-        learn_together(learners, source, 2, 16, 0, "test", resume)
+        fit_all(learners, source, 2, 16, 0, "test", resume)
         return learners
 
     source = MechanismSource(ChangedWithATrace(), data, CPU)
     expected = answers(learn(fresh()), source)
     for step in (2, 3):  # of 2 + 2
-        resume = ResumeState(tmp_path / f"{step}.pt", "key", every_minutes=1e9)
+        resume = ResumeCheckpoint(tmp_path / f"{step}.pt", "key", every_minutes=1e9)
         with monkeypatch.context() as patched:
             stop_at((step - 1) * len(shipped) + 1, patched)
             with pytest.raises(Interrupted):
@@ -90,7 +90,7 @@ def test_without_a_resume_state_a_signal_ends_learning_all_the_same(data, monkey
     taken = stop_at(1, monkeypatch)
     source = MechanismSource(ChangedWithATrace(), data, CPU)
     with pytest.raises(Interrupted):
-        learn_together({"one": Learner(resnet10(2), Recipe(adam), 0)}, source, 2, 16, 0, "test")
+        fit_all({"one": Learner(resnet10(2), Recipe(adam), 0)}, source, 2, 16, 0, "test")
     assert len(taken) == 1
 
 

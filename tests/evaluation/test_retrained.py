@@ -37,7 +37,10 @@ def test_what_is_shown_otherwise_is_lost_to_a_fixed_classifier_and_not_to_a_retr
     assert found["retrained_utility/Red"].original.value > 0.9
     assert found["retrained_utility/Red"].censored.value > 0.9
     assert found["retrained_utility_score"].censored == found["retrained_utility/Red"].censored
-    assert found["retrained_utility_score"].prior == found["utility_score"].prior
+    assert (
+        found["retrained_utility_score"].majority_baseline
+        == found["utility_score"].majority_baseline
+    )
 
 
 class Constant(nn.Module):
@@ -63,7 +66,7 @@ def test_attributes_of_two_and_three_classes_are_told_side_by_side():
     two, three = logits[:2].log_softmax(0), logits[2:].log_softmax(0)
     torch.testing.assert_close(told[0], torch.cat([two, three]))
     expected = -(two[1] + three[0] + two[0] + three[2])  # by column 2, then by column 0
-    torch.testing.assert_close(learner.error(batch), expected)
+    torch.testing.assert_close(learner.summed_nll(batch), expected)
     torch.testing.assert_close(learner.loss(batch), expected / 4)
     assert [of.tolist() for of in predicted_classes(told, [2, 3])] == [[1, 1], [0, 0]]
 

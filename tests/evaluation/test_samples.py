@@ -14,36 +14,36 @@ from torchmetrics.functional.classification import (
 )
 from torchmetrics.functional.nominal import cramers_v
 
-from privacy_gan.evaluation.metrics import samples, scores_for
+from privacy_gan.evaluation.metrics import build_scores, samples
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.metrics.distortion import decibels
 
 IMAGES = 23  # few, so that samples without a class occur
 
 
-def accuracy(p, s, prior):
+def accuracy(p, s, frequencies):
     return (p.argmax(dim=1) == s).double().mean()
 
 
-def balanced_accuracy(p, s, prior):
-    recalls = multiclass_accuracy((p / prior).argmax(dim=1), s, len(prior), average=None)
-    return recalls[torch.bincount(s, minlength=len(prior)) > 0].double().mean()
+def balanced_accuracy(p, s, frequencies):
+    recalls = multiclass_accuracy((p / frequencies).argmax(dim=1), s, len(frequencies), average=None)
+    return recalls[torch.bincount(s, minlength=len(frequencies)) > 0].double().mean()
 
 
-def auroc(p, s, prior):
+def auroc(p, s, frequencies):
     occurring = s.unique().tolist()
     if len(occurring) < 2:
         return torch.tensor(math.nan)
     return torch.stack([binary_auroc(p[:, c], (s == c).long()) for c in occurring]).double().mean()
 
 
-def leaked_bits(p, s, prior):
+def leaked_bits(p, s, frequencies):
     frequencies = torch.bincount(s).double() / len(s)
     known = torch.special.entr(frequencies).sum() + p.log().gather(1, s[:, None]).mean()
     return known.clamp_min(0) / math.log(2)
 
 
-def height_of_the_roc(p, s, prior, value=0):
+def height_of_the_roc(p, s, frequencies, value=0):
     positive = (s == value).long()
     if not 0 < positive.sum() < len(s):
         return torch.tensor(math.nan)
@@ -82,15 +82,15 @@ def drawn(classes, rare=0.1):
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_scores(classes):
-    for name, score in scores_for(range(classes)).items():
+    for name, score in build_scores(range(classes)).items():
         is_same_at_once(name, score, classes)
 
 
 def is_same_at_once(name, score, classes):
     probabilities, labels = drawn(classes)
-    prior = torch.arange(1, classes + 1).double() / sum(range(1, classes + 1))
-    found = at_once(partial(score, prior=prior), probabilities, labels)
-    same(found, one_by_one(partial(ONE_BY_ONE[name], prior=prior), probabilities, labels))
+    frequencies = torch.arange(1, classes + 1).double() / sum(range(1, classes + 1))
+    found = at_once(partial(score, frequencies=frequencies), probabilities, labels)
+    same(found, one_by_one(partial(ONE_BY_ONE[name], frequencies=frequencies), probabilities, labels))
 
 
 def test_correlations():

@@ -8,8 +8,8 @@ from planted import LightAndDark, judge_in, observed
 from torch import nn
 
 from privacy_gan.evaluation.adversaries import from_scratch
-from privacy_gan.evaluation.kept import strongest_of
 from privacy_gan.evaluation.learning import Recipe
+from privacy_gan.evaluation.saved_adversary import describe_strongest
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
@@ -75,6 +75,6 @@ def test_who_is_kept_was_best_on_validation_images_and_tells_what_it_does_on_tes
         "at first": {"valid": knows[None], "test": guesses[None]},
         "in the end": {"valid": guesses[None], "test": knows[None]},
     }
-    found = strongest_of(observed(answers, labels), labels)
+    found = describe_strongest(observed(answers, labels), labels)
     assert found["adversary"] == "at first"
     assert found["accuracy"][0] == pytest.approx(0.5)

@@ -7,9 +7,9 @@ import pytest
 import torch
 from planted import ChangedWithATrace, LightAndDark
 
-from privacy_gan.config import build
+from privacy_gan.config import instantiate
 from privacy_gan.evaluation.adversaries import from_fixed_classifier
-from privacy_gan.evaluation.fitting import learn_together
+from privacy_gan.evaluation.fitting import fit_all
 from privacy_gan.evaluation.learning import Recipe
 from privacy_gan.evaluation.source import CensoredBatch, MechanismSource
 from privacy_gan.hardware import Compute
@@ -69,7 +69,7 @@ def fixed(data):
 def shipped(tiny, name):
     """Return what makes a shipped adversary, as conf/judge/standard.yaml has it."""
     config = tiny("judge=standard", f"image_size={SIZE}")
-    return build(config.judge.adversaries[name])
+    return instantiate(config.judge.adversaries[name])
 
 
 def accuracy_of(make, mechanism, data, fixed, epochs):
@@ -77,7 +77,7 @@ def accuracy_of(make, mechanism, data, fixed, epochs):
         torch.manual_seed(0)
         adversary = make(num_classes=2, column=0, fixed=fixed)
     source = MechanismSource(mechanism, data, CPU)
-    learn_together({"one": adversary}, source, epochs, 16, 0, "test")
+    fit_all({"one": adversary}, source, epochs, 16, 0, "test")
     right = [
         adversary.log_probabilities(batch.images).argmax(dim=1) == batch.attributes[:, 0]
         for batch in source.query("test", 0, 0)
@@ -109,8 +109,8 @@ def test_the_warm_start_knows_what_the_fixed_classifier_knows_and_leaves_it_alon
         adversary.log_probabilities(batch.original), fixed(batch.original).log_softmax(dim=1)
     )
     adversary.network.train().requires_grad_(True)
-    adversary.begin(1)
-    adversary.step(batch, CPU)
+    adversary.start_training(1)
+    adversary.training_step(batch, CPU)
     torch.testing.assert_close(fixed.state_dict(), before)
     assert not torch.equal(adversary.network.head.weight, fixed.head.weight)
 
@@ -120,7 +120,7 @@ def test_restoration_brings_images_nearer_to_what_they_were(tiny, data, fixed):
         torch.manual_seed(0)
         adversary = shipped(tiny, "restoration")(num_classes=2, column=0, fixed=fixed)
     source = MechanismSource(Darkened(), data, CPU)
-    learn_together({"one": adversary}, source, 2, 16, 0, "test")
+    fit_all({"one": adversary}, source, 2, 16, 0, "test")
     batch = next(source.query("test", 0, 0))
     restored = adversary.restorer.restoring(batch.images)
     before = (batch.images - batch.original).square().mean()
@@ -140,12 +140,12 @@ def numbers(rng):
 @pytest.mark.parametrize("name", ["mlp", "wide_mlp"])
 def test_the_adversaries_of_gaussian_toy_data_learn(name, tiny):
     config = tiny(preset=["experiment=gaussian"], cached=False)
-    make = build(config.judge.adversaries[name])
+    make = instantiate(config.judge.adversaries[name])
     adversary = make(num_classes=2, column=0, fixed=mlp_classifier(2))
-    adversary.begin(200)
+    adversary.start_training(200)
     rng = torch.Generator().manual_seed(0)
     for _ in range(200):
-        adversary.step(numbers(rng), CPU)
+        adversary.training_step(numbers(rng), CPU)
     batch = numbers(rng)
     right = adversary.log_probabilities(batch.images).argmax(dim=1) == batch.attributes[:, 0]
     assert right.double().mean() > 0.9

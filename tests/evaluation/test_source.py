@@ -9,7 +9,7 @@ from planted import LightAndDark, judge_in
 from privacy_gan.evaluation.source import (
     CensoredBatch,
     MechanismSource,
-    batches_in,
+    count_batches,
     training_order,
 )
 from privacy_gan.hardware import Compute
@@ -53,9 +53,11 @@ def test_a_single_image_is_no_batch_to_learn_from():
 def test_batches_are_counted_as_they_come():
     for train, count in [(48, 3), (49, 3), (50, 4), (32, 2)]:
         source = source_of(train)
-        assert batches_in(source.datamodule, "train", 16) == len(list(epoch_of(source, 0))) == count
+        assert (
+            count_batches(source.datamodule, "train", 16) == len(list(epoch_of(source, 0))) == count
+        )
     for split in ("valid", "test"):
-        assert batches_in(source.datamodule, split) == len(list(source.query(split, 0, 0))) == 1
+        assert count_batches(source.datamodule, split) == len(list(source.query(split, 0, 0))) == 1
 
 
 SOME = [(0, 0), (1, 0), (0, 1)]  # numbers and seeds

@@ -23,10 +23,10 @@ def predictions(valid):
 
 def test_the_gain_is_the_strongests_share_of_what_original_images_tell():
     labels = torch.tensor([0, 0, 1, 1, 1])
-    prior = torch.tensor([0.3, 0.7], dtype=torch.float64)  # always 1 is right of three in five
-    gain = normalized_gain(predictions(0.7), predictions(0.8), prior, labels)
+    frequencies = torch.tensor([0.3, 0.7], dtype=torch.float64)  # always 1 is right of three in five
+    gain = normalized_gain(predictions(0.7), predictions(0.8), frequencies, labels)
     assert gain == pytest.approx(0.5)
-    assert math.isnan(normalized_gain(predictions(0.7), predictions(0.6), prior, labels))
+    assert math.isnan(normalized_gain(predictions(0.7), predictions(0.6), frequencies, labels))
 
 
 class Sees(torch.nn.Module):

@@ -80,7 +80,7 @@ def literal_complement_loss(logits, s):
     return -sum(p[i, 1 - s[i]].log() for i in range(len(p))) / len(p)
 
 
-def players(privatizer):
+def networks(privatizer):
     return [player for game in privatizer.games for player in (game.network, game.discriminator)]
 
 
@@ -94,11 +94,11 @@ def players(privatizer):
 @pytest.mark.parametrize("steps", [1, 5])
 def test_training_equals_algorithm_1_parameter_by_parameter(adversarial, literal, steps):
     privatizer = privatizer_with(adversarial)
-    f, h_f, g, h_g = copies = copy.deepcopy(players(privatizer))
+    f, h_f, g, h_g = copies = copy.deepcopy(networks(privatizer))
     given = batches(steps)
     train(privatizer, given)
     literal_algorithm_1(f, h_f, g, h_g, given, literal)
-    for trained, expected in zip(players(privatizer), copies, strict=True):
+    for trained, expected in zip(networks(privatizer), copies, strict=True):
         for (name, p), q in zip(trained.named_parameters(), expected.parameters(), strict=True):
             torch.testing.assert_close(
                 p, q, rtol=1e-7, atol=1e-10, msg=lambda m, n=name: f"{n}: {m}"
@@ -118,7 +118,7 @@ def test_h_g_learns_in_every_third_step_and_the_others_in_each():
         until, beyond = (privatizer_with(negative_entropy) for _ in range(2))
         train(until, given[: steps - 1]) if steps > 1 else None
         train(beyond, given[:steps])
-        assert changed(players(until), players(beyond)) == [True, True, True, h_g_learns]
+        assert changed(networks(until), networks(beyond)) == [True, True, True, h_g_learns]
 
 
 @pytest.mark.parametrize(
@@ -126,9 +126,9 @@ def test_h_g_learns_in_every_third_step_and_the_others_in_each():
 )
 def test_an_ablation_trains_its_own_two_networks(with_filter, with_generator):
     privatizer = privatizer_with(negative_entropy, with_filter, with_generator)
-    before = copy.deepcopy(players(privatizer))
+    before = copy.deepcopy(networks(privatizer))
     train(privatizer, batches(1))
-    assert changed(before, players(privatizer)) == [True, True]
+    assert changed(before, networks(privatizer)) == [True, True]
 
 
 def test_the_filter_trains_without_regard_to_the_generator():

@@ -16,7 +16,7 @@ def closest_within(constraint, steps=6000):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        constraint.learn(distortion)
+        constraint.update(distortion)
     return float(point.detach().square().mean())
 
 
@@ -35,14 +35,14 @@ def test_a_multiplier_moves_by_its_rate_up_by_a_fifth_of_it_at_most_and_never_be
     constraint = Multiplier(0.01, rate=0.1)
     seen = []
     for distortion in (0.011, 0.05, 0.008, 0.005, 0.005, 0.0):
-        constraint.learn(torch.tensor(distortion))
+        constraint.update(torch.tensor(distortion))
         seen.append(float(constraint.multiplier))
     assert seen == pytest.approx([0.01, 0.03, 0.01, 0.0, 0.0, 0.0], abs=1e-6)
 
 
 def test_a_multiplier_is_part_of_the_state():
     constraint, restored = Multiplier(0.01), Multiplier(0.01)
-    constraint.learn(torch.tensor(0.02))
+    constraint.update(torch.tensor(0.02))
     restored.load_state_dict(constraint.state_dict())
     assert restored.multiplier == constraint.multiplier > 0
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from commands import ROOT
 
-from privacy_gan.commands.building import build_privatizer, open_run
+from privacy_gan.commands.run_setup import build_privatizer, prepare_run
 
 IMAGES = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 MECHANISMS = sorted(path.stem for path in (ROOT / "conf" / "privatizer").iterdir())
@@ -18,7 +18,7 @@ def rng(seed=0):
 @pytest.fixture(params=[name for name in MECHANISMS if name != "stack"])  # see test_stack
 def mechanism(request, tiny):
     name = request.param
-    setup = open_run(tiny(f"privatizer={name}", *SMALL.get(name, []), cached=False))
+    setup = prepare_run(tiny(f"privatizer={name}", *SMALL.get(name, []), cached=False))
     privatizer = build_privatizer(setup).eval().requires_grad_(False)
     if "strength" in dict(privatizer.named_buffers()):
         privatizer.strength.fill_(2.5)
@@ -57,7 +57,7 @@ def test_what_draws_nothing_is_deterministic_and_the_rest_is_not(mechanism):
 
 
 def test_a_synthetic_attribute_can_be_chosen_with_all_else_the_same(tiny):
-    setup = open_run(tiny(cached=False))
+    setup = prepare_run(tiny(cached=False))
     mechanism = build_privatizer(setup).eval().requires_grad_(False)
     draws = mechanism.draw(IMAGES, rng())
     zero, one = (

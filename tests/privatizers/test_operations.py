@@ -37,7 +37,7 @@ def batches():
 @pytest.mark.parametrize("epsilon", [0.001, 0.005, 0.01])
 def test_the_distortion_of_other_draws_is_the_budget(operation, epsilon):
     mechanism = operation(epsilon=epsilon)
-    found = mechanism.adapt(batches)
+    found = mechanism.fit(batches)
     assert found["strength"] == mechanism.strength > 0
     draws = [mechanism.privatize(IMAGES, rng(seed)).images for seed in range(100)]
     measured = torch.stack([(draw - IMAGES).square().mean() for draw in draws]).mean()
@@ -48,7 +48,7 @@ def test_the_distortion_of_other_draws_is_the_budget(operation, epsilon):
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_nothing_is_put_in_and_shapes_stay(operation):
     mechanism = operation(epsilon=0.01)
-    mechanism.adapt(batches)
+    mechanism.fit(batches)
     images, synthetic = mechanism.privatize(IMAGES[:, :, :, :20], rng())
     assert synthetic is None
     assert images.shape == (64, 3, 32, 20)
@@ -57,7 +57,7 @@ def test_nothing_is_put_in_and_shapes_stay(operation):
 @pytest.mark.parametrize("operation", [Blur, Pixelate])
 def test_more_than_can_be_done_is_refused(operation):
     with pytest.raises(UserError, match=f"more than {operation.__name__} can distort"):
-        operation(epsilon=0.9).adapt(batches)
+        operation(epsilon=0.9).fit(batches)
 
 
 def test_a_mosaic_shows_the_means_of_blocks():
@@ -124,7 +124,7 @@ def test_a_run_is_as_strong_when_it_is_judged_again(privatizer, tiny):
 
 
 def test_gaussian_toy_data_cannot_be_blurred(tiny):
-    with pytest.raises(UserError, match="more than Blur can distort these images, which is 0"):
+    with pytest.raises(UserError, match="more than Blur can distort these images \\(at most 0"):
         train(
             tiny(
                 "data=gaussian",
@@ -146,19 +146,19 @@ def test_the_strength_is_found_in_few_steps(power, target):
         calls.append(x)
         return x**power
 
-    x, value = solve(function, target, first=1.0, limit=1e9)
+    x, value = solve(function, target, start=1.0, limit=1e9)
     assert value == pytest.approx(target, rel=1e-3)
     assert x == pytest.approx(target ** (1 / power), rel=3e-3)
     assert len(calls) < 30
 
 
 def test_beyond_the_limit_there_is_the_limit():
-    assert solve(lambda x: x, 5.0, first=1.0, limit=3.0) == (3.0, 3.0)
+    assert solve(lambda x: x, 5.0, start=1.0, limit=3.0) == (3.0, 3.0)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_what_says_that_it_is_deterministic_is(operation):
     mechanism = operation(epsilon=0.01)
-    mechanism.adapt(batches)
+    mechanism.fit(batches)
     one, other = (mechanism.privatize(IMAGES, rng(seed)).images for seed in (0, 1))
     assert torch.equal(one, other) == mechanism.deterministic

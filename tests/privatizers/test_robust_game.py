@@ -13,7 +13,7 @@ from privacy_gan.losses import smoothed_accuracy
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.privatizers.constraint import Multiplier
 from privacy_gan.privatizers.filter import Filter
-from privacy_gan.privatizers.game import average_of
+from privacy_gan.privatizers.game import ema_of
 from privacy_gan.randomness import Purpose, keyed_generator
 
 EPSILON, SEED, BETAS, RATE = 0.01, 3, (0.5, 0.999), 1e-3
@@ -98,12 +98,12 @@ def float64_noise():
 
 def test_training_equals_the_transcription_parameter_by_parameter():
     privatizer = game()
-    f, h_f = copies = copy.deepcopy(privatizer.players)
+    f, h_f = copies = copy.deepcopy(privatizer.networks)
     given = batches(7)
     train(privatizer, given)
     average, multiplier = literal(f, h_f, given)
     close = {"rtol": 1e-7, "atol": 1e-10}
-    for trained, expected in zip(privatizer.players, copies, strict=True):
+    for trained, expected in zip(privatizer.networks, copies, strict=True):
         for p, q in zip(trained.parameters(), expected.parameters(), strict=True):
             torch.testing.assert_close(p, q, **close)
     for p, q in zip(privatizer.filter.average.parameters(), average, strict=True):
@@ -132,7 +132,7 @@ def test_settling_gives_the_average_moments_of_its_own_and_changes_nothing_else(
     train(privatizer, batches(5))
     before = copy.deepcopy(privatizer.state_dict())
     images = [batch.images for batch in batches(3)]
-    privatizer.settle(lambda: images)
+    privatizer.update_bn(lambda: images)
     assert privatizer.training
     after = privatizer.state_dict()
     changed = {name for name in after if not torch.equal(after[name], before[name])}
@@ -149,7 +149,7 @@ def test_settled_moments_are_those_of_all_batches_alike(kind):
     if kind is nn.SyncBatchNorm:
         privatizer = nn.SyncBatchNorm.convert_sync_batchnorm(privatizer)
     images = [batch.images for batch in batches(3)]
-    privatizer.settle(lambda: images)
+    privatizer.update_bn(lambda: images)
     convolution, norm, *_ = privatizer.filter.average.module.down[0]
     inner = [convolution(batch) for batch in images]
     mean = torch.stack([hidden.mean(dim=(0, 2, 3)) for hidden in inner]).mean(dim=0)
@@ -175,7 +175,7 @@ def test_the_added_noise_is_the_share_of_the_budget_that_it_should_be():
     [
         ({"network_every": 0}, "network_every=0 must be 1 or more"),
         ({"averaging": 1.0}, "averaging=1.0 must be at least 0 and below 1"),
-        ({"output_noise": 1.5}, "output_noise=1.5 is not a share"),
+        ({"output_noise": 1.5}, "output_noise=1.5 is out of range"),
     ],
 )
 def test_rules_out_of_range_are_refused(changes, said):
@@ -186,7 +186,7 @@ def test_rules_out_of_range_are_refused(changes, said):
 def test_an_average_keeps_the_smaller_of_its_decay_and_a_share_that_grows():
     network = nn.Linear(1, 1, bias=False)
     network.weight.data.fill_(0.0)
-    average = average_of(network, decay=0.25)
+    average = ema_of(network, decay=0.25)
     after = []
     for value in (0.0, 1.0, 2.0, 3.0):
         network.weight.data.fill_(value)

@@ -12,12 +12,12 @@ from presets import JUDGED, TINY
 
 from privacy_gan.commands.evaluate import evaluate
 from privacy_gan.commands.train import train
-from privacy_gan.config import build
+from privacy_gan.config import instantiate
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.stack import Stack
-from privacy_gan.reporting.ending import summary
+from privacy_gan.reporting.run_summary import full_summary
 from privacy_gan.runs.folder import open_folder
-from privacy_gan.runs.loading import load_privatizer, read_weights
+from privacy_gan.runs.loading import load_mechanism, read_weights
 from privacy_gan.runs.resolvers import stacked_parts
 
 IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
@@ -51,14 +51,14 @@ def rng():
 def built(runs):
     """Return a stack as a run has it after its training."""
     parts = OmegaConf.create(stacked_parts([str(run) for run in runs]))
-    stack = Stack(build(parts), image_size=16, read_weights=read_weights)
-    stack.adapt(list)
+    stack = Stack(instantiate(parts), image_size=16, read_weights=read_weights)
+    stack.fit(list)
     return stack.eval().to(memory_format=torch.channels_last)
 
 
 def test_a_stack_is_its_mechanisms_in_their_order(runs):
     stack = built(runs)
-    first, second = map(load_privatizer, runs)
+    first, second = map(load_mechanism, runs)
     noise = rng()
     expected = second.privatize(first.privatize(IMAGES, noise).images, noise)
     found = stack.for_attribute("Young").privatize(IMAGES, rng())
@@ -79,7 +79,7 @@ def test_a_stack_is_judged_for_every_attribute_that_it_hides(runs, tiny, tmp_pat
         found = record.evaluations[attribute]
         assert found.attribute == attribute
         assert f"utility/{utility}" in found.measures
-    shown = summary(run, record)
+    shown = full_summary(run, record)
     assert shown.startswith("Male and Young censored with epsilon 0.01 ")
     assert run.faces.exists()
 
@@ -88,7 +88,7 @@ def test_a_stack_is_its_own_folder_alone(runs, tiny):
     config = tiny(*stacked(runs))
     run, _ = train(config)
     stored = torch.load(run.checkpoint, weights_only=True)["state_dict"]
-    of_first = load_privatizer(runs[0]).state_dict()
+    of_first = load_mechanism(runs[0]).state_dict()
     assert all(torch.equal(stored[f"parts.0.{name}"], value) for name, value in of_first.items())
 
 
@@ -96,11 +96,11 @@ def test_a_finished_stack_needs_its_parts_no_more(runs, tiny, tmp_path, monkeypa
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     judged = [*TINY, *JUDGED, "judge.attributes=[Smiling,Male,Young]"]
     run, record = train(tiny(where, *stacked(runs), preset=judged))
-    before = load_privatizer(run.path).privatize(IMAGES, rng())
+    before = load_mechanism(run.path).privatize(IMAGES, rng())
     for part in runs:
         shutil.rmtree(part)
     monkeypatch.chdir(tmp_path)  # where the parts' folders were, if relative, is forgotten, too
-    again = load_privatizer(run.path).privatize(IMAGES, rng())
+    again = load_mechanism(run.path).privatize(IMAGES, rng())
     assert torch.equal(again.images, before.images)
     config = open_folder(run.path).config()
     assert evaluate(config)[1] == record
@@ -119,7 +119,7 @@ def test_a_finished_stack_needs_its_parts_no_more(runs, tiny, tmp_path, monkeypa
 def test_what_is_no_finished_run_is_refused(damage, said, runs):
     damage(runs[1])
     with pytest.raises(UserError, match=said):
-        load_privatizer(runs[1])
+        load_mechanism(runs[1])
 
 
 def test_runs_of_another_size_are_refused(runs, tiny):
@@ -146,7 +146,7 @@ def test_a_planted_pickle_is_not_executed(runs, tmp_path):
 
     torch.save({"state_dict": Hostile()}, runs[0] / "last.ckpt")
     with pytest.raises(UserError, match=r"last.ckpt is damaged"):
-        load_privatizer(runs[0])
+        load_mechanism(runs[0])
     assert not (tmp_path / "executed").exists()
 
 

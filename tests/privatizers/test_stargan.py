@@ -143,19 +143,19 @@ class Turns(Callback):
     """Notes after every batch which players' weights changed."""
 
     def on_train_batch_start(self, trainer, privatizer, *step):
-        self.before = copy.deepcopy([list(p.parameters()) for p in self.players(privatizer)])
+        self.before = copy.deepcopy([list(p.parameters()) for p in self.networks(privatizer)])
 
     def on_train_batch_end(self, trainer, privatizer, *step):
         changed = [
             any(not torch.equal(p, q) for p, q in zip(before, now.parameters(), strict=True))
-            for before, now in zip(self.before, self.players(privatizer), strict=True)
+            for before, now in zip(self.before, self.networks(privatizer), strict=True)
         ]
         self.turns.append(changed)
 
     def on_train_start(self, *args):
         self.turns = []
 
-    def players(self, privatizer):
+    def networks(self, privatizer):
         return privatizer.generator, privatizer.discriminator
 
 
@@ -177,14 +177,14 @@ def test_the_generator_learns_once_in_an_epoch_shorter_than_that():
 def test_neither_players_loss_reaches_the_other(monkeypatch):
     privatizer = stargan(discriminator_steps=2).double()
     stepped = []
-    original = StarGAN.take_gradient
+    original = StarGAN.compute_gradients
 
-    def take_gradient(self, optimizer, loss, player):
+    def compute_gradients(self, optimizer, loss, player):
         self.zero_grad(set_to_none=True)
         original(self, optimizer, loss, player)
         stepped.append({n.split(".")[0] for n, p in self.named_parameters() if p.grad is not None})
 
-    monkeypatch.setattr(StarGAN, "take_gradient", take_gradient)
+    monkeypatch.setattr(StarGAN, "compute_gradients", compute_gradients)
     fit(privatizer, batches(2))
     assert stepped == [{"discriminator"}, {"discriminator"}, {"generator"}]
 

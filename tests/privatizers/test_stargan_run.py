@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from privacy_gan.commands.train import train
-from privacy_gan.config import build
+from privacy_gan.config import instantiate
 from privacy_gan.errors import Interrupted, UserError
 from privacy_gan.privatizers.stargan import StarGAN
 
@@ -75,7 +75,7 @@ def test_a_categorical_attribute_is_drawn_as_often_as_it_occurs(tiny):
 
 def test_the_configuration_is_the_authors(tiny):
     config = tiny("privatizer=stargan", "image_size=8", "num_classes=2")
-    privatizer = build(config.privatizer, attribute_index=0, seed=0)
+    privatizer = instantiate(config.privatizer, attribute_index=0, seed=0)
     options = "discriminator_steps", "lambda_cls", "lambda_rec", "lambda_gp"
     assert [getattr(privatizer, name) for name in options] == [5, 1, 10, 10]
     for optimizer in privatizer.configure_optimizers():

@@ -7,7 +7,7 @@ from privacy_gan.commands.train import train
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.transport import Transport, barycentre, linear_map
-from privacy_gan.runs.loading import load_privatizer
+from privacy_gan.runs.loading import load_mechanism
 
 COUNT = 20_000
 
@@ -34,7 +34,7 @@ def adapted(data, epsilon, **how):
     mechanism = Transport(
         epsilon, num_classes=2, image_size=2, attribute_index=0, channels=1, limits=None, **how
     )
-    return mechanism, mechanism.adapt(lambda: [data])
+    return mechanism, mechanism.fit(lambda: [data])
 
 
 def moments(images):
@@ -114,7 +114,7 @@ def test_gaussian_toy_data_are_hidden_at_the_cost_of_their_barycentre(tiny, tmp_
     assert run.path.parts[-4] == "transport-barycentre"
     # W2^2 / 4 = 2, and classes that are told wrong once in fifty
     assert record.training["train/distortion"] == pytest.approx(2, abs=0.1)
-    loaded = load_privatizer(run.path)
+    loaded = load_mechanism(run.path)
     images = torch.randn(5, 1, 1, 1, generator=rng())
     assert not torch.equal(loaded.privatize(images, rng()).images, images)
 
@@ -126,7 +126,7 @@ def test_a_tiny_run_on_pictures_puts_a_random_class_in(tiny):
     assert run.path.parts[-4] == "transport-random"
     assert run.faces.exists()
     images = torch.rand(5, 3, 16, 16, generator=rng())
-    moved, synthetic = load_privatizer(run.path).privatize(images, rng())
+    moved, synthetic = load_mechanism(run.path).privatize(images, rng())
     assert synthetic.shape == (5,)
     assert 0 <= moved.min() <= moved.max() <= 1
 

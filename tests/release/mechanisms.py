@@ -6,7 +6,12 @@ from privacy_gan.models.stargan import StarGANGenerator
 from privacy_gan.models.unet import UNet
 from privacy_gan.privatizers.blur import Blur
 from privacy_gan.privatizers.identity import Identity
-from privacy_gan.privatizers.inference import Filtering, InTurn, Replacing, Translating
+from privacy_gan.privatizers.inference import (
+    FilterGeneratorInference,
+    FilterInference,
+    GeneratorInference,
+    StarGANInference,
+)
 from privacy_gan.privatizers.noise import Noise
 from privacy_gan.privatizers.pixelate import Pixelate
 from privacy_gan.privatizers.stack import Chain
@@ -29,7 +34,7 @@ def unet(classes=None):
 
 
 def empirical():
-    generator = Replacing(unet(3), 3, "empirical")
+    generator = GeneratorInference(unet(3), 3, "empirical")
     generator.synthetic.learn(torch.tensor([0, 2, 2, 2]))
     return generator
 
@@ -47,20 +52,22 @@ def transport():
 
 
 MECHANISMS = {
-    "filter_generator": lambda: InTurn(Filtering(unet()), Replacing(unet(2), 2)),
-    "filter": lambda: Filtering(unet()),
-    "noisy_filter": lambda: Filtering(unet(), 0.1),
-    "generator": lambda: Replacing(unet(2), 2),
+    "filter_generator": lambda: FilterGeneratorInference(
+        FilterInference(unet()), GeneratorInference(unet(2), 2)
+    ),
+    "filter": lambda: FilterInference(unet()),
+    "noisy_filter": lambda: FilterInference(unet(), 0.1),
+    "generator": lambda: GeneratorInference(unet(2), 2),
     "empirical": empirical,
-    "stargan": lambda: Translating(StarGANGenerator(2, 4, 1), 2),
-    "stargan_of_three": lambda: Translating(StarGANGenerator(3, 4, 1), 3),
+    "stargan": lambda: StarGANInference(StarGANGenerator(2, 4, 1), 2),
+    "stargan_of_three": lambda: StarGANInference(StarGANGenerator(3, 4, 1), 3),
     "blur": lambda: of_strength(Blur(0.01), 0.8),
     "pixelate": lambda: of_strength(Pixelate(0.01), 1.3),
     "noise": lambda: of_strength(Noise(0.01), 0.3),
     "identity": Identity,
     "transport": transport,
     "stack": lambda: Chain(
-        [Filtering(unet()), of_strength(Blur(0.01), 0.8), Replacing(unet(2), 2)],
+        [FilterInference(unet()), of_strength(Blur(0.01), 0.8), GeneratorInference(unet(2), 2)],
         ["Smiling", "Male", "Smiling"],
     ),
 }

@@ -3,8 +3,8 @@
 from photographs import flat
 
 from privacy_gan.data.release_format import ReleaseFormat
+from privacy_gan.release.folder_censoring import ReleaseSettings, release
 from privacy_gan.release.output_folder import Manifest
-from privacy_gan.release.releasing import Release, release
 
 ABOUT = Manifest({"mechanism": "negative"}, {"format": "png"}, {})
 NAMES = {"a.png", "b.png", "c.png", "deep/er/d.png", "e.png"}  # of the censored images
@@ -16,7 +16,7 @@ def negative(squares):
 
 def run(folder, form="png", fit="whole", size="original", overwrite=False, **changes):
     """Release the photographs of folder/in into folder/out."""
-    how = Release(16, fit, size, ReleaseFormat.of(form), batch_size=2)
+    how = ReleaseSettings(16, fit, size, ReleaseFormat.of(form), batch_size=2)
     output = folder / changes.get("output", "out")
     censor, about = changes.get("censor", negative), changes.get("about", ABOUT)
     return release(folder / "in", output, how, censor, about, overwrite)

@@ -7,13 +7,13 @@ import pytest
 import torch
 from photographs import flat
 
-from privacy_gan.data.release_format import ReleaseFormat, rounded
+from privacy_gan.data.release_format import ReleaseFormat, to_uint8
 from privacy_gan.errors import UserError
 from privacy_gan.hardware import choose_compute
 from privacy_gan.privatizers.base import Censored, Privatizer
+from privacy_gan.release.censoring import censor
+from privacy_gan.release.folder_censoring import ReleaseSettings, release
 from privacy_gan.release.output_folder import Manifest
-from privacy_gan.release.releasing import Release, release
-from privacy_gan.release.squares import censor
 
 
 class FailsAtBlack(Privatizer):
@@ -29,7 +29,7 @@ def test_such_an_image_is_skipped_by_name_and_the_others_are_written(tmp_path):
     (tmp_path / "in").mkdir()
     for name, shade in {"a": 90, "black": 0, "c": 30}.items():
         flat((shade,) * 3, 16, 16).save(tmp_path / "in" / f"{name}.png")
-    how = Release(16, "whole", "original", ReleaseFormat.of("png"), batch_size=3)
+    how = ReleaseSettings(16, "whole", "original", ReleaseFormat.of("png"), batch_size=3)
     compute = choose_compute("cpu", "32-true")
     made = release(
         *(tmp_path / "in", tmp_path / "out", how),
@@ -45,7 +45,7 @@ def test_such_an_image_is_skipped_by_name_and_the_others_are_written(tmp_path):
 
 def test_values_that_are_not_finite_become_no_bytes():
     with pytest.raises(UserError, match="values are not finite"):
-        rounded(torch.tensor([0.5, torch.nan]))
+        to_uint8(torch.tensor([0.5, torch.nan]))
 
 
 class RandomShade(Privatizer):

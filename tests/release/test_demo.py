@@ -11,10 +11,10 @@ from worked import Lightened
 
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.hardware import Compute
-from privacy_gan.privatizers.usable import UsablePrivatizer
-from privacy_gan.release import demo as module
-from privacy_gan.release.demo import Shown, make_app
-from privacy_gan.release.face import Panel
+from privacy_gan.privatizers.loaded import LoadedPrivatizer
+from privacy_gan.release import demo_server as module
+from privacy_gan.release.demo_server import DemoContent, create_app
+from privacy_gan.release.face_predictions import Predictors
 
 HERE = "http://127.0.0.1:8000"
 FACTS = {"mechanism": "<b>lightened</b>", "data": "nothing", "epsilon": 0.04}
@@ -23,16 +23,16 @@ FROM_HERE = {"Origin": HERE, "Sec-Fetch-Site": "same-origin"}
 
 @pytest.fixture
 def client():
-    shown = Shown(
-        privatizer=UsablePrivatizer(Lightened(), 16, ["Smiling"], FACTS),
+    shown = DemoContent(
+        privatizer=LoadedPrivatizer(Lightened(), 16, ["Smiling"], FACTS),
         fit="center",
         form=ReleaseFormat.of("png"),
-        panel=Panel({"Smiling": ("no", "yes")}, {}, {}),
+        predictors=Predictors({"Smiling": ("no", "yes")}, {}, {}),
         compute=Compute(torch.device("cpu"), nullcontext),
         verdict=["smiling leaks"],
         notes=[],
     )
-    return make_app(shown).test_client()
+    return create_app(shown).test_client()
 
 
 def photograph(form="PNG", size=(40, 20), **saving):
@@ -87,7 +87,7 @@ def test_too_much_is_refused_before_it_is_read(client, monkeypatch):
 
 def test_the_limit_that_the_page_knows_is_the_servers(client):
     script = client.get("/page/page.js", base_url=HERE).text
-    assert f"const MOST_BYTES = {module.MOST_BYTES // 2**20} * 2 ** 20;" in script
+    assert f"const MAX_BYTES = {module.MAX_BYTES // 2**20} * 2 ** 20;" in script
 
 
 @pytest.mark.parametrize(

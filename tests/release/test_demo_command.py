@@ -16,9 +16,9 @@ from omegaconf import OmegaConf
 from PIL import Image
 from serving import ask, served
 
-from privacy_gan.commands.demo import shown_of
+from privacy_gan.commands.demo import page_content
 from privacy_gan.errors import UserError
-from privacy_gan.release.trained import open_trained
+from privacy_gan.release.trained_model import load_trained_model
 from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.checkpoint import save
 from privacy_gan.runs.folder import RunFolder
@@ -27,31 +27,31 @@ from privacy_gan.runs.folder import RunFolder
 def test_only_the_classifiers_and_the_adversary_of_this_result_are_asked(run, tmp_path):
     """What lies elsewhere, is missing or is of another judgement is told, and nobody else asked."""
     run = shutil.copytree(run, tmp_path / "run")
-    shown = shown_of(open_trained(run), "whole", None)
-    assert set(shown.panel.classifiers) == {"Smiling", "Male"}
-    assert list(shown.panel.adversaries) == ["Smiling"]
+    shown = page_content(load_trained_model(run), "whole", None)
+    assert set(shown.predictors.classifiers) == {"Smiling", "Male"}
+    assert list(shown.predictors.adversaries) == ["Smiling"]
     stored = {path.name.split("-")[0]: path for path in classifier_files(run)}
-    for name, network in shown.panel.classifiers.items():
+    for name, network in shown.predictors.classifiers.items():
         for key, weights in network.state_dict().items():
             assert torch.equal(weights, read_artifact(stored[name])["weights"][key])
 
-    moved = shown_of(open_trained(run), "whole", str(tmp_path / "elsewhere"))
-    assert moved.panel.classifiers == {}
+    moved = page_content(load_trained_model(run), "whole", str(tmp_path / "elsewhere"))
+    assert moved.predictors.classifiers == {}
     assert any("classifiers=FOLDER says where they are" in note for note in moved.notes)
 
     kept = RunFolder(run).adversary("Smiling")
     content = read_artifact(kept)
     for other in (None, {**content, "settings": {**content["settings"], "judge.epochs": 7}}):
         with replaced(kept, other):
-            without = shown_of(open_trained(run), "whole", None)
-            assert without.panel.adversaries == {}
-            assert without.panel.classes == {"Smiling": ("no", "yes")}
+            without = page_content(load_trained_model(run), "whole", None)
+            assert without.predictors.adversaries == {}
+            assert without.predictors.classes == {"Smiling": ("no", "yes")}
             assert any(
                 "privacy-gan evaluate" in note and "Smiling" in note for note in without.notes
             )
     broken = {**content, "learned": {"network": {}}}
     with replaced(kept, broken), pytest.raises(UserError, match=r"Smiling\.pt is damaged"):
-        shown_of(open_trained(run), "whole", None)
+        page_content(load_trained_model(run), "whole", None)
 
 
 def classifier_files(run):

@@ -6,7 +6,7 @@ import sys
 import pytest
 import torch
 from commands import cli, run
-from disks import mounted
+from disks import mount_tmpfs
 from hydra import compose
 from PIL import Image
 from presets import JUDGED, NUMBERS
@@ -112,7 +112,7 @@ def test_an_export_that_fails_leaves_nothing(blurred, tmp_path, monkeypatch):
     def fail(*args):
         raise UserError("no ONNX today")
 
-    monkeypatch.setattr(export, "write_onnx", fail)
+    monkeypatch.setattr(export, "export_onnx", fail)
     with pytest.raises(UserError, match="no ONNX today"):
         export.main(export_config(blurred, tmp_path / "made" / "output"))
     assert not list((tmp_path / "made").iterdir())
@@ -125,7 +125,7 @@ def test_a_folder_that_cannot_be_written_is_named_in_one_line(blurred, tmp_path)
 
 
 def test_a_full_disk_is_one_line_and_leaves_nothing(blurred, tmp_path):
-    with mounted(tmp_path / "disk", "size=8k") as disk:
+    with mount_tmpfs(tmp_path / "disk", "size=8k") as disk:
         process = cli("export", f"run={blurred}", f"output={disk}/out", "onnx=false")
         assert process.returncode == 2
         assert process.stderr == f"error: no space left to write {disk}/out: free some and repeat\n"

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 from privacy_gan import load_privatizer
 from privacy_gan.errors import UserError
 from privacy_gan.models.mlp import NoisyMLP
-from privacy_gan.privatizers.inference import Filtering
-from privacy_gan.release.exported import ExportedPrivatizer, describe, load_exported
+from privacy_gan.privatizers.inference import FilterInference
+from privacy_gan.release.exported import ExportedPrivatizer, load_exported, to_config
 
 IMAGES = torch.rand(5, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1))
 
@@ -186,10 +186,10 @@ def test_a_folder_without_a_description_is_said_to_be_none(folder):
 
 
 def test_a_mechanism_of_ones_own_is_not_exported():
-    class Mine(Filtering):
+    class Mine(FilterInference):
         pass
 
     with pytest.raises(UserError, match="Mine is not part of this project"):
-        describe(Mine(NoisyMLP()))
+        to_config(Mine(NoisyMLP()))
     with pytest.raises(UserError, match="NoisyMLP is not part of this project"):
-        describe(Filtering(NoisyMLP()))
+        to_config(FilterInference(NoisyMLP()))

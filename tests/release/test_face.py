@@ -12,11 +12,16 @@ from worked import Halved, Lightened, SeesLight
 
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.evaluation.calibration import Calibration
-from privacy_gan.evaluation.kept import KeptAdversary
 from privacy_gan.evaluation.learning import Learner, Recipe
+from privacy_gan.evaluation.saved_adversary import SavedAdversary
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.stack import Chain
-from privacy_gan.release.face import ADVERSARY, FIXED, Panel, versions_of
+from privacy_gan.release.face_predictions import (
+    FIXED_CLASSIFIER,
+    STRONGEST_ADVERSARY,
+    Predictors,
+    make_versions,
+)
 from privacy_gan.runs.result import Estimate
 
 CPU = Compute(torch.device("cpu"), nullcontext)
@@ -25,7 +30,7 @@ GREY = torch.full((1, 3, 16, 16), 0.4)
 
 
 def made(privatizer, form=PNG, seed=0):
-    return versions_of(privatizer, GREY, form, CPU, seed)
+    return make_versions(privatizer, GREY, form, CPU, seed)
 
 
 def level(file):
@@ -88,17 +93,17 @@ def test_what_is_handed_out_is_in_the_format_of_the_release():
 
 def test_adversaries_are_asked_of_what_is_handed_out_and_classifiers_of_everything():
     learner = Learner(SeesLight(), Recipe(Adam), column=0)
-    adversary = KeptAdversary("light", learner, Calibration(1, (0, 0)), Estimate(0.7, 0.6, 0.8))
+    adversary = SavedAdversary("light", learner, Calibration(1, (0, 0)), Estimate(0.7, 0.6, 0.8))
     yes = ("no", "yes")
-    panel = Panel(
+    predictors = Predictors(
         {"A": yes, "B": yes, "C": yes}, {"B": SeesLight(), "A": SeesLight()}, {"A": adversary}
     )
     versions = made(Lightened())
-    opinions = panel.opinions(versions, ["A"], CPU)
+    opinions = predictors.opinions(versions, ["A"], CPU)
     assert [(each.who, each.attribute, each.hidden) for each in opinions] == [
-        (ADVERSARY, "A", True),
-        (FIXED, "A", True),
-        (FIXED, "B", False),
+        (STRONGEST_ADVERSARY, "A", True),
+        (FIXED_CLASSIFIER, "A", True),
+        (FIXED_CLASSIFIER, "B", False),
     ]
     light = [level(each.file) for each in versions.all]
     assert opinions[0].probabilities[:2] == [None, None]

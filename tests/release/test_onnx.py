@@ -9,14 +9,14 @@ from mechanisms import MECHANISMS, SIZE, made
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.base import Censored
 from privacy_gan.privatizers.identity import Identity
-from privacy_gan.release.onnx_file import write_onnx
+from privacy_gan.release.onnx_export import export_onnx
 
 
 @pytest.mark.parametrize("name", MECHANISMS)
 def test_an_onnx_file_does_what_the_mechanism_does(name, tmp_path):
     mechanism = made(name).for_inference()
     path = tmp_path / "model.onnx"
-    assert write_onnx(mechanism, SIZE, path) < 1e-4
+    assert export_onnx(mechanism, SIZE, path) < 1e-4
     session = onnxruntime.InferenceSession(path)
     images = torch.rand(7, 3, SIZE, SIZE)
     draws = mechanism.draw(images, torch.Generator().manual_seed(5))
@@ -46,6 +46,6 @@ class Untraceable(Identity):
 )
 def test_a_file_that_is_not_right_is_not_written(mechanism, message, tmp_path):
     with pytest.raises(UserError, match=message) as error:
-        write_onnx(mechanism, SIZE, tmp_path / "model.onnx")
+        export_onnx(mechanism, SIZE, tmp_path / "model.onnx")
     assert "\n" not in str(error.value)
     assert not list(tmp_path.iterdir())

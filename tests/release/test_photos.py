@@ -6,7 +6,7 @@ import socket
 import pytest
 from photographs import flat
 
-from privacy_gan.release.photos import photos_in, printable
+from privacy_gan.release.photos import escape_path, find_photos
 
 
 def make(folder, *names):
@@ -17,7 +17,7 @@ def make(folder, *names):
 
 
 def targets(folder, suffix=".png"):
-    return {str(p.name): str(p.target) for p in photos_in(folder, suffix).photos}
+    return {str(p.name): str(p.target) for p in find_photos(folder, suffix).photos}
 
 
 def test_relative_paths_are_kept_and_the_suffix_is_the_formats(tmp_path):
@@ -33,7 +33,7 @@ def test_relative_paths_are_kept_and_the_suffix_is_the_formats(tmp_path):
 
 def test_what_is_no_picture_is_listed(tmp_path):
     make(tmp_path, "a.jpg", "notes.txt", "b.mov", "._a.jpg", "noname")
-    found = photos_in(tmp_path, ".png")
+    found = find_photos(tmp_path, ".png")
     assert [str(photo.name) for photo in found.photos] == ["a.jpg"]
     assert [str(name) for name in found.others] == ["._a.jpg", "b.mov", "noname", "notes.txt"]
     assert not found.skipped
@@ -41,11 +41,11 @@ def test_what_is_no_picture_is_listed(tmp_path):
 
 def test_no_two_photographs_become_one_file(tmp_path):
     make(tmp_path, "a.jpg", "a.png", "A.webp", "b.jpg")
-    found = photos_in(tmp_path, ".png")
+    found = find_photos(tmp_path, ".png")
     assert [str(photo.name) for photo in found.photos] == ["A.webp", "b.jpg"]
     assert [str(each) for each in found.skipped] == [
-        "a.jpg: its censored version would be named as that of A.webp: rename one",
-        "a.png: its censored version would be named as that of A.webp: rename one",
+        "a.jpg: its censored version would have the same name as that of A.webp: rename one of them",
+        "a.png: its censored version would have the same name as that of A.webp: rename one of them",
     ]
 
 
@@ -57,7 +57,7 @@ def test_links_are_not_followed_but_named(tmp_path):
     (folder / "folder").symlink_to(outside)
     (folder / "loop").symlink_to("..")
     (folder / "nowhere.jpg").symlink_to("gone")
-    found = photos_in(folder, ".png")
+    found = find_photos(folder, ".png")
     assert [str(photo.name) for photo in found.photos] == ["a.jpg"]
     assert {str(each.name) for each in found.skipped} == {
         *("photo.jpg", "folder", "loop", "nowhere.jpg")
@@ -68,9 +68,9 @@ def test_links_are_not_followed_but_named(tmp_path):
 def test_names_that_would_harm_a_terminal_are_shown_escaped(tmp_path):
     name = b"red\x1b[31m\n\xff.jpg"
     (tmp_path / os.fsdecode(name)).touch()
-    (photo,) = photos_in(tmp_path, ".png").photos
+    (photo,) = find_photos(tmp_path, ".png").photos
     assert os.fsencode(photo.target) == b"red\x1b[31m\n\xff.png"
-    shown = printable(photo.name)
+    shown = escape_path(photo.name)
     assert shown.isprintable()
     assert shown == r"red\x1b[31m\n\udcff.jpg"
 
@@ -105,10 +105,10 @@ def test_photographs_are_known_by_what_they_hold(tmp_path):
 )
 def test_pictures_of_other_formats_are_named(name, content, reason, tmp_path):
     (tmp_path / name).write_bytes(content)
-    found = photos_in(tmp_path, ".png")
+    found = find_photos(tmp_path, ".png")
     assert not found.photos
     assert [str(each) for each in found.skipped] == [
-        f"{name}: its format ({reason}) is not read: convert it to JPEG, PNG or WebP"
+        f"{name}: its format ({reason}) is not supported: convert it to JPEG, PNG or WebP"
     ]
 
 
@@ -117,14 +117,14 @@ def test_texts_and_videos_are_no_pictures(tmp_path):
     (tmp_path / "b.mov").write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ")
     (tmp_path / "c.mp4").write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom")
     (tmp_path / "d.wav").write_bytes(b"RIFF\0\0\0\0WAVE")
-    found = photos_in(tmp_path, ".png")
+    found = find_photos(tmp_path, ".png")
     assert len(found.others) == 4
     assert not found.skipped
 
 
 def test_hidden_photographs_are_named(tmp_path):
     flat((1, 2, 3)).save(tmp_path / ".trashed.jpg")
-    (skipped,) = photos_in(tmp_path, ".png").skipped
+    (skipped,) = find_photos(tmp_path, ".png").skipped
     assert str(skipped).startswith(".trashed.jpg: its name begins with a dot")
 
 
@@ -134,16 +134,16 @@ def test_pipes_and_sockets_are_named_and_never_opened(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # names of sockets must be short
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("c.png")
-        found = photos_in(tmp_path, ".png")
+        found = find_photos(tmp_path, ".png")
     assert [str(each) for each in found.skipped] == [
-        "a.jpg: it is no file, but a pipe",
-        "b: it is no file, but a pipe",
-        "c.png: it is no file, but a socket",
+        "a.jpg: it is a pipe, not a regular file",
+        "b: it is a pipe, not a regular file",
+        "c.png: it is a socket, not a regular file",
     ]
 
 
 def test_no_photograph_takes_a_folders_name_or_another_spelling(tmp_path):
     make(tmp_path, "a.jpg", "a.png/b.jpg", "\u00fc.jpg", "u\u0308.png")
-    found = photos_in(tmp_path, ".png")
+    found = find_photos(tmp_path, ".png")
     assert [str(photo.name) for photo in found.photos] == ["u\u0308.png", "a.png/b.jpg"]
     assert [each.name.name for each in found.skipped] == ["a.jpg", "\u00fc.jpg"]

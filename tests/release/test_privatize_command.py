@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from commands import cli, command_line, error_line, run_train, start
-from disks import mounted
+from disks import mount_tmpfs
 from photographs import flat, located, noise
 from PIL import Image
-from processes import all_gone
+from processes import all_exited
 
 
 @pytest.fixture(scope="session")
@@ -87,8 +87,8 @@ def test_a_phones_folder_is_told_file_by_file_and_a_pipe_does_not_hang_it(
     os.mkfifo(photos / "pipe.jpg")
     process = privatize(trained, photos, tmp_path / "out")
     assert "2 photographs were not censored" in error_line(process)
-    assert "skipped IMG_1.HEIC: its format (HEIC) is not read: convert it" in process.stderr
-    assert "skipped pipe.jpg: it is no file, but a pipe" in process.stderr
+    assert "skipped IMG_1.HEIC: its format (HEIC) is not supported: convert it" in process.stderr
+    assert "skipped pipe.jpg: it is a pipe, not a regular file" in process.stderr
     assert "3 images censored" in process.stdout
     assert "1 other file of the input is no picture and was not copied: IMG_1.MOV" in process.stdout
     assert (tmp_path / "out/photo.jfif.png").exists()
@@ -147,7 +147,7 @@ def test_a_job_that_was_ended_goes_on(signum, trained, tmp_path):
     _, said = process.communicate(timeout=60)
     assert process.returncode == (-9 if signum == signal.SIGKILL else 128 + signum)
     assert "Traceback" not in said
-    assert all_gone(photos)
+    assert all_exited(photos)
     made = {path: path.stat().st_mtime_ns for path in output.glob("*.png")}
     assert 3 <= len(made) < 1500
     for path in made:
@@ -176,7 +176,7 @@ def test_a_full_disk_is_one_line_and_no_image_is_half_written(trained, tmp_path)
     photos.mkdir()
     for number in range(40):
         noise(200, 200, number).save(photos / f"{number}.png")
-    with mounted(tmp_path / "disk", "size=300k") as disk:
+    with mount_tmpfs(tmp_path / "disk", "size=300k") as disk:
         process = privatize(trained, photos, disk / "out", "batch_size=4")
         assert "no space left to write" in error_line(process)
         made = list((disk / "out").glob("*.png"))
@@ -187,7 +187,7 @@ def test_a_full_disk_is_one_line_and_no_image_is_half_written(trained, tmp_path)
 
 
 def test_an_output_that_cannot_be_written_is_one_line(trained, photos, tmp_path):
-    with mounted(tmp_path / "disk", "size=300k,ro") as disk:
+    with mount_tmpfs(tmp_path / "disk", "size=300k,ro") as disk:
         line = error_line(privatize(trained, photos, disk / "out"))
         assert f"cannot write to output={disk}/out (Read-only file system)" in line
     assert Path(photos, "one.jpg").exists()

@@ -5,13 +5,13 @@ import pytest
 from photographs import ORIENTATION, flat, noise, png_header, swapped_profile
 from PIL import Image
 
-from privacy_gan.release.squares import UnreadablePhoto, read_square
+from privacy_gan.release.censoring import UndecodableImageError, prepare_photo
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
 def read(path, side=16, fit="whole"):
-    return read_square(path, side, fit)
+    return prepare_photo(path, side, fit)
 
 
 def halves(upper, lower, size=(32, 64)):
@@ -99,10 +99,10 @@ def test_absurd_sizes_are_refused_by_their_headers(tmp_path):
     path = tmp_path / "bomb.png"
     for size in [(50_000, 50_000), (10_000, 10_000), (9_460, 9_460)]:
         path.write_bytes(png_header(*size))
-        with pytest.raises(UnreadablePhoto, match="more than 89 million pixels"):
+        with pytest.raises(UndecodableImageError, match="more than 89 million pixels"):
             read(path)
     path.write_bytes(png_header(65_501, 1))
-    with pytest.raises(UnreadablePhoto, match="more than 65,500 pixels wide"):
+    with pytest.raises(UndecodableImageError, match="more than 65,500 pixels wide"):
         read(path)
 
 
@@ -113,7 +113,7 @@ def test_a_truncated_file_is_refused_wherever_it_ends(tmp_path):
         content = path.read_bytes()
         for kept in (0, 3, 20, len(content) // 2, len(content) - 100):
             path.write_bytes(content[:kept])
-            with pytest.raises(UnreadablePhoto):
+            with pytest.raises(UndecodableImageError):
                 read(path)
 
 
@@ -121,8 +121,8 @@ def test_other_files_are_not_even_tried(tmp_path):
     path = tmp_path / "one.png"
     for content in (b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"GIF89a"):
         path.write_bytes(content)
-        with pytest.raises(UnreadablePhoto, match="no JPEG, PNG or WebP image"):
+        with pytest.raises(UndecodableImageError, match="no JPEG, PNG or WebP image"):
             read(path)
     noise(16, 16).save(path, format="TIFF")
-    with pytest.raises(UnreadablePhoto, match="no JPEG, PNG or WebP image"):
+    with pytest.raises(UndecodableImageError, match="no JPEG, PNG or WebP image"):
         read(path)

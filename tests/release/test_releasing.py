@@ -9,8 +9,8 @@ from negatives import NAMES, files, five_photographs, negative, run
 from photographs import flat, jpeg_segments, located, noise, png_chunks, swapped_profile
 from PIL import Image
 
-from privacy_gan.errors import FolderTaken, UserError
-from privacy_gan.release.output_folder import locked
+from privacy_gan.errors import FolderLocked, UserError
+from privacy_gan.release.output_folder import lock_output
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def photos(tmp_path):
 
 def test_every_photograph_is_censored_under_its_name_in_its_size(photos):
     released = run(photos)
-    assert (released.censored, released.earlier, released.skipped) == (5, 0, [])
+    assert (released.censored, released.already_censored, released.skipped) == (5, 0, [])
     assert files(photos / "out") == NAMES | {"manifest.json", ".lock"}
     image = Image.open(photos / "out" / "e.png")
     assert image.size == (32, 24)
@@ -96,7 +96,7 @@ def test_what_is_there_is_not_made_again(photos):
     (photos / "out/a.png").unlink()
     flat((1, 2, 3)).save(photos / "in/new.png")
     released = run(photos)
-    assert (released.censored, released.earlier) == (2, 4)
+    assert (released.censored, released.already_censored) == (2, 4)
     assert (photos / "out/b.png").stat().st_mtime_ns == kept
     assert released.counts["censored"] == 6
 
@@ -118,7 +118,7 @@ def test_an_interrupted_job_goes_on(photos):
     (photos / "out/deep/er").mkdir(parents=True)
     (photos / "out/deep/er/.d.png.partial").write_bytes(b"half")  # as a killed process leaves it
     released = run(photos)
-    assert (released.censored, released.earlier) == (3, 2)
+    assert (released.censored, released.already_censored) == (3, 2)
     assert files(photos / "out") == NAMES | {"manifest.json", ".lock"}
     assert json.loads((photos / "out/manifest.json").read_text())["finished"]
 
@@ -144,8 +144,8 @@ def test_with_overwrite_all_are_made_and_what_is_left_over_is_named(photos):
     for name in ("a.png", "other.png"):
         flat((9, 9, 9)).save(photos / "out" / name)
     released = run(photos, overwrite=True)
-    assert (released.censored, released.earlier) == (5, 0)
-    assert [str(path) for path in released.strays] == ["other.png"]
+    assert (released.censored, released.already_censored) == (5, 0)
+    assert [str(path) for path in released.unrelated] == ["other.png"]
     assert Image.open(photos / "out/a.png").getpixel((5, 5)) == (255, 155, 55)
     assert run(photos, overwrite=True).censored == 5
 
@@ -199,7 +199,10 @@ def test_a_folder_without_photographs_is_refused_and_nothing_is_made(others, tmp
 
 def test_one_job_at_a_time_writes_into_a_folder(photos):
     (photos / "out").mkdir()
-    with locked(photos / "out"), pytest.raises(FolderTaken, match="another process writes into"):
+    with (
+        lock_output(photos / "out"),
+        pytest.raises(FolderLocked, match="another process writes into"),
+    ):
         run(photos)
     assert run(photos).censored == 5
 

@@ -44,10 +44,10 @@ def test_what_was_made_of_a_photograph_that_was_replaced_is_made_again(put, phot
     kept = {name: (photos / "out" / name).stat().st_mtime_ns for name in NAMES - {"a.png"}}
     put(photos / "in/a.png", flat((200, 210, 220), 32, 24))
     released = run(photos)
-    assert (released.censored, released.earlier, released.again) == (1, 4, 1)
+    assert (released.censored, released.already_censored, released.recensored) == (1, 4, 1)
     assert Image.open(photos / "out/a.png").getpixel((5, 5)) == (55, 45, 35)
     assert {name: (photos / "out" / name).stat().st_mtime_ns for name in kept} == kept
-    assert run(photos).earlier == 5
+    assert run(photos).already_censored == 5
 
 
 def test_another_folder_of_the_same_names_is_not_taken_for_the_first(photos):
@@ -57,9 +57,9 @@ def test_another_folder_of_the_same_names_is_not_taken_for_the_first(photos):
     (photos / "in").rename(photos / "first")
     (photos / "other").rename(photos / "in")
     released = run(photos)
-    assert (released.censored, released.earlier) == (1, 0)
+    assert (released.censored, released.already_censored) == (1, 0)
     assert Image.open(photos / "out/a.png").getpixel((5, 5)) == (55, 45, 35)
-    assert {str(path) for path in released.strays} == NAMES - {"a.png"}
+    assert {str(path) for path in released.unrelated} == NAMES - {"a.png"}
 
 
 def test_nothing_is_left_of_a_photograph_that_can_no_longer_be_read(photos):
@@ -70,7 +70,7 @@ def test_nothing_is_left_of_a_photograph_that_can_no_longer_be_read(photos):
     released = run(photos)
     assert {str(each.name) for each in released.skipped} == {"a.png", "fifo.png"}
     assert files(photos / "out") == NAMES - {"a.png"} | {"manifest.json", ".lock"}
-    assert [str(path) for path in released.strays] == ["b.png"]
+    assert [str(path) for path in released.unrelated] == ["b.png"]
 
 
 def test_an_interruption_leaves_no_old_image_that_would_be_taken_for_a_new_one(photos):
@@ -79,7 +79,7 @@ def test_an_interruption_leaves_no_old_image_that_would_be_taken_for_a_new_one(p
     with pytest.raises(KeyboardInterrupt):
         run(photos, censor=interrupted)
     assert not (photos / "out/a.png").exists()
-    assert (run(photos).censored, run(photos).earlier) == (1, 5)
+    assert (run(photos).censored, run(photos).already_censored) == (1, 5)
 
 
 def test_without_the_record_all_are_made_again(photos):
@@ -88,9 +88,9 @@ def test_without_the_record_all_are_made_again(photos):
     assert record.stat().st_mode & 0o077 == 0
     whole = record.read_bytes()
     record.write_bytes(whole[:-20] + b"\n[1, 2, 3]\nnonsense\n")
-    assert run(photos).again == 1
+    assert run(photos).recensored == 1
     record.unlink()
-    assert run(photos).again == 5
+    assert run(photos).recensored == 5
 
 
 def test_the_photographs_of_another_release_are_made_anew_though_they_are_the_same(photos):

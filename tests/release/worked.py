@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from privacy_gan.privatizers.base import Censored, Privatizer, with_every_value
+from privacy_gan.privatizers.base import Censored, Privatizer, rows_for_every_value
 
 
 class Lightened(Privatizer):
@@ -23,7 +23,7 @@ class Lightened(Privatizer):
     def figure_rows(self, images, rng):
         draws = self.draw(images, rng)
         rows = {"x": images, "x'": images + 0.1 * draws["noise"]}
-        return rows | with_every_value(self, images, draws, 2)
+        return rows | rows_for_every_value(self, images, draws, 2)
 
 
 class Halved(Privatizer):

@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from made_up import evaluation, measure, write_run
+from sample_results import evaluation, measure, write_run
 
 from privacy_gan.reporting.budget import cost, missed_line, missed_lines
-from privacy_gan.reporting.ending import ending
 from privacy_gan.reporting.model_card import model_card
 from privacy_gan.reporting.report import make_report
+from privacy_gan.reporting.run_summary import run_summary
 from privacy_gan.reporting.sweep_chart import COLUMNS, points
-from privacy_gan.reporting.verdict import verdict_lines, verdicts
+from privacy_gan.reporting.verdict import run_verdict, verdict
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Estimate, Measure, Result
 
@@ -30,8 +30,8 @@ def test_it_is_said_by_how_much_and_of_how_many_batches():
     found = missed().evaluations["Smiling"]
     assert missed_line(found, 0.02) == TOLD
     assert cost(found, 0.02) == "distortion 0.049, 2.5 times the budget of 0.02"
-    assert verdict_lines(found, 0.02)[-1] == verdicts(missed())[-1] == TOLD
-    assert TOLD not in verdict_lines(found, 0.05)
+    assert verdict(found, 0.02)[-1] == run_verdict(missed())[-1] == TOLD
+    assert TOLD not in verdict(found, 0.05)
 
 
 def test_what_test_images_may_explain_is_no_miss():
@@ -56,17 +56,17 @@ def test_a_run_that_nobody_judged_is_held_to_its_validation_images():
 
 def test_a_mechanism_that_reads_no_budget_cannot_miss_it():
     result = missed()
-    reading = {**result.identity, "privatizer.filter.constraint.epsilon": 0.02}
-    assert missed_lines(replace(result, identity=reading)) == [TOLD]
-    stargan = {**result.identity, "privatizer.lambda_rec": 10}
-    assert missed_lines(replace(result, identity=stargan)) == []
+    reading = {**result.fingerprint, "privatizer.filter.constraint.epsilon": 0.02}
+    assert missed_lines(replace(result, fingerprint=reading)) == [TOLD]
+    stargan = {**result.fingerprint, "privatizer.lambda_rec": 10}
+    assert missed_lines(replace(result, fingerprint=stargan)) == []
 
 
 def test_every_output_says_it(tmp_path):
     run = write_run(tmp_path, epsilon=0.02, distortion=OVER, batches_over_budget=ALL)
     result = Result.read(run / "result.json")
-    sentence, warning, *_ = ending(RunFolder(run), result, details=False).splitlines()
-    assert "distortion 0.049, 2.5 times the budget of 0.02" in sentence
+    summary_sentence, warning, *_ = run_summary(RunFolder(run), result, details=False).splitlines()
+    assert "distortion 0.049, 2.5 times the budget of 0.02" in summary_sentence
     assert warning == f"warning: {TOLD}"
     report = make_report(tmp_path, tmp_path / "report", with_faces=False)
     assert "2.5 times the budget of 0.02" in report.text

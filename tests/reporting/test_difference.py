@@ -2,24 +2,24 @@
 
 import numpy as np
 import pytest
-from made_up import measure, write_run
+from sample_results import measure, write_run
 from scipy.stats import bootstrap
 
 from privacy_gan.reporting.difference import (
     Difference,
-    differences_in,
-    is_many,
-    matrices,
+    compare_curves,
+    difference_matrices,
+    needs_matrix,
     paired_bootstrap,
 )
-from privacy_gan.reporting.records import all_judged, runs_below
+from privacy_gan.reporting.records import all_evaluation_rows, find_runs
 from privacy_gan.reporting.report import make_report
-from privacy_gan.reporting.results import panels_of
+from privacy_gan.reporting.results import make_panels
 
 
 def found_in(folder, name="privacy_loss"):
-    (panel,) = panels_of(all_judged(runs_below(folder).finished))
-    return [each for each in differences_in(panel) if each.measure == name]
+    (panel,) = make_panels(all_evaluation_rows(find_runs(folder).finished))
+    return [each for each in compare_curves(panel) if each.measure == name]
 
 
 def outcomes(leak, utility, images=1000):
@@ -53,7 +53,7 @@ def test_image_by_image_a_small_difference_shows_that_intervals_hide(tmp_path):
     # ten of 1,000 images differ: their number varies by the root of ten
     assert paired.low == pytest.approx(-0.01 - 1.96 * 0.01**0.5 / 1000**0.5, abs=0.001)
     assert not paired.is_explained
-    assert paired.in_words() == (
+    assert paired.sentence() == (
         f"noise leaks more than blur at epsilon 0.01, by 1.0 points (95% interval "
         f"{-100 * paired.high:.1f} to {-100 * paired.low:.1f}), which the choice of 1,000 test "
         "images cannot explain; another seed may say otherwise"
@@ -64,7 +64,7 @@ def test_image_by_image_a_small_difference_shows_that_intervals_hide(tmp_path):
     assert unpaired.images is None
     assert unpaired.high - unpaired.value == pytest.approx(0.01 * 2**0.5)  # of two intervals
     assert unpaired.is_explained
-    assert "blur cannot be told apart in privacy loss" in unpaired.in_words()
+    assert "blur cannot be told apart in privacy loss" in unpaired.sentence()
 
 
 def test_utility_is_compared_by_the_mean_over_its_attributes(tmp_path):
@@ -72,7 +72,7 @@ def test_utility_is_compared_by_the_mean_over_its_attributes(tmp_path):
     write_with_outcomes(tmp_path, "noise", 0.8, utility=0.8)
     (difference,) = found_in(tmp_path, "utility_score")
     assert difference.value == pytest.approx(-0.1)
-    assert "noise keeps more than blur at epsilon 0.01, by 10.0 points" in difference.in_words()
+    assert "noise keeps more than blur at epsilon 0.01, by 10.0 points" in difference.sentence()
 
 
 def test_seeds_that_disagree_make_it_chance(tmp_path):
@@ -83,7 +83,7 @@ def test_seeds_that_disagree_make_it_chance(tmp_path):
     assert difference.value == pytest.approx(np.mean([-0.10, 0.05, -0.04]))
     assert difference.seeds == 3
     assert difference.is_explained
-    assert "the choice of 1,000 test images and of 3 seeds can explain" in difference.in_words()
+    assert "the choice of 1,000 test images and of 3 seeds can explain" in difference.sentence()
 
 
 def test_seeds_that_agree_do_not(tmp_path):
@@ -96,7 +96,7 @@ def test_seeds_that_agree_do_not(tmp_path):
     assert (difference.high - difference.low) / 2 == pytest.approx(
         4.303 * (0.2 * 0.8 / 1000) ** 0.5, rel=0.1
     )
-    assert "another seed" not in difference.in_words()
+    assert "another seed" not in difference.sentence()
 
 
 def test_only_the_same_budget_and_seed_are_compared(tmp_path):
@@ -113,7 +113,7 @@ def difference(one, other, value, reach=0.01):
 
 def test_rows_less_columns_are_signed_and_what_is_more_than_chance_is_marked():
     some = [difference("a", "b", 0.05), difference("a", "c", -0.004), difference("b", "c", -0.054)]
-    (matrix,) = matrices(some)
+    (matrix,) = difference_matrices(some)
     assert list(matrix.cells.columns) == ["a", "b", "c"]
     assert list(matrix.cells.itertuples(name=None)) == [
         ("a", "", "+5.0*", "-0.4"),
@@ -122,7 +122,7 @@ def test_rows_less_columns_are_signed_and_what_is_more_than_chance_is_marked():
     ]
     assert matrix.lines()[0].startswith("privacy loss at epsilon 0.01: row less column")
     assert matrix.lines()[3].split() == ["1", "a", "+5.0*", "-0.4"]
-    assert not is_many(some)  # three pairs are told in sentences
+    assert not needs_matrix(some)  # three pairs are told in sentences
 
 
 def test_a_report_of_many_mechanisms_has_no_list_of_sentences(tmp_path):

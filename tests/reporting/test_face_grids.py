@@ -1,16 +1,16 @@
 """Figures 2 and 4 from what runs left."""
 
 import numpy as np
-from made_up import write_run
+from sample_results import write_run
 from test_report import leave_faces
 
-from privacy_gan.reporting.face_grids import face_grids, pictured
-from privacy_gan.reporting.records import runs_below
+from privacy_gan.reporting.face_grids import face_grids, load_run_faces
+from privacy_gan.reporting.records import find_runs
 from privacy_gan.runs.faces import draw_grid
 
 
 def grids(folder):
-    pictures, troubles = pictured(runs_below(folder).finished)
+    pictures, troubles = load_run_faces(find_runs(folder).finished)
     return {grid.name: grid.faces for grid in face_grids(pictures)}, troubles
 
 

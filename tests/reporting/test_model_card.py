@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from huggingface_hub import ModelCard
-from made_up import evaluation
+from sample_results import evaluation
 
 from privacy_gan.reporting.model_card import model_card
 from privacy_gan.runs.result import Estimate, Measure, Result

@@ -1,13 +1,13 @@
 """Runs on Gaussian toy data beside the optimum."""
 
 import pytest
-from made_up import write_run
 from presets import NUMBERS
+from sample_results import write_run
 
 from privacy_gan.commands.train import train
 from privacy_gan.evaluation.optimum import gaussian_optimum
-from privacy_gan.reporting.optimum_gap import compared, gaussian_runs, optimum_table
-from privacy_gan.reporting.records import runs_below
+from privacy_gan.reporting.optimum_gap import compare_with_optimum, gaussian_runs, optimum_table
+from privacy_gan.reporting.records import find_runs
 
 
 def test_a_run_is_held_against_the_optimum_at_its_own_distortion(tiny, tmp_path):
@@ -16,8 +16,8 @@ def test_a_run_is_held_against_the_optimum_at_its_own_distortion(tiny, tmp_path)
     run, record = train(
         tiny(where, f"epsilon={epsilon}", "privatizer=filter", preset=NUMBERS, cached=False)
     )
-    (gaussian,) = gaussian_runs(runs_below(tmp_path).finished)
-    (found,) = compared([gaussian])
+    (gaussian,) = gaussian_runs(find_runs(tmp_path).finished)
+    (found,) = compare_with_optimum([gaussian])
     assert found.folder == run
     assert found.epsilon == epsilon
     measured = record.evaluations["Sign"].measures["distortion"].censored.value
@@ -31,6 +31,6 @@ def test_a_run_is_held_against_the_optimum_at_its_own_distortion(tiny, tmp_path)
 
 def test_runs_on_pictures_do_not_count(tmp_path):
     write_run(tmp_path)
-    runs = runs_below(tmp_path).finished
+    runs = find_runs(tmp_path).finished
     assert gaussian_runs(runs) == []
     assert optimum_table([]) == []

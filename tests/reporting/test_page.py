@@ -8,8 +8,8 @@ import numpy as np
 import pypdfium2
 import pytest
 from chromium import console, needs_chromium, requests, set_width, wait
-from made_up import write_run
 from PIL import Image
+from sample_results import write_run
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys

@@ -6,9 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from commands import cli
-from made_up import write_run
 from PIL import Image
-from wandb_server import synchronized
+from sample_results import write_run
+from wandb_server import sync_offline_runs
 
 from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.result import RESULT_VERSION
@@ -185,7 +185,7 @@ def test_it_can_be_sent_to_weights_and_biases(tmp_path):
     write_run(tmp_path, data="celeba-64")
     process = report(tmp_path, "wandb=papers")
     assert process.returncode == 0, process.stderr
-    (tracked,) = synchronized(tmp_path).values()
+    (tracked,) = sync_offline_runs(tmp_path).values()
     assert (tracked.project, tracked.group, tracked.name) == ("papers", "reports", tmp_path.name)
     logged = set(tracked.summary)
     assert {"table 1", "table 2", "table 3", "figure1"} <= logged

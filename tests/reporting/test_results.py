@@ -8,17 +8,17 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_up import measure, write_run
+from sample_results import measure, write_run
 
-from privacy_gan.reporting.records import all_judged, runs_below
+from privacy_gan.reporting.records import all_evaluation_rows, find_runs
 from privacy_gan.reporting.report import make_report
-from privacy_gan.reporting.results import hypervolume, over_seeds, panels_of
+from privacy_gan.reporting.results import aggregate_over_seeds, hypervolume, make_panels
 
 ROOT = Path(__file__).parents[2]
 
 
 def panels(folder):
-    return panels_of(all_judged(runs_below(folder).finished))
+    return make_panels(all_evaluation_rows(find_runs(folder).finished))
 
 
 def test_mean_and_spread_over_seeds():
@@ -28,7 +28,7 @@ def test_mean_and_spread_over_seeds():
         for name, some in values.items()
         for value in some
     ]
-    over = over_seeds(pd.DataFrame(rows), "metric")
+    over = aggregate_over_seeds(pd.DataFrame(rows), "metric")
     assert list(over.index) == ["a", "b"]
     assert tuple(over.loc["a"]) == pytest.approx((0.7, 0.1, 3, 0.6, 0.8))
     # of one seed the bar is its interval over test images

@@ -7,17 +7,17 @@ import re
 
 import pandas as pd
 import pytest
-from made_up import WHOLE, measure, write_run
+from sample_results import WHOLE, measure, write_run
 
 from privacy_gan.reporting import missing, paper_values
 from privacy_gan.reporting.formats import FORMATS, latex, markdown
-from privacy_gan.reporting.records import all_judged, runs_below
-from privacy_gan.reporting.results import panels_of
-from privacy_gan.reporting.tables import Table, cells_of, tables_of
+from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.results import make_panels
+from privacy_gan.reporting.tables import Table, make_tables, table_cells
 
 
 def tables(folder, number):
-    found = tables_of(panels_of(all_judged(runs_below(folder).finished)))
+    found = make_tables(make_panels(all_evaluation_rows(find_runs(folder).finished)))
     return [table for table in found if table.number == number]
 
 
@@ -27,12 +27,12 @@ def row(table, name):
     return cells[cells["row"] == name].set_index("column")
 
 
-def wanted(folder):
-    return missing.wanted(lacking(folder))
+def missing_run_commands(folder):
+    return missing.missing_run_commands(lacking(folder))
 
 
 def lacking(folder):
-    return missing.lacking_in(tables_of(panels_of(all_judged(runs_below(folder).finished))))
+    return missing.missing_runs(make_tables(make_panels(all_evaluation_rows(find_runs(folder).finished))))
 
 
 def test_the_papers_numbers_are_the_papers():
@@ -61,7 +61,7 @@ def test_table_1_has_means_over_seeds_beside_the_paper(tmp_path):
 
 def test_missing_cells_are_named_with_the_command_that_fills_them(tmp_path):
     write_run(tmp_path, data="celeba-64", epsilon=0.001, baseline=0.85)
-    told = dict(wanted(tmp_path))
+    told = dict(missing_run_commands(tmp_path))
     assert told["Table 1: filter_generator for Young at epsilon 0.001, 0.005, 0.01, 0.05"] == (
         "privacy-gan train -m experiment=table1 data.root=PATH attribute=Young "
         "epsilon=0.001,0.005,0.01,0.05"
@@ -75,18 +75,18 @@ def test_missing_cells_are_named_with_the_command_that_fills_them(tmp_path):
 
 def test_whoever_made_a_few_runs_is_not_told_to_make_all_of_the_papers(tmp_path):
     write_run(tmp_path, data="celeba-64", epsilon=0.001, baseline=0.85)
-    few = missing.papers(lacking(tmp_path), finished=1)
+    few = missing.describe_missing_runs(lacking(tmp_path), finished=1)
     assert [command for _, command in few] == ["", ""]
     assert few[0] == ("Table 1: 14 runs more, see experiment=table1 in docs/sweeps.md", "")
-    most = missing.papers(lacking(tmp_path), finished=40)
-    assert most == wanted(tmp_path)
+    most = missing.describe_missing_runs(lacking(tmp_path), finished=40)
+    assert most == missing_run_commands(tmp_path)
 
 
 def test_where_it_is_known_how_a_run_was_made_the_others_are_asked_for_likewise(tmp_path):
     run = write_run(tmp_path, data="celeba-32", epsilon=0.001, seed=2)
     typed = "[experiment=small, 'data.root=my faces', epsilon=0.001, seed=2, run_dir=here]"
     (run / "config.yaml").write_text(f"privatizer: {{}}\noverrides: {typed}\n")
-    told = dict(wanted(tmp_path))
+    told = dict(missing_run_commands(tmp_path))
     assert told["Table 3: generator for Smiling at epsilon 0.001, 0.005, 0.01, 0.05"] == (
         "privacy-gan train -m experiment=small 'data.root=my faces' attribute=Smiling "
         "epsilon=0.001,0.005,0.01,0.05 seed=2 privatizer=generator baseline=true"
@@ -100,7 +100,7 @@ def test_runs_on_other_data_are_not_subtracted_from_the_paper_and_none_are_missi
     cell = row(table, "0.001").loc["Smiling"]
     assert cell["paper"] == 0.824
     assert math.isnan(cell["difference"])
-    assert wanted(tmp_path) == []
+    assert missing_run_commands(tmp_path) == []
 
 
 def test_table_2_has_the_hidden_attribute_as_its_column(tmp_path):
@@ -151,11 +151,11 @@ HOSTILE = r"a_b & 50% of {x} | $y$ # ~^\<b>"
 def hostile(folder):
     """Return a table whose every name is hostile, and a cell that the paper has."""
     write_run(folder, HOSTILE.replace("/", ":"), data="celeba-64")
-    (entry,) = all_judged(runs_below(folder).finished)
+    (entry,) = all_evaluation_rows(find_runs(folder).finished)
     names = pd.MultiIndex.from_tuples([(HOSTILE, HOSTILE)], names=["row", "column"])
     printed = pd.DataFrame({"paper": [0.5], "paper_std": [0.01]}, index=names)
     nothing = pd.DataFrame({"mean": [], "std": [], "seeds": []}, index=pd.Index([], dtype=object))
-    cells = cells_of({HOSTILE: nothing, "Male": None}, [HOSTILE], printed, entry)
+    cells = table_cells({HOSTILE: nothing, "Male": None}, [HOSTILE], printed, entry)
     return Table(1, HOSTILE, HOSTILE, "epsilon", cells, entry)
 
 
@@ -207,5 +207,5 @@ def test_a_correlation_that_is_not_defined_is_a_blank(tmp_path):
 
 def test_a_run_that_names_no_privatizer_is_in_no_table(tmp_path):
     write_run(tmp_path, "blur", data="celeba-64")
-    assert tables_of(panels_of(all_judged(runs_below(tmp_path).finished))) == []
+    assert make_tables(make_panels(all_evaluation_rows(find_runs(tmp_path).finished))) == []
     assert set(WHOLE) == {"privatizer.filter.loss", "privatizer.generator.rate"}

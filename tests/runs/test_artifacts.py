@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from privacy_gan import replicas
+from privacy_gan import distributed
 from privacy_gan.errors import UserError
-from privacy_gan.runs.artifacts import ArtifactCache, ResumeState
+from privacy_gan.runs.artifacts import ArtifactCache, ResumeCheckpoint
 
 
 class Making:
@@ -70,14 +70,14 @@ def test_a_process_that_waits_for_another_one_keeps_its_part_of_the_work(tmp_pat
         part(names[:1])
         raise KeyboardInterrupt  # while the second process is at work
 
-    monkeypatch.setattr(replicas, "count", lambda: 2)
-    monkeypatch.setattr(replicas, "wait_for_all", lambda: None)
-    monkeypatch.setattr(replicas, "of_first", lambda first: first())
-    monkeypatch.setattr(replicas, "divided", interrupted)
+    monkeypatch.setattr(distributed, "world_size", lambda: 2)
+    monkeypatch.setattr(distributed, "barrier", lambda: None)
+    monkeypatch.setattr(distributed, "broadcast_from_rank_zero", lambda first: first())
+    monkeypatch.setattr(distributed, "scatter_work", interrupted)
     with pytest.raises(KeyboardInterrupt):
         cache.get(paths(cache, "one", "two"), make)
     monkeypatch.setattr(
-        replicas, "divided", lambda names, part: {**part(names[:1]), **part(names[1:])}
+        distributed, "scatter_work", lambda names, part: {**part(names[:1]), **part(names[1:])}
     )
     found = cache.get(paths(cache, "one", "two"), make)
     assert [names for names, _ in make.asked] == [("one",), ("two",)]
@@ -104,13 +104,13 @@ def test_a_damaged_file_that_all_runs_share_is_refused_and_a_runs_own_is_made_ag
 
 
 def test_a_resume_state_of_something_else_or_a_damaged_one_is_not_gone_on_from(tmp_path, caplog):
-    resume = ResumeState(tmp_path / "file.pt", "key", every_minutes=0)
+    resume = ResumeCheckpoint(tmp_path / "file.pt", "key", every_minutes=0)
     assert resume.read() is None
     assert resume.is_due()
     resume.write({"epoch": 3})
     assert resume.read() == {"epoch": 3}
-    assert ResumeState(resume.path, "another key", every_minutes=0).read() is None
-    assert not ResumeState(resume.path, "key", every_minutes=5).is_due()
+    assert ResumeCheckpoint(resume.path, "another key", every_minutes=0).read() is None
+    assert not ResumeCheckpoint(resume.path, "key", every_minutes=5).is_due()
     resume.path.write_bytes(resume.path.read_bytes()[:100])
     assert resume.read() is None
     assert "file.pt was damaged" in caplog.text

@@ -49,7 +49,7 @@ def test_it_is_the_packages_own_function_and_importing_the_package_is_light(fini
 
 
 def test_a_folder_that_an_earlier_version_wrote_is_refused_in_one_line(finished):
-    earlier = finished.result_file.read_text().replace('"version": 6', '"version": 3')
+    earlier = finished.result_file.read_text().replace('"version": 7', '"version": 3')
     finished.result_file.write_text(earlier)
     assert Result.read(finished.result_file).version == 3
     with pytest.raises(UserError, match=r"another version.*: repeat the command") as refused:
@@ -59,7 +59,7 @@ def test_a_folder_that_an_earlier_version_wrote_is_refused_in_one_line(finished)
 
 def test_a_run_whose_settings_an_earlier_version_named_otherwise_is_trained_elsewhere(tiny):
     folder, _ = train(tiny("trainer.max_epochs=1"))
-    earlier = folder.result_file.read_text().replace('"version": 6', '"version": 5')
+    earlier = folder.result_file.read_text().replace('"version": 7', '"version": 5')
     folder.result_file.write_text(earlier.replace("filter.Filter", "filter.FilterStage"))
     with pytest.raises(UserError, match=r"another version.*output_dir=FOLDER, or delete"):
         train(tiny("trainer.max_epochs=1"))

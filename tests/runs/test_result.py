@@ -1,11 +1,14 @@
-"""Which images were told right, packed into text and back."""
+"""Result files: packed bits, and files of version 6, whose keys have other names."""
+
+import json
 
 import numpy as np
 import pytest
+from commands import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy_gan.runs.result import pack, unpack
+from privacy_gan.runs.result import RESULT_VERSION, Result, pack, unpack
 
 
 def test_eight_images_are_two_digits_the_first_one_highest():
@@ -21,3 +24,28 @@ def test_what_is_packed_is_unpacked(right):
 def test_text_of_another_length_is_refused(text):
     with pytest.raises(ValueError, match=r"bytes|hexadecimal"):
         unpack(text, 9)
+
+
+def test_version_6_is_read_with_all_its_values(tmp_path):
+    renamed = {
+        "identity": "fingerprint",
+        "outcomes": "correct",
+        "prior": "majority_baseline",
+        "floor": "correlation_baseline",
+    }
+    for path in (ROOT / "docs" / "results").rglob("result.json"):
+        text = path.read_text()
+        Result.read(path).write(tmp_path / "result.json")
+        for old, new in renamed.items():
+            text = text.replace(f'"{old}": ', f'"{new}": ')
+        current = json.loads((tmp_path / "result.json").read_text())
+        assert_contains(current, {**json.loads(text), "version": RESULT_VERSION})
+
+
+def assert_contains(whole, part):
+    """Assert that a tree has every value of another one; it may have more keys."""
+    if isinstance(part, dict):
+        for key, value in part.items():
+            assert_contains(whole[key], value)
+    else:
+        assert whole == part

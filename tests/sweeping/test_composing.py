@@ -10,9 +10,9 @@ from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf
 from presets import TINY
 
-from privacy_gan.commands.command_line import register_with_hydra
+from privacy_gan.commands.hydra_app import register_with_hydra
 from privacy_gan.errors import UserError
-from privacy_gan.sweeping.composing import SweepLoader, grid_of
+from privacy_gan.sweeping.composing import SweepLoader, expand_grid
 
 GRID = [
     *TINY,
@@ -36,7 +36,7 @@ def test_what_differs_in_values_only_is_put_where_hydra_puts_it():
         sweep = config_loader.load_configuration("train", [], run_mode=RunMode.MULTIRUN)
         parsed = OverridesParser.create(config_loader).parse_overrides(GRID)
         loader = SweepLoader(HydraContext(config_loader, None), sweep)
-        for overrides in grid_of(parsed)[::7]:
+        for overrides in expand_grid(parsed)[::7]:
             expected = config_loader.load_sweep_config(sweep, overrides)
             found = loader.load(overrides)
             assert OmegaConf.to_yaml(found) == OmegaConf.to_yaml(expected)
@@ -51,11 +51,11 @@ def parsed(*overrides):
 
 
 def test_a_grid_is_every_combination_and_what_is_typed_last_counts():
-    assert grid_of(parsed("seed=0,1", "width=8,16", "epsilon=choice(a,b)", "seed=3")) == [
+    assert expand_grid(parsed("seed=0,1", "width=8,16", "epsilon=choice(a,b)", "seed=3")) == [
         ["seed=3", f"width={width}", f"epsilon={epsilon}"] for width in (8, 16) for epsilon in "ab"
     ]
 
 
 def test_a_range_is_refused_where_nobody_suggests_values():
     with pytest.raises(UserError, match=r"epsilon=interval\(0.1,0.2\) .* hydra/sweeper=optuna"):
-        grid_of(parsed("epsilon=interval(0.1,0.2)"))
+        expand_grid(parsed("epsilon=interval(0.1,0.2)"))

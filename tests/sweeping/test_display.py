@@ -11,9 +11,15 @@ from types import SimpleNamespace
 import pytest
 
 from privacy_gan.sweeping import display
-from privacy_gan.sweeping.display import PrintedLines, View, duration, how_far, lines_for
-from privacy_gan.sweeping.heartbeat import Heartbeat, Heartbeats, Reporter
-from privacy_gan.sweeping.swept_run import MISSING, SKIPPED
+from privacy_gan.sweeping.display import (
+    PlainDisplay,
+    ProgressView,
+    format_duration,
+    format_progress,
+    select_display,
+)
+from privacy_gan.sweeping.heartbeat import Heartbeat, HeartbeatReporter, Heartbeats
+from privacy_gan.sweeping.swept_run import PENDING, SKIPPED
 
 
 class Clock:
@@ -36,14 +42,14 @@ def clock(monkeypatch):
     return clock
 
 
-def run_at(folder, *overrides, status=MISSING):
+def run_at(folder, *overrides, status=PENDING):
     folder.mkdir(parents=True, exist_ok=True)
     return SimpleNamespace(overrides=overrides, folder=folder, status=status)
 
 
 def test_time_left_is_as_for_what_was_done_since_it_was_begun(tmp_path, clock):
     heartbeats, run = Heartbeats(tmp_path), tmp_path / "run"
-    report = Reporter(heartbeats, run)
+    report = HeartbeatReporter(heartbeats, run)
     report("training", 40, 100)  # went on from a checkpoint
     assert heartbeats.read(run) == Heartbeat("training", 0.4, None)
     clock.now = 10
@@ -58,7 +64,7 @@ def test_time_left_is_as_for_what_was_done_since_it_was_begun(tmp_path, clock):
 
 def test_what_a_run_warns_of_outlasts_it(tmp_path):
     heartbeats, run = Heartbeats(tmp_path), tmp_path / "run"
-    report = Reporter(heartbeats, run)
+    report = HeartbeatReporter(heartbeats, run)
     assert heartbeats.read(run) is None
     log = logging.Logger("of a run")
     log.addHandler(report)
@@ -71,10 +77,12 @@ def test_what_a_run_warns_of_outlasts_it(tmp_path):
 
 
 def test_a_line_says_what_is_done_how_far_and_how_long_still():
-    assert how_far(Heartbeat("starting")) == "starting"
-    assert how_far(Heartbeat("training", 0.25, 3723.4)) == "training 25%, 1:02:03 left of it"
-    assert how_far(Heartbeat("measuring", 1.0, 0.0)) == "after measuring"
-    assert [duration(seconds) for seconds in (0, 7.4, 225, 3600)] == [
+    assert format_progress(Heartbeat("starting")) == "starting"
+    assert (
+        format_progress(Heartbeat("training", 0.25, 3723.4)) == "training 25%, 1:02:03 left of it"
+    )
+    assert format_progress(Heartbeat("measuring", 1.0, 0.0)) == "after measuring"
+    assert [format_duration(seconds) for seconds in (0, 7.4, 225, 3600)] == [
         *("0:00", "0:07", "3:45", "1:00:00")
     ]
 
@@ -87,7 +95,7 @@ def test_a_file_gets_what_happens_at_once_and_how_things_stand_once_a_minute(tmp
         *(run_at(tmp_path / name, f"seed={i}") for i, name in enumerate("bcd", start=1)),
     ]
     output = io.StringIO()
-    view = View(heartbeats, runs, PrintedLines(output))
+    view = ProgressView(heartbeats, runs, PlainDisplay(output))
 
     def said():
         text = output.getvalue()
@@ -122,7 +130,7 @@ def test_a_file_gets_what_happens_at_once_and_how_things_stand_once_a_minute(tmp
         "  seed=2  training 25%, 0:15 left of it",
         "  2 of 4 runs ended, about 0:55 left",
     ]
-    heartbeats.ask_to_stop(2)
+    heartbeats.request_stop(2)
     heartbeats.end(runs[2].folder)
     view.update()
     assert said() == [
@@ -156,7 +164,7 @@ def terminal(monkeypatch):
 def show(tmp_path, output):
     """Show a run that begins, goes on and ends."""
     heartbeats, run = Heartbeats(tmp_path), run_at(tmp_path / "run")
-    view = View(heartbeats, [run], lines_for(output))
+    view = ProgressView(heartbeats, [run], select_display(output))
     heartbeats.write(run.folder, Heartbeat("training", 0.25, 15.0))
     view.update()
     heartbeats.end(run.folder)

@@ -14,8 +14,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf
 
-from privacy_gan.commands.command_line import register_with_hydra
-from privacy_gan.sweeping.composing import Composer, SweepLoader, grid_of
+from privacy_gan.commands.hydra_app import register_with_hydra
+from privacy_gan.sweeping.composing import Composer, SweepLoader, expand_grid
 
 PAGE = (ROOT / "docs" / "sweeps.md").read_text()
 STATED = {name: int(runs) for name, runs in re.findall(r"^\| `(\w+)` \| (\d+) \|", PAGE, re.M)}
@@ -79,11 +79,11 @@ def runs_of():
             hydra = [word for word in typed if word.startswith(("hydra", "experiment="))]
             sweep, composer = loaded(*hydra)
             grid = [f"{key}={values}" for key, values in (sweep.hydra.sweeper.params or {}).items()]
-            left_out = [set(combination) for combination in sweep.hydra.sweeper.leave_out]
+            excluded = [set(combination) for combination in sweep.hydra.sweeper.leave_out]
             typed = [word for word in typed if not word.startswith("hydra")]
-            product = grid_of(parser.parse_overrides([*grid, *typed]))
-            kept = [row for row in product if not any(each <= set(row) for each in left_out)]
-            return composer.runs([*kept[:1], *kept[1:][-1:]] if ends_alone else kept)
+            product = expand_grid(parser.parse_overrides([*grid, *typed]))
+            kept = [row for row in product if not any(each <= set(row) for each in excluded)]
+            return composer.compose_runs([*kept[:1], *kept[1:][-1:]] if ends_alone else kept)
 
         yield compose
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from privacy_gan.errors import UserError
-from privacy_gan.sweeping.gpus import VISIBLE, claim, claimed, visible_gpus
+from privacy_gan.sweeping.gpus import VISIBLE_DEVICES, lock_gpus, reserve_gpus, visible_gpus
 
 
 @pytest.fixture
@@ -19,13 +19,13 @@ def two_gpus(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.delenv(VISIBLE, raising=False)
+    monkeypatch.delenv(VISIBLE_DEVICES, raising=False)
 
 
 CLAIM = """
 import sys
-from privacy_gan.sweeping.gpus import claimed
-with claimed("gpu", devices=1, runs_per_device=1) as gpus:
+from privacy_gan.sweeping.gpus import reserve_gpus
+with reserve_gpus("gpu", devices=1, runs_per_device=1) as gpus:
     print(gpus["CUDA_VISIBLE_DEVICES"], flush=True)
     sys.stdin.read()
 """
@@ -49,29 +49,29 @@ def test_processes_side_by_side_get_different_gpus_and_a_killed_one_gives_its_ba
 
 @pytest.mark.usefixtures("two_gpus")
 def test_all_that_are_wanted_or_none():
-    with claimed("gpu", 1, 1) as first:
-        assert first == {VISIBLE: "GPU-a"}
+    with reserve_gpus("gpu", 1, 1) as first:
+        assert first == {VISIBLE_DEVICES: "GPU-a"}
         with ExitStack() as locks:
-            assert claim(["GPU-a", "GPU-b"], 2, 1, locks) is None
-        with claimed("gpu", 1, 1) as second:
-            assert second == {VISIBLE: "GPU-b"}
-    with claimed("gpu", 2, 1) as both:
-        assert both == {VISIBLE: "GPU-a,GPU-b"}
+            assert lock_gpus(["GPU-a", "GPU-b"], 2, 1, locks) is None
+        with reserve_gpus("gpu", 1, 1) as second:
+            assert second == {VISIBLE_DEVICES: "GPU-b"}
+    with reserve_gpus("gpu", 2, 1) as both:
+        assert both == {VISIBLE_DEVICES: "GPU-a,GPU-b"}
 
 
 @pytest.mark.usefixtures("two_gpus")
 def test_gpus_are_shared_where_that_is_asked_for_the_emptiest_first():
-    with claimed("gpu", 1, 2) as first, claimed("gpu", 1, 2) as second:
-        assert (first, second) == ({VISIBLE: "GPU-a"}, {VISIBLE: "GPU-b"})
-        with claimed("gpu", 1, 2) as third:
-            assert third == {VISIBLE: "GPU-a"}
+    with reserve_gpus("gpu", 1, 2) as first, reserve_gpus("gpu", 1, 2) as second:
+        assert (first, second) == ({VISIBLE_DEVICES: "GPU-a"}, {VISIBLE_DEVICES: "GPU-b"})
+        with reserve_gpus("gpu", 1, 2) as third:
+            assert third == {VISIBLE_DEVICES: "GPU-a"}
 
 
 @pytest.mark.usefixtures("two_gpus")
 def test_only_what_is_visible_is_handed_out(monkeypatch):
-    monkeypatch.setenv(VISIBLE, "1")
+    monkeypatch.setenv(VISIBLE_DEVICES, "1")
     assert visible_gpus() == ["GPU-b"]
-    monkeypatch.setenv(VISIBLE, "")
+    monkeypatch.setenv(VISIBLE_DEVICES, "")
     assert visible_gpus() == []
 
 
@@ -79,12 +79,12 @@ def test_only_what_is_visible_is_handed_out(monkeypatch):
 def test_more_gpus_than_there_are_is_a_mistake():
     with (
         pytest.raises(UserError, match=r"trainer.devices=3, but 2 GPUs are visible"),
-        claimed("gpu", 3, 1),
+        reserve_gpus("gpu", 3, 1),
     ):
         pass
 
 
 @pytest.mark.usefixtures("two_gpus")
 def test_nothing_is_claimed_on_the_cpu():
-    with claimed("cpu", 1, 1) as gpus:
+    with reserve_gpus("cpu", 1, 1) as gpus:
         assert gpus == {}

@@ -15,21 +15,21 @@ from commands import cli, start, train_command
 from commands import run as run_command
 from omegaconf import OmegaConf
 from presets import NUMBERS
-from processes import all_gone
+from processes import all_exited
 
 from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
 from privacy_gan.runs.artifacts import read_artifact
-from privacy_gan.sweeping.gpus import VISIBLE
+from privacy_gan.sweeping.gpus import VISIBLE_DEVICES
 from privacy_gan.sweeping.processes import (
     Failure,
     Processes,
-    blamed,
-    left_in,
-    ranks,
-    reserved_port,
+    read_failures,
+    reserve_port,
+    root_cause,
+    torchrun_environments,
 )
-from privacy_gan.sweeping.supervisor import own_gpus, told_apart
+from privacy_gan.sweeping.supervisor import rank_environments, reserve_run_gpus
 
 TWO = "trainer=ddp_cpu"
 TOY = [
@@ -42,13 +42,13 @@ TOY = [
 ]
 DYING = """
 import os
-from privacy_gan import replicas
+from privacy_gan import distributed
 from privacy_gan.evaluation import judge
 from privacy_gan.privatizers import adversarial
 
 def live_through(stage):
     how, at, rank = os.environ.get("DIES", "  ").split(" ")
-    if at == stage and replicas.rank() == int(rank):
+    if at == stage and distributed.rank() == int(rank):
         if how == "killed":
             os.kill(os.getpid(), 9)
         raise ArithmeticError("the numbers are off")
@@ -60,9 +60,9 @@ class Mechanism(adversarial.AdversarialPrivatizer):
         super().training_step(batch, batch_idx)
 
 class Judge(judge.Judge):
-    def attack(self, *what):
+    def build_attack(self, *what):
         live_through("judging")
-        return super().attack(*what)
+        return super().build_attack(*what)
 """
 
 
@@ -110,7 +110,7 @@ def test_the_judges_work_is_divided_and_its_findings_are_those_of_one_process(tm
 )
 def test_a_process_that_dies_takes_the_run_with_it_which_can_be_gone_on_with(tmp_path, dies):
     process = run(tmp_path, TWO, cwd=tmp_path, env={"DIES": dies})
-    assert all_gone(tmp_path, seconds=1)
+    assert all_exited(tmp_path, seconds=1)
     assert process.returncode != 0
     assert not records(tmp_path)
     how, stage, rank = dies.split(" ")
@@ -141,18 +141,18 @@ def test_a_sweep_of_such_runs_goes_on_past_one_that_fails_and_leaves_nothing_beh
     assert process.returncode != 0
     assert "sweep of 3 runs: 2 finished, 1 failed" in process.stdout, process.stdout
     assert "ArithmeticError: the numbers are off" in process.stdout
-    assert all_gone(tmp_path, seconds=1)
-    assert [record["identity"]["epsilon"] for record in records(folder)] == [0.25, 1.0]
+    assert all_exited(tmp_path, seconds=1)
+    assert [record["fingerprint"]["epsilon"] for record in records(folder)] == [0.25, 1.0]
     for path in folder.rglob("result.json"):
         config = OmegaConf.load(path.parent / "config.yaml")
-        assert config.epsilon == json.loads(path.read_text())["identity"]["epsilon"]
+        assert config.epsilon == json.loads(path.read_text())["fingerprint"]["epsilon"]
         output = (path.parent / "output.log").read_text()
         assert output.count(", hidden by filter-entropy, ") == 1, output
     process = run(tmp_path, *grid, cwd=tmp_path)
     assert process.returncode == 0, process.stdout + process.stderr
-    assert all_gone(tmp_path, seconds=1)
+    assert all_exited(tmp_path, seconds=1)
     found = records(folder)
-    assert [record["identity"]["epsilon"] for record in found] == [0.25, 0.5, 1.0]
+    assert [record["fingerprint"]["epsilon"] for record in found] == [0.25, 0.5, 1.0]
     for record in found:
         assert record["evaluations"]["Sign"]["measures"]
         one = [f"epsilon={record['identity']['epsilon']}", "evaluate=false"]
@@ -175,7 +175,7 @@ def test_two_such_runs_at_once_and_ctrl_c(tmp_path):
         said, _ = sweep.communicate(timeout=60)
     assert sweep.returncode == 128 + signal.SIGINT, said
     assert "sweep of 2 runs: 2 not finished" in said
-    assert all_gone(tmp_path, seconds=1)
+    assert all_exited(tmp_path, seconds=1)
     for output in tmp_path.rglob("output.log"):
         assert output.read_text().count("interrupted: stopped in epoch") == 1
         assert "Traceback" not in output.read_text()
@@ -191,7 +191,7 @@ def test_torchrun_starts_the_processes_as_well(tmp_path):
 
 
 def test_nodes_that_were_started_by_hand_train_one_run(tmp_path):
-    with reserved_port() as port:
+    with reserve_port() as port:
         meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         one = command(tmp_path, TWO, "trainer.num_nodes=2", "trainer.devices=1")
         nodes = [
@@ -207,7 +207,7 @@ def test_nodes_that_were_started_by_hand_train_one_run(tmp_path):
 
 def test_processes_are_told_apart_and_share_the_threads(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
-    with ranks(3, nodes=1) as told:
+    with torchrun_environments(3, nodes=1) as told:
         assert [each["RANK"] for each in told] == ["0", "1", "2"]
         assert [each["LOCAL_RANK"] for each in told] == ["0", "1", "2"]
         assert {each["WORLD_SIZE"] for each in told} == {"3"}
@@ -216,17 +216,20 @@ def test_processes_are_told_apart_and_share_the_threads(monkeypatch):
     monkeypatch.setenv("NODE_RANK", "1")
     monkeypatch.setenv("MASTER_ADDR", "first")
     monkeypatch.setenv("MASTER_PORT", "29500")
-    with ranks(2, nodes=2) as told:
+    with torchrun_environments(2, nodes=2) as told:
         assert [each["RANK"] for each in told] == ["2", "3"]
         assert [each["LOCAL_RANK"] for each in told] == ["0", "1"]
         assert {(each["MASTER_ADDR"], each["MASTER_PORT"]) for each in told} == {("first", "29500")}
     monkeypatch.delenv("MASTER_PORT")
-    with pytest.raises(UserError, match=r"NODE_RANK=0, 1, \.\.\., MASTER_ADDR="), ranks(2, nodes=2):
+    with (
+        pytest.raises(UserError, match=r"NODE_RANK=0, 1, \.\.\., MASTER_ADDR="),
+        torchrun_environments(2, nodes=2),
+    ):
         pass
 
 
 def test_a_reserved_port_is_given_to_nobody_else_but_can_be_listened_on():
-    with reserved_port() as port, reserved_port() as other:
+    with reserve_port() as port, reserve_port() as other:
         assert port != other
         with closing(socket.socket()) as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -237,10 +240,10 @@ def test_a_reserved_port_is_given_to_nobody_else_but_can_be_listened_on():
 def test_all_gpus_of_a_node_are_taken_a_process_each(monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     trainer = OmegaConf.create({"strategy": {}, "devices": "auto", "num_nodes": 1})
-    with told_apart(trainer, {VISIBLE: "GPU-a,GPU-b"}) as told:
+    with rank_environments(trainer, {VISIBLE_DEVICES: "GPU-a,GPU-b"}) as told:
         assert [each["LOCAL_RANK"] for each in told] == ["0", "1"]
     with pytest.raises(UserError, match="nvidia-smi shows none here: trainer=ddp_cpu"):
-        told_apart(trainer, {})
+        rank_environments(trainer, {})
 
 
 def test_one_process_needs_no_other_and_no_connection(tmp_path, monkeypatch):
@@ -259,21 +262,21 @@ threading.Event().wait()
 
 
 def test_a_process_that_failed_is_not_waited_for_forever(tmp_path, monkeypatch):
-    monkeypatch.setattr("privacy_gan.sweeping.processes.SECONDS_TO_FOLLOW", 0.5)
+    monkeypatch.setattr("privacy_gan.sweeping.processes.GRACE_SECONDS", 0.5)
     processes = Processes([sys.executable, "-c", HANGING, tmp_path], [os.environ], None, tmp_path)
     started = time.monotonic()
-    while not processes.are_over():
+    while not processes.have_exited():
         assert time.monotonic() - started < 30
         time.sleep(0.1)
     processes.kill()
     assert processes.failed
-    assert blamed(left_in(tmp_path), processes.ended, several=False).reason == "said so"
+    assert root_cause(read_failures(tmp_path), processes.ended, several=False).reason == "said so"
 
 
 DYING_WITH = """
 import sys, threading
-from privacy_gan.sweeping.processes import die_with
-die_with(int(sys.argv[1]))
+from privacy_gan.sweeping.processes import exit_with_parent
+exit_with_parent(int(sys.argv[1]))
 threading.Event().wait()
 """
 
@@ -296,17 +299,20 @@ def test_a_launchers_process_dies_with_the_sweep_even_if_that_has_ended_before(e
 def test_who_is_to_blame():
     first = Failure("first", at=1.0)
     second = Failure("second", at=2.0)
-    follows = Failure("connection closed", follows=True, at=0.5)
-    assert blamed([first, second], {1: 1, 0: 1}, several=True) is first
+    is_secondary = Failure("connection closed", is_secondary=True, at=0.5)
+    assert root_cause([first, second], {1: 1, 0: 1}, several=True) is first
     # who was killed cannot say so, and those that lost it do not know why
-    told = blamed([follows], {0: 1, 1: -signal.SIGKILL}, several=True)
+    told = root_cause([is_secondary], {0: 1, 1: -signal.SIGKILL}, several=True)
     assert told.reason.startswith("process 1 of the run was killed (SIGKILL)")
     assert told.exit_code == 128 + signal.SIGKILL
     # aborted by its library because another failed
-    assert blamed([first], {1: -signal.SIGABRT, 0: 1}, several=True) is first
-    assert blamed([follows], {0: 1, 1: 0}, several=True) is follows
-    assert blamed([], {0: -signal.SIGSEGV}, several=False).reason == "the run was killed by SIGSEGV"
-    assert blamed([], {0: 7}, several=False).exit_code == 7
+    assert root_cause([first], {1: -signal.SIGABRT, 0: 1}, several=True) is first
+    assert root_cause([is_secondary], {0: 1, 1: 0}, several=True) is is_secondary
+    assert (
+        root_cause([], {0: -signal.SIGSEGV}, several=False).reason
+        == "the run was killed by SIGSEGV"
+    )
+    assert root_cause([], {0: 7}, several=False).exit_code == 7
 
 
 @pytest.mark.parametrize(
@@ -318,7 +324,7 @@ def test_who_was_started_with_others_starts_nobody_and_claims_no_gpu(launched, m
     monkeypatch.setattr("privacy_gan.sweeping.gpus.visible_gpus", lambda: ["GPU-a"])
     trainer = {"strategy": {}, "devices": 1, "accelerator": "gpu"}
     config = OmegaConf.create({"trainer": trainer, "runs_per_device": 1})
-    with own_gpus(config) as first, own_gpus(config) as second:
+    with reserve_run_gpus(config) as first, reserve_run_gpus(config) as second:
         assert (first, second) == ({}, {})
-    with told_apart(config.trainer, {}) as told:
+    with rank_environments(config.trainer, {}) as told:
         assert told == [{}]

@@ -6,10 +6,10 @@ from types import SimpleNamespace
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from presets import JUDGED
-from sweeps import SIDE_BY_SIDE, finished_at, sweep
+from sweeps import TWO_AT_ONCE, finish_times, sweep
 
 from privacy_gan.errors import UserError
-from privacy_gan.sweeping.search import Search, worth
+from privacy_gan.sweeping.search import Search, objective
 from privacy_gan.sweeping.swept_run import FAILED, FINISHED
 
 pytest.importorskip("optuna")
@@ -45,7 +45,7 @@ def values_of(overrides):
 
 
 def test_suggestions_are_within_what_was_typed():
-    for _, overrides in search().suggest(30):
+    for _, overrides in search().ask(30):
         found = values_of(overrides)
         assert found["seed"] == "3"
         assert found["width"] in ("8", "16")
@@ -57,9 +57,9 @@ def test_what_is_learned_moves_the_search_and_the_same_outcomes_move_it_alike():
     def begin():
         found, suggested = search(), []
         for _ in range(60):
-            ((trial, overrides),) = found.suggest(1)
+            ((trial, overrides),) = found.ask(1)
             suggested.append(float(values_of(overrides)["epsilon"]))
-            found.learn(trial, run(utility=1 - suggested[-1], gain=0))
+            found.tell(trial, run(utility=1 - suggested[-1], gain=0))
         return suggested
 
     first = begin()
@@ -70,23 +70,23 @@ def test_what_is_learned_moves_the_search_and_the_same_outcomes_move_it_alike():
 
 
 def test_worth_is_utility_less_the_weighted_leak_of_a_finished_run():
-    assert worth(run(0.75, 0.25), leak_weight=2) == 0.25
-    assert worth(run(0.75, None), leak_weight=2) is None
-    assert worth(run(0.75, 0.25, status=FAILED), leak_weight=2) is None
+    assert objective(run(0.75, 0.25), leak_weight=2) == 0.25
+    assert objective(run(0.75, None), leak_weight=2) is None
+    assert objective(run(0.75, 0.25, status=FAILED), leak_weight=2) is None
 
 
 def test_runs_that_failed_are_not_the_best():
     found = search("epsilon=interval(0.1,0.2)")
-    (first, _), (second, _) = found.suggest(2)
-    found.learn(first, None)
+    (first, _), (second, _) = found.ask(2)
+    found.tell(first, None)
     assert found.best().startswith("nothing can be said of the search")
-    found.learn(second, run(0.5, 0.1))
+    found.tell(second, run(0.5, 0.1))
     assert found.best().startswith("best of 1 on the validation split: epsilon=0.1")
     assert found.best().endswith("utility less 2 x gain is 0.300")
 
 
 def test_what_is_typed_last_counts():
-    ((_, overrides),) = search("epsilon=0.1,0.2", "width=8,16", "epsilon=0.3").suggest(1)
+    ((_, overrides),) = search("epsilon=0.1,0.2", "width=8,16", "epsilon=0.3").ask(1)
     assert values_of(overrides)["epsilon"] == "0.3"
 
 
@@ -103,17 +103,17 @@ def test_a_search_that_is_repeated_finds_its_runs_finished_and_goes_on(tmp_path)
         "privatizer=noise",
         "hydra/sweeper=optuna",
         "hydra.sweeper.trials=2",
-        *SIDE_BY_SIDE,  # whose processes stay for the second suggestion
+        *TWO_AT_ONCE,  # whose processes stay for the second suggestion
         "epsilon=interval(0.001,0.05)",
     ]
     first = sweep(tmp_path, *grid)
     assert first.returncode == 0, first.stderr
     assert "sweep of 2 runs: 2 finished" in first.stdout
-    before = finished_at(tmp_path)
+    before = finish_times(tmp_path)
     assert all(path.parent.name.startswith("seed-0-epsilon-0.0") for path in before)
     assert all("begun" in (path.parent / "output.log").read_text() for path in before)
     again = sweep(tmp_path, *grid)
     assert "sweep of 2 runs: 2 finished before" in again.stdout
-    assert finished_at(tmp_path) == before
+    assert finish_times(tmp_path) == before
     (best,) = [line for line in first.stdout.splitlines() if line.startswith("best of 2 on")]
     assert best in again.stdout

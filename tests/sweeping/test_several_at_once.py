@@ -9,8 +9,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from commands import start, train_command
-from processes import alive, all_gone
-from sweeps import SIDE_BY_SIDE, results, sweep
+from processes import all_exited, running_processes
+from sweeps import TWO_AT_ONCE, results, sweep
 
 from privacy_gan.runs.result import Result
 
@@ -18,7 +18,7 @@ THREE = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"]
 LONG = "trainer.max_epochs=5000"
 
 
-def begin(folder, *overrides, launcher=SIDE_BY_SIDE):
+def begin(folder, *overrides, launcher=TWO_AT_ONCE):
     """Start a sweep as a terminal does: in a process group of its own."""
     command = train_command(folder, "-m", *overrides, *launcher)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -35,9 +35,9 @@ def wait_for(folder, pattern, count):
 def at_work(folder):
     """Return the processes that make runs, without those that started them."""
     found = []
-    for process in alive(folder):
+    for process in running_processes(folder):
         with suppress(FileNotFoundError, ProcessLookupError):
-            if b"privacy_gan.commands.child" in Path(f"/proc/{process}/cmdline").read_bytes():
+            if b"privacy_gan.commands.worker" in Path(f"/proc/{process}/cmdline").read_bytes():
                 found.append(process)
     return found
 
@@ -50,7 +50,7 @@ def test_runs_side_by_side_get_gpus_of_their_own_and_share_the_threads(tmp_path,
     monkeypatch.delenv("OMP_NUM_THREADS")
     folder = "run_dir=${output_dir}/${seed}"
     grid = ["seed=0,1", "trainer=auto", "privatizer=identity", folder]
-    process = sweep(tmp_path, *grid, *SIDE_BY_SIDE, env=environment)
+    process = sweep(tmp_path, *grid, *TWO_AT_ONCE, env=environment)
     assert process.returncode == 0, process.stderr
     begun = [(tmp_path / f"outputs/{seed}/output.log").read_text() for seed in (0, 1)]
     found = [re.search(r"begun, GPU: (\S+), threads: (\d+)", text) for text in begun]
@@ -77,7 +77,7 @@ def test_ctrl_c_lets_all_runs_save_their_state_and_leaves_nothing_behind(tmp_pat
     assert "interrupted: repeat the command to go on" in err
     assert "sweep of 3 runs: 1 finished, 2 not finished" in out
     assert len(list(tmp_path.rglob("last.ckpt"))) == 2
-    assert all_gone(tmp_path)
+    assert all_exited(tmp_path)
 
 
 def test_a_killed_sweep_takes_its_runs_with_it(tmp_path):
@@ -87,7 +87,7 @@ def test_a_killed_sweep_takes_its_runs_with_it(tmp_path):
     assert at_work(tmp_path)
     process.kill()
     process.communicate()
-    assert all_gone(tmp_path)
+    assert all_exited(tmp_path)
 
 
 def test_a_second_sweep_leaves_alone_what_the_first_is_at_work_on(tmp_path):
@@ -101,5 +101,5 @@ def test_a_second_sweep_leaves_alone_what_the_first_is_at_work_on(tmp_path):
     told = next(line for line in second.stdout.splitlines() if line.startswith("  taken"))
     assert "filter_generator" in told
     assert "another process is at work in" in second.stdout
-    assert ["identity" in run for run in results(tmp_path / "outputs")] == [True]
+    assert ["fingerprint" in run for run in results(tmp_path / "outputs")] == [True]
     assert first.returncode == 128 + signal.SIGTERM

@@ -13,7 +13,7 @@ import pytest
 import torch
 from commands import start, train_command
 from filelock import FileLock
-from processes import all_gone
+from processes import all_exited
 from sweeps import sweep
 
 CLUSTER = Path(__file__).with_name("cluster.sh")
@@ -40,11 +40,11 @@ import os
 import time
 from pathlib import Path
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
-from privacy_gan.training.checkpointing import SaveLast
+from privacy_gan.training.checkpointing import SaveLastCheckpoint
 
 class Patient(AdversarialPrivatizer):
     def training_step(self, batch, batch_idx):
-        (saving,) = (each for each in self.trainer.callbacks if isinstance(each, SaveLast))
+        (saving,) = (each for each in self.trainer.callbacks if isinstance(each, SaveLastCheckpoint))
         while self.current_epoch == 1 and not Path(os.environ["GO_ON"]).exists():
             if saving.requests.received is not None:
                 break
@@ -270,14 +270,14 @@ class TestOnACluster:
         (tmp_path / "two").mkdir()
         together = sweep(tmp_path / "two", *nodes, cwd=tmp_path / "two", env=meeting | cluster)
         assert together.returncode == 0, together.stdout + together.stderr
-        assert all_gone(tmp_path / "two")
+        assert all_exited(tmp_path / "two")
         assert sweep(tmp_path / "one").returncode == 0
         two, one = (
             json.loads(path.read_text())
             for folder in ("two", "one")
             for path in (tmp_path / folder).rglob("result.json")
         )
-        assert two["identity"] == one["identity"]
+        assert two["fingerprint"] == one["fingerprint"]
         for key in (key for key in one["training"] if "distortion" in key):
             assert two["training"][key] == pytest.approx(one["training"][key], rel=0.05)
 

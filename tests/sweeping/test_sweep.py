@@ -11,8 +11,8 @@ import pytest
 import torch
 from commands import run, start, train_command
 from presets import TINY
-from processes import all_gone
-from sweeps import finished_at, results, sweep
+from processes import all_exited
+from sweeps import finish_times, results, sweep
 
 from privacy_gan.commands.train import train
 
@@ -31,20 +31,20 @@ def kill_and_repeat(folder):
     command = train_command(folder, "-m", *SIX, "checkpoint_minutes=0")
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     for amid_runs in (False, True, True, False, True):
-        before, saved = finished_at(folder), saved_at(folder)
+        before, saved = finish_times(folder), saved_at(folder)
         with start(command, cwd=folder, start_new_session=True, **quiet) as process:
             while amid_runs and saved_at(folder) == saved and process.poll() is None:
                 time.sleep(0.01)
             time.sleep(moments.uniform(0, 1))  # eight steps and what is before and after them
             assert process.poll() is None
             os.killpg(process.pid, signal.SIGKILL)
-        assert all_gone(folder)
-        assert before.items() <= finished_at(folder).items()
-    before = finished_at(folder)
+        assert all_exited(folder)
+        assert before.items() <= finish_times(folder).items()
+    before = finish_times(folder)
     process = sweep(folder, *SIX, "checkpoint_minutes=0")
     assert process.returncode == 0, process.stderr
     assert f"{len(before)} finished before" in process.stdout or not before
-    assert before.items() <= finished_at(folder).items()
+    assert before.items() <= finish_times(folder).items()
 
 
 def saved_at(folder):
@@ -66,13 +66,13 @@ def test_a_sweep_killed_five_times_ends_with_the_results_of_runs_that_were_not(
 
 def test_a_finished_sweep_is_repeated_without_importing_torch(survivor, tmp_path):
     copy = shutil.copytree(survivor, tmp_path / "copy")
-    before = finished_at(copy)
+    before = finish_times(copy)
     command = train_command(copy, "-m", *SIX)
     process = run([command[0], "-X", "importtime", *command[1:]], real=True)
     assert process.returncode == 0, process.stderr
     assert "sweep of 6 runs: 6 finished before" in process.stdout
     assert not any(line.endswith("| torch") for line in process.stderr.splitlines())
-    assert finished_at(copy) == before
+    assert finish_times(copy) == before
 
 
 def test_a_run_that_fails_does_not_end_the_sweep_and_the_exit_code_tells(tmp_path):
@@ -141,13 +141,13 @@ def test_ctrl_c_saves_the_run_at_hand_and_ends_the_sweep_with_a_summary(tmp_path
     assert "Traceback" not in err
     assert "sweep of 2 runs: 2 not finished" in out
     assert len(list(tmp_path.rglob("last.ckpt"))) == 1
-    assert all_gone(tmp_path)
+    assert all_exited(tmp_path)
 
 
 def test_what_a_preset_leaves_out_is_run_where_it_is_asked_for(tmp_path):
     grid = "+hydra.sweeper.params={seed: '0,1', epsilon: '0.01,0.02'}"
-    left_out = "hydra.sweeper.leave_out=[['epsilon=0.02','seed=1'],['epsilon=0.01']]"
-    short = ["privatizer=identity", grid, left_out]
+    excluded = "hydra.sweeper.leave_out=[['epsilon=0.02','seed=1'],['epsilon=0.01']]"
+    short = ["privatizer=identity", grid, excluded]
     assert "sweep of 1 run: 1 finished" in sweep(tmp_path, *short).stdout
     assert "sweep of 1 run: 1 finished" in sweep(tmp_path, *short, "epsilon=0.02", "seed=1").stdout
 

@@ -8,9 +8,9 @@ import pytest
 from privacy_gan.errors import UserError
 from privacy_gan.sweeping.swept_run import (
     folder_override,
-    names_of,
-    refuse_shared_folders,
-    untold_keys,
+    require_distinct_folders,
+    run_names,
+    unnamed_keys,
 )
 
 
@@ -20,8 +20,8 @@ def run(folder, *overrides):
 
 def test_runs_are_called_by_what_was_not_typed_for_all_of_them():
     runs = [run("a", "x=1", "seed=0"), run("b", "x=1", "seed=1")]
-    assert names_of(runs) == ["seed=0", "seed=1"]
-    assert names_of([run("outputs/faces/filter/Male/epsilon-1/seed-0", "x=1")]) == [
+    assert run_names(runs) == ["seed=0", "seed=1"]
+    assert run_names([run("outputs/faces/filter/Male/epsilon-1/seed-0", "x=1")]) == [
         "filter/Male/epsilon-1/seed-0"
     ]
 
@@ -32,9 +32,9 @@ def test_only_what_folders_leave_out_is_added_to_them():
         for width in (8, 16)
         for seed in (0, 1)
     ]
-    assert untold_keys(runs) == ["width"]
+    assert unnamed_keys(runs) == ["width"]
     assert folder_override(runs[3], ["width"]) == "run_dir='out/seed-1-width-16'"
-    assert untold_keys(runs[:2]) == []
+    assert unnamed_keys(runs[:2]) == []
 
 
 def test_names_hold_nothing_that_a_path_or_a_shell_would_mind():
@@ -46,4 +46,4 @@ def test_names_hold_nothing_that_a_path_or_a_shell_would_mind():
 
 def test_runs_that_would_share_a_folder_all_the_same_are_refused():
     with pytest.raises(UserError, match=r"runs with x=a/b and with x=a:b would share the folder"):
-        refuse_shared_folders([run("out/x-a_b", "x=a/b"), run("out/x-a_b", "x=a:b")])
+        require_distinct_folders([run("out/x-a_b", "x=a/b"), run("out/x-a_b", "x=a:b")])

@@ -15,7 +15,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.privatizers.blur import Blur
 from privacy_gan.privatizers.stargan import StarGAN
-from privacy_gan.tensors import first_undefined
+from privacy_gan.tensors import find_non_finite
 
 
 def files(folder):
@@ -102,7 +102,7 @@ def test_a_state_that_is_not_finite_takes_no_sound_ones_place(tiny, tmp_path, mo
     with pytest.raises(UserError, match=r"^training diverged in epoch 1, step 2: filter\.network"):
         train(tiny("checkpoint_minutes=0"))
     (checkpoint,) = tmp_path.rglob("last.ckpt")
-    assert first_undefined(torch.load(checkpoint, weights_only=True)["state_dict"]) is None
+    assert find_non_finite(torch.load(checkpoint, weights_only=True)["state_dict"]) is None
 
 
 def test_stargan_ends_likewise(tiny, monkeypatch):
@@ -122,13 +122,13 @@ def test_optimizers_that_are_not_finite_are_not_kept_either(tiny, tmp_path, monk
 
 
 def test_what_adapts_without_training_is_not_kept_if_it_is_not_finite(tiny, tmp_path, monkeypatch):
-    def adapt(self, batches):
+    def fit(self, batches):
         self.strength.fill_(math.nan)
         return {}
 
-    monkeypatch.setattr(Blur, "adapt", adapt)
+    monkeypatch.setattr(Blur, "fit", fit)
     with pytest.raises(
-        UserError, match=r"^adapting to 32 training images gave values that are not"
+        UserError, match=r"^fitting to 32 training images gave values that are not"
     ):
         train(tiny("privatizer=blur"))
     assert not files(tmp_path / "outputs") & {"result.json", "last.ckpt"}

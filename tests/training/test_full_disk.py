@@ -2,20 +2,20 @@
 
 import pytest
 from commands import run_train
-from disks import mounted
+from disks import mount_tmpfs
 
 
 @pytest.fixture
 def small_disk(tmp_path):
     """A disk of 2 MB, where half a MB is left."""
-    with mounted(tmp_path / "disk", "size=2m") as disk:
+    with mount_tmpfs(tmp_path / "disk", "size=2m") as disk:
         (disk / "others").write_bytes(bytes(1536 << 10))
         yield disk
 
 
 @pytest.fixture
 def read_only_disk(tmp_path):
-    with mounted(tmp_path / "disk", "size=20m,ro") as disk:
+    with mount_tmpfs(tmp_path / "disk", "size=20m,ro") as disk:
         yield disk
 
 

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from privacy_gan.commands.train import train
-from privacy_gan.reporting.ending import summary
+from privacy_gan.reporting.run_summary import full_summary
 from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.result import Result
 
@@ -58,7 +58,7 @@ def test_the_grid_has_figure_2s_rows(privatizer, rows, tiny):
     assert faces.rows["x"].shape == (8, 16, 16, 3)
     assert faces.columns == ("s=0", "s=1") * 4
     np.testing.assert_array_equal(faces.rows["x"][0, 0, 0], corner)
-    assert str(run.result_file) in summary(run, record)
+    assert str(run.result_file) in full_summary(run, record)
 
 
 OPTIONAL = ["wandb", "tensorboard", "pandas", "matplotlib", "scipy", "rich"]

@@ -29,9 +29,9 @@ def test_it_begins_where_the_other_ended_and_is_another_run(tiny, source, tmp_pa
     assert learned
     for name in learned:
         assert torch.allclose(before[name].float(), after[name].float(), atol=1e-6), name
-    assert len(result.identity["start_key"]) == 8
+    assert len(result.fingerprint["start_key"]) == 8
     assert train(config)[1] == result  # and is found finished
-    assert "start_key" not in train(tiny(f"output_dir={tmp_path / 'anew'}"))[1].identity
+    assert "start_key" not in train(tiny(f"output_dir={tmp_path / 'anew'}"))[1].fingerprint
 
 
 def test_what_does_not_fit_is_a_line_before_anything_is_trained(tiny, source, tmp_path):

@@ -11,7 +11,7 @@ import pytest
 from commands import cli, run_train, start, train_command
 from presets import JUDGED
 from sweeps import sweep
-from wandb_server import KEY, environment, recording, synchronized
+from wandb_server import KEY, environment, serve_wandb, sync_offline_runs
 
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Result
@@ -43,7 +43,7 @@ HASTY = """
 from privacy_gan.training import wandb_run
 from privacy_gan.training.loggers import wandb_logger
 
-wandb_run.SECONDS_TO_ANSWER = wandb_run.SECONDS_TO_END = 2
+wandb_run.CONNECT_TIMEOUT = wandb_run.FINISH_TIMEOUT = 2
 """
 
 
@@ -73,7 +73,7 @@ def interrupted(tmp_path_factory):
     (path,) = folder.rglob("result.json")
     run = RunFolder(path.parent)
     assert len(list(run.path.glob("wandb/offline-run-*"))) == 2
-    (tracked,) = synchronized(run.path).values()
+    (tracked,) = sync_offline_runs(run.path).values()
     return run, tracked
 
 
@@ -98,7 +98,7 @@ def test_a_run_is_tracked_offline_as_it_was_configured_and_goes_on_when_it_does(
 def test_a_dashboard_is_saved_and_shows_what_runs_track(interrupted):
     pytest.importorskip("wandb_workspaces")
     _, tracked = interrupted
-    with recording() as server:
+    with serve_wandb() as server:
         process = cli("dashboard", f"group={tracked.group}", env=environment(server), real=True)
         assert process.returncode == 0, process.stderr
         (view,) = server.views
@@ -137,7 +137,7 @@ def test_a_run_that_is_begun_anew_in_the_same_place_is_another_tracked_run(tmp_p
     assert run_train(tmp_path, *brief).returncode == 0
     (tmp_path / "outputs").rename(tmp_path / "moved away")
     assert run_train(tmp_path, *brief).returncode == 0
-    assert len(synchronized(tmp_path)) == 2
+    assert len(sync_offline_runs(tmp_path)) == 2
 
 
 def test_a_sweep_is_a_group_whose_runs_are_named_by_what_it_varies_and_has_one_chart(tmp_path):
@@ -145,13 +145,13 @@ def test_a_sweep_is_a_group_whose_runs_are_named_by_what_it_varies_and_has_one_c
     short = ["logger=wandb", "privatizer=identity", *judged]
     process = sweep(tmp_path, *short, "epsilon=0.01,0.02", "judge.queries=[1]")
     assert process.returncode == 0, process.stderr
-    tracked = synchronized(tmp_path).values()
+    tracked = sync_offline_runs(tmp_path).values()
     assert {run.name for run in tracked} == {"epsilon=0.01", "epsilon=0.02", "sweep"}
     assert len({run.group for run in tracked}) == 1
 
 
 def test_where_a_key_is_configured_runs_are_sent_as_they_train(tmp_path, monkeypatch):
-    with recording() as server:
+    with serve_wandb() as server:
         for name, value in environment(server).items():
             monkeypatch.setenv(name, value)
         process = run_train(tmp_path, "logger=wandb", "trainer.max_epochs=1")
@@ -172,13 +172,13 @@ def test_a_server_that_cannot_be_reached_stops_no_run(tmp_path, hasty, monkeypat
         process = run_train(tmp_path, *hasty, "trainer.max_epochs=1")
     assert process.returncode == 0, process.stderr
     assert "Weights & Biases cannot be used" in process.stdout + process.stderr
-    (tracked,) = synchronized(tmp_path).values()
+    (tracked,) = sync_offline_runs(tmp_path).values()
     assert tracked.steps("train/filter/loss") == [0, 1, 2, 3]
 
 
 def test_a_server_that_goes_away_stops_no_run(tmp_path, hasty):
     command = train_command(tmp_path, *hasty, "trainer.max_epochs=8")
-    with recording() as server:
+    with serve_wandb() as server:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         process = start(command, env=environment(server), **pipes)
         while not server.runs and process.poll() is None:
@@ -195,7 +195,7 @@ def test_two_trackers_at_once(tmp_path):
     )
     process = run_train(tmp_path, "logger=[wandb,tensorboard]", "trainer.max_epochs=1")
     assert process.returncode == 0, process.stderr
-    (tracked,) = synchronized(tmp_path).values()
+    (tracked,) = sync_offline_runs(tmp_path).values()
     assert tracked.steps("train/filter/loss") == [0, 1, 2, 3]
     events = event_accumulator.EventAccumulator(str(next(tmp_path.rglob("tensorboard"))))
     events.Reload()

@@ -11,7 +11,7 @@ from pytorch_lightning import Callback, Trainer
 from pytorch_lightning.loggers import Logger
 
 from privacy_gan.commands.train import train
-from privacy_gan.config.checking import OPTIONS
+from privacy_gan.config.checks import TRAINER_OPTIONS
 
 REFUSED = {
     "+trainer.accumulate_grad_batches=2": "data.batch_size=N",
@@ -65,7 +65,7 @@ class Remembering(Logger):
 
 
 def test_every_option_of_lightnings_is_known():
-    assert set(inspect.signature(Trainer).parameters) <= OPTIONS
+    assert set(inspect.signature(Trainer).parameters) <= TRAINER_OPTIONS
 
 
 @pytest.mark.parametrize("override", REFUSED)
@@ -101,10 +101,10 @@ def test_each_players_gradients_are_clipped_before_its_step(privatizer, tiny):
 
     class Steps(Callback):
         def on_train_start(self, trainer, pl_module):
-            before.extend(flat(player) for player in pl_module.players)
+            before.extend(flat(player) for player in pl_module.networks)
 
         def on_train_batch_end(self, trainer, pl_module, *step):
-            after.extend(flat(player) for player in pl_module.players)
+            after.extend(flat(player) for player in pl_module.networks)
             trainer.should_stop = True
 
     globals()["Steps"] = Steps

@@ -1,4 +1,4 @@
-# ruff: noqa: RUF009 - `span` declares a dataclass field, which ruff cannot know
+# ruff: noqa: RUF009 - `uniform` declares a dataclass field, which ruff cannot know
 """What each face is: seven attributes with CelebA's joint frequencies, and everything else.
 
 The attributes take one random number of their own, so nothing else moves when one of them is
@@ -32,9 +32,9 @@ ATTRIBUTE_NAMES = (
 WORDS_PER_FACE = 96  # the attributes' word, one for each nuisance, and room for more
 
 
-def span(low: float, high: float) -> Any:
+def uniform(low: float, high: float) -> Any:
     """Declare a factor that is drawn evenly between two values."""
-    return dataclasses.field(metadata={"span": (low, high)})
+    return dataclasses.field(metadata={"range": (low, high)})
 
 
 @dataclass(frozen=True)
@@ -46,79 +46,79 @@ class Nuisances:
     they are used. The seven strengths say how plainly an attribute shows where it is present.
     """
 
-    smile_strength: Floats = span(0, 1)
-    male_strength: Floats = span(0, 1)
-    lipstick_strength: Floats = span(0, 1)
-    age_strength: Floats = span(0, 1)
-    cheekbone_strength: Floats = span(0, 1)
-    mouth_strength: Floats = span(0, 1)
-    makeup_strength: Floats = span(0, 1)
+    smile_strength: Floats = uniform(0, 1)
+    male_strength: Floats = uniform(0, 1)
+    lipstick_strength: Floats = uniform(0, 1)
+    age_strength: Floats = uniform(0, 1)
+    cheekbone_strength: Floats = uniform(0, 1)
+    mouth_strength: Floats = uniform(0, 1)
+    makeup_strength: Floats = uniform(0, 1)
     # Pose: where the head is, how it is turned in the image (tangent of half the angle), how far
     # it looks aside and how large it is.
-    shift_x: Floats = span(-0.05, 0.05)
-    shift_y: Floats = span(0.0, 0.07)
-    roll: Floats = span(-0.06, 0.06)
-    yaw: Floats = span(-0.07, 0.07)
-    scale: Floats = span(1.0, 1.12)
+    shift_x: Floats = uniform(-0.05, 0.05)
+    shift_y: Floats = uniform(0.0, 0.07)
+    roll: Floats = uniform(-0.06, 0.06)
+    yaw: Floats = uniform(-0.07, 0.07)
+    scale: Floats = uniform(1.0, 1.12)
     # Head and skin.
-    skin_tone: Floats = span(0, 1)
-    skin_warmth: Floats = span(-0.03, 0.03)
-    face_width: Floats = span(0.52, 0.56)
-    chin: Floats = span(0.71, 0.76)
-    jaw: Floats = span(0, 1)
-    flush: Floats = span(0, 1)
-    neck_width: Floats = span(0.20, 0.24)
+    skin_tone: Floats = uniform(0, 1)
+    skin_warmth: Floats = uniform(-0.03, 0.03)
+    face_width: Floats = uniform(0.52, 0.56)
+    chin: Floats = uniform(0.71, 0.76)
+    jaw: Floats = uniform(0, 1)
+    flush: Floats = uniform(0, 1)
+    neck_width: Floats = uniform(0.20, 0.24)
     # Hair: `hair_shade` and `hair_gray` choose the colour, `hair_tint` varies it.
-    hair_shade: Floats = span(0, 1)
-    hair_gray: Floats = span(0, 1)
-    hair_tint: Floats = span(-1, 1)
-    hair_length: Floats = span(0, 1)
-    hair_fringe: Floats = span(0, 1)
-    hair_part: Floats = span(-0.15, 0.15)
-    hairline: Floats = span(-0.56, -0.48)
-    hair_volume: Floats = span(0, 1)
-    hair_wave: Floats = span(0, 1)
-    beard: Floats = span(0, 1)
+    hair_shade: Floats = uniform(0, 1)
+    hair_gray: Floats = uniform(0, 1)
+    hair_tint: Floats = uniform(-1, 1)
+    hair_length: Floats = uniform(0, 1)
+    hair_fringe: Floats = uniform(0, 1)
+    hair_part: Floats = uniform(-0.15, 0.15)
+    hairline: Floats = uniform(-0.56, -0.48)
+    hair_volume: Floats = uniform(0, 1)
+    hair_wave: Floats = uniform(0, 1)
+    beard: Floats = uniform(0, 1)
     # Eyes and brows.
-    eye_colour: Floats = span(0, 1)
-    eye_width: Floats = span(0.135, 0.155)
-    eye_height: Floats = span(0.075, 0.10)
-    eye_slant: Floats = span(-0.005, 0.03)
-    lashes: Floats = span(0, 1)
-    brow_height: Floats = span(-0.03, 0.02)
-    brow_arch: Floats = span(0.015, 0.045)
-    brow_slope: Floats = span(-0.012, 0.025)
-    brow_weight: Floats = span(0.85, 1.2)
+    eye_colour: Floats = uniform(0, 1)
+    eye_width: Floats = uniform(0.135, 0.155)
+    eye_height: Floats = uniform(0.075, 0.10)
+    eye_slant: Floats = uniform(-0.005, 0.03)
+    lashes: Floats = uniform(0, 1)
+    brow_height: Floats = uniform(-0.03, 0.02)
+    brow_arch: Floats = uniform(0.015, 0.045)
+    brow_slope: Floats = uniform(-0.012, 0.025)
+    brow_weight: Floats = uniform(0.85, 1.2)
     # Nose and mouth.
-    nose_width: Floats = span(0.075, 0.105)
-    nose_length: Floats = span(0.17, 0.22)
-    mouth_width: Floats = span(0.185, 0.225)
-    mouth_height: Floats = span(0.40, 0.44)
-    mouth_mood: Floats = span(-0.025, 0.012)
-    lip_fullness: Floats = span(0, 1)
-    lip_tone: Floats = span(0, 1)
+    nose_width: Floats = uniform(0.075, 0.105)
+    nose_length: Floats = uniform(0.17, 0.22)
+    mouth_width: Floats = uniform(0.185, 0.225)
+    mouth_height: Floats = uniform(0.40, 0.44)
+    mouth_mood: Floats = uniform(-0.025, 0.012)
+    lip_fullness: Floats = uniform(0, 1)
+    lip_tone: Floats = uniform(0, 1)
     # Colours of make-up.
-    lipstick_hue: Floats = span(0, 1)
-    shadow_hue: Floats = span(0, 1)
+    lipstick_hue: Floats = uniform(0, 1)
+    shadow_hue: Floats = uniform(0, 1)
     # Light: from the image's left (-1) or right (1).
-    light_side: Floats = span(-1, 1)
-    light_strength: Floats = span(0.1, 0.45)
-    exposure: Floats = span(0.93, 1.05)
+    light_side: Floats = uniform(-1, 1)
+    light_strength: Floats = uniform(0.1, 0.45)
+    exposure: Floats = uniform(0.93, 1.05)
     # What is behind and below the face.
-    background_hue: Floats = span(0, 1)
-    background_turn: Floats = span(-0.18, 0.18)
-    background_saturation: Floats = span(0.08, 0.36)
-    background_value: Floats = span(0.55, 0.97)
-    background_slope: Floats = span(-1, 1)
-    disc_x: Floats = span(-0.9, 0.9)
-    disc_y: Floats = span(-0.9, 0.4)
-    disc_size: Floats = span(0.5, 1.1)
-    disc_light: Floats = span(-0.5, 0.9)
-    clothes_hue: Floats = span(0, 1)
-    clothes_saturation: Floats = span(0.05, 0.55)
-    clothes_value: Floats = span(0.25, 0.9)
-    neckline: Floats = span(0.05, 0.16)
-    noise: Floats = span(0.004, 0.035)
+    background_hue: Floats = uniform(0, 1)
+    background_turn: Floats = uniform(-0.18, 0.18)
+    background_saturation: Floats = uniform(0.08, 0.36)
+    background_value: Floats = uniform(0.55, 0.97)
+    background_slope: Floats = uniform(-1, 1)
+    disc_x: Floats = uniform(-0.9, 0.9)
+    disc_y: Floats = uniform(-0.9, 0.4)
+    disc_size: Floats = uniform(0.5, 1.1)
+    disc_light: Floats = uniform(-0.5, 0.9)
+    clothes_hue: Floats = uniform(0, 1)
+    clothes_saturation: Floats = uniform(0.05, 0.55)
+    clothes_value: Floats = uniform(0.25, 0.9)
+    neckline: Floats = uniform(0.05, 0.16)
+    noise: Floats = uniform(0.004, 0.035)
 
 
 @dataclass(frozen=True)
@@ -135,13 +135,13 @@ def draw_factors(seed: int, start: int, stop: int) -> Factors:
     numbers = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53  # in [0, 1)
     values = {}
     for column, field in enumerate(dataclasses.fields(Nuisances), start=1):
-        low, high = field.metadata["span"]
+        low, high = field.metadata["range"]
         value = low + (high - low) * numbers[:, column]
         values[field.name] = value.astype(np.float32)[:, None, None]
-    return Factors(attributes_from(numbers[:, 0]), Nuisances(**values))
+    return Factors(sample_attributes(numbers[:, 0]), Nuisances(**values))
 
 
-def attributes_from(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
+def sample_attributes(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
     """Turn numbers in [0, 1) into attribute combinations, uint8 [B, 7], as often as CelebA's."""
     combinations, counts = joint_frequencies()
     ends = np.cumsum(counts)

@@ -18,7 +18,7 @@ from privacy_gan.data.faces.factors import Floats, Nuisances
 
 
 @dataclass(frozen=True)
-class Sheet:
+class Canvas:
     """The same part of B images, and where each of its pixels lies in the face's own frame.
 
     `pixels` is float32 [3, B, h, w], RGB in 0..1, drawn on in place; `x` and `y` broadcast to
@@ -30,19 +30,19 @@ class Sheet:
     y: Floats
     unit: Floats
 
-    def mirrored(self) -> Sheet:
+    def mirror(self) -> Canvas:
         """Return the sheet with its left half addressed as the right: what is drawn shows twice."""
         return replace(self, x=np.abs(self.x))
 
-    def moved(self, x: Floats | float = 0.0, y: Floats | float = 0.0) -> Sheet:
+    def translate(self, x: Floats | float = 0.0, y: Floats | float = 0.0) -> Canvas:
         """Return the sheet with its origin moved by x and y."""
         return replace(self, x=self.x - x, y=self.y - y)
 
-    def sheared(self, rise: float) -> Sheet:
+    def shear(self, rise: float) -> Canvas:
         """Return the sheet with lines y = 0 rising to the right by `rise` for each unit of x."""
         return replace(self, y=self.y + rise * self.x)
 
-    def swapped(self) -> Sheet:
+    def transpose_axes(self) -> Canvas:
         """Return the sheet with x and y exchanged, to draw upright what is drawn lying."""
         return replace(self, x=self.y, y=self.x)
 
@@ -62,7 +62,7 @@ class Sheet:
         np.multiply(self.pixels, change, out=self.pixels)
 
 
-def cover(distance: Floats, unit: Floats) -> Floats:
+def coverage_inside(distance: Floats, unit: Floats) -> Floats:
     """Return how much of each pixel lies inside an edge at a signed distance, negative inside.
 
     Overwrites `distance`, which must be of the result's shape.
@@ -72,7 +72,7 @@ def cover(distance: Floats, unit: Floats) -> Floats:
     return np.clip(distance, 0, 1, out=distance)
 
 
-def between(outer: Floats, inner: Floats) -> Floats:
+def intersection(outer: Floats, inner: Floats) -> Floats:
     """Return the coverage of the strip that two coverages have in common."""
     both = outer + inner
     both -= 1
@@ -80,17 +80,17 @@ def between(outer: Floats, inner: Floats) -> Floats:
 
 
 def ellipse(
-    sheet: Sheet, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
+    canvas: Canvas, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
 ) -> Floats:
     """Return the coverage of an ellipse about (x, y) with radii rx and ry."""
-    return cover(ellipse_distance(sheet, x, y, rx, ry), sheet.unit)
+    return coverage_inside(ellipse_distance(canvas, x, y, rx, ry), canvas.unit)
 
 
 def ellipse_distance(
-    sheet: Sheet, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
+    canvas: Canvas, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
 ) -> Floats:
     """Return about how far each pixel is outside an ellipse, negative inside."""
-    px, py = (sheet.x - x) / rx, (sheet.y - y) / ry
+    px, py = (canvas.x - x) / rx, (canvas.y - y) / ry
     near = np.sqrt(px * px + py * py + 1e-9)
     px /= rx
     py /= ry
@@ -102,10 +102,10 @@ def ellipse_distance(
 
 
 def glow(
-    sheet: Sheet, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
+    canvas: Canvas, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
 ) -> Floats:
     """Return a soft spot about (x, y): 1 in the middle, falling smoothly to 0 at radii rx, ry."""
-    px, py = (sheet.x - x) / rx, (sheet.y - y) / ry
+    px, py = (canvas.x - x) / rx, (canvas.y - y) / ry
     return bump(px * px + py * py)
 
 
@@ -116,18 +116,18 @@ def bump(square: Floats) -> Floats:
     return np.multiply(square, square, out=square)
 
 
-def above(sheet: Sheet, curve: Floats, slope: Floats) -> Floats:
+def area_above(canvas: Canvas, curve: Floats, slope: Floats) -> Floats:
     """Return the coverage of what lies above y = curve(x), whose derivative is `slope`."""
-    return cover((sheet.y - curve) / np.sqrt(1 + slope * slope), sheet.unit)
+    return coverage_inside((canvas.y - curve) / np.sqrt(1 + slope * slope), canvas.unit)
 
 
-def below(sheet: Sheet, curve: Floats, slope: Floats) -> Floats:
+def area_below(canvas: Canvas, curve: Floats, slope: Floats) -> Floats:
     """Return the coverage of what lies below y = curve(x), whose derivative is `slope`."""
-    return 1 - above(sheet, curve, slope)
+    return 1 - area_above(canvas, curve, slope)
 
 
 def stroke(
-    sheet: Sheet,
+    canvas: Canvas,
     x: Floats | float,
     y: Floats | float,
     reach: Floats | float,
@@ -140,10 +140,10 @@ def stroke(
     It follows y + slope t + bend t^2 for t in -1..1, where t is the distance from x in `reach`;
     `width` is half its thickness in the middle.
     """
-    t = (sheet.x - x) / reach
+    t = (canvas.x - x) / reach
     curve = (bend * t + slope) * t + y
     rise = (2 * bend * t + slope) / reach
-    return band(sheet, curve, rise, width * taper(t))
+    return band(canvas, curve, rise, width * taper(t))
 
 
 def taper(t: Floats) -> Floats:
@@ -151,20 +151,20 @@ def taper(t: Floats) -> Floats:
     return np.maximum(1 - t * t, 0)
 
 
-def band(sheet: Sheet, curve: Floats, slope: Floats, half: Floats) -> Floats:
+def band(canvas: Canvas, curve: Floats, slope: Floats, half: Floats) -> Floats:
     """Return the coverage of a line along y = curve(x), `half` as wide to either side of it.
 
     The difference of two edges, so that a line thinner than a pixel is faint and not broken.
     """
-    distance = np.abs(sheet.y - curve)
+    distance = np.abs(canvas.y - curve)
     distance /= np.sqrt(1 + slope * slope)
-    outer = cover(distance - half, sheet.unit)
+    outer = coverage_inside(distance - half, canvas.unit)
     distance += half
-    outer -= cover(distance, sheet.unit)
+    outer -= coverage_inside(distance, canvas.unit)
     return outer
 
 
-def choose(condition: npt.NDArray[np.bool_], yes: Floats | float, no: Floats | float) -> Floats:
+def where(condition: npt.NDArray[np.bool_], yes: Floats | float, no: Floats | float) -> Floats:
     """Return `yes` where a condition holds and `no` elsewhere, in single precision."""
     return np.where(condition, yes, no).astype(np.float32, copy=False)
 
@@ -175,61 +175,61 @@ def wave(t: Floats) -> Floats:
     return np.asarray(4 * t * (1 - np.abs(t)))
 
 
-SPANS = {field.name: field.metadata["span"] for field in fields(Nuisances)}
+RANGES = {field.name: field.metadata["range"] for field in fields(Nuisances)}
 TURN = 2.0  # how much nearer features move together on the side that the head turns to
 
 
-def body_sheet(pixels: Floats, chance: Nuisances) -> Sheet:
+def body_canvas(pixels: Floats, nuisances: Nuisances) -> Canvas:
     """Return the whole images as a sheet that is shifted and scaled with the head, but upright."""
     line = pixel_centres(pixels.shape[-1])
-    x = (line[None, None, :] - chance.shift_x) / chance.scale
-    y = (line[None, :, None] - chance.shift_y) / chance.scale
-    return Sheet(pixels, x, y, 2 / (pixels.shape[-1] * chance.scale))
+    x = (line[None, None, :] - nuisances.shift_x) / nuisances.scale
+    y = (line[None, :, None] - nuisances.shift_y) / nuisances.scale
+    return Canvas(pixels, x, y, 2 / (pixels.shape[-1] * nuisances.scale))
 
 
-def head_sheet(body: Sheet, chance: Nuisances) -> Sheet:
+def head_canvas(body: Canvas, nuisances: Nuisances) -> Canvas:
     """Return the whole images as a sheet that is turned with the head."""
-    square = chance.roll * chance.roll
-    cosine, sine = (1 - square) / (1 + square), 2 * chance.roll / (1 + square)
+    square = nuisances.roll * nuisances.roll
+    cosine, sine = (1 - square) / (1 + square), 2 * nuisances.roll / (1 + square)
     x = cosine * body.x + sine * body.y
     y = cosine * body.y - sine * body.x
-    return Sheet(body.pixels, x, y, body.unit)
+    return Canvas(body.pixels, x, y, body.unit)
 
 
-def turned(sheet: Sheet, yaw: Floats) -> Sheet:
+def turn_features(canvas: Canvas, yaw: Floats) -> Canvas:
     """Return a head's sheet for what lies in its face: moved aside as the head is turned."""
-    x = sheet.x - yaw
-    return replace(sheet, x=x + TURN * yaw * np.abs(x))
+    x = canvas.x - yaw
+    return replace(canvas, x=x + TURN * yaw * np.abs(x))
 
 
-def window(sheet: Sheet, x: float, top: float, bottom: float) -> Sheet:
+def window(canvas: Canvas, x: float, top: float, bottom: float) -> Canvas:
     """Cut a head's sheet down to the pixels that -x..x by top..bottom can reach in any pose.
 
     The window is the same for all faces, so that what is drawn in it needs no gathering.
     """
-    size = sheet.pixels.shape[-1]
-    small, large = SPANS["scale"]
-    roll = max(map(abs, SPANS["roll"]))
+    size = canvas.pixels.shape[-1]
+    small, large = RANGES["scale"]
+    roll = max(map(abs, RANGES["roll"]))
     sine = 2 * roll / (1 + roll * roll)
     small *= (1 - roll * roll) / (1 + roll * roll)
-    yaw = SPANS["yaw"][1]
+    yaw = RANGES["yaw"][1]
     x = max(x / (1 - TURN * yaw) - yaw, x / (1 + TURN * yaw) + yaw)
-    across = SPANS["shift_x"][1] + large * (x + sine * max(abs(top), abs(bottom)))
-    up = SPANS["shift_y"][0] + top * (large if top < 0 else small) - large * sine * x
-    down = SPANS["shift_y"][1] + bottom * (small if bottom < 0 else large) + large * sine * x
+    across = RANGES["shift_x"][1] + large * (x + sine * max(abs(top), abs(bottom)))
+    up = RANGES["shift_y"][0] + top * (large if top < 0 else small) - large * sine * x
+    down = RANGES["shift_y"][1] + bottom * (small if bottom < 0 else large) + large * sine * x
     rows = slice(first_pixel(up, size), size - first_pixel(-down, size))
     columns = slice(first_pixel(-across, size), size - first_pixel(-across, size))
-    return Sheet(
-        sheet.pixels[:, :, rows, columns],
-        np.ascontiguousarray(sheet.x[:, rows, columns]),
-        np.ascontiguousarray(sheet.y[:, rows, columns]),
-        sheet.unit,
+    return Canvas(
+        canvas.pixels[:, :, rows, columns],
+        np.ascontiguousarray(canvas.x[:, rows, columns]),
+        np.ascontiguousarray(canvas.y[:, rows, columns]),
+        canvas.unit,
     )
 
 
-def first_pixel(place: float, size: int) -> int:
+def first_pixel(position: float, size: int) -> int:
     """Return the first pixel, one to spare, of what begins at a place in -1..1."""
-    return max(math.floor((place + 1) / 2 * size) - 1, 0)
+    return max(math.floor((position + 1) / 2 * size) - 1, 0)
 
 
 def pixel_centres(size: int) -> Floats:

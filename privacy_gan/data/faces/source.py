@@ -30,11 +30,11 @@ from privacy_gan.data.faces.head import (
     draw_lines,
     draw_nose,
     draw_skin,
-    hair_mass,
+    hair_coverage,
     head_outline,
 )
-from privacy_gan.data.faces.shapes import Sheet, body_sheet, head_sheet, turned
-from privacy_gan.data.faces.traits import HAIR_COLOURS, hair_colour, palette_of, traits_of
+from privacy_gan.data.faces.shapes import Canvas, body_canvas, head_canvas, turn_features
+from privacy_gan.data.faces.traits import HAIR_COLOURS, compute_palette, compute_traits, hair_colour
 from privacy_gan.errors import UserError
 
 RENDERER_VERSION = 2  # raise it whenever the same seed and index give another image or label
@@ -108,43 +108,43 @@ class SyntheticFacesSource:
         size = self.image_size
         factors = draw_factors(self.seed, start, stop)
         words = random_words(self.seed, NOISE_STREAM, start, stop, size**2)
-        return finish(
+        return add_noise(
             draw_faces(factors, size), factors.nuisances.noise, words.reshape(-1, size, size)
         )
 
 
 def draw_faces(factors: Factors, size: int) -> Floats:
     """Return the faces without noise as float32 [3, B, size, size], RGB around 0..1."""
-    chance, traits = factors.nuisances, traits_of(factors)
-    palette = palette_of(factors, traits)
+    nuisances, traits = factors.nuisances, compute_traits(factors)
+    palette = compute_palette(factors, traits)
     pixels = np.empty((3, len(factors.attributes), size, size), dtype=np.float32)
-    body = body_sheet(pixels, chance)
-    head = head_sheet(body, chance)
+    body = body_canvas(pixels, nuisances)
+    head = head_canvas(body, nuisances)
 
-    draw_background(pixels, chance)
-    mass = hair_mass(head, chance, traits)
+    draw_background(pixels, nuisances)
+    mass = hair_coverage(head, nuisances, traits)
     draw_back_hair(head, mass, palette)
-    draw_body(body, chance, traits, palette)
-    draw_ears(head, chance, traits, palette)
+    draw_body(body, nuisances, traits, palette)
+    draw_ears(head, nuisances, traits, palette)
 
     # The face is painted on a sheet of its own, so that nothing in it crosses its outline.
-    face = Sheet(np.empty_like(pixels), head.x, head.y, head.unit)
-    draw_skin(face, chance, traits, palette)
-    inner = turned(face, chance.yaw)
-    draw_cheeks(inner, chance, traits, palette)
-    draw_lines(inner, chance, traits)
-    draw_nose(inner, chance)
-    draw_eyes(inner, chance, traits, palette)
-    draw_brows(inner, chance, traits, palette)
-    draw_mouth(inner, chance, traits, palette)
-    head.paint(head_outline(head, chance, traits), face.pixels)
+    face = Canvas(np.empty_like(pixels), head.x, head.y, head.unit)
+    draw_skin(face, nuisances, traits, palette)
+    inner = turn_features(face, nuisances.yaw)
+    draw_cheeks(inner, nuisances, traits, palette)
+    draw_lines(inner, nuisances, traits)
+    draw_nose(inner, nuisances)
+    draw_eyes(inner, nuisances, traits, palette)
+    draw_brows(inner, nuisances, traits, palette)
+    draw_mouth(inner, nuisances, traits, palette)
+    head.paint(head_outline(head, nuisances, traits), face.pixels)
 
-    draw_front_hair(head, mass, chance, traits, palette)
-    pixels *= chance.exposure
+    draw_front_hair(head, mass, nuisances, traits, palette)
+    pixels *= nuisances.exposure
     return pixels
 
 
-def finish(
+def add_noise(
     pixels: Floats, amplitude: Floats, words: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.uint8]:
     """Add noise and round: uint8 [B, S, S, 3] from float32 [3, B, S, S].

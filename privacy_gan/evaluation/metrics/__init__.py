@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from privacy_gan.evaluation.metrics import distortion, privacy, synthesis, utility
-from privacy_gan.evaluation.metrics.metric import Metric, Score, name_for
+from privacy_gan.evaluation.metrics.metric import Metric, Score, result_key
 
-__all__ = ["METRICS", "Metric", "metric_of", "name_for", "scores_for"]
+__all__ = ["METRICS", "Metric", "build_scores", "find_metric", "result_key"]
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -17,7 +17,7 @@ METRICS: dict[str, Metric] = {
 }
 
 
-def metric_of(measure: str) -> Metric:
+def find_metric(measure: str) -> Metric:
     """Return the metric that a name in result.json is of: "auroc", or "utility" of "utility/Male".
 
     One that the registry lacks, of another version's file, is called as it is there.
@@ -26,7 +26,7 @@ def metric_of(measure: str) -> Metric:
     return METRICS.get(name) or Metric(name, "privacy", name.replace("_", " "), "", lambda _: None)
 
 
-def scores_for(classes: Sequence[str]) -> dict[str, Score]:
+def build_scores(classes: Sequence[str]) -> dict[str, Score]:
     """Return the scores that adversaries are chosen by, by their names in result.json."""
     found: dict[str, Score] = {}
     for metric in METRICS.values():
@@ -34,7 +34,7 @@ def scores_for(classes: Sequence[str]) -> dict[str, Score]:
             continue
         if metric.per == "class":
             for value, name in enumerate(classes):
-                found[name_for(metric.score_name, name)] = partial(metric.score, value=value)
+                found[result_key(metric.score_name, name)] = partial(metric.score, value=value)
         else:
             found[metric.score_name] = metric.score
     return found

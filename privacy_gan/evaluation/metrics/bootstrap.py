@@ -17,7 +17,7 @@ Statistic = Callable[..., Tensor]
 
 TAIL = 0.025
 NORMAL_QUANTILE = 1.959963984540054  # of 1 - TAIL
-AT_ONCE = 100  # samples
+CHUNK_SIZE = 100  # samples
 
 
 class Bootstrap:
@@ -43,10 +43,10 @@ class Bootstrap:
         Returns:
             None where the statistic is not defined (nan or infinite) on the columns as they are.
         """
-        value = of_all(statistic, *columns)
+        value = compute_on_all(statistic, *columns)
         if not math.isfinite(value):
             return None
-        weights = torch.split(self.weights(len(columns[0])), AT_ONCE)
+        weights = torch.split(self.weights(len(columns[0])), CHUNK_SIZE)
         drawn = torch.cat([statistic(some.double(), *columns) for some in weights]).numpy()
         low, high = np.quantile(drawn[np.isfinite(drawn)], [TAIL, 1 - TAIL])
         return Estimate(value, float(low), float(high))
@@ -92,6 +92,6 @@ class Bootstrap:
             yield torch.randint(count, (count,), generator=rng)
 
 
-def of_all(statistic: Statistic, *columns: Tensor) -> float:
+def compute_on_all(statistic: Statistic, *columns: Tensor) -> float:
     """Return a statistic of the images as they are, each counting once."""
     return float(statistic(torch.ones(1, len(columns[0]), dtype=torch.float64), *columns))

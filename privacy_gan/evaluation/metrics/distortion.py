@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 FRECHET_RESAMPLES = 50  # a distance takes some tenths of a second
 
 
-def distortion(seen: Observations) -> Measure | None:
+def distortion(observations: Observations) -> Measure | None:
     """Return the mean squared error over images."""
-    if seen.outputs is None:
+    if observations.outputs is None:
         return None
-    return Measure(seen.bootstrap.percentile(mean, seen.outputs.distortion))
+    return Measure(observations.bootstrap.percentile(mean, observations.outputs.distortion))
 
 
-def over_budget(seen: Observations, *, batches: bool) -> Measure | None:
+def over_budget(observations: Observations, *, batches: bool) -> Measure | None:
     """Return the share of images, or of whole batches, whose distortion is above epsilon."""
-    if seen.outputs is None or seen.epsilon is None:
+    if observations.outputs is None or observations.epsilon is None:
         return None
-    changes = seen.outputs.distortion
+    changes = observations.outputs.distortion
     if batches:
-        size = min(seen.epsilon_batch_size, len(changes))
+        size = min(observations.epsilon_batch_size, len(changes))
         changes = changes[: len(changes) // size * size].view(-1, size).mean(dim=1)
-    return Measure(seen.bootstrap.percentile(mean, changes > seen.epsilon))
+    return Measure(observations.bootstrap.percentile(mean, changes > observations.epsilon))
 
 
-def psnr(seen: Observations) -> Measure | None:
+def psnr(observations: Observations) -> Measure | None:
     """Return the peak signal-to-noise ratio of pictures."""
-    if seen.outputs is None or seen.outputs.ssim is None:
+    if observations.outputs is None or observations.outputs.ssim is None:
         return None
-    return Measure(seen.bootstrap.percentile(decibels, seen.outputs.distortion))
+    return Measure(observations.bootstrap.percentile(decibels, observations.outputs.distortion))
 
 
 def decibels(weights: Tensor, squared_errors: Tensor) -> Tensor:
@@ -52,22 +52,22 @@ def decibels(weights: Tensor, squared_errors: Tensor) -> Tensor:
     return -10 * mean(weights, squared_errors).log10()
 
 
-def ssim(seen: Observations) -> Measure | None:
+def ssim(observations: Observations) -> Measure | None:
     """Return the structural similarity of pictures."""
-    if seen.outputs is None or seen.outputs.ssim is None:
+    if observations.outputs is None or observations.outputs.ssim is None:
         return None
-    return Measure(seen.bootstrap.percentile(mean, seen.outputs.ssim))
+    return Measure(observations.bootstrap.percentile(mean, observations.outputs.ssim))
 
 
-def frechet(seen: Observations) -> Measure | None:
+def frechet(observations: Observations) -> Measure | None:
     """Return the mean Frechet distance between features of the fixed classifiers."""
-    if seen.outputs is None:
+    if observations.outputs is None:
         return None
     from privacy_gan.evaluation.metrics.frechet import mean_frechet_distance
 
-    outputs = seen.outputs
+    outputs = observations.outputs
     return Measure(
-        seen.bootstrap.normal(
+        observations.bootstrap.normal(
             partial(mean_frechet_distance, outputs.feature_sizes),
             FRECHET_RESAMPLES,
             outputs.censored.features,
@@ -76,16 +76,16 @@ def frechet(seen: Observations) -> Measure | None:
     )
 
 
-def inception_fid(seen: Observations) -> Measure | None:
+def inception_fid(observations: Observations) -> Measure | None:
     """Return the usual FID, where Inception's weights are at hand."""
-    if seen.outputs is None:
+    if observations.outputs is None:
         return None
     from privacy_gan.evaluation.metrics.frechet import frechet_distance
 
-    ours, theirs = (of.inception_features for of in (seen.outputs.censored, seen.outputs.original))
+    ours, theirs = (of.inception_features for of in (observations.outputs.censored, observations.outputs.original))
     if ours is None or theirs is None:
         return None
-    return Measure(seen.bootstrap.normal(frechet_distance, FRECHET_RESAMPLES, ours, theirs))
+    return Measure(observations.bootstrap.normal(frechet_distance, FRECHET_RESAMPLES, ours, theirs))
 
 
 METRICS = (
@@ -99,7 +99,7 @@ METRICS = (
         unit="squared error",
         format=".5f",
         higher_is_better=False,
-        shown="first",
+        prominence="first",
         heading="distortion",
         hub="mse",
     ),
@@ -118,7 +118,7 @@ METRICS = (
         "share of batches of the training's size whose mean distortion is above epsilon",
         partial(over_budget, batches=True),
         higher_is_better=False,
-        shown="first",
+        prominence="first",
     ),
     Metric(
         "psnr",
@@ -129,7 +129,7 @@ METRICS = (
         unit="dB",
         format=".1f",
         higher_is_better=True,
-        shown="card",
+        prominence="card",
     ),
     Metric(
         "ssim",
@@ -141,7 +141,7 @@ METRICS = (
         unit="",
         format=".3f",
         higher_is_better=True,
-        shown="card",
+        prominence="card",
     ),
     Metric(
         "frechet_distance",

@@ -21,7 +21,7 @@ class Score(Protocol):
     """How well predicted probabilities tell labels, in many weighted samples of images at once."""
 
     def __call__(
-        self, weights: Tensor, probabilities: Tensor, labels: Tensor, prior: Tensor
+        self, weights: Tensor, probabilities: Tensor, labels: Tensor, frequencies: Tensor
     ) -> Tensor:
         """Return the score of each sample, [R].
 
@@ -73,7 +73,7 @@ class Metric:
     format: str = ".1%"
     higher_is_better: bool | None = None
     per: Literal["", "utility attribute", "class"] = ""
-    shown: Literal["first", "card", "details"] = "details"
+    prominence: Literal["first", "card", "details"] = "details"
     heading: str = ""
     note: str = ""
     hub: str = ""
@@ -83,15 +83,15 @@ class Metric:
     perfect: Callable[[int], float] = lambda _: 1.0
 
     @property
-    def leads(self) -> bool:
+    def can_lead(self) -> bool:
         """Whether a report may lead with it."""
         return self.chance is not None
 
-    def show(self, value: float) -> str:
+    def format_value(self, value: float) -> str:
         """Return a value as it is written."""
         return format(value, self.format)
 
 
-def name_for(name: str, each: str) -> str:
+def result_key(name: str, each: str) -> str:
     """Return the name in result.json of what there is for each of several objects."""
     return f"{name}/{each}"

@@ -86,7 +86,7 @@ def true_positive_rate(
     return height.squeeze(1) / told[:, -1]
 
 
-def surprise(probabilities: Tensor, labels: Tensor) -> Tensor:
+def negative_log_likelihood(probabilities: Tensor, labels: Tensor) -> Tensor:
     """Return minus the log-probability of each label, in nats, finite, [N]."""
     import torch
 

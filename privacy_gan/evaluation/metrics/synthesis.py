@@ -13,36 +13,36 @@ if TYPE_CHECKING:
     from privacy_gan.evaluation.observations import Observations
 
 
-def success_rate(seen: Observations) -> Measure | None:
+def success_rate(observations: Observations) -> Measure | None:
     """Return how often the fixed classifier of s sees s'."""
-    if seen.outputs is None:
+    if observations.outputs is None:
         return None
     return Measure(
         *(
-            seen.bootstrap.percentile(mean, of.predicted(seen.attribute) == seen.outputs.synthetic)
-            for of in (seen.outputs.censored, seen.outputs.original)
+            observations.bootstrap.percentile(mean, of.predicted(observations.attribute) == observations.outputs.synthetic)
+            for of in (observations.outputs.censored, observations.outputs.original)
         )
     )
 
 
-def pearson(seen: Observations, name: str) -> Measure | None:
+def pearson(observations: Observations, name: str) -> Measure | None:
     """Return the correlation of predictions of a binary s with those of another attribute."""
-    return dependence(seen, name, correlation) if len(seen.classes) == 2 else None
+    return dependence(observations, name, correlation) if len(observations.classes) == 2 else None
 
 
-def association(seen: Observations, name: str) -> Measure | None:
+def association(observations: Observations, name: str) -> Measure | None:
     """Return the association of predictions of an s of more classes with those of another one."""
-    return dependence(seen, name, cramers_v) if len(seen.classes) > 2 else None
+    return dependence(observations, name, cramers_v) if len(observations.classes) > 2 else None
 
 
-def dependence(seen: Observations, name: str, strength: Statistic) -> Measure | None:
+def dependence(observations: Observations, name: str, strength: Statistic) -> Measure | None:
     """Return how strongly fixed classifiers' predictions of s and of another attribute depend."""
-    if seen.outputs is None:
+    if observations.outputs is None:
         return None
     return Measure(
         *(
-            seen.bootstrap.percentile(strength, of.predicted(name), of.predicted(seen.attribute))
-            for of in (seen.outputs.censored, seen.outputs.original)
+            observations.bootstrap.percentile(strength, of.predicted(name), of.predicted(observations.attribute))
+            for of in (observations.outputs.censored, observations.outputs.original)
         )
     )
 
@@ -57,7 +57,7 @@ SYNTHESIS = (
         success_rate,
         source="Table 1",
         higher_is_better=True,
-        shown="first",
+        prominence="first",
         heading="success rate",
     ),
 )

@@ -21,41 +21,41 @@ if TYPE_CHECKING:
     Predict = Callable[[Observations], tuple[Classes, Classes | None]]
 
 
-def by_fixed_classifiers(seen: Observations) -> tuple[Classes, Classes | None]:
+def fixed_classifier_predictions(observations: Observations) -> tuple[Classes, Classes | None]:
     """Return what classifiers predict that learned from original images."""
-    if seen.outputs is None:
+    if observations.outputs is None:
         return {}, None
-    both = (seen.outputs.censored, seen.outputs.original)
-    censored, originals = (of.all_predicted(seen.utilities) for of in both)
+    both = (observations.outputs.censored, observations.outputs.original)
+    censored, originals = (of.predictions_of(observations.utilities) for of in both)
     return censored, originals
 
 
-def by_retrained(seen: Observations) -> tuple[Classes, Classes | None]:
+def retrained_predictions(observations: Observations) -> tuple[Classes, Classes | None]:
     """Return what a classifier predicts that learned from the kind of images it is shown."""
-    return seen.retrained, seen.retrained_on_originals
+    return observations.retrained, observations.retrained_on_originals
 
 
-def accuracy(seen: Observations, name: str, *, predict: Predict) -> Measure | None:
+def accuracy(observations: Observations, name: str, *, predict: Predict) -> Measure | None:
     """Return the accuracy in one utility attribute."""
-    censored, originals = predict(seen)
+    censored, originals = predict(observations)
     if name not in censored:
         return None
-    return measure_of(seen, correctness(seen, name, censored, originals))
+    return measure_correctness(observations, correctness(observations, name, censored, originals))
 
 
-def mean_accuracy(seen: Observations, *, predict: Predict) -> Measure | None:
+def mean_accuracy(observations: Observations, *, predict: Predict) -> Measure | None:
     """Return the utility score: the mean accuracy over utility attributes."""
     import torch
 
-    censored, originals = predict(seen)
+    censored, originals = predict(observations)
     if not censored:
         return None
-    correct = [correctness(seen, each, censored, originals) for each in censored]
-    return measure_of(seen, torch.stack(correct).mean(dim=0))
+    correct = [correctness(observations, each, censored, originals) for each in censored]
+    return measure_correctness(observations, torch.stack(correct).mean(dim=0))
 
 
 def correctness(
-    seen: Observations, name: str, censored: Classes, originals: Classes | None
+    observations: Observations, name: str, censored: Classes, originals: Classes | None
 ) -> Tensor:
     """Return whether an attribute is told right of each test image, float64 [N, 4].
 
@@ -64,21 +64,21 @@ def correctness(
     """
     import torch
 
-    truth = seen.test_labels[name]
+    truth = observations.test_labels[name]
     guesses = (
         censored[name],
         None if originals is None else originals[name],
-        seen.prior_of(name).argmax(dim=1),
-        seen.floor_of(name).argmax(dim=1),
+        observations.majority_probabilities(name).argmax(dim=1),
+        observations.correlation_probabilities(name).argmax(dim=1),
     )
     unknown = torch.full((len(truth),), math.nan, dtype=torch.float64)
     right = [unknown if guess is None else (guess == truth).double() for guess in guesses]
     return torch.stack(right, dim=1)
 
 
-def measure_of(seen: Observations, correct: Tensor) -> Measure:
+def measure_correctness(observations: Observations, correct: Tensor) -> Measure:
     """Return the means of the columns of ``correctness``."""
-    return Measure(*(seen.bootstrap.percentile(mean, column) for column in correct.T))
+    return Measure(*(observations.bootstrap.percentile(mean, column) for column in correct.T))
 
 
 METRICS = (
@@ -88,10 +88,10 @@ METRICS = (
         "utility score",
         "share of images whose attribute the fixed classifier tells, mean over the utility "
         "attributes",
-        partial(mean_accuracy, predict=by_fixed_classifiers),
+        partial(mean_accuracy, predict=fixed_classifier_predictions),
         source="eq. 6",
         higher_is_better=True,
-        shown="first",
+        prominence="first",
         heading="utility score",
     ),
     Metric(
@@ -99,7 +99,7 @@ METRICS = (
         "utility",
         "utility",
         "the same share for each utility attribute by itself",
-        partial(accuracy, predict=by_fixed_classifiers),
+        partial(accuracy, predict=fixed_classifier_predictions),
         source="eq. 6",
         higher_is_better=True,
         per="utility attribute",
@@ -111,10 +111,10 @@ METRICS = (
         "the utility score of one network, with an output for each utility attribute, that learned "
         "from censored images and true labels, as the adversaries do: what is gone for it is lost, "
         "and does not only look unlike original images",
-        partial(mean_accuracy, predict=by_retrained),
+        partial(mean_accuracy, predict=retrained_predictions),
         source="PASS, arXiv 2506.08307",
         higher_is_better=True,
-        shown="first",
+        prominence="first",
         heading="retrained",
         note="utility score of a classifier that learned from censored images",
         hub="accuracy",
@@ -124,7 +124,7 @@ METRICS = (
         "utility",
         "utility, retrained",
         "the same share for each utility attribute by itself",
-        partial(accuracy, predict=by_retrained),
+        partial(accuracy, predict=retrained_predictions),
         source="PASS, arXiv 2506.08307",
         higher_is_better=True,
         per="utility attribute",

@@ -1,7 +1,7 @@
 // Asks this machine what becomes of a photograph, and shows the answer.
 "use strict";
 
-const MOST_BYTES = 64 * 2 ** 20; // as app.py has it
+const MAX_BYTES = 64 * 2 ** 20; // as app.py has it
 const RANDOM = "random";
 const byId = (id) => document.getElementById(id);
 const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${(100 * share).toFixed(0)}%`);
@@ -23,7 +23,7 @@ function say(words, wrong = false) {
 
 async function ask() {
   const number = ++asked;
-  if (photo.size > MOST_BYTES) return say("This file cannot be shown: it has more than 64 MB.", true);
+  if (photo.size > MAX_BYTES) return say("This file cannot be shown: it has more than 64 MB.", true);
   say("One moment …");
   let response, told;
   try {

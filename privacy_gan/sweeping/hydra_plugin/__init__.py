@@ -16,7 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from privacy_gan.errors import DISK_FULL, UserError
 from privacy_gan.sweeping import slurm
-from privacy_gan.sweeping.composing import Composer, SweepLoader, grid_of
+from privacy_gan.sweeping.composing import Composer, SweepLoader, expand_grid
 from privacy_gan.sweeping.search import Search
 from privacy_gan.sweeping.sweep import ClusterLauncher, Sweep
 
@@ -31,7 +31,7 @@ class ResumingSweeper(Sweeper):
 
     def __init__(self, leave_out: list[list[str]], params: dict[str, str] | None) -> None:
         """Take the grid and what is left out of it: combinations, as lists of overrides."""
-        self.left_out = leave_out
+        self.excluded = leave_out
         self.params = params or {}
 
     def setup(
@@ -52,14 +52,14 @@ class ResumingSweeper(Sweeper):
             UserError: something in the grid is wrong, or the sweep's folder cannot be written.
         """
         typed = {argument.split("=")[0] for argument in arguments}
-        self.runs.left_out = [
+        self.runs.excluded = [
             set(combination)
-            for combination in self.left_out
+            for combination in self.excluded
             if not typed & {override.split("=")[0] for override in combination}
         ]
         preset = [f"{key}={values}" for key, values in self.params.items()]
         try:
-            with self.runs.summing_up():
+            with self.runs.summarize_at_end():
                 self.run_all(self.loader.parser.parse_overrides([*preset, *arguments]))
         except OSError as error:
             error.filename = error.filename or self.runs.folder
@@ -72,7 +72,7 @@ class ResumingSweeper(Sweeper):
 
     def run_all(self, overrides: Sequence[Override]) -> None:
         """Run all combinations."""
-        combinations = grid_of(overrides)
+        combinations = expand_grid(overrides)
         self.runs.folder.mkdir(parents=True, exist_ok=True)
         OmegaConf.save(self.loader.sweep, self.runs.folder / "multirun.yaml")
         self.runs.run_all(combinations)
@@ -105,11 +105,11 @@ class SearchingSweeper(ResumingSweeper):
         """
         search = Search(overrides, self.seed, self.leak_weight)
         while (asked := len(search.study.trials)) < self.trials:
-            suggested = search.suggest(min(self.at_once, self.trials - asked))
+            suggested = search.ask(min(self.at_once, self.trials - asked))
             runs = self.runs.run_all([suggestion for _, suggestion in suggested], [*search.space])
             by_overrides = {tuple(run.overrides): run for run in runs}
             for trial, suggestion in suggested:
-                search.learn(trial, by_overrides.pop(tuple(suggestion), None))
+                search.tell(trial, by_overrides.pop(tuple(suggestion), None))
         print(search.best())
 
 
@@ -123,7 +123,7 @@ class SlurmLauncher(ClusterLauncher):
         """Take where jobs leave their logs, and what they need; conf/hydra/launcher says what."""
         self.folder = folder
         self.parameters = parameters
-        self.stops: Callable[[], Sequence[int]] = list
+        self.stop_signals: Callable[[], Sequence[int]] = list
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
@@ -163,4 +163,4 @@ class SlurmLauncher(ClusterLauncher):
             "squeue shows them, Ctrl-C cancels them",
             flush=True,
         )
-        return slurm.results(jobs, self.stops)
+        return slurm.wait_for_results(jobs, self.stop_signals)

@@ -1,0 +1,134 @@
+"""A run before it is trained: its data, mechanism, trackers, processes and machine."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+from pytorch_lightning.loggers import Logger
+
+import privacy_gan
+from privacy_gan.cluster_environment import is_rank_zero
+from privacy_gan.config import (
+    Task,
+    check_config,
+    config_to_dict,
+    instantiate,
+    instantiate_mechanism,
+    is_distributed,
+    resolve_config,
+    resolve_task,
+)
+from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.hardware import choose_compute, choose_precision, device_name
+from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.reporting.tracking import track_result
+from privacy_gan.runs.folder import RunFolder
+from privacy_gan.runs.result import Result
+from privacy_gan.runs.run import Run, run_from_config
+from privacy_gan.training.ddp_strategy import join_process_group
+
+
+@dataclass(frozen=True)
+class RunSetup:
+    """A run, before it is trained.
+
+    Attributes:
+        config: resolved.
+        task: what the run is about.
+        run: what it is, and its folder.
+        datamodule: its data, not set up.
+    """
+
+    config: DictConfig
+    task: Task
+    run: Run
+    datamodule: TableDataModule
+
+    @property
+    def column(self) -> int:
+        """The sensitive attribute's, among the batch's attributes."""
+        return self.datamodule.column(self.task.attribute)
+
+
+def prepare_run(config: DictConfig) -> RunSetup:
+    """Return what a configuration is about.
+
+    Raises:
+        UserError: a value is out of its range, or the data are not there.
+    """
+    check_config(config)
+    datamodule: TableDataModule = instantiate(config.data)
+    task = resolve_task(config, datamodule.attribute_names)
+    datamodule.group = task.group
+    config = resolve_config(config, task)
+    run = run_from_config(config, datamodule.content_key())
+    return RunSetup(config, task, run, datamodule)
+
+
+def build_privatizer(setup: RunSetup) -> Privatizer:
+    """Return a mechanism whose initial weights are a function of the seed.
+
+    Raises:
+        UserError: the mechanism cannot be built as configured.
+    """
+    seed = setup.config.seed
+    pl.seed_everything(seed, verbose=False)
+    privatizer: Privatizer = instantiate_mechanism(setup.config.privatizer, seed, setup.column)
+    return privatizer.to(memory_format=torch.channels_last)
+
+
+def build_trackers(config: DictConfig) -> list[Logger]:
+    """Return the trackers that log the run beside metrics.csv.
+
+    Raises:
+        UserError: a package is missing.
+    """
+    trackers: list[Logger] = [instantiate(node) for node in config.logger.values()]
+    for tracker in trackers:
+        tracker.log_hyperparams(config_to_dict(config))
+    return trackers
+
+
+def log_result(trackers: Sequence[Logger], folder: RunFolder, result: Result) -> None:
+    """Show a run's result where the run is tracked."""
+    if is_rank_zero():
+        for tracker in trackers:
+            track_result(tracker, folder, result)
+
+
+def process_group_for(config: DictConfig) -> AbstractContextManager[None]:
+    """Connect this process with the others, where the trainer has several."""
+    if not is_distributed(config.trainer):
+        return nullcontext()
+    return join_process_group(choose_compute(config.trainer.accelerator, config.trainer.precision).device)
+
+
+def lock_on_rank_zero(folder: RunFolder) -> AbstractContextManager[None]:
+    """Keep other runs' processes out of a folder; the first of this run's does."""
+    return folder.lock() if is_rank_zero() else nullcontext()
+
+
+def describe_environment(accelerator: str, precision: str, image_size: int) -> dict[str, str]:
+    """Return what a result's last digits depend on beside the configuration.
+
+    Args:
+        accelerator: the trainer's.
+        precision: likewise.
+        image_size: side of the images in pixels.
+    """
+    device = choose_compute(accelerator, precision).device
+    return {
+        "privacy_gan": privacy_gan.__version__,
+        "torch": torch.__version__,
+        "pytorch_lightning": version("pytorch-lightning"),
+        "device": device.type,
+        "device_name": device_name(device),
+        "precision": choose_precision(accelerator, precision, image_size),
+        "threads": str(torch.get_num_threads()),
+    }

@@ -1,0 +1,85 @@
+"""A process of a command, as run_apart starts it: python -m privacy_gan.commands.worker VERB."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import traceback
+import warnings
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import NoReturn
+
+from omegaconf import DictConfig, OmegaConf
+
+from privacy_gan.cluster_environment import is_rank_zero
+from privacy_gan.commands.hydra_app import (
+    USAGE_ERROR,
+    report_errors,
+    wants_tracebacks,
+)
+from privacy_gan.commands.launch import WORKER_FUNCTIONS
+from privacy_gan.commands.messages import messages_for
+from privacy_gan.errors import FolderLocked, Interrupted
+from privacy_gan.progress import progress_listener
+from privacy_gan.sweeping.heartbeat import HeartbeatReporter, current_heartbeats, unblock_signals
+from privacy_gan.sweeping.processes import Failure, exit_with_parent
+from privacy_gan.sweeping.supervisor import CONFIG, FAILURES, LOCKED_EXIT_CODE, PARENT
+
+# how gloo and NCCL begin to complain of a connection that another process's end has cut
+CONNECTION_ERRORS = ("gloo/transport", "Gloo", "NCCL", "TCPStore")
+
+
+def main() -> None:
+    """Do what a verb stands for; leave the reason of a failure where the parent finds it."""
+    exit_with_parent(int(os.environ[PARENT]))
+    if not is_rank_zero():
+        warnings.simplefilter("ignore")  # the first gives them
+    logging.basicConfig(
+        stream=sys.stdout,
+        level=logging.INFO if is_rank_zero() else logging.ERROR,
+        format="[%(asctime)s][%(name)s][%(levelname)s] - %(message)s",
+    )
+    config = OmegaConf.create(os.environ[CONFIG])
+    assert isinstance(config, DictConfig)
+    with report_errors(), report_to_sweep(Path(config.run_dir)):
+        unblock_signals()
+        try:
+            told = WORKER_FUNCTIONS[sys.argv[1]](config)
+        except Exception as error:
+            exit_with_failure(error)
+        except (Interrupted, KeyboardInterrupt):
+            if is_rank_zero():
+                raise
+            sys.exit(0)  # the first says it
+    if is_rank_zero():
+        print(told)
+
+
+def exit_with_failure(error: Exception) -> NoReturn:
+    """Leave the reason of a failure where the parent finds it, and end."""
+    if mistakes := messages_for(error):
+        reason = "\n".join(" ".join(mistake.split()) for mistake in mistakes)
+        code = LOCKED_EXIT_CODE if isinstance(error, FolderLocked) else USAGE_ERROR
+        failure = Failure(reason, code, traceback.format_exc() if wants_tracebacks() else "")
+    else:
+        reason = f"{type(error).__name__}: {error}"
+        is_secondary = any(words in reason for words in CONNECTION_ERRORS)
+        failure = Failure(reason, 1, traceback.format_exc(), is_secondary)
+    failure.write(Path(os.environ[FAILURES]), int(os.environ.get("LOCAL_RANK", 0)))
+    sys.exit(failure.exit_code)
+
+
+def report_to_sweep(run: Path) -> AbstractContextManager[None]:
+    """Let a sweep know of progress and of warnings."""
+    heartbeats = current_heartbeats()
+    if heartbeats is None or not is_rank_zero():
+        return nullcontext()
+    reporter = HeartbeatReporter(heartbeats, run)
+    logging.getLogger("privacy_gan").addHandler(reporter)
+    return progress_listener(reporter)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+"""Preparation of photographs for a mechanism, and their censoring with secret randomness.
+
+Photographs come from untrusted sources. The random numbers of each must stay secret: they would
+reveal more about the attribute than the censored image does.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from privacy_gan.data.decoding import UndecodableImageError, decode
+from privacy_gan.data.image_files import resize_to_square
+from privacy_gan.data.release_format import to_uint8
+from privacy_gan.hardware import Compute
+from privacy_gan.privatizers.base import Privatizer
+
+WHOLE, CENTER = FIT_MODES = ("whole", "center")
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class PreparedPhoto:
+    """A photograph as input of a mechanism.
+
+    Attributes:
+        pixels: uint8 [S, S, 3], RGB.
+        size: width and height of the same region in the photograph.
+    """
+
+    pixels: Pixels
+    size: tuple[int, int]
+
+
+def prepare_photo(file: Path | IO[bytes], image_size: int, fit: str) -> PreparedPhoto:
+    """Decode a photograph, turn it upright, convert it to sRGB and resize it to a square.
+
+    Args:
+        file: the photograph's path or content.
+        image_size: side of the square in pixels, S.
+        fit: "whole" resizes the whole photograph to the square, "center" the largest square in its
+            middle.
+
+    Raises:
+        UndecodableImageError: the file is damaged, too large, unreadable or not a photograph.
+    """
+    try:
+        photo = decode(file)
+        crop = min(photo.size) if fit == CENTER else None
+        pixels = np.asarray(resize_to_square(photo, image_size, crop))
+        return PreparedPhoto(pixels, (crop, crop) if crop else photo.size)
+    except MemoryError as error:
+        raise UndecodableImageError("it does not fit into memory") from error
+    except OSError as error:
+        raise UndecodableImageError(f"it cannot be read ({error.strerror})") from error
+
+
+def secret_seed() -> int:
+    """Return a seed from the operating system. Do not store it.
+
+    Anyone who knows the seed knows s', and therefore more about s than the image tells.
+    """
+    return secrets.randbits(63)
+
+
+def censor_images(
+    privatizer: Privatizer,
+    images: Sequence[Pixels],
+    compute: Compute,
+    seed: Callable[[], int] = secret_seed,
+) -> list[Pixels | None]:
+    """Censor images and round them to 8 bits.
+
+    Each image has its own random generator, so that no two images share random numbers.
+
+    Args:
+        privatizer: the mechanism, on the device.
+        images: each uint8 [S, S, 3].
+        compute: device and precision.
+        seed: called once per image for the seed of its generator.
+
+    Returns:
+        The censored images; None where the mechanism returned values that are not finite.
+    """
+    as_bytes = torch.from_numpy(np.stack(images)).to(compute.device)
+    batch = as_bytes.permute(0, 3, 1, 2).float() / 255  # [B, 3, S, S], channels last
+    draws_per_image = [
+        privatizer.draw(image, torch.Generator(image.device).manual_seed(seed()))
+        for image in torch.split(batch, 1)
+    ]
+    draws = {
+        name: torch.cat([each[name] for each in draws_per_image]) for name in draws_per_image[0]
+    }
+    with torch.no_grad(), compute.autocast():
+        censored = privatizer(batch, draws).images
+    is_finite = censored.isfinite().flatten(1).all(dim=1).tolist()
+    pixels = to_uint8(censored.nan_to_num()).permute(0, 2, 3, 1).cpu().numpy()
+    return [each if finite else None for each, finite in zip(pixels, is_finite, strict=True)]

@@ -1,0 +1,83 @@
+"""What a run is, and what its evaluation is: the settings that decide what comes out of each."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from omegaconf import DictConfig
+
+from privacy_gan.config import config_to_dict
+from privacy_gan.config.schema import SettingRole, role_of
+
+
+def run_fingerprint(settings: Mapping[str, Any], data_key: str) -> dict[str, Any]:
+    """Return what decides a run's outcome, by dotted path.
+
+    Args:
+        settings: the run's resolved configuration as nested dictionaries.
+        data_key: changes with the data's labels and splits, wherever the data lie.
+    """
+    kept = {
+        path: value
+        for path, value in flatten(settings).items()
+        if role_of(path) is SettingRole.FINGERPRINT
+    }
+    if kept.get("start_key") is None:  # nor had runs one before there was a choice
+        kept.pop("start_key", None)
+    if processes := unsynchronized_batch_norms(settings["trainer"]):
+        kept["trainer.batch_norms"] = processes
+    return kept | {"data.key": data_key}
+
+
+def classifier_settings(config: DictConfig) -> dict[str, Any]:
+    """Return the settings that determine the fixed classifiers, by dotted path."""
+    settings = config_to_dict(config.classifiers)
+    return flatten({key: value for key, value in settings.items() if key != "folder"})
+
+
+def judge_settings(config: DictConfig) -> dict[str, Any]:
+    """Return the settings that determine an evaluation, by dotted path."""
+    return flatten({"judge": config_to_dict(config.judge), "classifiers": classifier_settings(config)})
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a nested dictionary's leaves by their dotted paths.
+
+    Lists of numbers or words are leaves; places in lists of dictionaries are part of the path.
+    """
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        path = f"{prefix}{key}"
+        if isinstance(value, list) and any(isinstance(entry, Mapping) for entry in value):
+            value = {str(index): entry for index, entry in enumerate(value)}
+        if isinstance(value, Mapping):
+            leaves |= flatten(value, f"{path}.")
+        else:
+            leaves[path] = value
+    return leaves
+
+
+def unflatten(leaves: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the nested dictionary whose leaves, without lists of dictionaries, these are."""
+    tree: dict[str, Any] = {}
+    for path, value in leaves.items():
+        *parents, name = path.split(".")
+        branch = tree
+        for parent in parents:
+            branch = branch.setdefault(parent, {})
+        branch[name] = value
+    return tree
+
+
+def unsynchronized_batch_norms(trainer: Mapping[str, Any]) -> str | None:
+    """Return how many processes have a batch norm of their own, where they do not share it."""
+    if "strategy" not in trainer or trainer["sync_batchnorm"]:
+        return None
+    return f"{trainer.get('num_nodes', 1)} x {trainer['devices']}"
+
+
+def short_hash(text: str) -> str:
+    """Return eight hexadecimal digits that tell texts apart."""
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

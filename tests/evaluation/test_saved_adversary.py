@@ -1,0 +1,113 @@
+"""The strongest adversary is kept when a run was judged, and answers as it did then."""
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+from planted import observed
+from presets import JUDGED, TINY
+
+from privacy_gan.commands.evaluate import evaluate
+from privacy_gan.commands.train import train
+from privacy_gan.config import instantiate
+from privacy_gan.errors import UserError
+from privacy_gan.evaluation.saved_adversary import describe_strongest, load_adversary
+from privacy_gan.evaluation.source import MechanismSource
+from privacy_gan.hardware import Compute
+from privacy_gan.models.resnet import resnet10
+from privacy_gan.runs.artifacts import read_artifact
+from privacy_gan.runs.checkpoint import save
+from privacy_gan.runs.fingerprint import flatten, nested
+from privacy_gan.runs.loading import load_privatizer
+
+CPU = Compute(torch.device("cpu"), nullcontext)
+
+
+def sure_of(*classes):
+    return torch.nn.functional.one_hot(torch.tensor(classes), 2).double() * 0.8 + 0.1
+
+
+def test_who_tells_most_of_single_images_is_kept_whatever_several_tell():
+    labels = torch.tensor([0, 0, 1, 1])
+    right, half, unsure = sure_of(0, 0, 1, 1), sure_of(0, 1, 1, 1), torch.full((4, 2), 0.5)
+    answers = {
+        "patient": {split: torch.stack([unsure, right, right]) for split in ("valid", "test")},
+        "quick": {split: torch.stack([half, unsure, unsure]) for split in ("valid", "test")},
+    }
+    found = describe_strongest(observed(answers, labels), labels)
+    assert found["adversary"] == "quick"
+    assert found["accuracy"][0] == 0.75
+    assert found["accuracy"][1] <= 0.75 <= found["accuracy"][2]
+
+
+def test_a_calibration_that_helps_is_kept_with_it():
+    labels = torch.tensor([0, 1] * 40)
+    leaning = sure_of(*labels.tolist()) ** 0.1  # right order, but all say class 1
+    leaning[:, 1] += 0.3
+    leaning /= leaning.sum(dim=1, keepdim=True)
+    assert (leaning.argmax(dim=1) == 1).all()
+    answers = {"leaning": dict.fromkeys(("valid", "test"), leaning[None])}
+    found = describe_strongest(observed(answers, labels), labels)
+    assert found["accuracy"][0] == 1
+    _, bias = found["calibration"]
+    assert bias[0] > bias[1]
+
+
+@pytest.mark.parametrize(
+    "name", ["resnet10", "resnet18", "fixed_classifier", "convnext", "inversion", "restoration"]
+)
+def test_every_shipped_adversary_answers_the_same_after_it_was_kept(name, tiny, tmp_path):
+    config = tiny("judge=standard", "image_size=32")
+    make = instantiate(config.judge.adversaries[name])
+    torch.manual_seed(0)
+    learner = make(num_classes=2, column=3, fixed=resnet10(2).eval())
+    learner.network.eval()
+    if name == "inversion":
+        learner.changed_counts = torch.tensor([[0.0, 3.0], [2.0, 0.0]])
+    content = {"adversary": name, "calibration": [2.0, [0.1, -0.1]], "accuracy": [0.7, 0.6, 0.8]}
+    save(tmp_path / "kept.pt", {**content, "learned": learner.export_weights()})
+    images = torch.rand(4, 3, 32, 32)
+    torch.manual_seed(1)
+    again = load_adversary(read_artifact(tmp_path / "kept.pt"), make, resnet10(2), num_classes=2)
+    assert torch.equal(again.learner.log_probabilities(images), learner.log_probabilities(images))
+    calibrated = again.calibration.apply(learner.log_probabilities(images).double().exp())
+    assert torch.equal(again.probabilities(images, CPU), calibrated)
+    other = instantiate(config.judge.adversaries["convnext" if name == "resnet18" else "resnet18"])
+    with pytest.raises(UserError, match="another adversary was kept"):
+        load_adversary(read_artifact(tmp_path / "kept.pt"), other, resnet10(2), num_classes=2)
+
+
+def test_a_judged_run_keeps_it_and_judging_again_replaces_it(tiny, tmp_path):
+    def judged(*overrides):
+        where = f"classifiers.folder={tmp_path / 'classifiers'}"
+        return tiny(where, *overrides, preset=[*TINY, *JUDGED])
+
+    config = judged("baseline=true")
+    run, result = train(config)
+    assert [path.name for path in (run.path / "adversaries").iterdir()] == ["Smiling.pt"]
+    content, evaluation = read_artifact(run.adversary("Smiling")), result.evaluations["Smiling"]
+    assert content["settings"] == evaluation.settings
+    settings = nested(evaluation.settings)
+    assert flatten(settings) == evaluation.settings
+    make = instantiate(settings["judge"]["adversaries"][content["adversary"]])
+    kept = load_adversary(content, make, resnet10(2), num_classes=2)
+    (scores,) = (
+        each for each in evaluation.adversaries if (each.adversary, each.queries) == (kept.name, 1)
+    )
+    assert kept.accuracy == scores.test["accuracy"]
+    assert accuracy_now(kept, run, config) == kept.accuracy.value
+
+    evaluate(judged(f"run_dir={run.path}", "judge.queries=[2]", "judge.adversaries.inversion=null"))
+    again = read_artifact(run.adversary("Smiling"))
+    assert again["settings"]["judge.queries"] == [2]
+    assert again["adversary"] == "resnet10"
+
+
+def accuracy_now(kept, run, config):
+    """Return how often it is right about the test images, seen once as the judge showed them."""
+    data = instantiate(config.data)
+    data.setup()
+    source, column = MechanismSource(load_privatizer(run.path), data, CPU), data.column("Smiling")
+    (batch,) = source.query("test", 0, seed=0)
+    told = kept.probabilities(batch.images, CPU).argmax(dim=1)
+    return (told == batch.attributes[:, column]).double().mean().item()

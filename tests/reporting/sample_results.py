@@ -1,0 +1,111 @@
+"""Results as runs would leave them, with numbers that a test chooses."""
+
+from __future__ import annotations
+
+from privacy_gan.runs.result import (
+    RESULT_VERSION,
+    AdversaryScores,
+    Estimate,
+    Evaluation,
+    Measure,
+    Result,
+    Strongest,
+    pack,
+)
+
+WHOLE = {"privatizer.filter.loss": "entropy", "privatizer.generator.rate": 1}
+PARTS = {
+    "filter_generator-entropy": WHOLE,
+    "filter_generator-cross_entropy": WHOLE | {"privatizer.filter.loss": "cross_entropy"},
+    "generator": {"privatizer.generator.rate": 1},
+    "filter-entropy": {"privatizer.filter.loss": "entropy"},
+}
+
+
+def estimate(value, reach=0.01):
+    return Estimate(value, value - reach, value + reach)
+
+
+def measure(value, original=None, prior=None, floor=None):
+    bounds = (None if bound is None else estimate(bound) for bound in (original, prior, floor))
+    return Measure(estimate(value), *bounds)
+
+
+def evaluation(
+    leak, utility=0.8, attribute="Smiling", right=None, settings=(), seed=0, success=0.8, **more
+):
+    """Return what a judge found: so much leaks, so much stays useful."""
+    measures = {
+        "privacy_loss": measure(leak, 0.9, 0.5, 0.7),
+        "paper_privacy_loss": measure(leak - 0.02, 0.88),
+        "utility_score": measure(utility, 0.95, 0.55, 0.8),
+        "utility/Male": measure(utility, 0.95, 0.55, 0.8),
+        "success_rate": measure(success, 0.5),
+        "correlation/Male": measure(-0.2, -0.1),
+        "distortion": measure(0.01),
+    }
+    correct = {} if right is None else {name: pack(of) for name, of in right.items()}
+    tested = 100 if right is None else len(right["privacy_loss"])
+    return Evaluation(
+        attribute=attribute,
+        classes=("0", "1"),
+        images={
+            "train": 1000,
+            "valid": 100,
+            "test": tested,
+        },
+        measures=measures | more,
+        strongest={"accuracy": Strongest("resnet18", 4)},
+        adversaries=tuple(
+            AdversaryScores(
+                name,
+                queries,
+                {"accuracy": "mean"},
+                {"accuracy": leak - less},
+                {"accuracy": estimate(leak - less)},
+            )
+            for name, less in (("resnet10", 0.02), ("resnet18", 0.0))
+            for queries in (1, 4)
+        ),
+        correct=correct,
+        settings={"judge.epochs": 5, "judge.seed": seed, **dict(settings)},
+    )
+
+
+def write_run(
+    folder,
+    mechanism="filter_generator-entropy",
+    attribute="Smiling",
+    epsilon=0.01,
+    seed=0,
+    leaks=0.8,
+    data="faces-64",
+    key="0123456789abcdef",
+    baseline=None,
+    setup=(),
+    version=RESULT_VERSION,
+    **found,
+):
+    """Write a result; ``leaks`` of one attribute, of several by name, or None for not judged."""
+    run = folder / data / mechanism / attribute / f"epsilon-{epsilon:g}" / f"seed-{seed}"
+    run.mkdir(parents=True)
+    by_attribute = {} if leaks is None else leaks if isinstance(leaks, dict) else {attribute: leaks}
+    evaluations = {
+        name: evaluation(leak, attribute=name, seed=seed, **found)
+        for name, leak in by_attribute.items()
+    }
+    identity = {
+        "attribute": attribute,
+        "epsilon": epsilon,
+        "seed": seed,
+        "data.key": key,
+        "privatizer.filter.constraint.epsilon": epsilon,
+        **PARTS.get(mechanism, {"privatizer.name": mechanism}),
+        **dict(setup),
+    }
+    if "filter" not in mechanism:
+        del identity["privatizer.filter.constraint.epsilon"]
+    alone = None if baseline is None else {attribute: evaluation(baseline, attribute=attribute)}
+    result = Result(data, identity, {}, evaluations, alone, {"device": "cpu"}, version)
+    result.write(run / "result.json")
+    return run

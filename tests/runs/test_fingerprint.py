@@ -1,0 +1,91 @@
+"""What a run is stays what it is, and a new setting changes that on purpose only."""
+
+import hashlib
+import json
+
+import pytest
+from commands import ROOT
+from omegaconf import OmegaConf
+
+from privacy_gan.config import config_to_dict, resolve_config, resolve_task
+from privacy_gan.config.schema import ROLES, SettingRole, TrainConfig, role_of
+from privacy_gan.runs.fingerprint import run_fingerprint
+from privacy_gan.runs.result import Result
+
+SHIPPED = "cd9d80e4e6a8693d"
+
+# Runs that exist are known by these. Who must change one makes all such runs other runs.
+FINGERPRINTS = {
+    "": SHIPPED,
+    "trainer=ddp logger=wandb judge=quick classifiers=quick baseline=true": SHIPPED,
+    "trainer.profiler=simple data.num_workers=2 privatizer.optimizer.fused=false": SHIPPED,
+    "trainer=ddp trainer.sync_batchnorm=false trainer.devices=2": "a8089667821c3f23",
+    "trainer=cpu +trainer.max_steps=7 +trainer.gradient_clip_val=1.0 "
+    "+trainer.max_time={minutes:1}": "21f8a528a94793b8",
+    "+data.mine=1": "e1a1515b7c6eefcf",
+    "data=celeba data.root=/x": "ab5f9ca8c9b7f287",
+    "data=gaussian": "e9f93a60a0a5b27b",
+    "attribute=[Black_Hair,Blond_Hair] group_rule=drop": "6df43cae930ecb8d",
+    "constraint=multiplier epsilon=0.005 attribute=gender seed=3": "d6dc045d376f1357",
+    "game=robust": "b4795fae62d70bc3",
+    "privatizer=filter loss=cross_entropy": "fd75694cfa5a1c9b",
+    "privatizer=generator": "d20275cb4b2db4aa",
+    "privatizer=stargan": "e9e259597fd22b7c",
+    "privatizer=transport data=gaussian": "098d9f52c077ab75",
+    "privatizer=pixelate": "35a5fb05c37760b0",
+    "experiment=demo": "7f1e09b5f94a116b",
+}
+
+
+@pytest.mark.parametrize("typed", FINGERPRINTS)
+def test_a_run_is_known_by_what_it_was_known_by(typed, tiny):
+    config = tiny(*typed.split(), preset=[], cached=False)
+    found = run_fingerprint(config_to_dict(resolve_config(config, resolve_task(config))), "key")
+    fingerprint = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
+    assert fingerprint == FINGERPRINTS[typed]
+
+
+def test_what_told_committed_results_apart_still_does():
+    paths = {
+        path
+        for file in (ROOT / "docs" / "results").rglob("result.json")
+        for path in Result.read(file).fingerprint
+    }
+    assert len(paths) > 60
+    assert {path for path in paths if role_of(path) is not SettingRole.FINGERPRINT} == set()
+
+
+def test_all_that_is_at_the_top_is_in_a_group():
+    assert {name for name in ROLES if "." not in name} == set(TrainConfig.__annotations__)
+
+
+def test_where_some_settings_are_decisive_and_some_are_not_each_is_in_a_group(tiny):
+    mixed = {name.rpartition(".")[0] for name in ROLES if "." in name}
+    assert mixed == {"data", "privatizer.optimizer", "trainer"}
+    choices = [
+        (group, choice) for group in ("data", "privatizer", "trainer") for choice in of(group)
+    ]
+    for group, choice in choices:
+        config = tiny(f"{group}={choice}", preset=[], cached=False)
+        for part in mixed:
+            settings = OmegaConf.select(config, part, throw_on_resolution_failure=False)
+            for name in settings or ():
+                assert f"{part}.{name}" in ROLES, f"add {part}.{name} to ROLES"
+
+
+def of(group):
+    return [path.stem for path in sorted((ROOT / "conf" / group).glob("*.yaml"))]
+
+
+@pytest.mark.parametrize(
+    ("path", "group"),
+    [
+        ("trainer.strategy._target_", SettingRole.RUNTIME),
+        ("trainer.max_steps", SettingRole.FINGERPRINT),
+        ("game.betas", SettingRole.SHORTHAND),
+        ("judge.adversaries.resnet10.recipe.annealed", SettingRole.JUDGING),
+        ("somebodys_own", SettingRole.FINGERPRINT),
+    ],
+)
+def test_a_setting_belongs_to_the_group_of_the_nearest_above_it(path, group):
+    assert role_of(path) is group
