@@ -1,4 +1,4 @@
-"""Learn to replace a sensitive attribute of images, and measure what still leaks."""
+"""Censor a sensitive attribute in images, and measure what still leaks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["__version__", "load_privatizer"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import what needs torch when it is asked for: a finished sweep is repeated without it."""
+    """Import ``load_privatizer`` on first access, so that importing the package needs no torch."""
     if name == "load_privatizer":
         from privacy_gan.release.trained_model import load_privatizer
 

@@ -1,4 +1,4 @@
-"""python -m privacy_gan VERB ..., the same as privacy-gan VERB ..."""
+"""Entry point of ``python -m privacy_gan``, the same as the command ``privacy-gan``."""
 
 from privacy_gan.commands.cli import main
 

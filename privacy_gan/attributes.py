@@ -1,4 +1,4 @@
-"""Attributes: their names, the paper's words for them, and categorical ones made of several."""
+"""Attribute names, their aliases, and categorical attributes composed of binary ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from privacy_gan.errors import UserError
 
-# All forty of CelebA, in the order of its label file.
+# All 40 attributes of CelebA, in the order of its label file.
 CELEBA_ATTRIBUTES = tuple(
     """
     5_o_Clock_Shadow Arched_Eyebrows Attractive Bags_Under_Eyes Bald Bangs Big_Lips Big_Nose
@@ -22,7 +22,7 @@ CELEBA_ATTRIBUTES = tuple(
     """.split()
 )
 
-# The paper's words (section 4.2, tables 1 and 2), and short forms of them.
+# The paper's names of attributes (section 4.2, tables 1 and 2), and short forms.
 ALIASES = {
     "smile": "Smiling",
     "gender": "Male",
@@ -32,11 +32,11 @@ ALIASES = {
     "mouth_open": "Mouth_Slightly_Open",
     "makeup": "Heavy_Makeup",
 }
-PAPER_ATTRIBUTES = tuple(ALIASES.values())  # those that it measures
+PAPER_ATTRIBUTES = tuple(ALIASES.values())  # those that the paper evaluates
 
 
 def canonical_attribute(word: str) -> str:
-    """Return the CelebA attribute that a word means, or the word itself where it means none."""
+    """Return the CelebA attribute with this name or alias, or the word itself if there is none."""
     try:
         return find_attribute(word, CELEBA_ATTRIBUTES)
     except UserError:
@@ -48,14 +48,16 @@ def _simplify(word: str) -> str:
 
 
 def find_attribute(word: str, names: Sequence[str]) -> str:
-    """Return the attribute that a word means, whatever its case and whether words are spaced.
+    """Return the attribute with a given name or alias.
+
+    Case does not matter, and spaces, hyphens and underscores are equivalent.
 
     Args:
-        word: an attribute's name or one of the paper's words for it.
-        names: the attributes that the data have.
+        word: name of an attribute, or one of the paper's names for it.
+        names: attributes of the data set.
 
     Raises:
-        UserError: there is no such attribute; names the closest.
+        UserError: there is no such attribute; the message suggests the most similar one.
     """
     spellings = {_simplify(name): name for name in names}
     spellings |= {alias: name for alias, name in ALIASES.items() if name in names}
@@ -63,27 +65,27 @@ def find_attribute(word: str, names: Sequence[str]) -> str:
     if simplified in spellings:
         return spellings[simplified]
     close = get_close_matches(simplified, spellings, n=1)
-    hint = f"did you mean {spellings[close[0]]}?" if close else f"there are {', '.join(names)}"
+    hint = f"did you mean {spellings[close[0]]}?" if close else f"choose from {', '.join(names)}"
     raise UserError(f"the data have no attribute '{word}': {hint}")
 
 
 SEPARATOR = "+"
 
-# What an image is that has none of a group's attributes, or several of them.
+# How images with none or several of a group's attributes are labelled.
 RULES = {
-    "other": "a class of its own",
-    "drop": "left out of all splits",
-    "first": "of the class that comes first in the list, where it has several; left out otherwise",
+    "other": "an additional class",
+    "drop": "excluded from all splits",
+    "first": "with several, the class listed first; with none, excluded",
 }
 
 
 @dataclass(frozen=True)
 class AttributeGroup:
-    """A categorical attribute: which one of several binary attributes an image has.
+    """A categorical attribute whose classes are binary attributes.
 
     Attributes:
-        members: the binary attributes, whose order is that of the classes.
-        rule: what becomes of images with none or several of them, one of RULES; None where there
+        members: the binary attributes, in the order of the classes.
+        rule: how images with none or several of them are labelled, a key of RULES; None if there
             are no such images.
     """
 
@@ -91,42 +93,42 @@ class AttributeGroup:
     rule: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what is not a choice between classes.
+        """Check members and rule.
 
         Raises:
-            UserError: there are less than two members, one occurs twice, or the rule is unknown.
+            UserError: there are fewer than two members, one occurs twice, or the rule is unknown.
         """
         listed = ",".join(self.members)
         if len(set(self.members)) < max(2, len(self.members)):
             raise UserError(f"attribute=[{listed}] must list two or more different attributes")
         if self.rule is not None and self.rule not in RULES:
-            raise UserError(f"group_rule={self.rule} is unknown: there are {', '.join(RULES)}")
+            raise UserError(f"group_rule={self.rule} is unknown: choose one of {', '.join(RULES)}")
 
     @property
     def name(self) -> str:
-        """What the categorical attribute is called: Black_Hair+Blond_Hair-other."""
+        """Name of the categorical attribute, such as Black_Hair+Blond_Hair-other."""
         return SEPARATOR.join(self.members) + (f"-{self.rule}" if self.rule else "")
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, in the order of their numbers."""
+        """Names of the classes, by index."""
         return (*self.members, "other") if self.rule == "other" else self.members
 
     def labels(
         self, attributes: npt.NDArray[np.uint8], names: Sequence[str]
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.bool_]]:
-        """Return the class of every image [N], and whether the image is kept [N].
+        """Return the class of each image, [N], and whether the image belongs to the data, [N].
 
         Args:
-            attributes: binary labels [N, A].
-            names: their names.
+            attributes: binary labels, [N, A].
+            names: names of the A attributes.
 
         Raises:
-            UserError: there are images with none or several of the members, and no rule.
+            UserError: some images have none or several of the members, and there is no rule.
         """
         chosen = attributes[:, [names.index(name) for name in self.members]]
         number = chosen.sum(axis=1)
-        labels = chosen.argmax(axis=1).astype(np.uint8)  # the first of several
+        labels = chosen.argmax(axis=1).astype(np.uint8)  # index of the first one
         if self.rule == "other":
             labels[number != 1] = len(self.members)
             return labels, np.ones(len(labels), dtype=bool)
@@ -134,14 +136,14 @@ class AttributeGroup:
             meanings = "; ".join(f"{rule}: {meaning}" for rule, meaning in RULES.items())
             raise UserError(
                 f"of {len(labels)} images {int((number == 0).sum())} have none of "
-                f"{', '.join(self.members)} and {int((number > 1).sum())} have several: say with "
-                f"group_rule=RULE what they are ({meanings})"
+                f"{', '.join(self.members)} and {int((number > 1).sum())} have several: set "
+                f"group_rule=RULE to one of these ({meanings})"
             )
         return labels, number >= 1 if self.rule == "first" else number == 1
 
 
 def parse_attribute_group(words: Sequence[str], rule: str | None) -> AttributeGroup:
-    """Return the group that names make up, whether or not they were joined before."""
+    """Return the group of the given attributes; a word may itself be the name of a group."""
     members = [member for word in words for member in word.split(SEPARATOR)]
     members[-1] = members[-1].removesuffix(f"-{rule}")
     return AttributeGroup(tuple(members), rule)

@@ -1,4 +1,4 @@
-"""Which device computes, and in which precision."""
+"""Choice of device and precision."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from privacy_gan.errors import UserError
 
 @dataclass(frozen=True)
 class Compute:
-    """Where to compute, and in which precision.
+    """A device and the precision to compute in.
 
     Attributes:
-        device: of networks and batches.
-        autocast: makes the context in which networks run.
+        device: device of networks and batches.
+        autocast: returns the context manager in which networks run.
     """
 
     device: torch.device
     autocast: Callable[[], AbstractContextManager[None]]
 
 
-# Smaller images are computed in float32 on CPUs. There, in bfloat16, oneDNN leaves parts of the
-# weight gradient of a padded convolution unwritten whose stride exceeds its input's side: what was
-# in memory before became the gradient, nan at times. A ResNet halves images five times: below 32
-# pixels its last convolutions of stride 2 see one pixel. tests/nan_in_bfloat16.py shows it.
+# CPUs use float32 for smaller images. In bfloat16, oneDNN leaves parts of the weight gradient of a
+# padded convolution uninitialised if its stride exceeds the side of its input: gradients are wrong
+# and sometimes nan. A ResNet halves images five times, so below 32 pixels its last convolutions
+# with stride 2 see a single pixel. tests/nan_in_bfloat16.py reproduces this.
 SMALLEST_IN_BFLOAT16 = 32
 
 log = logging.getLogger(__name__)
 
 
 def choose_compute(accelerator: str, precision: str, image_size: int | None = None) -> Compute:
-    """Return the trainer's device, with its precision where that needs no scaling of losses.
+    """Return the trainer's device and a precision that needs no loss scaling.
 
-    Each of a run's processes has a device of its own.
+    Each process of a run has its own device.
 
     Args:
-        accelerator: Lightning's name: "cpu", "gpu", "auto", ...
-        precision: Lightning's name, or "auto"; all but "32-true" and "bf16-mixed" stand for "auto"
-            here, and the latter for bfloat16 where the hardware has it.
+        accelerator: name that Lightning knows: "cpu", "gpu", "auto", ...
+        precision: name that Lightning knows, or "auto". Only "32-true", and "bf16-mixed" if the
+            hardware supports it, are used as given; any other value means "auto".
         image_size: side of the images in pixels, see ``choose_precision``.
 
     Raises:
@@ -58,82 +58,82 @@ def choose_compute(accelerator: str, precision: str, image_size: int | None = No
     elif precision != "32-true":
         precision = choose_precision(accelerator, "auto", image_size)
     require_gpu(accelerator)
-    own = local_device(accelerator)
+    devices = local_devices(accelerator)
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", ".*`srun` command is available")  # not needed here
-            fabric = Fabric(accelerator=accelerator, devices=own, precision=precision)  # type: ignore[arg-type]
+            fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
     except (RuntimeError, ValueError) as error:
         raise UserError(f"trainer.accelerator={accelerator} cannot be used: {error}") from error
     return Compute(fabric.device, fabric.autocast)
 
 
 def require_gpu(accelerator: str) -> None:
-    """Refuse a GPU that is not there.
+    """Raise a UserError if a GPU is requested and this machine has none.
 
     Raises:
-        UserError: a GPU is asked for, and this machine has none.
+        UserError: torch finds neither a CUDA nor an MPS device.
     """
     if accelerator in ("gpu", "cuda") and not (
         torch.cuda.is_available() or torch.backends.mps.is_available()
     ):
         raise UserError(
-            "this machine has no GPU that torch can use: trainer=cpu, or trainer.accelerator=cpu, "
-            "computes without"
+            "this machine has no GPU that torch can use: to compute on the CPU, set trainer=cpu or "
+            "trainer.accelerator=cpu"
         )
 
 
 def device_name(device: torch.device) -> str:
-    """Return what a device is called: a GPU's model, a CPU's architecture."""
+    """Return the model name of a GPU, or the architecture of a CPU."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return platform.machine()
 
 
-def local_device(accelerator: str) -> int | list[int]:
-    """Return which device is this process's, as Lightning wants to be told."""
+def local_devices(accelerator: str) -> int | list[int]:
+    """Return this process's device in the form of Lightning's ``devices`` argument."""
     if accelerator == "cpu" or not torch.cuda.is_available():
         return 1
     return [local_rank()]
 
 
 def choose_precision(accelerator: str, precision: str, image_size: int | None = None) -> str:
-    """Return Lightning's name of a precision in place of "auto".
+    """Resolve the precision "auto" to a name that Lightning knows.
 
     Args:
-        accelerator: Lightning's name.
-        precision: Lightning's name, which stays what it is, or "auto" for bfloat16 where the
-            hardware computes it, but float32 for small images on a CPU.
-        image_size: side of the images in pixels; None where there are none.
+        accelerator: name that Lightning knows.
+        precision: name that Lightning knows, which is returned unchanged, or "auto": bfloat16 if
+            the hardware supports it, except for small images on a CPU, else float32.
+        image_size: side of the images in pixels; None if there are no images.
     """
     is_small = image_size is not None and image_size < SMALLEST_IN_BFLOAT16
-    is_doubtful = is_small and is_cpu(accelerator)
+    is_affected = is_small and is_cpu(accelerator)
     if precision == "auto":
-        return "bf16-mixed" if supports_bfloat16(accelerator) and not is_doubtful else "32-true"
-    if is_doubtful and precision.startswith("bf16"):
-        warn_of_small_images(precision)
+        return "bf16-mixed" if supports_bfloat16(accelerator) and not is_affected else "32-true"
+    if is_affected and precision.startswith("bf16"):
+        warn_about_small_images(precision)
     return precision
 
 
 @cache
-def warn_of_small_images(precision: str) -> None:
-    """Warn, once, of what bfloat16 does at times."""
+def warn_about_small_images(precision: str) -> None:
+    """Warn once that bfloat16 gradients can be wrong."""
     log.warning(
         "trainer.precision=%s: on a CPU, with images of less than %d pixels, gradients can be "
-        "wrong or nan at random; trainer.precision=auto takes float32",
+        "wrong or nan at random; trainer.precision=auto uses float32",
         *(precision, SMALLEST_IN_BFLOAT16),
     )
 
 
 def is_cpu(accelerator: str) -> bool:
-    """Tell whether an accelerator is, or "auto" becomes, the CPU."""
+    """Return whether an accelerator is the CPU, or is "auto" on a machine without a GPU."""
     if accelerator == "auto":
         return not (torch.cuda.is_available() or torch.backends.mps.is_available())
     return accelerator == "cpu"
 
 
 def supports_bfloat16(accelerator: str) -> bool:
-    """Tell whether the hardware has bfloat16 arithmetic, rather than emulating it."""
+    """Return whether the hardware computes in bfloat16 natively."""
     if accelerator in ("gpu", "cuda", "auto") and torch.cuda.is_available():
         return torch.cuda.get_device_capability() >= (8, 0)
     if accelerator == "cpu" or not torch.backends.mps.is_available():

@@ -61,11 +61,12 @@ def smoothed_accuracy(
     end: float = 0.05,
     until: float = 1.0,
 ) -> Tensor:
-    """Adversarial loss whose gradient is that of the best adversary's accuracy, smoothed.
+    """Adversarial loss of the robust game: the smoothed accuracy of the best adversary.
 
-    Let h = softmax(h_f(x')) be the posterior of s given x'. The best adversary's accuracy is the
-    mean of max_c h_c, smoothed here to phi(h) = tau log sum_c exp(h_c / tau). The loss is its
-    tangent phi(h) + grad phi(h) . (e_s - h), which depends on s. docs/robust.md derives it.
+    If h = softmax(h_f(x')) is the posterior of s given x', the best adversary's accuracy is the
+    mean of max_c h_c, smoothed here to phi(h) = tau log sum_c exp(h_c / tau). Changing x' changes
+    the mean of phi as it changes the mean of the tangent phi(h) + grad phi(h) . (e_s - h), which
+    is this loss. See docs/robust.md.
 
     Args:
         logits: h_f(x'), [B, C].

@@ -16,7 +16,13 @@ from privacy_gan.errors import UserError, is_out_of_memory
 
 # What torch.load raises for an intact file with other content, such as pickled code or an object
 # that is not a dictionary.
-UNSUPPORTED_CONTENT_ERRORS = (pickle.UnpicklingError, LookupError, TypeError, ValueError, AttributeError)
+CONTENT_ERRORS = (
+    pickle.UnpicklingError,
+    LookupError,
+    TypeError,
+    ValueError,
+    AttributeError,
+)
 
 
 class DamagedFile(UserError):
@@ -51,11 +57,13 @@ def read_tensors(path: Path, mmap: bool = False) -> dict[str, Any]:
         if not is_out_of_memory(error):
             if is_damaged(path):
                 raise DamagedFile(f"{path} is damaged") from error
-            if isinstance(error, UNSUPPORTED_CONTENT_ERRORS):
-                raise UnsupportedFile(f"{path} is damaged or is not a dictionary of tensors") from error
+            if isinstance(error, CONTENT_ERRORS):
+                raise UnsupportedFile(
+                    f"{path} is damaged or is not a dictionary of tensors"
+                ) from error
         raise UserError(
-            f"{path} cannot be read ({read_error(error)}), but is not known to be damaged: it was "
-            "left unchanged, repeat the command once this is fixed"
+            f"{path} cannot be read ({read_error(error)}), which is not a fault of the "
+            "file: it was left unchanged, repeat the command when the cause is fixed"
         ) from error
 
 

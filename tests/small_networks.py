@@ -1,4 +1,4 @@
-"""A classifier with few parameters, in place of every ResNet."""
+"""A classifier with few parameters that tests use instead of a ResNet."""
 
 from __future__ import annotations
 

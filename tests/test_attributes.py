@@ -1,4 +1,4 @@
-"""Words for attributes."""
+"""Attribute names and aliases."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from privacy_gan.attributes import CELEBA_ATTRIBUTES, canonical_attribute, find_
 from privacy_gan.errors import UserError
 
 
-def test_celeba_has_forty_distinct_attributes():
+def test_celeba_has_40_distinct_attributes():
     assert len(set(CELEBA_ATTRIBUTES)) == len(CELEBA_ATTRIBUTES) == 40
 
 
@@ -27,25 +27,25 @@ def test_celeba_has_forty_distinct_attributes():
         ("5_o_clock_shadow", "5_o_Clock_Shadow"),
     ],
 )
-def test_the_papers_words_and_any_case_are_understood(word, name):
+def test_aliases_and_any_case_are_accepted(word, name):
     assert find_attribute(word, CELEBA_ATTRIBUTES) == name
     assert canonical_attribute(word) == name
 
 
-def test_a_slip_names_the_closest():
+def test_error_suggests_the_most_similar_attribute():
     with pytest.raises(UserError, match="no attribute 'Smilling': did you mean Smiling"):
         find_attribute("Smilling", CELEBA_ATTRIBUTES)
 
 
-def test_an_attribute_that_these_data_lack_lists_what_they_have():
-    with pytest.raises(UserError, match="there are Smiling, Male"):
+def test_error_lists_the_available_attributes():
+    with pytest.raises(UserError, match="choose from Smiling, Male"):
         find_attribute("Bald", ["Smiling", "Male"])
 
 
-def test_an_alias_of_an_attribute_that_these_data_lack_is_refused():
+def test_alias_of_a_missing_attribute_is_rejected():
     with pytest.raises(UserError):
         find_attribute("gender", ["Smiling"])
 
 
-def test_an_unknown_word_stays_as_it_is():
+def test_canonical_attribute_returns_unknown_words_unchanged():
     assert canonical_attribute("component") == "component"

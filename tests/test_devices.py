@@ -1,4 +1,4 @@
-"""Which processes and devices a run may be given."""
+"""Choice and validation of devices, processes and precision."""
 
 import pytest
 from omegaconf import OmegaConf
@@ -9,7 +9,7 @@ from privacy_gan.hardware import choose_precision, supports_bfloat16
 
 
 @pytest.mark.parametrize(
-    ("trainer", "told"),
+    ("trainer", "message"),
     [
         ({"devices": 2}, "trainer.devices=2 needs trainer=ddp"),
         ({"devices": [1]}, "CUDA_VISIBLE_DEVICES chooses"),
@@ -18,13 +18,13 @@ from privacy_gan.hardware import choose_precision, supports_bfloat16
         ({"devices": "auto", "strategy": {}, "sync_batchnorm": False}, "depends on the number of"),
     ],
 )
-def test_devices_that_cannot_be_used_are_a_mistake(trainer, told):
+def test_unusable_devices_are_rejected(trainer, message):
     defaults = {"accelerator": "gpu", "sync_batchnorm": True}
-    with pytest.raises(UserError, match=told):
+    with pytest.raises(UserError, match=message):
         check_devices(OmegaConf.create(defaults | trainer))
 
 
-def test_small_images_are_computed_in_float32_on_a_cpu_unless_bfloat16_is_insisted_on(caplog):
+def test_cpu_uses_float32_for_small_images_unless_bfloat16_is_requested(caplog):
     usual = "bf16-mixed" if supports_bfloat16("cpu") else "32-true"
     assert choose_precision("cpu", "auto", 32) == choose_precision("cpu", "auto") == usual
     assert choose_precision("cpu", "auto", 16) == "32-true"

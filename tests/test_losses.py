@@ -1,4 +1,4 @@
-"""Losses against values worked by hand."""
+"""Losses on small examples computed by hand."""
 
 from math import exp, log
 
@@ -12,7 +12,7 @@ from privacy_gan.errors import UserError
 LOGITS = torch.tensor([[0.0, log(3)], [2.0, 2.0], [log(4), 0.0]], dtype=torch.float64)
 
 
-def test_negative_entropy_is_the_mean_over_the_batch_in_nats():
+def test_negative_entropy_is_the_batch_mean_in_nats():
     first = 0.25 * log(0.25) + 0.75 * log(0.75)
     second = -log(2)
     third = 0.8 * log(0.8) + 0.2 * log(0.2)
@@ -27,24 +27,24 @@ def test_negative_entropy_ignores_the_true_attribute():
 
 
 @pytest.mark.parametrize("classes", [2, 3, 7])
-def test_negative_entropy_is_least_where_all_classes_are_equally_likely(classes):
+def test_negative_entropy_is_smallest_for_a_uniform_prediction(classes):
     undecided = losses.negative_entropy(torch.zeros(4, classes), torch.zeros(4).long())
     assert undecided.item() == pytest.approx(-log(classes))
 
 
-def test_negative_entropy_survives_certainty():
+def test_negative_entropy_has_finite_gradients_for_a_certain_prediction():
     logits = torch.tensor([[200.0, -200.0]], requires_grad=True)
     losses.negative_entropy(logits, torch.tensor([0])).backward()
     assert torch.isfinite(logits.grad).all()
 
 
-def test_complement_cross_entropy_asks_for_the_other_class():
+def test_complement_cross_entropy_targets_the_other_class():
     # the rows' probabilities of 1 - s are 3/4, 1/2 and 4/5
     loss = losses.complement_cross_entropy(LOGITS, torch.tensor([0, 1, 1]))
     assert loss.item() == pytest.approx(-(log(0.75) + log(0.5) + log(0.8)) / 3)
 
 
-def test_complement_cross_entropy_refuses_a_third_class():
+def test_complement_cross_entropy_rejects_three_classes():
     with pytest.raises(UserError, match="only two classes define; use loss=entropy"):
         losses.complement_cross_entropy(torch.zeros(1, 3), torch.tensor([0]))
 
@@ -52,7 +52,7 @@ def test_complement_cross_entropy_refuses_a_third_class():
 def test_distortion_is_the_mean_over_pixels_channels_and_batch():
     original = torch.zeros(2, 3, 2, 2)
     censored = original.clone()
-    censored[0] = 0.5  # half of all values are off by a half
+    censored[0] = 0.5  # half of all values differ by 0.5
     assert losses.distortion(censored, original).item() == pytest.approx(0.125)
 
 
@@ -60,19 +60,19 @@ def test_distortion_is_the_mean_over_pixels_channels_and_batch():
     ("distortion", "expected"),
     [(0.009, 0.0), (0.01, 0.0), (0.03, 1e5 * 0.02**2), (0.11, 1e5 * 0.1**2)],
 )
-def test_penalty_is_quadratic_above_the_budget_and_nothing_below(distortion, expected):
+def test_penalty_is_quadratic_above_the_budget_and_zero_below(distortion, expected):
     value = torch.tensor(distortion, dtype=torch.float64)
     assert losses.distortion_penalty(value, 0.01, 1e5).item() == pytest.approx(expected)
 
 
-def test_discriminator_loss_is_half_of_real_and_half_of_fake():
+def test_discriminator_loss_averages_real_and_fake_images():
     real = torch.tensor([[0.0, log(2), 0.0]])  # (1/4, 1/2, 1/4), true class 1
     fake = torch.tensor([[0.0, 0.0, log(6)]])  # (1/8, 1/8, 3/4), "fake" is the last class
     loss = losses.discriminator_loss(real, torch.tensor([1]), fake)
     assert loss.item() == pytest.approx((-log(0.5) - log(0.75)) / 2)
 
 
-def test_smoothed_accuracy_is_the_tangent_of_the_smoothed_largest_probability():
+def test_smoothed_accuracy_is_the_tangent_of_the_smoothed_maximum():
     # tau = 1/2: scaled probabilities (1/2, 3/2), (1, 1) and (8/5, 2/5)
     def tangent(h, s):
         exps = [exp(2 * p) for p in h]
@@ -86,13 +86,13 @@ def test_smoothed_accuracy_is_the_tangent_of_the_smoothed_largest_probability():
 
 
 @pytest.mark.parametrize("classes", [2, 3, 5])
-def test_smoothed_accuracy_is_its_potential_where_the_discriminator_is_right(classes):
+def test_smoothed_accuracy_equals_its_potential_if_the_discriminator_is_calibrated(classes):
     torch.manual_seed(0)
     logits = torch.randn(1, classes, dtype=torch.float64, requires_grad=True)
     h = logits.softmax(dim=1)
     tau = 0.1
     potential = tau * torch.logsumexp(h / tau, dim=1).sum()
-    # each s as often as the discriminator says, so that its h is the posterior
+    # s has the probabilities that the discriminator predicts, so that its h is the posterior
     expected = sum(
         h[0, s].detach() * losses.smoothed_accuracy(logits, torch.tensor([s]), 1.0, tau, tau)
         for s in range(classes)
@@ -100,20 +100,20 @@ def test_smoothed_accuracy_is_its_potential_where_the_discriminator_is_right(cla
     assert expected.item() == pytest.approx(potential.item())
 
 
-def test_smoothed_accuracy_is_accuracy_at_no_temperature():
+def test_smoothed_accuracy_tends_to_accuracy_as_temperature_tends_to_zero():
     truth = torch.tensor([0, 1, 0])
-    logits = LOGITS + torch.tensor([0.0, 1e-2], dtype=torch.float64)  # so that there is no tie
+    logits = LOGITS + torch.tensor([0.0, 1e-2], dtype=torch.float64)  # avoids a tie
     loss = losses.smoothed_accuracy(logits, truth, begin=1e-5, end=1e-5)
     assert loss.item() == pytest.approx(2 / 3, abs=1e-4)
 
 
-def test_a_filter_gains_by_lowering_what_the_discriminator_sees_and_loses_by_raising_it():
+def test_descent_on_smoothed_accuracy_lowers_the_logit_of_the_true_class():
     logits = torch.tensor([[1.0, 0.0], [1.0, 0.0]], requires_grad=True)
     losses.smoothed_accuracy(logits, torch.tensor([0, 0])).backward()
     assert (logits.grad[:, 0] > 0).all()  # descent lowers the true class
 
 
-def test_the_temperature_falls_geometrically_and_then_stays():
+def test_temperature_decays_geometrically_and_then_stays_constant():
     def at(done):
         return losses.smoothed_accuracy(
             LOGITS, torch.tensor([0, 1, 1]), done, begin=0.4, end=0.1, until=0.5
@@ -136,7 +136,7 @@ def test_the_temperature_falls_geometrically_and_then_stays():
         (0.005, 0.0, 0.0),
     ],
 )
-def test_the_augmented_lagrangian_by_hand(distortion, multiplier, expected):
+def test_augmented_lagrangian_of_small_examples(distortion, multiplier, expected):
     value = losses.augmented_lagrangian(
         torch.tensor(distortion, dtype=torch.float64), 0.01, torch.tensor(multiplier)
     )

@@ -1,4 +1,4 @@
-"""What is typed: names as they are, hints where it is no option, a line for every mistake."""
+"""What is typed: names as they are, hints where it is not an option, a line for every mistake."""
 
 import shlex
 
@@ -10,13 +10,13 @@ from presets import JUDGED, TINY
 HINTS = {
     "train": {
         "--epsilon 0.01": "write epsilon=0.01",
-        "epsilon 0.01": "write epsilon=0.01, without blanks",
+        "epsilon 0.01": "write epsilon=0.01, without spaces",
         "epsilon=abc": "epsilon=abc: give a number, such as 0.01",
-        "epsylon=0.1": "epsylon is no option: did you mean epsilon=0.1?",
-        "+epsilom=0.1": "epsilom is no option: did you mean epsilon=0.1?",
+        "epsylon=0.1": "epsylon is not an option: did you mean epsilon=0.1?",
+        "+epsilom=0.1": "epsilom is not an option: did you mean epsilon=0.1?",
         "privatizer.filter.constraint.epsilon=0.02": "contradicts epsilon=0.01: give epsilon=0.02",
         "judge=4": "judge=4: give one of mlp, quick, standard",
-        "judge.queries=[1,2": "cannot be read: brackets and quotes come in pairs",
+        "judge.queries=[1,2": "cannot be read: close every bracket and quote",
         "attribute=null": "attribute=null names no attribute",
         "attribute=Lächeln": "the data have no attribute 'Lächeln'",
         "run_dir=": "run_dir= is empty",
@@ -39,14 +39,14 @@ def test_a_mistake_says_what_to_type(verb, tmp_path):
 
 
 FILES = {
-    "tabs": ("# @package _global_\nepsilon:\t0.02\n", "line 2: this is no YAML"),
-    "brackets": ("# @package _global_\njudge:\n  queries: [1, 4\n", "this is no YAML"),
-    "twice": ("# @package _global_\nwidth: 2\nwidth: 4\n", "line 3: this is no YAML"),
+    "tabs": ("# @package _global_\nepsilon:\t0.02\n", "line 2: not valid YAML"),
+    "brackets": ("# @package _global_\njudge:\n  queries: [1, 4\n", "not valid YAML"),
+    "twice": ("# @package _global_\nwidth: 2\nwidth: 4\n", "line 3: not valid YAML"),
     "no": ("# @package _global_\nattribute: No\n", "line 2: attribute=false names no attribute"),
     "nopackage": ("epsilon: 0.02\n", "line 1: the file must begin with the line # @package"),
-    "bom": ("\ufeff# @package _global_\nepsilon: 0.02\n", "line 1: an invisible mark (BOM)"),
-    "typo": ("# @package _global_\nepsilom: 0.02\n", "line 2: epsilom is no option: did you mean"),
-    "inside": ("# @package _global_\njudge:\n  queris: [1]\n", "line 3: judge.queris is no option"),
+    "bom": ("\ufeff# @package _global_\nepsilon: 0.02\n", "line 1: an invisible byte order mark (BOM)"),
+    "typo": ("# @package _global_\nepsilom: 0.02\n", "line 2: epsilom is not an option: did you mean"),
+    "inside": ("# @package _global_\njudge:\n  queris: [1]\n", "line 3: judge.queris is not an option"),
     "type": ("# @package _global_\njudge:\n  queries: 4\n", "line 3: judge.queries=4: give a list"),
     "word": ("# @package _global_\nepsilon: much\n", "line 2: epsilon"),
 }
@@ -65,7 +65,7 @@ def test_a_mistake_in_an_own_file_is_told_with_its_line(tmp_path):
     latin = tmp_path / "experiment" / "latin.yaml"
     latin.write_bytes("# @package _global_\n# für\nwidth: 2\n".encode("latin-1"))
     line = error_line(cli("train", "experiment=latin", "--config-dir", tmp_path, cwd=tmp_path))
-    assert "latin.yaml, line 2: this is no UTF-8" in line
+    assert "latin.yaml, line 2: not valid UTF-8" in line
 
 
 @pytest.mark.parametrize("mode", [[], ["-m"]], ids=["run", "sweep"])
@@ -115,7 +115,7 @@ def test_a_finished_run_says_all_that_differs_and_the_command_it_gives_judges_so
     asked = run_train(tmp_path, *made, *other).stdout
     assert "judge.queries=[1,2], not [1]" in asked
     assert "judge.released_as=float, not jpeg-90" in asked
-    command = asked.partition("privacy-gan evaluate ")[2].partition(" judges it so")[0]
+    command = asked.partition("privacy-gan evaluate ")[2].partition("\n")[0]
     judged = cli("evaluate", *shlex.split(command), cwd=tmp_path)
     assert judged.returncode == 0, judged.stderr
     assert "it was judged with" not in run_train(tmp_path, *made, *other).stdout

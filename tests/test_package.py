@@ -167,7 +167,7 @@ def test_the_command_line_says_what_there_is(program, tmp_path):
     assert "  privatize " in run(program, cwd=tmp_path)
     mistyped = commands.run([program, "trian"], real=True)
     assert (mistyped.returncode, mistyped.stdout) == (2, "")
-    assert mistyped.stderr == "error: privacy-gan does not know trian: did you mean train?\n"
+    assert mistyped.stderr == "error: trian is not a privacy-gan command: did you mean train?\n"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -1,4 +1,4 @@
-"""Files of tensors: what is damaged, and what only cannot be read at the moment."""
+"""Reading files of tensors: damaged, unsupported and temporarily unreadable ones."""
 
 import sys
 
@@ -8,10 +8,10 @@ from commands import run
 
 from privacy_gan.errors import UserError, is_out_of_memory
 from privacy_gan.runs.artifacts import ResumeCheckpoint
-from privacy_gan.runs.checkpoint import DamagedCheckpoint, read_checkpoint, save
+from privacy_gan.runs.checkpoint import DamagedCheckpoint, read_checkpoint, save_atomically
 from privacy_gan.tensors import DamagedFile, read_tensors
 
-# reads a file with no more memory than the process has by now, and prints what that raised
+# reads a file with a limit of memory slightly above current use, and prints the errors
 WITHOUT_MEMORY = """
 import resource, sys
 from pathlib import Path
@@ -41,11 +41,11 @@ for reader in readers:
 @pytest.fixture
 def file(tmp_path):
     path = tmp_path / "file.pt"
-    save(path, {"weights": torch.arange(1000.0), "identity": {"seed": 0}})
+    save_atomically(path, {"weights": torch.arange(1000.0), "identity": {"seed": 0}})
     return path
 
 
-def test_what_was_saved_is_read(file):
+def test_read_tensors_returns_what_was_saved(file):
     for mmap in (False, True):
         found = read_tensors(file, mmap)
         assert torch.equal(found["weights"], torch.arange(1000.0))
@@ -62,17 +62,17 @@ def test_a_truncated_file_is_damaged(kept, file):
             read_tensors(file, mmap)
 
 
-def test_a_sound_file_of_something_else_is_no_checkpoint(file):
-    save(file, {"weights": torch.zeros(3)})  # nobody's: no identity
+def test_intact_file_with_other_content_is_not_a_checkpoint(file):
+    save_atomically(file, {"weights": torch.zeros(3)})  # has no key "identity", so is not a run's
     assert torch.equal(read_tensors(file)["weights"], torch.zeros(3))
     with pytest.raises(UserError, match="not a checkpoint of this project") as raised:
         read_checkpoint(file)
-    assert not isinstance(raised.value, DamagedCheckpoint)  # which would be set aside
+    assert not isinstance(raised.value, DamagedCheckpoint)  # would be moved aside
 
 
-def test_a_machine_without_memory_is_no_fault_of_the_file(tmp_path):
+def test_lack_of_memory_is_not_reported_as_a_damaged_file(tmp_path):
     path = tmp_path / "last.ckpt"
-    save(path, {"weights": torch.zeros(2**25), "identity": {}})  # 128 MiB
+    save_atomically(path, {"weights": torch.zeros(2**25), "identity": {}})  # 128 MiB
     before = path.read_bytes()
     process = run([sys.executable, "-c", WITHOUT_MEMORY, path])
     assert process.returncode == 0, process.stderr
@@ -80,18 +80,18 @@ def test_a_machine_without_memory_is_no_fault_of_the_file(tmp_path):
     assert len(lines) == 4, process.stdout
     for line in lines:
         assert line.startswith(f"UserError {path} cannot be read ("), line
-        assert "is not known to be damaged" in line
+        assert "not a fault of the file" in line
     assert path.read_bytes() == before
 
 
-def test_what_is_no_file_is_not_called_damaged(tmp_path):
+def test_directory_is_not_reported_as_damaged(tmp_path):
     for read in (read_tensors, lambda path: ResumeCheckpoint(path, "key", 5).read()):
         with pytest.raises(UserError, match=r"cannot be read \(Is a directory\)") as raised:
             read(tmp_path)
         assert not isinstance(raised.value, DamagedFile)
 
 
-def test_memory_that_ran_out_is_found_among_causes_even_where_these_are_a_circle():
+def test_out_of_memory_is_found_in_the_exception_chain_even_if_it_is_circular():
     outer, inner = RuntimeError("failed to write"), ValueError("why")
     outer.__context__, inner.__context__ = inner, outer
     assert not is_out_of_memory(outer)

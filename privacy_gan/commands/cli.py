@@ -1,6 +1,6 @@
-"""The command line's verbs: what each is called, reads, and does.
+"""The ``privacy-gan`` command line: its commands, their options and their entry points.
 
-``privacy-gan VERB ...`` and ``python experiments/VERB.py ...`` are the same.
+``privacy-gan COMMAND ...`` and ``python experiments/COMMAND.py ...`` are the same.
 """
 
 from __future__ import annotations
@@ -35,24 +35,24 @@ COMPLETION_FLAGS = {"-sc", "--shell-completion"}
 
 @dataclass(frozen=True)
 class Command:
-    """One thing that the command line does.
+    """A command of ``privacy-gan``.
 
     Attributes:
-        what: it does, in a line.
-        does: what does it: module, and function in it, in ``privacy_gan.commands``.
-        config: the file in conf/ that it reads.
-        names: options whose values are names of files, taken as they are typed.
-        first: the option that a value without one most likely belongs to.
-        of_run: whether it begins with the configuration in the folder of a run.
-        flags: that Hydra gets before what was typed.
+        summary: one line for the help text.
+        target: ``module.function`` in ``privacy_gan.commands`` that runs it.
+        config: file in conf/ with its options, without suffix.
+        path_options: options whose values are paths; these are quoted for Hydra.
+        default_option: option to suggest for a value that was given without one.
+        uses_run_config: whether it starts from the configuration in a run's folder.
+        flags: Hydra flags that come before the user's arguments.
     """
 
-    what: str
-    does: str
+    summary: str
+    target: str
     config: str
-    names: Sequence[str] = ()
-    first: str = "OPTION"
-    of_run: bool = False
+    path_options: Sequence[str] = ()
+    default_option: str = "OPTION"
+    uses_run_config: bool = False
     flags: Sequence[str] = ()
 
 
@@ -60,26 +60,35 @@ JUDGE_PATHS = ("classifiers.folder", "judge.inception_weights")
 COMMANDS = {
     "train": Command("train a mechanism and judge it", "launch.train", "train", PATHS),
     "sweep": Command(
-        "train a grid: epsilon=0.01,0.02 ...", "launch.train", "train", PATHS, flags=["-m"]
+        "train every combination of values: epsilon=0.01,0.02 ...",
+        "launch.train",
+        "train",
+        PATHS,
+        flags=["-m"],
     ),
     "evaluate": Command(
-        "judge a trained run again", "launch.evaluate", "train", PATHS, "run", of_run=True
+        "judge a trained run again",
+        "launch.evaluate",
+        "train",
+        PATHS,
+        "run",
+        uses_run_config=True,
     ),
     "train_classifiers": Command(
         "train the judge's fixed classifiers", "launch.train_classifiers", "train", PATHS
     ),
     "report": Command(
-        "make figures, tables and a page of what has finished",
+        "make figures, tables and an HTML page from finished runs",
         "report.main",
         "report",
         ["folder", "output"],
         "folder",
     ),
     "dashboard": Command(
-        "save a sweep's dashboard in Weights & Biases",
+        "save a Weights & Biases dashboard of a sweep",
         "report.dashboard",
         "dashboard",
-        first="group",
+        default_option="group",
     ),
     "privatize": Command(
         "censor a folder of photographs",
@@ -89,21 +98,21 @@ COMMANDS = {
         "run",
     ),
     "audit": Command(
-        "measure what images that somebody censored still tell",
+        "measure what images censored by another tool still leak",
         "audit.main",
         "audit",
         ["images", "labels", "original", "split", "person", "output", "cache_dir", *JUDGE_PATHS],
         "images",
     ),
     "export": Command(
-        "make a folder to hand on: weights, ONNX, model card",
+        "export a run for others: weights, ONNX file, model card",
         "export.main",
         "export",
         ["run", "output"],
         "run",
     ),
     "demo": Command(
-        "look at single faces in a page on this machine",
+        "show censored faces and predictions on a local web page",
         "demo.main",
         "demo",
         ["run", "classifiers"],
@@ -113,60 +122,64 @@ COMMANDS = {
 
 
 def run_command(name: str, arguments: Sequence[str] | None = None) -> None:
-    """Do what a verb stands for, and exit as commands do.
+    """Run a command; on an error that the user can fix, print one line and exit.
 
     Args:
-        name: of the verb.
-        arguments: what was typed after it; None for the process's.
+        name: of the command.
+        arguments: what follows it; None for ``sys.argv[1:]``.
     """
-    verb = COMMANDS[name]
+    command = COMMANDS[name]
     typed = list(sys.argv[1:] if arguments is None else arguments)
     if HELP_FLAGS & set(typed):
         with report_errors():
             print(help_for(name, typed), flush=True)
         return
-    if verb.config == "train":
+    if command.config == "train":
         register_with_hydra()
     with report_errors():
-        changed = (
-            arguments_for_run(typed, verb.names)
-            if verb.of_run
-            else to_hydra_arguments(typed, verb.names, verb.first)
+        hydra_arguments = (
+            arguments_for_run(typed, command.path_options)
+            if command.uses_run_config
+            else to_hydra_arguments(typed, command.path_options, command.default_option)
         )
-    sys.argv[1:] = [*verb.flags, *changed]
-    module, function = verb.does.split(".")
+    sys.argv[1:] = [*command.flags, *hydra_arguments]
+    module, function = command.target.split(".")
 
-    def task(config: DictConfig) -> None:  # imports torch after mistakes that need none
+    def task(config: DictConfig) -> None:  # imports torch only after the cheap checks
         getattr(importlib.import_module(f"privacy_gan.commands.{module}"), function)(config)
 
-    # Hydra names the job after it
+    # Hydra names the job after this module
     task.__module__ = f"privacy_gan.commands.{'train' if name == 'sweep' else name}"
     conf = conf_folder()
-    on_the_command_line = hydra.main(
-        version_base="1.3", config_path=str(conf), config_name=verb.config
-    )
-    main = on_the_command_line(hydra_job(task, verb.names))
-    run_hydra_main(main, "config" if verb.of_run else verb.config, conf, changed)
+    decorator = hydra.main(version_base="1.3", config_path=str(conf), config_name=command.config)
+    main = decorator(hydra_job(task, command.path_options))
+    config_name = "config" if command.uses_run_config else command.config
+    run_hydra_main(main, config_name, conf, hydra_arguments)
 
 
 def help_for(name: str, typed: Sequence[str]) -> str:
-    """Return what a verb takes; more of the groups that were typed beside ``--help``."""
-    verb = COMMANDS[name]
-    if verb.of_run:
-        return run_command_help(name, verb.what, conf_folder())
+    """Return the help text of a command.
+
+    Args:
+        name: of the command.
+        typed: arguments next to ``--help``; config groups among them are listed in full.
+    """
+    command = COMMANDS[name]
+    if command.uses_run_config:
+        return run_command_help(name, command.summary, conf_folder())
     groups = [word.partition("=")[0] for word in typed]
-    return command_help(name, verb.what, conf_folder(), verb.config, groups)
+    return command_help(name, command.summary, conf_folder(), command.config, groups)
 
 
 def conf_folder() -> Path:
-    """Return where the configurations are: in the package, or beside it in a checkout."""
+    """Return the folder conf/: inside the installed package, or next to it in a checkout."""
     package = Path(privacy_gan.__file__).resolve().parent
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
 
 
 def main() -> None:
-    """Do what ``privacy-gan VERB ...`` asks for."""
+    """Run ``privacy-gan COMMAND ...``."""
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in COMPLETION_FLAGS:
         print_completion(arguments)
@@ -178,33 +191,37 @@ def main() -> None:
         run_command(name, arguments)
     else:
         near = difflib.get_close_matches(name, COMMANDS, n=1)
-        meant = f"did you mean {near[0]}?" if near else f"there are {', '.join(COMMANDS)}"
-        exit_with(f"error: {PROGRAM} does not know {name}: {meant}", USAGE_ERROR)
+        hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(COMMANDS)}"
+        exit_with(f"error: {name} is not a {PROGRAM} command: {hint}", USAGE_ERROR)
 
 
 def usage() -> str:
-    """Return what can be typed."""
+    """Return the text that ``privacy-gan --help`` prints."""
     width = max(map(len, COMMANDS))
-    verbs = [f"  {name.ljust(width)}  {verb.what}" for name, verb in COMMANDS.items()]
+    lines = [f"  {name.ljust(width)}  {command.summary}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
-            f"usage: {PROGRAM} VERB [OPTION=VALUE ...]",
+            f"usage: {PROGRAM} COMMAND [OPTION=VALUE ...]",
             "",
-            *verbs,
+            *lines,
             "",
-            f"{PROGRAM} VERB --help shows all options of a verb, and their values.",
-            f'eval "$({PROGRAM} -sc install=bash)" lets bash complete them (also zsh, fish).',
+            f"{PROGRAM} COMMAND --help lists the options of a command and their defaults.",
+            f'eval "$({PROGRAM} -sc install=bash)" turns on completion in bash (also zsh, fish).',
         ]
     )
 
 
 def print_completion(arguments: Sequence[str]) -> None:
-    """Print a shell's script, or what the last word on its line may become."""
-    what, *words = arguments or [""]
-    if what == "query":
-        files = {name: (verb.config, verb.names) for name, verb in COMMANDS.items()}
+    """Print a shell's completion script, or the completions of the last word of a line."""
+    action, *words = arguments or [""]
+    if action == "query":
+        files = {
+            name: (command.config, command.path_options) for name, command in COMMANDS.items()
+        }
         print("\n".join(complete(words, files, conf_folder())))
-    elif (shell := what.removeprefix("install=")) in SCRIPTS:
+    elif (shell := action.removeprefix("install=")) in SCRIPTS:
         print(shell_script(shell, program_path()))
     else:
-        exit_with(f"error: which shell? -sc install=SHELL, one of {', '.join(SCRIPTS)}", USAGE_ERROR)
+        exit_with(
+            f"error: give a shell, -sc install=SHELL, one of {', '.join(SCRIPTS)}", USAGE_ERROR
+        )

@@ -1,4 +1,4 @@
-"""Completion in bash, zsh and fish: of verbs, of a verb's options, of choices and of paths."""
+"""Shell completion for bash, zsh and fish: commands, options, choices and paths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from privacy_gan.commands.help import documented_options, parse_choices, parse_options
 
-# Each asks the program for the candidates of the last word, one a line, and quotes them itself.
+# Each script asks the program for completions of the last word, one per line, and quotes them.
 SCRIPTS = {
     "bash": """
 _privacy_gan() {{
@@ -42,70 +42,70 @@ complete -c privacy-gan -f -a '(_privacy_gan)'
 
 
 def shell_script(shell: str, program: str) -> str:
-    """Return what a shell evaluates to complete the command.
+    """Return the script that a shell evaluates to turn completion on.
 
     Args:
-        shell: one of SCRIPTS.
-        program: its path, which may hold blanks.
+        shell: a key of SCRIPTS.
+        program: path of ``privacy-gan``; may contain spaces.
     """
     return SCRIPTS[shell].format(program=shlex.quote(program)).strip()
 
 
 def complete(
-    typed: Sequence[str], verbs: Mapping[str, tuple[str, Collection[str]]], conf: Path
+    typed: Sequence[str], commands: Mapping[str, tuple[str, Collection[str]]], conf: Path
 ) -> list[str]:
-    """Return what the last word may become.
+    """Return the completions of the last word.
 
     Args:
-        typed: all words after the program's name, as they stand on the line, the last one begun.
-        verbs: by name, the file in conf/ that each reads, and which of its options are paths.
-        conf: the folder of all configurations.
+        typed: words after the program's name, quoted as on the line; the last may be incomplete.
+        commands: for each command, its file in conf/ and those of its options that are paths.
+        conf: the folder conf/.
     """
     *before, word = [unquote_word(each) for each in typed] or [""]
     if not before:
-        return filter_by_prefix(word, verbs)
-    if before[0] not in verbs:
+        return filter_by_prefix(word, commands)
+    if before[0] not in commands:
         return []
-    config, paths = verbs[before[0]]
+    config, paths = commands[before[0]]
     text = (conf / f"{config}.yaml").read_text(encoding="utf-8")
     groups = [group for group in parse_choices(text) if (conf / group).is_dir()]
-    name, has_value, begun = word.partition("=")
+    name, has_value, value = word.partition("=")
     if has_value and name in paths:
-        return [f"{name}={path}" for path in complete_path(begun)]
+        return [f"{name}={path}" for path in complete_path(value)]
     if has_value and name in groups:
         choices = [path.stem for path in sorted((conf / name).glob("*.yaml"))]
         return filter_by_prefix(word, [f"{name}={choice}" for choice in choices])
     files = (path for group in groups for path in sorted((conf / group).glob("*.yaml")))
     options = [*parse_options(text), *(each for path in files for each in documented_options(conf, path))]
     if has_value:
-        either = [each.name for each in options if each.value in ("true", "false")]
-        return filter_by_prefix(word, [f"{name}={x}" for name in either for x in ("true", "false")])
+        switches = [each.name for each in options if each.value in ("true", "false")]
+        return filter_by_prefix(word, [f"{name}={x}" for name in switches for x in ("true", "false")])
     names = [f"{each.name}=" for each in options if "." not in each.name or "." in word]
     stems = [f"{group}{sign}" for group in groups for sign in "=."]
     return sorted(set(filter_by_prefix(word, [*names, *stems])))
 
 
-def filter_by_prefix(word: str, among: Iterable[str]) -> list[str]:
-    """Return those that a word begins."""
-    return [each for each in among if each.startswith(word)]
+def filter_by_prefix(word: str, candidates: Iterable[str]) -> list[str]:
+    """Return the candidates that start with a word."""
+    return [each for each in candidates if each.startswith(word)]
 
 
-def complete_path(begun: str) -> list[str]:
-    """Return the files and folders that a path may become; folders end in a slash."""
-    folder, name = os.path.split(begun)
+def complete_path(start: str) -> list[str]:
+    """Return the existing paths that start with a given one; folders end in a slash."""
+    folder, name = os.path.split(start)
     try:
         entries = sorted(os.scandir(Path(folder or ".").expanduser()), key=lambda each: each.name)
     except OSError:
         return []
     return [
-        begun.removesuffix(name) + entry.name + "/" * entry.is_dir()
+        start.removesuffix(name) + entry.name + "/" * entry.is_dir()
         for entry in entries
         if entry.name.startswith(name) and (name or not entry.name.startswith("."))
     ]
 
 
 def unquote_word(word: str) -> str:
-    """Return a word as the shell understands it; it may be begun, and its quotes not closed."""
+    """Return a word without shell quoting; its last quote may still be open."""
     for closing in ("", "'", '"'):
         try:
             return "".join(shlex.split(word + closing))
@@ -115,5 +115,5 @@ def unquote_word(word: str) -> str:
 
 
 def program_path() -> str:
-    """Return the path of the running program."""
+    """Return the absolute path of the running program."""
     return str(Path(sys.argv[0]).absolute())

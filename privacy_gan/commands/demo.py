@@ -66,7 +66,7 @@ def page_content(trained: TrainedModel, fit: str, folder: str | None) -> DemoCon
     return DemoContent(
         privatizer=privatizer,
         fit=fit,
-        form=ReleaseFormat.of(trained.default_format),
+        output_format=ReleaseFormat.of(trained.default_format),
         predictors=asked.predictors(),
         compute=choose_compute("cpu", privatizer.facts["precision"], privatizer.image_size),
         verdict=run_verdict(trained.result),

@@ -28,7 +28,7 @@ def main(config: DictConfig) -> None:
         raise UserError(f"run={trained.path} is exported already: give the folder of a run")
     privatizer = trained.privatizer
     hides, size, facts = list(privatizer.attributes), privatizer.image_size, privatizer.facts
-    exported = ExportedPrivatizer.of(privatizer, size, hides, facts)
+    exported = ExportedPrivatizer.from_privatizer(privatizer, size, hides, facts)
     output = Path(config.output)
     with atomic_folder(output) as partial:
         card = model_card(trained.result, facts, hides, size, with_onnx=config.onnx)

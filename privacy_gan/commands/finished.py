@@ -1,4 +1,4 @@
-"""Runs that are finished: found without torch, so that a repeated command answers at once."""
+"""Finds finished runs without importing torch, so that a repeated command returns quickly."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Result
 from privacy_gan.runs.run import run_from_config
 
-UNSET = "???"  # of a setting that is not there
+UNSET = "???"  # value of a setting that does not exist
 
 log = logging.getLogger(__name__)
 
 
 def find_finished_run(config: DictConfig) -> tuple[RunFolder, Result] | None:
-    """Return a run's folder and result where all that is asked for is in it.
+    """Return a run's folder and result if the result has everything that the configuration asks for.
 
-    None does not say that it is not finished: whatever is wrong, or takes torch to tell, is left to
-    whoever trains it.
+    None does not mean that the run is unfinished: training deals with errors, and with data whose
+    content key needs torch.
 
     Args:
         config: of the run, checked.
@@ -52,28 +52,30 @@ def find_finished_run(config: DictConfig) -> tuple[RunFolder, Result] | None:
 
 
 def report_finished(config: DictConfig, folder: RunFolder, result: Result) -> None:
-    """Say that a run is finished, and warn if it was judged with other settings than asked for."""
+    """Log that a run is finished, and warn if it was judged with different settings."""
     log.info("already finished: %s", folder.result_file)
     if not result.evaluations or not config.evaluate:
         return
-    found = next(iter(result.evaluations.values())).settings
-    asked = judge_settings(config)
-    was, wanted = unflatten(found), unflatten(asked)
-    changes = list(find_differences(was, wanted))
-    if changes:
-        told = ", ".join(
-            f"{path}={format_short(old)}, not {format_short(new)}" for path, old, new in changes
+    used = next(iter(result.evaluations.values())).settings
+    differences = list(find_differences(unflatten(used), unflatten(judge_settings(config))))
+    if differences:
+        text = ", ".join(
+            f"{path}={format_short(old)}, not {format_short(new)}" for path, old, new in differences
         )
-        again = shlex.join([f"run={folder.path}", *(format_override(*change) for change in changes)])
-        log.warning("it was judged with %s: privacy-gan evaluate %s judges it so", told, again)
+        overrides = [format_override(*difference) for difference in differences]
+        arguments = shlex.join([f"run={folder.path}", *overrides])
+        log.warning(
+            "it was judged with %s; to judge it with your settings: privacy-gan evaluate %s",
+            *(text, arguments),
+        )
 
 
 def find_differences(
-    was: Mapping[str, Any], wanted: Mapping[str, Any], prefix: str = ""
+    before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Yield what differs between nested settings: where, and both values; MISSING for none."""
-    for key in sorted({*was, *wanted}):
-        old, new = was.get(key, UNSET), wanted.get(key, UNSET)
+    """Yield (path, old value, new value) where nested settings differ; UNSET for a missing value."""
+    for key in sorted({*before, *after}):
+        old, new = before.get(key, UNSET), after.get(key, UNSET)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
             yield from find_differences(old, new, f"{prefix}{key}.")
         elif old != new:
@@ -81,14 +83,14 @@ def find_differences(
 
 
 def format_override(path: str, old: Any, new: Any) -> str:
-    """Return what to type so that a setting becomes another."""
+    """Return the override that changes a setting from an old to a new value."""
     if new == UNSET:
         return f"~{path}"
     return f"{'++' if old == UNSET or isinstance(new, Mapping) else ''}{path}={format_literal(new)}"
 
 
 def format_literal(value: Any) -> str:
-    """Return a value in Hydra's notation."""
+    """Return a value in Hydra's override syntax."""
     if isinstance(value, Mapping):
         return f"{{{','.join(f'{key}:{format_literal(entry)}' for key, entry in value.items())}}}"
     if isinstance(value, list):
@@ -98,5 +100,5 @@ def format_literal(value: Any) -> str:
 
 
 def format_short(value: Any) -> str:
-    """Return a value for a sentence."""
+    """Return a value for a message, with a mapping shortened to "..."."""
     return "..." if isinstance(value, Mapping) else "unset" if value == UNSET else format_value(value)

@@ -1,4 +1,4 @@
-"""What ``--help`` prints: a verb's options as the comments of its file in conf/ explain them."""
+"""The text of ``--help``: a command's options, explained by the comments in conf/."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ HIDDEN = (
     "data_name",
     "mechanism",
     "overrides",
-)  # not for users
+)  # internal settings
 BASE = re.compile(r"^  - /(?P<base>parts/\w+)@_here_$", re.M)
 GROUP = re.compile(r" *- (?:override +/)?(?P<group>\w+): (?P<choice>\S+)")
 
 
 @dataclass(frozen=True)
 class Option:
-    """One setting of a file in conf/.
+    """A setting of a file in conf/.
 
     Attributes:
-        name: by dotted path.
-        value: its default as it is written; empty where there is none.
-        comment: what the file says of it.
+        name: dotted path.
+        value: default, as written in the file; empty if there is none.
+        comment: explanation from the file.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Option:
 
 
 def parse_options(text: str) -> list[Option]:
-    """Return what can be set in a file of conf/, of its first two levels, in the file's order.
+    """Return the options in the first two levels of a file of conf/, in the file's order.
 
-    A comment stands above a setting or behind it; the comment that a file begins with is about the
-    file.
+    A comment explains the setting below it or on its line. The comment at the top of a file
+    describes the file.
     """
-    found: list[Option] = []
+    options: list[Option] = []
     above: list[str] = []
     parents: dict[int, str] = {}
     for line in text.splitlines()[len(header_lines(text)) :]:
@@ -56,25 +56,25 @@ def parse_options(text: str) -> list[Option]:
             continue
         if entry is not None and len(entry["indent"]) <= 2:
             depth = len(entry["indent"])
-            parents = {at: key for at, key in parents.items() if at < depth}
+            parents = {level: key for level, key in parents.items() if level < depth}
             name = ".".join([*parents.values(), entry["key"]])
             parents[depth] = entry["key"]
             option = Option(
                 name, entry["value"] or "", " ".join([*above, entry["comment"] or ""]).strip()
             )
             if is_public(option):
-                found.append(option)
+                options.append(option)
         above = []
-    return found
+    return options
 
 
 def header_lines(text: str) -> list[str]:
-    """Return the comment lines that a file begins with."""
+    """Return the comment lines at the top of a file."""
     return list(itertools.takewhile(lambda line: line.startswith("# "), text.splitlines()))
 
 
 def is_public(option: Option) -> bool:
-    """Tell whether an option is one to show: it is explained, or has a value of its own."""
+    """Return whether to show an option: it has a comment, or a value that is not a reference."""
     first, *_, last = f"{option.name}.{option.name}".split(".")
     if first in HIDDEN or last.startswith("_") or option.value.startswith("${hydra:"):
         return False
@@ -82,100 +82,100 @@ def is_public(option: Option) -> bool:
 
 
 def parse_choices(text: str) -> dict[str, str]:
-    """Return the groups that a file of conf/ chooses from, and what it chooses."""
-    chosen = (GROUP.match(line) for line in text.splitlines())
+    """Return the config groups in a file's defaults list, each with its default choice."""
+    matches = (GROUP.match(line) for line in text.splitlines())
     return {
-        each["group"]: each["choice"] for each in chosen if each and each["group"] != "override"
+        match["group"]: match["choice"]
+        for match in matches
+        if match and match["group"] != "override"
     }
 
 
 def parse_summary(text: str) -> str:
-    """Return what a file says of itself at its beginning."""
+    """Return the comment at the top of a file."""
     lines = (line.removeprefix("# ") for line in header_lines(text))
     return " ".join(line for line in lines if not line.startswith("@package"))
 
 
 def format_option(option: Option) -> Iterator[str]:
-    """Yield the lines that tell of an option."""
+    """Yield the help lines of an option."""
     value = option.value.replace("???", option.name.split(".")[-1].upper())
     yield f"  {option.name}={value or '...'}"
     sentence = option.comment[:1].upper() + option.comment[1:]
     yield from textwrap.wrap(sentence, WIDTH, initial_indent=" " * 6, subsequent_indent=" " * 6)
 
 
-def command_help(name: str, what: str, conf: Path, config: str, asked: Sequence[str] = ()) -> str:
-    """Return a verb's help.
+def command_help(
+    name: str, summary: str, conf: Path, config: str, groups: Sequence[str] = ()
+) -> str:
+    """Return a command's help text.
 
     Args:
-        name: of the verb.
-        what: it does, in a line.
-        conf: the folder of all configurations.
-        config: the verb's file in it, without suffix.
-        asked: groups to tell more of, as in ``privacy-gan train judge=quick --help``.
+        name: of the command.
+        summary: what it does, in one line.
+        conf: the folder conf/.
+        config: the command's file in it, without suffix.
+        groups: config groups to list in full, as in ``privacy-gan train judge=quick --help``.
     """
     text = (conf / f"{config}.yaml").read_text(encoding="utf-8")
-    chosen = {
+    choices = {
         group: choice for group, choice in parse_choices(text).items() if (conf / group).is_dir()
     }
-    lines = [f"usage: privacy-gan {name} [OPTION=VALUE ...]", "", what, ""]
-    if more := [group for group in asked if group in chosen]:
-        for group in more:
+    lines = [f"usage: privacy-gan {name} [OPTION=VALUE ...]", "", summary, ""]
+    if requested := [group for group in groups if group in choices]:
+        for group in requested:
             lines += group_help(conf, group)
         return "\n".join(lines).rstrip()
-    lines.append("Options and their defaults; a word in capitals is one that you must give:")
+    lines.append("Options and their defaults (you must give a value in capitals):")
     for option in parse_options(text):
         lines += format_option(option)
-    if chosen:
-        lines += ["", "Choices, each with options of its own:"]
-        for group, choice in chosen.items():
-            others = ", ".join(path.stem for path in sorted((conf / group).glob("*.yaml")))
-            about = f"  {group}={choice.replace('null', '...')}  of {others}"
-            lines += textwrap.wrap(about, WIDTH, subsequent_indent=" " * 6)
-        example = "judge" if "judge" in chosen else next(iter(chosen))
-        lines += ["", f"privacy-gan {name} {example} --help tells more of {example}; so for each."]
-    lines += ["", f"privacy-gan {name} --cfg job shows the whole configuration."]
+    if choices:
+        lines += ["", "Groups of options, their defaults and choices:"]
+        for group, choice in choices.items():
+            names = ", ".join(path.stem for path in sorted((conf / group).glob("*.yaml")))
+            entry = f"  {group}={choice.replace('null', '...')}  from {names}"
+            lines += textwrap.wrap(entry, WIDTH, subsequent_indent=" " * 6)
+        example = "judge" if "judge" in choices else next(iter(choices))
+        lines += ["", f"privacy-gan {name} {example} --help lists the options of a group."]
+    lines += ["", f"privacy-gan {name} --cfg job prints the whole configuration."]
     return "\n".join(lines)
 
 
-def run_command_help(name: str, what: str, conf: Path) -> str:
-    """Return the help of a verb that begins with the configuration of a run, and judges it."""
-    run = Option("run", "???", "Folder of a trained run, whose configuration the rest changes.")
+def run_command_help(name: str, summary: str, conf: Path) -> str:
+    """Return the help text of a command that starts from a run's configuration and judges it."""
+    run = Option("run", "???", "Folder of a trained run; the other options change its settings.")
     return "\n".join(
         [
             f"usage: privacy-gan {name} run=FOLDER [OPTION=VALUE ...]",
-            *(
-                "",
-                what,
-                "",
-                "Options and their defaults, which are the run's own where it has them:",
-            ),
+            *("", summary, ""),
+            "Options and their defaults; values in the run's configuration take precedence:",
             *format_option(run),
             *choice_help(conf, conf / "judge" / "standard.yaml"),
-            *("", f"privacy-gan {name} run=FOLDER --cfg job shows the whole configuration."),
+            *("", f"privacy-gan {name} run=FOLDER --cfg job prints the whole configuration."),
         ]
     )
 
 
 def group_help(conf: Path, group: str) -> list[str]:
-    """Return what there is to choose from in a group, and the options that come with each."""
+    """Return the choices of a config group, each with its options."""
     lines: list[str] = []
     for path in sorted((conf / group).glob("*.yaml")):
         text = path.read_text(encoding="utf-8")
-        about = f"{group}={path.stem}  {parse_summary(text)}"
-        lines += textwrap.wrap(about, WIDTH, subsequent_indent=" " * 6)
+        heading = f"{group}={path.stem}  {parse_summary(text)}"
+        lines += textwrap.wrap(heading, WIDTH, subsequent_indent=" " * 6)
         lines += [*choice_help(conf, path), ""]
     return lines
 
 
 def choice_help(conf: Path, path: Path) -> list[str]:
-    """Return what is told of a choice's options."""
+    """Return the help lines of a choice's options."""
     return [line for option in documented_options(conf, path) for line in format_option(option)]
 
 
 def documented_options(conf: Path, path: Path) -> list[Option]:
-    """Return the explained options of a choice, and of what it is based on."""
+    """Return the options of a choice, and of the parts it includes, that have a comment."""
     text = path.read_text(encoding="utf-8")
     package = "" if text.startswith("# @package _global_") else f"{path.parent.name}."
     bases = [(conf / f"{base}.yaml").read_text(encoding="utf-8") for base in BASE.findall(text)]
-    explained = (each for some in (text, *bases) for each in parse_options(some) if each.comment)
-    return [replace(each, name=package + each.name) for each in explained]
+    options = (option for each in (text, *bases) for option in parse_options(each))
+    return [replace(each, name=package + each.name) for each in options if each.comment]

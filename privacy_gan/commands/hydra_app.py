@@ -1,7 +1,7 @@
-"""How commands report errors: one line, an exit code, no traceback.
+"""Hydra entry points whose errors are reported in one line with an exit code, not a traceback.
 
-Within a Hydra job errors are raised as they are, so that a sweep can note one and go on with the
-next run; they are said, and the command left, outside of ``hydra.main``.
+Errors within a Hydra job propagate unchanged, so that a sweep can record them and start the next
+run. They are reported outside of ``hydra.main``.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from privacy_gan.config.paths import resolve_paths
 from privacy_gan.config.validators import validate_values
 from privacy_gan.errors import STOP_SIGNALS, Interrupted, RunFailed
 
-USAGE_ERROR = 2  # the shell's own exit code for wrong usage
+USAGE_ERROR = 2  # the exit code that shells use for wrong usage
 
 
 def register_with_hydra() -> None:
-    """Register what conf/train.yaml names with Hydra: the schema, the sweepers, the launcher."""
-    plugins = Plugins.instance()  # before the import: it loads Hydra's own sweeper anew
+    """Register the schema, sweepers and launcher that conf/train.yaml names with Hydra."""
+    plugins = Plugins.instance()  # before the import below, which reloads Hydra's own sweeper
 
     from hydra_plugins.privacy_gan import (
         ResumingSweeper,
@@ -54,7 +54,7 @@ def register_with_hydra() -> None:
 
 
 class JobError(BaseException):
-    """Carries a job's error past Hydra, which would print lines of its own about it."""
+    """Wraps an error of a job, so that Hydra does not print its own message about it."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(error)
@@ -62,20 +62,20 @@ class JobError(BaseException):
 
 
 def hydra_job(
-    task: Callable[[DictConfig], None], names: Sequence[str] = ()
+    task: Callable[[DictConfig], None], path_options: Sequence[str] = ()
 ) -> Callable[[DictConfig], None]:
-    """Wrap what ``hydra.main`` calls; to be used with ``start``.
+    """Wrap a function that ``hydra.main`` calls. Start the result with ``run_hydra_main``.
 
     Args:
-        task: what is to be done with a configuration that is as conf/ declares it.
-        names: options whose values are names of files or folders.
+        task: called with the configuration after it was checked.
+        path_options: options whose values are names of files or folders.
     """
 
     @functools.wraps(task)
     def wrapped(config: DictConfig) -> None:
         try:
-            resolve_paths(config, names)
-            if HydraConfig.get().mode != RunMode.MULTIRUN:  # a sweep has looked at all of its runs
+            resolve_paths(config, path_options)
+            if HydraConfig.get().mode != RunMode.MULTIRUN:  # the sweeper has checked all its runs
                 check_composed(config)
             task(config)
         except Exception as error:
@@ -87,56 +87,59 @@ def hydra_job(
 
 
 def check_composed(config: DictConfig) -> None:
-    """Refuse a configuration whose settings are not what conf/ declares.
+    """Check a composed configuration against what conf/ declares.
 
     Raises:
-        UserError: names one.
+        UserError: a setting is unknown or has an unsuitable value.
     """
     hydra_config = HydraConfig.get()
-    declared = DeclaredConfig(GlobalHydra.instance().config_loader(), str(hydra_config.job.config_name))
-    typed = [*hydra_config.overrides.hydra, *hydra_config.overrides.task]
-    declared.check(config, hydra_config.runtime.choices, typed)
-    if "privatizer" not in config:  # a run's are checked where a run is begun
+    loader = GlobalHydra.instance().config_loader()
+    declared = DeclaredConfig(loader, str(hydra_config.job.config_name))
+    overrides = [*hydra_config.overrides.hydra, *hydra_config.overrides.task]
+    declared.check(config, hydra_config.runtime.choices, overrides)
+    if "privatizer" not in config:  # values of a run are checked when it starts
         validate_values(unresolved_settings(config))
 
 
-def run_hydra_main(main: Callable[[], None], config: str, conf: Path, typed: Sequence[str]) -> None:
-    """Run a function of ``hydra.main`` and report a user's errors in one line.
+def run_hydra_main(
+    main: Callable[[], None], config_name: str, conf: Path, overrides: Sequence[str]
+) -> None:
+    """Run a function decorated with ``hydra.main`` and report user errors in one line.
 
     Args:
         main: the function.
-        config: name of the configuration that it reads.
-        conf: folder of all that there are.
-        typed: what the user typed.
+        config_name: the configuration that it reads.
+        conf: the folder conf/.
+        overrides: the command line's arguments.
     """
 
-    def explaining(step: Callable[[], Any]) -> Any:
+    def run_and_explain(step: Callable[[], Any]) -> Any:
         try:
             return step()
         except (Exception, JobError) as raised:
             error = raised.error if isinstance(raised, JobError) else raised
-        # raised out here, an error has not what carried it for its own context
+        # raised outside of the except block, so that JobError does not become its context
         assert isinstance(error, Exception)
         if not GlobalHydra.instance().is_initialized():
             raise error
         loader = GlobalHydra.instance().config_loader()
-        files = UserFiles(loader.get_search_path(), conf, typed)
-        told = explain(error, DeclaredConfig(loader, config), files)
-        if told is error:
+        files = UserFiles(loader.get_search_path(), conf, overrides)
+        explained = explain(error, DeclaredConfig(loader, config_name), files)
+        if explained is error:
             raise error
-        raise told from error
+        raise explained from error
 
-    # Hydra would print an error over many lines, and exit
-    hydra._internal.utils.run_and_report = explaining  # type: ignore[assignment]
+    # Hydra's own function prints errors over several lines and exits
+    hydra._internal.utils.run_and_report = run_and_explain  # type: ignore[assignment]
     with report_errors():
         main()
 
 
 @contextmanager
 def report_errors() -> Iterator[None]:
-    """Report an error that a user can fix, or an interruption, in one line, and exit.
+    """Report user errors and interruptions in one line and exit.
 
-    HYDRA_FULL_ERROR=1 shows the traceback of a mistake all the same.
+    With HYDRA_FULL_ERROR=1, user errors propagate, which shows their tracebacks.
     """
     configure_process()
     for signum in STOP_SIGNALS:
@@ -144,54 +147,54 @@ def report_errors() -> Iterator[None]:
             signal.signal(signum, raise_interrupted)
     try:
         yield
-    except BrokenPipeError:  # whoever read the output has left, as head does
+    except BrokenPipeError:  # the reader of the output, such as head, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise SystemExit(128 + signal.SIGPIPE) from None
-    except RunFailed as failure:  # which has shown why
+    except RunFailed as failure:  # already reported
         raise SystemExit(failure.exit_code) from None
     except Exception as error:
-        told = messages_for(error)
-        if not told or wants_tracebacks():
+        messages = messages_for(error)
+        if not messages or wants_tracebacks():
             raise
-        for mistake in told:
-            print_error(f"error: {mistake}")
+        for message in messages:
+            print_error(f"error: {message}")
         raise SystemExit(USAGE_ERROR) from None
     except Interrupted as interruption:
         exit_with(f"interrupted: {interruption}", interruption.exit_code)
     except KeyboardInterrupt:
-        exit_with("interrupted: repeat the command to go on", 128 + signal.SIGINT)
+        exit_with("interrupted: run the same command again to resume", 128 + signal.SIGINT)
 
 
 def configure_process() -> None:
-    """Draw without a display, and print what a terminal cannot show as escapes.
+    """Plot without a display, and escape characters that a terminal cannot encode.
 
-    A notebook's MPLBACKEND names a module that need not be there, and matplotlib, which libraries
-    load, stops at it. Processes that this one starts inherit the change.
+    A notebook's MPLBACKEND can name a module that is not installed; importing matplotlib, which
+    some libraries do, would then fail. Child processes inherit the change.
     """
     os.environ["MPLBACKEND"] = "Agg"
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            with suppress(OSError):  # a file that has become a pipe since Python began
+            with suppress(OSError):  # reconfiguring fails if the stream has become a pipe
                 stream.reconfigure(errors="backslashreplace")
 
 
 def wants_tracebacks() -> bool:
-    """Tell whether a user wants to see where a mistake was found."""
+    """Return whether HYDRA_FULL_ERROR=1 is set."""
     return os.environ.get("HYDRA_FULL_ERROR") == "1"
 
 
 def raise_interrupted(signum: int, frame: FrameType | None) -> NoReturn:
-    """Exit cleanly: locks are released and no file is left half written."""
+    """Handle a stop signal: raise, so that locks are released and partial files are removed."""
     del frame
-    raise Interrupted(signum, "repeat the command to go on")
+    raise Interrupted(signum, "run the same command again to resume")
 
 
 def exit_with(message: str, exit_code: int) -> NoReturn:
-    """Print a message on one line of the error stream and exit."""
+    """Print a message to stderr, on one line, and exit."""
     print_error(message)
     raise SystemExit(exit_code)
 
 
 def print_error(message: str) -> None:
-    """Print a message on one line of the error stream."""
+    """Print a message to stderr, on one line."""
     print(" ".join(message.split()), file=sys.stderr)

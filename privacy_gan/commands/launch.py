@@ -1,7 +1,7 @@
-"""Where that is computed which takes long: in this process, or in processes of its own.
+"""Runs training and judging in this process or in worker processes.
 
-torch is imported when there is something to compute: what was done before, or cannot be, is told
-without.
+torch is imported only if there is something to compute, so that finished runs and mistakes are
+reported quickly.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from privacy_gan.sweeping.supervisor import (
 
 
 def train(config: DictConfig) -> None:
-    """Train and judge a run, alone or as one of a sweep's, and print what came out."""
+    """Train and judge a run, by itself or as part of a sweep, and print a summary."""
     if is_multirun():
         run_in_sweep(config)
         return
@@ -39,7 +39,7 @@ def train(config: DictConfig) -> None:
 
 
 def evaluate(config: DictConfig) -> None:
-    """Judge what a run's own configuration, with changes, describes; replace its result."""
+    """Judge a trained run again, replace its result and print a summary."""
     if is_distributed(config.trainer):
         run_in_subprocess(config, "evaluate")
     else:
@@ -47,7 +47,7 @@ def evaluate(config: DictConfig) -> None:
 
 
 def train_classifiers(config: DictConfig) -> None:
-    """Train those fixed classifiers that are missing and print how good they are."""
+    """Train the fixed classifiers that are missing and print the test accuracy of all."""
     if is_distributed(config.trainer):
         run_in_subprocess(config, "train_classifiers")
     else:
@@ -55,30 +55,30 @@ def train_classifiers(config: DictConfig) -> None:
 
 
 def run_training(config: DictConfig) -> str:
-    """Train and judge in this process, or in those that it is one of; return what to tell."""
+    """Train and judge a run in this process (one rank of a distributed run); return a summary."""
     from privacy_gan.commands import train
 
     return run_summary(*train.train(config), details=config.details)
 
 
 def run_evaluation(config: DictConfig) -> str:
-    """Judge in this process, or in those that it is one of; return what to tell."""
+    """Judge a run in this process (one rank of a distributed run); return a summary."""
     from privacy_gan.commands import evaluate
 
     return run_summary(*evaluate.evaluate(config), details=config.details)
 
 
 def run_classifier_training(config: DictConfig) -> str:
-    """Train in this process, or in those that it is one of; return what to tell."""
+    """Train fixed classifiers in this process (one rank of a distributed run); return a table."""
     from privacy_gan.commands import evaluate
 
     return "\n".join(
-        f"{name:<22} {classifier.test_accuracy:6.1%} of test images"
+        f"{name:<22} test accuracy {classifier.test_accuracy:6.1%}"
         for name, classifier in evaluate.train_classifiers(config).items()
     )
 
 
-# what each of a command's processes does, by the verb
+# what a worker process runs, by command
 WORKER_FUNCTIONS = {
     "train": run_training,
     "evaluate": run_evaluation,

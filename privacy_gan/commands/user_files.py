@@ -1,4 +1,4 @@
-"""A user's own files of configuration: what is wrong with one, and in which line."""
+"""Locates errors in a user's own configuration files, down to the line."""
 
 from __future__ import annotations
 
@@ -14,119 +14,119 @@ from yaml import MappingNode, MarkedYAMLError
 from privacy_gan.config.declared_config import describe_values, unknown_option_error
 
 HEADER = "# @package _global_"
-BOM = "\ufeff"  # which some editors begin a file with
-SETTING_MESSAGE = re.compile(r"([\w.]+)(?:=| is no option)")
+BOM = "\ufeff"  # byte order mark, which some editors put at the beginning of a file
+SETTING_MESSAGE = re.compile(r"([\w.]+)(?:=| is not an option)")
 
 
 @dataclass
 class UserFiles:
-    """Files that a user wrote, and chose.
+    """The configuration files that a user wrote and selected.
 
     Args:
-        path: where Hydra looks for files.
-        conf: the folder of those that are ours.
-        typed: overrides, among them choices of files.
+        path: Hydra's search path.
+        conf: the project's folder conf/.
+        overrides: from the command line; some select files.
     """
 
     path: ConfigSearchPath
     conf: Path
-    typed: Sequence[str]
+    overrides: Sequence[str]
 
     def choices(self) -> list[str]:
-        """Return the overrides that choose a single file, but for experiments."""
+        """Return the overrides that select one of the project's files, except experiments."""
         return [
-            word
-            for word in self.typed
-            if re.fullmatch(r"[a-z_]+=[a-z_0-9]+", word)
-            and (self.conf / word.replace("=", "/")).with_suffix(".yaml").is_file()
-            and not word.startswith("experiment=")
+            override
+            for override in self.overrides
+            if re.fullmatch(r"[a-z_]+=[a-z_0-9]+", override)
+            and (self.conf / override.replace("=", "/")).with_suffix(".yaml").is_file()
+            and not override.startswith("experiment=")
         ]
 
     def folders(self) -> list[Path]:
-        """Return the folders of files that are not ours."""
-        named = [str(entry.path).removeprefix("file://") for entry in self.path.get_path()]
-        folders = [Path(name) for name in named if name and "://" not in name]
+        """Return the search path's folders other than the project's."""
+        names = [str(entry.path).removeprefix("file://") for entry in self.path.get_path()]
+        folders = [Path(name) for name in names if name and "://" not in name]
         return [folder for folder in folders if folder != self.conf]
 
     def find(self, choice: str) -> Path | None:
-        """Return the file of a choice, as experiment/mine, or None where it is ours."""
+        """Return the user's file of a choice such as experiment/mine, or None."""
         files = [folder / f"{choice}.yaml" for folder in self.folders()]
         return next((file for file in files if file.is_file()), None)
 
-    def chosen(self) -> Iterator[Path]:
-        """Yield those that were chosen."""
-        for word in self.typed:
-            group, _, names = word.lstrip("+").partition("=")
+    def selected(self) -> Iterator[Path]:
+        """Yield the user's files that the overrides select."""
+        for override in self.overrides:
+            group, _, names = override.lstrip("+").partition("=")
             for name in re.findall(r"[\w.-]+", names):
                 if "." not in group and (file := self.find(f"{group}/{name}")) is not None:
                     yield file
 
-    def unreadable(self, error: MarkedYAMLError | UnicodeDecodeError) -> str:
-        """Return what to tell of a file that is no YAML, or "" where none is found."""
+    def explain_unreadable(self, error: MarkedYAMLError | UnicodeDecodeError) -> str:
+        """Return a message about a file that is not valid YAML, or "" if none is found."""
         if isinstance(error, MarkedYAMLError):
             mark = error.problem_mark or error.context_mark
             if mark is None:
                 return ""
-            tabs = ": write blanks in place of tabs" if "\\t" in str(error.problem) else ""
-            return f"{mark.name}, line {mark.line + 1}: this is no YAML, {error.problem}{tabs}"
-        for file in self.chosen():
+            hint = ": use spaces instead of tabs" if "\\t" in str(error.problem) else ""
+            return f"{mark.name}, line {mark.line + 1}: not valid YAML, {error.problem}{hint}"
+        for file in self.selected():
             try:
                 file.read_text("utf-8")
             except UnicodeDecodeError as cause:
                 line = file.read_bytes()[: cause.start].count(b"\n") + 1
-                return f"{file}, line {line}: this is no UTF-8, save the file as such"
+                return f"{file}, line {line}: not valid UTF-8, save the file as UTF-8"
         return ""
 
-    def no_choice(self) -> str:
-        """Return what to tell of a number, or true, in place of the name of a file."""
-        for word in self.typed:
-            group, _, name = word.lstrip("+").partition("=")
+    def explain_bad_choice(self) -> str:
+        """Return a message about a number or boolean where a file must be selected by name."""
+        for override in self.overrides:
+            group, _, name = override.lstrip("+").partition("=")
             names = sorted(file.stem for file in (self.conf / group).glob("*.yaml"))
             if names and name not in names:
-                return f"{word}: give one of {', '.join(names)}"
-        return "the files of a group are chosen by their names"
+                return f"{override}: give one of {', '.join(names)}"
+        return "select the files of a config group by their names"
 
-    def misfit(self, choice: str, key: str, said: str, options: Sequence[str]) -> str:
-        """Return what to tell of a file that has what the configuration has no place for.
+    def explain_misfit(self, choice: str, key: str, message: str, options: Sequence[str]) -> str:
+        """Return a message about a file that does not fit into the configuration.
 
         Args:
-            choice: the file, as experiment/mine.
-            key: for which there is no place, or whose value does not fit.
-            said: by Hydra.
-            options: that there are.
+            choice: the file, such as experiment/mine.
+            key: the setting that does not exist or has an unsuitable value.
+            message: Hydra's.
+            options: all options that exist.
         """
         file = self.find(choice)
         if file is None:
-            return " ".join(said.split())
+            return " ".join(message.split())
         text = file.read_text("utf-8")
         if text.startswith(BOM):
             return (
-                f"{file}, line 1: an invisible mark (BOM) comes before {HEADER}, which then does "
-                "not count: save the file as UTF-8 without BOM"
+                f"{file}, line 1: an invisible byte order mark (BOM) hides {HEADER}: save the "
+                "file as UTF-8 without BOM"
             )
         if key == choice.partition("/")[0]:
             return f"{file}, line 1: the file must begin with the line {HEADER}"
-        where = f"{file}, line {find_line(text, key)}"
+        location = f"{file}, line {find_line(text, key)}"
         if key in options:
-            return f"{where}: {key} does not fit: give {describe_values(key, None)}"
-        return f"{where}: {unknown_option_error(key, 'VALUE', options)}"
+            return f"{location}: {key} has an unsuitable value: give {describe_values(key, None)}"
+        return f"{location}: {unknown_option_error(key, 'VALUE', options)}"
 
-    def placed(self, message: str) -> str:
-        """Return a message with the line that gave a setting, where it was none of the typed."""
-        found = SETTING_MESSAGE.match(message)
-        typed = {word.lstrip("+").partition("=")[0] for word in self.typed}
-        if found is None or found[1] in typed:
+    def add_location(self, message: str) -> str:
+        """Prefix a message about a setting with the user's file and line that set it, if any."""
+        match = SETTING_MESSAGE.match(message)
+        overridden = {override.lstrip("+").partition("=")[0] for override in self.overrides}
+        if match is None or match[1] in overridden:
             return message
-        for file in self.chosen():
+        for file in self.selected():
             text = file.read_text("utf-8")
-            inside = found[1].partition(".")[2]
-            if number := find_line(text, found[1]) or find_line(text, inside):
+            within_group = match[1].partition(".")[2]
+            if number := find_line(text, match[1]) or find_line(text, within_group):
                 return f"{file}, line {number}: {message}"
         return message
 
 
 def find_line(text: str, path: str) -> int:
-    """Return the number of the line that gives a setting in a YAML file, 0 where none does."""
+    """Return the number of the line that sets a dotted path in YAML text, or 0."""
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError:

@@ -1,4 +1,4 @@
-"""A process of a command, as run_apart starts it: python -m privacy_gan.commands.worker VERB."""
+"""Worker process of a command: ``python -m privacy_gan.commands.worker COMMAND``."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from privacy_gan.sweeping.heartbeat import HeartbeatReporter, current_heartbeats
 from privacy_gan.sweeping.processes import Failure, exit_with_parent
 from privacy_gan.sweeping.supervisor import CONFIG, FAILURES, LOCKED_EXIT_CODE, PARENT
 
-# how gloo and NCCL begin to complain of a connection that another process's end has cut
+# parts of gloo's and NCCL's messages after another process ended and its connections were lost
 CONNECTION_ERRORS = ("gloo/transport", "Gloo", "NCCL", "TCPStore")
 
 
 def main() -> None:
-    """Do what a verb stands for; leave the reason of a failure where the parent finds it."""
+    """Run a command; on failure, write the reason to a file that the parent process reads."""
     exit_with_parent(int(os.environ[PARENT]))
     if not is_rank_zero():
-        warnings.simplefilter("ignore")  # the first gives them
+        warnings.simplefilter("ignore")  # rank zero shows them
     logging.basicConfig(
         stream=sys.stdout,
         level=logging.INFO if is_rank_zero() else logging.ERROR,
@@ -46,15 +46,15 @@ def main() -> None:
     with report_errors(), report_to_sweep(Path(config.run_dir)):
         unblock_signals()
         try:
-            told = WORKER_FUNCTIONS[sys.argv[1]](config)
+            summary = WORKER_FUNCTIONS[sys.argv[1]](config)
         except Exception as error:
             exit_with_failure(error)
         except (Interrupted, KeyboardInterrupt):
             if is_rank_zero():
                 raise
-            sys.exit(0)  # the first says it
+            sys.exit(0)  # rank zero reports it
     if is_rank_zero():
-        print(told)
+        print(summary)
 
 
 def exit_with_failure(error: Exception) -> NoReturn:

@@ -1,4 +1,4 @@
-"""Names of files and folders, as people have them: a blank, a comma, ~ and all."""
+"""Quotes names of files and folders for Hydra and expands ``~`` in them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from privacy_gan.errors import UserError
 
-# options of conf/train.yaml that are one
+# options of conf/train.yaml whose value is a path
 PATHS = (
     "output_dir",
     "run_dir",
@@ -23,47 +23,47 @@ PATHS = (
     "networks.filter_discriminator.weights",
     "networks.generator_discriminator.weights",
 )
-# and those that list several
+# those whose value is a list of paths
 PATH_LISTS = ("privatizer.runs",)
 QUOTED = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 
 
-def quote_paths(arguments: Sequence[str], options: Sequence[str]) -> list[str]:
-    """Let names of files and folders mean what they say, whatever characters they hold.
+def quote_paths(arguments: Sequence[str], path_options: Sequence[str]) -> list[str]:
+    """Quote names of files and folders, so that they may contain any characters.
 
-    To Hydra blanks, commas, brackets and more have meanings, unless a value is quoted. What is
-    quoted already stays so: several quoted names, with commas between them, are swept over.
-    ``${image_size}`` stays a reference.
+    Spaces, commas, brackets and others have a meaning in Hydra's syntax unless a value is quoted.
+    Quoted values stay unchanged: several of them, separated by commas, are a sweep. References
+    such as ``${image_size}`` stay unchanged, too.
 
     Args:
         arguments: of the command line.
-        options: whose values are names.
+        path_options: options whose values are names of files or folders.
 
     Raises:
-        UserError: a name is empty, or begins with the home of nobody.
+        UserError: a name is empty, or begins with ``~USER`` and there is no such user.
     """
-    return [quote_path_argument(argument, options) for argument in arguments]
+    return [quote_path_argument(argument, path_options) for argument in arguments]
 
 
-def quote_path_argument(argument: str, options: Sequence[str]) -> str:
-    """Return one argument, quoted where it is a name or a list of names."""
-    option, is_given, name = argument.partition("=")
-    plain = option.lstrip("+")
-    if not is_given or name == "null":
+def quote_path_argument(argument: str, path_options: Sequence[str]) -> str:
+    """Return an argument, with its value quoted if that is a path or a list of paths."""
+    option, has_value, name = argument.partition("=")
+    key = option.lstrip("+")
+    if not has_value or name == "null":
         return argument
-    if plain in PATH_LISTS:
+    if key in PATH_LISTS:
         return f"{option}={quote_path_lists(name)}"
-    if plain not in options or re.fullmatch(rf"(?:{QUOTED})(?:,(?:{QUOTED}))*", name, re.DOTALL):
+    if key not in path_options or re.fullmatch(rf"(?:{QUOTED})(?:,(?:{QUOTED}))*", name, re.DOTALL):
         return argument
     if not name.strip():
         raise UserError(f"{argument} is empty: give the name of a file or folder")
     if re.fullmatch(r"[\w./:+${}-]*\$\{[\w./:+${}-]*", name, re.ASCII):
-        return argument  # references, which Hydra reads as they are
+        return argument  # contains references, which Hydra does not resolve in quotes
     return f"{option}={quote(expand_home(name))}"
 
 
 def quote_path_lists(text: str) -> str:
-    """Return a list of names, or several with commas between them, quoted name by name."""
+    """Return a list of paths, or a sweep over such lists, with every path quoted."""
     if not (text.startswith("[") and text.endswith("]")):
         return text
     lists = text[1:-1].split("],[")
@@ -72,30 +72,30 @@ def quote_path_lists(text: str) -> str:
 
 
 def quote_path(name: str) -> str:
-    """Return a name, quoted unless it is."""
+    """Return a path in quotes."""
     return name if re.fullmatch(QUOTED, name) else quote(expand_home(name.strip()))
 
 
 def quote(value: str) -> str:
-    """Return a value as Hydra takes it literally: it reads backslashes before quotes alone."""
+    """Return a value in quotes for Hydra, which unescapes backslashes only before a quote."""
     escaped = re.sub(
-        r"(\\*)('|\Z)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), value
+        r"(\\*)('|\Z)", lambda match: match[1] * 2 + ("\\'" if match[2] else ""), value
     )
     return f"'{escaped}'"
 
 
 def unquote(name: str) -> str:
-    """Return a name without the quotes that Hydra would take away."""
+    """Return a path without Hydra's quotes."""
     if not re.fullmatch(QUOTED, name, re.DOTALL):
         return name
     return str(OverridesParser.create().parse_override(f"run={name}").value())
 
 
 def expand_home(name: str) -> str:
-    """Return a name with the home folder in place of a ~ at its beginning.
+    """Return a path with ``~`` or ``~USER`` at its beginning replaced by the home folder.
 
     Raises:
-        UserError: nobody has such a home.
+        UserError: there is no such user.
     """
     try:
         return str(Path(name).expanduser()) if name.startswith("~") else name
@@ -103,13 +103,13 @@ def expand_home(name: str) -> str:
         raise UserError(f"{name}: there is no such user here; write the folder out") from error
 
 
-def resolve_paths(config: DictConfig, options: Sequence[str]) -> None:
-    """Expand ~ in names that a file of the configuration gives.
+def resolve_paths(config: DictConfig, path_options: Sequence[str]) -> None:
+    """Expand ``~`` in paths that come from configuration files. Changes ``config``.
 
     Raises:
-        UserError: a name is empty, or no name.
+        UserError: a path is empty, or there is no such user.
     """
-    for option in options:
+    for option in path_options:
         parent, _, key = option.rpartition(".")
         node = OmegaConf.select(config, parent) if parent else config
         if not isinstance(node, DictConfig) or key not in node.keys():  # noqa: SIM118 - also ???

@@ -1,4 +1,4 @@
-"""Decode a source's images once, into a memory map that every later run opens.
+"""Cache decoded images on disk, so that later runs map them into memory.
 
 A cache is the folder `<source's name>-<fingerprint>` with three files:
 
@@ -6,8 +6,8 @@ A cache is the folder `<source's name>-<fingerprint>` with three files:
     labels.npz   attributes uint8 [N, A] and splits uint8 [N]
     meta.json    fingerprint, attribute names, and size, time and checksum of the other two
 
-It is built beside its place under a lock and renamed when complete, so it is there whole or not
-at all. Nothing here imports torch: worker processes start within a fraction of a second.
+It is built under a lock in a temporary folder, which is renamed when complete, so a cache is either
+complete or absent. This module does not import torch, so worker processes start quickly.
 """
 
 from __future__ import annotations
@@ -42,11 +42,15 @@ DAMAGE_ERRORS = (ValueError, LookupError, TypeError, EOFError, zipfile.BadZipFil
 
 @dataclass(frozen=True)
 class ImageTable:
-    """All images and labels of a source, the images left on disk until they are touched.
+    """All images and labels of a source.
 
-    `images` is a read-only memory map uint8 [N, S, S, 3], or float32 [N, H, W, C] where they are
-    toy data and were never on disk, `attributes` uint8 [N, A] in {0, 1},
-    `splits` uint8 [N], 0 train, 1 valid, 2 test.
+    Attributes:
+        images: uint8 [N, S, S, 3], a read-only memory map; or float32 [N, H, W, C], toy data in
+            memory.
+        attributes: uint8 [N, A] in {0, 1}.
+        splits: uint8 [N], 0 train, 1 valid, 2 test.
+        attribute_names: names of the A attributes.
+        fingerprint: the source's fingerprint.
     """
 
     images: npt.NDArray[np.uint8 | np.float32]
@@ -59,11 +63,16 @@ class ImageTable:
 def load_or_build(
     source: ImageSource, cache_dir: Path, num_workers: int | None = None
 ) -> ImageTable:
-    """Open the source's cache below `cache_dir`; build it first where it is missing or damaged.
+    """Open the source's cache in `cache_dir`. Build it first if it is missing or damaged.
 
-    `num_workers` processes build it, by default one for each core at hand. Raises a `UserError`
-    where the source does, where the folder cannot be written, and for a full disk; no part of a
-    cache is left behind then.
+    Args:
+        source: the images and labels.
+        cache_dir: folder of all caches.
+        num_workers: processes that build the cache; by default one for each available core.
+
+    Raises:
+        UserError: the source cannot be read, the folder cannot be written, or the disk is full. No
+            partial cache remains.
     """
     fingerprint = source.fingerprint()
     folder = cache_dir / f"{source.name}-{fingerprint[:12]}"
@@ -71,12 +80,12 @@ def load_or_build(
     if table is not None:
         return table
     with _hold_lock(folder):
-        # Another process may have built it while this one waited.
+        # another process may have built it while this one waited
         table = _open_if_valid(folder, fingerprint)
         if table is not None:
             return table
         if folder.exists():
-            logger.warning("The image cache %s is damaged: building it again", folder)
+            logger.warning("The image cache %s is damaged: rebuilding it", folder)
             try:
                 shutil.rmtree(folder)
             except OSError as error:
@@ -90,36 +99,36 @@ def _open_if_valid(folder: Path, fingerprint: str) -> ImageTable | None:
         return _open(folder, fingerprint)
     except (FileNotFoundError, NotADirectoryError, *DAMAGE_ERRORS):
         return None
-    except OSError as error:  # permission denied, too many open files: no reason to build it again
+    except OSError as error:  # permission denied, too many open files: the cache may be intact
         raise _unusable_error(folder.parent, error) from error
 
 
 def _open(folder: Path, fingerprint: str) -> ImageTable:
     meta = json.loads((folder / META).read_text(encoding="utf-8"))
     if (meta["version"], meta["fingerprint"]) != (CACHE_VERSION, fingerprint):
-        raise ValueError(f"{folder} is the cache of something else")
+        raise ValueError(f"{folder} has another version or fingerprint")
     for name in (IMAGES, LABELS):
         _check_unchanged(folder / name, meta["files"][name])
     images = np.load(folder / IMAGES, mmap_mode="r")
     with np.load(folder / LABELS) as labels:
         attributes, splits = labels["attributes"], labels["splits"]
     if not len(images) == len(attributes) == len(splits) == meta["image_count"]:
-        raise ValueError(f"{folder} has not as many images as labels")
+        raise ValueError(f"{folder} has different numbers of images and labels")
     return ImageTable(images, attributes, splits, tuple(meta["attribute_names"]), fingerprint)
 
 
 @contextmanager
 def _hold_lock(folder: Path) -> Iterator[None]:
-    """Hold the lock on one cache; a second process waits here for the first."""
+    """Hold the lock on a cache. Wait while another process holds it."""
     lock = FileLock(folder.with_name(f"{folder.name}.lock"))
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            logger.warning("Waiting for another process that builds the image cache %s", folder)
+            logger.warning("Waiting for another process to build the image cache %s", folder)
             lock.acquire()
-    except (OSError, NotImplementedError) as error:  # the latter: a file system without locks
+    except (OSError, NotImplementedError) as error:  # NotImplementedError: no file locks
         raise _unusable_error(folder.parent, error) from error
     try:
         yield
@@ -131,7 +140,7 @@ def _build(source: ImageSource, folder: Path, fingerprint: str, num_workers: int
     attributes, splits = source.labels()
     shape = (len(splits), source.image_size, source.image_size, 3)
     partial = folder.with_name(f"{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # left by a builder that was killed
+    shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
     try:
         partial.mkdir()
         write_images(source, ImageArrayFile.create(partial / IMAGES, shape), num_workers)
@@ -169,12 +178,12 @@ def _file_record(path: Path) -> dict[str, int]:
 
 
 def _check_unchanged(path: Path, recorded: dict[str, Any]) -> None:
-    """Compare size and time with the record; the checksum only if the file was touched since."""
+    """Compare the size with the record, and the checksum if the modification time differs."""
     status = path.stat()
     if status.st_size != recorded["size"]:
-        raise ValueError(f"{path} has another size than was written")
+        raise ValueError(f"the size of {path} has changed")
     if status.st_mtime_ns != recorded["mtime_ns"] and _crc32(path) != recorded["crc32"]:
-        raise ValueError(f"{path} has other content than was written")
+        raise ValueError(f"the content of {path} has changed")
 
 
 def _crc32(path: Path) -> int:
@@ -188,7 +197,7 @@ def _crc32(path: Path) -> int:
 def _unusable_error(cache_dir: Path, error: Exception) -> UserError:
     return UserError(
         f"the image cache in {cache_dir} cannot be read or written ({error}): "
-        "set data.cache_dir to a folder that can"
+        "set data.cache_dir to another folder"
     )
 
 
@@ -196,5 +205,5 @@ def _disk_full_error(cache_dir: Path, needed: int) -> UserError:
     free = shutil.disk_usage(cache_dir).free
     return UserError(
         f"the image cache needs {needed / 1e9:.3g} GB in {cache_dir}, where {free / 1e9:.3g} GB "
-        "are free (or a quota is used up): free some space or set data.cache_dir to a larger disk"
+        "are free (or your quota is used up): free some or set data.cache_dir to a larger disk"
     )

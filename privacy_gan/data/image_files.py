@@ -1,4 +1,4 @@
-"""Image files in a folder or a zip, decoded into squares of one size."""
+"""Read image files from a folder or a zip, and resize them to squares."""
 
 from __future__ import annotations
 
@@ -18,28 +18,28 @@ from privacy_gan.data.decoding import decode as decode_file
 from privacy_gan.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
-ALIGNED_PREFIX = "img_align_celeba"  # begins the names of folders of CelebA's aligned images
-ENCRYPTED_FLAG = 0x1  # of a zip's flags
+ALIGNED_PREFIX = "img_align_celeba"  # of the folders with CelebA's aligned images
+ENCRYPTED_FLAG = 0x1  # of a zip member
 
 
 class DamagedError(Exception):
-    """A file does not hold what its name says: which, and why."""
+    """A file is damaged. The message names the file and the reason."""
 
 
 class ImageCollection(Protocol):
-    """Image files by their names, without folders."""
+    """Image files that are looked up by file name, without folders."""
 
     path: Path
 
     def names(self) -> Collection[str]:
-        """Return all names, in no order."""
+        """Return all file names, in any order."""
 
     def read(self, name: str) -> bytes:
-        """Return a file's content."""
+        """Return the content of a file."""
 
 
 class ImageFolder:
-    """The image files directly in a folder."""
+    """The image files directly in a folder, not in its subfolders."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -54,11 +54,11 @@ class ImageFolder:
 
 
 class ImageZip:
-    """The image files in a zip, in whichever of its folders.
+    """The image files in a zip, in any of its folders.
 
     Raises:
         DamagedError: the file is damaged or not a zip.
-        UserError: it holds several images of a name, or what cannot be unpacked.
+        UserError: several images have the same name, or a member cannot be unpacked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -80,18 +80,20 @@ class ImageZip:
 
 
 def members_by_name(members: list[zipfile.ZipInfo], path: Path) -> Mapping[str, zipfile.ZipInfo]:
-    """Return a zip's images by their names without folders.
+    """Map file names without folders to the images in a zip.
 
-    Where a name occurs more than once and one folder is called as CelebA's, it is that folder's.
+    If a name occurs more than once and exactly one folder is named like CelebA's, only the images
+    in that folder are used.
 
     Raises:
-        UserError: names two that might be meant.
+        UserError: several images have the same name; names two of them.
     """
     images = [
         member
         for member in members
         if is_image_name(member_path(member).name)
-        and "__MACOSX" not in member_path(member).parts  # a folder that macOS adds, of no images
+        and "__MACOSX"
+        not in member_path(member).parts  # macOS adds this folder; it holds no images
     ]
     folders = {member_path(member).parent for member in images}
     aligned = [folder for folder in folders if folder.name.lower().startswith(ALIGNED_PREFIX)]
@@ -99,16 +101,16 @@ def members_by_name(members: list[zipfile.ZipInfo], path: Path) -> Mapping[str, 
         images = [member for member in images if member_path(member).parent == aligned[0]]
     if pair := find_duplicate(images):
         first, second = (member.filename for member in pair)
-        where = f"twice, as {first} and as {second}" if first != second else f"{first} twice"
+        which = f"{first} and {second}" if first != second else f"{first}, twice"
         raise UserError(
-            f"{path} holds an image {where}, and either may be meant: make a zip of the images "
-            "that you mean, or extract them into a folder"
+            f"{path} has two images with the same name, {which}: make a zip with only the images "
+            "to use, or extract them into a folder"
         )
     return {member_path(member).name: member for member in images}
 
 
 def find_duplicate(images: list[zipfile.ZipInfo]) -> tuple[zipfile.ZipInfo, zipfile.ZipInfo] | None:
-    """Return the first two members of one name without folders, or None."""
+    """Return the first two members with the same name without folders, or None."""
     first: dict[str, zipfile.ZipInfo] = {}
     for member in images:
         if (other := first.setdefault(member_path(member).name, member)) is not member:
@@ -117,47 +119,47 @@ def find_duplicate(images: list[zipfile.ZipInfo]) -> tuple[zipfile.ZipInfo, zipf
 
 
 def member_path(member: zipfile.ZipInfo) -> PurePosixPath:
-    """Return where a member of a zip lies; some programs for Windows write backslashes."""
+    """Return a member's path. Some Windows programs write backslashes."""
     return PurePosixPath(member.filename.replace("\\", "/"))
 
 
 def check_unpackable(
     archive: zipfile.ZipFile, members: Collection[zipfile.ZipInfo], path: Path
 ) -> None:
-    """Refuse a zip that is encrypted or packed in a way that Python does not unpack."""
+    """Raise UserError if a zip is encrypted or uses a compression that Python does not support."""
     kinds = {(each.compress_type, each.flag_bits & ENCRYPTED_FLAG): each for each in members}
     for member in kinds.values():
         try:
             archive.open(member).close()
-        except (RuntimeError, NotImplementedError) as error:  # the first where a password is needed
+        except (RuntimeError, NotImplementedError) as error:  # RuntimeError: a password is needed
             raise UserError(
-                f"{path} cannot be unpacked here ({error}): extract it into a folder beside it, "
-                "and delete it or move it away"
+                f"{path} cannot be unpacked ({error}): extract it into a folder next to it, then "
+                "delete or move the zip"
             ) from error
         except zipfile.BadZipFile as error:
             raise DamagedError(f"{path} is truncated or damaged ({error})") from error
 
 
 def is_image_name(name: str) -> bool:
-    """Whether a file name is an image's; macOS leaves hidden `._000001.jpg` beside the images."""
+    """Return whether a file name is an image's. macOS adds hidden files such as `._000001.jpg`."""
     return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 
 def open_images(path: Path) -> ImageCollection:
-    """Open a folder or a zip; raises a `DamagedError` for a file that is not a zip."""
+    """Open a folder or a zip of images. Raise `DamagedError` if a file is not a zip."""
     return ImageFolder(path) if path.is_dir() else _open_zip(path, path.stat().st_mtime_ns)
 
 
 @lru_cache(maxsize=1)
 def _open_zip(path: Path, mtime_ns: int) -> ImageZip:
-    # One handle for each process, since opening means reading the index of 200,000 members;
-    # a file that was replaced has another time and is opened anew.
+    # One handle per process, because opening reads an index of 200,000 members. A replaced file
+    # has a different modification time and is opened again.
     del mtime_ns
     return ImageZip(path)
 
 
 def images_signature(path: Path) -> bytes:
-    """Collect what changes with the images: name, size and time of each file, or of the zip."""
+    """Return the name, size and modification time of each file, or size and time of the zip."""
     if not path.is_dir():
         status = path.stat()
         return f"{status.st_size} {status.st_mtime_ns}".encode()
@@ -169,21 +171,21 @@ def images_signature(path: Path) -> bytes:
 
 
 def scan_images(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the image files directly in a folder, and no pipe, folder or dangling link."""
+    """Yield the image files directly in a folder. Skip pipes, folders and broken links."""
     with os.scandir(folder) as entries:
         for entry in entries:
-            # of a link that leads around in a circle an entry itself cannot tell
+            # an entry raises OSError for a circular link, where Path returns False
             is_file = Path(entry).is_file() if entry.is_symlink() else entry.is_file()
             if is_file and is_image_name(entry.name):
                 yield entry
 
 
 def decode(stored: ImageCollection, name: str) -> Image.Image:
-    """Decode one image upright and as RGB, whatever colours the file has.
+    """Decode one image into an upright RGB image.
 
     Raises:
-        DamagedError: names the image and says why it cannot be decoded.
-        UserError: the system cannot read the file, which may well be sound.
+        DamagedError: the image cannot be decoded; names it and the reason.
+        UserError: the operating system cannot read the file, which may be intact.
     """
     try:
         return decode_file(BytesIO(stored.read(name)), DATASET_FORMATS)
@@ -193,21 +195,20 @@ def decode(stored: ImageCollection, name: str) -> Image.Image:
         raise undecodable_error(stored, name, error.__cause__ or error) from error
     except OSError as error:
         raise UserError(
-            f"{name} in {stored.path} cannot be read ({error.strerror or error}): see that it can, "
-            "and repeat the command"
+            f"{name} in {stored.path} cannot be read ({error.strerror or error}): make it readable "
+            "and run the command again"
         ) from error
 
 
 def undecodable_error(stored: ImageCollection, name: str, reason: object) -> DamagedError:
-    """Return what is said of an image that cannot be decoded."""
     return DamagedError(f"{name} in {stored.path} cannot be decoded ({reason})")
 
 
 def resize_to_square(photo: Image.Image, size: int, crop: int | None) -> Image.Image:
-    """Squeeze a photo into a square of `size` pixels, or the `crop` pixels wide centre of it."""
+    """Resize a photo, or its central square of `crop` pixels, to a square of `size` pixels."""
     if crop is not None:
         left, top = (photo.width - crop) // 2, (photo.height - crop) // 2
         photo = photo.crop((left, top, left + crop, top + crop))
-    # Pillow widens the filter when it shrinks an image: this bilinear resize is antialiased.
+    # Pillow widens the filter when it shrinks an image, so this bilinear resize is antialiased.
     square = (size, size)
     return photo if photo.size == square else photo.resize(square, Image.Resampling.BILINEAR)

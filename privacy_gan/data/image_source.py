@@ -39,7 +39,7 @@ class ImageSource(Protocol):
         """Return a hexadecimal hash that is the same for every copy of the files."""
 
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Return attributes, uint8 [N, A] in {0, 1}, and splits, uint8 [N]: train 0, valid 1, test 2."""
+        """Return attributes uint8 [N, A] in {0, 1}, splits uint8 [N]: 0 train, 1 valid, 2 test."""
 
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Return images `start` to `stop`, uint8 [stop - start, S, S, 3], RGB."""

@@ -1,4 +1,4 @@
-"""Fill the file of cached images, in as many processes as there are cores."""
+"""Write decoded images to the cache file, in several processes."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ CHUNK = 256  # images decoded and written at a time
 
 @dataclass(frozen=True)
 class ImageArrayFile:
-    """`images.npy` while it is filled, in chunks of any order, by ordinary writes.
+    """`images.npy`, written in chunks in any order.
 
-    A full disk makes an ordinary write fail, but kills a process that writes to a memory map.
+    Chunks are written with ordinary writes, which fail on a full disk. A write to a memory map
+    would kill the process instead.
     """
 
     path: Path
@@ -42,10 +43,12 @@ class ImageArrayFile:
             return cls(path, shape, file.tell())
 
     def write_chunk(self, source: ImageSource, start: int, stop: int) -> int:
-        """Write images `start` to `stop` into their place and return how many they are."""
+        """Write images `start` to `stop` at their offset. Return how many images were written."""
         chunk = source.images(start, stop)
         if chunk.shape != (stop - start, *self.shape[1:]) or chunk.dtype != np.uint8:
-            raise ValueError(f"{source.name} gave {chunk.dtype} {chunk.shape} for {start}:{stop}")
+            raise ValueError(
+                f"{source.name} returned {chunk.dtype} {chunk.shape} for {start}:{stop}"
+            )
         with self.path.open("r+b") as file:
             file.seek(self.data_start + start * int(np.prod(self.shape[1:])))
             file.write(np.ascontiguousarray(chunk).data)
@@ -53,7 +56,7 @@ class ImageArrayFile:
 
 
 def _reserve_space(descriptor: int, size: int) -> None:
-    """Have a full disk fail now and not after minutes of decoding, where the system can tell."""
+    """Allocate the file, so that a full disk fails now and not after minutes of decoding."""
     if not hasattr(os, "posix_fallocate"):  # macOS
         return
     try:
@@ -61,13 +64,13 @@ def _reserve_space(descriptor: int, size: int) -> None:
     except OSError as error:
         if error.errno in DISK_FULL:
             raise
-        # Some file systems cannot reserve; there the writes themselves find the disk full.
+        # Some file systems cannot allocate in advance. There a write fails when the disk is full.
 
 
 def write_images(source: ImageSource, file: ImageArrayFile, num_workers: int | None) -> None:
     count = file.shape[0]
     chunks = [(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
-    # A process is worth starting for two chunks or more.
+    # a worker process must have at least two chunks to be worth starting
     workers = min(available_cores() if num_workers is None else num_workers, len(chunks) // 2)
     with progress(f"caching {source.name}", count, " images") as advance:
         if workers > 1:
@@ -80,8 +83,7 @@ def write_images(source: ImageSource, file: ImageArrayFile, num_workers: int | N
 
 
 def available_cores() -> int:
-    """Return how many cores are at hand."""
-    # A batch system often lends a job only some of the machine's cores.
+    """Return the number of cores that this process may use, which a batch system may restrict."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -90,39 +92,39 @@ def _write_in_processes(
     file: ImageArrayFile,
     chunks: list[tuple[int, int]],
     workers: int,
-    report: Callable[[int], object],
+    advance: Callable[[int], object],
 ) -> None:
-    # Spawned, not forked: the caller may already run threads or a GPU.
+    # spawned, not forked: the caller may already use threads or a GPU
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(workers, context, _start_worker, (source, file)) as pool:
         try:
             futures = [pool.submit(_write_chunk_in_worker, *chunk) for chunk in chunks]
             for future in as_completed(futures):
-                report(future.result())
+                advance(future.result())
         except BrokenProcessPool as error:
             raise UserError(
                 "a process that built the image cache died, most often because memory ran out: "
-                "free some, or let fewer processes work at once (data.num_workers)"
+                "free some memory, or use fewer processes (data.num_workers)"
             ) from error
         finally:
-            pool.shutdown(cancel_futures=True)  # after an error the rest is not worth doing
+            pool.shutdown(cancel_futures=True)  # after an error, skip the remaining chunks
 
 
-_worker_state: tuple[ImageSource, ImageArrayFile]  # in a worker process only: what it works on
+_worker_state: tuple[ImageSource, ImageArrayFile]  # set only in worker processes
 
 
 def _start_worker(source: ImageSource, file: ImageArrayFile) -> None:
     global _worker_state
     _worker_state = (source, file)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the builder answers Ctrl-C, for all of them
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C for all workers
     threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
 def _exit_with_parent() -> None:
-    """Without this, the workers of a builder that is killed would wait for work for ever."""
-    builder = multiprocessing.parent_process()
-    if builder is not None:
-        builder.join()
+    """Exit when the parent exits. Otherwise the workers of a killed parent would wait forever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
         os._exit(1)
 
 

@@ -1,8 +1,8 @@
-"""Which file each name in a list means, though programs write names as they like.
+"""Match the image names in a list to files, although tools write names differently.
 
-A name and a file are taken for the same image where nothing else fits either of them. These ways
-are tried in their order: the name as it stands; without its suffix; without its folders; as a
-number; and with the same words before or after all names, as tools add them.
+Names are matched as they are, then without suffixes, without folders, as numbers, and without a
+prefix or suffix that a tool added to all of them. A name and a file match only if neither has
+another candidate.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from privacy_gan.errors import UserError
 
 IMAGE_SUFFIX = r"\.(?:jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?|ppm|heic|avif)"
 SUFFIX = re.compile(IMAGE_SUFFIX + "$", re.IGNORECASE)
-SAMPLE_SIZE = 10  # names in which words are looked for that a tool may have added
-MAX_CANDIDATES = 2_000  # files among which the nearest to a name is looked for
+SAMPLE_SIZE = 10  # names that are searched for a prefix or suffix
+MAX_CANDIDATES = 2_000  # files that are searched for the one most similar to a name
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Which file each name means.
+    """The file of each matched name.
 
     Attributes:
-        files: by the name's number.
-        unlabelled: files that no name means, in order.
-        notes: how names found files that are called otherwise, a clause each.
+        files: file by index of the name.
+        unlabelled: files that match no name, sorted.
+        notes: lines that say how names were matched to files with different names.
     """
 
     files: dict[int, str]
@@ -38,23 +38,23 @@ class Matches:
 
 
 def is_image_file(text: str) -> bool:
-    """Tell whether a text is an image file's name."""
+    """Return whether a text is the name of an image file."""
     return SUFFIX.search(text) is not None
 
 
 def path_key(name: str) -> str:
-    """Return a path without its suffix, spelled alike on all systems."""
+    """Return a normalized path without suffix, the same on all systems."""
     slashed = unicodedata.normalize("NFC", name.strip()).replace("\\", "/")
     return SUFFIX.sub("", slashed).removeprefix("./").casefold()
 
 
 def file_key(name: str) -> str:
-    """Return a file's name without folders and suffix, spelled alike on all systems."""
+    """Return a normalized file name without folders and suffix, the same on all systems."""
     return path_key(name).rpartition("/")[2]
 
 
 def number_key(name: str) -> str:
-    """Return the number that a file's name is, or "": spreadsheets drop leading zeros."""
+    """Return the number in a file name without leading zeros, which spreadsheets drop; else ""."""
     key = file_key(name)
     return str(int(key)) if key.isascii() and key.isdigit() else ""
 
@@ -62,151 +62,153 @@ def number_key(name: str) -> str:
 IGNORING_SUFFIXES = ("without suffixes", path_key)
 IGNORING_FOLDERS = ("without folders and suffixes", file_key)
 AS_NUMBERS = ("as numbers", number_key)
-IGNORING_AFFIXES = "apart from what was added to all of them"
+IGNORING_AFFIXES = "without a prefix or suffix common to all of them"
 
-Pairs = dict[str, str]  # a name's key and its file's
+Pairs = dict[str, str]  # a file's key by a name's key
 
 
-def match_names(names: Sequence[str], files: Collection[str], where: str) -> Matches:
-    """Find the file that each name means.
+def match_names(names: Sequence[str], files: Collection[str], location: str) -> Matches:
+    """Find the file of each name.
 
     Args:
-        names: of images, all different.
-        files: that there are, with their folders.
-        where: those are, in words for a message.
+        names: image names, all different.
+        files: existing files, with their folders.
+        location: where the files are, for messages.
 
     Raises:
-        UserError: several files fit a name, or several names a file; two of them are named.
+        UserError: a name matches several files, or a file several names; names two of them.
     """
-    matching = NameMatcher(names, files, where)
-    for how, key in (IGNORING_SUFFIXES, IGNORING_FOLDERS, AS_NUMBERS):
-        matching.match_by(how, key)
-    matching.match_by_affixes()
-    matching.reject_rivals()
-    return matching.matches()
+    matcher = NameMatcher(names, files, location)
+    for method, key in (IGNORING_SUFFIXES, IGNORING_FOLDERS, AS_NUMBERS):
+        matcher.match_by(method, key)
+    matcher.match_by_affixes()
+    matcher.reject_rivals()
+    return matcher.matches()
 
 
 class NameMatcher:
-    """Names that find their files, in one way after the other; see ``match_names``."""
+    """Matches names to files, one method after another; see ``match_names``."""
 
-    def __init__(self, names: Sequence[str], files: Collection[str], where: str) -> None:
-        self.names, self.where = names, where
+    def __init__(self, names: Sequence[str], files: Collection[str], location: str) -> None:
+        self.names, self.location = names, location
         self.all_files = sorted(files)
         exact = set(files)
-        self.found = {row: name for row, name in enumerate(names) if name in exact}
-        self.left = exact - set(self.found.values())
+        self.matched = {row: name for row, name in enumerate(names) if name in exact}
+        self.remaining = exact - set(self.matched.values())
         self.notes: list[str] = []
 
     def matches(self) -> Matches:
-        """Return what was found."""
-        return Matches(self.found, sorted(self.left), tuple(self.notes))
+        """Return the matches so far."""
+        return Matches(self.matched, sorted(self.remaining), tuple(self.notes))
 
-    def match_by(self, how: str, key: Callable[[str], str]) -> None:
-        """Match where a key belongs to one name and to one file, of all that there are."""
-        if not self.left or len(self.found) == len(self.names):
+    def match_by(self, method: str, key: Callable[[str], str]) -> None:
+        """Match each name to the file with the same key, if the key is unique on both sides."""
+        if not self.remaining or len(self.matched) == len(self.names):
             return
-        rows_of, files_of = group_by_key(self.names, key), group_by_key(self.all_files, key)
-        made = {}
-        for of, rows in rows_of.items():
-            alike = [self.all_files[number] for number in files_of.get(of, ())]
-            if not alike or any(r in self.found for r in rows) or not self.left.issuperset(alike):
+        rows_by_key, files_by_key = group_by_key(self.names, key), group_by_key(self.all_files, key)
+        pairs = {}
+        for shared_key, rows in rows_by_key.items():
+            files = [self.all_files[index] for index in files_by_key.get(shared_key, ())]
+            if (
+                not files
+                or any(row in self.matched for row in rows)
+                or not self.remaining.issuperset(files)
+            ):
                 continue
-            if len(rows) > 1 or len(alike) > 1:
-                raise self.ambiguity_error([self.names[row] for row in rows], alike)
-            made[rows[0]] = alike[0]
-        self.add_matches(how, made)
+            if len(rows) > 1 or len(files) > 1:
+                raise self.ambiguity_error([self.names[row] for row in rows], files)
+            pairs[rows[0]] = files[0]
+        self.add_matches(method, pairs)
 
     def match_by_affixes(self) -> None:
-        """Match where most files have the same words before or after the name, or most names."""
-        left = [row for row in range(len(self.names)) if row not in self.found]
-        rows = {file_key(self.names[row]): row for row in left}
-        files = {file_key(file): file for file in self.left}
+        """Match names to files if most files, or most names, add the same prefix and suffix."""
+        unmatched = [row for row in range(len(self.names)) if row not in self.matched]
+        rows = {file_key(self.names[row]): row for row in unmatched}
+        files = {file_key(file): file for file in self.remaining}
         longer_names = [
-            {name: file for file, name in each.items()} for each in match_affixes(files, rows)
+            {name: file for file, name in pairs.items()} for pairs in match_affixes(files, rows)
         ]
-        best, *others = sorted(
-            [*match_affixes(rows, files), *longer_names], key=len, reverse=True
-        ) or [{}]
+        candidates = [*match_affixes(rows, files), *longer_names]
+        best, *others = sorted(candidates, key=len, reverse=True) or [{}]
         if not best or 2 * len(best) < min(len(rows), len(files)):
             return
         names = {file: name for name, file in best.items()}
-        as_good = [pairs for pairs in others if len(pairs) == len(best)]
-        for name, file in (pair for pairs in as_good for pair in pairs.items()):
+        ties = [pairs for pairs in others if len(pairs) == len(best)]
+        for name, file in (pair for pairs in ties for pair in pairs.items()):
             if best.get(name, file) != file:
-                raise self.ambiguity_error(
-                    [self.names[rows[name]]], [files[best[name]], files[file]]
-                )
+                rivals = [files[best[name]], files[file]]
+                raise self.ambiguity_error([self.names[rows[name]]], rivals)
             if names.get(file, name) != name:
                 both = [self.names[rows[names[file]]], self.names[rows[name]]]
                 raise self.ambiguity_error(both, [files[file]])
         self.add_matches(IGNORING_AFFIXES, {rows[name]: files[file] for name, file in best.items()})
 
     def reject_rivals(self) -> None:
-        """Refuse files that are left and fit a name as well as the file that was taken for it."""
-        if not self.left or not self.found:
+        """Raise UserError if a remaining file fits a name as well as the name's matched file."""
+        if not self.remaining or not self.matched:
             return
-        taken = {path_key(self.names[row]): row for row in self.found}
-        for file in sorted(self.left):
+        row_by_path = {path_key(self.names[row]): row for row in self.matched}
+        for file in sorted(self.remaining):
             parts = path_key(file).split("/")
             for start in range(len(parts)):
-                row = taken.get("/".join(parts[start:]))
+                row = row_by_path.get("/".join(parts[start:]))
                 if row is not None:
-                    raise self.ambiguity_error([self.names[row]], [self.found[row], file])
-        rows = {file_key(self.names[row]): row for row in self.found}
-        files = {file_key(file): file for file in self.left}
+                    raise self.ambiguity_error([self.names[row]], [self.matched[row], file])
+        rows = {file_key(self.names[row]): row for row in self.matched}
+        files = {file_key(file): file for file in self.remaining}
         for pairs in match_affixes(rows, files)[:1]:
             if len(pairs) > 1 and 2 * len(pairs) >= len(files):
                 name, file = next(iter(pairs.items()))
                 row = rows[name]
-                raise self.ambiguity_error([self.names[row]], [self.found[row], files[file]])
+                raise self.ambiguity_error([self.names[row]], [self.matched[row], files[file]])
 
-    def add_matches(self, how: str, made: dict[int, str]) -> None:
-        """Add what one way matched."""
-        if made:
-            row, file = next(iter(made.items()))
+    def add_matches(self, method: str, pairs: dict[int, str]) -> None:
+        """Add the matches that one method found, and a note about them."""
+        if pairs:
+            row, file = next(iter(pairs.items()))
+            verb = "was" if len(pairs) == 1 else "were"
             self.notes.append(
-                f"{len(made):,} of {len(self.names):,} names found their images in {self.where} "
-                f"{how}: {self.names[row]} is {file}"
+                f"{len(pairs):,} of {len(self.names):,} names {verb} matched to files in "
+                f"{self.location} {method}: {self.names[row]} is {file}"
             )
-            self.found |= made
-            self.left -= set(made.values())
+            self.matched |= pairs
+            self.remaining -= set(pairs.values())
 
     def ambiguity_error(self, names: Sequence[str], files: Sequence[str]) -> UserError:
-        """Return what to say where it is open which name means which file."""
+        """Return the error for one name with two files, or for two names with one file."""
         if len(files) > 1:
             return UserError(
-                f"{self.where} holds {files[0]} and {files[1]}, and {names[0]} in the labels may "
-                "be either: move the one elsewhere that is not meant"
+                f"{self.location} has both {files[0]} and {files[1]}, and {names[0]} in the labels "
+                "may be either: move the wrong one to another folder"
             )
         return UserError(
-            f"{self.where} holds {files[0]}, which may be {names[0]} or {names[1]} in the labels: "
-            "name it there as it is called"
+            f"{files[0]} in {self.location} may be {names[0]} or {names[1]} in the labels: use the "
+            "file's exact name in the labels"
         )
 
 
 def group_by_key(names: Iterable[str], key: Callable[[str], str]) -> dict[str, list[int]]:
-    """Return the numbers of names by their key, without those that have none."""
-    found: dict[str, list[int]] = {}
-    for number, name in enumerate(names):
-        if of := key(name):
-            found.setdefault(of, []).append(number)
-    return found
+    """Return the indices of names by key. Names with an empty key are omitted."""
+    groups: dict[str, list[int]] = {}
+    for index, name in enumerate(names):
+        if name_key := key(name):
+            groups.setdefault(name_key, []).append(index)
+    return groups
 
 
 def match_affixes(short: Collection[str], long: Collection[str]) -> list[Pairs]:
-    """Return which of the shorter keys stand in which longer ones, by what was added to them.
+    """Match short keys to long keys that are a short key plus a fixed prefix and suffix.
 
     Returns:
-        Pairs of a shorter and a longer key, most pairs first, for each choice of words before and
-        after that fits.
+        Pairs of short and long keys for each prefix and suffix that occur, most pairs first.
     """
     ordered = sorted(long)
     sample = ordered[:: max(1, len(ordered) // SAMPLE_SIZE)]
-    likely: Counter[tuple[str, str]] = Counter()
+    affixes: Counter[tuple[str, str]] = Counter()
     for key in sample:
         around = [key.partition(part)[::2] for part in short if part and part in key]
-        likely.update(words for words in around if any(words))
-    choices = [
+        affixes.update(pair for pair in around if any(pair))
+    candidates = [
         {
             part: key
             for key in ordered
@@ -216,22 +218,22 @@ def match_affixes(short: Collection[str], long: Collection[str]) -> list[Pairs]:
             and not splits_number(before, part)
             and not splits_number(part, after)
         }
-        for (before, after), _ in likely.most_common(SAMPLE_SIZE)
+        for (before, after), _ in affixes.most_common(SAMPLE_SIZE)
     ]
-    return sorted((pairs for pairs in choices if pairs), key=len, reverse=True)
+    return sorted((pairs for pairs in candidates if pairs), key=len, reverse=True)
 
 
 def splits_number(left: str, right: str) -> bool:
-    """Tell whether two texts side by side are one number: 10 is not what 110 is about."""
+    """Return whether the boundary of two texts is inside a number: 110 must not match 10."""
     return left[-1:].isdigit() and right[:1].isdigit()
 
 
 def format_examples(names: Sequence[str], files: Collection[str]) -> str:
-    """Return a name, a file, and the file that is called most like a name, in words."""
-    some = sorted(files)[:MAX_CANDIDATES]
-    told = f"the labels name {names[0]}, the folder holds {some[0]}"
-    keys = {file_key(file): file for file in some}
+    """Describe a name, a file, and the file that is most similar to the name."""
+    candidates = sorted(files)[:MAX_CANDIDATES]
+    text = f"the labels list {names[0]}, the folder contains {candidates[0]}"
+    keys = {file_key(file): file for file in candidates}
     close = get_close_matches(file_key(names[0]), keys, n=1)
-    if close and keys[close[0]] != some[0]:
-        told += f", and {keys[close[0]]} is most like {names[0]}"
-    return told
+    if close and keys[close[0]] != candidates[0]:
+        text += f", and {keys[close[0]]} is most similar to {names[0]}"
+    return text

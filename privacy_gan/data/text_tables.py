@@ -1,6 +1,6 @@
-"""Tables in text files, as people and programs write them: a row for each image.
+"""Read text tables with one row per image, in the formats that people and programs write.
 
-And what they write for yes, no, what they do not know, and for splits.
+Also defines the words that mean yes, no, a missing value, and each split.
 """
 
 from __future__ import annotations
@@ -19,20 +19,21 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.data.matching import IMAGE_SUFFIX, file_key, is_image_file
+from privacy_gan.data.plural import pluralize
 from privacy_gan.errors import UserError
 
-DELIMITERS = (",", ";", "\t", "|")  # where none of them is found, blanks separate
+DELIMITERS = (",", ";", "\t", "|")  # without any of them, blanks separate fields
 NAME_AND_VALUES = re.compile(
     rf"(.+?{IMAGE_SUFFIX})\s+(.*)", re.IGNORECASE
-)  # a name may hold blanks
-SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n")  # a first line that some of them write
+)  # names may contain blanks
+SEPARATOR_LINE = re.compile(r"sep=(.)\r?\n")  # the first line that some spreadsheets write
 ROW_NUMBER = re.compile(r"0|[1-9]\d*")
 NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
 IMAGE_COLUMNS = frozenset(
     "image image_id image_name image_file image_path img img_name img_path imageid imagename name "
     "file file_name file_path filename filepath path photo".split()
 )
-INDEX_COLUMNS = ("", "index", "unnamed: 0")  # of rows, as pandas writes them
+INDEX_COLUMNS = ("", "index", "unnamed: 0")  # names of a row index, as pandas writes it
 
 BINARY = {
     **dict.fromkeys(("0", "0.0", "-1", "-1.0", "false", "no", "f", "n"), 0),
@@ -50,20 +51,20 @@ SPLIT_WORDS = {
 
 
 class TableError(UserError):
-    """A file is no table, or a line of it is damaged."""
+    """A file is not a table, or one of its lines is damaged."""
 
 
 @dataclass(frozen=True)
 class TextTable:
-    """A table.
+    """A table read from a text file.
 
     Attributes:
-        path: of its file.
-        columns: their names C, "" where one has none; None where the file names no columns.
-        rows: texts [N][C], without blanks around them.
-        lines: on which each row ends, from 1.
-        announced: how many rows a first line, as CelebA's, says there are; or None.
-        encoding: that the file is in, where it is not a usual one.
+        path: the file.
+        columns: names of the C columns, "" for a column without a name; None without a header.
+        rows: texts [N][C], stripped.
+        lines: line number on which each row ends, from 1.
+        declared_count: number of rows that the first line declares, as in CelebA's lists; or None.
+        encoding: the file's encoding if it is neither UTF-8 nor UTF-16, else None.
     """
 
     path: Path
@@ -74,50 +75,51 @@ class TextTable:
     encoding: str | None
 
     def image_column(self, files: frozenset[str] = frozenset()) -> int:
-        """Return the number of the column that names the images.
+        """Return the index of the column with the image names.
 
-        It is the one that most files are named in; else the one that is called so; else the first
-        one that holds names of image files; else the first.
+        This is the column that contains the most of `files`. Ties are broken in this order: a
+        column with a usual name such as `image`, a column of image file names, a column of
+        distinct values, and the first column.
 
         Args:
-            files: keys of the files that there are, see ``file_key``.
+            files: keys of the existing files, see ``file_key``.
         """
         names = self.columns or ("",) * len(self.rows[0])
 
-        def rank(column: int) -> tuple[int, bool, bool, bool, int]:
+        def score(column: int) -> tuple[int, bool, bool, bool, int]:
             texts = {row[column] for row in self.rows} if files or self.has_index else set()
-            is_of_each = 3 * len(texts) > len(self.rows)  # a column of 0 and 1 may name two files
-            found = len(files & set(map(file_key, texts))) if is_of_each else 0
-            is_called_so = names[column].strip().lower() in IMAGE_COLUMNS
+            is_distinct = 3 * len(texts) > len(self.rows)  # a column of 0 and 1 may match two files
+            found = len(files & set(map(file_key, texts))) if is_distinct else 0
+            has_usual_name = names[column].strip().lower() in IMAGE_COLUMNS
             is_file = is_image_file(self.rows[0][column])
-            tells_apart = is_of_each and not (column == 0 and self.has_index)
-            return found, is_called_so, is_file, tells_apart, -column
+            identifies_rows = is_distinct and not (column == 0 and self.has_index)
+            return found, has_usual_name, is_file, identifies_rows, -column
 
-        return max(range(len(names)), key=rank)
+        return max(range(len(names)), key=score)
 
     @cached_property
     def has_index(self) -> bool:
-        """Whether the first column only numbers the rows, as far as can be told."""
+        """Whether the first column appears to be a row index."""
         if self.columns is None or self.columns[0].lower() not in INDEX_COLUMNS:
             return False
         texts = [row[0] for row in self.rows]
         return len(set(texts)) == len(texts) > 1 and all(map(ROW_NUMBER.fullmatch, texts))
 
     def value_columns(self, image_column: int) -> tuple[int, ...]:
-        """Return the numbers of the other columns, but for a first one that numbers the rows."""
+        """Return the indices of all columns except the image column and a leading row index."""
         others = range(1 if image_column and self.has_index else 0, len(self.rows[0]))
         return tuple(column for column in others if column != image_column)
 
 
 def read_table(path: Path, max_rows: int | None = None) -> TextTable:
-    """Read a table, whatever separates its columns and whichever program wrote it.
+    """Read a table; detect its encoding, delimiter and header.
 
     Args:
-        path: of a text file in UTF-8, UTF-16 or Windows-1252.
-        most: rows that are read; None for all.
+        path: text file in UTF-8, UTF-16 or Windows-1252.
+        max_rows: number of rows to read; None for all.
 
     Raises:
-        TableError: it is no text, names no images, or a row has more or fewer values than others.
+        TableError: the file is not text, lists no images, or its rows differ in length.
     """
     text, encoding = read_text(path)
     records = parse_lines(path, text)
@@ -128,23 +130,23 @@ def read_table(path: Path, max_rows: int | None = None) -> TextTable:
     if first is None:
         raise TableError(f"{path} is empty: it lists no images")
     is_row = any(map(is_image_file, first[1])) or all(map(NUMBER.fullmatch, first[1]))
-    listed = list(islice(records, max_rows))
+    entries = list(islice(records, max_rows))
     if is_row:
-        listed.insert(0, first)
-    if not listed:
-        raise TableError(f"{path} lists no images: it ends after the names of its columns")
-    columns = None if is_row else column_names(first[1], listed[0][1])
+        entries.insert(0, first)
+    if not entries:
+        raise TableError(f"{path} lists no images: it ends after the column names")
+    columns = None if is_row else column_names(first[1], entries[0][1])
     width = len(first[1] if columns is None else columns)
-    rows = [trim_row(path, number, fields, width) for number, fields in listed]
-    lines = [number for number, _ in listed]
+    rows = [trim_row(path, number, fields, width) for number, fields in entries]
+    lines = [number for number, _ in entries]
     return drop_empty_columns(TextTable(path, columns, rows, lines, declared_count, encoding))
 
 
 def read_text(path: Path) -> tuple[str, str | None]:
-    """Return a file's text, and what it is encoded in where that is neither UTF-8 nor UTF-16.
+    """Return a file's text, and its encoding if that is neither UTF-8 nor UTF-16.
 
     Raises:
-        TableError: it is no text.
+        TableError: the file is not text.
     """
     content = path.read_bytes()
     start = content[:2]
@@ -165,24 +167,24 @@ def read_text(path: Path) -> tuple[str, str | None]:
 
 
 def parse_lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the fields of each line that holds any, with the line's number.
+    """Yield the number and the fields of each line that is not empty.
 
-    Equal fields share their memory: CelebA's list has eight million.
+    Fields are interned, because CelebA's list has eight million.
 
     Raises:
-        TableError: a line cannot be read.
+        TableError: a line cannot be parsed.
     """
     lines = io.StringIO(text, newline="")
     delimiter, skipped = detect_delimiter(text), 0
-    if said := SEPARATOR_LINE.match(text):
-        delimiter, skipped = said[1], 1
-        lines.seek(said.end())
+    if match := SEPARATOR_LINE.match(text):
+        delimiter, skipped = match[1], 1
+        lines.seek(match.end())
     if delimiter is None:
         for number, line in enumerate(lines, start=1):
-            named = NAME_AND_VALUES.fullmatch(line.strip())
-            blank_separated = [named[1], *named[2].split()] if named else line.split()
-            if blank_separated:
-                yield number, list(map(intern, blank_separated))
+            match = NAME_AND_VALUES.fullmatch(line.strip())
+            fields = [match[1], *match[2].split()] if match else line.split()
+            if fields:
+                yield number, list(map(intern, fields))
         return
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     try:
@@ -193,12 +195,12 @@ def parse_lines(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
     except csv.Error as error:
         line_number = reader.line_num + skipped
         raise TableError(
-            f"{path} is no table: its line {line_number} cannot be read ({error})"
+            f"{path} is not a table: line {line_number} cannot be read ({error})"
         ) from error
 
 
 def detect_delimiter(text: str) -> str | None:
-    """Return what separates the fields of the first line that has several, None for blanks."""
+    """Return the delimiter of the first line with several fields, or None for blanks."""
     for line in io.StringIO(text):
         if not line.strip() or line.strip().isdigit():
             continue
@@ -209,7 +211,7 @@ def detect_delimiter(text: str) -> str | None:
 
 
 def column_names(first: list[str], row: list[str]) -> tuple[str, ...]:
-    """Return the names of the columns; CelebA's list has none for the images' names."""
+    """Return the column names. CelebA's list has no name for the image column."""
     names = [name.strip() for name in first]
     fields = len(row)
     while fields > len(names) and not row[fields - 1]:
@@ -218,59 +220,67 @@ def column_names(first: list[str], row: list[str]) -> tuple[str, ...]:
 
 
 def trim_row(path: Path, number: int, fields: list[str], width: int) -> list[str]:
-    """Return a row without what a delimiter at its end adds.
+    """Remove empty fields that trailing delimiters add to a row.
 
     Raises:
-        TableError: it has more or fewer fields than the others.
+        TableError: the row does not have `width` fields.
     """
     while len(fields) > width and not fields[-1]:
         fields.pop()
     if len(fields) != width:
         raise TableError(
             f"{path} is truncated or damaged: line {number} ({fields[0]}) has {len(fields)} "
-            f"fields, not {width} as the lines above"
+            f"{'field' if len(fields) == 1 else 'fields'}, not {width} like the lines above"
         )
     return fields
 
 
 def drop_empty_columns(table: TextTable) -> TextTable:
-    """Return a table without columns that have neither a name nor a value."""
+    """Remove columns that have neither a name nor a value."""
     if table.columns is None or "" not in table.columns:
         return table
-    kept = [
+    selected = [
         column
         for column, name in enumerate(table.columns)
         if name or any(row[column] for row in table.rows)
     ]
-    if len(kept) == len(table.columns):
+    if len(selected) == len(table.columns):
         return table
     return replace(
         table,
-        columns=tuple(table.columns[column] for column in kept),
-        rows=[[row[column] for column in kept] for row in table.rows],
+        columns=tuple(table.columns[column] for column in selected),
+        rows=[[row[column] for column in selected] for row in table.rows],
+    )
+
+
+def declared_count_note(path: Path, declared: int, listed: int) -> str:
+    """Return a line for a list whose first line declares a wrong number of images."""
+    return (
+        f"the first line of {path} declares {pluralize(declared, 'image', 'images')}, but "
+        f"{listed:,} {'is' if listed == 1 else 'are'} listed"
     )
 
 
 def normalize(text: str) -> str:
-    """Return a text without blanks around it, in lower case."""
+    """Strip a text and convert it to lower case."""
     return text.strip().lower()
 
 
 def is_missing(text: str) -> bool:
-    """Tell whether a text says that a value is not known."""
+    """Return whether a text stands for a missing value."""
     return normalize(text) in MISSING_VALUES
 
 
 def is_binary(texts: Iterable[str]) -> bool:
-    """Tell whether texts say nothing but yes, no and that a value is not known.
+    """Return whether all texts mean yes, no or a missing value.
 
-    0 and -1 in one column are two different things: often -1 is what is not known, or uncertain.
+    A column with both 0 and -1 is not binary: its -1 often means unknown or uncertain.
     """
     known = set(map(normalize, texts)) - MISSING_VALUES
     return bool(known) and known <= BINARY.keys() and not (known & ZERO and known & MINUS_ONE)
 
 
 def encode_binary(texts: Collection[str]) -> npt.NDArray[np.uint8]:
-    """Return yes as 1 and no as 0, uint8 [N]; nothing may be missing."""
+    """Encode yes as 1 and no as 0, uint8 [N]. No value may be missing."""
     codes = {text: BINARY[normalize(text)] for text in set(texts)}
     return np.fromiter(map(codes.__getitem__, texts), np.uint8, len(texts))

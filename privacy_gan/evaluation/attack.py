@@ -19,7 +19,7 @@ from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.evaluation.source import CensoredSource
 from privacy_gan.randomness import Purpose, keyed_seed
 from privacy_gan.runs.artifacts import ResumeCheckpoint
-from privacy_gan.runs.checkpoint import save
+from privacy_gan.runs.checkpoint import save_atomically
 from privacy_gan.tensors import find_non_finite
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class Attack:
         learners = self.train(names, resume)
         for name in learners.keys() - {RETRAINED}:
             if (path := weights_path(name)) is not None:
-                save(path, learners[name].export_weights())
+                save_atomically(path, learners[name].export_weights())
         by_split = {
             split: predict_queries(learners, self.source, split, self.queries[-1], self.seed)
             for split in ("valid", "test")

@@ -177,7 +177,7 @@ def save_if_due(
     if resume is not None and (signum is not None or resume.is_due()):
         save_progress(resume, learners, epoch, done)
     if signum is not None:
-        raise Interrupted(signum, "repeat the command to resume")
+        raise Interrupted(signum, "run the same command again to resume")
 
 
 def save_progress(

@@ -1,1 +1,1 @@
-"""Networks that know nothing of privacy."""
+"""Network architectures: UNet, StarGAN, ResNet, ConvNeXt and MLP."""

@@ -1,4 +1,4 @@
-"""What discriminators, fixed classifiers and adversaries have in common."""
+"""Base class of discriminators, fixed classifiers and adversaries."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from torch import Tensor, nn
 
 
 class Classifier(nn.Module):
-    """Features of images, then one linear layer; logits in the images' precision.
+    """A feature extractor followed by a linear layer.
 
     Args:
-        body: images [B, C, H, W] to features [B, num_features].
-        num_features: size of the features.
-        num_classes: size of the output.
+        body: maps images [B, C, H, W] to features [B, num_features].
+        num_features: number of features.
+        num_classes: number of logits.
     """
 
     def __init__(self, body: nn.Module, num_features: int, num_classes: int) -> None:
@@ -21,11 +21,14 @@ class Classifier(nn.Module):
         self.num_classes = num_classes
 
     def features(self, images: Tensor) -> Tensor:
-        """[B, C, H, W] to [B, num_features]."""
+        """Map images [B, C, H, W] to features [B, num_features]."""
         features: Tensor = self.body(images)
         return features
 
     def forward(self, images: Tensor) -> Tensor:
-        """[B, C, H, W] to [B, num_classes], in the precision of ``images`` also under autocast."""
+        """Map images [B, C, H, W] to logits [B, num_classes].
+
+        The logits have the dtype of ``images``, even under autocast.
+        """
         logits: Tensor = self.head(self.features(images))
         return logits.to(images.dtype)

@@ -1,4 +1,4 @@
-"""Networks for scalars, which take the place of UNet and ResNet on Gaussian toy data."""
+"""MLPs for scalars, which replace UNet and ResNet on Gaussian toy data."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from torch import Tensor, nn
 from privacy_gan.errors import UserError
 from privacy_gan.models.classifier import Classifier
 
-ONE_NUMBER = (1, 1, 1)
+SCALAR_SHAPE = (1, 1, 1)
 
 
 class NoisyMLP(nn.Module):
-    """Scalars and noise, optionally a class, to scalars; called as the UNet is.
+    """Map scalars and noise, optionally a class, to scalars, with the interface of the UNet.
 
-    The output is x plus a change, unbounded: scalars have no range to be squeezed into.
+    The output is x plus an unbounded change, since scalars have no fixed range.
 
     Args:
         width: units of each of the three hidden layers.
         noise_size: dimensions of the noise.
-        num_classes: how many values the class input has; None for no such input (the filter).
+        num_classes: number of values of the class input; None for no class input (the filter).
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class NoisyMLP(nn.Module):
         Args:
             images: [B, 1, 1, 1].
             noise: [B, noise_size].
-            classes: [B] integers, exactly where the network was built with ``num_classes``.
+            classes: [B] integers; required if and only if ``num_classes`` is set.
 
         Returns:
-            [B, 1, 1, 1], in the precision of ``images`` also under autocast.
+            [B, 1, 1, 1], with the dtype of ``images`` even under autocast.
 
         Raises:
-            UserError: the images are not of one pixel and channel.
+            UserError: the images have more than one pixel or channel.
         """
         inputs = [as_scalars(images), noise]
         if self.num_classes is not None:
@@ -58,37 +58,37 @@ class NoisyMLP(nn.Module):
 
 
 class AsScalars(nn.Module):
-    """Images of one pixel as [B, 1]; see ``as_scalars``."""
+    """Module form of ``as_scalars``."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """[B, 1, 1, 1] to [B, 1]."""
+        """Map [B, 1, 1, 1] to [B, 1]."""
         return as_scalars(images)
 
 
 def mlp_classifier(num_classes: int, width: int = 64) -> Classifier:
-    """Return a classifier of scalars: discriminator or adversary.
+    """Return a classifier of scalars, for a discriminator or an adversary.
 
     Args:
-        num_classes: size of the output.
-        width: units of each of the three hidden layers; the size of its features.
+        num_classes: number of logits.
+        width: units of each of the three hidden layers, and number of features.
     """
     body = nn.Sequential(AsScalars(), *hidden_layers(1, width, depth=3))
     return Classifier(body, width, num_classes)
 
 
 def hidden_layers(in_features: int, width: int, depth: int) -> list[nn.Module]:
-    """Return ``depth`` times (linear, leaky ReLU), which lets no unit die."""
+    """Return ``depth`` times (linear, leaky ReLU); leaky, so that no unit dies."""
     sizes = [in_features, *[width] * depth]
     return [layer for i, o in pairwise(sizes) for layer in (nn.Linear(i, o), nn.LeakyReLU(0.1))]
 
 
 def as_scalars(images: Tensor) -> Tensor:
-    """View images of one pixel and channel as [B, 1].
+    """View images with one pixel and one channel as [B, 1].
 
     Raises:
-        UserError: they are larger.
+        UserError: the images are larger.
     """
-    if images.shape[1:] != ONE_NUMBER:
+    if images.shape[1:] != SCALAR_SHAPE:
         size = "x".join(map(str, images.shape[1:]))
         raise UserError(f"networks=mlp takes images of one pixel, not of {size}: set networks=unet")
     return images.reshape(-1, 1)

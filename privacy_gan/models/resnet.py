@@ -1,4 +1,4 @@
-"""torchvision's ResNets with a head of our own size."""
+"""torchvision's ResNets as classifiers."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from privacy_gan.tensors import DamagedFile, UnsupportedFile, read_tensors
 
 
 def resnet18(num_classes: int, weights: str | Path | None = None) -> Classifier:
-    """ResNet-18 (He et al., 2016): two blocks a stage; the filter's discriminator."""
+    """Return a ResNet-18 (He et al., 2016): two blocks per stage; the filter's discriminator."""
     return resnet([2, 2, 2, 2], num_classes, weights)
 
 
 def resnet10(num_classes: int, weights: str | Path | None = None) -> Classifier:
-    """The paper's ResNet-10: one block a stage; the generator's discriminator."""
+    """Return the paper's ResNet-10: one block per stage; the generator's discriminator."""
     return resnet([1, 1, 1, 1], num_classes, weights)
 
 
 def resnet(layers: list[int], num_classes: int, weights: str | Path | None = None) -> Classifier:
-    """Return a ResNet of basic blocks.
+    """Return a ResNet with basic blocks.
 
     Args:
         layers: residual blocks in each of the four stages.
-        num_classes: size of the output.
-        weights: file with a torchvision state dict to start from (all but the last layer).
+        num_classes: number of logits.
+        weights: file with a torchvision state_dict to initialise all layers but the last from.
 
     Raises:
         UserError: see ``load_backbone``.
@@ -42,10 +42,10 @@ def resnet(layers: list[int], num_classes: int, weights: str | Path | None = Non
 
 
 def load_backbone(network: ResNet, file: Path) -> None:
-    """Load a state dict's tensors except those of ``fc``.
+    """Load a state_dict from a file, except the tensors of ``fc``.
 
     Raises:
-        UserError: the file is missing, is not a state dict, or belongs to another architecture.
+        UserError: the file does not exist, is not a state_dict, or is for another architecture.
     """
     try:
         state = read_tensors(file)
@@ -54,13 +54,13 @@ def load_backbone(network: ResNet, file: Path) -> None:
     except FileNotFoundError as error:
         raise UserError(f"{file} does not exist: weights must be a local file") from error
     except (DamagedFile, UnsupportedFile) as error:
-        raise UserError(f"{file} holds no weights, or is damaged: give a state dict") from error
+        raise UserError(f"{file} holds no weights or is damaged: set a state_dict file") from error
     except (RuntimeError, TypeError, AttributeError) as error:  # other shapes, or no tensors
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"{file} holds no weights for this ResNet: {reason}") from error
     wrong = unexpected + [name for name in missing if not name.startswith("fc.")]
     if wrong:
         raise UserError(
-            f"{file} belongs to another architecture: {len(wrong)} tensors do not match, "
-            f"the first is {wrong[0]}"
+            f"{file} is for another architecture: {len(wrong)} tensor{'s' * (len(wrong) > 1)} do "
+            f"not match, the first is {wrong[0]}"
         )

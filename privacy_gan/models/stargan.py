@@ -1,4 +1,4 @@
-"""StarGAN's networks (Choi et al., 2018, appendix 7.2): one that sets a class, one that judges."""
+"""Generator and discriminator of StarGAN (Choi et al., 2018, appendix 7.2)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from torch import Tensor, nn
 
 from privacy_gan.errors import UserError
 
-SMALLEST_IMAGE = 8
+MIN_IMAGE_SIZE = 8
 NEGATIVE_SLOPE = 0.01
 
 
 def code_size(num_classes: int) -> int:
-    """Return how many numbers tell a class: one where it is a yes or no, else one for each."""
+    """Return the number of channels that encode a class: 1 for a binary class, else one-hot."""
     return 1 if num_classes == 2 else num_classes
 
 
-def normed(convolution: nn.Module, channels: int) -> list[nn.Module]:
-    """Return a convolution, which needs no bias as the norm has a shift, and an instance norm."""
-    # Without running statistics a trained generator makes the same images in both modes, and of
-    # one image the same whatever others were seen before.
+def with_instance_norm(convolution: nn.Module, channels: int) -> list[nn.Module]:
+    """Return a convolution, which needs no bias, followed by an affine instance norm."""
+    # Without running statistics, a trained generator has the same output in train and eval mode,
+    # and the output for an image does not depend on the images that came before it.
     return [convolution, nn.InstanceNorm2d(channels, affine=True, track_running_stats=False)]
 
 
@@ -30,15 +30,15 @@ class ResidualBlock(nn.Module):
     """x + (3x3 convolution, norm, ReLU, 3x3 convolution, norm)(x).
 
     Args:
-        channels: of input and output.
+        channels: channels of input and output.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.change = nn.Sequential(
-            *normed(nn.Conv2d(channels, channels, 3, padding=1, bias=False), channels),
+            *with_instance_norm(nn.Conv2d(channels, channels, 3, padding=1, bias=False), channels),
             nn.ReLU(inplace=True),
-            *normed(nn.Conv2d(channels, channels, 3, padding=1, bias=False), channels),
+            *with_instance_norm(nn.Conv2d(channels, channels, 3, padding=1, bias=False), channels),
         )
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -48,12 +48,12 @@ class ResidualBlock(nn.Module):
 
 
 class StarGANGenerator(nn.Module):
-    """Images and the class to set them to, to images of the same shape.
+    """Map images and a target class to images of the same shape.
 
     Args:
-        num_classes: how many values the class has.
-        width: channels of the first level, of three; each doubles them. 64 is StarGAN's.
-        residual_blocks: at the lowest level; 6 is StarGAN's.
+        num_classes: number of classes.
+        width: channels of the first of three levels; each level doubles them. StarGAN uses 64.
+        residual_blocks: number of residual blocks at the lowest level. StarGAN uses 6.
     """
 
     def __init__(self, num_classes: int, width: int = 64, residual_blocks: int = 6) -> None:
@@ -62,20 +62,20 @@ class StarGANGenerator(nn.Module):
         self.width = width
         self.residual_blocks = residual_blocks
         inputs = 3 + code_size(num_classes)
-        layers = normed(nn.Conv2d(inputs, width, 7, padding=3, bias=False), width)
+        layers = with_instance_norm(nn.Conv2d(inputs, width, 7, padding=3, bias=False), width)
         layers.append(nn.ReLU(inplace=True))
         for channels in (width, 2 * width):
             down = nn.Conv2d(channels, 2 * channels, 4, stride=2, padding=1, bias=False)
-            layers += [*normed(down, 2 * channels), nn.ReLU(inplace=True)]
+            layers += [*with_instance_norm(down, 2 * channels), nn.ReLU(inplace=True)]
         layers += [ResidualBlock(4 * width) for _ in range(residual_blocks)]
         for channels in (2 * width, width):
             up = nn.ConvTranspose2d(2 * channels, channels, 4, stride=2, padding=1, bias=False)
-            layers += [*normed(up, channels), nn.ReLU(inplace=True)]
+            layers += [*with_instance_norm(up, channels), nn.ReLU(inplace=True)]
         layers.append(nn.Conv2d(width, 3, 7, padding=3, bias=False))
         self.layers = nn.Sequential(*layers)
 
     def arguments(self) -> dict[str, Any]:
-        """Return what the network is made of again, but for its weights."""
+        """Return the constructor's arguments."""
         return {
             "num_classes": self.num_classes,
             "width": self.width,
@@ -83,34 +83,34 @@ class StarGANGenerator(nn.Module):
         }
 
     def forward(self, images: Tensor, classes: Tensor) -> Tensor:
-        """Set images to a class.
+        """Translate images to a class.
 
         Args:
-            images: [B, 3, H, W] in [-1, 1]; H and W multiples of 4, above 4.
+            images: [B, 3, H, W] in [-1, 1]; H and W are multiples of 4, above 4.
             classes: [B] integers in {0, ..., C - 1}.
 
         Returns:
-            [B, 3, H, W] in [-1, 1], in the precision of ``images`` also under autocast.
+            [B, 3, H, W] in [-1, 1], with the dtype of ``images`` even under autocast.
         """
-        inputs = torch.cat([images, self.planes(images, classes)], dim=1)
+        inputs = torch.cat([images, self.class_planes(images, classes)], dim=1)
         return torch.tanh(self.layers(inputs).to(images.dtype))
 
-    def planes(self, images: Tensor, classes: Tensor) -> Tensor:
+    def class_planes(self, images: Tensor, classes: Tensor) -> Tensor:
         """Return the class at every pixel: [B, 1, H, W] of 0 or 1, or one-hot [B, C, H, W]."""
         code = classes[:, None] if self.num_classes == 2 else F.one_hot(classes, self.num_classes)
         return code.to(images.dtype)[:, :, None, None].expand(-1, -1, *images.shape[2:])
 
 
 class StarGANDiscriminator(nn.Module):
-    """Images to how real each patch looks, and to a class (PatchGAN with a second head).
+    """A PatchGAN with two heads: how real each patch looks, and the class of the image.
 
     Args:
-        image_size: side of the images. They are halved log2 of it less one times, rounded down.
-        num_classes: how many values the class has.
-        width: channels of the first convolution; each doubles them. 64 is StarGAN's.
+        image_size: side of the images, which are halved floor(log2(image_size)) - 1 times.
+        num_classes: number of classes.
+        width: channels of the first convolution; each further one doubles them. StarGAN uses 64.
 
     Raises:
-        UserError: the images cannot be halved so often.
+        UserError: the images cannot be halved that often.
     """
 
     def __init__(self, image_size: int, num_classes: int, width: int = 64) -> None:
@@ -122,20 +122,20 @@ class StarGANDiscriminator(nn.Module):
             down = nn.Conv2d(channels[level], channels[level + 1], 4, stride=2, padding=1)
             layers += [down, nn.LeakyReLU(NEGATIVE_SLOPE, inplace=True)]
         self.layers = nn.Sequential(*layers)
-        whole = image_size // 2**halvings
+        final_size = image_size // 2**halvings
         self.source = nn.Conv2d(channels[-1], 1, 3, padding=1, bias=False)
-        self.classes = nn.Conv2d(channels[-1], code_size(num_classes), whole, bias=False)
+        self.classes = nn.Conv2d(channels[-1], code_size(num_classes), final_size, bias=False)
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Judge images.
+        """Compute the outputs of both heads.
 
         Args:
             images: [B, 3, H, W] in [-1, 1].
 
         Returns:
-            D_src [B, 1, h, w], unbounded, large where a patch looks real; and the logits of D_cls,
-            [B, 1] for two classes and [B, C] for more. A map of 2x2 patches is left of images whose
-            side is a power of two. In the precision of ``images`` also under autocast.
+            D_src [B, 1, h, w], unbounded and large where a patch looks real (2x2 patches if the
+            image size is a power of two), and the logits of D_cls, [B, 1] for two classes and
+            [B, C] for more. Both have the dtype of ``images`` even under autocast.
         """
         hidden = self.layers(images)  # [B, w*2^(n-1), H/2^n, W/2^n]
         source, logits = self.source(hidden), self.classes(hidden).flatten(1)
@@ -143,15 +143,15 @@ class StarGANDiscriminator(nn.Module):
 
 
 def count_halvings(image_size: int) -> int:
-    """Return how often the discriminator halves images, so that a map of patches is left.
+    """Return how often the discriminator halves images of a size.
 
     Raises:
-        UserError: they are too small, or their side is odd before that.
+        UserError: the images are too small, or their side cannot be halved that often.
     """
-    halvings = max(image_size, SMALLEST_IMAGE).bit_length() - 2
-    if image_size < SMALLEST_IMAGE or image_size % 2**halvings:
+    halvings = max(image_size, MIN_IMAGE_SIZE).bit_length() - 2
+    if image_size < MIN_IMAGE_SIZE or image_size % 2**halvings:
         raise UserError(
             f"image_size={image_size} cannot be halved {halvings} times, as StarGAN's "
-            f"discriminator does: use a power of two, {SMALLEST_IMAGE} or more"
+            f"discriminator does: use a power of two, {MIN_IMAGE_SIZE} or more"
         )
     return halvings

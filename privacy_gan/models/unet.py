@@ -16,7 +16,7 @@ EMBEDDING_SIZE = 128
 
 
 def double_block(in_channels: int, out_channels: int) -> nn.Sequential:
-    """(3x3 convolution, batch norm, ReLU) twice; the norm's shift makes a bias redundant."""
+    """Return (3x3 convolution, batch norm, ReLU) twice, without biases: the norms have a shift."""
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
         nn.BatchNorm2d(out_channels),
@@ -28,44 +28,48 @@ def double_block(in_channels: int, out_channels: int) -> nn.Sequential:
 
 
 class UpBlock(nn.Sequential):
-    """Upsampling by nearest neighbours, concatenation with the skip, then a double block.
+    """Nearest-neighbour upsampling, concatenation with the skip connection, then a double block.
 
     Args:
-        below: channels of what comes from the level below.
-        skip: channels of what comes from the way down, and of the result.
+        below: channels of the input from the level below.
+        skip: channels of the skip connection and of the output.
     """
 
     def __init__(self, below: int, skip: int) -> None:
         super().__init__(*double_block(below + skip, skip))
 
     def forward(self, below: Tensor, skip: Tensor) -> Tensor:  # type: ignore[override]
-        """[B, below, H, W] and [B, skip, 2H, 2W] to [B, skip, 2H, 2W].
+        """Map [B, below, H, W] and [B, skip, 2H, 2W] to [B, skip, 2H, 2W].
 
-        The first convolution is linear, so each input goes through its part of the kernels.
+        The first convolution is linear, so each input is convolved separately with its part of the
+        kernels, and the results are added.
         """
         convolution, *rest = self
         weight = cast(nn.Conv2d, convolution).weight
-        of_below, of_skip = torch.split(weight, [below.shape[1], skip.shape[1]], dim=1)
-        hidden = convolve_upsampled(below, of_below) + F.conv2d(skip, of_skip, padding=1)
+        below_weight, skip_weight = torch.split(weight, [below.shape[1], skip.shape[1]], dim=1)
+        hidden = convolve_upsampled(below, below_weight) + F.conv2d(skip, skip_weight, padding=1)
         for layer in rest:
             hidden = layer(hidden)
         return hidden
 
 
 class UNet(nn.Module):
-    """Images and noise, optionally a class, to images of the same shape.
+    """Map images and noise, optionally a class, to images of the same shape.
 
-    At the bottleneck the noise is projected to as many channels as the image has there, the class
-    (through an embedding) to one channel; both are concatenated along channels.
+    At the bottleneck, the noise is projected to as many channels as the hidden image has there, and
+    an embedding of the class to one channel; both are concatenated to the hidden image.
 
     Args:
         image_size: side of the images, or their (height, width); multiples of 16.
-        width: channels of the first level; each level doubles them. 32 is the paper's.
-        noise_size: dimensions of the noise, 0 for no such input. 1024 is the paper's.
-        num_classes: how many values the class input has; None for no such input (the filter).
+        width: channels of the first level; each level doubles them. The paper uses 32.
+        noise_size: dimensions of the noise, 0 for no noise input. The paper uses 1024.
+        num_classes: number of values of the class input; None for no class input (the filter).
 
     Attributes:
-        limits: least and largest value of what it returns.
+        limits: smallest and largest possible output value.
+
+    Raises:
+        UserError: height or width is not a multiple of 16.
     """
 
     limits = (0.0, 1.0)
@@ -110,7 +114,7 @@ class UNet(nn.Module):
         self.to_rgb = nn.Conv2d(width, 3, 1)
 
     def arguments(self) -> dict[str, Any]:
-        """Return what the network is made of again, but for its weights."""
+        """Return the constructor's arguments."""
         return {
             "image_size": self.image_size,
             "width": self.width,
@@ -125,11 +129,11 @@ class UNet(nn.Module):
 
         Args:
             images: [B, 3, H, W] in [0, 1].
-            noise: [B, noise_size], exactly where the network was built with some.
-            classes: [B] integers, exactly where the network was built with ``num_classes``.
+            noise: [B, noise_size]; required if and only if ``noise_size`` is not 0.
+            classes: [B] integers; required if and only if ``num_classes`` is set.
 
         Returns:
-            [B, 3, H, W] in [0, 1], in the precision of ``images`` also under autocast.
+            [B, 3, H, W] in [0, 1], with the dtype of ``images`` even under autocast.
         """
         skips = []
         hidden = images
@@ -137,14 +141,14 @@ class UNet(nn.Module):
             hidden = block(hidden if level == 0 else self.pool(hidden))  # [B, w*2^l, H/2^l, W/2^l]
             skips.append(hidden)
         skips.pop()
-        hidden = torch.cat([hidden, *self._inputs_at_bottleneck(noise, classes)], dim=1)
-        # in this layout convolutions are faster, and so are those of all levels above
+        hidden = torch.cat([hidden, *self._bottleneck_inputs(noise, classes)], dim=1)
+        # convolutions are faster in this layout, which all levels above inherit
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         for block in self.up:
             hidden = block(hidden, skips.pop())
         return torch.sigmoid(self.to_rgb(hidden).to(images.dtype))  # [B, 3, H, W]
 
-    def _inputs_at_bottleneck(self, noise: Tensor | None, classes: Tensor | None) -> list[Tensor]:
+    def _bottleneck_inputs(self, noise: Tensor | None, classes: Tensor | None) -> list[Tensor]:
         channels, height, width = self.bottleneck
         inputs = []
         if self.project_noise is not None:
@@ -155,11 +159,11 @@ class UNet(nn.Module):
 
 
 def convolve_upsampled(images: Tensor, weight: Tensor) -> Tensor:
-    """Double images by nearest neighbours and convolve them with 3x3 kernels, padded with zeros.
+    """Upsample images to twice their size and convolve them with 3x3 kernels, zero-padded.
 
-    Of the nine pixels under a kernel at most four are different ones. A transposed convolution of
-    the images as they are, whose kernels are summed accordingly, multiplies each once: four
-    multiplications for nine, and nothing is stored at the larger size but the result.
+    With nearest-neighbour upsampling, at most four of the nine pixels under a kernel differ. A
+    transposed convolution of the small images with accordingly summed kernels is the same function:
+    it takes four multiplications instead of nine and stores only the result at the larger size.
 
     Args:
         images: [B, I, H, W].
@@ -168,11 +172,11 @@ def convolve_upsampled(images: Tensor, weight: Tensor) -> Tensor:
     Returns:
         [B, O, 2H, 2W].
     """
-    kernels = spread(spread(weight, 2), 3)  # [O, I, 4, 4]
+    kernels = transposed_kernel(transposed_kernel(weight, 2), 3)  # [O, I, 4, 4]
     return F.conv_transpose2d(images, kernels.transpose(0, 1), stride=2, padding=1)
 
 
-def spread(weight: Tensor, dim: int) -> Tensor:
-    """Sum, along a dimension of 3, what meets the same pixel before it was doubled: 4 entries."""
+def transposed_kernel(weight: Tensor, dim: int) -> Tensor:
+    """Return the 4 entries of the transposed kernel along a dimension that has 3 in ``weight``."""
     first, second, third = weight.unbind(dim)
     return torch.stack([third, second + third, first + second, first], dim)

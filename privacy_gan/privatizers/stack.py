@@ -1,4 +1,4 @@
-"""Mechanisms, or finished runs, one after the other: each hides its attribute (section 6)."""
+"""Several mechanisms, or finished runs, applied in order; each hides its attribute (section 6)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 
 
 class Chain(Privatizer):
-    """Applies mechanisms in their order.
+    """Applies mechanisms in order.
 
     Args:
         parts: the mechanisms.
-        hidden: what each of them hides.
+        hidden: the attribute that each of them hides.
     """
 
     def __init__(self, parts: Sequence[Privatizer], hidden: Sequence[str]) -> None:
@@ -31,7 +31,7 @@ class Chain(Privatizer):
         self.reported = self.attributes[0]
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw for each mechanism what it needs, with its number before each name."""
+        """Draw what each mechanism needs; names are prefixed with the mechanism's number."""
         return {
             f"{number}.{name}": rows
             for number, (_, part) in enumerate(self.steps())
@@ -39,25 +39,25 @@ class Chain(Privatizer):
         }
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """Apply all; what the last one to hide the reported attribute puts in is reported."""
+        """Apply all mechanisms; return s' of the last one that hides the reported attribute."""
         synthetic: dict[str, Tensor | None] = {}
         for number, (attribute, part) in enumerate(self.steps()):
             images, synthetic[attribute] = part(images, draws_for(number, draws))
         return Censored(images, synthetic[self.reported])
 
     def steps(self) -> Iterator[tuple[str, Privatizer]]:
-        """Yield each mechanism and what it hides, in their order."""
+        """Yield each mechanism with the attribute that it hides, in order."""
         for attribute, part in zip(self.hidden, self.parts, strict=True):
             yield attribute, cast(Privatizer, part)
 
     def for_attribute(self, attribute: str) -> Self:
-        """Return the same networks, reporting another attribute's synthetic value."""
+        """Return a copy with the same networks that reports another attribute's s'."""
         other = copy.copy(self)
         other.reported = attribute
         return other
 
     def for_inference(self) -> Privatizer:
-        """Return the parts as they are after their training."""
+        """Return a chain of the parts' versions for inference."""
         return Chain([part.for_inference() for _, part in self.steps()], self.hidden)
 
     def arguments(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Chain(Privatizer):
         return {"parts": [part for _, part in self.steps()], "hidden": list(self.hidden)}
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
-        """Return the images and what each mechanism leaves of them."""
+        """Return the images, and their versions after each mechanism."""
         rows = {"x": images}
         draws = self.draw(images, rng)
         for number, (attribute, part) in enumerate(self.steps()):
@@ -75,20 +75,20 @@ class Chain(Privatizer):
 
 
 class Stack(Chain):
-    """Applies the mechanisms of finished runs in their order.
+    """Applies the mechanisms of finished runs in order.
 
-    It keeps copies: how they were made is part of its configuration, and their weights are part of
-    its own state once it was adapted.
+    The stack keeps copies: its configuration contains how the runs were made, and its state_dict,
+    after ``fit``, their weights.
 
     Args:
-        parts: of each run its "folder", the "attribute" that it hides, its "image_size" and
+        parts: for each run its "folder", the "attribute" that it hides, its "image_size" and
             its "privatizer", untrained.
-        image_size: of the images that come.
-        read_weights: returns the state dict of a run's mechanism, given its folder.
-        runs: which runs were asked for; ``parts`` says all of them that is needed.
+        image_size: size of the images to censor.
+        read_weights: returns the state_dict of a run's mechanism, given its folder.
+        runs: the runs that were requested; unused, because ``parts`` describes them.
 
     Raises:
-        UserError: a run is made for images of another size.
+        UserError: a run was trained on images of another size.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Stack(Chain):
         self.read_weights = read_weights
 
     def fit(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
-        """Take over the runs' weights; no images are needed.
+        """Load the runs' weights; images are not used.
 
         Raises:
             UserError: a run's checkpoint is missing or damaged.
@@ -125,7 +125,7 @@ class Stack(Chain):
 
 
 def draws_for(number: int, draws: Draws) -> Draws:
-    """Return what was drawn for one of the mechanisms, by its own names."""
+    """Return the draws of one mechanism of a chain, without the prefix of their names."""
     prefix = f"{number}."
     return {
         name.removeprefix(prefix): rows for name, rows in draws.items() if name.startswith(prefix)

@@ -1,4 +1,4 @@
-"""StarGAN (Choi et al., 2018), which the paper compares with: sets the attribute, hides nothing."""
+"""StarGAN (Choi et al., 2018), which the paper compares with: changes s but does not hide it."""
 
 from __future__ import annotations
 
@@ -20,28 +20,28 @@ from privacy_gan.privatizers.trainable import TrainablePrivatizer
 
 
 class StarGAN(StarGANInference, TrainablePrivatizer):
-    """x'' = G(x, s') with a random s', against a critic that also tells classes.
+    """x'' = G(x, s') with a random s', trained against a critic that also predicts the class.
 
-    No budget holds the distortion; the weight of the cycle does, as far as it is held.
+    No budget limits the distortion; only the weight of the cycle loss does.
 
     Args:
         attribute_index: column of the sensitive attribute among the batch's attributes.
-        seed: of all noise and synthetic attributes in training.
-        optimizer: makes the optimizer of a list of parameters; called once for each network.
+        seed: seed of all noise and synthetic attributes in training.
+        optimizer: returns an optimizer for a list of parameters; called once for each network.
         image_size: side of the images; a power of two, 8 or more.
-        num_classes: values that s can take.
-        width: channels of both networks' first level.
-        residual_blocks: of the generator.
-        discriminator_steps: for each step of the generator, counted anew in every epoch; in an
-            epoch of fewer batches, the generator's step comes with the last.
+        num_classes: number of values of s.
+        width: channels of the first level of both networks.
+        residual_blocks: number of the generator's residual blocks.
+        discriminator_steps: discriminator steps for each generator step, counted from the start of
+            every epoch; an epoch of fewer batches ends with one generator step.
         lambda_cls: weight of the classification losses.
-        lambda_rec: weight of the cycle G(G(x, s'), s), which is left out where this is 0.
+        lambda_rec: weight of the cycle loss on G(G(x, s'), s), which is not computed if this is 0.
         lambda_gp: weight of the gradient penalty.
-        synthetic: the distribution of s', see SyntheticAttribute.
-        decay: see TrainedPrivatizer.
+        synthetic: distribution of s', see SyntheticAttribute.
+        decay: see TrainablePrivatizer.
 
     Raises:
-        UserError: a number is out of its range, the size of the images among them.
+        UserError: a number, such as the image size, is out of range.
     """
 
     def __init__(
@@ -61,9 +61,9 @@ class StarGAN(StarGANInference, TrainablePrivatizer):
         decay: float = 0.0,
     ) -> None:
         TrainablePrivatizer.__init__(self, attribute_index, seed, optimizer, decay)
-        refuse_below("discriminator_steps", discriminator_steps, 1)
+        require_at_least("discriminator_steps", discriminator_steps, 1)
         for name, weight in [("cls", lambda_cls), ("rec", lambda_rec), ("gp", lambda_gp)]:
-            refuse_below(f"lambda_{name}", weight, 0)
+            require_at_least(f"lambda_{name}", weight, 0)
         self.discriminator_steps = discriminator_steps
         self.lambda_cls = lambda_cls
         self.lambda_rec = lambda_rec
@@ -78,52 +78,52 @@ class StarGAN(StarGANInference, TrainablePrivatizer):
         return [self.generator, self.discriminator]
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Take a step of the discriminator and, every so often, then one of the generator."""
+        """Update the discriminator, then, every ``discriminator_steps`` steps, the generator."""
         rng = self.training_rng(batch_idx)
         real, sensitive = to_signed(batch.images), self.sensitive(batch)
         synthetic = self.draw_local(batch.images, rng)["synthetic"]
-        share = distributed.local_shard(draw_shares(len(real) * distributed.world_size(), rng))
+        alpha = distributed.local_shard(draw_alpha(len(real) * distributed.world_size(), rng))
         every = min(self.discriminator_steps, int(self.trainer.num_training_batches))
-        generators_turn = (batch_idx + 1) % every == 0
-        with torch.set_grad_enabled(generators_turn):
+        update_generator = (batch_idx + 1) % every == 0
+        with torch.set_grad_enabled(update_generator):
             fake = self.generator(real, synthetic)
         generator, discriminator = self.optimizers()  # type: ignore[attr-defined]
-        values = self.discriminator_losses(real, sensitive, fake.detach(), share)
+        values = self.discriminator_losses(real, sensitive, fake.detach(), alpha)
         self.compute_gradients(discriminator, values["discriminator_loss"], self.discriminator)
         self.step_optimizer(discriminator, batch_idx)
-        if generators_turn:
+        if update_generator:
             generator_values = self.generator_losses(real, sensitive, fake, synthetic)
             self.compute_gradients(generator, generator_values["loss"], self.generator)
             self.step_optimizer(generator, batch_idx)
             values |= generator_values
         values["distortion"] = distortion(to_unit(fake), batch.images)
-        self.log_training(named(values))
+        self.log_training(add_prefix(values))
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Log both players' losses, always at the same synthetic attributes."""
+        """Log both networks' losses, always with the same synthetic attributes."""
         rng = self.validation_rng(batch_idx)
         real, sensitive = to_signed(batch.images), self.sensitive(batch)
         synthetic = self.draw(batch.images, rng)["synthetic"]
         fake = self.generator(real, synthetic)
-        values = self.discriminator_losses(real, sensitive, fake, draw_shares(len(real), rng))
+        values = self.discriminator_losses(real, sensitive, fake, draw_alpha(len(real), rng))
         values |= self.generator_losses(real, sensitive, fake, synthetic)
         values["distortion"] = distortion(to_unit(fake), batch.images)
-        self.log_validation(named(values), len(real))
+        self.log_validation(add_prefix(values), len(real))
 
     def discriminator_losses(
-        self, real: Tensor, sensitive: Tensor, fake: Tensor, share: Tensor
+        self, real: Tensor, sensitive: Tensor, fake: Tensor, alpha: Tensor
     ) -> dict[str, Tensor]:
-        """Return what the discriminator is trained to minimise (eqs. 5 and 8), and its parts.
+        """Return the discriminator's loss (eqs. 5 and 8), and metrics.
 
         Args:
             real: x, [B, 3, H, W] in [-1, 1].
             sensitive: s, [B].
             fake: G(x, s'), a constant here.
-            share: alpha of the gradient penalty, [B, 1, 1, 1] in [0, 1].
+            alpha: weights of the gradient penalty's mixtures, [B, 1, 1, 1] in [0, 1].
         """
         source, logits = self.discriminator(real)
         adversarial = self.discriminator(fake)[0].mean() - source.mean()
-        penalty = gradient_penalty(self.discriminator, real, fake, share)
+        penalty = gradient_penalty(self.discriminator, real, fake, alpha)
         classification = classification_loss(logits, sensitive)
         return {
             "discriminator_loss": adversarial
@@ -136,12 +136,12 @@ class StarGAN(StarGANInference, TrainablePrivatizer):
     def generator_losses(
         self, real: Tensor, sensitive: Tensor, fake: Tensor, synthetic: Tensor
     ) -> dict[str, Tensor]:
-        """Return what the generator is trained to minimise (eqs. 6 and 8), and its parts.
+        """Return the generator's loss (eqs. 6 and 8), its terms, and metrics.
 
         Args:
             real: x, [B, 3, H, W] in [-1, 1].
             sensitive: s, [B].
-            fake: G(x, s'), attached to the generator.
+            fake: G(x, s'), with gradients of the generator.
             synthetic: s', [B].
         """
         source, logits = self.discriminator(fake)
@@ -159,19 +159,19 @@ class StarGAN(StarGANInference, TrainablePrivatizer):
         return values
 
     def for_inference(self) -> StarGANInference:
-        """Return G and what draws s'."""
+        """Return G and the distribution of s'."""
         inference = StarGANInference(self.generator, **self.synthetic.arguments())
-        inference.synthetic = self.synthetic  # which may know frequencies
+        inference.synthetic = self.synthetic  # with its fitted frequencies
         return inference
 
 
-def named(values: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Return values worth logging by their names among all mechanisms."""
+def add_prefix(values: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return values by the names under which they are logged."""
     return {f"stargan/{key}": value for key, value in values.items()}
 
 
-def draw_shares(count: int, rng: torch.Generator) -> Tensor:
-    """Draw alpha of the gradient penalty, [count, 1, 1, 1] in [0, 1)."""
+def draw_alpha(count: int, rng: torch.Generator) -> Tensor:
+    """Draw alpha for the gradient penalty, [count, 1, 1, 1] in [0, 1)."""
     return torch.rand(count, 1, 1, 1, generator=rng, device=rng.device)
 
 
@@ -179,25 +179,26 @@ def gradient_penalty(
     discriminator: Callable[[Tensor], tuple[Tensor, Tensor]],
     real: Tensor,
     fake: Tensor,
-    share: Tensor,
+    alpha: Tensor,
 ) -> Tensor:
-    """Mean of (||grad D_src||_2 - 1)^2 between real images and fakes (Gulrajani et al., 2017).
+    """Return the mean of (||grad D_src||_2 - 1)^2 at mixtures of real images and fakes.
 
-    D_src is summed over its patches, as in StarGAN's released code; the paper does not say.
+    See Gulrajani et al. (2017). D_src is summed over its patches, as in StarGAN's released code;
+    its paper does not specify this.
 
     Args:
-        discriminator: maps images to D_src, and to something that does not matter here.
+        discriminator: maps images to D_src and a second output, which is not used.
         real: [B, 3, H, W].
         fake: [B, 3, H, W], a constant here.
-        share: of the real image in the mixture, [B, 1, 1, 1] in [0, 1].
+        alpha: weight of the real image in the mixture, [B, 1, 1, 1] in [0, 1].
 
     Returns:
-        A scalar that has gradients with respect to the discriminator.
+        A scalar with gradients with respect to the discriminator.
     """
-    # bfloat16 is too coarse for a gradient's gradient; and validation needs gradients here, too
+    # bfloat16 is too coarse for second derivatives; in validation, gradients must be enabled
     full_precision = torch.autocast(real.device.type, enabled=False)
     with full_precision, torch.inference_mode(False), torch.enable_grad():
-        mixture = (share * real + (1 - share) * fake).detach().requires_grad_()
+        mixture = (alpha * real + (1 - alpha) * fake).detach().requires_grad_()
         source, _ = discriminator(mixture)
         (gradient,) = torch.autograd.grad(source.sum(), mixture, create_graph=True)
         norms = torch.linalg.vector_norm(gradient.flatten(1), dim=1)
@@ -206,18 +207,18 @@ def gradient_penalty(
 
 
 def classification_loss(logits: Tensor, classes: Tensor) -> Tensor:
-    """Cross-entropy of logits [B, C] against classes [B], binary where the logits are [B, 1]."""
+    """Return the cross-entropy of logits [B, C] for classes [B]; binary if logits are [B, 1]."""
     if logits.shape[1] == 1:
         return F.binary_cross_entropy_with_logits(logits[:, 0], classes.to(logits.dtype))
     return F.cross_entropy(logits, classes)
 
 
 def class_accuracy(logits: Tensor, classes: Tensor) -> Tensor:
-    """Return the share of rows where the logits, [B, 1] or [B, C], tell the class, detached."""
-    told = logits[:, 0] > 0 if logits.shape[1] == 1 else logits.argmax(dim=1)
-    return (told.detach() == classes).float().mean()
+    """Return the accuracy of logits [B, 1] or [B, C] for classes [B], detached."""
+    predictions = logits[:, 0] > 0 if logits.shape[1] == 1 else logits.argmax(dim=1)
+    return (predictions.detach() == classes).float().mean()
 
 
-def refuse_below(name: str, value: float, least: int) -> None:
-    if not value >= least:
-        raise UserError(f"privatizer.{name}={value} must be {least} or more")
+def require_at_least(name: str, value: float, minimum: int) -> None:
+    if not value >= minimum:
+        raise UserError(f"privatizer.{name}={value} must be {minimum} or more")

@@ -1,7 +1,7 @@
-"""Optimal transport between the classes as normal distributions: a mechanism without a game.
+"""Optimal transport between the classes, modelled as normal distributions; nothing is trained.
 
-From N(m, S) to N(n, T) the map x -> n + A (x - m), A = S^(-1/2) (S^(1/2) T S^(1/2))^(1/2) S^(-1/2),
-has the least mean squared error (Gelbrich, 1990).
+The map x -> n + A (x - m), A = S^(-1/2) (S^(1/2) T S^(1/2))^(1/2) S^(-1/2), transports N(m, S) to
+N(n, T) with the least mean squared error (Gelbrich, 1990).
 """
 
 from __future__ import annotations
@@ -25,31 +25,31 @@ from privacy_gan.privatizers.base import (
 from privacy_gan.privatizers.operation import Operation
 
 BARYCENTRE, RANDOM = "barycentre", "random"
-RIDGE = 1e-4  # of the mean variance of a component, so that covariances are regular
-ROUNDS = 100  # of the barycentre; two classes need few
+RIDGE = 1e-4  # of a component's mean variance, added so that covariances are invertible
+MAX_ITERATIONS = 100  # of the barycentre's fixed-point iteration; two classes need few
 TOLERANCE = 1e-9  # of a covariance's trace
 
 
 class Transport(Operation):
-    """Moves each class, as a normal distribution of principal components, onto a common one.
+    """Moves each class, as a normal distribution of principal components, to a common distribution.
 
-    That is the classes' barycentre, or, where a random s' is put in, the class of s'. Of a budget
-    that allows less, the way is gone as far as it allows; what it allows beyond is not spent. The
-    class of an image is told by a linear discriminant, so that no network has a part in it.
+    That is the classes' barycentre or, if a random s' is inserted, the class of s'. If the budget
+    is too small for the whole way, all images go the same share of it; a larger budget is not used
+    up. A linear discriminant predicts the class of an image, so that no network is involved.
 
     Args:
         epsilon: the budget.
-        num_classes: values of s.
-        image_size: side of the images.
+        num_classes: number of values of s.
+        image_size: side of the images in pixels.
         attribute_index: column of the sensitive attribute among the batch's attributes.
-        components: how many principal components are moved; what is left of an image stays.
-        target: "barycentre", or "random" to put a random s' in.
-        synthetic: the distribution of s', see SyntheticAttribute.
-        channels: of the images.
-        limits: of an image's values; None where there are none.
+        components: number of principal components to move; the rest of an image stays.
+        target: "barycentre", or "random" to insert a random s'.
+        synthetic: distribution of s', see SyntheticAttribute.
+        channels: number of channels of the images.
+        limits: range of an image's values; None for no limits.
 
     Raises:
-        UserError: there is no such target.
+        UserError: the target is unknown.
     """
 
     may_undershoot_budget = True
@@ -76,7 +76,7 @@ class Transport(Operation):
         super().__init__(epsilon)
         if target not in (BARYCENTRE, RANDOM):
             raise UserError(
-                f"privatizer.target={target} is unknown: there are {BARYCENTRE} and {RANDOM}"
+                f"privatizer.target={target} is unknown: choose {BARYCENTRE} or {RANDOM}"
             )
         replace = target == RANDOM
         self.attribute_index = attribute_index
@@ -87,14 +87,14 @@ class Transport(Operation):
         self.synthetic = SyntheticAttribute(num_classes, synthetic) if replace else None
         self.deterministic = not replace
         values = channels * image_size**2
-        kept, ends = min(components, values), num_classes if replace else 1
+        components, num_targets = min(components, values), num_classes if replace else 1
         self.register_buffer("center", torch.zeros(values))
-        self.register_buffer("directions", torch.zeros(values, kept))
-        self.register_buffer("means", torch.zeros(num_classes, kept))
-        self.register_buffer("discriminant", torch.zeros(kept, num_classes))
+        self.register_buffer("directions", torch.zeros(values, components))
+        self.register_buffer("means", torch.zeros(num_classes, components))
+        self.register_buffer("discriminant", torch.zeros(components, num_classes))
         self.register_buffer("bias", torch.zeros(num_classes))
-        self.register_buffer("maps", torch.zeros(num_classes, ends, kept, kept))
-        self.register_buffer("targets", torch.zeros(ends, kept))
+        self.register_buffer("maps", torch.zeros(num_classes, num_targets, components, components))
+        self.register_buffer("targets", torch.zeros(num_targets, components))
 
     def arguments(self) -> dict[str, Any]:
         """See Privatizer.arguments."""
@@ -111,70 +111,73 @@ class Transport(Operation):
         }
 
     def max_strength(self, images: Tensor) -> float:
-        """Return the whole way."""
+        """Return 1, the whole way."""
         del images
         return 1.0
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
-        """Draw s', if one is put in."""
+        """Draw s', if one is inserted."""
         return {} if self.synthetic is None else {"synthetic": self.synthetic.draw(images, rng)}
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """Move the images; s' is what they were moved to, if it was a class."""
+        """Move the images; s' is the class to which they were moved, if any."""
         return super().forward(images, draws)._replace(synthetic=draws.get("synthetic"))
 
     def operate(self, images: Tensor, strength: float, draws: Draws) -> Tensor:
-        """Go a share of the way."""
+        """Move the images by a share ``strength`` of the way."""
         flat = images.flatten(1)
-        where = (flat - self.center) @ self.directions
-        told = self.told(where)
-        ends = draws.get("synthetic", torch.zeros_like(told))
-        ways = torch.zeros_like(where)
-        for one in range(self.num_classes):
-            for end in range(len(self.targets)):
-                rows = (told == one) & (ends == end)
-                moved = self.targets[end] + (where - self.means[one]) @ self.maps[one, end]
-                ways = torch.where(rows[:, None], moved - where, ways)
-        moved = (flat + strength * ways @ self.directions.T).view_as(images)
+        scores = (flat - self.center) @ self.directions
+        classes = self.classify(scores)
+        targets = draws.get("synthetic", torch.zeros_like(classes))
+        shifts = torch.zeros_like(scores)
+        for source in range(self.num_classes):
+            for target in range(len(self.targets)):
+                rows = (classes == source) & (targets == target)
+                moved = (
+                    self.targets[target] + (scores - self.means[source]) @ self.maps[source, target]
+                )
+                shifts = torch.where(rows[:, None], moved - scores, shifts)
+        moved = (flat + strength * shifts @ self.directions.T).view_as(images)
         return moved if self.limits is None else moved.clamp(*self.limits)
 
-    def told(self, where: Tensor) -> Tensor:
-        """Return the class that the discriminant sees in components [B, K], [B]."""
-        return (where @ self.discriminant + self.bias).argmax(dim=1)
+    def classify(self, scores: Tensor) -> Tensor:
+        """Return the classes that the discriminant predicts from components [B, K], [B]."""
+        return (scores @ self.discriminant + self.bias).argmax(dim=1)
 
     def fit(self, batches: Callable[[], Iterable[Batch]]) -> dict[str, float]:
-        """Learn the classes' means and covariances, then how far to go.
+        """Fit components, discriminant and maps, then the share of the way.
 
         Raises:
-            UserError: there are too few images for so many components, or of a class.
+            UserError: there are too few images for this number of components, or of a class.
         """
         values = torch.cat([batch.images.flatten(1) for batch in batches()])
         labels = torch.cat([batch.attributes[:, self.attribute_index] for batch in batches()])
-        if len(values) < self.directions.shape[1]:
+        components = self.directions.shape[1]
+        if len(values) < components:
             raise UserError(
-                f"{len(values)} training images have less than {self.directions.shape[1]} "
-                "principal components: use more images, or privatizer.components=N"
+                f"{len(values)} training images are too few for {components} principal components: "
+                "use more images, or set privatizer.components=N"
             )
         if int(torch.bincount(labels, minlength=self.num_classes).min()) < 2:
-            raise UserError("a class has less than two training images: use more images")
+            raise UserError("a class has fewer than two training images: use more images")
         if self.synthetic is not None and self.synthetic.distribution == EMPIRICAL:
-            self.synthetic.learn(labels)
+            self.synthetic.fit(labels)
         self.center.copy_(values.mean(dim=0))
         with torch.random.fork_rng(devices=[values.device] if values.is_cuda else []):
             torch.manual_seed(0)
-            self.directions.copy_(torch.pca_lowrank(values, self.directions.shape[1])[2])
-        where = (values - self.center) @ self.directions
-        self.learn(where.double(), labels)
-        right = float((self.told(where) == labels).double().mean())
-        return {"train/told": right, **super().fit(batches)}
+            self.directions.copy_(torch.pca_lowrank(values, components)[2])
+        scores = (values - self.center) @ self.directions
+        self.fit_maps(scores.double(), labels)
+        accuracy = float((self.classify(scores) == labels).double().mean())
+        return {"train/told": accuracy, **super().fit(batches)}
 
-    def learn(self, where: Tensor, labels: Tensor) -> None:
-        """Learn discriminant and maps from components [N, K] and classes [N]."""
-        classes = [where[labels == value] for value in range(self.num_classes)]
-        counts = torch.tensor([len(rows) for rows in classes], device=where.device)
-        weights = counts.double() / len(where)
+    def fit_maps(self, scores: Tensor, labels: Tensor) -> None:
+        """Fit discriminant and maps to components [N, K] and classes [N]."""
+        classes = [scores[labels == value] for value in range(self.num_classes)]
+        counts = torch.tensor([len(rows) for rows in classes], device=scores.device)
+        weights = counts.double() / len(scores)
         means = torch.stack([rows.mean(dim=0) for rows in classes])
-        identity = torch.eye(where.shape[1]).to(where)
+        identity = torch.eye(scores.shape[1]).to(scores)
         covariances = torch.stack([rows.T.cov().view_as(identity) for rows in classes])
         scale = covariances.diagonal(dim1=1, dim2=2).mean()
         covariances = covariances + RIDGE * scale * identity
@@ -183,14 +186,15 @@ class Transport(Operation):
         self.discriminant.copy_(discriminant)
         self.bias.copy_(weights.log() - (means.T * discriminant).sum(dim=0) / 2)
         if self.synthetic is None:
-            targets, ends = (weights @ means)[None], barycentre(covariances, weights)[None]
+            target_means = (weights @ means)[None]
+            target_covariances = barycentre(covariances, weights)[None]
         else:
-            targets, ends = means, covariances
+            target_means, target_covariances = means, covariances
         self.means.copy_(means)
-        self.targets.copy_(targets)
-        for one, covariance in enumerate(covariances):
-            for end, target in enumerate(ends):
-                self.maps[one, end].copy_(linear_map(covariance, target))
+        self.targets.copy_(target_means)
+        for source, covariance in enumerate(covariances):
+            for target, target_covariance in enumerate(target_covariances):
+                self.maps[source, target].copy_(linear_map(covariance, target_covariance))
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return x', or x'' for every value of s'."""
@@ -201,7 +205,7 @@ class Transport(Operation):
 
 
 def power(covariance: Tensor, exponent: float) -> Tensor:
-    """Return a symmetric, positive matrix [K, K] to some power."""
+    """Return a power of a symmetric positive definite matrix [K, K]."""
     values, vectors = torch.linalg.eigh(covariance)
     powers = values.clamp_min(torch.finfo(values.dtype).tiny) ** exponent
     result: Tensor = (vectors * powers) @ vectors.T
@@ -209,31 +213,32 @@ def power(covariance: Tensor, exponent: float) -> Tensor:
 
 
 def linear_map(source: Tensor, target: Tensor) -> Tensor:
-    """Return A, which takes one covariance [K, K] to another: A S A = T; both float64, regular."""
+    """Return the symmetric A with A S A = T, for invertible float64 covariances S, T [K, K]."""
     root, inverse = power(source, 0.5), power(source, -0.5)
     return inverse @ power(root @ target @ root, 0.5) @ inverse
 
 
 def barycentre(covariances: Tensor, weights: Tensor) -> Tensor:
-    """Return the covariance from which the others' weighted mean W2^2 is least.
+    """Return the Wasserstein barycentre of centred normal distributions as its covariance.
 
-    It is the fixed point of S -> S^(-1/2) (sum_s p_s (S^(1/2) S_s S^(1/2))^(1/2))^2 S^(-1/2)
+    It minimises the weighted mean of W2^2 to the distributions and is the fixed point of
+    S -> S^(-1/2) (sum_s p_s (S^(1/2) S_s S^(1/2))^(1/2))^2 S^(-1/2)
     (Alvarez-Esteban et al., 2016).
 
     Args:
         covariances: [C, K, K].
-        weights: which sum to 1, [C].
+        weights: [C], which sum to 1.
     """
-    found = (weights[:, None, None] * covariances).sum(dim=0)
-    for _ in range(ROUNDS):
-        before, root, inverse = found, power(found, 0.5), power(found, -0.5)
+    estimate = (weights[:, None, None] * covariances).sum(dim=0)
+    for _ in range(MAX_ITERATIONS):
+        previous, root, inverse = estimate, power(estimate, 0.5), power(estimate, -0.5)
         mean = torch.stack(
             [
                 weight * power(root @ covariance @ root, 0.5)
                 for weight, covariance in zip(weights, covariances, strict=True)
             ]
         ).sum(dim=0)
-        found = inverse @ mean @ mean @ inverse
-        if (found - before).abs().max() <= TOLERANCE * found.trace():
+        estimate = inverse @ mean @ mean @ inverse
+        if (estimate - previous).abs().max() <= TOLERANCE * estimate.trace():
             break
-    return found
+    return estimate

@@ -1,1 +1,1 @@
-"""What leaves the house: exported mechanisms, censored photographs, a page to look at faces."""
+"""Use of trained mechanisms: export, censoring of photographs, and the demo page."""

@@ -1,7 +1,6 @@
-"""A page to look at single faces, served to this machine alone.
+"""A web page that shows the censored versions of single faces, served to this machine only.
 
-It asks one question: what becomes of this photograph? Nothing is kept: each question comes with its
-photograph, and takes its answer with it.
+The server stores nothing: each request carries its photograph, and the response carries the result.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ from privacy_gan.release.face_predictions import Predictors, make_versions
 
 LOOPBACK = "127.0.0.1"
 ALLOWED_HOSTS = [LOOPBACK, "localhost"]
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # methods that make nothing
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # methods without side effects
 MAX_BYTES = 64 * 2**20
-NUM_EXAMPLES = 8  # drawn faces to begin with
+NUM_EXAMPLES = 8
 
-# A browser is told to load and send nothing anywhere else, and to keep nothing.
+# They forbid the browser to load from, or send to, any other address, and to cache the page.
 SECURITY_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -54,75 +53,75 @@ SECURITY_HEADERS = {
 
 @dataclass(frozen=True)
 class DemoContent:
-    """What the page is about.
+    """What the page shows.
 
     Attributes:
         privatizer: the mechanism, on the device.
-        fit: how a photograph becomes a square, see ``read_square``.
-        form: of the files that are handed out.
-        panel: who is asked.
-        compute: where, and in which precision.
-        verdict: what was measured, in sentences.
-        notes: what a reader should know besides.
+        fit: how a photograph becomes a square, see ``prepare_photo``.
+        output_format: file format of the censored images.
+        predictors: networks that predict attributes of the face.
+        compute: device and precision.
+        verdict: the judge's verdict, in sentences.
+        notes: further sentences for the reader of the page.
     """
 
     privatizer: LoadedPrivatizer
     fit: str
-    form: ReleaseFormat
+    output_format: ReleaseFormat
     predictors: Predictors
     compute: Compute
     verdict: Sequence[str]
     notes: Sequence[str]
 
     def synthetic_labels(self) -> list[str]:
-        """Return what the values of s' mean, in words, as far as is known."""
+        """Return a label for each value of s', such as "Young: no"; none if they are unknown."""
         attribute = self.privatizer.attributes[0]
         classes = self.predictors.classes.get(attribute, ())
         return [f"{attribute.replace('_', ' ')}: {name}" for name in classes]
 
 
-def create_app(shown: DemoContent) -> Flask:
-    """Return the page as a WSGI application, which answers to this machine's own names alone.
+def create_app(content: DemoContent) -> Flask:
+    """Return the page as a WSGI application that only accepts requests to localhost.
 
     Args:
-        shown: what it is about.
+        content: what the page shows.
     """
     app = Flask(__name__, static_folder="page", static_url_path="/page", template_folder="page")
     app.config.update(TRUSTED_HOSTS=ALLOWED_HOSTS, MAX_CONTENT_LENGTH=MAX_BYTES)
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # who looked at what is not logged
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # requests are not logged
 
     @app.before_request
-    def asked_here() -> None:
+    def require_same_origin() -> None:
         if request.method not in SAFE_METHODS and not is_same_origin():
-            abort(403, "This page answers to itself alone: open it, and ask there.")
+            abort(403, "Only this server's own page may send requests: open it and use it.")
 
     @app.get("/")
     def page() -> str:
-        return render_template("index.html", shown=shown, examples=NUM_EXAMPLES)
+        return render_template("index.html", content=content, num_examples=NUM_EXAMPLES)
 
     @app.get("/examples/<int:number>.png")
     def example(number: int) -> Response:
         if number >= NUM_EXAMPLES:
             abort(404)
-        return Response(examples()[number], mimetype="image/png")
+        return Response(example_faces()[number], mimetype="image/png")
 
     @app.post("/censor")
     def censor() -> Response:
-        return jsonify(answer(shown, request.get_data()))
+        return jsonify(censor_photo(content, request.get_data()))
 
     @app.errorhandler(UndecodableImageError)
-    def unreadable(error: UndecodableImageError) -> tuple[Response, int]:
+    def handle_undecodable_image(error: UndecodableImageError) -> tuple[Response, int]:
         return jsonify(error=f"This file cannot be shown: {error}."), 422
 
     @app.errorhandler(HTTPException)
-    def refused(error: HTTPException) -> tuple[Response, int]:
-        told = error.description or error.name
+    def handle_http_error(error: HTTPException) -> tuple[Response, int]:
+        message = error.description or error.name
         if isinstance(error, RequestEntityTooLarge):
-            told = f"This file cannot be shown: it has more than {MAX_BYTES / 2**20:.0f} MB."
-        return jsonify(error=told), error.code or 500
+            message = f"This file cannot be shown: it is larger than {MAX_BYTES / 2**20:.0f} MB."
+        return jsonify(error=message), error.code or 500
 
     @app.after_request
-    def careful(response: Response) -> Response:
+    def set_security_headers(response: Response) -> Response:
         response.headers.update(SECURITY_HEADERS)
         return response
 
@@ -130,68 +129,68 @@ def create_app(shown: DemoContent) -> Flask:
 
 
 def is_same_origin() -> bool:
-    """Tell whether the request at hand comes from a page that this server made.
+    """Return whether the current request comes from a page of this server.
 
-    Browsers say where a request comes from, and no page of another site can keep them from it. What
-    says nothing comes from no page.
+    Browsers set the headers that say so, and no page can forge them. A request without any of them
+    does not come from a page.
     """
-    own = request.host_url.rstrip("/")
+    own_origin = request.host_url.rstrip("/")
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     referrer = request.headers.get("Referer")
     if site is None and origin is None and referrer is None:
         return False
     return (
         site in (None, "same-origin")
-        and origin in (None, own)
-        and (referrer is None or referrer == own or referrer.startswith(f"{own}/"))
+        and origin in (None, own_origin)
+        and (referrer is None or referrer == own_origin or referrer.startswith(f"{own_origin}/"))
     )
 
 
-def answer(shown: DemoContent, photo: bytes) -> dict[str, Any]:
-    """Return the versions of a photograph's face, and what everybody thinks of them, as JSON.
+def censor_photo(content: DemoContent, photo: bytes) -> dict[str, Any]:
+    """Return the versions of the face in a photograph, and all predictions from them, as JSON.
 
     Raises:
-        UndecodableImageError: it is damaged, too large or no photograph.
+        UndecodableImageError: the file is damaged, too large or not a photograph.
     """
-    privatizer, compute = shown.privatizer, shown.compute
-    square = prepare_photo(BytesIO(photo), privatizer.image_size, shown.fit)
-    face = torch.from_numpy(square.pixels.copy()).permute(2, 0, 1)[None].float() / 255
+    privatizer, compute = content.privatizer, content.compute
+    prepared = prepare_photo(BytesIO(photo), privatizer.image_size, content.fit)
+    face = torch.from_numpy(prepared.pixels.copy()).permute(2, 0, 1)[None].float() / 255
     versions = make_versions(
-        privatizer, face.to(compute.device), shown.form, compute, secret_seed()
+        privatizer, face.to(compute.device), content.output_format, compute, secret_seed()
     )
-    opinions = shown.predictors.opinions(versions, privatizer.attributes, compute)
+    predictions = content.predictors.predict(versions, privatizer.attributes, compute)
     return {
         "versions": [
             {
                 "label": version.label,
                 "synthetic": version.synthetic,
-                "released": version.released,
+                "is_output": version.is_output,
                 "distortion": distortion,
                 "source": f"data:{version.media_type};base64,"
                 + base64.b64encode(version.file).decode(),
             }
             for version, distortion in zip(versions.all, versions.distortions(), strict=True)
         ],
-        "drawn": versions.drawn,
-        "opinions": [asdict(opinion) for opinion in opinions],
+        "sampled_value": versions.sampled_value,
+        "predictions": [asdict(prediction) for prediction in predictions],
     }
 
 
 @cache
-def examples() -> list[bytes]:
-    """Return drawn faces, no person's, as PNG files, always the same ones."""
+def example_faces() -> list[bytes]:
+    """Return drawn faces as PNG files, always the same ones."""
     source = SyntheticFacesSource(128, NUM_EXAMPLES, 1, 1, seed=7)
-    form = ReleaseFormat.of(PNG)
-    return [form.encode(Image.fromarray(image)) for image in source.images(0, NUM_EXAMPLES)]
+    png = ReleaseFormat.of(PNG)
+    return [png.encode(Image.fromarray(image)) for image in source.images(0, NUM_EXAMPLES)]
 
 
 @contextmanager
 def open_server(app: Flask, port: int) -> Iterator[BaseWSGIServer]:
-    """Yield a server that listens on a port of this machine, for programs of this machine.
+    """Yield a server that listens on a port of the loopback interface.
 
     Args:
-        app: what it serves, once told to.
-        port: 0 takes one that is free.
+        app: the application; it responds once the server's ``serve_forever`` is called.
+        port: the port; 0 chooses a free one.
 
     Raises:
         UserError: the port cannot be used.
@@ -201,7 +200,7 @@ def open_server(app: Flask, port: int) -> Iterator[BaseWSGIServer]:
     except OSError as error:
         reason = os.strerror(error.errno) if error.errno else str(error)
         raise UserError(
-            f"port={port} cannot be used ({reason}): choose another; port=0 takes one that is free"
+            f"port={port} cannot be used ({reason}): choose another, or port=0 for a free one"
         ) from error
     with listening:
         server = make_server(LOOPBACK, port, app, threaded=True, fd=listening.fileno())
@@ -212,6 +211,6 @@ def open_server(app: Flask, port: int) -> Iterator[BaseWSGIServer]:
 
 
 def open_browser(address: str) -> None:
-    """Show a page to whoever sits at this machine, if anybody does."""
+    """Open a page in the default browser, unless this machine has no screen."""
     if sys.platform != "linux" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"):
         webbrowser.open(address)

@@ -1,8 +1,8 @@
-"""Exported mechanisms: folders as the Hugging Face hub expects them of a model.
+"""Exported mechanisms: model folders in the layout of the Hugging Face Hub.
 
-They hold config.json, which describes the mechanism by names that ``KINDS`` lists, and
-model.safetensors, which holds tensors and nothing else. Neither Lightning nor Hydra is needed to
-read them, and nothing in them is executed: a description from a stranger names no code.
+A folder contains config.json, which describes the mechanism with names from ``KINDS``, and
+model.safetensors, which contains only tensors. Loading needs neither Lightning nor Hydra and
+executes nothing from the folder: config.json cannot name code.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from privacy_gan.tensors import require_finite
 
 CONFIG, WEIGHTS = constants.CONFIG_NAME, constants.SAFETENSORS_SINGLE_FILE
 FACTS = ("mechanism", "attribute", "epsilon", "seed", "data", "precision", "made_by")
-FORMAT = 1  # rises when a name or a meaning in config.json changes
+FORMAT = 1  # increase it when a name or a meaning in config.json changes
 
-# All that config.json can name, and so all that is ever made of one.
+# Everything that config.json can name, and therefore everything that is ever built from one.
 KINDS: dict[str, Callable[..., nn.Module]] = {
     "filter_generator": FilterGeneratorInference,
     "filter": FilterInference,
@@ -62,20 +62,20 @@ KIND_NAMES = {kind: name for name, kind in KINDS.items()}
 class ExportedPrivatizer(
     LoadedPrivatizer, ModelHubMixin, library_name="privacy_gan", tags=["privacy", "image-to-image"]
 ):
-    """A trained mechanism that is to be used and no longer trained.
+    """A trained mechanism for inference.
 
-    ``from_pretrained("USER/NAME")`` takes one from the hub, ``load_exported`` one from this
+    ``from_pretrained("USER/NAME")`` loads one from the hub, ``load_exported`` one from this
     machine.
 
     Args:
-        mechanism: as ``describe`` describes it.
-        image_size: side of the squares that it was trained on, in pixels.
+        mechanism: description of the mechanism, as returned by ``to_config``.
+        image_size: side of the images that it was trained on, in pixels.
         hides: the sensitive attributes.
-        facts: what else is known of its training, by the names in ``FACTS``.
-        format: of config.json.
+        facts: further facts about its training, with the keys in ``FACTS``.
+        format: version of the format of config.json.
 
     Raises:
-        ValueError, TypeError, UserError: there is no such mechanism or format.
+        ValueError, TypeError, UserError: the description or the format is invalid.
     """
 
     def __init__(
@@ -88,85 +88,94 @@ class ExportedPrivatizer(
         format: int = FORMAT,
     ) -> None:
         if format != FORMAT:
-            raise ValueError(f"its format is {format}, this version of privacy_gan reads {FORMAT}")
-        if lacking := [name for name in FACTS if name not in facts]:
-            raise ValueError(f"its facts lack {lacking[0]}")
-        made = from_config(mechanism)
-        if not isinstance(made, Privatizer):
-            raise ValueError("it describes no mechanism")
-        super().__init__(made, image_size, hides, facts)
+            raise ValueError(
+                f"its format is {format}, but this version of privacy_gan reads format {FORMAT}"
+            )
+        if missing := [name for name in FACTS if name not in facts]:
+            raise ValueError(f"{missing[0]} is missing in its facts")
+        privatizer = from_config(mechanism)
+        if not isinstance(privatizer, Privatizer):
+            raise ValueError("it does not describe a mechanism")
+        super().__init__(privatizer, image_size, hides, facts)
 
     @classmethod
-    def of(
+    def from_privatizer(
         cls, privatizer: Privatizer, image_size: int, hides: list[str], facts: dict[str, Any]
     ) -> ExportedPrivatizer:
-        """Return a trained mechanism as it is to be exported, with weights of its own.
+        """Return a copy of a trained mechanism for export.
 
         Raises:
-            UserError: it, or a network of it, is not one of this project.
+            UserError: the mechanism or one of its networks is not part of this project, or a weight
+                is not finite.
         """
-        used = privatizer.for_inference()
-        exported = cls(mechanism=to_config(used), image_size=image_size, hides=hides, facts=facts)
-        require_finite(used.state_dict(), f"the {type(used).__name__}", "train it again")
-        exported.mechanism.load_state_dict(used.state_dict())
+        inference = privatizer.for_inference()
+        config = to_config(inference)
+        exported = cls(mechanism=config, image_size=image_size, hides=hides, facts=facts)
+        weights = inference.state_dict()
+        require_finite(weights, f"the {type(inference).__name__}", "train it again")
+        exported.mechanism.load_state_dict(weights)
         return prepare_for_inference(exported)
 
     def _save_pretrained(self, save_directory: Path) -> None:
-        """Write the weights; the hub's library writes config.json."""
+        """Write the weights. ModelHubMixin writes config.json."""
         tensors = {name: tensor.contiguous() for name, tensor in self.state_dict().items()}
         (save_directory / WEIGHTS).write_bytes(save(tensors, metadata={"format": "pt"}))
 
     @classmethod
-    def _from_pretrained(cls, *, model_id: str, **given: Any) -> ExportedPrivatizer:
-        """Read the weights, all of which must be there; nothing but safetensors is read."""
-        download = ("revision", "cache_dir", "force_download", "local_files_only", "token")
-        options = {name: given.pop(name) for name in download if name in given}
+    def _from_pretrained(cls, *, model_id: str, **arguments: Any) -> ExportedPrivatizer:
+        """Load the weights, from safetensors only. Every weight must be present."""
+        download_options = ("revision", "cache_dir", "force_download", "local_files_only", "token")
+        options = {name: arguments.pop(name) for name in download_options if name in arguments}
         path = Path(model_id) / WEIGHTS
         if not Path(model_id).is_dir():
             path = Path(hf_hub_download(model_id, WEIGHTS, **options))
-        return load_weights(build_without_weights(given), path)
+        return load_weights(build_without_weights(arguments), path)
 
 
 def load_exported(path: Path) -> ExportedPrivatizer:
-    """Return an exported mechanism.
+    """Load an exported mechanism.
 
     Args:
-        path: its folder on this machine.
+        path: the exported folder on this machine.
 
     Returns:
         The mechanism in evaluation mode, without gradients, on the CPU.
 
     Raises:
-        UserError: the folder is none, or something in it is wrong or damaged.
+        UserError: a file in the folder is missing, damaged or invalid.
     """
     config, weights = path / CONFIG, path / WEIGHTS
     try:
         exported = build_without_weights(json.loads(config.read_text(encoding="utf-8")))
     except OSError as error:
         raise UserError(f"{config} cannot be read ({error.strerror})") from error
-    except Exception as error:  # whatever it is that a stranger's description asks for
+    except Exception as error:  # a hostile description can cause any
         raise damaged_error(config, error) from error
     try:
         return load_weights(exported, weights)
     except FileNotFoundError as error:
-        raise UserError(f"{path} holds no {WEIGHTS}: export the run again") from error
+        raise UserError(f"{path} contains no {WEIGHTS}: export the run again") from error
     except OSError as error:
         raise UserError(f"{weights} cannot be read ({error.strerror or error})") from error
-    except (SafetensorError, RuntimeError, ValueError) as error:  # damaged; other names or shapes
+    except (
+        SafetensorError,
+        RuntimeError,
+        ValueError,
+    ) as error:  # damaged, or other names or shapes
         raise damaged_error(weights, error) from error
 
 
 def to_config(value: Any) -> Any:
-    """Return a mechanism or network as JSON: its kind and what that makes it of, but no weights.
+    """Return a JSON description of a mechanism or network: its kind and arguments, no weights.
 
     Raises:
-        UserError: it is, or consists of, something that is not listed.
+        UserError: its class, or the class of one of its parts, is not in ``KINDS``.
     """
     if isinstance(value, nn.Module):
         if type(value) not in KIND_NAMES:
             raise UserError(
-                f"{type(value).__name__} is not part of this project, so that an exported file "
-                f"could not name it: {', '.join(KIND_NAMES.values())} can be exported"
+                f"{type(value).__name__} is not part of this project and cannot be exported; "
+                f"these can: {', '.join(KIND_NAMES.values())}"
             )
         return {"kind": KIND_NAMES[type(value)], **to_config(value.arguments())}  # type: ignore[operator]
     if isinstance(value, Mapping):
@@ -177,11 +186,11 @@ def to_config(value: Any) -> Any:
 
 
 def from_config(value: Any) -> Any:
-    """Return what ``describe`` described, with weights that are not the described one's.
+    """Build a mechanism or network from its description by ``to_config``, with new weights.
 
     Raises:
-        ValueError: there is no such kind.
-        TypeError, UserError: a kind is not made of such arguments.
+        ValueError: the kind is unknown.
+        TypeError, UserError: the kind does not accept the arguments.
     """
     if isinstance(value, Mapping):
         entries = {name: from_config(entry) for name, entry in value.items()}
@@ -189,7 +198,7 @@ def from_config(value: Any) -> Any:
             return entries
         kind = entries.pop("kind")
         if kind not in KINDS:
-            raise ValueError(f"there is no kind {kind!r}")
+            raise ValueError(f"kind {kind!r} is unknown")
         return KINDS[kind](**entries)
     if isinstance(value, list):
         return [from_config(entry) for entry in value]
@@ -197,17 +206,17 @@ def from_config(value: Any) -> Any:
 
 
 def build_without_weights(config: dict[str, Any]) -> ExportedPrivatizer:
-    """Return what a description describes, on no device: whatever its size, it takes no memory."""
+    """Build a mechanism from its config on the meta device, so that it takes no memory yet."""
     with torch.device("meta"):
         return ExportedPrivatizer(**config)
 
 
 def load_weights(exported: ExportedPrivatizer, path: Path) -> ExportedPrivatizer:
-    """Return a mechanism with the weights of a file.
+    """Load the weights of a mechanism from a file, and return the mechanism.
 
     Raises:
-        ValueError, RuntimeError, SafetensorError: these are not its weights.
-        UserError: they are not finite.
+        ValueError, RuntimeError, SafetensorError: the file is damaged or does not fit.
+        UserError: a weight is not finite.
     """
     weights = load_file(path)
     for name, expected in exported.state_dict().items():
@@ -219,15 +228,16 @@ def load_weights(exported: ExportedPrivatizer, path: Path) -> ExportedPrivatizer
 
 
 def prepare_for_inference(exported: ExportedPrivatizer) -> ExportedPrivatizer:
-    """Return a mechanism in evaluation mode, without gradients, laid out as it is fastest."""
+    """Set evaluation mode, disable gradients and use the faster channels-last layout."""
     return exported.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
 def damaged_error(path: Path, error: Exception) -> UserError:
-    """Return what to tell of a file that cannot be used, in one line."""
+    """Return a one-line error for a file that cannot be used."""
     if is_out_of_memory(error):
         return UserError(f"{path} cannot be read: not enough memory")
     why = " ".join(str(error).split()) or type(error).__name__
     return UserError(
-        f"{path} is damaged, or not of an exported mechanism ({why[:200]}): export the run again"
+        f"{path} is damaged or not part of an exported mechanism ({why[:200]}): "
+        "export the run again"
     )

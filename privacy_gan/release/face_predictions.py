@@ -1,7 +1,6 @@
-"""What is made of one face, and who thinks what of it.
+"""The censored versions of one face, and what classifiers and adversaries predict from each.
 
-Its versions are the face as it is, in between, and as it would be handed out. Asked are the fixed
-classifiers, and the adversaries that the judge kept.
+The versions are the original, intermediate images and the images that ``privatize`` would write.
 """
 
 from __future__ import annotations
@@ -25,55 +24,55 @@ STRONGEST_ADVERSARY = "strongest adversary"
 
 
 @dataclass(frozen=True)
-class Version:
+class FaceVersion:
     """One version of a face.
 
     Attributes:
-        label: x, x', x'', or what a stack's part leaves.
-        synthetic: the value of s' that was put in, or None.
-        released: whether it is what would be handed out.
-        file: that holds it.
-        media_type: of the file.
+        label: x, x', x'', or the label of a stack's part.
+        synthetic: the value of s' that was inserted, or None.
+        is_output: whether ``privatize`` could write this version.
+        file: content of an image file with this version.
+        media_type: type of that file.
     """
 
     label: str
     synthetic: int | None
-    released: bool
+    is_output: bool
     file: bytes
     media_type: str
 
 
 @dataclass(frozen=True)
-class Versions:
+class FaceVersions:
     """All versions of a face.
 
     Attributes:
-        all: the original first.
-        images: what their files hold, [N, 3, S, S] in [0, 1], for networks.
-        drawn: the value of s' that a release would have put in, or None.
+        all: the versions, the original first.
+        images: the pixels in their files, [N, 3, S, S] in [0, 1].
+        sampled_value: a random value of s', as ``privatize`` would draw it, or None.
     """
 
-    all: Sequence[Version]
+    all: Sequence[FaceVersion]
     images: Tensor
-    drawn: int | None
+    sampled_value: int | None
 
     def distortions(self) -> list[float]:
-        """Return each version's mean squared error to the original."""
+        """Return the mean squared error between each version and the original."""
         differences: Tensor = (self.images - self.images[:1]).square().flatten(1).mean(dim=1)
         return [float(value) for value in differences]
 
 
 def make_versions(
-    privatizer: Privatizer, face: Tensor, form: ReleaseFormat, compute: Compute, seed: int
-) -> Versions:
-    """Return what a mechanism makes of a face.
+    privatizer: Privatizer, face: Tensor, output_format: ReleaseFormat, compute: Compute, seed: int
+) -> FaceVersions:
+    """Return all versions of a face.
 
     Args:
         privatizer: the mechanism, on the device.
         face: [1, 3, S, S] in [0, 1].
-        form: of the files that are handed out; the others are PNG.
-        compute: where, and in which precision.
-        seed: of all that is random.
+        output_format: file format of the versions that could be written; the others are PNG files.
+        compute: device and precision.
+        seed: seed of all random numbers.
     """
 
     def rng() -> torch.Generator:
@@ -82,95 +81,97 @@ def make_versions(
     with torch.no_grad(), compute.autocast():
         rows = privatizer.figure_rows(face, rng())
         synthetic = privatizer.draw(face, rng()).get("synthetic")
-    # handed out is the last one, or one of those with a value of s'
-    valued = [label for label in rows if synthetic_value(label) is not None]
+    # the outputs are the rows with a value of s', or the last row if there are none
+    with_value = [label for label in rows if synthetic_value(label) is not None]
+    outputs = with_value or list(rows)[-1:]
     versions, images = [], []
     for label, image in rows.items():
-        released = label in (valued or list(rows)[-1:])
-        file_format = form if released else ReleaseFormat.of(PNG)
+        is_output = label in outputs
+        file_format = output_format if is_output else ReleaseFormat.of(PNG)
         pixels = to_uint8(image)[0].permute(1, 2, 0).cpu().numpy()
         versions.append(
-            Version(
+            FaceVersion(
                 label.partition(" s'=")[0].strip(),
                 synthetic_value(label),
-                released,
+                is_output,
                 file_format.encode(Image.fromarray(pixels)),
                 "image/png" if file_format.name == PNG else "image/jpeg",
             )
         )
         images.append(round_trip(image.float(), file_format))
-    return Versions(versions, torch.cat(images), None if synthetic is None else int(synthetic))
+    return FaceVersions(versions, torch.cat(images), None if synthetic is None else int(synthetic))
 
 
 def synthetic_value(label: str) -> int | None:
-    """Return the value of s' that the label of one of Figure 2's rows names, or None."""
-    _, is_valued, value = label.partition("s'=")
-    return int(value) if is_valued else None
+    """Return the value of s' in the label of a row of Figure 2, or None."""
+    _, has_value, value = label.partition("s'=")
+    return int(value) if has_value else None
 
 
 @dataclass(frozen=True)
 class FacePrediction:
-    """What somebody thinks of the versions of a face.
+    """What one network predicts of one attribute.
 
     Attributes:
-        who: thinks it.
-        attribute: that it is about.
-        hidden: whether that is a sensitive one.
-        classes: what its values are called.
-        probabilities: for each version those of the values; None where nobody was asked.
+        predictor: the network: FIXED_CLASSIFIER or STRONGEST_ADVERSARY.
+        attribute: the attribute.
+        is_sensitive: whether the mechanism hides the attribute.
+        classes: names of the attribute's values.
+        probabilities: for each version of the face the probabilities of the values, or None where
+            the network does not apply.
     """
 
-    who: str
+    predictor: str
     attribute: str
-    hidden: bool
+    is_sensitive: bool
     classes: tuple[str, ...]
     probabilities: list[list[float] | None]
 
 
 @dataclass(frozen=True)
 class Predictors:
-    """Those who are asked.
+    """The networks that predict attributes of a face.
 
     Attributes:
-        classes: what the values of the attributes are called, the sensitive ones first.
-        classifiers: the fixed ones, by attribute.
-        adversaries: by sensitive attribute.
+        classes: names of the values of each attribute, the sensitive attributes first.
+        classifiers: fixed classifiers by attribute.
+        adversaries: strongest adversaries by sensitive attribute.
     """
 
     classes: Mapping[str, tuple[str, ...]]
     classifiers: Mapping[str, Classifier]
     adversaries: Mapping[str, SavedAdversary]
 
-    def opinions(
-        self, versions: Versions, hides: Sequence[str], compute: Compute
+    def predict(
+        self, versions: FaceVersions, sensitive: Sequence[str], compute: Compute
     ) -> list[FacePrediction]:
-        """Ask everybody.
+        """Return the predictions of all networks.
 
-        Adversaries are asked about what is handed out alone: nothing else did they learn to read.
+        Adversaries only see outputs: they were trained on nothing else.
 
         Args:
-            versions: of a face, on the device.
-            hides: the sensitive attributes.
-            compute: where, and in which precision.
+            versions: versions of a face, on the device.
+            sensitive: the attributes that the mechanism hides.
+            compute: device and precision.
         """
-        opinions = []
+        predictions = []
+        is_output = [version.is_output for version in versions.all]
         for attribute, classes in self.classes.items():
             if attribute in self.adversaries:
-                seen = [version.released for version in versions.all]
-                told = iter(
-                    self.adversaries[attribute]
-                    .probabilities(versions.images[torch.tensor(seen)], compute)
-                    .tolist()
-                )
-                about = [next(told) if was_seen else None for was_seen in seen]
-                opinions.append(
-                    FacePrediction(STRONGEST_ADVERSARY, attribute, True, classes, about)
+                outputs = versions.images[torch.tensor(is_output)]
+                rows = iter(self.adversaries[attribute].probabilities(outputs, compute).tolist())
+                by_version = [next(rows) if each else None for each in is_output]
+                predictions.append(
+                    FacePrediction(STRONGEST_ADVERSARY, attribute, True, classes, by_version)
                 )
             if attribute in self.classifiers:
                 with torch.no_grad(), compute.autocast():
                     logits = self.classifiers[attribute](versions.images)
-                shown = logits.double().softmax(dim=1).tolist()
-                opinions.append(
-                    FacePrediction(FIXED_CLASSIFIER, attribute, attribute in hides, classes, shown)
+                probabilities = logits.double().softmax(dim=1).tolist()
+                is_sensitive = attribute in sensitive
+                predictions.append(
+                    FacePrediction(
+                        FIXED_CLASSIFIER, attribute, is_sensitive, classes, probabilities
+                    )
                 )
-        return opinions
+        return predictions

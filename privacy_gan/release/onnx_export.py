@@ -1,4 +1,4 @@
-"""A mechanism as an ONNX file, for programs without PyTorch; the caller owns what is random."""
+"""ONNX export of a mechanism, for programs without PyTorch. Random numbers are inputs."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ from privacy_gan.privatizers.base import Draws, Privatizer
 from privacy_gan.runs.files import atomic_write
 
 IMAGES, CENSORED = "images", "censored"
-TOLERANCE = 1e-4  # of pixels in [0, 1]
+TOLERANCE = 1e-4  # difference between pixels in [0, 1]
 MISSING_PACKAGES = (
-    "an ONNX file needs a package that is not installed: "
+    "ONNX export needs a package that is not installed: "
     "pip install onnx onnxscript onnxruntime, or export with onnx=false"
 )
 
 
 class ExportModule(nn.Module):
-    """A mechanism whose draws are inputs like its images.
+    """A mechanism that takes its draws as positional inputs.
 
     Args:
-        mechanism: after its training.
-        names: of its draws, in their order.
+        mechanism: the trained mechanism.
+        names: names of its draws, in the order of the inputs.
     """
 
     def __init__(self, mechanism: Privatizer, names: list[str]) -> None:
@@ -38,35 +38,35 @@ class ExportModule(nn.Module):
         self.mechanism = mechanism
         self.names = names
 
-    def forward(self, images: Tensor, *drawn: Tensor) -> Tensor:
+    def forward(self, images: Tensor, *values: Tensor) -> Tensor:
         """Return the censored images."""
-        draws = dict(zip(self.names, drawn, strict=True))
+        draws = dict(zip(self.names, values, strict=True))
         censored: Tensor = self.mechanism(images, draws).images
         return censored
 
 
 def export_onnx(mechanism: Privatizer, image_size: int, path: Path) -> float:
-    """Write a mechanism and check the file against PyTorch with onnxruntime.
+    """Export a mechanism to an ONNX file, and check the file against PyTorch with onnxruntime.
 
-    The inputs are "images" [B, 3, S, S] float32 in [0, 1] and the mechanism's draws by their names;
-    the output is "censored", as the images. B is free.
+    The inputs are "images", float32 [B, 3, S, S] in [0, 1], and the mechanism's draws by name. The
+    output is "censored", of the same shape and range as the images. The batch size B is dynamic.
 
     Args:
-        mechanism: after its training, as ``for_inference`` returns it, on the CPU.
+        mechanism: the trained mechanism, as returned by ``for_inference``, on the CPU.
         image_size: S.
-        path: of the file, which appears only if it is right.
+        path: the file, which is only written if the check passes.
 
     Returns:
-        The greatest difference from PyTorch found, on pixels in [0, 1].
+        The largest difference from PyTorch, on pixels in [0, 1].
 
     Raises:
-        UserError: a package is missing, the mechanism cannot be expressed, or the file's images
-            differ by more than 1e-4.
+        UserError: a package is missing, the mechanism cannot be exported, or the images differ by
+            more than TOLERANCE.
     """
-    images, draws = example(mechanism, image_size, 2)
+    images, draws = example_inputs(mechanism, image_size, 2)
     batch = torch.export.Dim("batch", min=1, max=4096)
-    of_draws = tuple({0: batch} for _ in draws)
-    free = ({0: batch}, of_draws) if draws else ({0: batch},)
+    draw_shapes = tuple({0: batch} for _ in draws)
+    dynamic_shapes = ({0: batch}, draw_shapes) if draws else ({0: batch},)
     with atomic_write(path) as partial:
         try:
             with silence_exporter():
@@ -76,55 +76,56 @@ def export_onnx(mechanism: Privatizer, image_size: int, path: Path) -> float:
                     partial,
                     input_names=[IMAGES, *draws],
                     output_names=[CENSORED],
-                    dynamic_shapes=free,
+                    dynamic_shapes=dynamic_shapes,
                     dynamo=True,
                     external_data=False,
                 )
         except ImportError as error:
             raise UserError(MISSING_PACKAGES) from error
-        except Exception as error:  # of many kinds, over many lines
+        except Exception as error:  # many types, and messages of many lines
             why = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
             raise UserError(
-                f"this mechanism cannot be written as ONNX ({why[:200]}): export with onnx=false"
+                f"this mechanism cannot be exported to ONNX ({why[:200]}): export with onnx=false"
             ) from error
-        found = max(
-            difference(mechanism, partial, *example(mechanism, image_size, n)) for n in (1, 5)
+        largest = max(
+            max_difference(mechanism, partial, *example_inputs(mechanism, image_size, n))
+            for n in (1, 5)
         )
-        if not found <= TOLERANCE:
+        if not largest <= TOLERANCE:
             raise UserError(
-                f"the ONNX file's images differ from PyTorch's by {found:.2g}, more than "
+                f"images of the ONNX file differ from PyTorch's by {largest:.2g}, more than "
                 f"{TOLERANCE:g}: export with onnx=false"
             )
-    return found
+    return largest
 
 
-def example(mechanism: Privatizer, image_size: int, count: int) -> tuple[Tensor, Draws]:
-    """Return random images and what the mechanism draws for them."""
+def example_inputs(mechanism: Privatizer, image_size: int, count: int) -> tuple[Tensor, Draws]:
+    """Return random images, and the mechanism's draws for them."""
     rng = torch.Generator().manual_seed(count)
     images = torch.rand(count, 3, image_size, image_size, generator=rng)
     return images, mechanism.draw(images, rng)
 
 
-def difference(mechanism: Privatizer, path: Path, images: Tensor, draws: Draws) -> float:
-    """Return by how much the file's images differ at most from PyTorch's."""
+def max_difference(mechanism: Privatizer, path: Path, images: Tensor, draws: Draws) -> float:
+    """Return the largest difference between images of an ONNX file and of PyTorch."""
     try:
         import onnxruntime
     except ImportError as error:
         raise UserError(MISSING_PACKAGES) from error
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    wanted = {node.name for node in session.get_inputs()}
-    given: dict[str, Any] = {
-        name: tensor.numpy() for name, tensor in {IMAGES: images, **draws}.items() if name in wanted
+    names = {node.name for node in session.get_inputs()}  # without inputs that have no effect
+    inputs: dict[str, Any] = {
+        name: tensor.numpy() for name, tensor in {IMAGES: images, **draws}.items() if name in names
     }
-    (made,) = session.run([CENSORED], given)
+    (censored,) = session.run([CENSORED], inputs)
     with torch.no_grad():
         expected = mechanism(images, draws).images
-    return float((torch.from_numpy(made) - expected).abs().max())
+    return float((torch.from_numpy(censored) - expected).abs().max())
 
 
 @contextlib.contextmanager
 def silence_exporter() -> Iterator[None]:
-    """Keep the exporter's chatter off the terminal."""
+    """Suppress what the exporter logs, prints and warns."""
     logging.disable(logging.WARNING)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):

@@ -1,4 +1,4 @@
-"""Trained mechanisms, wherever they come from: a run's folder, or an exported one."""
+"""Loading of trained mechanisms from run folders and exported folders."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 
 def load_privatizer(path: str | Path) -> LoadedPrivatizer:
-    """Return a trained mechanism: ``privatize(images, rng)`` censors images.
+    """Load a trained mechanism, whose method ``privatize(images, rng)`` censors images.
 
-    Exported folders can come from anybody: nothing in them is executed. So it is with a run's
-    weights, but its config.yaml names the functions that build the mechanism, and any that is
-    installed can be named: load folders of runs of those whom you trust.
+    Exported folders may come from anyone: nothing in them is executed. Only load run folders that
+    you trust: a run's config.yaml names the functions that build the mechanism, and can name any
+    installed function.
 
     Args:
-        path: an exported folder, for which neither Lightning nor Hydra is needed, or the folder of
-            a finished run.
+        path: an exported folder, which needs neither Lightning nor Hydra, or the folder of a
+            finished run.
 
     Returns:
-        The mechanism as it was at the end, in evaluation mode, without gradients, on the CPU. It
-        says its ``image_size`` S, the ``attributes`` that it hides and ``facts`` of its training,
-        and refuses images that are not [B, 3, S, S] in [0, 1].
+        The mechanism with its final weights, in evaluation mode, without gradients, on the CPU. Its
+        attributes are ``image_size`` (S), ``attributes`` (those that it hides) and ``facts`` about
+        its training. It raises ValueError for images that are not [B, 3, S, S] in [0, 1].
 
     Raises:
-        UserError: the folder holds neither, another version wrote it, or something in it is
-            damaged.
+        UserError: the folder is neither a run folder nor an exported one, was written by another
+            version, or contains a damaged file.
     """
     folder = Path(path)
     if is_exported(folder):
@@ -41,8 +41,8 @@ def load_privatizer(path: str | Path) -> LoadedPrivatizer:
         return load_exported(folder)
     if not (folder / "config.yaml").is_file():
         raise UserError(
-            f"{folder} is neither a run folder nor an exported one: it holds no config.yaml and no "
-            "config.json"
+            f"{folder} is neither a run folder nor an exported one: it contains neither "
+            "config.yaml nor config.json"
         )
     from privacy_gan.runs.loading import load_run
 
@@ -51,13 +51,13 @@ def load_privatizer(path: str | Path) -> LoadedPrivatizer:
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A trained mechanism and what is known of it.
+    """A trained mechanism and its result.
 
     Attributes:
-        path: the folder that it came from.
-        is_run: whether that is a run's, which can be judged again.
+        path: the folder that it was loaded from.
+        is_run: whether that is a run folder, which can be judged again.
         privatizer: the mechanism, on the CPU.
-        result: what was measured.
+        result: the result of its run.
     """
 
     path: Path
@@ -67,22 +67,22 @@ class TrainedModel:
 
     @property
     def judged_formats(self) -> list[str]:
-        """The formats that it was judged with, one for each attribute that it hides."""
+        """The file formats that it was judged with, one for each sensitive attribute."""
         evaluations = self.result.evaluations.values()
-        return [of.settings.get("judge.released_as", FLOAT) for of in evaluations]
+        return [each.settings.get("judge.released_as", FLOAT) for each in evaluations]
 
     @property
     def default_format(self) -> str:
-        """The format of released images where none is asked for."""
+        """The file format of censored images unless another is requested."""
         return next((name for name in self.judged_formats if name != FLOAT), PNG)
 
 
 def load_trained_model(path: Path) -> TrainedModel:
-    """Return a trained mechanism and what is known of it.
+    """Load a trained mechanism and its result.
 
     Raises:
-        UserError: the folder is neither a finished run's nor an exported one, or was trained on
-            what is no pictures.
+        UserError: the folder is neither the folder of a finished run nor an exported one, or the
+            mechanism was not trained on images.
     """
     if is_exported(path):
         privatizer = load_privatizer(path)
@@ -90,7 +90,7 @@ def load_trained_model(path: Path) -> TrainedModel:
         try:
             result = Result.read(file)
         except FileNotFoundError as error:
-            raise UserError(f"{path} holds no result.json: export the run again") from error
+            raise UserError(f"{path} contains no result.json: export the run again") from error
         result.require_current(file)
         return TrainedModel(path, False, privatizer, result)
     from privacy_gan.runs.folder import open_folder
@@ -100,10 +100,10 @@ def load_trained_model(path: Path) -> TrainedModel:
     privatizer = load_privatizer(path)
     if not privatizer.pictures:
         run = folder.config()
-        raise UserError(f"run={run.run_dir} was trained on {run.data_name}, which are no pictures")
+        raise UserError(f"run={run.run_dir} was trained on {run.data_name}, which has no images")
     return TrainedModel(path, True, privatizer, result)
 
 
 def is_exported(path: Path) -> bool:
-    """Tell whether a folder is an exported mechanism's."""
+    """Return whether a folder contains an exported mechanism."""
     return (path / "config.json").is_file()

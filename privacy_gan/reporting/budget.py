@@ -1,4 +1,4 @@
-"""Whether a distortion budget was kept. Epsilon is what training aims at; what came is measured."""
+"""Measured distortion compared with the distortion budget (epsilon) that training aims at."""
 
 from __future__ import annotations
 
@@ -7,107 +7,106 @@ from collections.abc import Mapping
 from privacy_gan.runs.result import Estimate, Evaluation, Result
 
 NETWORKS = {"filter": "the filter", "generator": "the generator"}
-# On validation images no interval is known; so much a mean may be off by their choice.
+# Distortions of validation images have no interval: a mean may be 2% above the budget by sampling.
 TOLERANCE = 1.02
 
 
-def budget_in(identity: Mapping[str, object]) -> float | None:
-    """Return the distortion budget that the settings of a run name.
+def budget_of(fingerprint: Mapping[str, object]) -> float | None:
+    """Return the distortion budget of a run.
 
-    None for images that were censored elsewhere, and for mechanisms that read no budget: StarGAN,
-    or a stack, whose parts had their own.
+    None for images that were censored elsewhere, and for mechanisms whose settings have no epsilon:
+    StarGAN, or a stack, whose parts have their own budgets.
     """
-    settings = {name for name in identity if name.startswith("privatizer.")}
+    settings = {name for name in fingerprint if name.startswith("privatizer.")}
     if settings and not any(name.endswith(".epsilon") for name in settings):
         return None
-    epsilon = identity.get("epsilon")
+    epsilon = fingerprint.get("epsilon")
     return float(epsilon) if isinstance(epsilon, int | float) else None
 
 
-def distortion_of(evaluation: Evaluation) -> Estimate | None:
-    """Return the mean distortion of test images, None where it is not known."""
+def mean_distortion(evaluation: Evaluation) -> Estimate | None:
+    """Return the mean distortion of test images; None if it was not measured."""
     measure = evaluation.measures.get("distortion")
     return None if measure is None else measure.censored
 
 
-def is_missed(evaluation: Evaluation, budget: float | None) -> bool:
-    """Tell whether images changed more than allowed, by more than the choice of images explains."""
-    distortion = distortion_of(evaluation)
+def exceeds_budget(evaluation: Evaluation, budget: float | None) -> bool:
+    """Return whether the whole 95% interval of the mean distortion is above the budget."""
+    distortion = mean_distortion(evaluation)
     return budget is not None and distortion is not None and distortion.low > budget
 
 
-def cost(evaluation: Evaluation, budget: float | None) -> str:
-    """Return what hiding cost in distortion, against its budget, in words; "" where not known."""
-    distortion = distortion_of(evaluation)
+def describe_distortion(evaluation: Evaluation, budget: float | None) -> str:
+    """Return the distortion and its budget as part of a sentence; "" if it was not measured."""
+    distortion = mean_distortion(evaluation)
     if distortion is None:
         return ""
+    text = f"distortion {format_distortion(distortion.value)}"
     if budget is None:
-        return f"distortion {digits(distortion.value)}"
-    if is_missed(evaluation, budget):
-        return (
-            f"distortion {digits(distortion.value)}, {excess(distortion.value, budget)} the budget "
-            f"of {budget:g}"
-        )
-    over = (
-        f" ({excess(distortion.value, budget)} it, as the choice of test images can explain)"
+        return text
+    if exceeds_budget(evaluation, budget):
+        return f"{text}, {format_excess(distortion.value, budget)} the budget of {budget:g}"
+    excess = (
+        f"; {format_excess(distortion.value, budget)}, within the sampling error of the test images"
         if distortion.value > budget
         else ""
     )
-    return f"distortion {digits(distortion.value)} of {budget:g} allowed{over}"
+    return f"{text} (budget {budget:g}{excess})"
 
 
-def missed_line(evaluation: Evaluation, budget: float | None) -> str:
-    """Return that the budget was missed, and by how much; "" where it was not."""
-    distortion = distortion_of(evaluation)
-    if budget is None or distortion is None or not is_missed(evaluation, budget):
+def describe_excess(evaluation: Evaluation, budget: float | None) -> str:
+    """Return by how much test images exceed the budget; "" if they do not."""
+    distortion = mean_distortion(evaluation)
+    if budget is None or distortion is None or not exceeds_budget(evaluation, budget):
         return ""
     batches = evaluation.measures.get("batches_over_budget")
     share = "" if batches is None or batches.censored is None else f"{batches.censored.value:.0%}"
-    of_batches = f", and {share} of the batches were over it" if share else ""
+    batches_clause = f"; {share} of the batches are over it" if share else ""
     return (
-        f"the distortion budget epsilon={budget:g} was not kept: test images changed by "
-        f"{digits(distortion.value)} on average (95% interval {digits(distortion.low)} to "
-        f"{digits(distortion.high)}), {excess(distortion.value, budget)} the budget{of_batches}"
+        f"the distortion budget epsilon={budget:g} was exceeded: the mean distortion of test "
+        f"images is {format_distortion(distortion.value)} (95% interval "
+        f"{format_distortion(distortion.low)} to {format_distortion(distortion.high)}), "
+        f"{format_excess(distortion.value, budget)} the budget{batches_clause}"
     )
 
 
-def missed_in_training(training: Mapping[str, float], budget: float | None) -> list[str]:
-    """Return which networks were over the budget on validation images when training ended."""
+def validation_warnings(training: Mapping[str, float], budget: float | None) -> list[str]:
+    """Return which networks exceeded the budget on validation images at the end of training."""
     if budget is None:
         return []
     return [
-        f"the distortion budget epsilon={budget:g} was not kept at the end of training: "
-        f"{NETWORKS.get(name, name)} changed validation images by {digits(value)} on average, "
-        f"{excess(value, budget)} the budget"
-        for name, value in distortions_in(training).items()
+        f"the distortion budget epsilon={budget:g} was exceeded at the end of training: the mean "
+        f"distortion of validation images by {NETWORKS.get(name, name)} is "
+        f"{format_distortion(value)}, {format_excess(value, budget)} the budget"
+        for name, value in validation_distortions(training).items()
         if value > TOLERANCE * budget
     ]
 
 
-def distortions_in(training: Mapping[str, float]) -> dict[str, float]:
-    """Return each network's mean distortion of validation images, where training measured it."""
-    found = {}
+def validation_distortions(training: Mapping[str, float]) -> dict[str, float]:
+    """Return the mean distortion of validation images by network, where training measured it."""
+    distortions = {}
     for key, value in training.items():
         match key.split("/"):
             case ["valid", network, "distortion"] if value is not None:
-                found[network] = value
-    return found
+                distortions[network] = value
+    return distortions
 
 
-def missed_lines(result: Result) -> list[str]:
-    """Return how a run missed its budget, on test images or else at the end of its training."""
-    budget = budget_in(result.fingerprint)
-    of_tests = [missed_line(evaluation, budget) for evaluation in result.evaluations.values()]
-    said = [*dict.fromkeys(filter(None, of_tests))]
-    return said or missed_in_training(result.training, budget)
+def budget_warnings(result: Result) -> list[str]:
+    """Return how a run exceeded its budget: on test images, or else at the end of training."""
+    budget = budget_of(result.fingerprint)
+    on_test = [describe_excess(evaluation, budget) for evaluation in result.evaluations.values()]
+    warnings = [*dict.fromkeys(filter(None, on_test))]
+    return warnings or validation_warnings(result.training, budget)
 
 
-def digits(distortion: float) -> str:
+def format_distortion(distortion: float) -> str:
     """Return a distortion with three significant digits."""
     return f"{distortion:.3g}"
 
 
-def excess(distortion: float, budget: float) -> str:
-    """Return a distortion as a multiple of its budget, in words."""
-    times = distortion / budget
-    return f"{times:.1f} times" if times >= 1.995 else f"{times - 1:.1%} over"
+def format_excess(distortion: float, budget: float) -> str:
+    """Return a distortion relative to its budget: "2.5 times" or "1.0% over"."""
+    ratio = distortion / budget
+    return f"{ratio:.1f} times" if ratio >= 1.995 else f"{ratio - 1:.1%} over"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from privacy_gan.evaluation.metrics import METRICS
-from privacy_gan.reporting.budget import is_missed
+from privacy_gan.reporting.budget import exceeds_budget
 from privacy_gan.reporting.leakage import ACCURACY, leading_measure
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import comparable, titled
-from privacy_gan.reporting.run_summary import INTERVALS_NOTE, aligned, cell
+from privacy_gan.reporting.run_summary import INTERVALS_NOTE, align_columns, format_cell
 from privacy_gan.runs.result import Measure
 
 COLUMNS = {name: metric.heading for name, metric in METRICS.items() if metric.heading}
@@ -36,9 +36,9 @@ def comparison_tables(judged: Sequence[EvaluationRow]) -> str:
     groups = comparable(judged)
     tables = []
     for title, entries in zip(titled(groups), groups, strict=True):
-        if same_instance(entries) and entries[0].instance:
+        if same_instance(entries) and entries[0].run_label:
             title = f"{title}, {entries[0].instance}"
-        tables.append("\n".join([title, "", *aligned(table(entries))]))
+        tables.append("\n".join([title, "", *align_columns(table(entries))]))
     legend = [line for what, line in LEGEND.items() if any(what in table for table in tables)]
     return "\n\n".join([*tables, "\n".join([INTERVALS_NOTE, *legend])])
 
@@ -60,7 +60,7 @@ def table(entries: Sequence[EvaluationRow]) -> list[list[str]]:
     for entry, name in by_leak:
         told_apart = f"{name}  {entry.folder.path}" if names.count(name) > 1 else name
         cells = line(entry.evaluation.measures, "censored", measure)
-        if is_missed(entry.evaluation, entry.budget):
+        if exceeds_budget(entry.evaluation, entry.budget):
             cells[list(columns).index("distortion")] += OVER
         rows.append([told_apart, *cells])
     bounds = entries[0].evaluation.measures
@@ -80,7 +80,7 @@ def without_blank_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
 
 def same_instance(entries: Sequence[EvaluationRow]) -> bool:
     """Tell whether all have one budget and seed."""
-    return len({entry.instance for entry in entries}) == 1
+    return len({entry.run_label for entry in entries}) == 1
 
 
 def columns_of(measure: str) -> dict[str, str]:
@@ -96,7 +96,7 @@ def line(measures: Mapping[str, Measure], column: str, leading: str) -> list[str
     """Return a line's cells."""
     told = (leading, *WITH_INTERVALS)
     return [
-        cell(name, getattr(measures[name], column), column == "censored" and name in told)
+        format_cell(name, getattr(measures[name], column), column == "censored" and name in told)
         if name in measures
         else "-"
         for name in columns_of(leading)

@@ -16,7 +16,7 @@ from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import UTILITY, Panel, at_budget
-from privacy_gan.reporting.run_summary import aligned
+from privacy_gan.reporting.run_summary import align_columns
 
 RESAMPLES = 2000
 NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(0.975)
@@ -211,7 +211,7 @@ class Matrix:
         rows = self.cells.itertuples(name=None)
         return [
             self.title,
-            *aligned(
+            *align_columns(
                 [
                     ["", *map(str, numbers)],
                     *([f"{number} {name}", *row] for number, (name, *row) in enumerate(rows, 1)),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from privacy_gan.errors import UserError
-from privacy_gan.reporting.records import FinishedRun, setup_of
+from privacy_gan.reporting.records import FinishedRun, setup_from
 from privacy_gan.runs.faces import Faces, Pixels
 
 Subject = tuple[str, str, str]
@@ -31,7 +31,7 @@ class RunFaces:
     @property
     def kind(self) -> Kind:
         """What the run's mechanism is called, and how it was made but for budget and seed."""
-        return self.run.mechanism, json.dumps(setup_of(self.run.result.fingerprint), sort_keys=True)
+        return self.run.mechanism, json.dumps(setup_from(self.run.result.fingerprint), sort_keys=True)
 
     @property
     def subject(self) -> Subject:

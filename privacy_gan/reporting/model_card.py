@@ -11,9 +11,9 @@ from jinja2 import Environment, StrictUndefined
 
 from privacy_gan.data.release_format import FLOAT
 from privacy_gan.evaluation.metrics import METRICS
-from privacy_gan.reporting.budget import budget_in, missed_lines
+from privacy_gan.reporting.budget import budget_of, budget_warnings
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
-from privacy_gan.reporting.run_summary import COLUMNS, cell, queries_in_words
+from privacy_gan.reporting.run_summary import COLUMNS, format_cell, format_queries
 from privacy_gan.reporting.verdict import summary_sentences, verdict
 from privacy_gan.runs.result import Evaluation, Result
 
@@ -44,9 +44,9 @@ def model_card(
         size=image_size,
         with_onnx=with_onnx,
         of_celeba=facts["data"].startswith("celeba"),
-        judged=[judged(of, budget_in(result.fingerprint)) for of in result.evaluations.values()],
+        judged=[judged(of, budget_of(result.fingerprint)) for of in result.evaluations.values()],
         summary_sentences=summary_sentences(result, facts["mechanism"]),
-        missed=missed_lines(result),
+        missed=budget_warnings(result),
     )
     data = ModelCardData(
         library_name="privacy_gan",
@@ -72,7 +72,7 @@ def judged(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
     for name in dict.fromkeys((leading_leak(evaluation).measure, *SHOWN)):
         if (measure := evaluation.measures.get(name)) is None or measure.censored is None:
             continue
-        cells = [cell(name, getattr(measure, column), interval=True) for column in COLUMNS]
+        cells = [format_cell(name, getattr(measure, column), interval=True) for column in COLUMNS]
         rows.append([METRICS[name].title, *cells])
     queries = sorted({each.queries for each in evaluation.adversaries})
     return {
@@ -83,7 +83,7 @@ def judged(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
         "utilities": utilities(evaluation),
         "images": evaluation.images,
         "adversaries": list(dict.fromkeys(each.adversary for each in evaluation.adversaries)),
-        "queries": [queries_in_words(count) for count in queries],
+        "queries": [format_queries(count) for count in queries],
         "epochs": evaluation.settings.get("judge.epochs"),
         "released_as": evaluation.settings.get("judge.released_as", FLOAT),
         "warnings": evaluation.warnings,
@@ -93,7 +93,7 @@ def judged(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
 def utilities(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Return how often a fixed classifier is right about other attributes, by their names."""
     return [
-        (name.partition("/")[2], cell(name, measure.censored, interval=True))
+        (name.partition("/")[2], format_cell(name, measure.censored, interval=True))
         for name, measure in evaluation.measures.items()
         if name.startswith("utility/")
     ]

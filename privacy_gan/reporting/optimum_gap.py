@@ -9,7 +9,7 @@ from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.evaluation.optimum import gaussian_optimum
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.records import FinishedRun
-from privacy_gan.reporting.run_summary import aligned, cell
+from privacy_gan.reporting.run_summary import align_columns, format_cell
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Estimate
 
@@ -87,11 +87,11 @@ def optimum_table(runs: Sequence[FinishedRun]) -> list[str]:
             str(each.folder.path),
             f"{each.epsilon:g}",
             f"{each.distortion:.3f}",
-            cell(ACCURACY, each.accuracy, interval=True),
+            format_cell(ACCURACY, each.accuracy, interval=True),
             show(each.optimum),
             show(each.gap),
         ]
         for each in compare_with_optimum(runs)
     ]
     header = ["run", "epsilon", "distortion", "adversary, one query", "optimum", "gap"]
-    return ["\n".join(aligned([header, *rows]))]
+    return ["\n".join(align_columns([header, *rows]))]

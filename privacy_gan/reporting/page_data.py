@@ -16,13 +16,13 @@ from PIL import Image
 
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting import paper_values
-from privacy_gan.reporting.budget import is_missed
+from privacy_gan.reporting.budget import exceeds_budget
 from privacy_gan.reporting.figure1 import colour_of
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.records import STRONGEST, EvaluationRow
 from privacy_gan.reporting.results import UTILITY, Curve, Panel, at_budget, budget_text
-from privacy_gan.reporting.run_summary import cell, name_of
+from privacy_gan.reporting.run_summary import format_cell, measure_label
 from privacy_gan.runs.faces import Faces
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "cross", "x")
@@ -150,7 +150,7 @@ def curve_data(
             "runs": [number_of[id(entry)] for entry in entries],
             **{name: some.get(epsilon, "-") for name, some in texts.items()},
         }
-        if any(is_missed(entry.evaluation, entry.budget) for entry in entries):
+        if any(exceeds_budget(entry.evaluation, entry.budget) for entry in entries):
             point["distortion_text"] += ", over budget"
         points.append(point)
     size = "-"
@@ -214,7 +214,7 @@ def run_data(entry: EvaluationRow, faces: Faces | None) -> dict[str, Any]:
         "title": f"seed {entry.seed}",
         "folder": str(entry.folder.path),
         "numbers": [
-            (name_of(name), cell(name, measure.censored, interval=True))
+            (measure_label(name), format_cell(name, measure.censored, interval=True))
             for name, measure in entry.evaluation.measures.items()
         ],
         "configuration": "\n".join(

@@ -1,6 +1,6 @@
-"""What lies below a folder: finished runs, and a record for each number that their results hold.
+"""Finished runs below a folder, and a record for each number in their results.
 
-Records are plain rows: a training's end, Weights & Biases and verdicts need no more.
+Records are plain tuples: the end of a training, Weights & Biases and verdicts need no pandas.
 ``results.py`` makes one table of them.
 """
 
@@ -15,37 +15,37 @@ from typing import Any, NamedTuple
 
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.metrics import METRICS, find_metric
-from privacy_gan.reporting.budget import budget_in
+from privacy_gan.reporting.budget import budget_of
 from privacy_gan.reporting.verdict import summary_sentence
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Estimate, Evaluation, Measure, Result
 
-AUDITED = "audit.images"  # in an audit's identity, which folder it was about
+AUDITED = "audit.images"  # the fingerprint's key for the folder of an audit
 NO_BUDGET = math.nan  # of images that were censored elsewhere
-STRONGEST = "strongest"  # in place of an adversary's name: who was that on validation images
+STRONGEST = "strongest"  # in place of a name: the strongest adversary on validation images
 
 
 class Record(NamedTuple):
-    """One number that a judge found, and what bounds it; None where that is not defined.
+    """One number of an evaluation, with its interval and bounds; None where that is not defined.
 
     Attributes:
-        run: its folder.
-        data: what the images are called.
-        attribute: the hidden one.
-        mechanism: who hides it.
-        is_baseline: whether that is the filter alone, of a mechanism that has more.
-        epsilon: the distortion budget, nan where nobody promised one.
-        seed: the training's.
-        adversary: who told the attribute, "strongest" for what is reported; "" for metrics that
-            are not an adversary's score.
-        queries: censored versions of each image that a single adversary saw; else 0.
+        run: the run's folder.
+        data: name of the images.
+        attribute: the hidden attribute.
+        mechanism: name of the mechanism.
+        is_baseline: whether this is the filter alone, within a mechanism that has a generator too.
+        epsilon: the distortion budget; nan for images that were censored elsewhere.
+        seed: of the training.
+        adversary: whose score it is, "strongest" for reported measures; "" for metrics that are not
+            an adversary's score.
+        queries: censored versions of each image that a single adversary saw; 0 for all else.
         metric: its name in the registry.
         value: on censored test images.
-        low: of its 95% bootstrap interval over test images.
-        high: likewise.
+        low: lower end of its 95% bootstrap interval over test images.
+        high: upper end of that interval.
         original: the value on original images.
-        majority_baseline: by always predicting as is most frequent.
-        correlation_baseline: from the other attributes alone.
+        majority_baseline: the value without looking at the image.
+        correlation_baseline: the value from the other attributes alone.
     """
 
     run: str
@@ -68,11 +68,11 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class FinishedRun:
-    """A run with a result that can be read.
+    """A run with a readable result.
 
     Attributes:
-        folder: its own.
-        result: what came out.
+        folder: of the run.
+        result: of the run.
     """
 
     folder: RunFolder
@@ -80,7 +80,7 @@ class FinishedRun:
 
     @property
     def mechanism(self) -> str:
-        """What the run's mechanism is called."""
+        """Name of the run's mechanism."""
         return mechanism_name(self.folder, self.result)
 
 
@@ -90,7 +90,7 @@ class RunsFound:
 
     Attributes:
         finished: in the order of their paths.
-        unfinished: begun and without a result, so far or for good.
+        unfinished: started, but without a result.
         unreadable: why a file cannot be used, a line each.
     """
 
@@ -100,13 +100,13 @@ class RunsFound:
 
 
 def find_runs(folder: Path) -> RunsFound:
-    """Return all runs below a folder, whatever state they are in.
+    """Return all runs below a folder, finished or not.
 
     Raises:
         UserError: there is no such folder.
     """
     if not folder.is_dir():
-        raise UserError(f"folder={folder} is no folder: give the one that holds the runs")
+        raise UserError(f"folder={folder} is not a folder: name the folder that contains the runs")
     found = RunsFound()
     for path in sorted(folder.rglob("result.json")):
         try:
@@ -114,39 +114,38 @@ def find_runs(folder: Path) -> RunsFound:
             result.require_current(path)
         except UserError as error:
             found.unreadable.append(str(error))
-        except OSError as error:  # gone in the meantime, or a folder of that name
+        except OSError as error:  # deleted in the meantime, or a folder with that name
             found.unreadable.append(f"{path} is unreadable ({error.strerror})")
         else:
-            if lacks := lacking_in(result):
-                found.unreadable.append(f"{path} lacks {lacks}, so it is no run's result")
+            if missing := find_missing_key(result):
+                found.unreadable.append(f"{path} has no {missing}: it is not the result of a run")
             else:
                 found.finished.append(FinishedRun(RunFolder(path.parent), result))
     for path in sorted(folder.rglob("config.yaml")):
         run = RunFolder(path.parent)
-        is_trackers = "wandb" in path.relative_to(folder).parts  # which keeps a copy
-        if not is_trackers and not run.result_file.exists():
+        is_wandb_copy = "wandb" in path.relative_to(folder).parts
+        if not is_wandb_copy and not run.result_file.exists():
             found.unfinished.append(run)
     return found
 
 
-def lacking_in(result: Result) -> str:
-    """Return what a report cannot do without and a file does not say, "" where it says all."""
+def find_missing_key(result: Result) -> str:
+    """Return a value that reports need and that a result lacks; "" if it has all of them."""
     for key in ("attribute", "epsilon", "seed", "data.key"):
         if key not in result.fingerprint:
-            return f"identity.{key}"
+            return f"fingerprint.{key}"
     for evaluation in (*result.evaluations.values(), *(result.baseline or {}).values()):
-        leaked = evaluation.measures.get("privacy_loss")
-        if leaked is None or leaked.censored is None:
-            return f"the privacy loss of {evaluation.attribute}"
+        privacy_loss = evaluation.measures.get("privacy_loss")
+        if privacy_loss is None or privacy_loss.censored is None:
+            return f"privacy loss of {evaluation.attribute}"
     return ""
 
 
 def mechanism_name(folder: RunFolder, result: Result) -> str:
-    """Return a mechanism's name.
+    """Return the name of a run's mechanism.
 
-    It is what the result recorded or, of a result from before it did, what config.yaml says. Where
-    that is gone, too, a folder that is laid out as conf/train.yaml lays it out tells the name, and
-    any other one only the kind of privatizer.
+    Old results do not record it. For these it comes from config.yaml; or from the path, if that has
+    the layout of conf/train.yaml; or else it is the class of the privatizer.
     """
     if result.mechanism:
         return result.mechanism
@@ -165,15 +164,15 @@ def mechanism_name(folder: RunFolder, result: Result) -> str:
 
 @dataclass(frozen=True)
 class EvaluationRow:
-    """One mechanism, judged for one attribute; or images that were censored elsewhere.
+    """One mechanism, or a folder of images censored elsewhere, judged for one attribute.
 
     Attributes:
-        folder: of its run.
-        mechanism: what it is called.
-        data: what the images are called, and a key that tells these from all others.
-        fingerprint: what decided the run's outcome, by dotted path.
-        evaluation: what the judge found.
-        is_baseline: whether it is the filter alone, of a mechanism that has more.
+        folder: of the run.
+        mechanism: name of the mechanism.
+        data: name of the images, and a key that identifies their content.
+        fingerprint: the settings that determine the outcome, by dotted path.
+        evaluation: of the attribute.
+        is_baseline: whether this is the filter alone, within a mechanism that has a generator too.
     """
 
     folder: RunFolder
@@ -185,28 +184,28 @@ class EvaluationRow:
 
     @property
     def attribute(self) -> str:
-        """The hidden one."""
+        """The hidden attribute."""
         return self.evaluation.attribute
 
     @property
     def epsilon(self) -> float:
-        """The distortion budget."""
+        """The distortion budget that was set; nan for images that were censored elsewhere."""
         epsilon = self.fingerprint["epsilon"]
         return NO_BUDGET if epsilon is None else float(epsilon)
 
     @property
     def budget(self) -> float | None:
-        """The distortion budget, None where there is none."""
-        return budget_in(self.fingerprint)
+        """The distortion budget that the mechanism uses; None if it uses none."""
+        return budget_of(self.fingerprint)
 
     @property
     def seed(self) -> int:
-        """The training's."""
+        """The seed of the training."""
         return int(self.fingerprint["seed"])
 
     @property
-    def instance(self) -> str:
-        """What tells it from others of its mechanism: budget and seed; "" of an audit."""
+    def run_label(self) -> str:
+        """Budget and seed, as in "epsilon-0.01 seed-0"; "" for an audit."""
         epsilon = self.fingerprint["epsilon"]
         budget = "" if epsilon is None else f"epsilon-{epsilon} "
         return "" if self.is_audit else f"{budget}seed-{self.seed}"
@@ -217,51 +216,52 @@ class EvaluationRow:
         return AUDITED in self.fingerprint
 
     @property
-    def summary_sentence(self) -> str:
-        """What was hidden, what still leaks, and at what cost."""
+    def sentence(self) -> str:
+        """The summary sentence, see ``verdict.summary_sentence``."""
         if not self.is_audit:
-            return summary_sentence(self.evaluation, f"{self.mechanism} ({self.instance})", self.budget)
+            mechanism = f"{self.mechanism} ({self.run_label})"
+            return summary_sentence(self.evaluation, mechanism, self.budget)
         return f"{self.mechanism}: {summary_sentence(self.evaluation, '', None)}"
 
     @property
-    def settings(self) -> dict[str, Any]:
-        """How it was judged; seeds differ without making another measure of it."""
+    def judge_settings(self) -> dict[str, Any]:
+        """The settings of the judge without its seed; results with the same are comparable."""
         settings = self.evaluation.settings
         return {key: value for key, value in settings.items() if key != "judge.seed"}
 
     @property
     def setup(self) -> dict[str, Any]:
-        """How it was made, but for budget and seed."""
-        return setup_of(self.fingerprint)
+        """The settings that determine the outcome, without budget and seed."""
+        return setup_from(self.fingerprint)
 
     @property
     def on_celeba(self) -> bool:
-        """Whether the data are the paper's, whatever their size and number."""
+        """Whether the images are CelebA, of any size and number."""
         return self.data[0].startswith("celeba-")
 
     def value(self, metric: str, column: str = "censored") -> float | None:
-        """Return a metric's value, None where it was not taken or is not defined."""
-        found = self.evaluation.measures.get(metric)
-        estimate = None if found is None else getattr(found, column)
+        """Return a metric's value; None if it was not measured or is not defined."""
+        measure = self.evaluation.measures.get(metric)
+        estimate = None if measure is None else getattr(measure, column)
         return None if estimate is None else float(estimate.value)
 
-    def reported(self) -> list[Record]:
+    def measure_records(self) -> list[Record]:
         """Return a record for each measure."""
         return [
-            self._record(told_by(name), 0, name, measure)
+            self._record(reported_adversary(name), 0, name, measure)
             for name, measure in self.evaluation.measures.items()
         ]
 
-    def of_each_adversary(self) -> list[Record]:
+    def adversary_records(self) -> list[Record]:
         """Return a record for each adversary, number of queries and score."""
         return [
-            self._record(each.adversary, each.queries, metric_by(score), Measure(told))
+            self._record(each.adversary, each.queries, metric_of_score(score), Measure(estimate))
             for each in self.evaluation.adversaries
-            for score, told in each.test.items()
+            for score, estimate in each.test.items()
         ]
 
     def _record(self, adversary: str, queries: int, metric: str, measure: Measure) -> Record:
-        told = measure.censored
+        censored = measure.censored
         return Record(
             run=str(self.folder.path),
             data=self.data[0],
@@ -273,34 +273,34 @@ class EvaluationRow:
             adversary=adversary,
             queries=queries,
             metric=metric,
-            value=value_of(told),
-            low=None if told is None else told.low,
-            high=None if told is None else told.high,
+            value=value_of(censored),
+            low=None if censored is None else censored.low,
+            high=None if censored is None else censored.high,
             original=value_of(measure.original),
             majority_baseline=value_of(measure.majority_baseline),
             correlation_baseline=value_of(measure.correlation_baseline),
         )
 
 
-def told_by(metric: str) -> str:
-    """Return who told what is reported, as a Record has it."""
+def reported_adversary(metric: str) -> str:
+    """Return the adversary of a reported metric in a Record: "strongest", or "" if it has none."""
     return STRONGEST if find_metric(metric).score_name else ""
 
 
-def metric_by(score: str) -> str:
-    """Return the name of the metric that is the strongest adversary's in a score."""
-    kind, slash, of = score.partition("/")
+def metric_of_score(score: str) -> str:
+    """Return the name of the metric that reports the strongest adversary's score."""
+    kind, slash, key = score.partition("/")
     metrics = (name for name, metric in METRICS.items() if metric.score_name == kind)
-    return f"{next(metrics, kind)}{slash}{of}"
+    return f"{next(metrics, kind)}{slash}{key}"
 
 
 def value_of(estimate: Estimate | None) -> float | None:
-    """Return an estimate's value, None where there is none."""
+    """Return an estimate's value; None for None."""
     return None if estimate is None else estimate.value
 
 
-def setup_of(fingerprint: dict[str, Any]) -> dict[str, Any]:
-    """Return what decided a run's outcome but for budget and seed, wherever these are named."""
+def setup_from(fingerprint: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that determine the outcome, without every epsilon and seed."""
     return {
         key: value
         for key, value in fingerprint.items()
@@ -309,21 +309,23 @@ def setup_of(fingerprint: dict[str, Any]) -> dict[str, Any]:
 
 
 def evaluation_rows(run: FinishedRun) -> list[EvaluationRow]:
-    """Return what one result says; nothing where its run was not judged."""
+    """Return the evaluations of a run and of its filter alone; none if it was not judged."""
     result, name = run.result, run.mechanism
     data = (result.data, str(result.fingerprint["data.key"]))
     if (audited := result.fingerprint.get(AUDITED)) is not None:
         name = f"audit of {audited}"
-    if len(result.evaluations) > 1:  # a stack, which hides them all
+    if len(result.evaluations) > 1:  # a stack hides several attributes
         name += f" ({' and '.join(result.evaluations)})"
-    both = [(name, result.evaluations), (f"{name}, its filter alone", result.baseline)]
     return [
-        EvaluationRow(run.folder, who, data, result.fingerprint, evaluation, of is result.baseline)
-        for who, of in both
-        for evaluation in (of or {}).values()
+        EvaluationRow(run.folder, mechanism, data, result.fingerprint, evaluation, is_baseline)
+        for mechanism, evaluations, is_baseline in (
+            (name, result.evaluations, False),
+            (f"{name}'s filter alone", result.baseline or {}, True),
+        )
+        for evaluation in evaluations.values()
     ]
 
 
 def all_evaluation_rows(runs: Iterable[FinishedRun]) -> list[EvaluationRow]:
-    """Return what results say of each attribute that their runs hide, and who hides it."""
-    return [entry for run in runs for entry in evaluation_rows(run)]
+    """Return the evaluations of all runs, see ``evaluation_rows``."""
+    return [row for run in runs for row in evaluation_rows(run)]

@@ -10,7 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from privacy_gan.reporting import figure1
-from privacy_gan.reporting.budget import is_missed
+from privacy_gan.reporting.budget import exceeds_budget
 from privacy_gan.reporting.comparison import comparison_tables
 from privacy_gan.reporting.difference import (
     REAL,
@@ -116,10 +116,10 @@ def in_short(panel: Panel) -> list[str]:
     Of many judgements the one that leaks least and the one that leaks most are told, and which
     missed their budget.
     """
-    entries = sorted(panel.entries, key=lambda entry: leading_leak(entry.evaluation).certain)
+    entries = sorted(panel.entries, key=lambda entry: leading_leak(entry.evaluation).gain_low)
     if len(entries) <= FEW:
         return [entry.summary_sentence for entry in entries]
-    missed = [entry for entry in entries if is_missed(entry.evaluation, entry.budget)]
+    missed = [entry for entry in entries if exceeds_budget(entry.evaluation, entry.budget)]
     lines = [
         f"{panel.title}, {len(entries)} judgements.",
         f"Least leaks: {entries[0].sentence}",

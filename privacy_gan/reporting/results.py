@@ -18,7 +18,7 @@ import pandas as pd
 
 from privacy_gan.reporting.leakage import ACCURACY, leading_measure
 from privacy_gan.reporting.paper_values import ATTRIBUTES
-from privacy_gan.reporting.records import EvaluationRow, Record, told_by
+from privacy_gan.reporting.records import EvaluationRow, Record, reported_adversary
 
 UTILITY = "utility_score"
 NUMBERS = ["value", "low", "high", "original", "majority_baseline", "correlation_baseline"]
@@ -61,7 +61,7 @@ class Curve:
             adversary: whose score it is, at the most queries that it made in each run; None for
                 what is reported.
         """
-        return self._over_seeds.get((metric, adversary or told_by(metric)), NOTHING)
+        return self._over_seeds.get((metric, adversary or reported_adversary(metric)), NOTHING)
 
     @cached_property
     def _over_seeds(self) -> dict[tuple[str, str], pd.DataFrame]:
@@ -257,7 +257,7 @@ def curve(name: str, entries: Sequence[EvaluationRow]) -> Curve:
     """Return a curve of entries that differ in budget and seed."""
     entries = sorted(entries, key=lambda entry: (entry.epsilon, entry.seed))
     records = [
-        record for entry in entries for record in (*entry.reported(), *entry.of_each_adversary())
+        record for entry in entries for record in (*entry.measure_records(), *entry.adversary_records())
     ]
     results = pd.DataFrame(records, columns=Record._fields)
     return Curve(name, tuple(entries), results.astype(dict.fromkeys(NUMBERS, float)))
@@ -280,7 +280,7 @@ def comparable(judged: Sequence[EvaluationRow]) -> list[list[EvaluationRow]]:
     """
     groups: dict[tuple[str, ...], list[EvaluationRow]] = {}
     for entry in judged:
-        how = json.dumps(entry.settings, sort_keys=True)
+        how = json.dumps(entry.judge_settings, sort_keys=True)
         groups.setdefault((*entry.data, entry.attribute, how), []).append(entry)
     return list(groups.values())
 
@@ -289,7 +289,7 @@ def titled(groups: Sequence[Sequence[EvaluationRow]]) -> list[str]:
     """Return a title for each group: its data and attribute, and what tells it from its like."""
     firsts = [entries[0] for entries in groups]
     names = [f"{first.attribute} in {first.data[0]}" for first in firsts]
-    told = told_apart([(name, of.settings) for name, of in zip(names, firsts, strict=True)])
+    told = told_apart([(name, of.judge_settings) for name, of in zip(names, firsts, strict=True)])
     titles = []
     for name, first, differing in zip(names, firsts, told, strict=True):
         keys = {of.data[1] for other, of in zip(names, firsts, strict=True) if other == name}

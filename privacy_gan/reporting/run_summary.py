@@ -1,22 +1,32 @@
-"""What a terminal shows when a run ends: a sentence, a short table or all of it, where to look."""
+"""The summary that the terminal shows at the end of a run."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from privacy_gan.evaluation.metrics import METRICS, find_metric
-from privacy_gan.reporting.budget import budget_in, missed_lines
+from privacy_gan.reporting.budget import budget_of, budget_warnings
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
 from privacy_gan.reporting.records import mechanism_name
 from privacy_gan.reporting.verdict import summary_sentence, summary_sentences
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import ENDED_AFTER, AdversaryScores, Estimate, Evaluation, Result
 
-COLUMNS = ("censored", "original", "majority_baseline", "correlation_baseline")  # of all measures
-SHORT_COLUMNS = ("censored", "original", "guessing", "floor")
+COLUMNS = ("censored", "original", "majority_baseline", "correlation_baseline")  # of a Measure
+HEADINGS = tuple(column.replace("_", " ") for column in COLUMNS)
+SHORT_HEADINGS = ("censored", "original", "majority", "correlation")
 FIRST = [name for name, metric in METRICS.items() if metric.prominence == "first"]
-INTERVALS_NOTE = "[95% bootstrap intervals over test images; training with another seed varies, too]"
-SHORT_TABLE_NOTE = "95% intervals over test images; details=true shows all measures and every adversary"
+INTERVALS_NOTE = (
+    "[95% bootstrap intervals over test images; they exclude the variation between training seeds]"
+)
+BASELINES_NOTE = (
+    "majority baseline: without looking at the image; "
+    "correlation baseline: from the other attributes alone"
+)
+SHORT_TABLE_NOTE = (
+    f"{BASELINES_NOTE}\n"
+    "95% intervals over test images; details=true shows all measures and every adversary"
+)
 TITLE = (
     "{attribute} censored with epsilon {epsilon:g} "
     "(a distortion budget, not differential privacy's epsilon)"
@@ -24,51 +34,49 @@ TITLE = (
 
 
 def run_summary(folder: RunFolder, result: Result, details: bool) -> str:
-    """Return what to tell at a run's end.
+    """Return the text that the terminal shows at the end of a run.
 
     Args:
-        folder: the run's.
-        result: what came out.
-        details: whether all measures and adversaries are shown, not the most important ones.
+        folder: of the run.
+        result: of the run.
+        details: whether to show all measures and adversaries, or only the most important ones.
     """
     mechanism = mechanism_name(folder, result)
     lines = [
         *summary_sentences(result, mechanism),
-        *(f"warning: {line}" for line in missed_lines(result)),
+        *(f"warning: {line}" for line in budget_warnings(result)),
         "",
     ]
     if details:
         return "\n".join([*lines, full_summary(folder, result)])
     for evaluation in result.evaluations.values():
         lines += [*short_table(evaluation), ""]
+    budget = budget_of(result.fingerprint)
     for evaluation in (result.baseline or {}).values():
-        lines += [
-            summary_sentence(evaluation, f"{mechanism}'s filter alone", budget_in(result.fingerprint)),
-            "",
-        ]
+        lines += [summary_sentence(evaluation, f"{mechanism}'s filter alone", budget), ""]
     if result.evaluations:
         lines.append(SHORT_TABLE_NOTE)
-    lines += [f"warning: {line}" for line in warnings_of(result)]
-    return "\n".join([*lines, *where_files_are(folder)])
+    lines += [f"warning: {line}" for line in result_warnings(result)]
+    return "\n".join([*lines, *output_file_lines(folder)])
 
 
 def full_summary(folder: RunFolder, result: Result) -> str:
-    """Return all of the result as lines: tables, then where the files are."""
+    """Return all tables of a result, then the paths of its files."""
     hidden = " and ".join(result.evaluations or [result.fingerprint["attribute"]])
     lines = [TITLE.format(attribute=hidden, epsilon=result.fingerprint["epsilon"])]
     for evaluation in result.evaluations.values():
         lines += ["", *full_tables(evaluation), ""]
     for evaluation in (result.baseline or {}).values():
-        lines += ["The filter alone, the baseline:", "", *full_tables(evaluation), ""]
+        lines += ["The filter alone (baseline):", "", *full_tables(evaluation), ""]
     for network in ("filter", "generator"):
         distortion = result.training.get(f"valid/{network}/distortion")
         if distortion is not None:
             lines.append(f"{network:<10} distortion {distortion:.4f} on validation images")
-    return "\n".join([*lines, *where_files_are(folder)])
+    return "\n".join([*lines, *output_file_lines(folder)])
 
 
-def where_files_are(folder: RunFolder) -> list[str]:
-    """Return where the newest picture and the result are."""
+def output_file_lines(folder: RunFolder) -> list[str]:
+    """Return the paths of the newest picture and of the result."""
     pictures = sorted(folder.images.glob("*.png"))
     return [
         *(f"faces      {picture}" for picture in pictures[-1:]),
@@ -76,37 +84,41 @@ def where_files_are(folder: RunFolder) -> list[str]:
     ]
 
 
-def warnings_of(result: Result) -> Iterator[str]:
-    """Yield what should be known before the numbers are believed, each once."""
+def result_warnings(result: Result) -> Iterator[str]:
+    """Yield the warnings of the training and of the judge, each once."""
     if (epochs := result.training.get(ENDED_AFTER)) is not None:
-        asked = result.fingerprint.get("trainer.max_epochs")
-        yield f"training ended after {epochs:.4g} of {asked} epochs, by a limit or a callback"
-    found = (warning for of in result.evaluations.values() for warning in of.warnings)
-    yield from dict.fromkeys(found)
+        max_epochs = result.fingerprint.get("trainer.max_epochs")
+        yield (
+            f"training stopped after {epochs:.4g} of {max_epochs} epochs, because of a limit or a "
+            "callback"
+        )
+    warnings = (warning for each in result.evaluations.values() for warning in each.warnings)
+    yield from dict.fromkeys(warnings)
 
 
 def short_table(evaluation: Evaluation) -> list[str]:
-    """Return the measures that matter most, the one by which most leaks first."""
+    """Return a table of the most important measures, the leading one first."""
     names = dict.fromkeys((leading_leak(evaluation).measure, *FIRST))
-    return measure_table(evaluation, names, SHORT_COLUMNS, name_of)
+    return measure_table(evaluation, names, SHORT_HEADINGS, measure_label)
 
 
 def full_tables(evaluation: Evaluation) -> list[str]:
-    """Return two tables, of measures and of adversaries, and what one must know to read them."""
+    """Return a table of all measures and one of all adversaries, with notes."""
     return [
-        *measure_table(evaluation, evaluation.measures, COLUMNS, name_in_list),
+        *measure_table(evaluation, evaluation.measures, HEADINGS, indented_label),
         "",
         *least_distortion_lines(evaluation),
         f"{evaluation.images['test']} test images",
         INTERVALS_NOTE,
-        "original: on uncensored images; adversaries' measures by the same ones trained on these",
-        "prior: without looking; floor: from the other attributes alone",
-        *notes(evaluation.measures),
-        *learning_lines(evaluation),
-        "privacy is what the strongest adversary on validation images learns:",
+        "original: on uncensored images, with adversaries trained on uncensored images",
+        BASELINES_NOTE,
+        *metric_notes(evaluation.measures),
+        *adversary_training_lines(evaluation),
+        "privacy measures are those of the strongest adversary on validation images:",
         *(
-            f"  {name_of(score)}: {who.adversary} with {queries_in_words(who.queries)}"
-            for score, who in evaluation.strongest.items()
+            f"  {measure_label(score)}: {strongest.adversary} with "
+            f"{format_queries(strongest.queries)}"
+            for score, strongest in evaluation.strongest.items()
         ),
         "",
         *adversary_table(evaluation.adversaries),
@@ -115,30 +127,30 @@ def full_tables(evaluation: Evaluation) -> list[str]:
 
 
 def least_distortion_lines(evaluation: Evaluation) -> list[str]:
-    """Return what no mechanism can do, in words."""
+    """Return the least distortion that any mechanism needs, if it was computed."""
     if not evaluation.least_distortion:
         return []
-    hidden, replaced = (evaluation.least_distortion[how] for how in ("hidden", "replaced"))
+    hidden, replaced = (evaluation.least_distortion[key] for key in ("hidden", "replaced"))
     return [
-        f"no mechanism hides {evaluation.attribute} completely with a distortion below about "
-        f"{hidden:.2g}, or puts a random one in below {replaced:.2g}"
+        f"hiding {evaluation.attribute} completely needs a distortion of at least about "
+        f"{hidden:.2g} ({replaced:.2g} with a random replacement)"
     ]
 
 
-def notes(names: Iterable[str]) -> list[str]:
-    """Return what has to be said of the metrics of a table."""
+def metric_notes(names: Iterable[str]) -> list[str]:
+    """Return the notes of a table's metrics."""
     metrics = [find_metric(name) for name in names if "/" not in name]
     return [f"{metric.title}: {metric.note}" for metric in metrics if metric.note]
 
 
-def learning_lines(evaluation: Evaluation) -> list[str]:
-    """Return how long the adversaries have learned, which bounds what they know."""
+def adversary_training_lines(evaluation: Evaluation) -> list[str]:
+    """Return how long the adversaries were trained, which bounds what they can find."""
     epochs = evaluation.settings.get("judge.epochs")
     if epochs is None:
         return []
     return [
-        f"adversaries' training: {epochs} epoch{'s' * (epochs != 1)} of "
-        f"{evaluation.images['train']:,} images; a longer one (judge.epochs) may find more"
+        f"adversaries were trained for {epochs} epoch{'s' * (epochs != 1)} on "
+        f"{evaluation.images['train']:,} images; longer training (judge.epochs) may find more"
     ]
 
 
@@ -146,51 +158,56 @@ def measure_table(
     evaluation: Evaluation,
     names: Iterable[str],
     headings: Sequence[str],
-    called: Callable[[str], str],
+    label: Callable[[str], str],
 ) -> list[str]:
-    """Return a line for each of some measures, of those that were taken."""
+    """Return a table with a line for each of the named measures that the evaluation has."""
     rows = [[evaluation.attribute, *headings]]
     for name in names:
         if (measure := evaluation.measures.get(name)) is not None:
             estimates = [getattr(measure, column) for column in COLUMNS]
-            cells = [cell(name, of, interval=place == 0) for place, of in enumerate(estimates)]
-            rows.append([called(name), *cells])
-    return aligned(rows)
+            cells = [
+                format_cell(name, estimate, interval=index == 0)
+                for index, estimate in enumerate(estimates)
+            ]
+            rows.append([label(name), *cells])
+    return align_columns(rows)
 
 
 def adversary_table(adversaries: Sequence[AdversaryScores]) -> list[str]:
-    """Return one line per adversary: its accuracy on test images by number of queries."""
+    """Return a table of each adversary's accuracy on test images by number of queries."""
     queries = sorted({scores.queries for scores in adversaries})
-    found = {(each.adversary, each.queries): each.test["accuracy"] for each in adversaries}
-    rows = [["adversary's accuracy", *map(queries_in_words, queries)]]
+    accuracies = {(each.adversary, each.queries): each.test["accuracy"] for each in adversaries}
+    rows = [["adversary's accuracy", *map(format_queries, queries)]]
     for name in dict.fromkeys(each.adversary for each in adversaries):
-        rows.append([name, *(cell(ACCURACY, found[name, count], True) for count in queries)])
-    return aligned(rows)
+        rows.append(
+            [name, *(format_cell(ACCURACY, accuracies[name, count], True) for count in queries)]
+        )
+    return align_columns(rows)
 
 
-def queries_in_words(count: int) -> str:
+def format_queries(count: int) -> str:
     """Return "1 query" or "4 queries"."""
     return f"{count} quer{'y' if count == 1 else 'ies'}"
 
 
-def name_of(measure: str) -> str:
-    """Return what a measure is called, with what it is of, as "utility (Male)"."""
-    title, of = find_metric(measure).title, measure.partition("/")[2]
-    return f"{title} ({of})" if of else title
+def measure_label(measure: str) -> str:
+    """Return a measure's title, with its object in brackets: "utility (Male)"."""
+    title, key = find_metric(measure).title, measure.partition("/")[2]
+    return f"{title} ({key})" if key else title
 
 
-def name_in_list(measure: str) -> str:
-    """Return what a measure is called in a list, where what belongs to another one is indented."""
-    metric, of = find_metric(measure), measure.partition("/")[2]
-    if metric.family == "utility" and of:
-        return f"  {of}"
+def indented_label(measure: str) -> str:
+    """Return a measure's label in a list; those of single attributes or classes are indented."""
+    metric, key = find_metric(measure), measure.partition("/")[2]
+    if metric.family == "utility" and key:
+        return f"  {key}"
     if metric.family == "association":
-        return f"  {metric.title} with {of}"
-    return f"  {name_of(measure)}" if of else name_of(measure)
+        return f"  {metric.title} with {key}"
+    return f"  {measure_label(measure)}" if key else measure_label(measure)
 
 
-def cell(measure: str, estimate: Estimate | None, interval: bool) -> str:
-    """Return a value, with its interval where there is room for it."""
+def format_cell(measure: str, estimate: Estimate | None, interval: bool) -> str:
+    """Return a value, optionally with its interval; "-" for None."""
     if estimate is None:
         return "-"
     show = find_metric(measure).format_value
@@ -199,8 +216,8 @@ def cell(measure: str, estimate: Estimate | None, interval: bool) -> str:
     return f"{show(estimate.value)} [{show(estimate.low).rstrip('%')}, {show(estimate.high)}]"
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows with columns of equal width, the first to the left, under a ruled header."""
+def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines with aligned columns, the first to the left, under a ruled header."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows

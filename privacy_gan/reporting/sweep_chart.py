@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from privacy_gan.errors import UserError
-from privacy_gan.reporting.budget import is_missed
+from privacy_gan.reporting.budget import exceeds_budget
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
 from privacy_gan.reporting.records import EvaluationRow, FinishedRun, evaluation_rows
 from privacy_gan.runs.fingerprint import short_hash
@@ -73,11 +73,11 @@ def points(name: str, folder: Path) -> list[list[object]]:
 def row(name: str, judged: EvaluationRow) -> list[object]:
     """Return what was judged in a run, as ``COLUMNS`` says."""
     leak = leading_leak(judged.evaluation)
-    missed = "missed" if is_missed(judged.evaluation, judged.budget) else "kept"
+    missed = "missed" if exceeds_budget(judged.evaluation, judged.budget) else "kept"
     return [
         *(name, judged.mechanism, judged.attribute, judged.epsilon, judged.value("distortion")),
         "none" if judged.budget is None else missed,
-        *(leak.metric.title, leak.told.value, leak.gain),
+        *(leak.metric.title, leak.censored.value, leak.gain),
         *map(judged.value, (ACCURACY, "paper_privacy_loss", UTILITY)),
     ]
 

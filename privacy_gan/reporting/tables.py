@@ -98,7 +98,7 @@ def kinds_in(panels: Sequence[Panel]) -> list[Kind]:
     for curve in (curve for panel in panels for curve in panel.curves):
         first = curve.first
         if is_filter_and_generator(first):
-            alike = (first.mechanism, first.data, first.settings, of_any_attribute(first))
+            alike = (first.mechanism, first.data, first.judge_settings, of_any_attribute(first))
             kinds.setdefault(json.dumps(alike, sort_keys=True), {})[first.attribute] = curve
     return list(kinds.values())
 

@@ -28,7 +28,7 @@ def track_result(tracker: Logger, folder: RunFolder, result: Result) -> None:
     other, and all of them as a table.
     """
     judged = {
-        f"{'baseline' if each.is_baseline else 'result'}/{each.attribute}": each.reported()
+        f"{'baseline' if each.is_baseline else 'result'}/{each.attribute}": each.measure_records()
         for each in evaluation_rows(FinishedRun(folder, result))
     }
     if isinstance(tracker, ResumableWandbLogger):

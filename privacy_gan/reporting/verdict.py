@@ -1,16 +1,16 @@
-"""What an evaluation says, in words that follow from its intervals: a sentence, and a verdict."""
+"""What an evaluation shows, derived from its 95% intervals: one sentence, or a verdict in lines."""
 
 from __future__ import annotations
 
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.budget import (
-    budget_in,
-    cost,
-    digits,
-    distortions_in,
-    excess,
-    missed_line,
-    missed_lines,
+    budget_of,
+    budget_warnings,
+    describe_distortion,
+    describe_excess,
+    format_distortion,
+    format_excess,
+    validation_distortions,
 )
 from privacy_gan.reporting.leakage import (
     ACCURACY,
@@ -27,194 +27,202 @@ def summary_sentences(result: Result, mechanism: str) -> list[str]:
 
     Args:
         result: of the run.
-        mechanism: what it is called.
+        mechanism: its name.
     """
-    budget = budget_in(result.fingerprint)
+    budget = budget_of(result.fingerprint)
     if not result.evaluations:
-        return [not_judged(result, mechanism, budget)]
-    return [summary_sentence(of, mechanism, budget) for of in result.evaluations.values()]
+        return [unjudged_sentence(result, mechanism, budget)]
+    return [summary_sentence(each, mechanism, budget) for each in result.evaluations.values()]
 
 
 def summary_sentence(evaluation: Evaluation, mechanism: str, budget: float | None) -> str:
-    """Return what still leaks, led by the measure by which most does, and at what cost.
+    """Return the largest leak, the distortion and the utility score in one sentence.
 
     Args:
         evaluation: of one attribute.
-        mechanism: who hides it; "" for images that were censored elsewhere.
-        budget: of distortion, None where nobody promised one.
+        mechanism: its name; "" for images that were censored elsewhere.
+        budget: the distortion budget; None if there is none.
     """
-    by = f", hidden by {mechanism}," if mechanism else ""
-    parts = [what_leaks(evaluation, by), cost(evaluation, budget), what_is_left(evaluation)]
+    after = f" after {mechanism}" if mechanism else ""
+    parts = [
+        leak_clause(evaluation, after),
+        describe_distortion(evaluation, budget),
+        utility_clause(evaluation),
+    ]
     return f"{'; '.join(filter(None, parts))}."
 
 
-def what_leaks(evaluation: Evaluation, by: str) -> str:
-    """Return what adversaries tell of the attribute."""
+def leak_clause(evaluation: Evaluation, after: str) -> str:
+    """Return whether the attribute leaks, with the leading measure and accuracy."""
     leak, name = leading_leak(evaluation), evaluation.attribute
     if leak.is_found:
-        told = f"{name}{by} still leaks: an adversary tells it with {achieved(leak)}"
+        clause = f"{name} still leaks{after}: an adversary predicts it with {format_score(leak)}"
         if leak.measure == ACCURACY:
-            return told
+            return clause
         accuracy = leaks_by_measure(evaluation)[ACCURACY]
-        shown = accuracy.metric.format_value
+        show = accuracy.metric.format_value
         return (
-            f"{told}; accuracy {shown(accuracy.told.value)} ({shown(accuracy.guess)} by guessing)"
+            f"{clause}; accuracy {show(accuracy.censored.value)} (guessing {show(accuracy.guess)})"
         )
-    if not is_told_of_originals(evaluation):
+    if not is_learned_from_originals(evaluation):
         return (
-            f"whether {name}{by} leaks is unknown: the adversaries do not tell it of the original "
-            f"images either, with {achieved(leak)}"
+            f"Whether {name} leaks{after} is unknown: the adversaries cannot predict it from the "
+            f"original images either, with {format_score(leak)}"
         )
-    return f"{name}{by} was not found: adversaries get no further than {achieved(leak)}"
+    return f"No leak of {name} was found{after}: adversaries reach no more than {format_score(leak)}"
 
 
-def achieved(leak: Leak) -> str:
-    """Return a measure's value with its name, beside guessing and original images."""
+def format_score(leak: Leak) -> str:
+    """Return a measure's title and value, with its values by guessing and on original images."""
     show = leak.metric.format_value
-    bounds = f"{show(leak.guess)} by guessing"
+    bounds = f"guessing {show(leak.guess)}"
     if leak.original is not None:
-        bounds += f", {show(leak.original.value)} on the original images"
-    value, title = show(leak.told.value), leak.metric.title
-    told = {
-        ACCURACY: f"{value} accuracy",
-        "balanced_accuracy": f"{value} {title}",
+        bounds += f", original images {show(leak.original.value)}"
+    value, title = show(leak.censored.value), leak.metric.title
+    score = {
+        ACCURACY: f"accuracy {value}",
         "leaked_bits": f"{value} {title}",
-    }.get(leak.measure, f"a {title} of {value}")
-    return f"{told} ({bounds})"
+    }.get(leak.measure, f"{title} {value}")
+    return f"{score} ({bounds})"
 
 
-def is_told_of_originals(evaluation: Evaluation) -> bool:
-    """Tell whether adversaries learn the attribute of original images by any measure."""
-    return any(leak.is_told_of_originals for leak in leaks_by_measure(evaluation).values())
+def is_learned_from_originals(evaluation: Evaluation) -> bool:
+    """Return whether adversaries can predict the attribute from original images, by any measure."""
+    return any(leak.is_learned_from_originals for leak in leaks_by_measure(evaluation).values())
 
 
-def what_is_left(evaluation: Evaluation) -> str:
-    """Return what is left for everyone else, "" where nobody measured it."""
+def utility_clause(evaluation: Evaluation) -> str:
+    """Return the utility score, and that of the original images; "" if it was not measured."""
     metric = METRICS["utility_score"]
     score = evaluation.measures.get(metric.name)
     if score is None or score.censored is None:
         return ""
-    known = score.original
-    of = "" if known is None else f" ({metric.format_value(known.value)} on the original images)"
-    return f"{metric.title} {metric.format_value(score.censored.value)}{of}"
+    original = score.original
+    bound = "" if original is None else f" (original images {metric.format_value(original.value)})"
+    return f"{metric.title} {metric.format_value(score.censored.value)}{bound}"
 
 
-def not_judged(result: Result, mechanism: str, budget: float | None) -> str:
-    """Return what is known of a run that nobody judged."""
+def unjudged_sentence(result: Result, mechanism: str, budget: float | None) -> str:
+    """Return what is known about a run that was not judged."""
     attribute = result.fingerprint.get("attribute", "the attribute")
-    told = f"{attribute}, hidden by {mechanism}: nobody judged what still leaks"
-    distortions = distortions_in(result.training)
+    start = f"Whether {attribute} leaks after {mechanism} is unknown: the run was not judged"
+    distortions = validation_distortions(result.training)
     if not distortions or budget is None:
-        return f"{told}."
-    last = list(distortions.values())[-1]  # of what is released
-    over = f", {excess(last, budget)} it" if last > budget else ""
-    return f"{told}; distortion {digits(last)} of validation images, budget {budget:g}{over}."
+        return f"{start}."
+    released = list(distortions.values())[-1]  # of the network whose output is the final image
+    excess = f"; {format_excess(released, budget)}" if released > budget else ""
+    return (
+        f"{start}; distortion {format_distortion(released)} on validation images "
+        f"(budget {budget:g}{excess})."
+    )
 
 
 def run_verdict(result: Result) -> list[str]:
-    """Return what a run's evaluations say of each hidden attribute, and whether it kept its budget.
-
-    Returns:
-        Lines; none but those on the budget where nobody judged the run.
-    """
-    found = [line for of in result.evaluations.values() for line in verdict(of)]
-    return [*found, *missed_lines(result)]
+    """Return the verdict on each hidden attribute of a run, then its budget warnings."""
+    lines = [line for evaluation in result.evaluations.values() for line in verdict(evaluation)]
+    return [*lines, *budget_warnings(result)]
 
 
 def verdict(evaluation: Evaluation, budget: float | None = None) -> list[str]:
-    """Return what adversaries tell of the attribute: whether it leaks, and how that is known.
+    """Return whether the attribute leaks, and the evidence, as lines.
 
-    It leaks where the whole interval of one of their measures lies above what guessing achieves.
-    The measure by which most leaks comes first: where one value of the attribute is frequent, an
-    adversary may know much and still be right as often as who guesses.
+    It leaks if the whole 95% interval of one of the adversaries' measures is above guessing. The
+    leading measure comes first: when one value of the attribute is frequent, an adversary can learn
+    much and still be no more accurate than guessing.
 
     Args:
-        evaluation: what the judge found.
-        budget: epsilon, to be held against the distortion; None leaves that out.
+        evaluation: of the attribute.
+        budget: epsilon, to compare the distortion with; None skips this.
     """
     leak, name = leading_leak(evaluation), evaluation.attribute
-    who = f"an adversary who has {evaluation.images['train']:,} labelled images of yours"
-    missed = missed_line(evaluation, budget)
-    notes = [*unmeasured(evaluation), *([missed] if missed else [])]
+    adversary = (
+        f"an adversary trained on {evaluation.images['train']:,} labelled censored images"
+        f"{versions_clause(evaluation, leak)}"
+    )
+    excess = describe_excess(evaluation, budget)
+    notes = [*missing_measure_lines(evaluation), *([excess] if excess else [])]
+    claim = f"{adversary} predicts it {predicted(leak, leak.censored, leak.guess)}"
     if leak.is_found:
         return [
-            f"{name} leaks: {who}{versions(evaluation, leak)} tells it {beside_guessing(leak)}",
-            *by_accuracy(evaluation, leak),
-            *of_originals(leak),
+            f"{name} leaks: {claim}",
+            *accuracy_lines(evaluation, leak),
+            *original_lines(leak),
             *notes,
         ]
-    found = f"{who} tells it {beside_guessing(leak)}"
-    if not is_told_of_originals(evaluation):
+    if not is_learned_from_originals(evaluation):
         return [
-            f"nothing can be said about {name}: {found}; but neither do the same adversaries tell "
-            "it of the originals: let them learn longer (judge.epochs) or from more images",
+            f"whether {name} leaks is unknown: {claim}, but the same adversaries cannot predict it "
+            "from the original images either: train them longer (judge.epochs) or on more images",
             *notes,
         ]
     return [
-        f"{name} was not found: {found}",
-        *of_originals(leak),
-        f"that is no proof: with {evaluation.images['test']:,} test images as much as "
-        f"{leak.metric.format_value(leak.told.high)} is possible, and adversaries with more images, "
-        "more time or other ideas may find more",
+        f"no leak of {name} was found: {claim}",
+        *original_lines(leak),
+        f"this does not prove that nothing leaks: with {evaluation.images['test']:,} test images, "
+        f"up to {leak.metric.format_value(leak.censored.high)} is possible, and adversaries with more "
+        "images, longer training or other methods may find more",
         *notes,
     ]
 
 
-def beside_guessing(leak: Leak) -> str:
-    """Return what the adversary achieves, with its interval, beside guessing."""
-    return f"{how(leak, leak.told)}, {leak.metric.format_value(leak.guess)} by guessing"
-
-
-def how(leak: Leak, estimate: Estimate) -> str:
-    """Return how well the attribute is told by a measure, which it names, with the interval."""
+def predicted(leak: Leak, estimate: Estimate, guess: float | None = None) -> str:
+    """Return how well the attribute is predicted: "for 87.0% of images (95% interval ...)"."""
     value, title = leak.metric.format_value(estimate.value), leak.metric.title
-    told = {
-        ACCURACY: f"in {value} of images",
+    score = {
+        ACCURACY: f"for {value} of images",
         "leaked_bits": f"with {value} {title}",
-    }.get(leak.measure, f"with a {title} of {value}")
-    return f"{told} {interval(leak.measure, estimate)}"
+    }.get(leak.measure, f"with {title} {value}")
+    return f"{score} {format_interval(leak.measure, estimate, guess)}"
 
 
-def interval(measure: str, estimate: Estimate) -> str:
-    """Return an estimate's interval, in brackets."""
+def format_interval(measure: str, estimate: Estimate, guess: float | None = None) -> str:
+    """Return an estimate's interval, and the value by guessing, in brackets."""
     show = METRICS[measure].format_value
-    return f"(95% interval {show(estimate.low).rstrip('%')} to {show(estimate.high)})"
+    interval = f"95% interval {show(estimate.low).rstrip('%')} to {show(estimate.high)}"
+    return f"({interval})" if guess is None else f"({interval}; guessing {show(guess)})"
 
 
-def by_accuracy(evaluation: Evaluation, leak: Leak) -> list[str]:
-    """Return what the paper's measure says, where another one leads."""
+def accuracy_lines(evaluation: Evaluation, leak: Leak) -> list[str]:
+    """Return accuracy, the paper's measure, if another measure leads."""
     if leak.measure == ACCURACY:
         return []
     accuracy = leaks_by_measure(evaluation)[ACCURACY]
-    alone = "" if accuracy.is_found else ": that alone would not show the leak"
-    return [f"by accuracy, the paper's measure, it is told {beside_guessing(accuracy)}{alone}"]
-
-
-def of_originals(leak: Leak) -> list[str]:
-    """Return what the same adversaries tell of uncensored images, where that is known."""
-    if leak.original is None:
-        return []
-    return [f"of the originals the same adversaries tell it {how(leak, leak.original)}"]
-
-
-def unmeasured(evaluation: Evaluation) -> list[str]:
-    """Return what an old result does not say, where accuracy alone may hide a leak."""
-    lacking = [METRICS[name].title for name in missing_measures(evaluation)]
-    if not lacking:
-        return []
+    show = accuracy.metric.format_value
+    interval = format_interval(ACCURACY, accuracy.censored, accuracy.guess)
+    hidden = "" if accuracy.is_found else "; accuracy alone would not show the leak"
     return [
-        f"this result lacks {' and '.join(lacking)}, by which a leak may show that accuracy hides "
-        "where one value is frequent: judge it again"
+        f"accuracy, the paper's measure, is {show(accuracy.censored.value)} {interval}{hidden}"
     ]
 
 
-def versions(evaluation: Evaluation, leak: Leak) -> str:
+def original_lines(leak: Leak) -> list[str]:
+    """Return what the same adversaries predict from uncensored images, if it was measured."""
+    if leak.original is None:
+        return []
+    return [
+        f"trained on the original images, the same adversaries predict it "
+        f"{predicted(leak, leak.original)}"
+    ]
+
+
+def missing_measure_lines(evaluation: Evaluation) -> list[str]:
+    """Return which measures an old result lacks that can show a leak which accuracy hides."""
+    missing = [METRICS[name].title for name in missing_measures(evaluation)]
+    if not missing:
+        return []
+    return [
+        f"this result has no {' or '.join(missing)}, which can show a leak that accuracy hides when "
+        "one value is frequent: judge the run again"
+    ]
+
+
+def versions_clause(evaluation: Evaluation, leak: Leak) -> str:
     """Return how many censored versions of an image the strongest adversary saw, if several."""
-    who = evaluation.strongest.get(leak.metric.score_name)
-    several = 1 if who is None else who.queries
-    return f", and sees {several} censored versions of each image," if several > 1 else ""
+    strongest = evaluation.strongest.get(leak.metric.score_name)
+    count = 1 if strongest is None else strongest.queries
+    return f" and given {count} censored versions of each image" if count > 1 else ""
 
 
 def format_share(estimate: Estimate, of: str = "images") -> str:
-    """Return a share with its interval."""
-    return f"{estimate.value:.1%} of {of} {interval(ACCURACY, estimate)}"
+    """Return a share with its interval: "87.0% of images (95% interval 85.0 to 89.0%)"."""
+    return f"{estimate.value:.1%} of {of} {format_interval(ACCURACY, estimate)}"

@@ -1,4 +1,4 @@
-"""GPUs handed out, so that runs that go on side by side do not take the same one."""
+"""Reserves GPUs for runs, so that runs at the same time do not use the same GPU."""
 
 from __future__ import annotations
 
@@ -28,91 +28,94 @@ def reserve_gpus(
     accelerator: str,
     devices: int | Literal["auto"],
     runs_per_device: int,
-    waiting: Callable[[], None] = lambda: None,
+    on_wait: Callable[[], None] = lambda: None,
 ) -> Iterator[dict[str, str]]:
-    """Keep as many GPUs as a run takes from other runs on this machine; wait for them if need be.
+    """Reserve a run's GPUs within the block, after waiting for them if necessary.
+
+    Reservations hold among all runs of the same user on this machine.
 
     Args:
-        accelerator: the trainer's.
-        devices: how many a run takes; "auto" for all that are visible.
-        runs_per_device: that may share one.
-        waiting: called again and again while all are taken; what it raises ends the waiting.
+        accelerator: the trainer's accelerator.
+        devices: number of GPUs; "auto" for all visible ones.
+        runs_per_device: number of runs that may share a GPU.
+        on_wait: called repeatedly while all GPUs are taken; an exception ends the waiting.
 
     Yields:
-        Environment variables that make the run see these alone; none where it takes none.
+        Environment variables that make only these GPUs visible; none if the run uses no GPU.
 
     Raises:
-        UserError: the machine does not have so many.
+        UserError: fewer GPUs are visible.
     """
     gpus = visible_gpus() if accelerator in ("auto", "gpu", "cuda") else []
-    if not gpus:  # Lightning says so, if one is needed
+    if not gpus:  # Lightning raises an error if one is required
         yield {}
         return
     if devices == "auto":
         devices = len(gpus)
     if devices > len(gpus):
         raise UserError(
-            f"trainer.devices={devices}, but {len(gpus)} GPUs are visible here: "
+            f"trainer.devices={devices}, but {len(gpus)} "
+            f"{'GPU is' if len(gpus) == 1 else 'GPUs are'} visible here: "
             f"set trainer.devices to {len(gpus)} or less"
         )
     with ExitStack() as locks:
-        told = False
-        while (taken := lock_gpus(gpus, devices, runs_per_device, locks)) is None:
-            if not told:
+        has_logged = False
+        while (locked := lock_gpus(gpus, devices, runs_per_device, locks)) is None:
+            if not has_logged:
                 log.info(
-                    "waiting for a GPU: all %d are taken (runs_per_device=%d lets more share)",
+                    "waiting for a GPU: all %d are taken (runs_per_device=%d lets more runs share)",
                     *(len(gpus), runs_per_device + 1),
                 )
-            told = True
-            waiting()
+            has_logged = True
+            on_wait()
             time.sleep(SECONDS_BETWEEN_TRIES)
-        yield {VISIBLE_DEVICES: ",".join(taken)}
+        yield {VISIBLE_DEVICES: ",".join(locked)}
 
 
 def lock_gpus(
-    gpus: Sequence[str], wanted: int, runs_per_device: int, locks: ExitStack
+    gpus: Sequence[str], count: int, runs_per_device: int, locks: ExitStack
 ) -> list[str] | None:
-    """Lock GPUs, all that are wanted or none.
+    """Lock GPUs, those with the fewest runs first, and return them; None if too few are free.
 
     Args:
-        gpus: identifiers of those to choose from.
-        wanted: how many.
-        runs_per_device: that may share one; the emptiest are taken.
-        locks: keeps what was locked, and gives it back when it is closed.
+        gpus: identifiers of the GPUs to choose from.
+        count: number of GPUs.
+        runs_per_device: number of runs that may share a GPU.
+        locks: holds the locks, and releases them when it is closed.
     """
     folder = Path(tempfile.gettempdir()) / f"privacy_gan-gpus-{getpass.getuser()}"
     folder.mkdir(exist_ok=True)
-    with ExitStack() as tried:
-        taken: list[str] = []
-        for place in range(runs_per_device):
+    with ExitStack() as acquired:
+        locked: list[str] = []
+        for slot in range(runs_per_device):
             for gpu in gpus:
-                if len(taken) == wanted:
+                if len(locked) == count:
                     break
-                lock = FileLock(folder / f"{gpu}-{place}.lock", blocking=False)
+                lock = FileLock(folder / f"{gpu}-{slot}.lock", blocking=False)
                 try:
-                    if gpu not in taken:
-                        tried.enter_context(lock)
-                        taken.append(gpu)
+                    if gpu not in locked:
+                        acquired.enter_context(lock)
+                        locked.append(gpu)
                 except Timeout:
                     continue
-        if len(taken) < wanted:
+        if len(locked) < count:
             return None
-        locks.push(tried.pop_all())
-        return taken
+        locks.push(acquired.pop_all())
+        return locked
 
 
 def visible_gpus() -> list[str]:
-    """Return the universally unique identifiers of the NVIDIA GPUs that may be used here.
+    """Return the UUIDs of the NVIDIA GPUs that this process may use.
 
-    A number means another GPU to another job of the same machine; an identifier does not.
+    UUIDs, because an index may mean another GPU in another job on the same machine.
     """
     try:
         query = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
-        listed = subprocess.run(query, capture_output=True, text=True, check=True).stdout
+        output = subprocess.run(query, capture_output=True, text=True, check=True).stdout
     except (OSError, subprocess.CalledProcessError):
         return []
-    by_index = dict(line.split(", ") for line in listed.strip().splitlines())
+    by_index = dict(line.split(", ") for line in output.strip().splitlines())
     if VISIBLE_DEVICES not in os.environ:
         return list(by_index.values())
-    chosen = [entry.strip() for entry in os.environ[VISIBLE_DEVICES].split(",")]
-    return [by_index.get(entry, entry) for entry in chosen if entry not in ("", "-1")]
+    selected = [entry.strip() for entry in os.environ[VISIBLE_DEVICES].split(",")]
+    return [by_index.get(entry, entry) for entry in selected if entry not in ("", "-1")]

@@ -1,4 +1,4 @@
-"""The processes of one run: started together, ended together, and which is to blame."""
+"""Starts and ends the processes of one run together, and finds the root cause of a failure."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from typing import IO
 
 from privacy_gan.errors import UserError
 
-GRACE_SECONDS = 5  # of those whose run has failed, until they are killed
+GRACE_SECONDS = 5  # between a process's failure and the end of the run's other processes
 POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a process failed, as it says itself or as its end tells.
+    """Why a process failed, from its own report or from its exit code.
 
     Attributes:
-        reason: in one line, or one line for each of several mistakes.
-        exit_code: the process's.
-        traceback: where it happened; empty for what a user can fix.
-        follows: whether it failed because another process of its run had.
-        at: when, seconds since the epoch.
+        reason: one line for each error.
+        exit_code: the process's exit code.
+        traceback: empty for errors that a user can fix.
+        is_secondary: whether it failed because another process of the run had failed.
+        at: time of the failure, in seconds since the epoch.
     """
 
     reason: str
@@ -41,61 +41,63 @@ class Failure:
     at: float = field(default_factory=time.time)
 
     def write(self, folder: Path, rank: int) -> None:
-        """Write it where whoever started the process looks."""
+        """Write the failure where the parent process reads it."""
         path = folder / f"{rank}.json"
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(asdict(self)), encoding="utf-8")
         partial.replace(path)
 
     def format(self) -> str:
-        """Return what a user is to read."""
+        """Return the text to print: the traceback, or else a line for each error."""
         return self.traceback or "".join(f"error: {line}\n" for line in self.reason.splitlines())
 
 
 def read_failures(folder: Path) -> list[Failure]:
-    """Return what processes left in a folder, the first that failed first."""
-    found = [
+    """Return the failures in a folder: primary ones first, then in the order of time."""
+    failures = [
         Failure(**json.loads(path.read_text(encoding="utf-8"))) for path in folder.glob("*.json")
     ]
-    return sorted(found, key=lambda failure: (failure.is_secondary, failure.at))
+    return sorted(failures, key=lambda failure: (failure.is_secondary, failure.at))
 
 
-def root_cause(left: list[Failure], ended: Mapping[int, int], several: bool) -> Failure:
+def root_cause(failures: list[Failure], exit_codes: Mapping[int, int], several: bool) -> Failure:
     """Return why a run failed.
 
-    A process that was killed cannot say so; what the others say of it follows from that.
+    A process that was killed reports no failure, and the other processes report only secondary
+    ones.
 
     Args:
-        left: what its processes say, see ``left_in``.
-        ended: exit codes by rank, minus the signal of one that was killed, in the order in which
-            they ended.
-        several: whether it has other processes.
+        failures: the failures that its processes reported, see ``read_failures``.
+        exit_codes: exit codes by rank, in the order in which the processes ended; the negative
+            signal number of a process that was killed.
+        several: whether the run has several processes.
     """
-    killed = [(rank, code) for rank, code in ended.items() if code < 0]
-    if left and not (left[0].is_secondary and killed):
-        return left[0]
-    rank, code = killed[0] if killed else next(item for item in ended.items() if item[1])
-    who = f"process {rank} of the run" if several else "the run"
+    killed = [(rank, code) for rank, code in exit_codes.items() if code < 0]
+    if failures and not (failures[0].is_secondary and killed):
+        return failures[0]
+    rank, code = killed[0] if killed else next(item for item in exit_codes.items() if item[1])
+    name = f"process {rank} of the run" if several else "the run"
     if code >= 0:
-        return Failure(f"{who} ended with code {code}", code)
-    how = f"killed by {signal.Signals(-code).name}"
+        return Failure(f"{name} ended with code {code}", code)
     if code == -signal.SIGKILL:
-        how = "killed (SIGKILL): was there too little memory?"
-    return Failure(f"{who} was {how}", 128 - code)
+        reason = f"{name} was killed (SIGKILL): did it run out of memory?"
+    else:
+        reason = f"{name} was killed by {signal.Signals(-code).name}"
+    return Failure(reason, 128 - code)
 
 
 class Processes:
-    """Processes that make one run.
+    """The processes of one run.
 
     Args:
-        command: that each is started with.
-        environments: of each.
-        output: where all print to; None for where this process does.
-        failures: folder in which they leave why they fail, see ``Failure``.
+        command: the command that each process runs.
+        environments: the environment variables of each process.
+        output: file for stdout and stderr of all; None to inherit this process's.
+        failures_folder: folder in which the processes report failures, see ``Failure``.
 
     Attributes:
-        ended: exit codes by rank, in the order in which they were seen.
-        failed: whether one of them did.
+        exit_codes: exit codes by rank, in the order in which the processes ended.
+        failed: whether one of them failed.
     """
 
     def __init__(
@@ -105,14 +107,14 @@ class Processes:
         output: IO[str] | None,
         failures_folder: Path,
     ) -> None:
-        self.started: list[subprocess.Popen[bytes]] = []
+        self.processes: list[subprocess.Popen[bytes]] = []
         self.failures_folder = failures_folder
-        self.ended: dict[int, int] = {}
+        self.exit_codes: dict[int, int] = {}
         self.failed = False
         self.failed_at = math.inf
         try:
             for environment in environments:
-                self.started.append(
+                self.processes.append(
                     subprocess.Popen(
                         command,
                         env=environment,
@@ -125,49 +127,52 @@ class Processes:
             self.kill()
             raise
 
-    def have_exited(self) -> bool:
-        """Tell whether all have ended; if one failed, the others are made to, soon.
+    def have_ended(self) -> bool:
+        """Return whether all have ended, or one failed more than ``GRACE_SECONDS`` ago.
 
-        One that lost another may wait for it for half an hour.
+        A process that lost its connection to another may wait for half an hour before it fails.
         """
-        for rank, process in enumerate(self.started):
-            if rank not in self.ended and (code := process.poll()) is not None:
-                self.ended[rank] = code
+        for rank, process in enumerate(self.processes):
+            if rank not in self.exit_codes and (code := process.poll()) is not None:
+                self.exit_codes[rank] = code
         now = time.monotonic()
-        # one that said so may still be a while about its end
-        if not self.failed and (any(self.ended.values()) or read_failures(self.failures_folder)):
+        # a process that has reported its failure may take a while to end
+        if not self.failed and (
+            any(self.exit_codes.values()) or read_failures(self.failures_folder)
+        ):
             self.failed, self.failed_at = True, now
-        return len(self.ended) == len(self.started) or now - self.failed_at > GRACE_SECONDS
+        all_ended = len(self.exit_codes) == len(self.processes)
+        return all_ended or now - self.failed_at > GRACE_SECONDS
 
     def send_signal(self, signum: int) -> None:
         """Send a signal to all that are alive."""
-        for process in self.started:
+        for process in self.processes:
             process.send_signal(signum)
 
     def kill(self) -> None:
-        """Leave none behind."""
-        for process in self.started:
+        """Kill all that are alive, and wait for their end."""
+        for process in self.processes:
             process.kill()
-        for process in self.started:
+        for process in self.processes:
             process.wait()
 
 
-def exit_with_parent(other: int) -> None:
-    """Kill this process as soon as another has ended that needs it, in whatever way.
+def exit_with_parent(pid: int) -> None:
+    """Start a watchdog thread that kills this process once another process has ended.
 
-    One that is killed cannot stop those it started, and one of several that train together would
-    wait half an hour for the others.
+    A killed process cannot stop those that it started. And a process that trains together with
+    others would wait for them for half an hour.
 
     Args:
-        other: the number of this process's parent, or of the one that its parent works for.
+        pid: PID of the parent process, or of the process that the parent works for.
     """
-    is_parent = os.getppid() == other  # whose end is seen at once, even if nobody waits for it
+    is_parent = os.getppid() == pid  # then getppid() changes even if nobody waits for the parent
 
     def is_alive() -> bool:
         if is_parent:
-            return os.getppid() == other
+            return os.getppid() == pid
         try:
-            os.kill(other, 0)
+            os.kill(pid, 0)
         except OSError:
             return False
         return True
@@ -177,41 +182,42 @@ def exit_with_parent(other: int) -> None:
             time.sleep(POLL_SECONDS)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    threading.Thread(target=watch, name="die-with-other", daemon=True).start()
+    threading.Thread(target=watch, name="exit-with-parent", daemon=True).start()
 
 
 @contextmanager
 def torchrun_environments(count: int, nodes: int) -> Iterator[list[dict[str, str]]]:
-    """Say what tells a run's processes apart, in the words of torchrun.
+    """Reserve a port and yield the environment variables that torchrun would set for a run.
 
-    Several nodes were each given the same command, and what they have to know of each other.
+    With several nodes, the user starts the same command on each, and sets MASTER_ADDR, MASTER_PORT
+    and NODE_RANK.
 
     Args:
-        count: of processes on this node.
-        nodes: that take part.
+        count: number of processes on this node.
+        nodes: number of nodes.
 
     Yields:
         Environment variables for each process on this node.
 
     Raises:
-        UserError: it is not said where the first of several nodes is, or which this one is.
+        UserError: there are several nodes, and one of these variables is missing or wrong.
     """
     node = 0
     threads = int(os.environ.get("OMP_NUM_THREADS") or os.cpu_count() or 1)
     with reserve_port() as port:
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        rendezvous = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         if nodes > 1:
             try:
-                meeting = {name: os.environ[name] for name in meeting}
+                rendezvous = {name: os.environ[name] for name in rendezvous}
                 node = int(os.environ["NODE_RANK"])
             except (KeyError, ValueError):
                 raise UserError(
-                    f"trainer.num_nodes={nodes}: give this command on each node, with NODE_RANK=0, "
+                    f"trainer.num_nodes={nodes}: run this command on each node, with NODE_RANK=0, "
                     "1, ..., MASTER_ADDR=the first node's name and MASTER_PORT=a free port there; "
                     "or start it with srun or torchrun"
                 ) from None
         yield [
-            meeting
+            rendezvous
             | {
                 "RANK": str(node * count + rank),
                 "LOCAL_RANK": str(rank),
@@ -225,10 +231,11 @@ def torchrun_environments(count: int, nodes: int) -> Iterator[list[dict[str, str
 
 @contextmanager
 def reserve_port() -> Iterator[int]:
-    """Keep a port of this machine for the first process of a run, which alone will listen on it.
+    """Reserve a port of this machine, on which a run's first process will listen.
 
-    Two sockets may have the same port as long as at most one of them listens and both say that
-    they do not mind; nobody else is given it.
+    The reserving socket is bound with SO_REUSEADDR and does not listen. So another socket with
+    SO_REUSEADDR can bind to the port and listen, but the system does not hand out the port as a
+    free one.
     """
     with socket.socket() as holder:
         holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,4 +1,4 @@
-"""Values to try next, as Optuna suggests them by how well earlier ones did."""
+"""Searches for good settings with Optuna, which learns from the results of earlier runs."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from privacy_gan.sweeping.swept_run import DONE, SweptRun
 
 
 class Search:
-    """Suggests what to try and learns how it went.
+    """An Optuna study with the ask-and-tell interface.
 
-    The same seed and the same outcomes make the same suggestions: a search that is repeated asks
-    for the same runs again, which are finished, and goes on from there.
+    The same seed and the same results give the same suggestions. So a repeated search asks for the
+    same runs, which are finished, and then continues.
 
     Args:
-        overrides: what was typed; what has several values, or an interval of them, is searched.
-            Of two for the same setting the last counts.
-        seed: of the suggestions.
-        leak_weight: how much a leak counts, see ``worth``.
+        overrides: the overrides that were typed; those with several values or an interval of
+            values are searched. The last of several overrides of a setting counts.
+        seed: seed of the sampler.
+        leak_weight: weight of the leak, see ``objective``.
 
     Raises:
-        UserError: there is nothing to search, or Optuna is not installed.
+        UserError: no override is searched, or Optuna is not installed.
     """
 
     def __init__(self, overrides: Sequence[Override], seed: int, leak_weight: float) -> None:
@@ -46,7 +46,7 @@ class Search:
         self.study = optuna.create_study(direction="maximize", sampler=sampler)
 
     def ask(self, count: int) -> list[tuple[Any, list[str]]]:
-        """Return trials with the overrides of their runs."""
+        """Return new trials, each with the overrides of its run."""
         trials = [self.study.ask(self.space) for _ in range(count)]
         return [
             (trial, [*self.fixed, *(f"{key}={format_value(v)}" for key, v in trial.params.items())])
@@ -54,34 +54,34 @@ class Search:
         ]
 
     def tell(self, trial: Any, run: SweptRun | None) -> None:
-        """Take what came of a trial; None where another one was the same run."""
+        """Record the result of a trial's run; None if another trial had the same run."""
         value = objective(run, self.leak_weight) if run is not None else None
         if value is None:
             self.study.tell(trial, state=self.failed)
         else:
             self.study.tell(trial, value)
 
-    def best(self) -> str:
-        """Say which values did best."""
+    def format_best(self) -> str:
+        """Return a sentence with the best trial's values."""
         done = [trial for trial in self.study.trials if trial.value is not None]
         if not done:
             return (
-                "nothing can be said of the search: no run is judged, or original images tell no "
-                "more than the most frequent values"
+                "the search has no best run: no run was evaluated, or adversaries do not beat "
+                "the majority baseline even on original images"
             )
         best = max(done, key=lambda trial: float(trial.value or 0))
         values = " ".join(f"{key}={format_value(value)}" for key, value in best.params.items())
         return (
-            f"best of {len(done)} on the validation split: {values}, utility less "
+            f"best of {len(done)} on the validation split: {values}, utility minus "
             f"{self.leak_weight:g} x gain is {best.value:.3f}"
         )
 
 
 def import_optuna() -> Any:
-    """Return the library.
+    """Import Optuna and silence its log.
 
     Raises:
-        UserError: it is not installed.
+        UserError: Optuna is not installed.
     """
     try:
         import optuna
@@ -94,37 +94,38 @@ def import_optuna() -> Any:
 
 
 def to_distribution(optuna: Any, override: Override) -> Any:
-    """Return the values that an override allows, as Optuna puts it."""
+    """Return the values that an override allows as an Optuna distribution."""
     value = override.value()
     if not isinstance(value, IntervalSweep):
         return optuna.distributions.CategoricalDistribution(list(override.sweep_string_iterator()))
     bounds: list[Any] = [value.start, value.end]
-    whole = all(isinstance(bound, int) for bound in bounds)
-    kind = optuna.distributions.IntDistribution if whole else optuna.distributions.FloatDistribution
+    is_int = all(isinstance(bound, int) for bound in bounds)
+    distributions = optuna.distributions
+    kind = distributions.IntDistribution if is_int else distributions.FloatDistribution
     return kind(*bounds, log="log" in value.tags)
 
 
 def format_value(value: object) -> str:
-    """Return a value as it is typed; four digits of a number are enough to tell it from others."""
+    """Return a value as a user would type it; floats with four significant digits."""
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def objective(run: SweptRun, leak_weight: float) -> float | None:
-    """Return what a run is worth: the utility that is left, less what leaks, both normalized.
+    """Return normalized utility minus weighted normalized gain, the mean over attributes.
 
-    Both are measured on the validation split, so that the best run's figures on the test split are
-    not those of a lucky choice.
+    Both are measured on the validation split, so that the best run's results on the test split are
+    not selected by chance. None for a run that is not finished or not evaluated.
 
     Args:
-        run: finished and judged, or worth None.
-        leak_weight: how much a leak counts.
+        run: the run.
+        leak_weight: weight of the gain, which measures what leaks.
     """
     evaluations: Mapping[str, Any] = run.evaluations() if run.status in DONE else {}
-    found = []
+    values = []
     for evaluation in evaluations.values():
         utility = evaluation.validation.get("normalized_utility")
         gain = evaluation.validation.get("normalized_gain")
         if utility is None or gain is None:
             return None
-        found.append(utility - leak_weight * gain)
-    return sum(found) / len(found) if found else None
+        values.append(utility - leak_weight * gain)
+    return sum(values) / len(values) if values else None

@@ -1,4 +1,4 @@
-"""A run in processes of its own: fresh, however many came before, and gone when it is done."""
+"""Runs commands in subprocesses, so that each run starts fresh and leaves no process behind."""
 
 from __future__ import annotations
 
@@ -39,18 +39,19 @@ from privacy_gan.sweeping.processes import (
     POLL_SECONDS,
     Processes,
     exit_with_parent,
-    ranks,
     read_failures,
     root_cause,
+    torchrun_environments,
 )
 
-WORKER = "privacy_gan.commands.worker"  # named, not imported: it depends on this room
+WORKER = "privacy_gan.commands.worker"  # a name, not an import: it depends on this package
+# environment variables for the worker
 CONFIG, PARENT, FAILURES = "PRIVACY_GAN_CONFIG", "PRIVACY_GAN_PARENT", "PRIVACY_GAN_FAILURES"
-LOCKED_EXIT_CODE = os.EX_TEMPFAIL  # a child's exit code where another process is at work on the run
+LOCKED_EXIT_CODE = os.EX_TEMPFAIL  # of a worker whose run another process has locked
 
 
 def is_multirun() -> bool:
-    """Tell whether Hydra is at work on one run of several."""
+    """Return whether Hydra is running one of several runs."""
     return HydraConfig.get().mode == RunMode.MULTIRUN
 
 
@@ -58,11 +59,11 @@ def run_in_sweep(config: DictConfig) -> None:
     """Train and judge one run of a sweep.
 
     Raises:
-        RunFailed: it ended without a result; the sweep goes on.
-        UserError: a value is out of its range; the sweep goes on.
-        Interrupted: a signal asked to stop the sweep.
-        SystemExit: the run failed and is several tasks of a cluster's job, of which the others
-            should not wait for this one.
+        RunFailed: the run ended without a result; the sweep continues.
+        UserError: a value is out of range; the sweep continues.
+        Interrupted: a signal asked the sweep to stop.
+        SystemExit: the run failed, and is one of several tasks of a SLURM job; the other tasks
+            must not wait for this one.
     """
     try:
         run_in_subprocess(config, "train")
@@ -74,99 +75,101 @@ def run_in_sweep(config: DictConfig) -> None:
 
 
 def run_in_subprocess(config: DictConfig, verb: str) -> None:
-    """Do what a command does in new processes, which die with this one.
+    """Run a command in new processes, which end with this one.
 
-    They are one, or as many as the trainer has devices. Within a sweep, their output goes to
-    ``output.log`` in the run's folder, and its heartbeat says how far it is.
+    There is one process, or one for each of the trainer's devices. Within a sweep, their output
+    goes to ``output.log`` in the run's folder, and the run's heartbeat reports the progress.
 
     Args:
-        config: of the command.
+        config: the command's configuration.
         verb: the command's name among ``privacy_gan.commands``.
 
     Raises:
         RunFailed: it ended without a result.
-        RunStopped: the sweep was asked to stop; the same call goes on.
-        RunLocked: another process is at work on the run.
-        Interrupted: a signal that was sent to this process asked to stop; the same call goes on.
-        UserError: a value is out of its range, or the run's folder cannot be written.
+        RunStopped: the sweep was asked to stop; the same call resumes.
+        RunLocked: another process has locked the run.
+        Interrupted: a signal asked this process to stop; the same call resumes.
+        UserError: a value is out of range, or the run's folder is not writable.
     """
     exit_with_sweep()
     check_config(config)
     resolved = resolve_config(config, resolve_task(config))
     folder = RunFolder(Path(resolved.run_dir))
-    heartbeats = current_heartbeats() if is_rank_zero() else None  # the others add nothing
+    heartbeats = current_heartbeats() if is_rank_zero() else None
     with (
-        keep_heartbeat(heartbeats, folder) as waiting,
-        reserve_run_gpus(config, waiting) as gpus,
+        keep_heartbeat(heartbeats, folder) as on_wait,
+        reserve_run_gpus(config, on_wait) as gpus,
         rank_environments(config.trainer, gpus) as ranks,
         folder.output() if is_in_sweep() else nullcontext() as output,
-        TemporaryDirectory(prefix="privacy_gan-") as failures,
+        TemporaryDirectory(prefix="privacy_gan-") as failures_folder,
     ):
-        told = {
+        variables = {
             **gpus,
             CONFIG: OmegaConf.to_yaml(resolved),
             PARENT: str(os.getpid()),
-            FAILURES: failures,
+            FAILURES: failures_folder,
         }
-        environments = [os.environ | told | rank for rank in ranks]
+        environments = [os.environ | variables | rank for rank in ranks]
         if output is not None and is_rank_zero():
-            output.write(f"{datetime.now():%Y-%m-%d %H:%M:%S} begun{place(environments)}\n")
+            now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
+            output.write(f"{now} started{format_resources(environments)}\n")
             output.flush()
         command = [sys.executable, "-m", WORKER, verb]
-        processes = Processes(command, environments, output, Path(failures))
-        received = wait(processes, heartbeats)
+        processes = Processes(command, environments, output, Path(failures_folder))
+        received = wait_for_run(processes, heartbeats)
         if not processes.failed:
             return
-        stops = heartbeats.stop_signals() if heartbeats else []
-        left = read_failures(Path(failures))
-        failure = root_cause(left, processes.ended, several=len(ranks) > 1)
-        if not received and (left or not stops):  # else it said itself that it was stopped
+        stop_signals = heartbeats.stop_signals() if heartbeats else []
+        failures = read_failures(Path(failures_folder))
+        failure = root_cause(failures, processes.exit_codes, several=len(ranks) > 1)
+        if not received and (failures or not stop_signals):  # else it has printed that it stopped
             print(failure.format(), end="", file=output or sys.stderr, flush=True)
     for signum in received:
         if not is_rank_zero():
-            sys.exit(0)  # srun kills the others of a run as soon as one of them fails
-        # the state is saved; now the signal does here what it would have done: a cluster's job is
-        # put into the queue again
+            sys.exit(0)  # srun kills a run's other tasks as soon as one of them fails
+        # The state is saved, so let the signal take its usual effect here: submitit requeues its
+        # job.
         signal.raise_signal(signum)
-        raise Interrupted(signum, "repeat the command to go on")
+        raise Interrupted(signum, "run the same command again to resume")
     if failure.exit_code == LOCKED_EXIT_CODE:
         raise RunLocked(failure.reason, failure.exit_code)
-    if stops:
-        raise RunStopped("stopped", 128 + stops[0])
+    if stop_signals:
+        raise RunStopped("stopped", 128 + stop_signals[0])
     raise RunFailed(failure.reason, failure.exit_code)
 
 
 @cache
 def exit_with_sweep() -> None:
-    """Kill this process, if a launcher started it, as soon as the sweep's own was killed."""
-    if (process := sweep_pid()) is not None and process != os.getpid():
-        exit_with_parent(process)
+    """Make this process, if a launcher started it, exit when the sweep's main process ends."""
+    if (pid := sweep_pid()) is not None and pid != os.getpid():
+        exit_with_parent(pid)
 
 
 def reserve_run_gpus(
-    config: DictConfig, waiting: Callable[[], None] = lambda: None
+    config: DictConfig, on_wait: Callable[[], None] = lambda: None
 ) -> AbstractContextManager[dict[str, str]]:
-    """Keep a run's GPUs from other runs, see ``claimed``.
+    """Reserve a run's GPUs, see ``reserve_gpus``.
 
-    Whoever started its processes said which they have.
+    Nothing is reserved in processes that torchrun or SLURM started, which assign the GPUs.
     """
     if is_launched_externally():
         return nullcontext({})
     trainer = config.trainer
-    return reserve_gpus(trainer.accelerator, trainer.devices, config.runs_per_device, waiting)
+    return reserve_gpus(trainer.accelerator, trainer.devices, config.runs_per_device, on_wait)
 
 
 def rank_environments(
     trainer: DictConfig, gpus: Mapping[str, str]
 ) -> AbstractContextManager[list[dict[str, str]]]:
-    """Say which processes a run has here, see ``processes.ranks``.
+    """Return the environment variables of each of a run's processes on this node.
 
     Args:
-        trainer: its part of the configuration.
-        gpus: that it was given.
+        trainer: the trainer's configuration.
+        gpus: the environment variables that ``reserve_run_gpus`` yields.
 
     Raises:
-        UserError: there is no GPU, or nobody said how several nodes meet.
+        UserError: all GPUs are to be used but there is none, or the environment variables for
+            several nodes are missing, see ``torchrun_environments``.
     """
     if not is_distributed(trainer) or is_launched_externally():
         return nullcontext([{}])
@@ -174,66 +177,70 @@ def rank_environments(
     if count == "auto":
         if VISIBLE_DEVICES not in gpus:
             raise UserError(
-                "trainer=ddp takes all GPUs, and nvidia-smi shows none here: trainer=ddp_cpu, "
-                "or trainer.accelerator=cpu trainer.devices=N, computes without"
+                "trainer=ddp uses all GPUs, and nvidia-smi shows none here: trainer=ddp_cpu, "
+                "or trainer.accelerator=cpu trainer.devices=N, trains on the CPU"
             )
         count = len(gpus[VISIBLE_DEVICES].split(","))
-    return ranks(count, trainer.num_nodes)
+    return torchrun_environments(count, trainer.num_nodes)
 
 
 @contextmanager
 def keep_heartbeat(
     heartbeats: Heartbeats | None, folder: RunFolder
 ) -> Iterator[Callable[[], None]]:
-    """Keep up a run's heartbeat as long as it is at work; its process says more.
+    """Keep a run's heartbeat within the block; the run's process adds its progress.
 
     Yields:
-        To be called while the run waits for a GPU.
+        A function to call while the run waits for a GPU.
 
     Raises:
-        RunStopped: the sweep was asked to stop; also by what is yielded.
+        RunStopped: the sweep was asked to stop; the yielded function raises it, too.
     """
     if heartbeats is None:
         yield lambda: None
         return
 
-    def say(what: str) -> None:
-        if stops := heartbeats.stop_signals():
-            raise RunStopped("stopped", 128 + stops[0])
-        heartbeats.write(folder.path, Heartbeat(what))
+    def report(activity: str) -> None:
+        if stop_signals := heartbeats.stop_signals():
+            raise RunStopped("stopped", 128 + stop_signals[0])
+        heartbeats.write(folder.path, Heartbeat(activity))
 
-    say("starting")
+    report("starting")
     try:
-        yield lambda: say("waiting for a GPU")
+        yield lambda: report("waiting for a GPU")
     finally:
         heartbeats.end(folder.path)
 
 
-def place(environments: Sequence[Mapping[str, str]]) -> str:
-    """Say on which GPUs and with how many threads processes compute, where that was decided."""
-    told = {VISIBLE_DEVICES: "GPU", "OMP_NUM_THREADS": "threads"}
+def format_resources(environments: Sequence[Mapping[str, str]]) -> str:
+    """Return the number of processes, the GPUs and the threads per process, as far as set."""
+    labels = {VISIBLE_DEVICES: "GPU", "OMP_NUM_THREADS": "threads"}
     first = environments[0]
     several = f", processes: {len(environments)}" if len(environments) > 1 else ""
-    return several + "".join(f", {told[name]}: {first[name]}" for name in told if name in first)
+    return several + "".join(
+        f", {label}: {first[name]}" for name, label in labels.items() if name in first
+    )
 
 
-def wait(processes: Processes, heartbeats: Heartbeats | None) -> list[int]:
-    """Wait for a run; pass signals that ask to stop on to it.
+def wait_for_run(processes: Processes, heartbeats: Heartbeats | None) -> list[int]:
+    """Wait for a run's processes, and forward stop signals to them.
 
     Returns:
-        Those that were sent to this process; others were sent to the sweep's.
+        The stop signals that this process received itself, without those that the sweep's main
+        process forwarded.
     """
-    passed = 0
-    # the sweep's own process takes signals for all runs
-    unheard: AbstractContextManager[list[int]] = nullcontext([])
-    hearing = unheard if heartbeats and sweep_pid() == os.getpid() else forward_signals(processes)
+    num_forwarded = 0
+    # the sweep's main process handles signals for all of its runs
+    no_forwarding: AbstractContextManager[list[int]] = nullcontext([])
+    is_main = heartbeats and sweep_pid() == os.getpid()
+    forwarding = no_forwarding if is_main else forward_signals(processes)
     try:
-        with hearing as received:
-            while not processes.have_exited():
-                stops = heartbeats.stop_signals() if heartbeats else []
-                for signum in stops[passed:]:
+        with forwarding as received:
+            while not processes.have_ended():
+                stop_signals = heartbeats.stop_signals() if heartbeats else []
+                for signum in stop_signals[num_forwarded:]:
                     processes.send_signal(signum)
-                passed = len(stops)
+                num_forwarded = len(stop_signals)
                 time.sleep(POLL_SECONDS)
             return received
     finally:
@@ -242,15 +249,15 @@ def wait(processes: Processes, heartbeats: Heartbeats | None) -> list[int]:
 
 @contextmanager
 def forward_signals(processes: Processes) -> Iterator[list[int]]:
-    """Send to processes what this one is sent, and say what that was."""
+    """Forward stop signals to processes within the block; yield the list of received ones."""
     received: list[int] = []
 
-    def pass_on(signum: int, frame: FrameType | None) -> None:
+    def forward(signum: int, frame: FrameType | None) -> None:
         del frame
         received.append(signum)
         processes.send_signal(signum)
 
-    previous = {signum: signal.signal(signum, pass_on) for signum in FORWARDED_SIGNALS}
+    previous = {signum: signal.signal(signum, forward) for signum in FORWARDED_SIGNALS}
     try:
         yield received
     finally:

@@ -1,4 +1,4 @@
-"""A sweep: its memory is its runs' folders, and what is finished there is not done again."""
+"""Launches the unfinished runs of a sweep; the runs' folders are its only memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from privacy_gan.sweeping.swept_run import DONE, PENDING, SweptRun, format_summa
 
 
 class ClusterLauncher(Launcher):
-    """A launcher whose jobs are on other machines and may outlast this process.
+    """A launcher whose jobs run on other machines and may outlast this process.
 
     Attributes:
         stop_signals: returns the signals that asked the sweep to stop.
@@ -34,17 +34,17 @@ class ClusterLauncher(Launcher):
 
 @dataclass
 class Sweep:
-    """Passes on to a launcher what is not finished yet.
+    """Launches the runs that are not finished.
 
     Args:
-        launcher: Hydra's or a plugin's.
-        composer: of the runs.
-        folder: of the sweep.
-        left_out: sets of overrides; runs that have all of one are not asked for.
+        launcher: a Hydra launcher.
+        composer: composes the runs.
+        folder: the sweep's folder.
+        excluded: sets of overrides; a combination that has all overrides of a set is not run.
 
     Attributes:
-        runs: all that were asked for.
-        duplicates: combinations that were asked for and amount to one of them.
+        runs: all requested runs.
+        duplicates: number of requested combinations that give the same run as another one.
     """
 
     launcher: Launcher
@@ -57,15 +57,15 @@ class Sweep:
 
     @contextmanager
     def summarize_at_end(self) -> Iterator[None]:
-        """Say at the end, whatever happens, what became of each run.
+        """Print a summary of the runs at the end of the block, even after an error.
 
         Raises:
             SystemExit: a run is not finished.
         """
-        is_far = isinstance(self.launcher, ClusterLauncher)
+        is_remote = isinstance(self.launcher, ClusterLauncher)
         try:
-            # for all launches: some keep their processes
-            with create_heartbeats(shared=self.folder if is_far else None) as self.heartbeats:
+            # one folder for all launches: joblib's processes serve several of them
+            with create_heartbeats(shared=self.folder if is_remote else None) as self.heartbeats:
                 yield
         except (UserError, OmegaConfBaseException, HydraException):
             raise  # nothing was launched
@@ -74,68 +74,72 @@ class Sweep:
                 print(format_summary(self.runs, self.duplicates))
             raise
         print(format_summary(self.runs, self.duplicates))
-        self.chart()
+        self.log_chart()
         if any(run.status not in DONE for run in self.runs):
             sys.exit(1)
 
     def run_all(
-        self, combinations: Sequence[Sequence[str]], named: Sequence[str] = ()
+        self, combinations: Sequence[Sequence[str]], named_keys: Sequence[str] = ()
     ) -> list[SweptRun]:
-        """Launch what is not finished; wait for it; return and remember what became of it.
+        """Launch the runs that are not finished, wait for them, and return all runs.
 
         Args:
             combinations: overrides of each run.
-            named: settings that are in the names of the runs' folders in any case.
+            named_keys: settings that are always added to the folder names.
 
         Raises:
-            Interrupted: a signal asked to stop; runs that were at work saved their state.
-            UserError: something in the overrides is wrong; nothing was launched.
+            Interrupted: a signal asked to stop; active runs have saved their state.
+            UserError: an override is wrong; nothing was launched.
         """
         grid = [
             overrides
             for overrides in combinations
             if not any(combination <= set(overrides) for combination in self.excluded)
         ]
-        runs = self.composer.compose_runs(grid, named)
+        runs = self.composer.compose_runs(grid, named_keys)
         for run in runs:
             run.check_before_launch()
-        waiting = [run for run in runs if run.status == PENDING]
-        if mistakes := find_data_errors(waiting):
-            raise UserErrors(mistakes)
+        pending = [run for run in runs if run.status == PENDING]
+        if errors := find_data_errors(pending):
+            raise UserErrors(errors)
         known = {run.folder for run in self.runs}
         self.runs += [run for run in runs if run.folder not in known]
         self.duplicates += len(grid) - len(runs)
-        if waiting:
-            self.launch(runs, waiting)
+        if pending:
+            self.launch(runs, pending)
         return runs
 
-    def launch(self, runs: Sequence[SweptRun], waiting: Sequence[SweptRun]) -> None:
-        """Launch the runs that are not finished, and see what became of them.
+    def launch(self, runs: Sequence[SweptRun], pending: Sequence[SweptRun]) -> None:
+        """Launch the pending runs and update their statuses.
+
+        Args:
+            runs: all runs, whose progress is shown.
+            pending: those of them that are not finished.
 
         Raises:
             Interrupted: a signal asked to stop.
         """
-        assert self.heartbeats is not None  # there from the beginning to the summary
+        assert self.heartbeats is not None  # set by summarize_at_end
         if isinstance(self.launcher, ClusterLauncher):
             self.launcher.stop_signals = self.heartbeats.stop_signals
-        returns: Sequence[JobReturn | None] = [None] * len(waiting)
-        lost = ""
+        returns: Sequence[JobReturn | None] = [None] * len(pending)
+        launch_error = ""
         with forward_stop_signals(self.heartbeats):
             with show_progress(self.heartbeats, runs):
                 try:
-                    launched = [run.launched for run in waiting]
+                    launched = [run.launched for run in pending]
                     returns = self.launcher.launch(launched, initial_job_idx=0)
                 except UserError:
                     raise  # nothing was launched
-                except Exception as error:  # a job was lost: the folders tell how far it came
-                    lost = f"{type(error).__name__}: {error}"
-            for run, returned in zip(waiting, returns, strict=True):
-                run.update_after_launch(returned, lost)
-        if stops := self.heartbeats.stop_signals():
-            raise Interrupted(stops[0], "repeat the command to go on")
+                except Exception as error:  # a job was lost; the folders hold the runs' statuses
+                    launch_error = f"{type(error).__name__}: {error}"
+            for run, job_return in zip(pending, returns, strict=True):
+                run.update_after_launch(job_return, launch_error)
+        if stop_signals := self.heartbeats.stop_signals():
+            raise Interrupted(stop_signals[0], "run the same command again to resume")
 
-    def chart(self) -> None:
-        """Show the sweep's finished runs where its tracker, if it has one, shows charts."""
+    def log_chart(self) -> None:
+        """Log a chart of the finished runs to the sweep's tracker, if it has one."""
         named = zip(run_names(self.runs), self.runs, strict=True)
         finished = {name: run for name, run in named if run.status in DONE}
         for run in list(finished.values())[:1]:

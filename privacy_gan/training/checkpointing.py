@@ -156,7 +156,7 @@ class SaveLastCheckpoint(Checkpoint):
             raise Interrupted(
                 self.requests.received,
                 f"stopped in epoch {trainer.current_epoch + 1}, state saved to {self.path}: "
-                "repeat the command to go on",
+                "run the same command again to resume",
             )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,4 +1,4 @@
-"""Several processes under Lightning, whoever started them: DDP without its reducer."""
+"""Data-parallel training with Lightning, without the DistributedDataParallel wrapper."""
 
 from __future__ import annotations
 
@@ -16,42 +16,47 @@ from privacy_gan.cluster_environment import is_launched_by_torchrun
 
 
 class UnwrappedDDPStrategy(DDPStrategy):
-    """A process for each device, each with the whole model.
+    """DDPStrategy that does not wrap the model in DistributedDataParallel.
 
-    DistributedDataParallel expects one backward pass through all parameters a step, where players
-    of a game take gradients of their own parameters only; looking for unused ones, as it would
-    have to, costs time at every step. Here gradients are averaged where they are taken, by
-    ``distributed.average_gradients``. Initial weights agree: they are a function of the seed.
+    DistributedDataParallel expects one backward pass through all parameters per step. The networks
+    of a game compute gradients of their own parameters only, and ``find_unused_parameters`` would
+    cost time at every step. Instead, ``distributed.average_gradients`` averages gradients right
+    after they are computed. Initial weights agree because they depend on the seed only.
     """
 
     def configure_ddp(self) -> None:
-        """Wrap nothing."""
+        """Leave the model unwrapped."""
 
 
 class BroadcastBuffers(Callback):
-    """Gives all processes the first one's running moments before they validate.
+    """Copies rank 0's buffers to all ranks before validation.
 
-    They differ where batch norm sees each process's images alone; what is saved is the first's.
+    Batch norm's running moments differ between ranks if ``sync_batchnorm`` is false; checkpoints
+    hold those of rank 0.
     """
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Share them."""
+        """Broadcast the buffers."""
         distributed.broadcast_buffers(pl_module)
 
 
 def detect_cluster_environment() -> ClusterEnvironment | None:
-    """Return who started this process as one of several; None for one that is alone."""
+    """Return the environment that started this process as one of several, or None."""
     if is_launched_by_torchrun():
         return TorchElasticEnvironment()
     if SLURMEnvironment.detect():
-        return SLURMEnvironment(auto_requeue=False)  # the project does that itself
+        return SLURMEnvironment(auto_requeue=False)  # see commands and sweeping
     return None
 
 
 def join_process_group(device: torch.device) -> AbstractContextManager[None]:
-    """Connect this process, which computes on a device, with the others of its run."""
+    """Return a context manager in which the run's processes form a process group.
+
+    Args:
+        device: device of this process.
+    """
     environment = detect_cluster_environment()
-    assert environment is not None, "the processes of a run are started before they are connected"
+    assert environment is not None, "a process group needs processes that were started as a group"
     address = f"{environment.main_address}:{environment.main_port}"
     return distributed.process_group(
         address, environment.global_rank(), environment.world_size(), device

@@ -11,7 +11,7 @@ from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.runs.faces import draw_grid, save_picture
-from privacy_gan.runs.state import Run
+from privacy_gan.runs.run import Run
 from privacy_gan.tensors import find_non_finite
 from privacy_gan.training.checkpointing import RunCheckpointIO
 from privacy_gan.training.image_grid import censor_faces, select_example_faces

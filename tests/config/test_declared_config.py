@@ -102,10 +102,10 @@ WRONG = {
     "data.num_workers=-1": "must be a whole number, 0 or more",
     "data.num_train=999999999999": "must be 100,000,000 at most",
     "image_size=0": "must be a whole number, 1 or more",
-    "+epsilom=0.01": "epsilom is no option: did you mean epsilon=0.01",
+    "+epsilom=0.01": "epsilom is not an option: did you mean epsilon=0.01",
     "+judge.quereis=[1]": r"did you mean judge.queries=\[1\]",
     "+game.filter_evry=2": "did you mean game.filter_every=2",
-    "+game.depth=2": "game.depth is no option",
+    "+game.depth=2": "game.depth is not an option",
 }
 
 

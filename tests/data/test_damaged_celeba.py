@@ -121,7 +121,7 @@ Edit = Callable[[str], str]
         (
             "list_eval_partition.txt",
             lambda text: text[:-2],
-            "has 1 fields, not 2",
+            "has 1 field, not 2",
         ),
         ("list_eval_partition.txt", lambda text: "", "lists no images"),
         (

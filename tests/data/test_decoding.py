@@ -140,7 +140,7 @@ def test_values_of_modes_that_few_files_have(mode, colour, expected):
 @pytest.mark.parametrize("mode", ["I", "F"])
 def test_greys_whose_white_is_not_known_are_refused_not_clipped(mode):
     content = saved(solid(mode, 1000), "TIFF")
-    with pytest.raises(UndecodableImageError, match="greys have 32 bits"):
+    with pytest.raises(UndecodableImageError, match="grey values have 32 bits"):
         pixels(content)
 
 

@@ -51,7 +51,7 @@ def test_celebas_list_is_read_and_its_partition_file(tmp_path):
             "file,a\nx.jpg,1\nx.jpg,0\n",
             r"says of x\.jpg more than once what a is: '1' in line 2 and '0' in line 3",
         ),
-        ("file,a\nx.jpg\n", r"line 2 \(x\.jpg\) has 1 fields, not 2"),
+        ("file,a\nx.jpg\n", r"line 2 \(x\.jpg\) has 1 field, not 2"),
     ],
 )
 def test_damaged_files_are_one_line(text, message, tmp_path):
@@ -213,7 +213,7 @@ def test_an_image_that_stands_twice_counts_once_where_both_lines_agree(tmp_path)
     ("text", "message"),
     [
         ("1.jpg,1,0\n2.jpg,0,1\n", r"begins with 1\.jpg 1 0, not with the names of its columns"),
-        ("image,a\n", "lists no images: it ends after the names"),
+        ("image,a\n", "lists no images: it ends after the column names"),
         ("image,a,a\n1.jpg,1,0\n", "two columns that are called a"),
         ("image\n1.jpg\n", "has one column alone, image"),
         ("image,a\n1.jpg,1\n2.jpg,1,0\n", r"line 3 \(2\.jpg\) has 3 fields, not 2"),

@@ -278,7 +278,7 @@ def test_two_processes_that_need_classifiers_train_them_once(tmp_path):
     afterwards = run(command, real=True)
     assert afterwards.returncode == 0, afterwards.stderr
     told = [*outputs, afterwards.stdout]
-    figures = [[line for line in out.splitlines() if "of test images" in line] for out in told]
+    figures = [[line for line in out.splitlines() if "test accuracy" in line] for out in told]
     assert figures[0] == figures[1] == figures[2]
     assert len(figures[0]) == 2
 
@@ -298,7 +298,7 @@ def test_a_signal_while_judging_leaves_a_run_that_the_same_command_finishes(tmp_
     process.terminate()
     rest = process.communicate(timeout=60)[1]
     assert process.returncode == 128 + signal.SIGTERM
-    assert rest.strip().splitlines()[-1] == "interrupted: repeat the command to go on"
+    assert rest.strip().splitlines()[-1] == "interrupted: run the same command again to resume"
     assert not list(folder.rglob("result.json"))
     again = run_train(tmp_path, where, preset=PRESET)
     assert again.returncode == 0, again.stderr

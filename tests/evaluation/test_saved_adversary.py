@@ -16,7 +16,7 @@ from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute
 from privacy_gan.models.resnet import resnet10
 from privacy_gan.runs.artifacts import read_artifact
-from privacy_gan.runs.checkpoint import save
+from privacy_gan.runs.checkpoint import save_atomically
 from privacy_gan.runs.fingerprint import flatten, nested
 from privacy_gan.runs.loading import load_privatizer
 
@@ -65,7 +65,7 @@ def test_every_shipped_adversary_answers_the_same_after_it_was_kept(name, tiny, 
     if name == "inversion":
         learner.changed_counts = torch.tensor([[0.0, 3.0], [2.0, 0.0]])
     content = {"adversary": name, "calibration": [2.0, [0.1, -0.1]], "accuracy": [0.7, 0.6, 0.8]}
-    save(tmp_path / "kept.pt", {**content, "learned": learner.export_weights()})
+    save_atomically(tmp_path / "kept.pt", {**content, "learned": learner.export_weights()})
     images = torch.rand(4, 3, 32, 32)
     torch.manual_seed(1)
     again = load_adversary(read_artifact(tmp_path / "kept.pt"), make, resnet10(2), num_classes=2)

@@ -1,4 +1,4 @@
-"""Networks for scalars."""
+"""MLPs for scalars."""
 
 import pytest
 import torch
@@ -15,14 +15,14 @@ def noise(network, count=6, seed=0):
     return torch.randn(count, network.noise_size, generator=torch.Generator().manual_seed(seed))
 
 
-def test_the_output_is_the_number_plus_a_change():
+def test_output_is_input_plus_change():
     network = NoisyMLP(width=8)
     torch.nn.init.zeros_(network.change[-1].weight)
     torch.nn.init.constant_(network.change[-1].bias, 5.0)
     assert torch.equal(network(numbers(), noise(network)), numbers() + 5)
 
 
-def test_the_change_depends_on_the_number_and_the_noise():
+def test_change_depends_on_input_and_noise():
     network = NoisyMLP(width=8, noise_size=2)
     change = network(numbers(), noise(network)) - numbers()
     assert change.shape == (6, 1, 1, 1)
@@ -30,14 +30,14 @@ def test_the_change_depends_on_the_number_and_the_noise():
     assert len(set((network(numbers(), torch.zeros(6, 2)) - numbers()).flatten().tolist())) == 6
 
 
-def test_with_classes_the_same_number_goes_to_another_for_each_class():
+def test_output_depends_on_the_class():
     network = NoisyMLP(width=8, num_classes=2)
-    still = noise(network)
-    zero, one = (network(numbers(), still, torch.full((6,), value)) for value in (0, 1))
+    fixed_noise = noise(network)
+    zero, one = (network(numbers(), fixed_noise, torch.full((6,), value)) for value in (0, 1))
     assert (zero != one).all()
 
 
-def test_the_output_keeps_the_precision_of_the_input_under_autocast():
+def test_output_has_the_dtype_of_the_input_under_autocast():
     network, classifier = NoisyMLP(width=8), mlp_classifier(2, width=8)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         censored = network(numbers(), noise(network))
@@ -45,14 +45,14 @@ def test_the_output_keeps_the_precision_of_the_input_under_autocast():
         assert classifier(censored).dtype == torch.float32
 
 
-def test_a_classifier_has_features_and_a_logit_for_each_class():
+def test_classifier_has_features_and_one_logit_per_class():
     classifier = mlp_classifier(3, width=8)
     assert classifier.features(numbers()).shape == (6, 8)
     assert classifier(numbers()).shape == (6, 3)
     assert classifier.num_classes == 3
 
 
-def test_pictures_are_refused_in_one_line():
+def test_images_are_rejected():
     pictures = torch.zeros(2, 3, 16, 16)
     network = NoisyMLP(width=8)
     with pytest.raises(UserError, match="not of 3x16x16: set networks=unet"):

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from privacy_gan.errors import UserError
-from privacy_gan.models.unet import UNet, UpBlock, convolve_upsampled, spread
+from privacy_gan.models.unet import UNet, UpBlock, convolve_upsampled, transposed_kernel
 
 
 def parameters(module):
@@ -15,7 +15,7 @@ def parameters(module):
 
 @pytest.mark.parametrize("size", [64, 128])
 @pytest.mark.parametrize("num_classes", [None, 2])
-def test_output_has_the_inputs_shape_and_range(size, num_classes):
+def test_output_shape_and_range(size, num_classes):
     network = UNet(size, width=4, num_classes=num_classes)
     classes = None if num_classes is None else torch.tensor([0, 1])
     out = network(torch.rand(2, 3, size, size), torch.randn(2, 1024), classes)
@@ -29,7 +29,7 @@ def test_sides_may_differ():
     assert out.shape == (2, 3, 32, 48)
 
 
-def test_channels_are_the_papers():
+def test_channels_match_the_paper():
     network = UNet(64, num_classes=2)
     convolutions = [
         (module.in_channels, module.out_channels)
@@ -38,14 +38,14 @@ def test_channels_are_the_papers():
     ]
     down = [(3, 32), (32, 32), (32, 64), (64, 64), (64, 128), (128, 128)]
     bottom = [(128, 256), (256, 256), (256, 512), (512, 512)]
-    # the bottleneck's 512, as many of noise and one of the class meet the skip of 256
+    # 512 of the bottleneck, 512 of the noise, 1 of the class, and 256 of the skip connection
     up = [(512 + 512 + 1 + 256, 256), (256, 256), (256 + 128, 128), (128, 128)]
     top = [(128 + 64, 64), (64, 64), (64 + 32, 32), (32, 32), (32, 3)]
     assert convolutions == down + bottom + up + top
 
 
-def test_parameter_count_is_the_one_worked_by_hand():
-    # 3x3 convolutions without bias, batch norms with two values a channel, at width 1:
+def test_parameter_count():
+    # 3x3 convolutions without bias and batch norms with two parameters per channel, at width 1:
     # channels 1, 2, 4, 8, 16; bottleneck 16 + 16 channels
     pairs = [(3, 1), (1, 1), (1, 2), (2, 2), (2, 4), (4, 4), (4, 8), (8, 8), (8, 16), (16, 16)]
     pairs += [(40, 8), (8, 8), (12, 4), (4, 4), (6, 2), (2, 2), (3, 1), (1, 1)]
@@ -53,13 +53,13 @@ def test_parameter_count_is_the_one_worked_by_hand():
     to_rgb = 1 * 3 + 3
     noise = (10 + 1) * 16 * 2 * 2
     assert parameters(UNet(32, width=1, noise_size=10)) == blocks + to_rgb + noise
-    # the class: an embedding of 128, projected to one channel that the next convolution reads
+    # the class: an embedding of size 128, projected to one more input channel of a convolution
     more = 2 * 128 + (128 + 1) * 4 + 9 * 8
     with_class = UNet(32, width=1, noise_size=10, num_classes=2)
     assert parameters(with_class) == blocks + to_rgb + noise + more
 
 
-def test_noise_and_class_change_the_output():
+def test_output_depends_on_noise_and_class():
     torch.manual_seed(0)
     network = UNet(16, width=4, num_classes=2).eval()
     images, noise = torch.rand(1, 3, 16, 16), torch.randn(1, 1024)
@@ -69,7 +69,7 @@ def test_noise_and_class_change_the_output():
     assert not torch.equal(out, network(images, torch.randn(1, 1024), zero))
 
 
-def test_output_keeps_the_images_precision_under_autocast():
+def test_output_has_the_dtype_of_the_images_under_autocast():
     network = UNet(16, width=2)
     with torch.autocast("cpu", torch.bfloat16):
         out = network(torch.rand(2, 3, 16, 16), torch.randn(2, 1024))
@@ -77,13 +77,13 @@ def test_output_keeps_the_images_precision_under_autocast():
 
 
 @pytest.mark.parametrize("size", [0, 40, (64, 60)])
-def test_sizes_that_cannot_be_halved_four_times_are_refused(size):
+def test_sizes_that_are_not_multiples_of_16_are_rejected(size):
     with pytest.raises(UserError, match="multiples of 16"):
         UNet(size)
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 3), (4, 4), (5, 2)])
-def test_an_upsampled_image_is_convolved_without_upsampling_it_and_so_are_gradients(height, width):
+def test_convolve_upsampled_equals_upsampling_then_convolution_with_gradients(height, width):
     images = torch.randn(2, 3, height, width, dtype=torch.double, requires_grad=True)
     weight = torch.randn(4, 3, 3, 3, dtype=torch.double, requires_grad=True)
     expected = F.conv2d(F.interpolate(images, scale_factor=2, mode="nearest"), weight, padding=1)
@@ -96,9 +96,11 @@ def test_an_upsampled_image_is_convolved_without_upsampling_it_and_so_are_gradie
     )
 
 
-def test_kernels_by_hand():
-    # pixels a b, doubled a a b b: the kernel (1, 10, 100) sees 0aa, aab, abb, bb0
-    assert spread(torch.tensor([[1.0, 10.0, 100.0]]), 1).tolist() == [[100.0, 110.0, 11.0, 1.0]]
+def test_transposed_kernel_of_a_small_example():
+    # pixels a b, upsampled to a a b b: the kernel (1, 10, 100) covers 0aa, aab, abb, bb0
+    assert transposed_kernel(torch.tensor([[1.0, 10.0, 100.0]]), 1).tolist() == [
+        [100.0, 110.0, 11.0, 1.0]
+    ]
     images = torch.tensor([[[[1.0, 2.0]]]])
     weight = torch.zeros(1, 1, 3, 3)
     weight[0, 0, 1] = torch.tensor([1.0, 10.0, 100.0])
@@ -106,7 +108,7 @@ def test_kernels_by_hand():
     assert convolve_upsampled(images, weight).tolist() == [[[row, row]]]
 
 
-def test_a_block_on_the_way_up_is_upsampling_concatenation_and_a_double_block():
+def test_up_block_equals_upsampling_concatenation_and_a_double_block():
     block = UpBlock(5, 3).double()
     below = torch.randn(4, 5, 4, 6, dtype=torch.double)
     skip = torch.randn(4, 3, 8, 12, dtype=torch.double)
@@ -116,7 +118,7 @@ def test_a_block_on_the_way_up_is_upsampling_concatenation_and_a_double_block():
     torch.testing.assert_close(block(below, skip), hidden)
 
 
-def test_all_levels_of_a_unet_keep_the_layout_of_channels_last():
+def test_all_levels_of_the_unet_use_channels_last():
     network = UNet(32, width=4, noise_size=8, num_classes=2).to(memory_format=torch.channels_last)
     outputs = []
     for module in network.modules():

@@ -132,10 +132,10 @@ def test_a_tiny_run_on_pictures_puts_a_random_class_in(tiny):
 
 
 def test_too_few_images_are_refused(tiny):
-    with pytest.raises(UserError, match="32 training images have less than 200 principal"):
+    with pytest.raises(UserError, match="32 training images are too few for 200 principal"):
         train(tiny("privatizer=transport"))
 
 
 def test_another_target_is_refused():
-    with pytest.raises(UserError, match="there are barycentre and random"):
+    with pytest.raises(UserError, match="choose barycentre or random"):
         Transport(0.01, 2, 16, 0, target="nowhere")

@@ -1,21 +1,21 @@
-"""A judged run for all tests of the demo."""
+"""A judged run that all tests of the demo share."""
 
 import pytest
 from commands import run_train
 from presets import JUDGED, TINY
 
-# after so many steps images depend on noise and on s'
-LEARNED = ["trainer.max_epochs=8", "learning_rate=1e-3"]
+# enough training that the images depend on the noise and on s'
+TRAINED_LONGER = ["trainer.max_epochs=8", "learning_rate=1e-3"]
 
 
 @pytest.fixture(scope="session")
 def run(once):
-    """Return the folder of a tiny run that was judged, below one whose name has a blank."""
+    """Return the folder of a tiny judged run, in a folder with a blank in its name."""
     (result,) = (once("a demo", train_and_judge) / "outputs").rglob("result.json")
     return result.parent
 
 
 def train_and_judge(folder):
-    where = f"classifiers.folder='{folder / 'classifiers'}'"
-    process = run_train(folder, where, preset=[*TINY, *JUDGED, *LEARNED])
+    classifiers = f"classifiers.folder='{folder / 'classifiers'}'"
+    process = run_train(folder, classifiers, preset=[*TINY, *JUDGED, *TRAINED_LONGER])
     assert process.returncode == 0, process.stderr

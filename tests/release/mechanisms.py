@@ -39,7 +39,7 @@ def empirical():
     return generator
 
 
-def of_strength(operation, strength):
+def with_strength(operation, strength):
     operation.strength.fill_(strength)
     return operation
 
@@ -48,7 +48,7 @@ def transport():
     mechanism = Transport(0.01, 2, SIZE, 0, components=5, target="random")
     for buffer in mechanism.buffers():
         buffer.copy_(0.1 * torch.randn_like(buffer))
-    return of_strength(mechanism, 0.5)
+    return with_strength(mechanism, 0.5)
 
 
 MECHANISMS = {
@@ -61,19 +61,19 @@ MECHANISMS = {
     "empirical": empirical,
     "stargan": lambda: StarGANInference(StarGANGenerator(2, 4, 1), 2),
     "stargan_of_three": lambda: StarGANInference(StarGANGenerator(3, 4, 1), 3),
-    "blur": lambda: of_strength(Blur(0.01), 0.8),
-    "pixelate": lambda: of_strength(Pixelate(0.01), 1.3),
-    "noise": lambda: of_strength(Noise(0.01), 0.3),
+    "blur": lambda: with_strength(Blur(0.01), 0.8),
+    "pixelate": lambda: with_strength(Pixelate(0.01), 1.3),
+    "noise": lambda: with_strength(Noise(0.01), 0.3),
     "identity": Identity,
     "transport": transport,
     "stack": lambda: Chain(
-        [FilterInference(unet()), of_strength(Blur(0.01), 0.8), GeneratorInference(unet(2), 2)],
+        [FilterInference(unet()), with_strength(Blur(0.01), 0.8), GeneratorInference(unet(2), 2)],
         ["Smiling", "Male", "Smiling"],
     ),
 }
 
 
-def made(name):
+def make_mechanism(name):
     """Return a mechanism in evaluation mode, the same each time."""
     with torch.random.fork_rng():
         torch.manual_seed(0)

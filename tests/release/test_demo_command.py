@@ -14,13 +14,13 @@ import torch
 from commands import cli
 from omegaconf import OmegaConf
 from PIL import Image
-from serving import ask, served
+from demo_process import run_demo, running_demo
 
 from privacy_gan.commands.demo import page_content
 from privacy_gan.errors import UserError
 from privacy_gan.release.trained_model import load_trained_model
 from privacy_gan.runs.artifacts import read_artifact
-from privacy_gan.runs.checkpoint import save
+from privacy_gan.runs.checkpoint import save_atomically
 from privacy_gan.runs.folder import RunFolder
 
 
@@ -64,7 +64,7 @@ def replaced(path, content):
     """Put something else in a file's place, or nothing, for a while."""
     aside = path.rename(path.with_suffix(".aside"))
     if content is not None:
-        save(path, content)
+        save_atomically(path, content)
     yield
     aside.replace(path)
 
@@ -72,7 +72,7 @@ def replaced(path, content):
 def test_an_exported_folder_is_shown_with_nobody_who_is_asked(run, tmp_path):
     process = cli("export", f"run={run}", f"output={tmp_path / 'model'}", "onnx=false")
     assert process.returncode == 0, process.stderr
-    with served(tmp_path / "model") as (_, address):
+    with running_demo(tmp_path / "model") as (_, address):
         photo = io.BytesIO()
         Image.new("RGB", (30, 30), "red").save(photo, "PNG")
         with post(address, photo.getvalue(), address.rstrip("/")) as response:
@@ -91,14 +91,14 @@ def post(address, content, origin):
 
 
 def test_nobody_else_reaches_it(run):
-    with served(run) as (_, address):
+    with running_demo(run) as (_, address):
         port = int(address.rstrip("/").rpartition(":")[2])
         listening = Path("/proc/net/tcp").read_text().splitlines()
         places = {line.split()[1] for line in listening if line.split()[3] == "0A"}
         assert {place for place in places if place.endswith(f":{port:04X}")} == {
             f"0100007F:{port:04X}"
         }
-        again = ask(run, f"port={port}")
+        again = run_demo(run, f"port={port}")
         assert (again.returncode, again.stdout) == (2, "")
         assert again.stderr == (
             f"error: port={port} cannot be used (Address already in use): choose another; "
@@ -116,7 +116,7 @@ def test_nobody_else_reaches_it(run):
     ],
 )
 def test_mistakes_are_told_in_a_line(options, told, run):
-    process = ask(*(["nowhere"] if options == ["run=nowhere"] else [run, *options]))
+    process = run_demo(*(["nowhere"] if options == ["run=nowhere"] else [run, *options]))
     assert process.returncode == 2
     assert process.stdout == ""
     assert process.stderr.startswith("error: ")
@@ -126,7 +126,7 @@ def test_mistakes_are_told_in_a_line(options, told, run):
 
 def test_sigterm_ends_it_and_leaves_the_run_as_it_was(run):
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
-    with served(run) as (process, _):
+    with running_demo(run) as (process, _):
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 128 + signal.SIGTERM
     assert {path: path.stat().st_mtime_ns for path in run.rglob("*")} == before

@@ -10,12 +10,12 @@ from PIL import Image
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from serving import served
+from demo_process import running_demo
 
 
 @pytest.fixture(scope="module")
 def demo(run):
-    with served(run) as (_, address):
+    with running_demo(run) as (_, address):
         yield address
 
 
@@ -182,7 +182,7 @@ def test_what_is_no_photograph_is_said_and_changes_nothing(browser, demo, tmp_pa
     (tmp_path / "letter.jpg").write_text("Dear Sir")
     element(browser, "#file").send_keys(str(tmp_path / "letter.jpg"))
     wait(browser).until(lambda _: element(browser, "#status.wrong"))
-    told = "This file cannot be shown: it is no JPEG, PNG or WebP image."
+    told = "This file cannot be shown: it is not a JPEG, PNG or WebP image."
     assert element(browser, "#status").text == told
     assert sources(browser) == before
 
@@ -230,7 +230,7 @@ def test_nothing_is_wider_than_the_screen(width, browser, demo):
 
 @needs_chromium
 def test_a_command_that_ended_is_missed(browser, run):
-    with served(run) as (process, address):
+    with running_demo(run) as (process, address):
         open_page(browser, address)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 import torch
-from mechanisms import FACTS, MECHANISMS, SIZE, made
+from mechanisms import FACTS, MECHANISMS, SIZE, make_mechanism
 from safetensors.torch import load_file, save_file
 
 from privacy_gan import load_privatizer
@@ -19,7 +19,7 @@ IMAGES = torch.rand(5, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1)
 
 
 def export(name, folder):
-    exported = ExportedPrivatizer.of(made(name), SIZE, ["Smiling"], FACTS)
+    exported = ExportedPrivatizer.from_privatizer(make_mechanism(name), SIZE, ["Smiling"], FACTS)
     exported.save_pretrained(folder)
     return folder
 
@@ -49,7 +49,7 @@ def refused(folder):
 
 @pytest.mark.parametrize("name", MECHANISMS)
 def test_what_is_loaded_does_what_was_exported(name, tmp_path):
-    before, after = made(name), load_privatizer(export(name, tmp_path / name))
+    before, after = make_mechanism(name), load_privatizer(export(name, tmp_path / name))
     for seed in (0, 1):
         expected, found = before.privatize(IMAGES, seed), after.privatize(IMAGES, seed)
         torch.testing.assert_close(found.images, expected.images, rtol=0, atol=1e-6)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sample_results import evaluation, measure, write_run
 
-from privacy_gan.reporting.budget import cost, missed_line, missed_lines
+from privacy_gan.reporting.budget import describe_distortion, describe_excess, budget_warnings
 from privacy_gan.reporting.model_card import model_card
 from privacy_gan.reporting.report import make_report
 from privacy_gan.reporting.run_summary import run_summary
@@ -28,38 +28,38 @@ def missed(epsilon=0.02):
 
 def test_it_is_said_by_how_much_and_of_how_many_batches():
     found = missed().evaluations["Smiling"]
-    assert missed_line(found, 0.02) == TOLD
-    assert cost(found, 0.02) == "distortion 0.049, 2.5 times the budget of 0.02"
+    assert describe_excess(found, 0.02) == TOLD
+    assert describe_distortion(found, 0.02) == "distortion 0.049, 2.5 times the budget of 0.02"
     assert verdict(found, 0.02)[-1] == run_verdict(missed())[-1] == TOLD
     assert TOLD not in verdict(found, 0.05)
 
 
 def test_what_test_images_may_explain_is_no_miss():
     found = evaluation(0.8, distortion=Measure(Estimate(0.0101, 0.0099, 0.0103)))
-    assert missed_line(found, 0.01) == ""
-    assert cost(found, 0.01) == (
+    assert describe_excess(found, 0.01) == ""
+    assert describe_distortion(found, 0.01) == (
         "distortion 0.0101 of 0.01 allowed (1.0% over it, as the choice of test images can explain)"
     )
-    assert missed_line(found, None) == ""  # of images that nobody promised a budget
+    assert describe_excess(found, None) == ""  # of images that nobody promised a budget
 
 
 def test_a_run_that_nobody_judged_is_held_to_its_validation_images():
     training = {"valid/filter/distortion": 0.0099, "valid/generator/distortion": 0.03}
     result = Result("faces", {"attribute": "Smiling", "epsilon": 0.01}, training)
-    (line,) = missed_lines(result)
+    (line,) = budget_warnings(result)
     assert line == (
         "the distortion budget epsilon=0.01 was not kept at the end of training: the generator "
         "changed validation images by 0.03 on average, 3.0 times the budget"
     )
-    assert missed_lines(replace(result, training={"valid/filter/distortion": 0.0101})) == []
+    assert budget_warnings(replace(result, training={"valid/filter/distortion": 0.0101})) == []
 
 
 def test_a_mechanism_that_reads_no_budget_cannot_miss_it():
     result = missed()
     reading = {**result.fingerprint, "privatizer.filter.constraint.epsilon": 0.02}
-    assert missed_lines(replace(result, fingerprint=reading)) == [TOLD]
+    assert budget_warnings(replace(result, fingerprint=reading)) == [TOLD]
     stargan = {**result.fingerprint, "privatizer.lambda_rec": 10}
-    assert missed_lines(replace(result, fingerprint=stargan)) == []
+    assert budget_warnings(replace(result, fingerprint=stargan)) == []
 
 
 def test_every_output_says_it(tmp_path):

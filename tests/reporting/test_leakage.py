@@ -40,7 +40,7 @@ YOUNG = judged(
 def test_an_unbalanced_attribute_is_led_by_what_accuracy_hides():
     assert leaks_by_measure(YOUNG)[ACCURACY].gain < 0
     leak = leading_leak(YOUNG)
-    assert (leak.measure, leak.told.value, leak.guess) == ("auroc", 0.826, 0.5)
+    assert (leak.measure, leak.censored.value, leak.guess) == ("auroc", 0.826, 0.5)
     assert leak.gain == pytest.approx(0.326 / 0.492)
     told = summary_sentence(YOUNG, "filter_generator-robust", 0.02)
     assert told.startswith(

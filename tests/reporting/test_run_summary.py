@@ -41,7 +41,7 @@ def test_a_mechanism_is_called_as_was_recorded_wherever_its_folder_lies(tmp_path
     anywhere.mkdir(parents=True)
     named.write(anywhere / "result.json")
     (entry,) = evaluation_rows(*find_runs(tmp_path / "a").finished)
-    assert (entry.mechanism, entry.instance) == ("filter-mine", "epsilon-0.01 seed-0")
+    assert (entry.mechanism, entry.run_label) == ("filter-mine", "epsilon-0.01 seed-0")
     # of a result from before it was recorded: config.yaml, then a folder in the usual layout
     old = replace(named, mechanism="")
     assert mechanism_name(RunFolder(run), old) == "blur"

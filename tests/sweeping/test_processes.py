@@ -115,7 +115,7 @@ def test_a_process_that_dies_takes_the_run_with_it_which_can_be_gone_on_with(tmp
     assert not records(tmp_path)
     how, stage, rank = dies.split(" ")
     if how == "killed":
-        told = f"error: process {rank} of the run was killed (SIGKILL): was there too little memory"
+        told = f"error: process {rank} of the run was killed (SIGKILL): did it run out of memory"
         assert process.stderr.count(told) == 1, process.stderr
         assert "Traceback" not in process.stderr
     else:

@@ -79,10 +79,10 @@ def test_runs_that_failed_are_not_the_best():
     found = search("epsilon=interval(0.1,0.2)")
     (first, _), (second, _) = found.ask(2)
     found.tell(first, None)
-    assert found.best().startswith("nothing can be said of the search")
+    assert found.format_best().startswith("the search has no best run")
     found.tell(second, run(0.5, 0.1))
-    assert found.best().startswith("best of 1 on the validation split: epsilon=0.1")
-    assert found.best().endswith("utility less 2 x gain is 0.300")
+    assert found.format_best().startswith("best of 1 on the validation split: epsilon=0.1")
+    assert found.format_best().endswith("utility minus 2 x gain is 0.300")
 
 
 def test_what_is_typed_last_counts():

@@ -74,7 +74,7 @@ def test_ctrl_c_lets_all_runs_save_their_state_and_leaves_nothing_behind(tmp_pat
     out, err = process.communicate(timeout=60)
     assert process.returncode == 128 + signal.SIGINT, err
     assert "Traceback" not in out + err
-    assert "interrupted: repeat the command to go on" in err
+    assert "interrupted: run the same command again to resume" in err
     assert "sweep of 3 runs: 1 finished, 2 not finished" in out
     assert len(list(tmp_path.rglob("last.ckpt"))) == 2
     assert all_exited(tmp_path)

@@ -66,7 +66,7 @@ def test_a_run_stopped_at_any_step_ends_bit_for_bit_as_if_it_had_not_been(
 ):
     with monkeypatch.context() as patched:
         stop_after(step, patched)
-        with pytest.raises(Interrupted, match="repeat the command to go on") as stopped:
+        with pytest.raises(Interrupted, match="run the same command again to resume") as stopped:
             train(tiny())
     assert stopped.value.exit_code == 128 + signal.SIGTERM
     resumed, result = train(tiny())

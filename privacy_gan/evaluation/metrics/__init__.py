@@ -1,4 +1,4 @@
-"""All metrics, in the order in which they are shown. Torch is not needed to read what they are."""
+"""All metrics, in display order. Importing this module does not import torch."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ METRICS: dict[str, Metric] = {
 
 
 def find_metric(measure: str) -> Metric:
-    """Return the metric that a name in result.json is of: "auroc", or "utility" of "utility/Male".
+    """Return the metric of a key in result.json: "auroc", or "utility" for "utility/Male".
 
-    One that the registry lacks, of another version's file, is called as it is there.
+    For a key that the registry lacks, from a file of another version, the metric has that name.
     """
     name = measure.partition("/")[0]
     return METRICS.get(name) or Metric(name, "privacy", name.replace("_", " "), "", lambda _: None)
 
 
 def build_scores(classes: Sequence[str]) -> dict[str, Score]:
-    """Return the scores that adversaries are chosen by, by their names in result.json."""
-    found: dict[str, Score] = {}
+    """Return the scores by which adversaries are chosen, by their names in result.json."""
+    scores: dict[str, Score] = {}
     for metric in METRICS.values():
         if metric.score is None:
             continue
         if metric.per == "class":
             for value, name in enumerate(classes):
-                found[result_key(metric.score_name, name)] = partial(metric.score, value=value)
+                scores[result_key(metric.score_name, name)] = partial(metric.score, value=value)
         else:
-            found[metric.score_name] = metric.score
-    return found
+            scores[metric.score_name] = metric.score
+    return scores

@@ -1,4 +1,4 @@
-"""Estimates with 95% bootstrap intervals (Efron, 1979) over test images."""
+"""Estimates with 95% bootstrap intervals (Efron, 1979) over the test images."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from torch import Tensor
 from privacy_gan.randomness import Purpose, keyed_generator
 from privacy_gan.runs.result import Estimate
 
-# of weights [R, N], how often each image counts in each of R samples, and of columns [N, ...]: [R]
+# Computes a statistic [R] from weights [R, N], the number of times each image occurs in each of R
+# samples, and from columns [N, ...].
 Statistic = Callable[..., Tensor]
 
 TAIL = 0.025
@@ -21,11 +22,11 @@ CHUNK_SIZE = 100  # samples
 
 
 class Bootstrap:
-    """Draws test images with replacement, the same ones for every measure.
+    """Resamples test images with replacement, with the same draws for every measure.
 
     Args:
-        resamples: number of draws.
-        seed: of the draws.
+        resamples: number of bootstrap samples.
+        seed: seed of the draws.
     """
 
     def __init__(self, resamples: int, seed: int) -> None:
@@ -34,64 +35,66 @@ class Bootstrap:
         self._weights: dict[int, Tensor] = {}
 
     def percentile(self, statistic: Statistic, *columns: Tensor) -> Estimate | None:
-        """Return a statistic with the quantiles of its bootstrap values.
+        """Return a statistic with its percentile bootstrap interval.
 
         Args:
             statistic: see ``Statistic``.
-            columns: [N, ...] each, an entry for each image.
+            columns: [N, ...] each, one entry per image.
 
         Returns:
-            None where the statistic is not defined (nan or infinite) on the columns as they are.
+            None where the statistic of the images themselves is nan or infinite.
         """
         value = compute_on_all(statistic, *columns)
         if not math.isfinite(value):
             return None
         weights = torch.split(self.weights(len(columns[0])), CHUNK_SIZE)
-        drawn = torch.cat([statistic(some.double(), *columns) for some in weights]).numpy()
-        low, high = np.quantile(drawn[np.isfinite(drawn)], [TAIL, 1 - TAIL])
+        samples = torch.cat([statistic(chunk.double(), *columns) for chunk in weights]).numpy()
+        low, high = np.quantile(samples[np.isfinite(samples)], [TAIL, 1 - TAIL])
         return Estimate(value, float(low), float(high))
 
     def normal(
         self, statistic: Callable[..., float], resamples: int, *columns: Tensor
     ) -> Estimate | None:
-        """Return a statistic, not below 0, with an interval from its bootstrap standard error.
+        """Return a non-negative statistic with an interval from its bootstrap standard error.
 
-        For statistics that repeated images bias, such as a Frechet distance: their bootstrap
-        values lie beside the value, but spread as it does. None where the statistic is not
-        defined.
+        This is for statistics that repeated images bias, such as a Frechet distance: the bootstrap
+        values are shifted away from the value, but their spread is right.
 
         Args:
-            statistic: a number from columns [M, ...].
-            resamples: number of draws, in place of the usual one.
-            columns: [N, ...] each, an entry for each image.
+            statistic: computes a number from columns [M, ...].
+            resamples: number of bootstrap samples, instead of ``self.resamples``.
+            columns: [N, ...] each, one entry per image.
+
+        Returns:
+            None where the statistic is nan or infinite.
         """
         value = statistic(*columns)
         if not math.isfinite(value):
             return None
-        drawn = [
-            statistic(*(column[chosen] for column in columns))
-            for chosen in self.draws(len(columns[0]), resamples)
+        samples = [
+            statistic(*(column[indices] for column in columns))
+            for indices in self.draw_indices(len(columns[0]), resamples)
         ]
-        spread = NORMAL_QUANTILE * float(np.std(drawn, ddof=1))
+        spread = NORMAL_QUANTILE * float(np.std(samples, ddof=1))
         return Estimate(value, max(0.0, value - spread), value + spread)
 
     def weights(self, count: int) -> Tensor:
-        """Return how often each of some images was drawn in each sample, int16 [R, count]."""
+        """Return how often each of ``count`` images occurs in each sample, int16 [R, count]."""
         if count not in self._weights:
-            drawn = [
-                torch.bincount(chosen, minlength=count).to(torch.int16)
-                for chosen in self.draws(count, self.resamples)
+            samples = [
+                torch.bincount(indices, minlength=count).to(torch.int16)
+                for indices in self.draw_indices(count, self.resamples)
             ]
-            self._weights[count] = torch.stack(drawn)
+            self._weights[count] = torch.stack(samples)
         return self._weights[count]
 
-    def draws(self, count: int, resamples: int) -> Iterator[Tensor]:
-        """Yield the numbers of drawn images, [count], sample by sample."""
+    def draw_indices(self, count: int, resamples: int) -> Iterator[Tensor]:
+        """Yield the indices of the images in each sample, [count]."""
         rng = keyed_generator("cpu", self.seed, Purpose.BOOTSTRAP)
         for _ in range(resamples):
             yield torch.randint(count, (count,), generator=rng)
 
 
 def compute_on_all(statistic: Statistic, *columns: Tensor) -> float:
-    """Return a statistic of the images as they are, each counting once."""
+    """Return a statistic of the images themselves, each with weight 1."""
     return float(statistic(torch.ones(1, len(columns[0]), dtype=torch.float64), *columns))

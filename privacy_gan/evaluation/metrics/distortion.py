@@ -1,4 +1,4 @@
-"""How much censoring changed the images."""
+"""Distortion metrics: how much censoring changes the images."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ if TYPE_CHECKING:
 
     from privacy_gan.evaluation.observations import Observations
 
-FRECHET_RESAMPLES = 50  # a distance takes some tenths of a second
+FRECHET_RESAMPLES = 50  # one distance takes some tenths of a second
 
 
 def distortion(observations: Observations) -> Measure | None:
-    """Return the mean squared error over images."""
+    """Return the mean squared error over the images."""
     if observations.outputs is None:
         return None
     return Measure(observations.bootstrap.percentile(mean, observations.outputs.distortion))
 
 
 def over_budget(observations: Observations, *, batches: bool) -> Measure | None:
-    """Return the share of images, or of whole batches, whose distortion is above epsilon."""
+    """Return the share of images, or of whole batches, whose distortion exceeds epsilon."""
     if observations.outputs is None or observations.epsilon is None:
         return None
-    changes = observations.outputs.distortion
+    distortions = observations.outputs.distortion
     if batches:
-        size = min(observations.epsilon_batch_size, len(changes))
-        changes = changes[: len(changes) // size * size].view(-1, size).mean(dim=1)
-    return Measure(observations.bootstrap.percentile(mean, changes > observations.epsilon))
+        size = min(observations.epsilon_batch_size, len(distortions))
+        whole = len(distortions) // size * size
+        distortions = distortions[:whole].view(-1, size).mean(dim=1)
+    return Measure(observations.bootstrap.percentile(mean, distortions > observations.epsilon))
 
 
 def psnr(observations: Observations) -> Measure | None:
@@ -43,10 +44,10 @@ def psnr(observations: Observations) -> Measure | None:
 
 
 def decibels(weights: Tensor, squared_errors: Tensor) -> Tensor:
-    """Return the peak signal-to-noise ratio of all images together, dB; infinite without noise.
+    """Return the peak signal-to-noise ratio over all images, in dB; infinite without error.
 
     Args:
-        weights: how often each image counts in each sample, [R, N].
+        weights: number of times each image occurs in each sample, [R, N].
         squared_errors: mean squared error of each image, [N].
     """
     return -10 * mean(weights, squared_errors).log10()
@@ -77,15 +78,18 @@ def frechet(observations: Observations) -> Measure | None:
 
 
 def inception_fid(observations: Observations) -> Measure | None:
-    """Return the usual FID, where Inception's weights are at hand."""
+    """Return the standard FID, if Inception's weights were given."""
     if observations.outputs is None:
         return None
     from privacy_gan.evaluation.metrics.frechet import frechet_distance
 
-    ours, theirs = (of.inception_features for of in (observations.outputs.censored, observations.outputs.original))
-    if ours is None or theirs is None:
+    outputs = observations.outputs
+    censored, original = outputs.censored.inception_features, outputs.original.inception_features
+    if censored is None or original is None:
         return None
-    return Measure(observations.bootstrap.normal(frechet_distance, FRECHET_RESAMPLES, ours, theirs))
+    return Measure(
+        observations.bootstrap.normal(frechet_distance, FRECHET_RESAMPLES, censored, original)
+    )
 
 
 METRICS = (
@@ -93,7 +97,7 @@ METRICS = (
         "distortion",
         "distortion",
         "distortion",
-        "mean squared error",
+        "mean squared error between censored and original images",
         distortion,
         source="section 3.3",
         unit="squared error",
@@ -107,7 +111,7 @@ METRICS = (
         "images_over_budget",
         "distortion",
         "images over budget",
-        "share of images whose distortion is above epsilon",
+        "share of images whose distortion exceeds epsilon",
         partial(over_budget, batches=False),
         higher_is_better=False,
     ),
@@ -115,7 +119,7 @@ METRICS = (
         "batches_over_budget",
         "distortion",
         "batches over budget",
-        "share of batches of the training's size whose mean distortion is above epsilon",
+        "share of batches, of the size used in training, whose mean distortion exceeds epsilon",
         partial(over_budget, batches=True),
         higher_is_better=False,
         prominence="first",
@@ -124,7 +128,7 @@ METRICS = (
         "psnr",
         "distortion",
         "PSNR (dB)",
-        "peak signal-to-noise ratio of all images together",
+        "peak signal-to-noise ratio of the mean squared error over all images",
         psnr,
         unit="dB",
         format=".1f",
@@ -135,7 +139,7 @@ METRICS = (
         "ssim",
         "distortion",
         "SSIM",
-        "structural similarity, mean over images",
+        "structural similarity, mean over the images",
         ssim,
         source="Wang et al., 2004",
         unit="",
@@ -147,7 +151,8 @@ METRICS = (
         "frechet_distance",
         "distortion",
         "Frechet distance",
-        "between the features of censored and original images, mean over the fixed classifiers",
+        "Frechet distance between the features of censored and original images, mean over the "
+        "fixed classifiers",
         frechet,
         source="Heusel et al., 2017",
         unit="squared distance",
@@ -158,7 +163,7 @@ METRICS = (
         "inception_fid",
         "distortion",
         "Inception FID",
-        "the usual FID as torchmetrics takes it, where `judge.inception_weights=FILE` names "
+        "the standard FID, computed as in torchmetrics, if `judge.inception_weights=FILE` names "
         "torch-fidelity's weights (`pip install 'privacy_gan[fid]'`)",
         inception_fid,
         source="Heusel et al., 2017",

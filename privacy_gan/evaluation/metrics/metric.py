@@ -1,4 +1,4 @@
-"""What a metric is: whatever computes, prints, plots or describes one asks its record."""
+"""The ``Metric`` record: how a metric is computed, formatted and described."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 from privacy_gan.runs.result import Measure
 
-if TYPE_CHECKING:  # records are read where torch is not loaded
+if TYPE_CHECKING:  # so that reading the records does not import torch
     from torch import Tensor
 
-LEAKED_BITS = "leaked_bits"  # the score that tells those apart which are equal in another one
+LEAKED_BITS = "leaked_bits"  # the score that breaks ties in other scores
 
 Family = Literal["privacy", "utility", "synthesis", "association", "distortion"]
 Unit = Literal["share", "bits", "dB", "correlation", "squared error", "squared distance", ""]
 
 
 class Score(Protocol):
-    """How well predicted probabilities tell labels, in many weighted samples of images at once."""
+    """A score of predicted probabilities, computed on many bootstrap samples at once."""
 
     def __call__(
         self, weights: Tensor, probabilities: Tensor, labels: Tensor, frequencies: Tensor
@@ -26,41 +26,42 @@ class Score(Protocol):
         """Return the score of each sample, [R].
 
         Args:
-            weights: how often each image counts in each sample, float64 [R, N].
-            probabilities: predicted, float64 [N, C].
-            labels: true ones, [N].
-            prior: frequencies of the classes in training, [C].
+            weights: number of times each image occurs in each sample, float64 [R, N].
+            probabilities: predicted class probabilities, float64 [N, C].
+            labels: true classes, [N].
+            frequencies: class frequencies in the training split, [C].
         """
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric, on test images.
+    """A metric on the test images.
 
     Attributes:
-        name: in result.json; that of a ``per`` metric is followed there by "/" and its object.
-        family: what it is about.
-        title: what it is called where people read.
-        explanation: what it is, in a sentence.
-        function: takes ``Observations``, and of a ``per`` metric the name of its object; returns
-            the value on censored images and what bounds it, None where the metric does not apply.
+        name: its name in result.json. A ``per`` metric's name is followed there by "/" and the
+            class or attribute.
+        family: what it measures.
+        title: its name in tables and text.
+        explanation: what it measures, in a phrase.
+        function: takes ``Observations``, and for a ``per`` metric the class or attribute; returns
+            the value on censored images and its baselines, or None where the metric does not apply.
         source: where it is defined.
-        unit: of its values.
-        format: how a value is written, a format specification.
-        higher_is_better: for who hides the attribute; None where that cannot be said.
-        per: what it has a value for each of.
-        shown: how soon a reader meets it: in the short table at a run's end and on the model card;
-            on the card; or only where everything is listed.
-        heading: of its column where runs stand side by side; "" where it has none there.
-        note: what is said below a table that has this column.
-        hub: its type in the metadata of the Hugging Face hub, "" where that has none.
-        score: a ``Score``, how well an adversary's probabilities tell s: the metric is that of the
-            adversary that is strongest in it on validation images. That of a metric per class takes
-            the class's ``value``, too.
-        score_name: of this score in result.json.
-        chance: a score's value by guessing among C equally frequent classes; reports lead with the
-            metric, of those that say this, by which most leaks.
-        perfect: the largest value of a score, with C classes.
+        unit: unit of its values.
+        format: format specification of its values.
+        higher_is_better: from the point of view of hiding the attribute; None where neither is.
+        per: what the metric is computed for each of; "" for one value.
+        prominence: "first" metrics are in the short table at a run's end and on the model card,
+            "card" metrics on the card, "details" only where all metrics are listed.
+        heading: its column heading in tables of several runs; "" if it has no column there.
+        note: explanation below a table that has this column.
+        hub: its metric type in Hugging Face model cards; "" if there is none.
+        score: a ``Score`` of an adversary's probabilities of s. The metric is then the score of the
+            adversary that is strongest in it on validation images. The score of a metric per class
+            also takes ``value``, the class.
+        score_name: the score's name in result.json.
+        chance: the score when guessing among C equally frequent classes. Metrics that have it can
+            lead a report; the one by which most leaks does.
+        perfect: the highest possible score with C classes.
     """
 
     name: str
@@ -84,14 +85,14 @@ class Metric:
 
     @property
     def can_lead(self) -> bool:
-        """Whether a report may lead with it."""
+        """Whether a report may lead with this metric."""
         return self.chance is not None
 
     def format_value(self, value: float) -> str:
-        """Return a value as it is written."""
+        """Format a value of this metric."""
         return format(value, self.format)
 
 
-def result_key(name: str, each: str) -> str:
-    """Return the name in result.json of what there is for each of several objects."""
-    return f"{name}/{each}"
+def result_key(name: str, item: str) -> str:
+    """Return the key in result.json of a metric or score for one class or attribute."""
+    return f"{name}/{item}"

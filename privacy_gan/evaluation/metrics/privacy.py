@@ -1,4 +1,4 @@
-"""What adversaries learn of the sensitive attribute s."""
+"""Privacy metrics: what adversaries learn about the sensitive attribute s."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
     from privacy_gan.evaluation.observations import Observations
 
-ACCURACY_SCORE = "accuracy"  # whose metric is privacy_loss
+ACCURACY_SCORE = "accuracy"  # the score of the metric privacy_loss
 PAPER_ADVERSARY = "resnet10"
 
 
 def accuracy(weights: Tensor, probabilities: Tensor, labels: Tensor, frequencies: Tensor) -> Tensor:
-    """Return the share of images whose most probable class is theirs."""
+    """Return the share of images whose most probable class is the true one."""
     del frequencies
     return mean(weights, probabilities.argmax(dim=1) == labels)
 
@@ -35,11 +35,11 @@ def accuracy(weights: Tensor, probabilities: Tensor, labels: Tensor, frequencies
 def balanced_accuracy(
     weights: Tensor, probabilities: Tensor, labels: Tensor, frequencies: Tensor
 ) -> Tensor:
-    """Return the mean over classes of the share of a class's images that are recognised.
+    """Return the mean recall over the classes that occur in a sample.
 
-    Predicted is the class whose probability exceeds its frequency most, as is best for this
-    measure; without that, a frequent class would hide what is known of a rare one. Classes that a
-    sample lacks do not count.
+    The predicted class is the one with the highest ratio of probability to training frequency,
+    which maximises this score. Otherwise, a frequent class would hide what is known about a rare
+    one.
     """
     recognised = (probabilities / frequencies).argmax(dim=1) == labels
     totals = counts(weights, labels, len(frequencies))  # [R, C]
@@ -48,111 +48,115 @@ def balanced_accuracy(
 
 
 def auroc(weights: Tensor, probabilities: Tensor, labels: Tensor, frequencies: Tensor) -> Tensor:
-    """Return the area under the ROC curve; of more classes, the mean of each against all.
+    """Return the area under the ROC curve; for more than two classes, the one-vs-rest mean.
 
-    It is nan where only one class occurs: there is no pair to be put in order.
+    It is nan in a sample where only one class occurs.
     """
     import torch
 
+    classes = range(len(frequencies))
     areas = torch.stack(
-        [area_under_roc(weights, probabilities[:, c], labels == c) for c in range(len(frequencies))],
-        dim=1,
+        [area_under_roc(weights, probabilities[:, c], labels == c) for c in classes], dim=1
     )
     occurring = (counts(weights, labels, len(frequencies)) > 0).sum(dim=1)
     return areas.nansum(dim=1) / occurring.where(occurring > 1, 0)
 
 
-def leaked_bits(weights: Tensor, probabilities: Tensor, labels: Tensor, frequencies: Tensor) -> Tensor:
-    """Return the entropy of s less the adversary's cross-entropy, in bits, not below 0.
+def leaked_bits(
+    weights: Tensor, probabilities: Tensor, labels: Tensor, frequencies: Tensor
+) -> Tensor:
+    """Return the entropy of s minus the adversary's cross-entropy, in bits, clamped at 0.
 
-    It bounds the mutual information between s and the censored image from below, but for the
-    chance of a finite test split.
+    Up to the sampling error of a finite test split, it is a lower bound on the mutual information
+    between s and the censored image.
     """
     del frequencies
-    return information(
-        weights, mean(weights, negative_log_likelihood(probabilities, labels)), labels
-    )
+    cross_entropy = mean(weights, negative_log_likelihood(probabilities, labels))
+    return information(weights, cross_entropy, labels)
 
 
 def tpr_at_one_percent(
     weights: Tensor, probabilities: Tensor, labels: Tensor, frequencies: Tensor, value: int
 ) -> Tensor:
-    """Return how many images of a class are told where 1% of all others are taken for such."""
+    """Return the true positive rate of a class at a false positive rate of 1%."""
     del frequencies
     return true_positive_rate(weights, probabilities[:, value], labels == value, 0.01)
 
 
 def score_strongest(observations: Observations, name: str = "", *, score: str) -> Measure | None:
-    """Return a score of the strongest adversary; of a score for each class, that of one."""
+    """Return a score of the adversary that is strongest in it; ``name`` selects the class."""
     score = result_key(score, name) if name else score
     reference = observations.strongest_on_originals(score)
+    s = observations.attribute
     return Measure(
         observations.score_of(score, observations.strongest(score)),
         None if reference is None else observations.score(score, reference.by_score[score].test),
-        observations.score(score, observations.majority_probabilities(observations.attribute)),
-        observations.score(score, observations.correlation_probabilities(observations.attribute)),
+        observations.score(score, observations.majority_probabilities(s)),
+        observations.score(score, observations.correlation_probabilities(s)),
     )
 
 
 def normalized_gain(observations: Observations) -> Measure | None:
-    """Return the accuracy gain beside that from original images, where there are any."""
+    """Return the gain in accuracy relative to that on original images, None without originals."""
     reference = observations.strongest_on_originals(ACCURACY_SCORE)
     if reference is None:
         return None
-    frequencies, original, censored, floor = (
+    strongest = observations.strongest(ACCURACY_SCORE)
+    majority, original, censored, correlation = (
         (probabilities.argmax(dim=1) == observations.labels).double()
         for probabilities in (
             observations.majority_probabilities(observations.attribute),
             reference.by_score[ACCURACY_SCORE].test,
-            observations.strongest(ACCURACY_SCORE).by_score[ACCURACY_SCORE].test,
+            strongest.by_score[ACCURACY_SCORE].test,
             observations.correlation_probabilities(observations.attribute),
         )
     )
     return Measure(
         *(
-            observations.bootstrap.percentile(gain, frequencies, original, adversary)
-            for adversary in (censored, original, frequencies, floor)
+            observations.bootstrap.percentile(gain, majority, original, correct)
+            for correct in (censored, original, majority, correlation)
         )
     )
 
 
-def gain(weights: Tensor, frequencies: Tensor, original: Tensor, adversary: Tensor) -> Tensor:
-    """Return (adversary - prior) / (original - prior), nan where original images tell no more.
+def gain(weights: Tensor, majority: Tensor, original: Tensor, correct: Tensor) -> Tensor:
+    """Return (accuracy - majority) / (original - majority), nan if original <= majority.
 
     Args:
-        weights: how often each image counts in each sample, [R, N].
-        prior: whether the most frequent value is right, of each image, [N].
-        original: whether an adversary is that saw uncensored images, [N].
-        adversary: whether the one in question is, [N].
+        weights: number of times each image occurs in each sample, [R, N].
+        majority: whether the majority baseline is correct for each image, [N].
+        original: whether an adversary trained on original images is correct, [N].
+        correct: whether the adversary in question is correct, [N].
     """
-    nothing = mean(weights, frequencies)
-    room = mean(weights, original) - nothing
-    return ((mean(weights, adversary) - nothing) / room).where(room > 0, math.nan)
+    baseline = mean(weights, majority)
+    room = mean(weights, original) - baseline
+    return ((mean(weights, correct) - baseline) / room).where(room > 0, math.nan)
 
 
 def paper_privacy_loss(observations: Observations) -> Measure | None:
-    """Return the accuracy of one ResNet-10 that sees each image once, taken as it answers."""
+    """Return the uncalibrated accuracy of one ResNet-10 that sees each image once."""
     if PAPER_ADVERSARY not in observations.probabilities:
         return None
     both = (observations.probabilities, observations.original_probabilities or {})
     return Measure(
         *(
             observations.bootstrap.percentile(
-                mean, answers[PAPER_ADVERSARY]["test"][0].argmax(dim=1) == observations.labels
+                mean,
+                probabilities[PAPER_ADVERSARY]["test"][0].argmax(dim=1) == observations.labels,
             )
-            for answers in both
-            if PAPER_ADVERSARY in answers
+            for probabilities in both
+            if PAPER_ADVERSARY in probabilities
         )
     )
 
 
 def probing_gap(observations: Observations) -> Measure | None:
-    """Return bits of the most informed adversary with one query, less the discriminator's."""
+    """Return the bits of the most informed one-query adversary minus the discriminator's bits."""
     known = observations.discriminator_bits
-    once = [each for each in observations.predictions if each.queries == 1]
-    if known is None or not once:
+    one_query = [each for each in observations.predictions if each.queries == 1]
+    if known is None or not one_query:
         return None
-    best = max(once, key=lambda each: each.by_score[LEAKED_BITS].valid)
+    best = max(one_query, key=lambda each: each.by_score[LEAKED_BITS].valid)
     leaked = observations.score_of(LEAKED_BITS, best)
     assert leaked is not None  # bits are always defined
     return Measure(Estimate(leaked.value - known, leaked.low - known, leaked.high - known))
@@ -163,13 +167,13 @@ METRICS = (
         "privacy_loss",
         "privacy",
         "privacy loss (accuracy)",
-        "share of images whose s the strongest adversary tells",
+        "accuracy of the strongest adversary in predicting s",
         partial(score_strongest, score=ACCURACY_SCORE),
         source="eq. 5",
         higher_is_better=False,
         prominence="first",
         heading="adversary",
-        note="the strongest's accuracy",
+        note="accuracy of the strongest adversary",
         hub="accuracy",
         score=accuracy,
         score_name=ACCURACY_SCORE,
@@ -179,32 +183,32 @@ METRICS = (
         "normalized_gain",
         "privacy",
         "normalized gain",
-        "(accuracy - prior) / (original - prior): 0 is nothing learned, 100% as much as from "
-        "uncensored images",
+        "(accuracy - majority baseline) / (accuracy on originals - majority baseline): at 0% the "
+        "adversary learns nothing, at 100% as much as from uncensored images",
         normalized_gain,
-        source="NAG, arXiv 2506.08307",
+        source="NAG in PASS, arXiv 2506.07308",
         higher_is_better=False,
         heading="normalized",
-        note="(adversary - prior) / (original - prior)",
+        note="(accuracy - majority baseline) / (accuracy on originals - majority baseline)",
     ),
     Metric(
         "paper_privacy_loss",
         "privacy",
         "privacy loss, the paper's way",
-        "share of images whose s one ResNet-10 tells that sees each image once, its answers taken "
-        "as they are; where `resnet10` is among the adversaries",
+        "accuracy of one ResNet-10 that sees each image once, without calibration; if `resnet10` "
+        "is among the adversaries",
         paper_privacy_loss,
         source="Figure 1, Table 3",
         higher_is_better=False,
         heading="the paper's way",
-        note="the accuracy of one ResNet-10 that sees each image once",
+        note="accuracy of one ResNet-10 that sees each image once",
     ),
     Metric(
         "balanced_accuracy",
         "privacy",
         "balanced accuracy",
-        "mean of the shares in each class; predicted is the class whose probability exceeds its "
-        "frequency most",
+        "mean recall over the classes; the predicted class is the one with the highest ratio of "
+        "probability to training frequency",
         partial(score_strongest, score="balanced_accuracy"),
         higher_is_better=False,
         prominence="first",
@@ -217,7 +221,7 @@ METRICS = (
         "auroc",
         "privacy",
         "ROC AUC",
-        "area under the ROC curve",
+        "area under the ROC curve; for more than two classes, the one-vs-rest mean",
         partial(score_strongest, score="auroc"),
         unit="",
         format=".3f",
@@ -232,9 +236,9 @@ METRICS = (
         LEAKED_BITS,
         "privacy",
         "leaked bits",
-        "entropy of s less the adversary's cross-entropy, not below 0: a lower bound on the mutual "
-        "information of s and of as many censored versions of an image as the strongest adversary "
-        "asked for",
+        "entropy of s minus the adversary's cross-entropy, at least 0: a lower bound on the mutual "
+        "information between s and the censored versions of an image that the strongest adversary "
+        "sees",
         partial(score_strongest, score=LEAKED_BITS),
         unit="bits",
         format=".3f",
@@ -251,10 +255,10 @@ METRICS = (
         "tpr_at_1_percent_fpr",
         "privacy",
         "TPR at 1% FPR",
-        "share of a class's images that the strongest adversary tells where it takes 1% of all "
-        "others for such: what it can be sure of. Guessing has 1%",
+        "share of a class's images that the strongest adversary recognises when it mistakes 1% of "
+        "all other images for this class: what it can be sure of. Guessing gives 1%",
         partial(score_strongest, score="tpr_at_1_percent_fpr"),
-        source="Carlini et al., 2022, of membership",
+        source="Carlini et al., 2022, for membership inference",
         higher_is_better=False,
         per="class",
         score=tpr_at_one_percent,
@@ -264,14 +268,16 @@ METRICS = (
         "probing_gap",
         "privacy",
         "probing gap (bits)",
-        "what the most informed adversary with one query learns, in bits, less what h_f knows of "
-        "x' in validation images when training ends; where there is a filter. Near 0 h_f speaks "
-        "for adversaries to come, well above the filter hides from h_f and not the attribute",
+        "bits that the most informed adversary learns from one query, minus the bits that the "
+        "filter's discriminator h_f has about x' on validation images at the end of training; for "
+        "mechanisms with a filter. Near 0, h_f is representative of later adversaries; well above "
+        "0, the filter fools h_f but does not hide the attribute",
         probing_gap,
         unit="bits",
         format=".3f",
         higher_is_better=False,
         heading="probing gap",
-        note="bits that an adversary with one query learns beyond what the filter's own knew",
+        note="bits that an adversary learns from one query beyond those of the filter's "
+        "discriminator",
     ),
 )

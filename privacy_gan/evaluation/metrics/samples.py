@@ -1,6 +1,7 @@
 """Statistics of many weighted samples of images at once.
 
-Weights say how often each image counts in each sample, float64 [R, N]; what is returned is [R].
+Weights, float64 [R, N], are the number of times each of N images occurs in each of R samples. The
+functions return one value per sample, [R].
 """
 
 from __future__ import annotations
@@ -8,28 +9,30 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:  # metrics' records are read where torch is not loaded
+if TYPE_CHECKING:  # so that reading the metrics' records does not import torch
     from torch import Tensor
 
-ROUNDING = 1e-12  # of a variance; what varies at all over N images has one of (N - 1) / N^2
+# Variances below are rounding errors: a column of 0 and 1 that is not constant over N images has a
+# variance of at least (N - 1) / N^2.
+ROUNDING = 1e-12
 
 
 def mean(weights: Tensor, column: Tensor) -> Tensor:
-    """Return the mean of a column [N] over images."""
+    """Return the mean of a column [N] over the images."""
     return weights @ column.to(weights) / weights.sum(dim=1)
 
 
 def counts(weights: Tensor, labels: Tensor, num_classes: int) -> Tensor:
-    """Return how often each class occurs, [R, C]."""
-    occurs = labels[:, None] == labels.new_tensor(range(num_classes))
-    return weights @ occurs.to(weights)
+    """Return the number of occurrences of each class, [R, C]."""
+    one_hot = labels[:, None] == labels.new_tensor(range(num_classes))
+    return weights @ one_hot.to(weights)
 
 
 def area_under_roc(weights: Tensor, values: Tensor, positive: Tensor) -> Tensor:
-    """Return the share of pairs in which the positive has the larger value, ties counting half.
+    """Return the share of pairs in which the positive has the higher value; ties count half.
 
     Args:
-        weights: see above.
+        weights: see the module's docstring.
         values: [N].
         positive: bool [N].
 
@@ -41,29 +44,29 @@ def area_under_roc(weights: Tensor, values: Tensor, positive: Tensor) -> Tensor:
 
     order = values.argsort()
     values, positive, weights = values[order], positive[order], weights[:, order]
-    # negatives up to each place, and where the values that equal a positive's begin and end
+    # number of negatives before each position, then before and through each run of equal values
     negatives = F.pad((weights * ~positive).cumsum(dim=1), (1, 0))
-    own = values[positive].contiguous()
-    below = negatives[:, torch.searchsorted(values, own)]
-    not_above = negatives[:, torch.searchsorted(values, own, right=True)]
-    of_positives = weights[:, positive]
-    ordered = (of_positives * (below + not_above)).sum(dim=1) / 2
-    return ordered / (of_positives.sum(dim=1) * negatives[:, -1])
+    positive_values = values[positive].contiguous()
+    below = negatives[:, torch.searchsorted(values, positive_values)]
+    not_above = negatives[:, torch.searchsorted(values, positive_values, right=True)]
+    positive_weights = weights[:, positive]
+    ordered = (positive_weights * (below + not_above)).sum(dim=1) / 2
+    return ordered / (positive_weights.sum(dim=1) * negatives[:, -1])
 
 
 def true_positive_rate(
     weights: Tensor, values: Tensor, positive: Tensor, false_positive_rate: float
 ) -> Tensor:
-    """Return the share of positives above a threshold that some share of the negatives exceeds.
+    """Return the true positive rate at a false positive rate.
 
-    It is the height of the ROC curve there, whose points are joined by straight lines: images of
-    the same value are taken by lot.
+    It is the height of the ROC curve there. Points of the curve are joined by straight lines, which
+    corresponds to breaking ties at random.
 
     Args:
-        weights: see above.
+        weights: see the module's docstring.
         values: [N].
         positive: bool [N].
-        false_positive_rate: the share of the negatives, below 1.
+        false_positive_rate: below 1.
 
     Returns:
         nan in a sample without positives or without negatives.
@@ -73,21 +76,22 @@ def true_positive_rate(
 
     order = values.argsort(descending=True)
     values, positive, weights = values[order], positive[order], weights[:, order]
-    ends = torch.ones_like(positive)  # of runs of equal values, where thresholds can lie
+    ends = torch.ones_like(positive)  # of runs of equal values, where thresholds are possible
     ends[:-1] = values[1:] != values[:-1]
-    told = F.pad((weights * positive).cumsum(dim=1)[:, ends], (1, 0))
-    mistaken = F.pad((weights * ~positive).cumsum(dim=1)[:, ends], (1, 0))
-    allowed = mistaken[:, -1:] * false_positive_rate
-    last = (mistaken <= allowed).sum(dim=1, keepdim=True) - 1
-    after = (last + 1).clamp_max(mistaken.shape[1] - 1)
-    below, above = mistaken.gather(1, last), mistaken.gather(1, after)
+    true_positives = F.pad((weights * positive).cumsum(dim=1)[:, ends], (1, 0))
+    false_positives = F.pad((weights * ~positive).cumsum(dim=1)[:, ends], (1, 0))
+    allowed = false_positives[:, -1:] * false_positive_rate
+    last = (false_positives <= allowed).sum(dim=1, keepdim=True) - 1
+    after = (last + 1).clamp_max(false_positives.shape[1] - 1)
+    below, above = false_positives.gather(1, last), false_positives.gather(1, after)
     part = (allowed - below) / (above - below)  # nan without negatives
-    height = told.gather(1, last) + part * (told.gather(1, after) - told.gather(1, last))
-    return height.squeeze(1) / told[:, -1]
+    start = true_positives.gather(1, last)
+    height = start + part * (true_positives.gather(1, after) - start)
+    return height.squeeze(1) / true_positives[:, -1]
 
 
 def negative_log_likelihood(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Return minus the log-probability of each label, in nats, finite, [N]."""
+    """Return minus the log-probability of each label, in nats, clamped to be finite, [N]."""
     import torch
 
     tiny = torch.finfo(probabilities.dtype).tiny
@@ -95,7 +99,7 @@ def negative_log_likelihood(probabilities: Tensor, labels: Tensor) -> Tensor:
 
 
 def information(weights: Tensor, cross_entropy: Tensor, labels: Tensor) -> Tensor:
-    """Return what cross-entropies in nats, [R], say is known of labels, in bits, not below 0."""
+    """Return the entropy of the labels minus cross-entropies in nats, [R], in bits, at least 0."""
     import torch
 
     frequencies = counts(weights, labels, int(labels.max()) + 1)
@@ -104,7 +108,7 @@ def information(weights: Tensor, cross_entropy: Tensor, labels: Tensor) -> Tenso
 
 
 def correlation(weights: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """Return Pearson's correlation of classes [N]; nan where one of the two does not vary."""
+    """Return the Pearson correlation of classes [N]; nan where one of them is constant."""
     means = mean(weights, one), mean(weights, other)
     variances = [
         mean(weights, column * column) - average.square()
@@ -116,10 +120,10 @@ def correlation(weights: Tensor, one: Tensor, other: Tensor) -> Tensor:
 
 
 def cramers_v(weights: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """Return Cramer's V of classes [N], for two binary ones the absolute value of the correlation.
+    """Return Cramer's V of classes [N]; for two binary ones, the absolute correlation.
 
-    sqrt(chi^2 / (n (k - 1))), with k the smaller number of values that occur (Cramer, 1946,
-    section 21.9); nan where one of the two does not vary.
+    It is sqrt(chi^2 / (n (k - 1))), where k is the smaller number of values that occur (Cramer,
+    1946, section 21.9); nan where one of them is constant.
     """
     sizes = int(one.max()) + 1, int(other.max()) + 1
     cells = counts(weights, one * sizes[1] + other, sizes[0] * sizes[1])

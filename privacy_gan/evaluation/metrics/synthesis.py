@@ -1,4 +1,4 @@
-"""How well a random value takes the sensitive attribute's place, and what goes along with it."""
+"""Metrics of the synthetic attribute: how well it replaces s, and what correlates with it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ if TYPE_CHECKING:
 
 
 def success_rate(observations: Observations) -> Measure | None:
-    """Return how often the fixed classifier of s sees s'."""
-    if observations.outputs is None:
+    """Return how often the fixed classifier of s predicts s'."""
+    outputs, s = observations.outputs, observations.attribute
+    if outputs is None:
         return None
     return Measure(
         *(
-            observations.bootstrap.percentile(mean, of.predicted(observations.attribute) == observations.outputs.synthetic)
-            for of in (observations.outputs.censored, observations.outputs.original)
+            observations.bootstrap.percentile(mean, images.predicted(s) == outputs.synthetic)
+            for images in (outputs.censored, outputs.original)
         )
     )
 
@@ -31,18 +32,21 @@ def pearson(observations: Observations, name: str) -> Measure | None:
 
 
 def association(observations: Observations, name: str) -> Measure | None:
-    """Return the association of predictions of an s of more classes with those of another one."""
+    """Return the association of predictions of an s of more than two classes with another's."""
     return dependence(observations, name, cramers_v) if len(observations.classes) > 2 else None
 
 
-def dependence(observations: Observations, name: str, strength: Statistic) -> Measure | None:
-    """Return how strongly fixed classifiers' predictions of s and of another attribute depend."""
-    if observations.outputs is None:
+def dependence(observations: Observations, name: str, statistic: Statistic) -> Measure | None:
+    """Return a statistic of the fixed classifiers' predictions of s and of another attribute."""
+    outputs, s = observations.outputs, observations.attribute
+    if outputs is None:
         return None
     return Measure(
         *(
-            observations.bootstrap.percentile(strength, of.predicted(name), of.predicted(observations.attribute))
-            for of in (observations.outputs.censored, observations.outputs.original)
+            observations.bootstrap.percentile(
+                statistic, images.predicted(name), images.predicted(s)
+            )
+            for images in (outputs.censored, outputs.original)
         )
     )
 
@@ -52,8 +56,8 @@ SYNTHESIS = (
         "success_rate",
         "synthesis",
         "success rate",
-        "how often the fixed classifier of s sees s' in x''; where a mechanism puts nothing in, an "
-        "s' drawn at random",
+        "share of images x'' for which the fixed classifier of s predicts s'; for a mechanism that "
+        "inserts no s', a random one is drawn",
         success_rate,
         source="Table 1",
         higher_is_better=True,
@@ -66,7 +70,7 @@ ASSOCIATION = (
         "correlation",
         "association",
         "correlation",
-        "Pearson's correlation of the fixed classifiers' predictions (0 or 1) of s and of another "
+        "Pearson correlation of the fixed classifiers' predictions (0 or 1) of s and of another "
         "attribute",
         pearson,
         source="Table 2",
@@ -78,7 +82,7 @@ ASSOCIATION = (
         "association",
         "association",
         "association",
-        "Cramer's V of the same, where s has more than two classes",
+        "Cramer's V of the same predictions, where s has more than two classes",
         association,
         unit="correlation",
         format=".3f",

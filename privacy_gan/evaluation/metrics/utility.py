@@ -1,4 +1,4 @@
-"""What is left for everyone else: how well the utility attributes can still be told (eq. 6)."""
+"""Utility metrics: how well the utility attributes can still be predicted (eq. 6)."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
 
     from privacy_gan.evaluation.observations import Observations
 
-    Classes = Mapping[str, Tensor]  # predicted of each image, [N] by utility attribute
-    # what classifiers predict of censored images, and of original ones where there are any
+    Classes = Mapping[str, Tensor]  # predicted class of each image, [N] by utility attribute
+    # returns the predictions for censored images, and for original images if there are any
     Predict = Callable[[Observations], tuple[Classes, Classes | None]]
 
 
 def fixed_classifier_predictions(observations: Observations) -> tuple[Classes, Classes | None]:
-    """Return what classifiers predict that learned from original images."""
+    """Return the predictions of the fixed classifiers, which were trained on original images."""
     if observations.outputs is None:
         return {}, None
     both = (observations.outputs.censored, observations.outputs.original)
-    censored, originals = (of.predictions_of(observations.utilities) for of in both)
+    censored, originals = (images.predictions_of(observations.utilities) for images in both)
     return censored, originals
 
 
 def retrained_predictions(observations: Observations) -> tuple[Classes, Classes | None]:
-    """Return what a classifier predicts that learned from the kind of images it is shown."""
+    """Return the predictions of classifiers trained on the kind of images that they predict."""
     return observations.retrained, observations.retrained_on_originals
 
 
@@ -44,36 +44,38 @@ def accuracy(observations: Observations, name: str, *, predict: Predict) -> Meas
 
 
 def mean_accuracy(observations: Observations, *, predict: Predict) -> Measure | None:
-    """Return the utility score: the mean accuracy over utility attributes."""
+    """Return the utility score: the mean accuracy over the utility attributes."""
     import torch
 
     censored, originals = predict(observations)
     if not censored:
         return None
-    correct = [correctness(observations, each, censored, originals) for each in censored]
+    correct = [correctness(observations, name, censored, originals) for name in censored]
     return measure_correctness(observations, torch.stack(correct).mean(dim=0))
 
 
 def correctness(
     observations: Observations, name: str, censored: Classes, originals: Classes | None
 ) -> Tensor:
-    """Return whether an attribute is told right of each test image, float64 [N, 4].
+    """Return whether predictions of an attribute are correct for each test image, float64 [N, 4].
 
-    The columns: from the censored image, from the original one (nan where nobody saw it), as always
-    the most frequent value, from the other attributes.
+    The columns are the predictions from the censored image, from the original image (nan without
+    originals), of the majority baseline and of the correlation baseline.
     """
     import torch
 
     truth = observations.test_labels[name]
-    guesses = (
+    predictions = (
         censored[name],
         None if originals is None else originals[name],
         observations.majority_probabilities(name).argmax(dim=1),
         observations.correlation_probabilities(name).argmax(dim=1),
     )
     unknown = torch.full((len(truth),), math.nan, dtype=torch.float64)
-    right = [unknown if guess is None else (guess == truth).double() for guess in guesses]
-    return torch.stack(right, dim=1)
+    columns = [
+        unknown if predicted is None else (predicted == truth).double() for predicted in predictions
+    ]
+    return torch.stack(columns, dim=1)
 
 
 def measure_correctness(observations: Observations, correct: Tensor) -> Measure:
@@ -86,8 +88,7 @@ METRICS = (
         "utility_score",
         "utility",
         "utility score",
-        "share of images whose attribute the fixed classifier tells, mean over the utility "
-        "attributes",
+        "accuracy of the fixed classifiers on the utility attributes, mean over the attributes",
         partial(mean_accuracy, predict=fixed_classifier_predictions),
         source="eq. 6",
         higher_is_better=True,
@@ -98,7 +99,7 @@ METRICS = (
         "utility",
         "utility",
         "utility",
-        "the same share for each utility attribute by itself",
+        "accuracy of the fixed classifier on one utility attribute",
         partial(accuracy, predict=fixed_classifier_predictions),
         source="eq. 6",
         higher_is_better=True,
@@ -108,24 +109,24 @@ METRICS = (
         "retrained_utility_score",
         "utility",
         "utility score, retrained",
-        "the utility score of one network, with an output for each utility attribute, that learned "
-        "from censored images and true labels, as the adversaries do: what is gone for it is lost, "
-        "and does not only look unlike original images",
+        "utility score of one network, with an output for each utility attribute, trained on "
+        "censored images and true labels, as the adversaries are. What it cannot predict is lost, "
+        "and not just unlike original images",
         partial(mean_accuracy, predict=retrained_predictions),
-        source="PASS, arXiv 2506.08307",
+        source="PASS, arXiv 2506.07308",
         higher_is_better=True,
         prominence="first",
         heading="retrained",
-        note="utility score of a classifier that learned from censored images",
+        note="utility score of a classifier trained on censored images",
         hub="accuracy",
     ),
     Metric(
         "retrained_utility",
         "utility",
         "utility, retrained",
-        "the same share for each utility attribute by itself",
+        "accuracy of that network on one utility attribute",
         partial(accuracy, predict=retrained_predictions),
-        source="PASS, arXiv 2506.08307",
+        source="PASS, arXiv 2506.07308",
         higher_is_better=True,
         per="utility attribute",
     ),

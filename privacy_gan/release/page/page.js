@@ -1,97 +1,100 @@
-// Asks this machine what becomes of a photograph, and shows the answer.
+// Sends a photograph to the server and shows its censored versions and all predictions.
 "use strict";
 
-const MAX_BYTES = 64 * 2 ** 20; // as app.py has it
+const MAX_BYTES = 64 * 2 ** 20; // the same as in demo_server.py
 const RANDOM = "random";
 const byId = (id) => document.getElementById(id);
 const percent = (share) => (share > 0 && share < 0.005 ? "<1%" : `${(100 * share).toFixed(0)}%`);
 
-let photo = null; // what is looked at
-let answer = null; // what became of it
-let asked = 0; // how often was asked: an answer that comes after a later question is not shown
+let photo = null; // the current photograph
+let result = null; // the server's response to it
+let numRequests = 0; // responses to any but the latest request are dropped
 
 function element(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
+  const created = Object.assign(document.createElement(name), properties);
+  created.append(...children);
+  return created;
 }
 
-function say(words, wrong = false) {
-  byId("status").textContent = words;
-  byId("status").classList.toggle("wrong", wrong);
+function setStatus(text, isError = false) {
+  byId("status").textContent = text;
+  byId("status").classList.toggle("error", isError);
 }
 
-async function ask() {
-  const number = ++asked;
-  if (photo.size > MAX_BYTES) return say("This file cannot be shown: it has more than 64 MB.", true);
-  say("One moment …");
-  let response, told;
+async function censor() {
+  const number = ++numRequests;
+  if (photo.size > MAX_BYTES) return setStatus("This file cannot be shown: it is larger than 64 MB.", true);
+  setStatus("Censoring …");
+  let response, content;
   try {
     response = await fetch("censor", { method: "POST", body: photo });
-    told = await response.json();
+    content = await response.json();
   } catch {
-    if (number === asked) say("Nobody answers: the command that shows this page has ended.", true);
+    if (number === numRequests) setStatus("No response: the command that serves this page has ended.", true);
     return;
   }
-  if (number !== asked) return;
-  if (!response.ok) return say(told.error, true);
-  answer = told;
-  say("");
+  if (number !== numRequests) return;
+  if (!response.ok) return setStatus(content.error, true);
+  result = content;
+  setStatus("");
   show();
 }
 
 function show() {
-  const values = answer.versions.filter((version) => version.synthetic !== null);
-  if (values.length && !byId("synthetic").querySelector("input")) offer(values);
+  const withValue = result.versions.filter((version) => version.synthetic !== null);
+  if (withValue.length && !byId("synthetic").querySelector("input")) addChoices(withValue);
   const chosen = document.querySelector("#synthetic input:checked")?.value ?? RANDOM;
-  const value = chosen === RANDOM ? answer.drawn : Number(chosen);
-  const shown = answer.versions.flatMap((version, index) =>
+  const value = chosen === RANDOM ? result.sampled_value : Number(chosen);
+  const visible = result.versions.flatMap((version, index) =>
     version.synthetic === null || version.synthetic === value ? [{ ...version, index }] : []);
-  byId("versions").replaceChildren(...shown.map(figure));
-  byId("opinions").replaceChildren(heads(shown), element("tbody", {}, ...answer.opinions.flatMap(
-    (opinion) => rows(opinion, shown))));
-  byId("outcome").hidden = false;
-  for (const id of ["told", "opinions", "how-told"]) byId(id).hidden = !answer.opinions.length;
+  byId("versions").replaceChildren(...visible.map(figure));
+  byId("predictions").replaceChildren(tableHead(visible), element("tbody", {}, ...result.predictions.flatMap(
+    (prediction) => tableRows(prediction, visible))));
+  byId("results").hidden = false;
+  for (const id of ["predictions-heading", "predictions", "predictions-note"])
+    byId(id).hidden = !result.predictions.length;
 }
 
-function offer(values) {
-  const names = JSON.parse(byId("synthetic").dataset.names);
-  const choices = [[RANDOM, "at random"], ...values.map(({ synthetic }) =>
-    [synthetic, names[synthetic] ? `${synthetic} (${names[synthetic]})` : `${synthetic}`])];
-  byId("synthetic").append(...choices.map(([value, words]) => element("label", {},
-    element("input", { type: "radio", name: "synthetic", value, checked: value === RANDOM }), ` ${words}`)));
-  byId("synthetic").hidden = byId("by-chance").hidden = false;
+function addChoices(versions) {
+  const choices = [[RANDOM, "random"], ...versions.map(({ synthetic }) => [synthetic, syntheticLabel(synthetic)])];
+  byId("synthetic").append(...choices.map(([value, text]) => element("label", {},
+    element("input", { type: "radio", name: "synthetic", value, checked: value === RANDOM }), ` ${text}`)));
+  byId("synthetic").hidden = byId("synthetic-note").hidden = false;
 }
 
-function name({ label, synthetic }) {
-  return synthetic === null ? label : `${label} with s' = ${synthetic}`;
+function syntheticLabel(value) {
+  return JSON.parse(byId("synthetic").dataset.labels)[value] ?? `s' = ${value}`;
+}
+
+function title({ label, synthetic }) {
+  return synthetic === null ? label : `${label} (${syntheticLabel(synthetic)})`;
 }
 
 function figure(version) {
-  const place = version.index === 0 ? "as it came" : version.released ? "is handed out" : "in between";
+  const kind = version.index === 0 ? "original" : version.is_output ? "final output" : "intermediate";
   const change = version.index === 0 ? "" : `, mean squared error ${version.distortion.toPrecision(2)}`;
-  return element("figure", {}, element("img", { src: version.source, alt: `${name(version)}: ${place}` }),
-    element("figcaption", {}, element("b", { textContent: name(version) }), ` ${place}${change}`));
+  return element("figure", {}, element("img", { src: version.source, alt: `${title(version)}: ${kind}` }),
+    element("figcaption", {}, element("b", { textContent: title(version) }), ` ${kind}${change}`));
 }
 
-function heads(shown) {
+function tableHead(visible) {
   return element("thead", {}, element("tr", {}, element("th", { scope: "col", textContent: "Attribute" }),
-    ...shown.map((version) => element("th", { scope: "col", textContent: version.label }))));
+    ...visible.map((version) => element("th", { scope: "col", textContent: version.label }))));
 }
 
-function rows(opinion, shown) {
-  const binary = opinion.classes.length === 2 && opinion.classes[1] === "yes";
-  return opinion.classes.flatMap((word, value) => {
-    if (binary && value === 0) return []; // what is left of certainty
-    const attribute = opinion.attribute.replaceAll("_", " ") + (binary ? "" : `: ${word}`);
-    return [element("tr", { className: opinion.hidden ? "hidden-attribute" : "" },
-      element("th", { scope: "row" }, attribute, element("small", { textContent: opinion.who })),
-      ...shown.map((version) => cell(opinion.probabilities[version.index]?.[value])))];
+function tableRows(prediction, visible) {
+  const isBinary = prediction.classes.length === 2 && prediction.classes[1] === "yes";
+  return prediction.classes.flatMap((name, value) => {
+    if (isBinary && value === 0) return []; // one minus the other
+    const attribute = prediction.attribute.replaceAll("_", " ") + (isBinary ? "" : `: ${name}`);
+    return [element("tr", { className: prediction.is_sensitive ? "sensitive" : "" },
+      element("th", { scope: "row" }, attribute, element("small", { textContent: prediction.predictor })),
+      ...visible.map((version) => tableCell(prediction.probabilities[version.index]?.[value])))];
   });
 }
 
-function cell(probability) {
-  if (probability === undefined) return element("td", { textContent: "not asked" });
+function tableCell(probability) {
+  if (probability === undefined) return element("td", { textContent: "n/a" });
   const filled = element("span");
   filled.style.width = `${100 * probability}%`;
   return element("td", {}, percent(probability), element("span", { className: "bar" }, filled));
@@ -101,7 +104,7 @@ async function choose(file, button = null) {
   for (const each of document.querySelectorAll(".examples button"))
     each.setAttribute("aria-pressed", String(each === button));
   photo = file;
-  await ask();
+  await censor();
 }
 
 async function chooseExample(button) {
@@ -113,10 +116,10 @@ async function chooseExample(button) {
 const examples = [...document.querySelectorAll(".examples button")];
 for (const button of examples) button.addEventListener("click", () => chooseExample(button));
 byId("file").addEventListener("change", ({ target }) => target.files.length && choose(target.files[0]));
-byId("again")?.addEventListener("click", ask);
+byId("redraw")?.addEventListener("click", censor);
 byId("synthetic").addEventListener("change", show);
 
-// a photograph may fall anywhere on the page: the browser would leave the page for it
+// Accept a drop anywhere on the page: otherwise the browser would leave the page to open the file.
 document.addEventListener("dragover", (event) => {
   event.preventDefault();
   byId("drop").classList.add("over");

@@ -110,7 +110,7 @@ class SearchingSweeper(ResumingSweeper):
             by_overrides = {tuple(run.overrides): run for run in runs}
             for trial, suggestion in suggested:
                 search.tell(trial, by_overrides.pop(tuple(suggestion), None))
-        print(search.best())
+        print(search.format_best())
 
 
 class SlurmLauncher(ClusterLauncher):

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from torch.optim import Adam
-from worked import Halved, Lightened, SeesLight
+from toy_mechanisms import Halved, Lightened, SeesLight
 
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.evaluation.calibration import Calibration

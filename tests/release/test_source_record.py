@@ -5,7 +5,7 @@ import shutil
 from dataclasses import replace
 
 import pytest
-from negatives import ABOUT, NAMES, files, five_photographs, interrupted, run
+from negative_mechanism import ABOUT, NAMES, files, five_photographs, interrupted, run
 from photographs import flat
 from PIL import Image
 

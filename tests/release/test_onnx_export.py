@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from mechanisms import MECHANISMS, SIZE, made
+from mechanisms import MECHANISMS, SIZE, make_mechanism
 
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.base import Censored
@@ -14,7 +14,7 @@ from privacy_gan.release.onnx_export import export_onnx
 
 @pytest.mark.parametrize("name", MECHANISMS)
 def test_an_onnx_file_does_what_the_mechanism_does(name, tmp_path):
-    mechanism = made(name).for_inference()
+    mechanism = make_mechanism(name).for_inference()
     path = tmp_path / "model.onnx"
     assert export_onnx(mechanism, SIZE, path) < 1e-4
     session = onnxruntime.InferenceSession(path)

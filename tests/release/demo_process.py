@@ -1,4 +1,4 @@
-"""The demo as a process of its own."""
+"""Helpers that run the demo in a separate process."""
 
 import re
 import subprocess
@@ -8,8 +8,8 @@ from commands import cli, command_line, start
 
 
 @contextmanager
-def served(run, *options):
-    """Start the demo, and yield its process and the page's address."""
+def running_demo(run, *options):
+    """Start the demo. Yield its process and the address of its page."""
     command = command_line("demo", f"run={run}", "port=0", "browser=false", *options)
     process = start(command, stdout=subprocess.PIPE)
     try:
@@ -22,5 +22,6 @@ def served(run, *options):
         process.stdout.close()
 
 
-def ask(run, *options):
+def run_demo(run, *options):
+    """Run the demo until it ends by itself, as it does after a mistake."""
     return cli("demo", f"run={run}", "browser=false", *options)

@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 import torch
 from PIL import Image
-from worked import Lightened
+from toy_mechanisms import Lightened
 
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.hardware import Compute

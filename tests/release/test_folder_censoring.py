@@ -5,7 +5,7 @@ import os
 
 import numpy as np
 import pytest
-from negatives import NAMES, files, five_photographs, negative, run
+from negative_mechanism import NAMES, files, five_photographs, negative, run
 from photographs import flat, jpeg_segments, located, noise, png_chunks, swapped_profile
 from PIL import Image
 
