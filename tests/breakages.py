@@ -76,8 +76,8 @@ BREAKAGES = [
     Breakage(
         "the strongest adversary is chosen on test images",
         "evaluation/evaluate.py",
-        "return predict_all(answers, valid, frequencies, queries, scores)",
-        'tested = {name: {**of, "valid": of["test"]} for name, of in answers.items()}\n'
+        "return predict_all(probabilities, valid, frequencies, queries, scores)",
+        'tested = {name: {**of, "valid": of["test"]} for name, of in probabilities.items()}\n'
         '        labels_of_s = labels["test"][attribute]\n'
         "        return predict_all(tested, labels_of_s, frequencies, queries, scores)",
         ["evaluation/test_selection.py::test_the_judge_reports_who_was_best_on_validation_images"],
@@ -263,7 +263,7 @@ BREAKAGES = [
     Breakage(
         "a label's name may mean several files",
         "data/matching.py",
-        "    matching.reject_rivals()\n",
+        "    matcher.reject_rivals()\n",
         "",
         ["data/test_matching.py::test_what_is_open_is_refused_and_both_are_named"],
     ),
@@ -272,7 +272,7 @@ BREAKAGES = [
         "release/demo_server.py",
         " and not is_same_origin()",
         " and False",
-        ["release/test_demo_server.py::test_what_does_not_come_from_its_own_page_is_not_answered"],
+        ["release/test_demo_server.py::test_requests_that_do_not_come_from_its_own_page_are_refused"],
     ),
     Breakage(
         "images of 0 to 255 are censored as if they were white",
@@ -420,7 +420,7 @@ BREAKAGES = [
         "release/censoring.py",
         "manual_seed(seed())",
         "manual_seed(0)",
-        ["release/test_censoring.py::test_each_image_is_drawn_for_by_itself_and_never_alike_again"],
+        ["release/test_censoring.py::test_every_image_and_every_call_has_new_random_numbers"],
     ),
     Breakage(
         "an exported mechanism may lack weights",
@@ -429,7 +429,7 @@ BREAKAGES = [
         "exported.load_state_dict(weights, assign=True, strict=False)",
         [
             "release/test_exported.py::"
-            "test_weights_must_be_all_there_of_the_right_type_and_no_others"
+            "test_missing_surplus_and_mistyped_weights_are_refused"
         ],
     ),
     Breakage(
@@ -465,7 +465,7 @@ BREAKAGES = [
         "release/demo_server.py",
         "TRUSTED_HOSTS=ALLOWED_HOSTS, ",
         "",
-        ["release/test_demo_server.py::test_who_was_led_here_under_another_name_gets_nothing"],
+        ["release/test_demo_server.py::test_requests_to_another_host_name_are_refused"],
     ),
     Breakage(
         "a run outlives the sweep that started it",

@@ -1,4 +1,4 @@
-"""What an audit is about: folders of images, and the labels and splits that go with them."""
+"""The images of an audit: folders of images with their labels and splits."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from privacy_gan.data.image_metadata import metadata_notes
 from privacy_gan.data.labelled_folder import LabelledFolder, find_images, image_sizes
 from privacy_gan.data.labels import Labels, parse_splits, random_splits, read_labels
 from privacy_gan.data.matching import Matches, format_examples, match_names
+from privacy_gan.data.plural import pluralize
 from privacy_gan.data.table_data_module import ImageDataModule
 from privacy_gan.data.text_tables import is_missing
 from privacy_gan.errors import UserError
 
-MIN_IMAGES = 100  # images, of which ten are test images
+MIN_IMAGES = 100  # of which ten are test images
 CELEBA_LIST = "list_attr_celeba"
 
 
 @dataclass(frozen=True)
 class AuditFiles:
-    """What a user names.
+    """The files of an audit, as the user gives them.
 
     Attributes:
         images: folder of the censored images.
-        labels: file that says which attributes each image has.
+        labels: file with the attributes of each image.
         original: folder of the same images uncensored, or None.
-        split: column of the labels, or file, that says to which split each image belongs; None to
-            divide them here.
-        person: column or file that says whom each image shows, all of whose images then come into
-            one split; or None.
+        split: column of the labels, or file, with the split of each image; None for a random split.
+        person: column or file with the person in each image, or None. A random split then keeps
+            all images of a person together.
     """
 
     images: Path
@@ -47,14 +47,14 @@ class AuditFiles:
 
 @dataclass(frozen=True)
 class AuditImages:
-    """Images that can be judged.
+    """The images of an audit, with labels and splits.
 
     Attributes:
-        censored: the images.
-        originals: the same ones uncensored, in the same order; or None.
-        attribute: that is to be hidden.
-        columns: of the labels, those that cannot be measured among them.
-        notes: what a user should know of them, a line each.
+        censored: the censored images.
+        originals: the same images uncensored, in the same order; or None.
+        attribute: the attribute that should be hidden.
+        columns: all columns of the labels, including those that are not attributes.
+        notes: warnings for the user, one line each.
     """
 
     censored: LabelledFolder
@@ -65,75 +65,86 @@ class AuditImages:
 
 
 class AuditDataModule(ImageDataModule):
-    """Serves a labelled folder; what is made of its pixels is kept apart from that of others."""
+    """Serves a labelled folder of images."""
 
     def __init__(self, source: LabelledFolder, **loading: Any) -> None:
-        super().__init__(source, batch_size=1, **loading)  # batches are the judge's
+        super().__init__(source, batch_size=1, **loading)  # the judge sets its own batch size
 
     def split_name(self) -> str:
-        """Return a name that changes with the files: another folder may hold other pixels."""
+        """Return a name that also depends on the files, since folders differ in their pixels."""
         return f"{self.data_name}-{self.source.fingerprint()[:8]}"
 
 
 def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: int) -> AuditImages:
-    """Find the images that have labels, and the labels that have images.
+    """Match images with labels, and exclude those without a counterpart.
 
     Args:
-        files: that a user names.
-        attribute: that is to be hidden, in a user's word.
-        image_size: side of the squares that adversaries see, in pixels; a multiple of 16.
-        seed: of the division into splits.
+        files: the files that the user gives.
+        attribute: the attribute that should be hidden, as the user writes it.
+        image_size: side of the square images that adversaries see, in pixels; a multiple of 16.
+        seed: seed of a random split.
 
     Raises:
-        UserError: a file or folder is missing or damaged, there is no such attribute, it is open
-            which label is which image's, or too few images are left.
+        UserError: a file or folder is missing or damaged, the attribute does not exist, the match
+            of images and labels is ambiguous, or too few images remain.
     """
     if image_size < 1 or image_size % 16:
         raise UserError(f"image_size={image_size} is not a multiple of 16")
     if files.split and files.person:
-        raise UserError("person=... is about images that are divided here: leave split=... out")
+        raise UserError("person=... applies only to random splits: remove split=...")
     folders = {"images": files.images, "original": files.original}
-    held = {name: find_images(of, name) for name, of in folders.items() if of is not None}
-    labels = read_labels(files.labels, held["images"])
-    column = labels.find_attribute_column(attribute)
-    found = {
-        name: match_names(labels.names, images, f"{name}={folders[name]}")
-        for name, images in held.items()
+    images = {
+        option: find_images(folder, option)
+        for option, folder in folders.items()
+        if folder is not None
     }
-    notes = [*labels.notes, *(note for matches in found.values() for note in matches.notes)]
-    there = [row for row in range(len(labels.names)) if all(row in m.files for m in found.values())]
-    kept = [row for row in there if not is_missing(labels.columns[column][row])]
-    notes += excluded_notes(labels, files, found["images"], there)
-    if unknown := sorted(set(there) - set(kept)):
+    labels = read_labels(files.labels, images["images"])
+    column = labels.find_attribute_column(attribute)
+    matches = {
+        option: match_names(labels.names, names, f"{option}={folders[option]}")
+        for option, names in images.items()
+    }
+    notes = [*labels.notes, *(note for each in matches.values() for note in each.notes)]
+    matched = [
+        row
+        for row in range(len(labels.names))
+        if all(row in each.files for each in matches.values())
+    ]
+    selected = [row for row in matched if not is_missing(labels.columns[column][row])]
+    notes += excluded_notes(labels, files, matches["images"], matched)
+    if unknown := sorted(set(matched) - set(selected)):
         notes.append(
-            f"{len(unknown):,} images, such as {labels.names[unknown[0]]}, have no value of "
-            f"{column} in {files.labels}: they are left out"
+            f"{pluralize(len(unknown), 'image', 'images')}, such as {labels.names[unknown[0]]}, "
+            f"{'has' if len(unknown) == 1 else 'have'} no value for {column} in {files.labels}: "
+            f"{'it is' if len(unknown) == 1 else 'they are'} excluded"
         )
-    if len(kept) < MIN_IMAGES:
+    if len(selected) < MIN_IMAGES:
         raise UserError(
-            f"{len(kept)} images in {files.images} have labels in {files.labels}, which is too few "
-            f"to learn and to measure anything: {MIN_IMAGES} are the least, thousands are better"
-            + ("" if there else f" ({format_examples(labels.names, held['images'])})")
+            f"only {pluralize(len(selected), 'image', 'images')} in {files.images} "
+            f"{'has' if len(selected) == 1 else 'have'} labels in {files.labels}: an audit needs "
+            f"at least {MIN_IMAGES}, and thousands are better"
+            + ("" if matched else f" ({format_examples(labels.names, images['images'])})")
         )
-    is_complete = len(kept) == len(labels.names)
-    labels = labels.rows(kept)
+    is_complete = len(selected) == len(labels.names)
+    labels = labels.select_rows(selected)
     if files.split is not None:
-        splits = parse_splits(labels.texts("split", files.split), f"split={files.split}")
+        splits = parse_splits(labels.read_values("split", files.split), f"split={files.split}")
     else:
         people = labels.names
         if files.person is not None:
-            people = labels.texts("person", files.person)
+            people = labels.read_values("person", files.person)
         splits = random_splits(people, seed)
-    labels = labels.without([labels.find(given) for given in (files.split, files.person) if given])
+    sources = [source for source in (files.split, files.person) if source]
+    labels = labels.drop_columns([labels.find_column(source) for source in sources])
     notes += labels.excluded_columns()
     name = "celeba" if labels.path.stem == CELEBA_LIST else labels.path.stem
     key = labels_key(labels, files, splits, is_complete)
 
-    def folder_of(option: str, folder: Path) -> LabelledFolder:
+    def make_source(option: str, folder: Path) -> LabelledFolder:
         return LabelledFolder(
             f"{name}-{image_size}",
             folder,
-            tuple(found[option].files[row] for row in kept),
+            tuple(matches[option].files[row] for row in selected),
             image_size,
             labels.attribute_names,
             labels.attributes(),
@@ -141,31 +152,33 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
             key,
         )
 
-    censored = folder_of("images", files.images)
+    censored = make_source("images", files.images)
     sizes = image_sizes(files.images, censored.files)
     if sizes != {(image_size, image_size)}:
         notes.append(size_note(sizes, image_size))
     notes += metadata_notes(files.images, censored.files)
-    originals = folder_of("original", files.original) if files.original is not None else None
+    originals = make_source("original", files.original) if files.original is not None else None
     return AuditImages(censored, originals, column, tuple(labels.columns), tuple(notes))
 
 
 def excluded_notes(
-    labels: Labels, files: AuditFiles, matches: Matches, there: Sequence[int]
+    labels: Labels, files: AuditFiles, matches: Matches, matched: Sequence[int]
 ) -> list[str]:
-    """Return a line about labels without images, and one about images without labels."""
+    """Return a line for labels without images, and one for images without labels."""
     notes = []
     folders = [folder for folder in (files.images, files.original) if folder is not None]
-    if absent := sorted(set(range(len(labels.names))) - set(there)):
+    if absent := sorted(set(range(len(labels.names))) - set(matched)):
+        is_one = len(absent) == 1
         notes.append(
             f"{len(absent):,} of the {len(labels.names):,} images in {files.labels}, such as "
-            f"{labels.names[absent[0]]}, are not in {' and in '.join(map(str, folders))}: "
-            "they are left out"
+            f"{labels.names[absent[0]]}, {'is' if is_one else 'are'} not in "
+            f"{' and in '.join(map(str, folders))}: {'it is' if is_one else 'they are'} excluded"
         )
     if unlabelled := matches.unlabelled:
         notes.append(
-            f"{len(unlabelled):,} images in {files.images}, such as {unlabelled[0]}, have no label "
-            f"in {files.labels}: they are left out"
+            f"{pluralize(len(unlabelled), 'image', 'images')} in {files.images}, such as "
+            f"{unlabelled[0]}, {'has' if len(unlabelled) == 1 else 'have'} no label in "
+            f"{files.labels}: {'it is' if len(unlabelled) == 1 else 'they are'} excluded"
         )
     return notes
 
@@ -173,9 +186,9 @@ def excluded_notes(
 def labels_key(
     labels: Labels, files: AuditFiles, splits: npt.NDArray[np.uint8], is_complete: bool
 ) -> str:
-    """Return what tells these labels and splits from others.
+    """Return a hash of the labels and splits.
 
-    Of all of CelebA it is the key that runs on it have, so that reports show both side by side.
+    For all of CelebA this is the content key of its runs, so reports compare them with the audit.
     """
     digest = hashlib.sha256()
     if is_complete and files.split is not None and Path(files.split).is_file():
@@ -188,13 +201,13 @@ def labels_key(
 
 
 def size_note(sizes: set[tuple[int, int]], image_size: int) -> str:
-    """Return how large images are that adversaries do not see as they are."""
+    """Return a line for images that adversaries see at another size than their own."""
     small, large = min(sizes, key=math.prod), max(sizes, key=math.prod)
-    told = f"{small[0]}x{small[1]}"
+    size = f"{small[0]}x{small[1]}"
     if small != large:
-        told += f" to {large[0]}x{large[1]}"
-    loses = " and may miss what is finer" if math.prod(large) > image_size**2 else ""
+        size += f" to {large[0]}x{large[1]}"
+    detail = " and may miss finer detail" if math.prod(large) > image_size**2 else ""
     return (
-        f"the images have {told} pixels: adversaries see them as squares of {image_size}{loses} "
-        "(image_size)"
+        f"the images have {size} pixels: adversaries see them resized to {image_size}x{image_size}"
+        f"{detail} (image_size)"
     )

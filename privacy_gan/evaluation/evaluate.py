@@ -1,4 +1,4 @@
-"""What was seen of the test images, in metrics, and what to know before believing them."""
+"""Compute all metrics and warnings from the predictions for the test images."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, compute_on_all
 from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE
 from privacy_gan.evaluation.metrics.samples import information
 from privacy_gan.evaluation.metrics.utility import fixed_classifier_predictions
-from privacy_gan.evaluation.observations import Observations, prior
+from privacy_gan.evaluation.observations import Observations, class_frequencies
 from privacy_gan.evaluation.outputs import outputs_on_test
 from privacy_gan.evaluation.predictions import AdversaryPredictions, QueryProbabilities, predict_all
 from privacy_gan.evaluation.retrained import RETRAINED, predicted_classes
@@ -35,34 +35,37 @@ def collect_observations(
     epsilon_batch_size: int,
     discriminator_loss: float | None,
 ) -> Observations:
-    """Return all that metrics are functions of.
+    """Collect everything that metrics are computed from.
 
     Args:
-        attack: on the censored images.
-        censored: what its networks answer.
-        originals: what the same ones answer after learning from original images, of such; or None.
-        bootstrap: for the intervals.
-        inception: InceptionV3, for its FID; None leaves that out.
+        attack: the attack on the censored images.
+        censored: what its networks predict.
+        originals: what the same networks predict for original images after training on original
+            images, or None.
+        bootstrap: computes the intervals.
+        inception: InceptionV3 for the Inception FID, or None to leave it out.
         epsilon: the distortion budget, or None.
-        epsilon_batch_size: images whose mean distortion the budget was meant for.
-        discriminator_loss: of the filter's discriminator on validation images, nats, or None.
+        epsilon_batch_size: number of images over which the budget bounds the mean distortion.
+        discriminator_loss: cross-entropy of the filter's discriminator on validation images, in
+            nats, or None.
     """
     source, attribute = attack.source, attack.attribute
     classes = source.datamodule.classes(attribute)
     measured = [attribute, *attack.utilities]
     labels = {split: split_labels(source.datamodule, split, measured) for split in SPLITS}
-    valid, frequencies = labels["valid"][attribute], prior(labels["train"][attribute], len(classes))
+    valid = labels["valid"][attribute]
+    frequencies = class_frequencies(labels["train"][attribute], len(classes))
     scores = build_scores(classes)
 
     def predictions(
-        answers: QueryProbabilities, queries: Sequence[int]
+        probabilities: QueryProbabilities, queries: Sequence[int]
     ) -> list[AdversaryPredictions]:
-        return predict_all(answers, valid, frequencies, queries, scores)
+        return predict_all(probabilities, valid, frequencies, queries, scores)
 
-    answers = only_adversaries(censored)
+    probabilities = only_adversaries(censored)
     references = None
     if originals is not None:
-        references = matching_references(answers, only_adversaries(originals))
+        references = matching_references(probabilities, only_adversaries(originals))
     outputs = None
     if source.has_originals:
         outputs = outputs_on_test(source, attack.fixed, inception, len(classes), attack.seed)
@@ -75,8 +78,8 @@ def collect_observations(
         test_labels=labels["test"],
         bootstrap=bootstrap,
         scores=scores,
-        answers=answers,
-        predictions=predictions(answers, attack.queries),
+        probabilities=probabilities,
+        predictions=predictions(probabilities, attack.queries),
         original_probabilities=references,
         original_predictions=None if references is None else predictions(references, [1]),
         outputs=outputs,
@@ -88,81 +91,88 @@ def collect_observations(
     )
 
 
-def only_adversaries(answers: QueryProbabilities) -> QueryProbabilities:
-    """Return the answers of those adversaries that did not diverge."""
-    return {name: of for name, of in answers.items() if of and name != RETRAINED}
+def only_adversaries(probabilities: QueryProbabilities) -> QueryProbabilities:
+    """Return the probabilities of the adversaries that did not diverge."""
+    return {
+        name: by_split for name, by_split in probabilities.items() if by_split and name != RETRAINED
+    }
 
 
 def matching_references(
-    answers: QueryProbabilities, originals: QueryProbabilities
+    probabilities: QueryProbabilities, originals: QueryProbabilities
 ) -> QueryProbabilities:
-    """Return answers on original images, of the adversaries that answered on censored ones, too.
+    """Return the references of those adversaries that also attacked the censored images.
 
-    A reference that is stronger than all who attacked would make little of what leaks. Only where
-    there is no such adversary, those of all are returned.
+    A reference by a stronger adversary than all attackers would make the leakage look small. If no
+    adversary is in both, all references are returned.
     """
-    return {name: of for name, of in originals.items() if name in answers} or originals
+    matching = {name: of for name, of in originals.items() if name in probabilities}
+    return matching or originals
 
 
-def retrained_classes(attack: Attack, answers: QueryProbabilities) -> dict[str, Tensor]:
-    """Return what the retrained classifier, if there is one, tells of test images, [N] each."""
-    if not answers.get(RETRAINED):
+def retrained_classes(attack: Attack, probabilities: QueryProbabilities) -> dict[str, Tensor]:
+    """Return the test classes that the retrained classifier predicts, [N] by attribute."""
+    if not probabilities.get(RETRAINED):
         return {}
     sizes = [len(attack.source.datamodule.classes(name)) for name in attack.utilities]
-    classes = predicted_classes(answers[RETRAINED]["test"][0], sizes)
+    classes = predicted_classes(probabilities[RETRAINED]["test"][0], sizes)
     return dict(zip(attack.utilities, classes, strict=True))
 
 
 def known_bits(cross_entropy: float, labels: Tensor) -> float:
-    """Return what a cross-entropy in nats says is known of labels, in bits, not below 0."""
+    """Return the entropy of labels minus a cross-entropy in nats, in bits, at least 0."""
     nats = torch.tensor([cross_entropy], dtype=torch.float64)
-    return compute_on_all(lambda weights, of: information(weights, nats, of), labels)
+    return compute_on_all(lambda weights, column: information(weights, nats, column), labels)
 
 
 def evaluate(
-    attack: Attack, seen: Observations, left_out: Mapping[str, Sequence[str]]
+    attack: Attack, observations: Observations, excluded: Mapping[str, Sequence[str]]
 ) -> Evaluation:
-    """Return all that is found.
+    """Compute the evaluation of censored images.
 
     Args:
-        attack: on the censored images.
-        seen: what ``observe`` returned.
-        left_out: who diverged on "censored" and on "original" images.
+        attack: the attack on the censored images.
+        observations: what ``collect_observations`` returned.
+        excluded: names of the networks that diverged on "censored" and on "original" images.
     """
     source, attribute = attack.source, attack.attribute
-    measures = compute_measures(seen)
+    measures = compute_measures(observations)
     accuracies = {name: classifier.test_accuracy for name, classifier in attack.fixed.items()}
-    winners = {score: seen.strongest(score) for score in seen.scores}
+    strongest = {score: observations.strongest(score) for score in observations.scores}
     return Evaluation(
         attribute=attribute,
-        classes=seen.classes,
+        classes=observations.classes,
         images={split: len(source.datamodule.rows(split)) for split in SPLITS},
         measures=measures,
-        strongest={score: Strongest(of.adversary, of.queries) for score, of in winners.items()},
-        adversaries=score_adversaries(seen),
+        strongest={
+            score: Strongest(winner.adversary, winner.queries)
+            for score, winner in strongest.items()
+        },
+        adversaries=score_adversaries(observations),
         classifiers=accuracies,
-        validation=validation(attack, seen),
+        validation=validation_trade_off(attack, observations),
         least_distortion=(
             least_distortion(source.datamodule, attribute) if source.has_originals else {}
         ),
-        correct=correctness(seen),
+        outcomes=outcomes(observations),
         warnings=(
-            *exclusion_warnings(left_out, attribute),
+            *exclusion_warnings(excluded, attribute),
             *weak_classifier_warnings(measures, attribute, accuracies),
         ),
-        left_out={images: list(names) for images, names in left_out.items() if names},
+        left_out={images: list(names) for images, names in excluded.items() if names},
     )
 
 
-def validation(attack: Attack, seen: Observations) -> dict[str, float | None]:
-    """Return the trade-off on the validation split; nothing without original images."""
-    reference = seen.strongest_on_originals(ACCURACY_SCORE)
+def validation_trade_off(attack: Attack, observations: Observations) -> dict[str, float | None]:
+    """Return the trade-off on the validation split; empty without original images."""
+    reference = observations.strongest_on_originals(ACCURACY_SCORE)
     if reference is None:
         return {}
     labels = split_labels(attack.source.datamodule, "valid", [attack.attribute])[attack.attribute]
-    gain = normalized_gain(seen.strongest(ACCURACY_SCORE), reference, seen.frequencies, labels)
-    how = (attack.utilities, seen.train_labels, attack.seed)
-    return trade_off(gain, normalized_utility(attack.source, attack.fixed, *how))
+    strongest = observations.strongest(ACCURACY_SCORE)
+    gain = normalized_gain(strongest, reference, observations.frequencies, labels)
+    settings = (attack.utilities, observations.train_labels, attack.seed)
+    return trade_off(gain, normalized_utility(attack.source, attack.fixed, *settings))
 
 
 def split_labels(
@@ -173,51 +183,56 @@ def split_labels(
     return {name: labels[:, datamodule.column(name)] for name in attributes}
 
 
-def compute_measures(seen: Observations) -> dict[str, Measure]:
-    """Return all metrics that apply, by their names in result.json."""
-    objects = {"utility attribute": seen.utilities, "class": seen.classes}
-    found: dict[str, Measure | None] = {}
+def compute_measures(observations: Observations) -> dict[str, Measure]:
+    """Return the values of all metrics that apply, by their keys in result.json."""
+    items = {"utility attribute": observations.utilities, "class": observations.classes}
+    measures: dict[str, Measure | None] = {}
     for metric in METRICS.values():
         if metric.per:
-            found |= {
-                result_key(metric.name, name): metric.function(seen, name)
-                for name in objects[metric.per]
+            measures |= {
+                result_key(metric.name, item): metric.function(observations, item)
+                for item in items[metric.per]
             }
         else:
-            found[metric.name] = metric.function(seen)
-    return {name: measure for name, measure in found.items() if measure is not None}
+            measures[metric.name] = metric.function(observations)
+    return {name: measure for name, measure in measures.items() if measure is not None}
 
 
-def score_adversaries(seen: Observations) -> tuple[AdversaryScores, ...]:
+def score_adversaries(observations: Observations) -> tuple[AdversaryScores, ...]:
     """Return the scores of all adversaries, at every number of queries, on both splits."""
-    found = []
-    with progress("scoring", len(seen.predictions)) as advance:
-        for each in seen.predictions:
+    scores = []
+    with progress("scoring", len(observations.predictions)) as advance:
+        for each in observations.predictions:
             by_score = each.by_score
             methods = {score: prediction.method for score, prediction in by_score.items()}
-            valid: dict[str, float | None] = {score: of.valid for score, of in by_score.items()}
-            test = {score: seen.score_of(score, each) for score in by_score}
-            found.append(AdversaryScores(each.adversary, each.queries, methods, valid, test))
+            valid: dict[str, float | None] = {
+                score: prediction.valid for score, prediction in by_score.items()
+            }
+            test = {score: observations.score_of(score, each) for score in by_score}
+            scores.append(AdversaryScores(each.adversary, each.queries, methods, valid, test))
             advance(1)
-    return tuple(found)
+    return tuple(scores)
 
 
-def correctness(seen: Observations) -> dict[str, str]:
-    """Return which test images were told right, by measure, for comparisons image by image."""
-    predicted, _ = fixed_classifier_predictions(seen)
-    best = seen.strongest(ACCURACY_SCORE).by_score[ACCURACY_SCORE].test.argmax(dim=1)
-    right = {
-        f"utility/{name}": classes == seen.test_labels[name] for name, classes in predicted.items()
-    }
-    return {key: pack(of) for key, of in {"privacy_loss": best == seen.labels, **right}.items()}
+def outcomes(observations: Observations) -> dict[str, str]:
+    """Return which test images were classified correctly, by measure, see ``pack``.
+
+    Two evaluations of the same images can then be compared image by image.
+    """
+    utilities, _ = fixed_classifier_predictions(observations)
+    strongest = observations.strongest(ACCURACY_SCORE).by_score[ACCURACY_SCORE].test
+    correct = {"privacy_loss": strongest.argmax(dim=1) == observations.labels}
+    for name, predicted in utilities.items():
+        correct[f"utility/{name}"] = predicted == observations.test_labels[name]
+    return {key: pack(images) for key, images in correct.items()}
 
 
-def exclusion_warnings(left_out: Mapping[str, Sequence[str]], attribute: str) -> list[str]:
-    """Return who learned nothing, in words."""
+def exclusion_warnings(excluded: Mapping[str, Sequence[str]], attribute: str) -> list[str]:
+    """Return a warning for each network that was excluded."""
     return [
         f"{name} diverged on {images} images, the second time at half its learning rate, and was "
-        f"left out: what it would have told of {attribute} or other attributes is not known"
-        for images, names in left_out.items()
+        f"excluded: what it would have learned about {attribute} or other attributes is unknown"
+        for images, names in excluded.items()
         for name in names
     ]
 
@@ -225,26 +240,24 @@ def exclusion_warnings(left_out: Mapping[str, Sequence[str]], attribute: str) ->
 def weak_classifier_warnings(
     measures: Mapping[str, Measure], attribute: str, accuracies: Mapping[str, float]
 ) -> list[str]:
-    """Return which fixed classifiers see less than labels tell, in words.
+    """Return a warning if fixed classifiers are worse than the correlation baseline.
 
     Args:
-        measures: all that were taken.
-        attribute: the sensitive one.
-        accuracies: of the fixed classifiers, on original test images.
+        measures: all measures.
+        attribute: the sensitive attribute.
+        accuracies: accuracies of the fixed classifiers on original test images.
     """
-    named = {
-        name: "privacy_loss" if name == attribute else f"utility/{name}" for name in accuracies
-    }
-    worse = [
-        f"{name} ({accuracies[name]:.1%}, from labels {floor.value:.1%})"
-        for name, measure in named.items()
-        if (floor := measures[measure].correlation_baseline) is not None
-        and accuracies[name] < floor.value
+    keys = {name: "privacy_loss" if name == attribute else f"utility/{name}" for name in accuracies}
+    weak = [
+        f"{name} ({accuracies[name]:.1%}, from labels {baseline.value:.1%})"
+        for name, key in keys.items()
+        if (baseline := measures[key].correlation_baseline) is not None
+        and accuracies[name] < baseline.value
     ]
-    if not worse:
+    if not weak:
         return []
     return [
-        "these fixed classifiers see less in original images than the other attributes' labels "
-        f"tell, so utility and success rate say little: {', '.join(worse)}; train them longer, "
-        "classifiers.epochs=N"
+        "these fixed classifiers are less accurate on original images than a prediction from the "
+        f"other attributes' labels: {', '.join(weak)}. Utility and success rate then mean little; "
+        "train the classifiers longer with classifiers.epochs=N"
     ]

@@ -1,4 +1,4 @@
-"""The strongest adversary, kept after judging, to be asked about single images."""
+"""The strongest adversary, saved after judging, to predict the attribute of single images."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from privacy_gan.evaluation.calibration import Calibration, calibrate
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE
 from privacy_gan.evaluation.observations import Observations
-from privacy_gan.evaluation.predictions import CALIBRATED, predict_all, strongest
+from privacy_gan.evaluation.predictions import CALIBRATED, predict_all, select_strongest
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.runs.artifacts import Content
@@ -24,13 +24,13 @@ from privacy_gan.tensors import require_finite
 
 @dataclass(frozen=True)
 class SavedAdversary:
-    """An adversary after its training.
+    """A trained adversary.
 
     Attributes:
-        name: that it has in the configuration.
+        name: its name in the configuration.
         learner: its networks, in evaluation mode.
-        calibration: of its probabilities, or None where they are better as they are.
-        accuracy: how often it is right about test images, of each of which it sees one version.
+        calibration: calibration of its probabilities, or None where they are better without.
+        accuracy: its accuracy on test images, given one censored version of each.
     """
 
     name: str
@@ -41,32 +41,33 @@ class SavedAdversary:
     def probabilities(self, images: Tensor, compute: Compute) -> Tensor:
         """Return p(class | image), float64 [B, C], for censored images [B, 3, H, W] in [0, 1]."""
         with torch.no_grad(), compute.autocast():
-            answered = self.learner.log_probabilities(images).double().exp().cpu()
-        return answered if self.calibration is None else self.calibration.apply(answered)
+            predicted = self.learner.log_probabilities(images).double().exp().cpu()
+        return predicted if self.calibration is None else self.calibration.apply(predicted)
 
 
-def describe_strongest(seen: Observations, labels: Tensor) -> Content:
-    """Return who tells most of single images, as what can be kept; its networks are not in it.
+def describe_strongest(observations: Observations, labels: Tensor) -> Content:
+    """Return name, calibration and accuracy of the strongest adversary, to be saved.
 
-    It is the one with the best accuracy on the validation split when it sees one censored version
-    of each image: who looks at one image has no more.
+    It is the adversary with the best validation accuracy given one censored version of each image,
+    because whoever looks at a single image has no more. Its weights are saved separately.
 
     Args:
-        seen: what all adversaries answer.
-        labels: of the sensitive attribute in the validation split, [N].
+        observations: predictions of all adversaries.
+        labels: the sensitive attribute on the validation split, [N].
     """
-    single = [each for each in seen.predictions if each.queries == 1] or predict_all(
-        seen.probabilities, labels, seen.frequencies, [1], seen.scores
+    one_query = [each for each in observations.predictions if each.queries == 1] or predict_all(
+        observations.probabilities, labels, observations.frequencies, [1], observations.scores
     )
-    best = strongest(single, ACCURACY_SCORE)
+    strongest = select_strongest(one_query, ACCURACY_SCORE)
     calibration = None
-    if best.by_score[ACCURACY_SCORE].method.endswith(CALIBRATED):
-        found = calibrate(seen.probabilities[best.adversary]["valid"][0], labels)
-        calibration = [found.slope, list(found.bias)]
-    accuracy = seen.score_of(ACCURACY_SCORE, best)
+    if strongest.by_score[ACCURACY_SCORE].method.endswith(CALIBRATED):
+        valid = observations.probabilities[strongest.adversary]["valid"][0]
+        fitted = calibrate(valid, labels)
+        calibration = [fitted.slope, list(fitted.bias)]
+    accuracy = observations.score_of(ACCURACY_SCORE, strongest)
     assert accuracy is not None, "an accuracy is always defined"
     return {
-        "adversary": best.adversary,
+        "adversary": strongest.adversary,
         "calibration": calibration,
         "accuracy": [accuracy.value, accuracy.low, accuracy.high],
     }
@@ -75,20 +76,20 @@ def describe_strongest(seen: Observations, labels: Tensor) -> Content:
 def load_adversary(
     content: Content, make: Callable[..., Learner], fixed: Classifier, num_classes: int
 ) -> SavedAdversary:
-    """Return an adversary as it was kept.
+    """Load a saved adversary.
 
     Args:
-        content: what was kept, "learned" with it.
-        make: makes such an adversary, see evaluation/adversaries.py.
-        fixed: a classifier of the fixed classifiers' kind, whatever its weights.
-        num_classes: values of the sensitive attribute.
+        content: what was saved, with the weights as "learned".
+        make: creates an adversary of this kind, see evaluation/adversaries.py.
+        fixed: a fixed classifier with the right architecture; its weights do not matter.
+        num_classes: number of values of the sensitive attribute.
 
     Raises:
-        UserError: something else was kept, or weights that are not finite.
+        UserError: the content is not of this kind of adversary, or its weights are not finite.
     """
     try:
         learner = make(num_classes=num_classes, column=0, fixed=fixed)
-        require_finite(content["learned"], "the kept adversary", "judge the run again")
+        require_finite(content["learned"], "the saved adversary", "judge the run again")
         learner.load_weights(content["learned"])
         return SavedAdversary(
             str(content["adversary"]),
@@ -99,12 +100,12 @@ def load_adversary(
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         if is_out_of_memory(error):
             raise
-        raise UserError("another adversary was kept than the result describes") from error
+        raise UserError("the saved adversary does not match the result") from error
 
 
-def parse_calibration(kept: Sequence[Any] | None) -> Calibration | None:
-    """Return a calibration as it was kept."""
-    if kept is None:
+def parse_calibration(saved: Sequence[Any] | None) -> Calibration | None:
+    """Return a calibration from its saved form."""
+    if saved is None:
         return None
-    slope, bias = kept
+    slope, bias = saved
     return Calibration(float(slope), tuple(map(float, bias)))

@@ -1,6 +1,6 @@
-"""The trade-off on the validation split, for those who choose between runs.
+"""The privacy-utility trade-off on the validation split, for choosing between runs.
 
-Who chose by what was measured on the test split would report that split's luck with it.
+Choosing by test measures would bias the reported test results.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from torch import Tensor
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.metrics.bootstrap import compute_on_all
 from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE, accuracy
-from privacy_gan.evaluation.observations import prior
+from privacy_gan.evaluation.observations import class_frequencies
 from privacy_gan.evaluation.predictions import AdversaryPredictions
 from privacy_gan.evaluation.source import CensoredSource, count_batches
 from privacy_gan.progress import progress
 
 
-def normalized(value: float, nothing: float, everything: float) -> float:
-    """Return where a value lies between 0 for nothing and 1 for everything; nan without room."""
-    room = everything - nothing
-    return (value - nothing) / room if room > 0 else math.nan
+def normalize(value: float, minimum: float, maximum: float) -> float:
+    """Scale a value so that minimum is 0 and maximum is 1; nan if maximum <= minimum."""
+    room = maximum - minimum
+    return (value - minimum) / room if room > 0 else math.nan
 
 
 def trade_off(gain: float, utility: float) -> dict[str, float | None]:
     """Return both sides of the trade-off and their difference, by name.
 
-    The difference is 1 where all of the utility is left and nothing leaks; 0 for images that nobody
-    censored, and for images in which nothing is left.
+    The difference is 1 if all utility remains and nothing leaks. It is 0 for uncensored images, and
+    for images from which everything was removed.
     """
     return {
         "normalized_gain": gain,
@@ -41,21 +41,25 @@ def trade_off(gain: float, utility: float) -> dict[str, float | None]:
 
 
 def normalized_gain(
-    censored: AdversaryPredictions, original: AdversaryPredictions, prior: Tensor, labels: Tensor
+    censored: AdversaryPredictions,
+    original: AdversaryPredictions,
+    frequencies: Tensor,
+    labels: Tensor,
 ) -> float:
-    """Return how much the strongest adversary gains on the validation split, as accuracy.
+    """Return the strongest adversary's normalized gain in accuracy on the validation split.
 
-    0 is as good as always predicting the most frequent value, 1 as good as on original images.
+    0 is the accuracy of the majority baseline, 1 the accuracy on original images.
 
     Args:
-        censored: of the strongest adversary.
-        original: of the strongest that learned from original images.
-        prior: frequencies of s in training, [C].
-        labels: s of the validation split, [N].
+        censored: predictions of the strongest adversary.
+        original: predictions of the strongest adversary trained on original images.
+        frequencies: class frequencies of s in the training split, [C].
+        labels: s on the validation split, [N].
     """
-    nothing = compute_on_all(partial(accuracy, prior=prior), prior.expand(len(labels), -1), labels)
-    value, everything = (of.by_score[ACCURACY_SCORE].valid for of in (censored, original))
-    return normalized(value, nothing, everything)
+    constant = frequencies.expand(len(labels), -1)
+    minimum = compute_on_all(partial(accuracy, frequencies=frequencies), constant, labels)
+    value, maximum = (each.by_score[ACCURACY_SCORE].valid for each in (censored, original))
+    return normalize(value, minimum, maximum)
 
 
 def normalized_utility(
@@ -65,33 +69,35 @@ def normalized_utility(
     train_labels: Mapping[str, Tensor],
     seed: int,
 ) -> float:
-    """Return how much of the utility score (eq. 6) is left on the validation split.
+    """Return the normalized utility score (eq. 6) on the validation split.
 
-    It is nan where there is no utility attribute. 0 is as good as always predicting the most
-    frequent values, 1 as good as on original images.
+    0 is the accuracy of the majority baseline, 1 the accuracy on original images. It is nan without
+    utility attributes.
 
     Args:
-        source: of the images.
-        classifiers: the fixed ones, by attribute.
+        source: source of the images.
+        classifiers: fixed classifiers by attribute.
         names: the utility attributes.
-        train_labels: by attribute, [N] each.
-        seed: of all noise.
+        train_labels: training labels by attribute, [N] each.
+        seed: seed of all noise.
     """
     if not names:
         return math.nan
-    most_frequent = torch.stack([prior(train_labels[name]).argmax() for name in names])
+    majority = torch.stack([class_frequencies(train_labels[name]).argmax() for name in names])
     columns = [source.datamodule.column(name) for name in names]
     correct, count = torch.zeros(3, dtype=torch.float64), 0
     with progress("validating", count_batches(source.datamodule, "valid")) as advance:
         for batch in source.query("valid", 0, seed):
             truth = batch.attributes[:, columns].cpu()
-            guesses = [most_frequent.expand(len(truth), -1)]
+            predictions = [majority.expand(len(truth), -1)]
             for images in (batch.original, batch.images):
                 with torch.no_grad(), source.compute.autocast():
-                    seen = [classifiers[name].network(images).argmax(dim=1) for name in names]
-                guesses.append(torch.stack(seen, dim=1).cpu())
-            correct += torch.stack([(guess == truth).double().mean(1).sum() for guess in guesses])
+                    classes = [classifiers[name].network(images).argmax(dim=1) for name in names]
+                predictions.append(torch.stack(classes, dim=1).cpu())
+            correct += torch.stack(
+                [(predicted == truth).double().mean(1).sum() for predicted in predictions]
+            )
             count += len(truth)
             advance(1)
-    nothing, everything, value = (correct / count).tolist()
-    return normalized(value, nothing, everything)
+    minimum, maximum, value = (correct / count).tolist()
+    return normalize(value, minimum, maximum)

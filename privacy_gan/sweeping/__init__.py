@@ -1,1 +1,1 @@
-"""Many runs: grids and searches, what is finished, a process for each, GPUs, progress."""
+"""Sweeps: grids and searches, subprocesses, GPU reservation, SLURM jobs and progress."""

@@ -185,7 +185,9 @@ class Composer:
             try:
                 config, its_errors = self.compose(overrides)
                 errors += its_errors
-                runs.append(SweptRun(overrides, resolve_config(config, resolve_task(config)), overrides))
+                runs.append(
+                    SweptRun(overrides, resolve_config(config, resolve_task(config)), overrides)
+                )
             except CONFIG_ERRORS as error:
                 errors.append(error)
         if errors:

@@ -158,7 +158,9 @@ class ProgressView:
             self.ended.discard(i)
             self.print_event(f"started  {self.names[i]}")
         width = max((len(self.names[i]) for i in active), default=0)
-        lines = [f"  {self.names[i]:<{width}}  {format_progress(active[i])}" for i in sorted(active)]
+        lines = [
+            f"  {self.names[i]:<{width}}  {format_progress(active[i])}" for i in sorted(active)
+        ]
         if active:
             self.display.show([*lines, self.format_total(len(active))])
 

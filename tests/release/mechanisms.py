@@ -1,4 +1,4 @@
-"""One of each kind of mechanism, small, with weights that are not their initial ones."""
+"""A small mechanism of each kind, with other weights than its initial ones."""
 
 import torch
 
@@ -74,7 +74,7 @@ MECHANISMS = {
 
 
 def make_mechanism(name):
-    """Return a mechanism in evaluation mode, the same each time."""
+    """Return a mechanism in evaluation mode, with the same weights at each call."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         mechanism = MECHANISMS[name]()

@@ -1,4 +1,4 @@
-"""Photographs as cameras, and people who mean harm, make them."""
+"""Photographs as cameras write them, and malformed ones as attackers do."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ORIENTATION, DESCRIPTION, GPS = 0x0112, 0x010E, 0x8825
 
 
 def noise(width, height, seed=0):
-    """Return an image in which no two pixels are expected to be alike."""
+    """Return an image of random pixels."""
     shape = (height, width, 3)
     return Image.fromarray(np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8))
 
@@ -22,7 +22,7 @@ def flat(colour, width=32, height=32):
 
 
 def located():
-    """Return EXIF data with a position and a description."""
+    """Return EXIF data with a GPS position and a description."""
     exif = Image.Exif()
     exif[DESCRIPTION] = "SECRET-WORDS"
     exif.get_ifd(GPS).update({1: "N", 2: (48.0, 8.0, 30.0), 3: "E", 4: (11.0, 34.0, 0.0)})
@@ -30,7 +30,7 @@ def located():
 
 
 def swapped_profile():
-    """Return a colour profile of a camera whose red is sRGB's green, and the other way around."""
+    """Return a colour profile like sRGB's, with red and green swapped."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
     entries = {}
     for number in range(struct.unpack(">I", profile[128:132])[0]):
@@ -42,7 +42,7 @@ def swapped_profile():
 
 
 def png_header(width, height):
-    """Return a PNG that announces a size and holds next to nothing."""
+    """Return a PNG whose header claims a size, with hardly any pixel data."""
 
     def chunk(kind, content):
         checksum = zlib.crc32(kind + content)
@@ -54,7 +54,7 @@ def png_header(width, height):
 
 
 def png_chunks(content):
-    """Return the kinds of a PNG's chunks."""
+    """Return the types of the chunks in a PNG."""
     kinds, place = [], 8
     while place < len(content):
         (length,) = struct.unpack(">I", content[place : place + 4])
@@ -64,7 +64,7 @@ def png_chunks(content):
 
 
 def jpeg_segments(content):
-    """Return the markers of a JPEG's segments up to its first scan, and what they hold."""
+    """Return the segments of a JPEG up to its first scan, as pairs of marker and content."""
     segments, place = [], 2
     while True:
         marker = content[place + 1]

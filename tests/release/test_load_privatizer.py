@@ -36,7 +36,9 @@ def test_a_run_is_loaded_as_its_export_is(tiny, tmp_path):
 
 @pytest.fixture(scope="module")
 def privatizer():
-    return ExportedPrivatizer.from_privatizer(make_mechanism("filter_generator"), SIZE, ["Smiling"], FACTS)
+    return ExportedPrivatizer.from_privatizer(
+        make_mechanism("filter_generator"), SIZE, ["Smiling"], FACTS
+    )
 
 
 def test_a_batch_in_0_to_1_is_taken_and_what_arithmetic_rounds(privatizer):

@@ -1,4 +1,4 @@
-"""ONNX files do what PyTorch does, for any number of images, and the caller draws."""
+"""ONNX files return the same as PyTorch, for any batch size, with random numbers as inputs."""
 
 import numpy as np
 import onnxruntime
@@ -13,7 +13,7 @@ from privacy_gan.release.onnx_export import export_onnx
 
 
 @pytest.mark.parametrize("name", MECHANISMS)
-def test_an_onnx_file_does_what_the_mechanism_does(name, tmp_path):
+def test_an_onnx_file_returns_the_same_images_as_the_mechanism(name, tmp_path):
     mechanism = make_mechanism(name).for_inference()
     path = tmp_path / "model.onnx"
     assert export_onnx(mechanism, SIZE, path) < 1e-4
@@ -29,7 +29,7 @@ def test_an_onnx_file_does_what_the_mechanism_does(name, tmp_path):
 
 
 class Wrong(Identity):
-    """Does something else when it is traced."""
+    """Returns other images when it is exported."""
 
     def forward(self, images, draws):
         return Censored(images + 1e-3 * torch.compiler.is_exporting(), None)
@@ -42,9 +42,9 @@ class Untraceable(Identity):
 
 @pytest.mark.parametrize(
     ("mechanism", "message"),
-    [(Wrong(), r"differ from PyTorch's by 0\.001"), (Untraceable(), "cannot be written as ONNX")],
+    [(Wrong(), r"differ from PyTorch's by 0\.001"), (Untraceable(), "cannot be exported to ONNX")],
 )
-def test_a_file_that_is_not_right_is_not_written(mechanism, message, tmp_path):
+def test_a_wrong_file_is_not_written(mechanism, message, tmp_path):
     with pytest.raises(UserError, match=message) as error:
         export_onnx(mechanism, SIZE, tmp_path / "model.onnx")
     assert "\n" not in str(error.value)

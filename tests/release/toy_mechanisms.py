@@ -1,4 +1,4 @@
-"""Mechanisms and networks whose outcome is worked out by hand."""
+"""Mechanisms and a network whose outputs are easy to calculate by hand."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from torch import nn
 from privacy_gan.privatizers.base import Censored, Privatizer, rows_for_every_value
 
 
-class Lightened(Privatizer):
-    """Adds 0.2 s' + 0.1 z, z being 0 or 1, in two steps of which the first adds the noise."""
+class Brightener(Privatizer):
+    """Adds 0.1 z + 0.2 s', in this order; the noise z is 0 or 1."""
 
     def draw(self, images, rng):
         shape = (len(images), 1, 1, 1)
@@ -17,8 +17,8 @@ class Lightened(Privatizer):
         return {"noise": noise, "synthetic": torch.randint(2, (len(images),), generator=rng)}
 
     def forward(self, images, draws):
-        lightened = images + 0.1 * draws["noise"] + 0.2 * draws["synthetic"].view(-1, 1, 1, 1)
-        return Censored(lightened, draws["synthetic"])
+        brighter = images + 0.1 * draws["noise"] + 0.2 * draws["synthetic"].view(-1, 1, 1, 1)
+        return Censored(brighter, draws["synthetic"])
 
     def figure_rows(self, images, rng):
         draws = self.draw(images, rng)
@@ -26,8 +26,8 @@ class Lightened(Privatizer):
         return rows | rows_for_every_value(self, images, draws, 2)
 
 
-class Halved(Privatizer):
-    """Halves all light."""
+class Halver(Privatizer):
+    """Halves the brightness."""
 
     deterministic = True
 
@@ -35,8 +35,8 @@ class Halved(Privatizer):
         return Censored(images / 2, None)
 
 
-class SeesLight(nn.Module):
-    """Is as sure of class 1 as an image is light: p = its mean."""
+class BrightnessClassifier(nn.Module):
+    """Predicts class 1 with the image's mean as probability."""
 
     def forward(self, images):
         mean = images.flatten(1).mean(dim=1).clamp(1e-6, 1 - 1e-6)

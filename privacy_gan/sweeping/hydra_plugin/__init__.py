@@ -1,4 +1,4 @@
-"""Installed as hydra_plugins.privacy_gan, the only place where Hydra looks for sweepers."""
+"""Hydra's sweepers and launcher; installed as hydra_plugins.privacy_gan, where Hydra finds them."""
 
 from __future__ import annotations
 
@@ -22,49 +22,51 @@ from privacy_gan.sweeping.sweep import ClusterLauncher, Sweep
 
 
 class ResumingSweeper(Sweeper):
-    """Goes through a grid, for sweeps that are repeated until all of their runs are finished.
+    """A grid sweep that resumes: it launches only the runs that are not finished.
 
-    Whatever launcher is configured gets only the runs that are not. One that fails does not stop
-    the others; at the end a summary says what became of each, and the exit code whether all is
-    done.
+    A run that fails does not stop the others. At the end a summary lists the status of each run,
+    and the exit code is 1 unless all are finished.
+
+    Args:
+        leave_out: combinations to exclude from the grid, as lists of overrides.
+        params: values by key, which the command line may override.
     """
 
     def __init__(self, leave_out: list[list[str]], params: dict[str, str] | None) -> None:
-        """Take the grid and what is left out of it: combinations, as lists of overrides."""
         self.excluded = leave_out
         self.params = params or {}
 
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take what composes and what launches runs."""
+        """Instantiate the launcher and the composer of the runs."""
         launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
         self.loader = SweepLoader(hydra_context, config)
-        self.runs = Sweep(launcher, Composer(self.loader), Path(config.hydra.sweep.dir))
+        self.runner = Sweep(launcher, Composer(self.loader), Path(config.hydra.sweep.dir))
 
     def sweep(self, arguments: list[str]) -> Any:
-        """Launch what is not finished, then say how it went.
+        """Launch the unfinished runs and print a summary.
 
         Raises:
-            SystemExit: with exit code 1 where a run failed.
-            UserError: something in the grid is wrong, or the sweep's folder cannot be written.
+            SystemExit: a run is not finished; the exit code is 1.
+            UserError: an override is wrong, or the sweep's folder is not writable.
         """
         typed = {argument.split("=")[0] for argument in arguments}
-        self.runs.excluded = [
+        self.runner.excluded = [
             set(combination)
             for combination in self.excluded
             if not typed & {override.split("=")[0] for override in combination}
         ]
         preset = [f"{key}={values}" for key, values in self.params.items()]
         try:
-            with self.runs.summarize_at_end():
+            with self.runner.summarize_at_end():
                 self.run_all(self.loader.parser.parse_overrides([*preset, *arguments]))
         except OSError as error:
-            error.filename = error.filename or self.runs.folder
+            error.filename = error.filename or self.runner.folder
             if error.errno in DISK_FULL:
-                raise  # for whoever reports errors
+                raise  # the command line reports it
             raise UserError(
                 f"cannot write {error.filename} ({error.strerror}): "
                 "choose another place with output_dir=FOLDER"
@@ -73,13 +75,16 @@ class ResumingSweeper(Sweeper):
     def run_all(self, overrides: Sequence[Override]) -> None:
         """Run all combinations."""
         combinations = expand_grid(overrides)
-        self.runs.folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.loader.sweep, self.runs.folder / "multirun.yaml")
-        self.runs.run_all(combinations)
+        self.runner.folder.mkdir(parents=True, exist_ok=True)
+        OmegaConf.save(self.loader.sweep, self.runner.folder / "multirun.yaml")
+        self.runner.run_all(combinations)
 
 
 class SearchingSweeper(ResumingSweeper):
-    """Searches for the best trade-off, by Optuna's suggestions; it, too, goes on when repeated."""
+    """A search for the best trade-off with Optuna, which resumes, too.
+
+    conf/hydra/sweeper/optuna.yaml describes the arguments.
+    """
 
     def __init__(
         self,
@@ -90,7 +95,6 @@ class SearchingSweeper(ResumingSweeper):
         seed: int,
         leak_weight: float,
     ) -> None:
-        """Take what is searched, and how; conf/hydra/sweeper/optuna.yaml says what each is."""
         super().__init__(leave_out, params)
         self.trials = trials
         self.at_once = at_once
@@ -98,15 +102,15 @@ class SearchingSweeper(ResumingSweeper):
         self.leak_weight = leak_weight
 
     def run_all(self, overrides: Sequence[Override]) -> None:
-        """Run what is suggested, and say what did best.
+        """Run the suggested trials and print the best one.
 
         Raises:
-            UserError: there is nothing to search, or Optuna is not installed.
+            UserError: no override is searched, or Optuna is not installed.
         """
         search = Search(overrides, self.seed, self.leak_weight)
-        while (asked := len(search.study.trials)) < self.trials:
-            suggested = search.ask(min(self.at_once, self.trials - asked))
-            runs = self.runs.run_all([suggestion for _, suggestion in suggested], [*search.space])
+        while (count := len(search.study.trials)) < self.trials:
+            suggested = search.ask(min(self.at_once, self.trials - count))
+            runs = self.runner.run_all([suggestion for _, suggestion in suggested], [*search.space])
             by_overrides = {tuple(run.overrides): run for run in runs}
             for trial, suggestion in suggested:
                 search.tell(trial, by_overrides.pop(tuple(suggestion), None))
@@ -114,13 +118,16 @@ class SearchingSweeper(ResumingSweeper):
 
 
 class SlurmLauncher(ClusterLauncher):
-    """Hydra's launcher for SLURM, which hands runs to submitit, and calls them back when it must.
+    """A launcher that submits each run as a SLURM job with submitit.
 
-    Its jobs are on other machines and last longer than this process may.
+    The jobs call Hydra's own SLURM launcher, which runs one job of a sweep.
+
+    Args:
+        folder: folder of the jobs' logs.
+        parameters: what the jobs need, see conf/hydra/launcher/slurm.yaml.
     """
 
     def __init__(self, folder: str, **parameters: Any) -> None:
-        """Take where jobs leave their logs, and what they need; conf/hydra/launcher says what."""
         self.folder = folder
         self.parameters = parameters
         self.stop_signals: Callable[[], Sequence[int]] = list
@@ -128,10 +135,10 @@ class SlurmLauncher(ClusterLauncher):
     def setup(
         self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig
     ) -> None:
-        """Take what a job needs to be one of the sweep.
+        """Set up Hydra's launcher, which the jobs call.
 
         Raises:
-            UserError: submitit is missing.
+            UserError: submitit is not installed.
         """
         try:
             from hydra_plugins.hydra_submitit_launcher import submitit_launcher
@@ -139,28 +146,30 @@ class SlurmLauncher(ClusterLauncher):
             raise UserError(
                 "hydra/launcher needs submitit: pip install 'privacy_gan[launchers]'"
             ) from error
-        self.hydras = submitit_launcher.SlurmLauncher()
-        self.hydras.setup(hydra_context=hydra_context, task_function=task_function, config=config)
+        self.job_launcher = submitit_launcher.SlurmLauncher()
+        self.job_launcher.setup(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
 
     def launch(
         self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
     ) -> Sequence[JobReturn]:
-        """Submit a job for each run, and wait for all.
+        """Submit a job for each run, and wait for all of them.
 
         Raises:
-            UserError: SLURM refused them.
+            UserError: SLURM refused the jobs.
         """
-        numbers = range(initial_job_idx, initial_job_idx + len(job_overrides))
+        indices = range(initial_job_idx, initial_job_idx + len(job_overrides))
         tasks = [
-            (list(overrides), "hydra.sweep.dir", number, f"run {number}", Singleton.get_state())
-            for overrides, number in zip(job_overrides, numbers, strict=True)
+            (list(overrides), "hydra.sweep.dir", index, f"run {index}", Singleton.get_state())
+            for overrides, index in zip(job_overrides, indices, strict=True)
         ]
-        function = slurm.JobFunction(self.hydras, self.parameters["requeue"])
+        function = slurm.JobFunction(self.job_launcher, self.parameters["requeue"])
         jobs = slurm.submit(function, tasks, self.folder, self.parameters)
         ids = jobs[0].job_id if len(jobs) == 1 else f"{jobs[0].job_id} to {jobs[-1].job_id}"
         print(
             f"submitted {len(jobs)} {'job' if len(jobs) == 1 else 'jobs'} to SLURM, {ids}: "
-            "squeue shows them, Ctrl-C cancels them",
+            "squeue lists them, Ctrl-C cancels them",
             flush=True,
         )
         return slurm.wait_for_results(jobs, self.stop_signals)
