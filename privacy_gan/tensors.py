@@ -63,7 +63,7 @@ def read_tensors(path: Path, mmap: bool = False) -> dict[str, Any]:
                 ) from error
         raise UserError(
             f"{path} cannot be read ({read_error(error)}), which is not a fault of the "
-            "file: it was left unchanged, repeat the command when the cause is fixed"
+            "file: it was left unchanged, fix the cause and run the same command again"
         ) from error
 
 

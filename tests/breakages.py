@@ -113,8 +113,8 @@ BREAKAGES = [
     Breakage(
         "an adversary that is made in another way goes on from the resume state",
         "runs/artifacts.py",
-        'if kept.get("key") == self.key else None',
-        'if kept.get("key") else None',
+        'if saved.get("key") == self.key else None',
+        'if saved.get("key") else None',
         ["runs/test_artifacts.py::test_others_do_not_go_on_from_it"],
     ),
     Breakage(
@@ -162,7 +162,7 @@ BREAKAGES = [
         "del whole\n        return self.draw(images, rng)",
         [
             "training/test_distributed.py::"
-            "test_a_step_of_two_processes_is_the_step_of_one_with_all_their_images"
+            "test_step_of_two_processes_equals_the_step_of_one"
         ],
     ),
     Breakage(
@@ -172,8 +172,8 @@ BREAKAGES = [
         "gradient.add_(values.view_as(gradient) * 0)",
         [
             "training/test_distributed.py::"
-            "test_a_step_of_two_processes_is_the_step_of_one_with_all_their_images",
-            "training/test_distributed.py::test_three_processes_send_each_other_what_they_should",
+            "test_step_of_two_processes_equals_the_step_of_one",
+            "training/test_distributed.py::test_collective_operations_of_three_processes",
         ],
     ),
     Breakage(
@@ -181,7 +181,7 @@ BREAKAGES = [
         "privatizers/trainable.py",
         "(1 - self.training_progress(batch_idx)) / self.decay) if self.decay else 1.0",
         "1.0)",
-        ["training/test_decay.py::test_they_fall_evenly_over_the_last_share_of_the_steps"],
+        ["training/test_decay.py::test_learning_rates_decay_linearly_over_the_last_share_of_the_steps"],
     ),
     Breakage(
         "SIGTERM is ignored",
@@ -190,7 +190,7 @@ BREAKAGES = [
         "del signum",
         [
             "training/test_resume.py::"
-            "test_a_run_stopped_at_any_step_ends_bit_for_bit_as_if_it_had_not_been",
+            "test_run_stopped_at_any_step_resumes_bit_for_bit",
             "evaluation/test_resumed_judging.py::"
             "test_without_a_resume_state_a_signal_ends_learning_all_the_same",
         ],
@@ -202,7 +202,7 @@ BREAKAGES = [
         "",
         [
             "sweeping/test_sweep.py::"
-            "test_ctrl_c_saves_the_run_at_hand_and_ends_the_sweep_with_a_summary"
+            "test_ctrl_c_saves_the_active_run_and_ends_the_sweep_with_a_summary"
         ],
     ),
     Breakage(
@@ -210,7 +210,7 @@ BREAKAGES = [
         "training/checkpointing.py",
         "            path.replace(aside)\n",
         "            path.unlink()\n",
-        ["training/test_resume.py::test_from_a_damaged_checkpoint_a_run_begins_again"],
+        ["training/test_resume.py::test_run_with_a_damaged_checkpoint_starts_again"],
     ),
     Breakage(
         "a machine without memory counts as a damaged file",
@@ -240,7 +240,7 @@ BREAKAGES = [
         "",
         [
             "release/test_source_record.py::"
-            "test_what_was_made_of_a_photograph_that_was_replaced_is_made_again"
+            "test_the_image_of_a_replaced_photograph_is_made_again"
         ],
     ),
     Breakage(
@@ -277,11 +277,11 @@ BREAKAGES = [
     Breakage(
         "images of 0 to 255 are censored as if they were white",
         "privatizers/loaded.py",
-        "\n            or wrong_values(images)",
+        "\n            or range_hint(images)",
         "",
         [
             "release/test_load_privatizer.py::"
-            "test_other_images_are_refused_and_it_is_said_what_came_and_what_is_needed"
+            "test_other_inputs_are_refused_and_described"
         ],
     ),
     Breakage(
@@ -303,7 +303,7 @@ BREAKAGES = [
         "training/checkpointing.py",
         "            require_finite_state(trainer, trainer.lightning_module)\n",
         "",
-        ["training/test_divergence.py::test_a_state_that_is_not_finite_takes_no_sound_ones_place"],
+        ["training/test_divergence.py::test_non_finite_state_does_not_replace_a_finite_checkpoint"],
     ),
     Breakage(
         "an adversary that diverged begins anew at the same rate",
@@ -322,7 +322,7 @@ BREAKAGES = [
         "        print(",
         [
             "training/test_trainer_options.py::"
-            "test_each_players_gradients_are_clipped_before_its_step"
+            "test_each_networks_gradients_are_clipped_before_its_step"
         ],
     ),
     Breakage(
@@ -330,7 +330,7 @@ BREAKAGES = [
         "training/trainer.py",
         '*several("callbacks", callbacks, Callback), ',
         "",
-        ["training/test_trainer_options.py::test_own_callbacks_and_loggers_are_added"],
+        ["training/test_trainer_options.py::test_callbacks_and_loggers_of_the_user_are_added"],
     ),
     Breakage(
         "the bare step that is timed learns nothing",
@@ -346,7 +346,7 @@ BREAKAGES = [
         "path.write_bytes(serialized.getbuffer())",
         [
             "training/test_full_disk.py::"
-            "test_a_full_disk_ends_the_run_in_one_line_and_leaves_no_half_checkpoint"
+            "test_full_disk_ends_the_run_with_one_line_and_leaves_no_partial_checkpoint"
         ],
     ),
     Breakage(
@@ -355,9 +355,9 @@ BREAKAGES = [
         "            lock.acquire()\n",
         "",
         [
-            "training/test_resume.py::test_two_processes_do_not_train_the_same_run",
+            "training/test_resume.py::test_run_locked_by_another_process_is_not_trained",
             "sweeping/test_several_at_once.py::"
-            "test_a_second_sweep_leaves_alone_what_the_first_is_at_work_on",
+            "test_a_second_sweep_skips_the_runs_that_the_first_has_locked",
         ],
     ),
     Breakage(
@@ -365,7 +365,7 @@ BREAKAGES = [
         "runs/fingerprint.py",
         "    for path, value in flatten(settings).items()\n",
         '    for path, value in flatten(settings).items()\n        if "epsilon" not in path\n',
-        ["training/test_resume.py::test_the_result_of_another_configuration_is_refused"],
+        ["training/test_resume.py::test_result_of_another_configuration_is_rejected"],
     ),
     Breakage(
         "a run that was not judged counts as finished",
@@ -375,13 +375,13 @@ BREAKAGES = [
         ["runs/test_run.py::test_it_is_where_all_that_is_asked_for_is_there"],
     ),
     Breakage(
-        "a setting is in no group, so that nobody decided whether it makes another run",
+        "a setting has no role, so that nobody decided whether it is part of the fingerprint",
         "config/schema.py",
         "data.crop ",
         "",
         [
             "runs/test_fingerprint.py::"
-            "test_where_some_settings_are_decisive_and_some_are_not_each_is_in_a_group"
+            "test_every_setting_of_a_node_with_mixed_roles_has_a_role"
         ],
     ),
     Breakage(
@@ -406,14 +406,14 @@ BREAKAGES = [
         "data/decoding.py",
         "            ImageOps.exif_transpose(photo, in_place=True)\n",
         "",
-        ["release/test_prepare_photo.py::test_a_camera_held_sideways_is_turned"],
+        ["release/test_prepare_photo.py::test_the_exif_orientation_is_applied"],
     ),
     Breakage(
         "a symbolic link is followed",
         "release/photos.py",
         "if is_link:",
         "if False:",
-        ["release/test_photos.py::test_links_are_not_followed_but_named"],
+        ["release/test_photos.py::test_links_are_reported_and_not_followed"],
     ),
     Breakage(
         "what is random in a photograph can be guessed",
@@ -454,10 +454,10 @@ BREAKAGES = [
         ["reporting/test_page.py::test_hostile_words_are_words"],
     ),
     Breakage(
-        "Table 3 takes parts that were made otherwise",
+        "Table 3 takes parts with other settings",
         "reporting/tables.py",
-        "return part in alone and other not in alone and made_as(entry) == made_as(both.first)",
-        "return part in alone and other not in alone",
+        "return shared_setup(entry) == shared_setup(both.example)",
+        "return True",
         ["reporting/test_tables.py::test_table_3_takes_no_part_that_was_made_otherwise"],
     ),
     Breakage(
@@ -481,13 +481,13 @@ BREAKAGES = [
         'folder / f"{gpu}-{slot}-{os.getpid()}.lock"',
         [
             "sweeping/test_gpus.py::"
-            "test_processes_side_by_side_get_different_gpus_and_a_killed_one_gives_its_back"
+            "test_parallel_processes_get_different_gpus_and_a_killed_one_releases_its_gpu"
         ],
     ),
     Breakage(
         "a setting that nobody reads is taken",
         "config/declared_config.py",
-        "if near or not (built or isinstance(value, Mapping) or self.is_read(path)):",
+        "if near or not (instantiated or isinstance(value, Mapping) or self.is_read(path)):",
         "if False:",
         ["config/test_declared_config.py::test_what_makes_none_is_told_in_a_line"],
     ),

@@ -1,4 +1,4 @@
-"""Sweeps through the real command."""
+"""Runs sweeps with the real command, and reads their results."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from commands import run_train
 TWO_AT_ONCE = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"]
 
 
-def sweep(folder, *overrides, **how):
-    return run_train(folder, "-m", *overrides, **how)
+def sweep(folder, *overrides, **options):
+    return run_train(folder, "-m", *overrides, **options)
 
 
 def results(folder):

@@ -25,7 +25,7 @@ MISTAKES = {
     "negative seed": (["seed=-1"], "seed=-1 must be between"),
     "no root": (["data=celeba"], "data.root has no value: give one, data.root="),
     "no epochs": (["trainer.max_epochs=0"], "trainer.max_epochs=0 must be a whole number"),
-    "unknown precision": (["trainer.precision=17"], "there are auto, 32-true, bf16-mixed"),
+    "unknown precision": (["trainer.precision=17"], "choose auto, 32-true or bf16-mixed"),
     "large batch": (["data.batch_size=64"], "32 training images"),
     "no such weights": (
         [*SHIPPED_DISCRIMINATORS, "networks.filter_discriminator.weights=none.pth"],

@@ -1,4 +1,4 @@
-"""The package as one installs it: built, installed elsewhere, used from its command line."""
+"""The built package, installed in another environment and used from its command line."""
 
 import re
 import shlex
@@ -29,14 +29,14 @@ def run(*command, cwd, **environment):
 
 @pytest.fixture(scope="session")
 def built(once):
-    """Return a folder with wheel and source distribution."""
+    """Return the folder with the wheel and the source distribution."""
     return once("built", build) / "dist"
 
 
 def build(folder):
-    """Build what git knows, the wheel from the source distribution."""
-    known = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT)
-    for name in filter(None, known.split("\0")):
+    """Build the files that git tracks or would track, and the wheel from the source distribution."""
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT)
+    for name in filter(None, listed.split("\0")):
         if name.startswith(("docs/", "tests/")) or not (ROOT / name).is_file():
             continue
         (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -54,21 +54,21 @@ def build(folder):
 
 @pytest.fixture(scope="session")
 def environment(built, once):
-    """Return an environment with the wheel, where other packages are the tests' own."""
+    """Return an environment with the wheel that shares all other packages with the tests."""
     (wheel,) = built.glob("*.whl")
     return once("an environment", lambda folder: install(wheel, folder))
 
 
 def install(wheel, folder):
-    """Make an environment and install the wheel."""
+    """Create an environment and install the wheel."""
     run(sys.executable, "-m", "venv", folder, cwd=folder)
     python = folder / "bin" / "python"
     site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder)
-    # a path alone: what makes the checkout importable in this environment does not count there
+    # adds the path only: .pth files there, which make the checkout importable, are not read
     shared = Path(site.strip()) / "shared.pth"
     shared.write_text(sysconfig.get_path("purelib") + "\n")
-    alone = ["--no-deps", "--no-index", "--ignore-installed"]
-    run(python, "-m", "pip", "install", *alone, wheel, cwd=folder)
+    options = ["--no-deps", "--no-index", "--ignore-installed"]
+    run(python, "-m", "pip", "install", *options, wheel, cwd=folder)
 
 
 @pytest.fixture
@@ -81,13 +81,13 @@ def python(environment):
     return environment / "bin" / "python"
 
 
-def test_both_distributions_are_what_an_index_accepts(built):
+def test_twine_accepts_both_distributions(built):
     assert sorted(path.suffix for path in built.iterdir()) == [".gz", ".whl"]
-    told = run(sys.executable, "-m", "twine", "check", "--strict", *built.iterdir(), cwd=built)
-    assert told.count("PASSED") == 2
+    output = run(sys.executable, "-m", "twine", "check", "--strict", *built.iterdir(), cwd=built)
+    assert output.count("PASSED") == 2
 
 
-def test_the_wheel_holds_all_that_is_read_at_run_time_and_no_tests(built):
+def test_wheel_has_all_runtime_files_and_no_tests(built):
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -105,8 +105,8 @@ def test_the_wheel_holds_all_that_is_read_at_run_time_and_no_tests(built):
 
 @pytest.fixture
 def trained(program, once, tmp_path):
-    """Return a folder in which what is installed trained and judged a run."""
-    folder = once("trained as installed", lambda folder: train(program, folder))
+    """Return a folder with a run that the installed package trained and judged."""
+    folder = once("trained by the installed package", lambda folder: train(program, folder))
     return shutil.copytree(folder, tmp_path / "copy")
 
 
@@ -114,27 +114,27 @@ def train(program, folder):
     assert "privacy loss" in run(program, "train", *RUN, cwd=folder)
 
 
-def run_in(folder):
+def run_folder(folder):
     (result,) = (folder / "outputs").rglob("result.json")
     return result.parent
 
 
-def test_what_is_installed_is_what_was_built(program, python, environment, tmp_path):
-    where = run(python, "-c", "import privacy_gan; print(privacy_gan.__file__)", cwd=tmp_path)
-    assert where.startswith(str(environment.resolve()))
+def test_installed_package_is_the_built_wheel(program, python, environment, tmp_path):
+    path = run(python, "-c", "import privacy_gan; print(privacy_gan.__file__)", cwd=tmp_path)
+    assert path.startswith(str(environment.resolve()))
     assert run(program, "--version", cwd=tmp_path) == f"privacy-gan {__version__}\n"
 
 
-def test_what_is_installed_judges_and_reports_on_what_it_trained(program, trained):
-    run(program, "evaluate", f"run={run_in(trained)}", "judge.epochs=2", cwd=trained)
+def test_installed_package_judges_and_reports(program, trained):
+    run(program, "evaluate", f"run={run_folder(trained)}", "judge.epochs=2", cwd=trained)
     assert "Smiling" in run(program, "report", "folder=outputs", cwd=trained)
 
 
-def test_what_is_installed_exports_loads_shows_and_privatizes(program, python, trained):
-    run(program, "export", f"run={run_in(trained)}", "output=model", cwd=trained)
+def test_installed_package_exports_loads_demonstrates_and_privatizes(program, python, trained):
+    run(program, "export", f"run={run_folder(trained)}", "output=model", cwd=trained)
     load = "from privacy_gan import load_privatizer; print(load_privatizer('model').image_size)"
     assert run(python, "-c", load, cwd=trained) == "16\n"
-    page, script = demonstrated(program, run_in(trained), trained)
+    page, script = fetch_demo(program, run_folder(trained), trained)
     assert "Hiding Smiling" in page
     assert "censor" in script
     (trained / "photos").mkdir()
@@ -143,15 +143,15 @@ def test_what_is_installed_exports_loads_shows_and_privatizes(program, python, t
     assert "1 images censored" in run(program, "privatize", *folders, cwd=trained)
 
 
-def test_what_is_installed_sweeps(program, trained):
+def test_installed_package_sweeps(program, trained):
     grid = [*RUN, "evaluate=false", "epsilon=0.01,0.02", "data.cache_dir=cache"]
-    told = run(program, "sweep", *grid, cwd=trained)
-    assert "2" in told
+    output = run(program, "sweep", *grid, cwd=trained)
+    assert "2" in output
     assert len(list((trained / "outputs").rglob("result.json"))) == 2
 
 
-def demonstrated(program, folder, cwd):
-    """Return the demo's page and its script, as it serves them."""
+def fetch_demo(program, folder, cwd):
+    """Return the page and the script that the demo serves."""
     command = [program, "demo", f"run={folder}", "port=0", "browser=false"]
     pipe = subprocess.PIPE
     with commands.start(command, real=True, cwd=cwd, stdout=pipe) as process:
@@ -163,7 +163,7 @@ def demonstrated(program, folder, cwd):
             process.kill()
 
 
-def test_the_command_line_says_what_there_is(program, tmp_path):
+def test_installed_command_lists_its_verbs(program, tmp_path):
     assert "  privatize " in run(program, cwd=tmp_path)
     mistyped = commands.run([program, "trian"], real=True)
     assert (mistyped.returncode, mistyped.stdout) == (2, "")
@@ -171,6 +171,6 @@ def test_the_command_line_says_what_there_is(program, tmp_path):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_a_shell_is_told_who_completes(shell, program, tmp_path):
-    told = run(program, "-sc", f"install={shell}", cwd=tmp_path)
-    assert f"{shlex.quote(str(program))} -sc query" in told
+def test_completion_script_calls_the_installed_program(shell, program, tmp_path):
+    output = run(program, "-sc", f"install={shell}", cwd=tmp_path)
+    assert f"{shlex.quote(str(program))} -sc query" in output

@@ -1,4 +1,4 @@
-"""Names that other libraries keep to themselves, which may go with any upgrade: few, and known."""
+"""The code uses only a few, listed private names of other libraries, which upgrades may remove."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ import torch
 from commands import ROOT
 
 PACKAGE = ROOT / "privacy_gan"
-# documented in spite of their underscores
+# public despite the underscore
 PUBLIC = {"_replace", "_fields", "_exit", "_target_"}
 KNOWN = {
     ("commands/hydra_app.py", "_internal"),
@@ -20,22 +20,22 @@ KNOWN = {
 
 
 def private_names(source):
-    """Return what a module takes from others whose names begin with an underscore."""
-    names, own = [], set()
+    """Return the names with a leading underscore that a module uses but does not define."""
+    names, defined = [], set()
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names += [getattr(node, "module", None) or "", *(alias.name for alias in node.names)]
         elif isinstance(node, ast.FunctionDef):
-            own.add(node.name)
+            defined.add(node.name)
         elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
-            own.add(node.attr)
+            defined.add(node.attr)
         elif isinstance(node, ast.Attribute):
             names.append(node.attr)
     parts = {part for name in names for part in name.split(".")}
-    return {part for part in parts - own - PUBLIC if re.match("_[^_]", part)}
+    return {part for part in parts - defined - PUBLIC if re.match("_[^_]", part)}
 
 
-def test_no_other_is_used():
+def test_no_other_private_name_is_used():
     found = {
         (str(path.relative_to(PACKAGE)), name)
         for path in PACKAGE.rglob("*.py")
@@ -47,7 +47,7 @@ def test_no_other_is_used():
 @pytest.mark.parametrize(
     "source", ["from hydra._internal import utils", "import a._b", "self._bar.close()"]
 )
-def test_the_check_would_see_one(source):
+def test_check_detects_private_names(source):
     assert private_names(source)
 
 
@@ -55,7 +55,7 @@ class Reached(Exception):
     pass
 
 
-def test_hydra_still_runs_everything_by_a_function_that_can_be_replaced(monkeypatch):
+def test_hydra_still_runs_everything_through_run_and_report(monkeypatch):
     def replacement(step):
         raise Reached
 
@@ -66,6 +66,6 @@ def test_hydra_still_runs_everything_by_a_function_that_can_be_replaced(monkeypa
         main(print)()
 
 
-def test_torch_still_tells_which_instructions_a_cpu_has():
+def test_torch_still_reports_cpu_instruction_sets():
     for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
         assert callable(getattr(torch.cpu, name)), f"torch.cpu.{name} is gone"

@@ -1,4 +1,4 @@
-"""The order of the rooms, and that the README's map is the tree."""
+"""Rooms (subpackages and modules) import in one direction, and documentation matches the tree."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ import pytest
 from commands import ROOT
 
 PACKAGE = ROOT / "privacy_gan"
-# each may import from those before it
+# each room may import from itself and from those before it
 ORDER = [
     *("errors", "interruption", "randomness", "tensors", "losses", "attributes"),
     *("cluster_environment", "progress"),
@@ -17,7 +17,7 @@ ORDER = [
     *("reporting", "sweeping", "release", "commands"),
 ]
 FILES = sorted(PACKAGE.rglob("*.py"))
-# configurations are checked, stored, and swept over as wholes; nobody else sees more than a part
+# only these rooms handle whole configurations: to check, store and sweep them
 WHOLE_CONFIGURATION = {"config", "runs", "sweeping", "commands"}
 
 
@@ -25,8 +25,8 @@ def room_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported(path):
-    """Return the rooms that a file imports from, wherever in the file it does."""
+def imported_rooms(path):
+    """Return the rooms that a file imports from, anywhere in the file."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -41,41 +41,41 @@ def imported(path):
     return found
 
 
-def test_every_room_has_its_place_in_the_order():
+def test_order_lists_every_room():
     rooms = {room_of(path) for path in FILES} - {"__init__", "__main__"}
     assert rooms == set(ORDER)
 
 
 @pytest.mark.parametrize("room", ORDER)
-def test_a_room_imports_from_those_before_it_alone(room):
+def test_rooms_import_only_from_earlier_rooms(room):
     allowed = ORDER[: ORDER.index(room) + 1]
     for path in FILES:
         if room_of(path) == room:
-            assert imported(path) <= set(allowed), path
+            assert imported_rooms(path) <= set(allowed), path
 
 
-def test_the_check_would_see_an_import_that_runs_back(tmp_path):
+def test_check_detects_an_import_from_a_later_room(tmp_path):
     path = tmp_path / "sneaky.py"
     path.write_text("def later():\n    from privacy_gan.commands.train import train\n")
-    assert imported(path) == {"commands"}
+    assert imported_rooms(path) == {"commands"}
     path.write_text("from privacy_gan import distributed\n")
-    assert imported(path) == {"distributed"}
+    assert imported_rooms(path) == {"distributed"}
 
 
-def test_no_function_below_the_commands_takes_a_whole_configuration():
+def test_only_some_rooms_use_the_whole_configuration():
     for path in FILES:
         if room_of(path) not in WHOLE_CONFIGURATION:
             assert "DictConfig" not in path.read_text(), path
 
 
-def test_the_readmes_map_is_the_tree():
+def test_map_in_the_readme_matches_the_tree():
     text = (ROOT / "README.md").read_text()
-    drawn = text[text.index("    privacy_gan/\n") :].split("\n\n")[0]
-    mapped = re.findall(r"^      (\S+?)(?:/|\.py) ", drawn, re.MULTILINE)
+    tree = text[text.index("    privacy_gan/\n") :].split("\n\n")[0]
+    mapped = re.findall(r"^      (\S+?)(?:/|\.py) ", tree, re.MULTILINE)
     assert mapped == ORDER
 
 
-def test_what_contributing_points_at_is_there():
+def test_paths_and_names_in_contributing_exist():
     text = (ROOT / "CONTRIBUTING.md").read_text()
     pointers = re.findall(r"^\| .* \| `(\S+)`, `(\w+)`", text, re.MULTILINE)
     assert len(pointers) == 3
@@ -85,9 +85,9 @@ def test_what_contributing_points_at_is_there():
         assert "NAME" in path or (ROOT / path).exists(), path
 
 
-def test_the_tests_that_the_makefile_names_are_there():
+def test_tests_named_in_the_makefile_exist():
     text = (ROOT / "Makefile").read_text()
-    named = re.findall(r"\btests/[\w/]+(?:\.py)?", text)
-    assert len(named) > 10
-    for path in named:
+    paths = re.findall(r"\btests/[\w/]+(?:\.py)?", text)
+    assert len(paths) > 10
+    for path in paths:
         assert (ROOT / path).exists(), path

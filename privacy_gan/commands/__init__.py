@@ -1,1 +1,1 @@
-"""The verbs of the command line, one file each: from a configuration to an outcome."""
+"""The command line: what each command does, how options are parsed and errors reported."""

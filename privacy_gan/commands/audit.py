@@ -1,4 +1,4 @@
-"""Audit images that somebody censored."""
+"""Audits images that another tool censored."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ from privacy_gan.runs.result import Result
 from privacy_gan.runs.run import Run
 
 MIN_EPOCHS = 5
-IMAGES_SHOWN = 80_000  # 5 epochs of 16,000 images, as of the judge of a run on that many
+IMAGES_SHOWN = 80_000  # 5 epochs of 16,000 images, what a run's judge uses
 
 log = logging.getLogger(__name__)
 
 
 def main(config: DictConfig) -> None:
-    """Judge the images, or find them judged, and print what came out.
+    """Judge images, unless that is finished, and print the result.
 
     Raises:
-        UserError: a file is missing or damaged, or there is too little to learn from.
-        Interrupted: a signal asked to stop; the same call goes on.
+        UserError: a file is missing or damaged, or there are too few images.
+        Interrupted: a signal asked to stop; call again to resume.
     """
     files = AuditFiles(
         Path(config.images),
@@ -56,8 +56,9 @@ def main(config: DictConfig) -> None:
     fill_defaults(config, audited)
     run = audit_run(config, attribute, audited)
     result = run.result()
-    found = result.evaluations.get(attribute) if result is not None else None
-    if result is not None and found is not None and found.settings == judge_settings(config):
+    evaluation = result.evaluations.get(attribute) if result is not None else None
+    is_finished = evaluation is not None and evaluation.settings == judge_settings(config)
+    if result is not None and is_finished:
         log.info("already finished: %s", run.folder.result_file)
     else:
         result = judge_images(config, attribute, audited, run)
@@ -65,7 +66,7 @@ def main(config: DictConfig) -> None:
 
 
 def fill_defaults(config: DictConfig, audited: AuditImages) -> None:
-    """Complete a configuration by what depends on the images."""
+    """Set the options that are null to values that depend on the images. Changes ``config``."""
     names = audited.censored.attribute_names
     if config.judge.attributes is None:
         usual = PAPER_ATTRIBUTES if set(PAPER_ATTRIBUTES) <= set(audited.columns) else names
@@ -74,17 +75,17 @@ def fill_defaults(config: DictConfig, audited: AuditImages) -> None:
         training = int((audited.censored.splits == SPLITS["train"]).sum())
         config.judge.epochs = max(MIN_EPOCHS, ceil(IMAGES_SHOWN / max(training, 1)))
     if audited.originals is None:
-        left_out = adversaries_needing_originals(config)
-        for name in left_out:
+        excluded = adversaries_needing_originals(config)
+        for name in excluded:
             config.judge.adversaries[name] = None
-        if left_out:
+        if excluded:
             log.info(
-                "without original=FOLDER these adversaries are left out: %s", ", ".join(left_out)
+                "these adversaries need original=FOLDER and are excluded: %s", ", ".join(excluded)
             )
 
 
 def adversaries_needing_originals(config: DictConfig) -> list[str]:
-    """Return the adversaries that cannot be made without original images."""
+    """Return the adversaries that need original images."""
     return [
         str(name)
         for name, adversary in config.judge.adversaries.items()
@@ -93,15 +94,15 @@ def adversaries_needing_originals(config: DictConfig) -> list[str]:
 
 
 def audit_run(config: DictConfig, attribute: str, audited: AuditImages) -> Run:
-    """Return what an audit is, and its folder."""
+    """Return an audit's fingerprint and folder."""
     images = audited.censored.folder.resolve().name
     output = config.output
     if output is None:
         output = Path("outputs", "audits", images, attribute, f"seed-{config.seed}")
     originals = audited.originals
-    identity: dict[str, Any] = {
+    fingerprint: dict[str, Any] = {
         "attribute": attribute,
-        "epsilon": None,  # nobody promised a budget
+        "epsilon": None,  # unknown
         "seed": config.seed,
         "image_size": config.image_size,
         "data.key": audited.censored.key,
@@ -109,24 +110,25 @@ def audit_run(config: DictConfig, attribute: str, audited: AuditImages) -> Run:
         "audit.files": audited.censored.fingerprint()[:16],
         "audit.original": None if originals is None else originals.fingerprint()[:16],
     }
-    return Run(RunFolder(Path(output)), identity)
+    return Run(RunFolder(Path(output)), fingerprint)
 
 
 def judge_images(config: DictConfig, attribute: str, audited: AuditImages, run: Run) -> Result:
-    """Judge the images, write and return the result."""
-    how = (config.trainer.accelerator, config.trainer.precision, config.image_size)
-    compute = choose_compute(*how)
+    """Judge the images; write and return the result."""
+    hardware = (config.trainer.accelerator, config.trainer.precision, config.image_size)
+    compute = choose_compute(*hardware)
     loading = {"cache_dir": config.cache_dir, "num_workers": config.num_workers}
-    served = [
+    datamodules = [
         AuditDataModule(source, seed=config.seed, **loading)
         for source in (audited.censored, audited.originals)
         if source is not None
     ]
     judge = build_judge(config)
     with show_bars(config.trainer.enable_progress_bar), run.folder.lock():
-        for data in served:
-            data.setup()
-        source = FolderSource(served[0], served[1] if len(served) > 1 else None, compute)
+        for datamodule in datamodules:
+            datamodule.setup()
+        originals = datamodules[1] if len(datamodules) > 1 else None
+        source = FolderSource(datamodules[0], originals, compute)
         judge.check(source.datamodule, attribute)
         key = json.dumps([run.fingerprint, judge_settings(config)], sort_keys=True, default=str)
         cache = JudgingCache(run.folder.judging, key, config.checkpoint_minutes)
@@ -139,7 +141,7 @@ def judge_images(config: DictConfig, attribute: str, audited: AuditImages, run: 
             training={},
             evaluations={attribute: replace(evaluation, settings=judge_settings(config))},
             baseline=None,
-            environment=describe_environment(*how),
+            environment=describe_environment(*hardware),
         )
         result.write(run.folder.result_file)
         rmtree(run.folder.judging, ignore_errors=True)
@@ -147,10 +149,12 @@ def judge_images(config: DictConfig, attribute: str, audited: AuditImages, run: 
 
 
 def format_result(result: Result, folder: RunFolder, details: bool) -> str:
-    """Return what came out: a sentence, the verdict, tables, where the result is."""
+    """Return the text to print: a sentence, the verdict, tables and the path of the result."""
     lines = []
     for evaluation in result.evaluations.values():
-        table = full_tables(evaluation) if details else [*short_table(evaluation), "", SHORT_TABLE_NOTE]
-        first = summary_sentence(evaluation, "", None)
-        lines += [first, "", *verdict(evaluation), "", *table, ""]
+        table = (
+            full_tables(evaluation) if details else [*short_table(evaluation), "", SHORT_TABLE_NOTE]
+        )
+        sentence = summary_sentence(evaluation, "", None)
+        lines += [sentence, "", *verdict(evaluation), "", *table, ""]
     return "\n".join([*lines, f"result     {folder.result_file}"])

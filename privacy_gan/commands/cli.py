@@ -215,9 +215,7 @@ def print_completion(arguments: Sequence[str]) -> None:
     """Print a shell's completion script, or the completions of the last word of a line."""
     action, *words = arguments or [""]
     if action == "query":
-        files = {
-            name: (command.config, command.path_options) for name, command in COMMANDS.items()
-        }
+        files = {name: (command.config, command.path_options) for name, command in COMMANDS.items()}
         print("\n".join(complete(words, files, conf_folder())))
     elif (shell := action.removeprefix("install=")) in SCRIPTS:
         print(shell_script(shell, program_path()))

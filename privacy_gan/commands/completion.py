@@ -76,10 +76,15 @@ def complete(
         choices = [path.stem for path in sorted((conf / name).glob("*.yaml"))]
         return filter_by_prefix(word, [f"{name}={choice}" for choice in choices])
     files = (path for group in groups for path in sorted((conf / group).glob("*.yaml")))
-    options = [*parse_options(text), *(each for path in files for each in documented_options(conf, path))]
+    options = [
+        *parse_options(text),
+        *(each for path in files for each in documented_options(conf, path)),
+    ]
     if has_value:
         switches = [each.name for each in options if each.value in ("true", "false")]
-        return filter_by_prefix(word, [f"{name}={x}" for name in switches for x in ("true", "false")])
+        return filter_by_prefix(
+            word, [f"{name}={x}" for name in switches for x in ("true", "false")]
+        )
     names = [f"{each.name}=" for each in options if "." not in each.name or "." in word]
     stems = [f"{group}{sign}" for group in groups for sign in "=."]
     return sorted(set(filter_by_prefix(word, [*names, *stems])))

@@ -1,4 +1,4 @@
-"""Serve a page to look at what a trained mechanism makes of single faces."""
+"""Serves a local web page that shows censored faces and what classifiers predict from them."""
 
 from __future__ import annotations
 
@@ -40,49 +40,49 @@ def main(config: DictConfig) -> None:
     """Serve the page until Ctrl-C.
 
     Raises:
-        UserError: the run cannot be shown, or the port not be used.
+        UserError: the run cannot be shown, or the port cannot be used.
     """
     if config.fit not in FIT_MODES:
-        raise UserError(f"fit={config.fit} is unknown: there are {' and '.join(FIT_MODES)}")
+        raise UserError(f"fit={config.fit} is unknown: choose {' or '.join(FIT_MODES)}")
     trained = load_trained_model(Path(config.run))
     app = create_app(page_content(trained, config.fit, config.classifiers))
     with open_server(app, config.port) as server:
         address = f"http://{LOOPBACK}:{server.port}"
-        print(f"serving {trained.path} at {address}, on this machine alone; Ctrl-C ends it")
+        print(f"serving {trained.path} at {address} (this machine only); press Ctrl-C to stop")
         if config.browser:
             open_browser(address)
         server.serve_forever()
 
 
 def page_content(trained: TrainedModel, fit: str, folder: str | None) -> DemoContent:
-    """Return what the page is about.
+    """Return what the page shows.
 
     Args:
-        trained: the mechanism.
-        fit: how a photograph becomes a square.
-        folder: of the fixed classifiers; None for where the run has them.
+        trained: the mechanism and its result.
+        fit: how a photograph is made square, one of FIT_MODES.
+        folder: of the fixed classifiers; None for the run's.
     """
-    asked, privatizer = PanelBuilder(trained, folder), trained.privatizer
+    loader, privatizer = PredictorLoader(trained, folder), trained.privatizer
     return DemoContent(
         privatizer=privatizer,
         fit=fit,
-        output_format=ReleaseFormat.of(trained.default_format),
-        predictors=asked.predictors(),
+        output_format=ReleaseFormat.parse(trained.default_format),
+        predictors=loader.load(),
         compute=choose_compute("cpu", privatizer.facts["precision"], privatizer.image_size),
         verdict=run_verdict(trained.result),
-        notes=asked.notes,
+        notes=loader.notes,
     )
 
 
-class PanelBuilder:
-    """Finds those who are asked about faces, and notes who is missing, and why.
+class PredictorLoader:
+    """Loads a run's fixed classifiers and strongest adversaries, and notes which are missing.
 
     Args:
-        trained: the mechanism.
-        folder: of the fixed classifiers; None for where the run has them.
+        trained: the mechanism and its result.
+        folder: of the fixed classifiers; None for the run's.
 
     Attributes:
-        notes: sentences for whoever looks at the page.
+        notes: sentences to show on the page.
     """
 
     def __init__(self, trained: TrainedModel, folder: str | None) -> None:
@@ -90,72 +90,79 @@ class PanelBuilder:
         self.folder = folder
         self.notes: list[str] = []
         command = shlex.join(["privacy-gan", "evaluate", f"run={trained.path}"])
-        self.again = f"{command} judges it."
+        self.hint = f"to judge it: {command}"
 
-    def predictors(self) -> Predictors:
-        """Return all that there are."""
+    def load(self) -> Predictors:
+        """Return all predictors that are available."""
         classes: dict[str, tuple[str, ...]] = {}
         classifiers: dict[str, Classifier] = {}
         adversaries: dict[str, SavedAdversary] = {}
         evaluations = self.trained.result.evaluations
         if not self.trained.is_run:
             self.notes.append(
-                "This is an exported folder, which holds nobody who could be asked: give the "
-                "folder of a run to see what classifiers and adversaries think."
+                "This is an exported folder, which contains no classifiers and adversaries: give "
+                "the folder of a run to see what they predict."
             )
         elif not evaluations:
-            self.notes.append(f"Nobody judged this run: {self.again}")
+            self.notes.append(f"This run was not judged; {self.hint}")
         else:
             for attribute, evaluation in evaluations.items():
-                are_bare = evaluation.classes == ("0", "1")
-                classes[attribute] = BINARY if are_bare else evaluation.classes
-                if (content := self.kept(attribute, evaluation)) is None:
+                is_binary = evaluation.classes == ("0", "1")
+                classes[attribute] = BINARY if is_binary else evaluation.classes
+                if (content := self.read_saved(attribute, evaluation)) is None:
                     continue
-                adversaries[attribute] = self.adversary(content, attribute, evaluation)
-                classifiers |= self.classifiers(str(content["data"]), evaluation)
+                adversaries[attribute] = self.load_adversary(content, attribute, evaluation)
+                classifiers |= self.load_classifiers(str(content["data"]), evaluation)
             classes |= {name: BINARY for name in classifiers if name not in classes}
         return Predictors(classes, classifiers, adversaries)
 
-    def kept(self, attribute: str, evaluation: Evaluation) -> Mapping[str, Any] | None:
-        """Return what was kept when an attribute was judged, or None."""
+    def read_saved(self, attribute: str, evaluation: Evaluation) -> Mapping[str, Any] | None:
+        """Return the file of an attribute's strongest adversary, or None if it does not match."""
         path = RunFolder(self.trained.path).adversary(attribute)
         if path.exists():
-            content = read_artifact(path, self.again)
+            content = read_artifact(path, self.hint)
             if complete(content.get("settings", {})) == evaluation.settings:
                 return content
-        self.notes.append(f"The adversaries of {attribute} were not kept: {self.again}")
+        self.notes.append(f"The adversary of {attribute} was not saved; {self.hint}")
         return None
 
-    def adversary(
+    def load_adversary(
         self, content: Mapping[str, Any], attribute: str, evaluation: Evaluation
     ) -> SavedAdversary:
-        """Return the strongest adversary of an attribute."""
+        """Return an attribute's strongest adversary.
+
+        Raises:
+            UserError: the file is damaged.
+        """
         settings, num_classes = unflatten(evaluation.settings), len(evaluation.classes)
         try:
             node = settings["judge"]["adversaries"][content["adversary"]]
             network = instantiate(OmegaConf.create(settings["classifiers"]["network"]))
             adversary = load_adversary(
-                dict(content), instantiate(OmegaConf.create(node)), network(num_classes), num_classes
+                dict(content),
+                instantiate(OmegaConf.create(node)),
+                network(num_classes),
+                num_classes,
             )
         except (UserError, LookupError, TypeError) as error:
             path = RunFolder(self.trained.path).adversary(attribute)
-            raise UserError(f"{path} is damaged ({error}): {self.again}") from error
-        prior = evaluation.measures["privacy_loss"].majority_baseline
-        guessing = "" if prior is None else f"; guessing is right about {prior.value:.1%}"
+            raise UserError(f"{path} is damaged ({error}); {self.hint}") from error
+        baseline = evaluation.measures["privacy_loss"].majority_baseline
+        guessing = "" if baseline is None else f" (guessing: {baseline.value:.1%})"
         self.notes.append(
-            f"The adversary who is asked here, {adversary.name}, was the best at telling "
-            f"{attribute} of one censored version of an image. It learned from "
-            f"{evaluation.images['train']:,} labelled ones, and is right about "
+            f"The adversary shown here, {adversary.name}, is the best at predicting {attribute} "
+            "from one censored version of an image. It was trained on "
+            f"{evaluation.images['train']:,} labelled images and is right about "
             f"{format_share(adversary.accuracy, 'test images')}{guessing}."
         )
         return adversary
 
-    def classifiers(self, data: str, evaluation: Evaluation) -> dict[str, Classifier]:
-        """Return the fixed classifiers that there are.
+    def load_classifiers(self, data: str, evaluation: Evaluation) -> dict[str, Classifier]:
+        """Return the fixed classifiers that exist, by attribute.
 
         Args:
-            data: name of their folder among those of other data.
-            evaluation: that they were part of.
+            data: name of the data's folder in the classifiers' folder.
+            evaluation: that they were used in.
         """
         settings = unflatten(evaluation.settings)["classifiers"]
         flat = {
@@ -170,10 +177,10 @@ class PanelBuilder:
         )
         sizes = {name: len(BINARY) for name in evaluation.classifiers}
         sizes[evaluation.attribute] = len(evaluation.classes)
-        found = classifiers.load_existing(sizes, self.trained.result.data, data)
-        if missing := [name for name in sizes if name not in found]:
+        loaded = classifiers.load_existing(sizes, self.trained.result.data, data)
+        if missing := [name for name in sizes if name not in loaded]:
             self.notes.append(
                 f"There is no fixed classifier of {', '.join(missing)} in {classifiers.folder}: "
-                "classifiers=FOLDER says where they are."
+                "if it is elsewhere, give classifiers=FOLDER."
             )
-        return {name: classifier.network for name, classifier in found.items()}
+        return {name: classifier.network for name, classifier in loaded.items()}

@@ -1,4 +1,4 @@
-"""A trained run is judged again, and the fixed classifiers are trained that judges ask."""
+"""Judges a trained run again, and trains fixed classifiers."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from privacy_gan.runs.result import Result
 
 
 def evaluate(config: DictConfig) -> tuple[RunFolder, Result]:
-    """Judge a trained run, again or for the first time, and replace what its result says of that.
+    """Judge a trained run, for the first time or again, and replace the evaluations in its result.
 
     Args:
-        config: the run's own, its judge, classifiers or data's location changed at will.
+        config: the run's configuration; judge, classifiers and locations of data may be changed.
 
     Returns:
         The run's folder and its new result.
 
     Raises:
-        UserError: the run is not trained, its checkpoint is damaged or another run's, ...
+        UserError: the run is not trained, or its checkpoint is damaged or belongs to another run.
     """
     setup = prepare_run(config)
     folder = setup.run.folder
@@ -55,10 +55,10 @@ def evaluate(config: DictConfig) -> tuple[RunFolder, Result]:
 
 
 def train_classifiers(config: DictConfig) -> dict[str, FixedClassifier]:
-    """Return the fixed classifiers of a configuration's data, training those that are missing.
+    """Return fixed classifiers by attribute, training those that are missing.
 
     Raises:
-        UserError: something in the configuration, the data or the folder is wrong.
+        UserError: the configuration, the data or the folder has an error.
     """
     check_config(config)
     datamodule: TableDataModule = instantiate(config.data)

@@ -1,4 +1,4 @@
-"""Export a trained run as a folder to hand on."""
+"""Exports a trained run as a self-contained folder."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from privacy_gan.runs.files import PARTIAL_SUFFIX
 
 
 def main(config: DictConfig) -> None:
-    """Write the folder that the configuration names, and say what is in it.
+    """Export a run and print what is in the folder.
 
     Raises:
-        UserError: the run cannot be exported, or the folder not be written.
+        UserError: the run cannot be exported, or the folder cannot be written.
     """
     trained = load_trained_model(Path(config.run))
     if not trained.is_run:
-        raise UserError(f"run={trained.path} is exported already: give the folder of a run")
+        raise UserError(f"run={trained.path} is an exported folder: give the folder of a run")
     privatizer = trained.privatizer
     hides, size, facts = list(privatizer.attributes), privatizer.image_size, privatizer.facts
     exported = ExportedPrivatizer.from_privatizer(privatizer, size, hides, facts)
@@ -36,30 +36,30 @@ def main(config: DictConfig) -> None:
         trained.result.write(partial / "result.json")
         exported.save_pretrained(partial)
         if config.onnx:
-            found = export_onnx(exported.mechanism.for_inference(), size, partial / "model.onnx")
+            error = export_onnx(exported.mechanism.for_inference(), size, partial / "model.onnx")
     print(f"exported to {output}")
-    print("  README.md          the model card: read it, and fill in what only you know")
-    print("  config.json        what the mechanism is")
+    print("  README.md          model card: read it, and fill in what only you know")
+    print("  config.json        describes the mechanism")
     print("  model.safetensors  its weights")
     if config.onnx:
         print(
-            "  model.onnx         the same for other programs: differs from PyTorch by "
-            f"{found:.1g} at most, where {TOLERANCE:g} is allowed"
+            "  model.onnx         the mechanism for other programs; differs from PyTorch by at "
+            f"most {error:.1g} (tolerance {TOLERANCE:g})"
         )
-    print("  result.json        all that was measured")
+    print("  result.json        all measurements")
 
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside a path, which takes its place when all went well.
+    """Yield a temporary folder that is renamed to a path unless an error occurs.
 
     Raises:
-        UserError: something lies there already, or it cannot be written.
+        UserError: the path exists already, or it cannot be written.
     """
     if path.is_dir() and not any(path.iterdir()):
         path.rmdir()
     if path.exists():
-        raise UserError(f"output={path} is there already: choose a new folder, or remove it")
+        raise UserError(f"output={path} exists already: choose a new folder, or remove it")
     partial = path.with_name(f".{path.name}{PARTIAL_SUFFIX}")
     try:
         shutil.rmtree(partial, ignore_errors=True)
@@ -68,7 +68,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         partial.rename(path)
     except OSError as error:
         if error.errno in DISK_FULL:
-            error.filename = str(path)  # a write to an open file does not say
+            error.filename = str(path)  # not set by a write to an open file
             raise
         raise UserError(
             f"cannot write to output={path} ({error.strerror or error}): choose another folder"

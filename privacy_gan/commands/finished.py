@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 
 def find_finished_run(config: DictConfig) -> tuple[RunFolder, Result] | None:
-    """Return a run's folder and result if the result has everything that the configuration asks for.
+    """Return a run's folder and result if all that the configuration asks for is in the result.
 
     None does not mean that the run is unfinished: training deals with errors, and with data whose
     content key needs torch.
@@ -73,7 +73,7 @@ def report_finished(config: DictConfig, folder: RunFolder, result: Result) -> No
 def find_differences(
     before: Mapping[str, Any], after: Mapping[str, Any], prefix: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Yield (path, old value, new value) where nested settings differ; UNSET for a missing value."""
+    """Yield (path, old, new) for every difference between nested settings; UNSET if missing."""
     for key in sorted({*before, *after}):
         old, new = before.get(key, UNSET), after.get(key, UNSET)
         if isinstance(old, Mapping) and isinstance(new, Mapping):
@@ -101,4 +101,6 @@ def format_literal(value: Any) -> str:
 
 def format_short(value: Any) -> str:
     """Return a value for a message, with a mapping shortened to "..."."""
-    return "..." if isinstance(value, Mapping) else "unset" if value == UNSET else format_value(value)
+    return (
+        "..." if isinstance(value, Mapping) else "unset" if value == UNSET else format_value(value)
+    )

@@ -1,4 +1,4 @@
-"""A mechanism is judged: who judges it, what is found, and the result that is written of it."""
+"""Judges a run's mechanism and writes the result."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MECHANISM, BASELINE = "mechanism", "baseline"
 
 
 def build_judge(config: DictConfig) -> Judge:
-    """Return the judge.
+    """Return the configured judge.
 
     Raises:
         UserError: it cannot be built as configured.
@@ -50,7 +50,7 @@ def build_judge(config: DictConfig) -> Judge:
 
 
 def build_fixed_classifiers(config: DictConfig) -> FixedClassifiers:
-    """Return the fixed classifiers, which are trained when they are first asked for."""
+    """Return the configured fixed classifiers, which are trained or loaded on first use."""
     settings = json.dumps(classifier_settings(config), sort_keys=True)
     classifiers: FixedClassifiers = instantiate(
         config.classifiers, settings=settings, checkpoint_minutes=config.checkpoint_minutes
@@ -59,48 +59,53 @@ def build_fixed_classifiers(config: DictConfig) -> FixedClassifiers:
 
 
 def reference_settings(config: DictConfig) -> dict[str, str]:
-    """Return what decides how each network answers of original images, by the network's name."""
+    """Return, for each network, the settings that its predictions on clean images depend on.
+
+    They are part of the cache keys of the clean references.
+    """
     settings = judge_settings(config)
-    of_all = {
+    shared = {
         key: value
         for key, value in settings.items()
         if key.startswith("classifiers.") or key in ("judge.epochs", "judge.batch_size")
     }
-    own: dict[str, tuple[str, ...]] = {
+    prefixes: dict[str, tuple[str, ...]] = {
         name: (f"judge.adversaries.{name}.",) for name in config.judge.adversaries
     }
-    own[RETRAINED] = ("judge.retrained.", "judge.attributes")
+    prefixes[RETRAINED] = ("judge.retrained.", "judge.attributes")
     return {
         name: json.dumps(
-            of_all | {key: value for key, value in settings.items() if key.startswith(prefixes)},
+            shared | {key: value for key, value in settings.items() if key.startswith(starts)},
             sort_keys=True,
         )
-        for name, prefixes in own.items()
+        for name, starts in prefixes.items()
     }
 
 
 def progress_bars(config: DictConfig) -> AbstractContextManager[None]:
-    """Show progress where that is wanted, and once."""
+    """Show progress bars if the configuration enables them, on rank zero."""
     return show_bars(config.trainer.enable_progress_bar and is_rank_zero())
 
 
 def hidden_attributes(privatizer: Privatizer, setup: RunSetup) -> tuple[str, ...]:
-    """Return the attributes that a mechanism hides; most hide the configured one."""
+    """Return the attributes that a mechanism hides: its own list, or else the configured one."""
     return privatizer.attributes or (setup.task.attribute,)
 
 
 def judge_all(
     judge: Judge, setup: RunSetup, privatizer: Privatizer, training: dict[str, float]
 ) -> JudgedRun:
-    """Return what is found of a mechanism, and of the baseline within it, by hidden attribute.
-
-    The latter is None where there is no baseline, and empty where nobody asked for it.
+    """Judge a mechanism and, if configured, its baseline (the filter alone).
 
     Args:
-        judge: who finds it.
+        judge: the judge.
         setup: of the run.
         privatizer: the mechanism.
-        training: what was measured at the end of its training.
+        training: metrics at the end of its training.
+
+    Returns:
+        Evaluations of the mechanism and of the baseline, by hidden attribute. The latter is None
+        for a mechanism without a baseline, and empty unless ``baseline=true``.
 
     Raises:
         UserError: the judge cannot judge these data.
@@ -109,27 +114,34 @@ def judge_all(
     if privatizer.baseline is None:
         baseline = None
     elif setup.config.baseline:
-        log.info("judging the filter alone, then with the generator")
+        log.info("judging the filter alone, then the filter with the generator")
         baseline = judge_mechanism(judge, setup, privatizer.baseline, training, BASELINE)
     return judge_mechanism(judge, setup, privatizer, training, MECHANISM), baseline
 
 
 def judge_mechanism(
-    judge: Judge, setup: RunSetup, privatizer: Privatizer, training: dict[str, float], who: str
+    judge: Judge, setup: RunSetup, privatizer: Privatizer, training: dict[str, float], name: str
 ) -> dict[str, Evaluation]:
-    """Return what the judge finds, by hidden attribute, and how the judge was configured.
+    """Return evaluations by hidden attribute, with the settings of the judge.
+
+    Args:
+        judge: the judge.
+        setup: of the run.
+        privatizer: the mechanism to judge.
+        training: metrics at the end of its training.
+        name: MECHANISM or BASELINE; names the folder of cached intermediate results.
 
     Raises:
-        UserError: it cannot judge these data.
-        Interrupted: a signal asked to stop; the same call goes on.
+        UserError: the judge cannot judge these data.
+        Interrupted: a signal asked to stop; call again to resume.
     """
     config, task = setup.config, setup.task
     compute = choose_compute(task.accelerator, task.precision, config.image_size)
     settings = judge_settings(config)
-    folder = setup.run.folder.judging / who
-    decisive = [setup.run.fingerprint, settings, who, hash_weights(privatizer)]
-    key = json.dumps(decisive, sort_keys=True, default=str)
-    cache = JudgingCache(folder, key, config.checkpoint_minutes, who == MECHANISM)
+    folder = setup.run.folder.judging / name
+    key_parts = [setup.run.fingerprint, settings, name, hash_weights(privatizer)]
+    key = json.dumps(key_parts, sort_keys=True, default=str)
+    cache = JudgingCache(folder, key, config.checkpoint_minutes, name == MECHANISM)
     evaluations = {}
     with progress_bars(config):
         for attribute in hidden_attributes(privatizer, setup):
@@ -151,18 +163,18 @@ def judge_mechanism(
 def save_strongest_adversary(
     judgement: Judgement, cache: JudgingCache, setup: RunSetup, attribute: str
 ) -> None:
-    """Keep the adversary that tells most of single images, and how the judge was configured."""
-    networks = cache.networks(attribute, judgement.strongest["adversary"])
+    """Save the strongest adversary against single images, for the demo."""
+    networks = cache.weights_path(attribute, judgement.strongest["adversary"])
     if networks is None or not is_rank_zero():
         return
     try:
-        learned = read_artifact(networks)
+        weights = read_artifact(networks)
     except (UserError, FileNotFoundError) as error:
-        log.warning("the strongest adversary is not kept for the demo: %s", error)
+        log.warning("the strongest adversary was not saved for the demo: %s", error)
         return
     content = {
         **judgement.strongest,
-        "learned": learned,
+        "learned": weights,
         "data": setup.datamodule.split_name(),
         "settings": judge_settings(setup.config),
     }
@@ -175,7 +187,10 @@ def write_result(
     evaluations: dict[str, Evaluation],
     baseline: dict[str, Evaluation] | None,
 ) -> Result:
-    """Write and return the result; with it the run is finished."""
+    """Write and return the result, which marks the run as finished.
+
+    Rank zero writes it and deletes cached intermediate results; all ranks return it.
+    """
     path = setup.run.folder.result_file
     result = Result(
         data=setup.datamodule.data_name,

@@ -91,7 +91,9 @@ def explain_composition_error(
         key = match[1]
     if match := re.match(r"In '([^']+)': \w+ raised while composing config:", message):
         return UserError(files.explain_misfit(match[1], key, message, declared.options()))
-    if match := re.match(r"Could not override '(.+?)'\.\n.*? use \+[^=]*=?(.*)", message, re.DOTALL):
+    if match := re.match(
+        r"Could not override '(.+?)'\.\n.*? use \+[^=]*=?(.*)", message, re.DOTALL
+    ):
         base = unresolved_settings(declared.base(files.choices()))
         copy = explain_copy(base, match[1], match[2])
         if copy:

@@ -1,4 +1,4 @@
-"""Censor a folder of photographs with a trained run."""
+"""Censors a folder of photographs with a trained run."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ log = logging.getLogger(__name__)
 
 
 def main(config: DictConfig) -> None:
-    """Censor what the configuration names, and say what became of it.
+    """Censor the photographs in a folder and print a summary.
 
     Raises:
         UserError: a folder cannot be used, or some photographs were not censored.
     """
     trained = load_trained_model(Path(config.run))
     privatizer, side = trained.privatizer, trained.privatizer.image_size
-    chosen = ReleaseFormat.of(config.released_as or trained.default_format)
-    how = ReleaseSettings(side, config.fit, config.size, chosen, config.batch_size)
+    file_format = ReleaseFormat.parse(config.released_as or trained.default_format)
+    settings = ReleaseSettings(side, config.fit, config.size, file_format, config.batch_size)
     compute = choose_compute(config.trainer.accelerator, privatizer.facts["precision"], side)
     output = Path(config.output)
     try:
-        released = censor_folder(
+        report = censor_folder(
             Path(config.input),
             output,
-            how,
+            settings,
             partial(censor_images, privatizer.to(compute.device), compute=compute),
-            build_manifest(trained, how),
+            build_manifest(trained, settings),
             config.overwrite,
         )
     except OSError as error:
@@ -57,16 +57,19 @@ def main(config: DictConfig) -> None:
         raise UserError(
             f"cannot write to output={output} ({error.strerror or error}): choose another folder"
         ) from error
-    print_summary(released, output)
-    for line in format_leaks(trained, how.format.name):
+    print_summary(report, output)
+    for line in format_leaks(trained, settings.format.name):
         print(line)
-    if lacking := len(released.skipped):
-        number = "1 photograph was" if lacking == 1 else f"{lacking:,} photographs were"
-        raise UserError(f"{number} not censored, for reasons above, and missing in {output}")
+    if skipped := len(report.skipped):
+        number = "1 photograph was" if skipped == 1 else f"{skipped:,} photographs were"
+        pronoun = "is" if skipped == 1 else "are"
+        raise UserError(
+            f"{number} not censored, for the reasons above, and {pronoun} missing in {output}"
+        )
 
 
-def build_manifest(trained: TrainedModel, how: ReleaseSettings) -> Manifest:
-    """Return what is to be known of the censored images."""
+def build_manifest(trained: TrainedModel, settings: ReleaseSettings) -> Manifest:
+    """Return what the output folder's manifest says about the censored images."""
     facts = trained.privatizer.facts
     model = {
         "made_by": f"privacy_gan {privacy_gan.__version__}",
@@ -78,10 +81,10 @@ def build_manifest(trained: TrainedModel, how: ReleaseSettings) -> Manifest:
         "weights": hash_weights(trained.privatizer),
     }
     released: dict[str, Any] = {
-        "side": how.image_size,
-        "fit": how.fit,
-        "size": how.size,
-        "format": how.format.name,
+        "side": settings.image_size,
+        "fit": settings.fit,
+        "size": settings.size,
+        "format": settings.format.name,
     }
     judged = {
         name: {key: value for key, value in asdict(of).items() if key != "correct"}
@@ -90,49 +93,54 @@ def build_manifest(trained: TrainedModel, how: ReleaseSettings) -> Manifest:
     return Manifest(model, released, judged)
 
 
-def print_summary(released: ReleaseReport, output: Path) -> None:
-    """Say what became of the photographs: those that are lacking first, on the error stream."""
-    for skipped in released.skipped:
+def print_summary(report: ReleaseReport, output: Path) -> None:
+    """Print how many photographs were censored, and to stderr which were skipped and why."""
+    for skipped in report.skipped:
         print(f"skipped {skipped}", file=sys.stderr)
-    print(f"{released.censored:,} images censored into {output}")
-    if released.recensored:
+    print(f"{format_count(report.censored, 'image')} censored into {output}")
+    if report.recensored:
         print(
-            f"{released.recensored:,} of them were there, made of what is not known to be the same "
-            "photograph, and were made again"
+            f"{report.recensored:,} of them existed already and were censored again, because they "
+            "may have been made from other photographs"
         )
-    if released.already_censored:
-        print(f"{released.already_censored:,} more were there already")
-    if released.non_images:
-        print(format_other_files(released.non_images))
-    if released.unrelated:
-        some = escape_path(released.unrelated[0])
+    if report.already_censored:
+        print(f"{report.already_censored:,} more had been censored before")
+    if report.non_images:
+        print(format_other_files(report.non_images))
+    if report.unrelated:
+        verb = "was" if len(report.unrelated) == 1 else "were"
         log.warning(
-            "%d other files in %s, such as %s, were not made of these photographs: look at them "
-            "before you hand the folder out",
-            *(len(released.unrelated), output, some),
+            "%s in %s, such as %s, %s not made from these photographs: check them before you "
+            "share the folder",
+            *(format_count(len(report.unrelated), "other file"), output),
+            *(escape_path(report.unrelated[0]), verb),
         )
+
+
+def format_count(number: int, noun: str) -> str:
+    """Return a number with its noun, in the singular or plural."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def format_other_files(others: Sequence[Path]) -> str:
-    """Return how many files are no pictures, and the first of them by name."""
-    named = ", ".join(escape_path(name) for name in others[:MAX_NAMES])
+    """Return how many input files are not images, with the names of the first few."""
+    names = ", ".join(escape_path(name) for name in others[:MAX_NAMES])
     more = ", ..." if len(others) > MAX_NAMES else ""
-    number = "1 other file" if len(others) == 1 else f"{len(others):,} other files"
-    verb = "is no picture and was" if len(others) == 1 else "are no pictures and were"
-    return f"{number} of the input {verb} not copied: {named}{more}"
+    verbs = "is not an image and was" if len(others) == 1 else "are not images and were"
+    return f"{format_count(len(others), 'input file')} {verbs} not copied: {names}{more}"
 
 
 def format_leaks(trained: TrainedModel, released_as: str) -> list[str]:
-    """Return what is known of what the images still tell."""
+    """Return lines on what the censored images still leak, as far as it was measured."""
     result = trained.result
     if not result.evaluations:
-        return ["nobody judged this run: what its images still tell of the attribute is unknown"]
+        return ["this run was not judged: what its images still leak is unknown"]
     lines = run_verdict(result)
     if released_as not in trained.judged_formats:
-        words = [f"run={trained.path}", f"judge.released_as={released_as}"]
-        command = shlex.join(["privacy-gan", "evaluate", *words])
+        arguments = [f"run={trained.path}", f"judge.released_as={released_as}"]
+        command = shlex.join(["privacy-gan", "evaluate", *arguments])
         lines.append(
-            f"it was judged on images as the network makes them, not as {released_as}"
-            + trained.is_run * f": {command} does that"
+            f"it was judged on the network's output, not on {released_as} files"
+            + trained.is_run * f"; to judge it on those: {command}"
         )
     return lines

@@ -1,4 +1,4 @@
-"""Report on finished runs, here and in Weights & Biases."""
+"""Reports on finished runs, in files and in Weights & Biases."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from privacy_gan.reporting.sweep_chart import save_dashboard
 
 
 def main(config: DictConfig) -> None:
-    """Write the report's files, and print what is worth reading at once.
+    """Write the report's files and print its summary.
 
     Raises:
-        UserError: there is no such folder, or the report cannot be written.
+        UserError: the folder does not exist, or the report cannot be written.
     """
     folder, output = Path(config.folder), Path(config.output)
     try:
@@ -31,7 +31,7 @@ def main(config: DictConfig) -> None:
 
 
 def dashboard(config: DictConfig) -> None:
-    """Save a sweep's dashboard in Weights & Biases and print its address."""
+    """Save a sweep's dashboard in Weights & Biases and print its URL."""
     address = save_dashboard(
         config.project, config.group, [str(each) for each in config.attributes], config.entity
     )

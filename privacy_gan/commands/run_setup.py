@@ -1,4 +1,4 @@
-"""A run before it is trained: its data, mechanism, trackers, processes and machine."""
+"""Builds what a run needs from its configuration: data, mechanism, trackers, process group."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from privacy_gan.training.ddp_strategy import join_process_group
 
 @dataclass(frozen=True)
 class RunSetup:
-    """A run, before it is trained.
+    """A run that is ready to be trained or judged.
 
     Attributes:
-        config: resolved.
-        task: what the run is about.
-        run: what it is, and its folder.
-        datamodule: its data, not set up.
+        config: all references resolved.
+        task: attribute, budget and device.
+        run: fingerprint and folder.
+        datamodule: its data; ``setup()`` has not been called.
     """
 
     config: DictConfig
@@ -52,15 +52,15 @@ class RunSetup:
 
     @property
     def column(self) -> int:
-        """The sensitive attribute's, among the batch's attributes."""
+        """Index of the sensitive attribute in ``Batch.attributes``."""
         return self.datamodule.column(self.task.attribute)
 
 
 def prepare_run(config: DictConfig) -> RunSetup:
-    """Return what a configuration is about.
+    """Check and resolve a configuration.
 
     Raises:
-        UserError: a value is out of its range, or the data are not there.
+        UserError: a value is out of range, or the data are missing.
     """
     check_config(config)
     datamodule: TableDataModule = instantiate(config.data)
@@ -72,7 +72,7 @@ def prepare_run(config: DictConfig) -> RunSetup:
 
 
 def build_privatizer(setup: RunSetup) -> Privatizer:
-    """Return a mechanism whose initial weights are a function of the seed.
+    """Return a run's mechanism with initial weights that depend only on the seed.
 
     Raises:
         UserError: the mechanism cannot be built as configured.
@@ -84,7 +84,7 @@ def build_privatizer(setup: RunSetup) -> Privatizer:
 
 
 def build_trackers(config: DictConfig) -> list[Logger]:
-    """Return the trackers that log the run beside metrics.csv.
+    """Return the experiment trackers that log the run in addition to metrics.csv.
 
     Raises:
         UserError: a package is missing.
@@ -96,30 +96,31 @@ def build_trackers(config: DictConfig) -> list[Logger]:
 
 
 def log_result(trackers: Sequence[Logger], folder: RunFolder, result: Result) -> None:
-    """Show a run's result where the run is tracked."""
+    """Log a run's result to its experiment trackers, on rank zero."""
     if is_rank_zero():
         for tracker in trackers:
             track_result(tracker, folder, result)
 
 
 def process_group_for(config: DictConfig) -> AbstractContextManager[None]:
-    """Connect this process with the others, where the trainer has several."""
-    if not is_distributed(config.trainer):
+    """Join the process group of a distributed run; do nothing for other runs."""
+    trainer = config.trainer
+    if not is_distributed(trainer):
         return nullcontext()
-    return join_process_group(choose_compute(config.trainer.accelerator, config.trainer.precision).device)
+    return join_process_group(choose_compute(trainer.accelerator, trainer.precision).device)
 
 
 def lock_on_rank_zero(folder: RunFolder) -> AbstractContextManager[None]:
-    """Keep other runs' processes out of a folder; the first of this run's does."""
+    """Lock a run's folder on rank zero, on behalf of all ranks."""
     return folder.lock() if is_rank_zero() else nullcontext()
 
 
 def describe_environment(accelerator: str, precision: str, image_size: int) -> dict[str, str]:
-    """Return what a result's last digits depend on beside the configuration.
+    """Return versions and hardware, on which the last digits of a result depend.
 
     Args:
-        accelerator: the trainer's.
-        precision: likewise.
+        accelerator: ``trainer.accelerator``.
+        precision: ``trainer.precision``.
         image_size: side of the images in pixels.
     """
     device = choose_compute(accelerator, precision).device

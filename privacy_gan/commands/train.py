@@ -1,4 +1,4 @@
-"""One run, from its configuration to its result: train, judge, write the result."""
+"""Trains and judges a run, resuming it if it was interrupted."""
 
 from __future__ import annotations
 
@@ -44,17 +44,17 @@ log = logging.getLogger(__name__)
 
 
 def train(config: DictConfig) -> tuple[RunFolder, Result]:
-    """Train a run and judge it, or go on with it, or find it finished.
+    """Train and judge a run. Resume an interrupted run; return the result of a finished one.
 
     Args:
-        config: as conf/train.yaml describes it; the run's folder must be resolvable.
+        config: see conf/train.yaml; ``run_dir`` must be resolvable.
 
     Returns:
         The run's folder and its result, see docs/judging.md.
 
     Raises:
-        UserError: something in the configuration, the data or the folder is wrong.
-        Interrupted: a signal asked to stop; the same call goes on.
+        UserError: the configuration, the data or the folder has an error.
+        Interrupted: a signal asked to stop; call again to resume.
     """
     setup = prepare_run(config)
     with process_group_for(setup.config):
@@ -62,7 +62,7 @@ def train(config: DictConfig) -> tuple[RunFolder, Result]:
 
 
 def train_and_judge(setup: RunSetup) -> Result:
-    """Train and judge a run that is not finished; all its processes do together."""
+    """Train and judge an unfinished run. All ranks call this."""
     config, folder = setup.config, setup.run.folder
     privatizer = build_privatizer(setup)
     setup.datamodule.setup()
@@ -72,15 +72,15 @@ def train_and_judge(setup: RunSetup) -> Result:
             judge.check(setup.datamodule, attribute)
     trackers = build_trackers(config)
     with lock_on_rank_zero(folder):
-        if (result := load_finished_result(setup)) is not None:  # by a second sweep, in the meantime
+        if (result := load_finished_result(setup)) is not None:  # another process finished it
             return result
         training = train_privatizer(setup, privatizer, trackers)
         if privatizer.state_dict() and not distributed.broadcast_from_rank_zero(
             folder.checkpoint.exists
         ):
             raise UserError(
-                f"training ended without {folder.checkpoint}, so nobody could load the mechanism "
-                "again: leave out limits of the trainer that keep it from training at all"
+                f"training ended without writing {folder.checkpoint}: remove the trainer limits "
+                "that prevent training"
             )
         judged = judge_all(judge, setup, privatizer, training) if config.evaluate else NOT_JUDGED
         result = write_result(setup, training, *judged)
@@ -89,7 +89,7 @@ def train_and_judge(setup: RunSetup) -> Result:
 
 
 def load_finished_result(setup: RunSetup) -> Result | None:
-    """Return a run's result if all that is asked for is in it."""
+    """Return a run's result if it has everything that the configuration asks for, or None."""
     config, run = setup.config, setup.run
     result = distributed.broadcast_from_rank_zero(
         lambda: run.complete_result(config.evaluate, config.baseline)
@@ -102,11 +102,11 @@ def load_finished_result(setup: RunSetup) -> Result | None:
 def train_privatizer(
     setup: RunSetup, privatizer: Privatizer, trackers: Sequence[Logger]
 ) -> dict[str, float]:
-    """Train a mechanism, or adapt it to the data; return what was measured of it.
+    """Train a mechanism, or fit it to the data without gradients; return its final metrics.
 
     Raises:
-        UserError: a checkpoint is damaged or another run's, or the machine lacks a device.
-        Interrupted: a signal asked to stop; the same call goes on.
+        UserError: a checkpoint is damaged or belongs to another run, or a device is missing.
+        Interrupted: a signal asked to stop; call again to resume.
     """
     config, run, datamodule = setup.config, setup.run, setup.datamodule
     text = OmegaConf.to_yaml(config)
@@ -124,13 +124,13 @@ def train_privatizer(
         if checkpoint is None and config.get("start_from") is not None:
             load_initial_weights(privatizer, config.start_from)
         if is_rank_zero():
-            run.folder.write_config(text)  # only now: a refused command changes nothing
+            run.folder.write_config(text)  # only now, so that a refused command changes nothing
             log.info("training in %s", run.folder.path)
         return fit(trainer, privatizer, datamodule, checkpoint)
     if config.get("start_from") is not None:
         raise UserError(f"start_from={config.start_from}: {config.mechanism} trains no networks")
     device = choose_compute(setup.task.accelerator, setup.task.precision).device
-    found = fit_without_gradients(run, privatizer, datamodule, setup.column, device)
+    metrics = fit_without_gradients(run, privatizer, datamodule, setup.column, device)
     if is_rank_zero():
         run.folder.write_config(text)
-    return found
+    return metrics

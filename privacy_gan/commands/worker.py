@@ -58,21 +58,21 @@ def main() -> None:
 
 
 def exit_with_failure(error: Exception) -> NoReturn:
-    """Leave the reason of a failure where the parent finds it, and end."""
-    if mistakes := messages_for(error):
-        reason = "\n".join(" ".join(mistake.split()) for mistake in mistakes)
+    """Write the reason of a failure to a file that the parent process reads, and exit."""
+    if messages := messages_for(error):
+        reason = "\n".join(" ".join(message.split()) for message in messages)
         code = LOCKED_EXIT_CODE if isinstance(error, FolderLocked) else USAGE_ERROR
         failure = Failure(reason, code, traceback.format_exc() if wants_tracebacks() else "")
     else:
         reason = f"{type(error).__name__}: {error}"
-        is_secondary = any(words in reason for words in CONNECTION_ERRORS)
+        is_secondary = any(text in reason for text in CONNECTION_ERRORS)
         failure = Failure(reason, 1, traceback.format_exc(), is_secondary)
     failure.write(Path(os.environ[FAILURES]), int(os.environ.get("LOCAL_RANK", 0)))
     sys.exit(failure.exit_code)
 
 
 def report_to_sweep(run: Path) -> AbstractContextManager[None]:
-    """Let a sweep know of progress and of warnings."""
+    """Report progress and warnings to the sweep that this run is part of, if any."""
     heartbeats = current_heartbeats()
     if heartbeats is None or not is_rank_zero():
         return nullcontext()

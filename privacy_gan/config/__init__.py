@@ -1,4 +1,4 @@
-"""The configuration of a run: its schema, what is checked and resolved, objects built from it."""
+"""A run's configuration: schema, checks, resolution, and objects instantiated from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects that a configuration describes."""
+"""Instantiates the objects that a configuration describes."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from privacy_gan.errors import UserError
 
-# Hydra 1.4 asks its caller what a configuration may execute. Ours come from the user, who may name
-# mechanisms of their own.
+# Hydra 1.4 asks its caller which code a configuration may execute. Configurations come from the
+# user, who may name mechanisms of their own.
 TRUSTED: dict[str, Any] = (
     {"_execution_whitelist_": hydra.utils.UNSAFE_DISABLE_EXECUTION_CHECKS}
     if hasattr(hydra.utils, "UNSAFE_DISABLE_EXECUTION_CHECKS")
@@ -22,18 +22,22 @@ TRUSTED: dict[str, Any] = (
 )
 
 
-def instantiate(node: DictConfig, **more: Any) -> Any:
-    """Build what a part of the configuration describes.
+def instantiate(node: DictConfig, **kwargs: Any) -> Any:
+    """Instantiate the object that a node of the configuration describes.
+
+    Args:
+        node: has a ``_target_``.
+        kwargs: further arguments for the target.
 
     Raises:
-        UserError: it cannot be built so, in the words of what was to be built.
-        MissingMandatoryValue: a value that must be given was not.
+        UserError: the target cannot be instantiated; a UserError of the target is passed on.
+        MissingMandatoryValue: the user must give a value.
     """
     try:
-        return hydra.utils.instantiate(node, **more, **TRUSTED, _convert_="all")
+        return hydra.utils.instantiate(node, **kwargs, **TRUSTED, _convert_="all")
     except MissingMandatoryValue:
-        raise  # which says what to give
-    except Exception as error:  # Hydra 1.3 wraps what is raised, 1.4 does not
+        raise  # its message says which value to give
+    except Exception as error:  # Hydra 1.3 wraps the target's exception, 1.4 does not
         cause: BaseException = error
         while cause.__cause__ is not None and not isinstance(cause, UserError):
             cause = cause.__cause__
@@ -43,45 +47,46 @@ def instantiate(node: DictConfig, **more: Any) -> Any:
 
 
 def instantiate_mechanism(node: DictConfig, seed: int, attribute_index: int = 0) -> Any:
-    """Build a mechanism, and those that it consists of.
+    """Instantiate a mechanism and the mechanisms inside it.
 
     Args:
-        node: describes it.
+        node: describes the mechanism.
         seed: of the run.
-        attribute_index: the sensitive attribute's column among the labels, which only training asks
-            for.
+        attribute_index: index of the sensitive attribute in ``Batch.attributes``; only training
+            needs it.
 
     Raises:
-        UserError, MissingMandatoryValue: see ``build``.
+        UserError, MissingMandatoryValue: see ``instantiate``.
     """
-    told = {"attribute_index": attribute_index, "seed": seed}
+    context = {"attribute_index": attribute_index, "seed": seed}
     try:
         tree = OmegaConf.to_container(node, resolve=True)
     except OmegaConfBaseException:
-        return instantiate(node, **told)  # says what is wrong
+        return instantiate(node, **context)  # raises a helpful error
     assert isinstance(tree, dict)
-    return instantiate(OmegaConf.create(drop_undeclared_arguments({**tree, **told}, told)))
+    return instantiate(OmegaConf.create(drop_undeclared_arguments({**tree, **context}, context)))
 
 
-def drop_undeclared_arguments(tree: Any, told: Mapping[str, Any]) -> Any:
-    """Leave out what mechanisms are told without declaring it, as those that do not learn.
+def drop_undeclared_arguments(tree: Any, context: Mapping[str, Any]) -> Any:
+    """Remove context arguments from mechanisms whose constructors do not declare them.
 
     Args:
-        tree: of dictionaries and lists. Mechanisms are told all of ``told``, also within a stack.
-        told: names of arguments, and values.
+        tree: nested dictionaries and lists, in which every mechanism, also within a stack, has all
+            arguments of ``context``.
+        context: arguments that mechanisms may declare, such as ``seed``.
     """
     if isinstance(tree, list):
-        return [drop_undeclared_arguments(entry, told) for entry in tree]
+        return [drop_undeclared_arguments(entry, context) for entry in tree]
     if not isinstance(tree, Mapping):
         return tree
-    entries = {name: drop_undeclared_arguments(entry, told) for name, entry in tree.items()}
-    if "_target_" not in entries or not told.keys() <= entries.keys():
+    entries = {name: drop_undeclared_arguments(entry, context) for name, entry in tree.items()}
+    if "_target_" not in entries or not context.keys() <= entries.keys():
         return entries
     try:
         parameters = inspect.signature(resolve_name(entries["_target_"])).parameters
     except (ImportError, AttributeError, TypeError, ValueError):
-        return entries  # what cannot be asked is built, or says why not
+        return entries  # instantiating it raises a helpful error
     if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters.values()):
         return entries
-    unasked = told.keys() - parameters.keys()
-    return {name: entry for name, entry in entries.items() if name not in unasked}
+    undeclared = context.keys() - parameters.keys()
+    return {name: entry for name, entry in entries.items() if name not in undeclared}

@@ -1,9 +1,9 @@
-"""What is at the top of conf/train.yaml: types, and which settings decide what comes out of a run.
+"""Schema of conf/train.yaml: types of top-level settings, and the role of every setting.
 
-Every setting belongs to a group, that of the nearest one above it which GROUPS names. Runs are told
-apart by those of one group alone, see runs/fingerprint.py. Where both sorts lie side by side, as in
-``trainer``, GROUPS names each; a test refuses one of conf/ that it does not name there, so that a
-new setting makes another run on purpose only.
+The role says whether a setting is part of a run's fingerprint (``runs/fingerprint.py``): a run
+with another value of such a setting is another run. A setting has the role of its nearest
+ancestor in ROLES. In nodes that mix roles, such as ``trainer``, ROLES lists every setting; a test
+fails for a setting in conf/ that is missing there, so that no fingerprint changes by accident.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from omegaconf import MISSING
 
 @dataclass
 class TrainConfig:
-    """Types of everything at the top of conf/train.yaml, where the fields are explained."""
+    """Types of the top-level settings; conf/train.yaml explains them."""
 
     attribute: Any = MISSING
     group_rule: str | None = MISSING
@@ -55,13 +55,13 @@ class TrainConfig:
 
 
 class SettingRole(Enum):
-    """What settings are for."""
+    """What a setting influences."""
 
-    FINGERPRINT = "what is trained, how, and on what: another value is another run"
-    LOCATION = "where files lie, and what a run is called"
-    RUNTIME = "how fast, how visibly and on which devices it is done"
-    JUDGING = "how a run is judged when it is trained"
-    SHORTHAND = "what others copy or follow from: those are what counts"
+    FINGERPRINT = "what is trained and how: another value makes another run"
+    LOCATION = "locations of files, and names of runs"
+    RUNTIME = "speed, logging and devices"
+    JUDGING = "how a trained run is judged"
+    SHORTHAND = "copied by other settings, which count instead"
 
 
 # How many processes share a run (devices, num_nodes, strategy) is not decisive: each gets its part
@@ -69,8 +69,8 @@ class SettingRole(Enum):
 # that they do together what one does. What they may not share is batch norm, see
 # ``runs.fingerprint.unsynchronized_batch_norms``.
 ROLES = {
-    name: group
-    for group, names in {
+    name: role
+    for role, names in {
         SettingRole.FINGERPRINT: """
             attribute group_rule num_classes epsilon seed image_size width start_key networks
             data data._target_ data.image_size data.crop data.batch_size data.seed
@@ -102,10 +102,10 @@ ROLES = {
 
 
 def role_of(path: str) -> SettingRole:
-    """Return a setting's group; what GROUPS does not know, such as a user's own, is decisive.
+    """Return a setting's role; settings not in ROLES, such as a user's own, are FINGERPRINT.
 
     Args:
-        path: dotted, of a setting of conf/train.yaml.
+        path: dotted path of a setting in conf/train.yaml.
     """
     while path not in ROLES and "." in path:
         path = path.rpartition(".")[0]

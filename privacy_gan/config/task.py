@@ -1,4 +1,4 @@
-"""What a run is about: its attribute, budget and device, resolved from its configuration."""
+"""Resolves a run's task from its configuration: attribute, budget and device."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from privacy_gan.errors import UserError
 
 @dataclass(frozen=True)
 class Task:
-    """What a run is about, resolved once from its configuration.
+    """What a run hides, within which budget, and where it computes.
 
     Attributes:
-        attribute: the proper name of what is sensitive, one attribute or a group of several.
-        group: the group, or None.
-        num_classes: values that it can take.
-        epsilon: the distortion budget.
-        accelerator: the trainer's, "auto" included.
-        precision: likewise.
+        attribute: canonical name of the sensitive attribute, or of a group of several.
+        group: the group of attributes, or None.
+        num_classes: number of values of the attribute.
+        epsilon: distortion budget.
+        accelerator: ``trainer.accelerator``; may be "auto".
+        precision: ``trainer.precision``; may be "auto".
     """
 
     attribute: str
@@ -44,19 +44,19 @@ class Task:
 
 
 def resolve_task(config: DictConfig, attribute_names: Sequence[str] | None = None) -> Task:
-    """Return what a run is about.
+    """Return a run's task.
 
     Args:
         config: of the run.
-        attribute_names: of the data; None where they are not known yet, then a word that means none
-            of CelebA's attributes stands for itself.
+        attribute_names: of the data; None if they are not known yet, in which case names that are
+            not CelebA's stay unchanged.
 
     Raises:
-        UserError: the data have no such attribute, several attributes are not a group, or
-            ``num_classes`` contradicts it.
+        UserError: the data do not have the attribute, several attributes do not form a group, or
+            ``num_classes`` contradicts the attribute.
     """
 
-    def proper(word: str) -> str:
+    def canonical(word: str) -> str:
         if attribute_names is None:
             return canonical_attribute(word)
         return find_attribute(word, attribute_names)
@@ -66,13 +66,13 @@ def resolve_task(config: DictConfig, attribute_names: Sequence[str] | None = Non
     group = None
     if len(words) > 1 or SEPARATOR in words[0]:
         members = parse_attribute_group(words, config.group_rule).members
-        group = AttributeGroup(tuple(map(proper, members)), config.group_rule)
-    attribute = group.name if group else proper(words[0])
+        group = AttributeGroup(tuple(map(canonical, members)), config.group_rule)
+    attribute = group.name if group else canonical(words[0])
     num_classes = len(group.classes) if group else 2
     if config.num_classes not in (None, num_classes):
         raise UserError(
             f"num_classes={config.num_classes}, but {attribute} has {num_classes} classes: "
-            "leave num_classes out, it follows from the attribute"
+            "leave num_classes out, the attribute determines it"
         )
     trainer = config.trainer
     return Task(
@@ -80,47 +80,44 @@ def resolve_task(config: DictConfig, attribute_names: Sequence[str] | None = Non
     )
 
 
-def attribute_words(given: Any) -> list[str]:
-    """Return the words that say what is sensitive.
+def attribute_words(value: Any) -> list[str]:
+    """Return the words in the setting ``attribute``.
 
     Args:
-        given: one, or a list.
+        value: a word or a list of words.
 
     Raises:
-        UserError: they are no words.
+        UserError: the value has another type or is empty.
     """
-    words = [given] if isinstance(given, str) else list(given) if is_list(given) else []
+    if isinstance(value, ListConfig):
+        value = list(value)
+    words = [value] if isinstance(value, str) else value if isinstance(value, list) else []
     if not words or not all(isinstance(word, str) and word.strip() for word in words):
         raise UserError(
-            f"attribute={format_value(list(given) if is_list(given) else given)} names no attribute: "
-            "give a word, such as Smiling, or several, [Black_Hair,Blond_Hair]; what YAML takes "
-            "for something else, such as No, 1 or null, stands in quotes"
+            f"attribute={format_value(value)} names no attribute: give a word, such as Smiling, or "
+            "several, [Black_Hair,Blond_Hair]; quote words that YAML reads as something else, such "
+            "as No, 1 or null"
         )
     return words
 
 
-def is_list(given: Any) -> bool:
-    """Tell whether a setting is a list."""
-    return isinstance(given, list | ListConfig)
-
-
 def resolve_config(config: DictConfig, task: Task) -> DictConfig:
-    """Return a copy with all interpolations resolved and the sensitive attribute's proper name.
+    """Return a copy with all references resolved and the sensitive attribute's canonical name.
 
     Raises:
-        UserError: something that a value is read from is not there.
+        UserError: a reference cannot be resolved.
     """
-    settled = copy.deepcopy(config)
-    settled.attribute = task.attribute
-    settled.group_rule = task.group.rule if task.group else None  # about groups only
-    settled.num_classes = task.num_classes
+    resolved = copy.deepcopy(config)
+    resolved.attribute = task.attribute
+    resolved.group_rule = task.group.rule if task.group else None  # applies to groups only
+    resolved.num_classes = task.num_classes
     with unwrap_user_errors():
-        OmegaConf.resolve(settled)
-    return settled
+        OmegaConf.resolve(resolved)
+    return resolved
 
 
 def config_to_dict(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
-    """Return a configuration as nested dictionaries, references resolved or as they are written."""
+    """Return a configuration as nested dictionaries, with references resolved or as written."""
     tree = OmegaConf.to_container(config, resolve=resolve)
     assert isinstance(tree, dict)
     return {str(key): value for key, value in tree.items()}
@@ -128,7 +125,7 @@ def config_to_dict(config: DictConfig, resolve: bool = True) -> dict[str, Any]:
 
 @contextmanager
 def unwrap_user_errors() -> Iterator[None]:
-    """Unwrap user errors that our resolvers raised, which OmegaConf wraps more than once."""
+    """Unwrap user errors of our resolvers, which OmegaConf wraps in several exceptions."""
     try:
         yield
     except InterpolationResolutionError as error:

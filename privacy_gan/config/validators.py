@@ -1,6 +1,7 @@
-"""What values settings take, by their names: the same name takes the same everywhere.
+"""Valid values of settings, by the settings' names.
 
-Other checks are those of whoever is built, such as the judge.
+A name has the same valid values everywhere in the configuration. Classes such as the judge check
+their other arguments themselves.
 """
 
 from __future__ import annotations
@@ -12,27 +13,27 @@ from typing import Any
 
 from privacy_gan.errors import UserError
 
-MAX_IMAGES = 100_000_000  # in a split that is drawn; more would fit into no memory
-BUILT_IN = ("privacy_gan.", "torch.optim.")  # whose names these are; an own mechanism has its own
+MAX_IMAGES = 100_000_000  # per split of generated data; more would not fit into memory
+BUILT_IN = ("privacy_gan.", "torch.optim.")  # a user's own class may use the names differently
 
 
 @dataclass(frozen=True)
 class Validator:
-    """Values that a setting can have.
+    """The valid values of a setting.
 
     Attributes:
-        words: which those are.
-        holds: tells whether a value is one of them.
-        refusal: what is said of another one.
+        words: describes them.
+        accepts: returns whether a value is valid.
+        refusal: message about an invalid value, with a place for ``words``.
     """
 
     words: str
-    holds: Callable[[Any], bool]
+    accepts: Callable[[Any], bool]
     refusal: str = "must be {words}"
 
 
 def integer(low: int, high: float = math.inf) -> Validator:
-    """Return whole numbers from ``low`` on, up to ``high``."""
+    """Accept integers from ``low`` to ``high``."""
     words = f"between {low} and {high}, a whole number"
     if math.isinf(high):
         words = f"a whole number, {low} or more"
@@ -40,70 +41,72 @@ def integer(low: int, high: float = math.inf) -> Validator:
 
 
 def non_negative() -> Validator:
-    """Return numbers that are not negative."""
+    """Accept numbers that are 0 or above."""
     return Validator("0 or above", lambda value: is_number(value) and value >= 0)
 
 
 def positive() -> Validator:
-    """Return positive numbers."""
+    """Accept numbers above 0."""
     return Validator("a number above 0", lambda value: is_number(value) and value > 0)
 
 
 def at_most(high: int) -> Validator:
-    """Return whole numbers up to one; whoever uses them says how few are too few."""
+    """Accept integers up to ``high``; the class that takes the value checks the minimum."""
     return Validator(f"{high:,} at most", lambda value: not is_integer(value) or value <= high)
 
 
 def one_of(*words: str) -> Validator:
-    """Return some words."""
-    return Validator(" and ".join(words), lambda value: value in words, "is unknown: there are {words}")
+    """Accept some words."""
+    listed = " or ".join(words)
+    return Validator(listed, lambda value: value in words, "is unknown: choose {words}")
 
 
-def fraction(of_all: bool) -> Validator:
-    """Return numbers between 0 and 1, with 1 itself where a share can be ``of_all``."""
-    words = f"between 0 and 1{'' if of_all else ', below 1'}"
-    below = is_fraction if of_all else (lambda value: is_fraction(value) and value < 1)
-    return Validator(words, below)
+def fraction(including_1: bool) -> Validator:
+    """Accept numbers between 0 and 1."""
+    words = f"between 0 and 1{'' if including_1 else ', below 1'}"
+    accepts = is_fraction if including_1 else (lambda value: is_fraction(value) and value < 1)
+    return Validator(words, accepts)
 
 
-def list_of(kind: Validator, words: str, count: int | None = None) -> Validator:
-    """Return lists whose entries are of a kind, ``count`` of them, or at least one."""
+def list_of(validator: Validator, words: str, length: int | None = None) -> Validator:
+    """Accept lists of valid values, with ``length`` entries or at least one."""
 
-    def holds(value: Any) -> bool:
-        if not isinstance(value, list) or not value or len(value) != (count or len(value)):
+    def accepts(value: Any) -> bool:
+        if not isinstance(value, list) or not value or len(value) != (length or len(value)):
             return False
-        return all(map(kind.holds, value))
+        return all(map(validator.accepts, value))
 
-    return Validator(words, holds)
+    return Validator(words, accepts)
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a number, and finite."""
+    """Return whether a value is a finite number."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def is_integer(value: Any) -> bool:
-    """Tell whether a value is a whole number."""
+    """Return whether a value is an integer."""
     return isinstance(value, int) and not isinstance(value, bool)
 
 
 def is_fraction(value: Any) -> bool:
-    """Tell whether a value is a share of something."""
+    """Return whether a value is a number between 0 and 1."""
     return is_number(value) and 0 <= value <= 1
 
 
+BETAS = "two numbers from 0 to below 1, such as [0.9,0.999]"
 VALIDATORS = {
     **dict.fromkeys(("epsilon", "learning_rate", "lr", "network_rate", "rate"), positive()),
     **dict.fromkeys(("begin", "end", "leak_weight"), positive()),
     **dict.fromkeys(("penalty_weight", "weight", "checkpoint_minutes"), non_negative()),
     **dict.fromkeys(("lambda_cls", "lambda_rec", "lambda_gp"), non_negative()),
-    **dict.fromkeys(("decay", "until"), fraction(of_all=True)),
-    **dict.fromkeys(("averaging", "output_noise"), fraction(of_all=False)),
-    **dict.fromkeys(("width", "image_size", "crop", "batch_size", "classifiers.epochs"), integer(1)),
-    **dict.fromkeys(("max_epochs", "log_every_n_steps", "num_nodes"), integer(1)),
-    **dict.fromkeys(("resamples", "runs_per_device", "components", "trials", "at_once"), integer(1)),
+    **dict.fromkeys(("decay", "until"), fraction(including_1=True)),
+    **dict.fromkeys(("averaging", "output_noise"), fraction(including_1=False)),
+    **dict.fromkeys(("width", "image_size", "crop", "batch_size"), integer(1)),
+    **dict.fromkeys(("classifiers.epochs", "max_epochs", "log_every_n_steps"), integer(1)),
+    **dict.fromkeys(("resamples", "runs_per_device", "components", "num_nodes"), integer(1)),
+    **dict.fromkeys(("trials", "at_once", "discriminator_steps", "residual_blocks"), integer(1)),
     **dict.fromkeys(("filter_every", "network_every", "discriminator_every"), integer(1)),
-    **dict.fromkeys(("discriminator_steps", "residual_blocks"), integer(1)),
     **dict.fromkeys(("num_workers", "noise_size"), integer(0)),
     **dict.fromkeys(("num_train", "num_valid", "num_test"), at_most(MAX_IMAGES)),
     "fit": one_of("whole", "center"),
@@ -112,18 +115,18 @@ VALIDATORS = {
     "seed": integer(0, 2**32 - 1),
     "port": integer(0, 65535),
     "queries": list_of(integer(1), "numbers of 1 or more, such as [1,4,16]"),
-    "betas": list_of(fraction(of_all=False), "two numbers from 0 to below 1, such as [0.9,0.999]", 2),
+    "betas": list_of(fraction(including_1=False), BETAS, length=2),
 }
 
 
 def validate_values(settings: Mapping[str, Any]) -> None:
-    """Refuse values that settings cannot have; what is not set, or refers to another, is passed by.
+    """Check the values of all settings; skip those that are not set or refer to another setting.
 
     Args:
         settings: a configuration as nested dictionaries, not resolved.
 
     Raises:
-        UserError: a number is not finite, or a value is not of its setting's kind.
+        UserError: a number is not finite, or a setting has an invalid value.
     """
     for path, value in iter_settings(settings):
         if value is None or (isinstance(value, str) and ("${" in value or value == "???")):
@@ -131,29 +134,30 @@ def validate_values(settings: Mapping[str, Any]) -> None:
         for number in value if isinstance(value, list) else [value]:
             if isinstance(number, float) and not math.isfinite(number):
                 raise UserError(f"{path}={format_value(value)} is not finite: give a number")
-        kind = VALIDATORS.get(path, VALIDATORS.get(path.rpartition(".")[2]))
-        if kind is not None and not kind.holds(value):
-            raise UserError(f"{path}={format_value(value)} {kind.refusal.format(words=kind.words)}")
+        validator = VALIDATORS.get(path, VALIDATORS.get(path.rpartition(".")[2]))
+        if validator is not None and not validator.accepts(value):
+            refusal = validator.refusal.format(words=validator.words)
+            raise UserError(f"{path}={format_value(value)} {refusal}")
 
 
 def iter_settings(
-    tree: Mapping[str, Any], prefix: str = "", own: bool = False
+    tree: Mapping[str, Any], prefix: str = "", custom: bool = False
 ) -> Iterator[tuple[str, Any]]:
-    """Yield settings and their dotted paths; what an own class is given, only as far as numbers go.
+    """Yield dotted paths and values of settings; lists are values.
 
-    Lists are leaves.
+    Of a user's own class, only numbers that are not finite are yielded.
     """
     if "_target_" in tree:
-        own = not str(tree["_target_"]).startswith(BUILT_IN)
+        custom = not str(tree["_target_"]).startswith(BUILT_IN)
     for key, value in tree.items():
         if isinstance(value, Mapping):
-            yield from iter_settings(value, f"{prefix}{key}.", own)
-        elif not own or (isinstance(value, float) and not math.isfinite(value)):
+            yield from iter_settings(value, f"{prefix}{key}.", custom)
+        elif not custom or (isinstance(value, float) and not math.isfinite(value)):
             yield f"{prefix}{key}", value
 
 
 def format_value(value: Any) -> str:
-    """Return a value as it is typed."""
+    """Return a value as it is typed on the command line."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list | tuple):

@@ -114,15 +114,13 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
     notes += excluded_notes(labels, files, matches["images"], matched)
     if unknown := sorted(set(matched) - set(selected)):
         notes.append(
-            f"{pluralize(len(unknown), 'image', 'images')}, such as {labels.names[unknown[0]]}, "
-            f"{'has' if len(unknown) == 1 else 'have'} no value for {column} in {files.labels}: "
-            f"{'it is' if len(unknown) == 1 else 'they are'} excluded"
+            f"excluded {pluralize(len(unknown), 'image')} without a value for {column} in "
+            f"{files.labels}, such as {labels.names[unknown[0]]}"
         )
     if len(selected) < MIN_IMAGES:
         raise UserError(
-            f"only {pluralize(len(selected), 'image', 'images')} in {files.images} "
-            f"{'has' if len(selected) == 1 else 'have'} labels in {files.labels}: an audit needs "
-            f"at least {MIN_IMAGES}, and thousands are better"
+            f"{files.images} has only {pluralize(len(selected), 'image')} with labels in "
+            f"{files.labels}: an audit needs at least {MIN_IMAGES}, and thousands are better"
             + ("" if matched else f" ({format_examples(labels.names, images['images'])})")
         )
     is_complete = len(selected) == len(labels.names)
@@ -168,17 +166,15 @@ def excluded_notes(
     notes = []
     folders = [folder for folder in (files.images, files.original) if folder is not None]
     if absent := sorted(set(range(len(labels.names))) - set(matched)):
-        is_one = len(absent) == 1
         notes.append(
-            f"{len(absent):,} of the {len(labels.names):,} images in {files.labels}, such as "
-            f"{labels.names[absent[0]]}, {'is' if is_one else 'are'} not in "
-            f"{' and in '.join(map(str, folders))}: {'it is' if is_one else 'they are'} excluded"
+            f"excluded {len(absent):,} of {pluralize(len(labels.names), 'row')} of {files.labels} "
+            f"without an image in {' and '.join(map(str, folders))}, such as "
+            f"{labels.names[absent[0]]}"
         )
     if unlabelled := matches.unlabelled:
         notes.append(
-            f"{pluralize(len(unlabelled), 'image', 'images')} in {files.images}, such as "
-            f"{unlabelled[0]}, {'has' if len(unlabelled) == 1 else 'have'} no label in "
-            f"{files.labels}: {'it is' if len(unlabelled) == 1 else 'they are'} excluded"
+            f"excluded {pluralize(len(unlabelled), 'image')} in {files.images} without a label in "
+            f"{files.labels}, such as {unlabelled[0]}"
         )
     return notes
 

@@ -1,4 +1,4 @@
-"""CelebA (Liu et al., 2015) as batches."""
+"""Data module for CelebA (Liu et al., 2015)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from privacy_gan.data.table_data_module import ImageDataModule
 
 
 class CelebADataModule(ImageDataModule):
-    """CelebA's official splits with all 40 attributes.
+    """CelebA with its official splits and all 40 attributes.
 
     Args:
-        root: folder with the images and the two lists, in any of the layouts in circulation.
-        image_size: side of the square that images are resized to.
+        root: folder with the images and the two lists, in any known layout (docs/data.md).
+        image_size: side of the square images in pixels, a multiple of 16.
         crop: side of a centre crop taken before resizing; None to resize the whole image.
-        loading: batches and cache, see ImageDataModule.
+        loading: batch and cache options, see ImageDataModule.
     """
 
     def __init__(

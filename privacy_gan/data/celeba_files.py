@@ -1,4 +1,4 @@
-"""Find and read the files of a copy of CelebA: the release, its mirrors, or a part of them."""
+"""Find and read the files of a copy of CelebA: the release, its mirrors, or a subset."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ import numpy.typing as npt
 
 from privacy_gan.data.image_files import is_image_name
 from privacy_gan.data.matching import IGNORING_FOLDERS, IGNORING_SUFFIXES, NameMatcher, file_key
+from privacy_gan.data.plural import pluralize
 from privacy_gan.data.text_tables import BINARY, SPLIT_WORDS, TableError, TextTable, read_table
 from privacy_gan.errors import UserError
 
 RELEASE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 
-# In order of preference. The release keeps its parts in Img/, Anno/ and Eval/.
+# in order of preference; the release has the folders Img/, Anno/ and Eval/
 IMAGES = (
     "img_align_celeba",
     "Img/img_align_celeba",
@@ -27,12 +28,12 @@ IMAGES = (
 )
 ATTRIBUTES, PARTITION = "list_attr_celeba", "list_eval_partition"
 SUFFIXES = (".txt", ".csv")
-MAX_NESTING = 3  # folders that unpacking may have put one into another
-LAST_TRAIN, LAST_VALID, LAST_TEST = 162_770, 182_637, 202_599  # images of the official splits
+MAX_NESTING = 3  # levels of folders that unpacking may have added
+LAST_TRAIN, LAST_VALID, LAST_TEST = 162_770, 182_637, 202_599  # last image of each split
 
 
 def release_error(problem: str) -> UserError:
-    """Describe a problem with the files, then where good ones are and where they belong."""
+    """Return an error that also says where to download CelebA and where to put it."""
     return UserError(
         f"{problem}. CelebA is at {RELEASE}: put img_align_celeba.zip (or the folder "
         "img_align_celeba/ extracted from it), list_attr_celeba.txt and list_eval_partition.txt "
@@ -42,12 +43,12 @@ def release_error(problem: str) -> UserError:
 
 @dataclass(frozen=True)
 class CelebaFiles:
-    """Where one copy of CelebA keeps its parts.
+    """Paths of the files in a copy of CelebA.
 
     Attributes:
-        images: a folder or a zip.
+        images: folder or zip of the images.
         attributes: the list of attributes.
-        partition: the list of splits, or None where the copy has none.
+        partition: the list of splits, or None if the copy has none.
     """
 
     images: Path
@@ -57,10 +58,14 @@ class CelebaFiles:
 
 @dataclass(frozen=True)
 class ImageList:
-    """A list file: one row of values for each image.
+    """A list file with one row of values per image.
 
-    `names` are the N file names in the file's order, `columns` the C names of the values,
-    `values` uint8 [N, C]. `announced` is how many images the file's first line counts, or None.
+    Attributes:
+        path: the file.
+        names: image file names [N], in the file's order.
+        columns: names of the C values.
+        values: uint8 [N, C].
+        declared_count: number of images that the file's first line declares, or None.
     """
 
     path: Path
@@ -71,9 +76,10 @@ class ImageList:
 
 
 def find_celeba_files(root: Path) -> CelebaFiles:
-    """Locate images and lists in `root`, or in the one folder below it that has them.
+    """Find the images and lists in `root` or in one of its subfolders.
 
-    Raises a `UserError` that names whatever is missing, or two folders with a copy each.
+    Raises:
+        UserError: a file is missing, or several subfolders have a copy of CelebA.
     """
     root = root.expanduser()
     if not root.is_dir():
@@ -84,8 +90,8 @@ def find_celeba_files(root: Path) -> CelebaFiles:
     images = next(filter(None, map(_find_images, places)), None)
     if images is None:
         raise release_error(
-            f"no images in {root}: neither img_align_celeba.zip nor a folder img_align_celeba "
-            "with images in it"
+            f"{root} has no images: neither img_align_celeba.zip nor a folder img_align_celeba "
+            "with images"
         )
     if attributes is None:
         raise release_error(f"{ATTRIBUTES} (.txt or .csv) is missing in {root}")
@@ -93,118 +99,130 @@ def find_celeba_files(root: Path) -> CelebaFiles:
 
 
 def read_attribute_list(path: Path) -> ImageList:
-    """Read `list_attr_celeba` (.txt or .csv); values are 1 where the attribute is present, else 0.
+    """Read `list_attr_celeba` (.txt or .csv). Values are 1 if the attribute is present, else 0.
 
-    Raises a `UserError` for a file that is not such a list, is truncated, or repeats an image.
+    Raises:
+        UserError: the file is not such a list, is truncated, or lists an image twice.
     """
     table = _read_list(path)
-    of_image, columns = _columns(table)
+    image_column, columns = _columns(table)
     names = table.columns or ()
     return _parse(
-        table, of_image, columns, tuple(names[c] for c in columns), BINARY, "1 and -1, or 1 and 0"
+        table,
+        image_column,
+        columns,
+        tuple(names[c] for c in columns),
+        BINARY,
+        "1 and -1, or 1 and 0",
     )
 
 
 def read_attribute_names(path: Path) -> tuple[str, ...]:
-    """Read only the names of the attributes from `list_attr_celeba`, in the file's order."""
+    """Read only the attribute names from `list_attr_celeba`, in the file's order."""
     table = _read_list(path, max_rows=2)
     names = table.columns or ()
     return tuple(names[column] for column in _columns(table)[1])
 
 
 def read_partition_list(path: Path) -> ImageList:
-    """Read `list_eval_partition` (.txt or .csv); the one value is 0 train, 1 valid, 2 test.
+    """Read `list_eval_partition` (.txt or .csv). Values are 0 train, 1 valid, 2 test.
 
-    Raises a `UserError` for a file that is not such a list, has another value, or repeats an image.
+    Raises:
+        UserError: the file is not such a list, has another value, or lists an image twice.
     """
     table = _read_list(path)
-    of_image = table.image_column()
-    others = table.value_columns(of_image)
+    image_column = table.image_column()
+    others = table.value_columns(image_column)
     if len(others) != 1:
         raise release_error(
-            f"{path} is damaged: line {table.lines[0]} has {len(others)} values, not 1, besides "
-            "the image's name"
+            f"{path} is damaged: line {table.lines[0]} has {len(others)} values instead of 1 after "
+            "the image name"
         )
-    return _parse(table, of_image, others, ("partition",), SPLIT_WORDS, "0, 1 and 2")
+    return _parse(table, image_column, others, ("partition",), SPLIT_WORDS, "0, 1 and 2")
 
 
 def official_splits(names: Sequence[str], root: Path) -> npt.NDArray[np.uint8]:
-    """Return the official split of each image, uint8 [N], which its number tells.
+    """Return the official split of each image by its number in CelebA, uint8 [N].
 
-    Raises a `UserError` where a name is no number of CelebA's, or images of a split are missing.
+    Raises:
+        UserError: a name is not a number of CelebA's, or a split has no images.
     """
-    missing = f"{PARTITION} (.txt or .csv) is missing in {root}, and"
+    problem = f"{PARTITION} (.txt or .csv) is missing in {root}, and"
     keys = [file_key(name) for name in names]
-    strange = [
+    invalid = [
         name
         for name, key in zip(names, keys, strict=True)
         if not (len(key) == 6 and key.isascii() and key.isdigit() and 1 <= int(key) <= LAST_TEST)
     ]
-    if strange:
-        raise release_error(f"{missing} {strange[0]} is not called by its number in CelebA")
+    if invalid:
+        raise release_error(f"{problem} the name of {invalid[0]} is not its number in CelebA")
     numbers = np.array([int(key) for key in keys])
     splits = np.searchsorted((LAST_TRAIN, LAST_VALID), numbers).astype(np.uint8)
     for split, word in enumerate(("training", "validation", "test")):
         if split not in splits:
-            raise release_error(f"{missing} none of the images is one of CelebA's {word} images")
+            raise release_error(f"{problem} none of the images is in CelebA's {word} split")
     return splits
 
 
 def match_image_names(
     first: Path, first_names: Sequence[str], second: Path, second_names: Collection[str]
 ) -> tuple[list[str], tuple[str, ...]]:
-    """Return what the second calls each image of the first, and how they were matched.
+    """Match the image names of two lists, which may differ in suffixes and folders.
 
-    Names may differ in suffixes and folders. Raises a `UserError` with counts and an example
-    unless both hold the same images.
+    Returns:
+        The second list's name of each image of the first, and notes on how they were matched.
+
+    Raises:
+        UserError: the lists do not have the same images; gives counts and an example.
     """
-    matching = NameMatcher(first_names, second_names, str(second))
-    matching.match_by(*IGNORING_SUFFIXES)
-    matching.match_by(*IGNORING_FOLDERS)
-    matches = matching.matches()
+    matcher = NameMatcher(first_names, second_names, str(second))
+    matcher.match_by(*IGNORING_SUFFIXES)
+    matcher.match_by(*IGNORING_FOLDERS)
+    matches = matcher.matches()
     absent = [name for row, name in enumerate(first_names) if row not in matches.files]
     differences = [
-        f"{len(extra)} of {count} images in {here} are not in {there}, such as {min(extra)}"
-        for here, count, there, extra in (
+        f"{other} lacks {len(missing):,} of the {pluralize(count, 'image')} in {path}, such as "
+        f"{min(missing)}"
+        for path, count, other, missing in (
             (first, len(first_names), second, absent),
             (second, len(second_names), first, matches.unlabelled),
         )
-        if extra
+        if missing
     ]
     if differences:
-        raise release_error(f"CelebA's files disagree: {'; '.join(differences)}")
+        raise release_error(f"CelebA's files do not match: {'; '.join(differences)}")
     return [matches.files[row] for row in range(len(first_names))], matches.notes
 
 
 def check_not_html(path: Path) -> None:
-    """Raise a `UserError` if a download left a web page under the file's name."""
+    """Raise a `UserError` if a failed download saved a web page under the file's name."""
     with path.open("rb") as file:
         start = file.read(4096)
     if start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
         raise release_error(
-            f"{path} is a web page, not CelebA: the download's host answered with a page instead, "
-            "most often because its download quota was exceeded; download the file again"
+            f"{path} is a web page, not CelebA: the server sent a page instead of the file, most "
+            "often because its download quota was exceeded; download the file again"
         )
 
 
 def _find_base_folder(root: Path) -> Path:
-    """Return the folder that holds the list of attributes: the root or one not far below it."""
+    """Return the root, or a folder up to two levels below it, that has the list of attributes."""
     level = [root]
     for _ in range(MAX_NESTING):
-        having = [folder for folder in level if _find_list(folder, ATTRIBUTES)]
-        if len(having) > 1:
+        found = [folder for folder in level if _find_list(folder, ATTRIBUTES)]
+        if len(found) > 1:
             raise UserError(
-                f"data.root={root} holds two copies of CelebA, {having[0]} and {having[1]}: give "
-                "one of them as data.root"
+                f"data.root={root} has two copies of CelebA, {found[0]} and {found[1]}: give one "
+                "of them as data.root"
             )
-        if having:
-            return having[0]
-        level = [below for folder in level for below in _subfolders(folder)]
+        if found:
+            return found[0]
+        level = [subfolder for folder in level for subfolder in _subfolders(folder)]
     return root
 
 
 def _subfolders(folder: Path) -> list[Path]:
-    """Return the folders in one that may hold lists, in order; none where it may not be read."""
+    """Return the sorted subfolders that may have lists; none if the folder cannot be read."""
     try:
         with os.scandir(folder) as entries:
             names = [
@@ -229,7 +247,7 @@ def _find_images(base: Path) -> Path | None:
 
 
 def _nested_folders(folder: Path) -> Iterator[Path]:
-    """Yield a folder, and those in it that are called alike, as unpacking leaves them."""
+    """Yield a folder and the folders of the same name nested in it, which unpacking may create."""
     for _ in range(1 + MAX_NESTING):
         if not folder.is_dir():
             return
@@ -238,9 +256,9 @@ def _nested_folders(folder: Path) -> Iterator[Path]:
 
 
 def _find_list(base: Path, name: str) -> Path | None:
-    inside = "Eval" if name == PARTITION else "Anno"
+    subfolder = "Eval" if name == PARTITION else "Anno"
     for suffix in SUFFIXES:
-        for path in (base / f"{name}{suffix}", base / inside / f"{name}{suffix}"):
+        for path in (base / f"{name}{suffix}", base / subfolder / f"{name}{suffix}"):
             if path.is_file():
                 return _check_readable(path)
     return None
@@ -248,7 +266,7 @@ def _find_list(base: Path, name: str) -> Path | None:
 
 def _check_readable(path: Path) -> Path:
     if not os.access(path, os.R_OK):
-        raise UserError(f"{path} may not be read: change its permissions")
+        raise UserError(f"{path} is not readable: change its permissions")
     return path
 
 
@@ -261,29 +279,29 @@ def _read_list(path: Path, max_rows: int | None = None) -> TextTable:
 
 
 def _columns(table: TextTable) -> tuple[int, tuple[int, ...]]:
-    """Return which column of an attribute list names the images, and which are attributes."""
+    """Return the index of the image column and the indices of the attribute columns."""
     if table.columns is None:
         raise release_error(
-            f"{table.path} does not name the attributes: its line {table.lines[0]} begins with "
-            f"{' '.join(table.rows[0][:3])}, above it their names are missing"
+            f"{table.path} has no attribute names: line {table.lines[0]} begins with "
+            f"{' '.join(table.rows[0][:3])}, and the line with the names is missing above it"
         )
-    of_image = table.image_column()
-    columns = table.value_columns(of_image)
+    image_column = table.image_column()
+    columns = table.value_columns(image_column)
     if not columns:
-        raise release_error(f"{table.path} names no attributes in its first line")
+        raise release_error(f"the first line of {table.path} has no attribute names")
     _check_unique(table.path, [table.columns[column] for column in columns])
-    return of_image, columns
+    return image_column, columns
 
 
 def _check_unique(path: Path, names: Sequence[str]) -> None:
     if len(set(names)) < len(names):
         repeated = Counter(names).most_common(1)[0][0]
-        raise release_error(f"{path} is damaged: {repeated} occurs in it more than once")
+        raise release_error(f"{path} is damaged: {repeated} occurs more than once")
 
 
 def _parse(
     table: TextTable,
-    of_image: int,
+    image_column: int,
     columns: Sequence[int],
     titles: tuple[str, ...],
     codes: Mapping[str, int],
@@ -300,10 +318,10 @@ def _parse(
                 if row[column].lower() not in codes
             )
             raise release_error(
-                f"{table.path} is damaged: line {number} ({row[of_image]}) has the value {text!r} "
-                f"for {title}, allowed are {allowed}"
+                f"{table.path} is damaged: line {number} ({row[image_column]}) has the value "
+                f"{text!r} for {title}; allowed values are {allowed}"
             ) from None
-    names = tuple(row[of_image] for row in table.rows)
+    names = tuple(row[image_column] for row in table.rows)
     _check_unique(table.path, names)
-    found = np.frombuffer(bytes(values), np.uint8).reshape(len(names), len(columns))
-    return ImageList(table.path, names, titles, found, table.declared_count)
+    array = np.frombuffer(bytes(values), np.uint8).reshape(len(names), len(columns))
+    return ImageList(table.path, names, titles, array, table.declared_count)

@@ -1,4 +1,4 @@
-"""CelebA's faces as squares of one size, read from whichever files a user has."""
+"""CelebA as a source for the image cache, read from any of its layouts."""
 
 from __future__ import annotations
 
@@ -32,20 +32,27 @@ from privacy_gan.data.image_files import (
     open_images,
     resize_to_square,
 )
+from privacy_gan.data.text_tables import declared_count_note
 from privacy_gan.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-OFFICIAL_SPLITS = b"by number"  # stands for the list of splits that a copy lacks
+OFFICIAL_SPLITS = b"by number"  # hashed in place of a missing list of splits
 
 
 @dataclass(frozen=True)
 class CelebASource:
-    """CelebA in `root` at `image_size` pixels, with its official splits and all its attributes.
+    """CelebA with its official splits and all its attributes.
 
-    `crop` cuts the centre of `crop` x `crop` pixels out of each image first; without it the whole
-    image is squeezed into the square. Raises a `UserError` for sizes that cannot be; its methods
-    raise one for files that are missing, damaged or disagree.
+    Methods raise `UserError` for files that are missing, damaged or inconsistent.
+
+    Args:
+        root: folder with the images and lists.
+        image_size: side of the square images in pixels, a multiple of 16.
+        crop: side of a centre crop taken before resizing; None to resize the whole image.
+
+    Raises:
+        UserError: a size is invalid.
     """
 
     root: Path
@@ -64,24 +71,24 @@ class CelebASource:
 
     @property
     def name(self) -> str:
-        """Names the cache's folder, for example `celeba-64-crop178`."""
+        """The first part of the cache folder's name, for example `celeba-64-crop178`."""
         return f"celeba-{self.image_size}" + (f"-crop{self.crop}" if self.crop else "")
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
-        """The names of the attributes (40 in the release), in the order of the file's header."""
+        """The attribute names (40 in the release), in the order of the file's header."""
         return read_attribute_names(find_celeba_files(self.root).attributes)
 
     def fingerprint(self) -> str:
-        """Hash the lists' contents and the images' sizes and times, without opening an image."""
+        """Hash the lists and the images' sizes and modification times. No image is opened."""
         files = find_celeba_files(self.root)
-        how = (DECODING_VERSION, self.image_size, self.crop, self.content_key())
-        digest = hashlib.sha256(repr(how).encode())
+        settings = (DECODING_VERSION, self.image_size, self.crop, self.content_key())
+        digest = hashlib.sha256(repr(settings).encode())
         digest.update(images_signature(files.images))
         return digest.hexdigest()
 
     def content_key(self) -> str:
-        """Hash the lists alone, which say which images there are and what they show."""
+        """Hash only the lists, which determine the images and their labels."""
         files = find_celeba_files(self.root)
         digest = hashlib.sha256()
         for path in (files.attributes, files.partition):
@@ -90,25 +97,27 @@ class CelebASource:
         return digest.hexdigest()[:16]
 
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Attributes uint8 [N, A] in {0, 1} and splits uint8 [N], 0 train, 1 valid, 2 test.
+        """Return attributes uint8 [N, A] in {0, 1}, splits uint8 [N]: 0 train, 1 valid, 2 test.
 
-        Images are in the attribute list's order. Says in a line what the
-        files lack and how names were matched that differ. Raises a `UserError` unless both lists
-        and the stored images are about the same images.
+        Images are in the order of the attribute list. Logs a warning for a missing list of splits
+        and for names that differ between the files.
+
+        Raises:
+            UserError: the lists and the image files do not have the same images.
         """
         files = find_celeba_files(self.root)
         attributes = read_attribute_list(files.attributes)
         if attributes.declared_count not in (None, len(attributes.names)):
-            logger.warning(
-                f"{attributes.path} announces {attributes.declared_count:,} images in its first line, "
-                f"and {len(attributes.names):,} follow"
+            note = declared_count_note(
+                attributes.path, attributes.declared_count, len(attributes.names)
             )
+            logger.warning(note)
         splits = self._splits(files, attributes)
         stored, notes = _stored_names(files, attributes)
         for note in notes:
             logger.warning(note)
-        # Keep the names that belong to these labels: pickling the source then carries them to
-        # each worker process once, which need not parse the list again.
+        # Set the cached property to the names of these labels. They are pickled with the source,
+        # so worker processes need not parse the list again.
         self.__dict__["_names"] = stored
         return attributes.values, splits
 
@@ -116,8 +125,8 @@ class CelebASource:
         if files.partition is None:
             splits = official_splits(attributes.names, self.root)
             logger.warning(
-                f"{self.root} has no list_eval_partition: images are divided by their numbers, as "
-                "CelebA's own list divides them"
+                f"{self.root} has no list_eval_partition: using the official split of each image's "
+                "number"
             )
             return splits
         partition = read_partition_list(files.partition)
@@ -132,7 +141,8 @@ class CelebASource:
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Decode images `start` to `stop` into uint8 [stop - start, S, S, 3], RGB in 0 to 255.
 
-        Raises a `UserError` that names the image which cannot be decoded or is too small to crop.
+        Raises:
+            UserError: an image cannot be decoded or is too small to crop; names it.
         """
         stored = _open(find_celeba_files(self.root).images)
         names = self._names[start:stop]
@@ -157,7 +167,7 @@ class CelebASource:
 
 
 def _stored_names(files: CelebaFiles, attributes: ImageList) -> tuple[list[str], tuple[str, ...]]:
-    """Return the images' files in the order of the list, and how their names were matched."""
+    """Return the image files in the order of the list, and notes on how names were matched."""
     stored = _open(files.images).names()
     return match_image_names(attributes.path, attributes.names, files.images, stored)
 

@@ -1,4 +1,4 @@
-"""Gaussian toy data as images of one pixel: their distribution is known exactly."""
+"""Data module for Gaussian toy data with a known distribution, as images of one pixel."""
 
 from __future__ import annotations
 
@@ -13,26 +13,27 @@ from privacy_gan.data.image_cache import ImageTable
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 
-DRAWING_VERSION = 1  # raise it whenever the same arguments give other data
+DRAWING_VERSION = 1  # raise it whenever the same arguments give different data
 
 
 class GaussianDataModule(TableDataModule):
-    """x | s ~ N(+-mu, sigma^2), the sign positive where s = 1; s in {0, 1} equally likely.
+    """Samples of x | s ~ N(mu, sigma^2) for s = 1 and N(-mu, sigma^2) for s = 0.
 
-    Images are [B, 1, 1, 1] and not confined to [0, 1]; the one attribute, Sign, is s. What the
-    best mechanism could do with them is in ``privacy_gan.evaluation.optimum``.
+    Both values of s, the attribute Sign, are equally likely. Images are [B, 1, 1, 1], and not
+    limited to [0, 1]. ``privacy_gan.evaluation.optimum`` computes the best possible mechanism.
 
     Args:
-        num_train: samples in the training split; likewise num_valid and num_test. A split is the
-            beginning of a longer one.
-        drawing_seed: of the samples, apart from the seed of training.
+        num_train: number of training samples. A shorter split is the start of a longer one.
+        num_valid: number of validation samples.
+        num_test: number of test samples.
+        drawing_seed: seed of the samples, independent of the seed of training.
         mu: distance of both means from 0.
         sigma: standard deviation of both classes.
-        image_size: 1, for there is one pixel.
-        batches: see TableDataModule.
+        image_size: must be 1.
+        batches: batch options, see TableDataModule.
 
     Raises:
-        UserError: an argument makes no sense.
+        UserError: an argument is invalid.
     """
 
     viewable = False
@@ -58,40 +59,38 @@ class GaussianDataModule(TableDataModule):
     def _check_arguments(self, image_size: int) -> None:
         if image_size != 1:
             raise UserError(
-                f"image_size={image_size}, but Gaussian toy data are images of one pixel: set it "
-                "to 1"
+                f"image_size={image_size} is invalid: Gaussian toy data are images of one pixel, so "
+                "set it to 1"
             )
         for name, count in self.counts.items():
             if count < 1:
-                raise UserError(
-                    f"data.{name}={count}: each split needs a sample, set it to 1 or more"
-                )
+                raise UserError(f"data.{name}={count}: each split needs at least 1 sample")
         if not (math.isfinite(self.sigma) and self.sigma > 0):
-            raise UserError(f"data.sigma={self.sigma} is not a standard deviation: set it above 0")
+            raise UserError(f"data.sigma={self.sigma} must be finite and above 0")
         if not (math.isfinite(self.mu) and self.mu >= 0):
-            raise UserError(f"data.mu={self.mu} must be 0 or above: the classes lie at +-mu")
+            raise UserError(f"data.mu={self.mu} must be finite and at least 0")
         if self.drawing_seed < 0:
-            raise UserError(f"data.drawing_seed={self.drawing_seed} must be 0 or above")
+            raise UserError(f"data.drawing_seed={self.drawing_seed} must be at least 0")
 
     @property
     def data_name(self) -> str:
-        """Gaussian, without a size."""
+        """The name of the data set, which has no image size."""
         return "gaussian"
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
-        """Sign alone."""
+        """The only attribute, Sign."""
         return ("Sign",)
 
     def content_key(self) -> str:
-        """Return a hash of all that determines the samples."""
-        facts = (DRAWING_VERSION, *self.counts.values(), self.drawing_seed, self.mu, self.sigma)
-        return hashlib.sha256(repr(facts).encode()).hexdigest()[:16]
+        """Return a hash of everything that determines the samples."""
+        settings = (DRAWING_VERSION, *self.counts.values(), self.drawing_seed, self.mu, self.sigma)
+        return hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
 
     def open_table(self) -> ImageTable:
-        """Draw the samples: float32 [N, 1, 1, 1] with attributes [N, 1], train first."""
-        drawn = [self._draw(split, count) for split, count in enumerate(self.counts.values())]
-        samples, signs = (np.concatenate(column) for column in zip(*drawn, strict=True))
+        """Draw the samples, float32 [N, 1, 1, 1], and their attributes, [N, 1]."""
+        splits = [self._draw(split, count) for split, count in enumerate(self.counts.values())]
+        samples, signs = (np.concatenate(column) for column in zip(*splits, strict=True))
         return ImageTable(
             images=samples.astype(np.float32).reshape(-1, 1, 1, 1),
             attributes=signs.astype(np.uint8).reshape(-1, 1),
@@ -103,8 +102,8 @@ class GaussianDataModule(TableDataModule):
     def _draw(
         self, split: int, count: int
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        # two streams a split: a longer one then begins with the samples of a shorter one
-        of_signs, of_noise = np.random.SeedSequence([self.drawing_seed, split]).spawn(2)
-        signs = np.random.default_rng(of_signs).integers(0, 2, count)
-        noise = np.random.default_rng(of_noise).standard_normal(count)
+        # two streams per split, so that a longer split starts with the samples of a shorter one
+        sign_seed, noise_seed = np.random.SeedSequence([self.drawing_seed, split]).spawn(2)
+        signs = np.random.default_rng(sign_seed).integers(0, 2, count)
+        noise = np.random.default_rng(noise_seed).standard_normal(count)
         return self.mu * (2 * signs - 1) + self.sigma * noise, signs

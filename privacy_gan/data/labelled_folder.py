@@ -1,4 +1,4 @@
-"""A folder of images with labels from elsewhere, as a source of the image cache."""
+"""A folder of images with separate labels, as a source for the image cache."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """Images that lie in a folder or below it, with their labels and splits.
+    """Images in a folder and its subfolders, with their labels and splits.
 
     Attributes:
-        name: of the data.
-        folder: of the images.
-        files: theirs, within it, in the order of the labels.
-        image_size: side of the square that each is squeezed into.
-        attribute_names: of the labels' columns.
+        name: name of the data set.
+        folder: the images' folder.
+        files: paths of the images relative to it, in the order of the labels.
+        image_size: side of the square that each image is resized to.
+        attribute_names: names of the attributes.
         attributes: uint8 [N, A] in {0, 1}.
         splits: uint8 [N], 0 train, 1 valid, 2 test.
-        key: tells these labels and splits from others.
+        key: hash of the labels and splits.
     """
 
     name: str
@@ -52,18 +52,18 @@ class LabelledFolder:
         return digest.hexdigest()
 
     def content_key(self) -> str:
-        """Return what tells these labels and splits from others."""
+        """Return the hash of the labels and splits."""
         return self.key
 
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Return attributes and splits."""
+        """Return the attributes and the splits."""
         return self.attributes, self.splits
 
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Decode images ``start`` to ``stop`` into uint8 [stop - start, S, S, 3], RGB.
 
         Raises:
-            UserError: names the image that cannot be decoded.
+            UserError: an image cannot be decoded; names it.
         """
         stored = ImageFolder(self.folder)
         squares = []
@@ -73,45 +73,45 @@ class LabelledFolder:
                     np.asarray(resize_to_square(decode(stored, name), self.image_size, None))
                 )
             except DamagedError as error:
-                raise UserError(f"{error}: delete it, and it is left out") from error
+                raise UserError(f"{error}: delete it to exclude it") from error
         return np.stack(squares)
 
 
 def find_images(folder: Path, option: str) -> list[str]:
-    """Return the images in a folder and below it, by their paths within it, in order.
+    """Return the sorted relative paths of the images in a folder and its subfolders.
 
     Args:
-        folder: of the images.
-        option: that names it.
+        folder: the images' folder.
+        option: name of the option that gives it, for messages.
 
     Raises:
-        UserError: the folder is missing or without images.
+        UserError: the folder is missing or has no images.
     """
     if not folder.is_dir():
-        raise UserError(f"{option}={folder} is no folder: give the one that holds the images")
-    found = sorted(
+        raise UserError(f"{option}={folder} is not a folder: give the folder with the images")
+    files = sorted(
         path.relative_to(folder).as_posix()
         for path in folder.rglob("*")
         if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
     )
-    if not found:
-        raise UserError(f"{option}={folder} holds no images (JPEG, PNG or WebP)")
-    return found
+    if not files:
+        raise UserError(f"{option}={folder} has no images (JPEG, PNG or WebP)")
+    return files
 
 
 def image_sizes(folder: Path, files: Sequence[str]) -> set[tuple[int, int]]:
-    """Return which widths and heights images have.
+    """Return the widths and heights that occur among images.
 
     Raises:
-        UserError: names one that is no image.
+        UserError: a file is not a readable image; names it.
     """
     sizes = set()
     for name in files:
         try:
             with Image.open(folder / name) as image:
                 sizes.add(image.size)
-        except Exception as error:  # of many kinds
+        except Exception as error:  # Pillow raises many types of errors
             raise UserError(
-                f"{name} in {folder} is no image that can be read: delete it, and it is left out"
+                f"{name} in {folder} is not a readable image: delete it to exclude it"
             ) from error
     return sizes

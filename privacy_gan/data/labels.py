@@ -112,10 +112,9 @@ class Labels:
         for name, texts in self.columns.items():
             missing = [row for row, text in enumerate(texts) if is_missing(text)]
             if missing and is_binary(self.distinct_values[name]):
-                verb = "has" if len(missing) == 1 else "have"
                 lines.append(
-                    f"{name} is not measured: {len(missing):,} of {len(self.names):,} images "
-                    f"{verb} no value for it, such as {self.names[missing[0]]}"
+                    f"{name} is not measured: it has no value for {len(missing):,} of "
+                    f"{len(self.names):,} images, such as {self.names[missing[0]]}"
                 )
         others = [name for name, values in self.distinct_values.items() if not is_binary(values)]
         if others:
@@ -236,9 +235,8 @@ def drop_duplicate_rows(
     if not duplicates:
         return selected, []
     return selected, [
-        f"{pluralize(len(duplicates), 'image', 'images')}, such as {min(duplicates)}, "
-        f"{'is' if len(duplicates) == 1 else 'are'} listed more than once in {table.path}, with "
-        "the same values: duplicates are ignored"
+        f"ignored duplicate rows of {pluralize(len(duplicates), 'image')} in {table.path}, such as "
+        f"{min(duplicates)}"
     ]
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from privacy_gan.data.plural import pluralize
 from privacy_gan.errors import UserError
 
 IMAGE_SUFFIX = r"\.(?:jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?|ppm|heic|avif)"
@@ -166,9 +167,8 @@ class NameMatcher:
         """Add the matches that one method found, and a note about them."""
         if pairs:
             row, file = next(iter(pairs.items()))
-            verb = "was" if len(pairs) == 1 else "were"
             self.notes.append(
-                f"{len(pairs):,} of {len(self.names):,} names {verb} matched to files in "
+                f"matched {len(pairs):,} of {pluralize(len(self.names), 'name')} to files in "
                 f"{self.location} {method}: {self.names[row]} is {file}"
             )
             self.matched |= pairs

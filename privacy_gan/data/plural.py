@@ -1,8 +1,8 @@
-"""Singular and plural in messages."""
+"""Counts with singular and plural nouns, for messages."""
 
 from __future__ import annotations
 
 
-def pluralize(count: int, singular: str, plural: str) -> str:
-    """Return a count and its noun: "1 image has", "2,000 images have"."""
-    return f"{count:,} {singular if count == 1 else plural}"
+def pluralize(count: int, noun: str) -> str:
+    """Return a count with its noun: "1 image", "2,000 images"."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

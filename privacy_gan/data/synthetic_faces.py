@@ -1,4 +1,4 @@
-"""Drawn faces as batches: for demonstrations and tests, and where the truth must be known."""
+"""Data module for synthetic faces, for demonstrations and tests."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from privacy_gan.data.table_data_module import ImageDataModule
 
 
 class SyntheticFacesDataModule(ImageDataModule):
-    """Parametric faces whose seven attributes have CelebA's joint frequencies.
+    """Parametric faces with seven attributes that have CelebA's joint frequencies.
 
     Args:
-        image_size: side of the square images.
-        num_train: images in the training split; likewise num_valid and num_test.
-        drawing_seed: of the faces, apart from the seed of training.
-        loading: batches and cache, see ImageDataModule.
+        image_size: side of the square images in pixels, a multiple of 16.
+        num_train: number of training images.
+        num_valid: number of validation images.
+        num_test: number of test images.
+        drawing_seed: seed of the faces, independent of the seed of training.
+        loading: batch and cache options, see ImageDataModule.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Batches from a table of images: what all data sets have in common, and those of image files."""
+"""Base classes of the data modules, which serve whole batches from a table of images."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from privacy_gan.attributes import AttributeGroup
 from privacy_gan.data.batch import Batch, RowIndices, SequentialBatches, ShuffledBatches, TableRows
 from privacy_gan.data.image_cache import ImageTable, load_or_build
 from privacy_gan.data.image_source import ImageSource
+from privacy_gan.data.plural import pluralize
 from privacy_gan.errors import UserError
 
 SPLITS = {"train": 0, "valid": 1, "test": 2}
@@ -26,19 +27,18 @@ EXCLUDED = 255
 
 
 class TableDataModule(LightningDataModule, ABC):
-    """Serves a table of images in whole batches.
+    """Data module that serves a table of images in whole batches.
 
     Args:
-        batch_size: images in a batch, over all processes that share it; a last, smaller one is
-            left out in training.
-        seed: of the order of training images.
-        on_device: whether all images are kept on the accelerator and batches gathered there; None
-            where they take up no more than a quarter of what is free there.
+        batch_size: global batch size, over all processes; training drops a last, smaller batch.
+        seed: seed of the order of training images.
+        on_device: whether to keep all images on the accelerator and gather batches there; None to
+            do so if they need at most a quarter of its free memory.
 
     Attributes:
-        pictures: whether the images can be looked at and compared as such; toy data cannot.
-        group: a categorical attribute, which is the last of the batch's attribute columns, after
-            the binary ones; to be set before ``setup``.
+        viewable: whether the data can be viewed and compared as images, unlike toy data.
+        group: categorical attribute in the last attribute column of a batch, after the binary
+            ones, or None; set it before ``setup``.
     """
 
     viewable = True
@@ -55,39 +55,39 @@ class TableDataModule(LightningDataModule, ABC):
     @property
     @abstractmethod
     def data_name(self) -> str:
-        """What the data are, and their size: celeba-64."""
+        """Name and image size of the data set, for example celeba-64."""
 
     @property
     @abstractmethod
     def attribute_names(self) -> tuple[str, ...]:
-        """Names of the batch's binary attributes, which are its first columns."""
+        """Names of the binary attributes, which are the first attribute columns of a batch."""
 
     @abstractmethod
     def content_key(self) -> str:
-        """Return hexadecimal digits that tell these data from others, wherever copies lie."""
+        """Return a hexadecimal hash that is the same for every copy of the data."""
 
     @abstractmethod
     def open_table(self) -> ImageTable:
-        """Return images and labels; images uint8 in 0 to 255, or float as they are meant."""
+        """Return images and labels; images are uint8, or float if they need no scaling."""
 
     def column(self, attribute: str) -> int:
-        """Return which of the batch's columns an attribute is."""
+        """Return the index of an attribute's column in a batch."""
         if self.group is not None and attribute == self.group.name:
             return len(self.attribute_names)
         return self.attribute_names.index(attribute)
 
     def classes(self, attribute: str) -> tuple[str, ...]:
-        """Return what the values of an attribute are called, in the order of their numbers."""
+        """Return the class names of an attribute, in the order of its values."""
         if self.group is not None and attribute == self.group.name:
             return self.group.classes
         return ("0", "1")
 
     def split_name(self) -> str:
-        """Return a name for these images in these splits, of whatever is made from them once."""
+        """Return a name for these images and splits, for artifacts that are computed from them."""
         return f"{self.data_name}-{self.split_key()[:8]}"
 
     def split_key(self) -> str:
-        """Return the content key, changed where the group leaves images out."""
+        """Return the content key, or a hash that includes the group if it excludes images."""
         key = self.content_key()
         if self.group is None or self.group.rule in (None, "other"):
             return key
@@ -95,7 +95,7 @@ class TableDataModule(LightningDataModule, ABC):
 
     @property
     def table(self) -> ImageTable:
-        """All images and labels, once ``setup`` was called."""
+        """All images and labels. Call ``setup`` first."""
         assert self._table is not None, "setup() opens the table"
         return self._table
 
@@ -103,7 +103,7 @@ class TableDataModule(LightningDataModule, ABC):
         """Open the table.
 
         Raises:
-            UserError: training images do not fill a batch, or there are none to validate on.
+            UserError: there are fewer training images than fill a batch, or no validation images.
         """
         if self._table is not None:
             return
@@ -111,34 +111,32 @@ class TableDataModule(LightningDataModule, ABC):
         available = len(self.rows("train"))
         if available < self.batch_size:
             raise UserError(
-                f"{self.data_name} has {available} training images, too few for a batch of "
-                f"{self.batch_size}: set data.batch_size to {available} or less"
+                f"{self.data_name} has only {pluralize(available, 'training image')}, too few for "
+                f"a batch of {self.batch_size}: set data.batch_size to {available} or less"
             )
         if not len(self.rows("valid")):
-            raise UserError(
-                f"{self.data_name} has no validation images: add some, as the official split has"
-            )
+            raise UserError(f"{self.data_name} has no validation images: add some")
 
     def _add_group(self, table: ImageTable) -> ImageTable:
         if self.group is None:
             return table
-        labels, kept = self.group.labels(table.attributes, self.attribute_names)
+        labels, selected = self.group.labels(table.attributes, self.attribute_names)
         return replace(
             table,
             attributes=np.column_stack([table.attributes, labels]),
-            splits=np.where(kept, table.splits, np.uint8(EXCLUDED)),
+            splits=np.where(selected, table.splits, np.uint8(EXCLUDED)),
         )
 
     def rows(self, split: str) -> np.ndarray:
-        """Return where a split's images are in the table, [N] int64 in ascending order."""
+        """Return the table rows of a split, int64 [N] in ascending order."""
         return np.flatnonzero(self.table.splits == SPLITS[split])
 
     def labels(self, split: str) -> Tensor:
-        """Return a split's attributes, [N, A] int64, in the order of ``rows``."""
+        """Return the attributes of a split, int64 [N, A], in the order of ``rows``."""
         return torch.from_numpy(self.table.attributes[self.rows(split)]).long()
 
     def gather(self, rows: Tensor, device: torch.device | str = "cpu") -> Batch:
-        """Return chosen images on a device, whatever the split."""
+        """Return a batch of these table rows, of any split, on a device."""
         device = torch.device(device)
         if self.keeps_images_on(device):
             return self.on_after_batch_transfer(rows.to(device), 0)
@@ -146,54 +144,54 @@ class TableDataModule(LightningDataModule, ABC):
         return self.on_after_batch_transfer((images.to(device), attributes.to(device)), 0)
 
     def train_dataloader(self) -> DataLoader[Any]:
-        """Shuffled batches of the training split, an order of its own in each epoch."""
+        """Return shuffled batches of the training split, in a different order in each epoch."""
         return self._loader(ShuffledBatches(self.rows("train"), self.batch_size, self.seed, self))
 
     def val_dataloader(self) -> DataLoader[Any]:
-        """Batches of the validation split in order."""
+        """Return batches of the validation split in order."""
         order = SequentialBatches(self.rows("valid"), self.batch_size)
         return self._loader(order.subset(self._validation_batches(len(order))))
 
     def validation_batch(self, index: int) -> int:
-        """Return which of the validation split's batches is this process's ``index``-th."""
+        """Return the number of the ``index``-th validation batch of this process."""
         total = len(SequentialBatches(self.rows("valid"), self.batch_size))
         return self._validation_batches(total)[index]
 
     def _validation_batches(self, total: int) -> range:
         processes = distributed.world_size()
-        # where there is not one for each process, all see all
+        # with fewer batches than processes, every process gets all batches
         return range(distributed.rank(), total, processes) if total >= processes else range(total)
 
     def test_dataloader(self) -> DataLoader[Any]:
-        """Batches of the test split in order."""
+        """Return batches of the test split in order."""
         return self._loader(SequentialBatches(self.rows("test"), self.batch_size))
 
     def keeps_images_on(self, device: torch.device) -> bool:
-        """Tell whether all images are on a device, or will be as soon as one is needed there."""
+        """Return whether all images are kept on a device. They are copied on first use."""
         if device.type == "cpu":
             return False
-        if self.on_device is None:  # decided once, before the networks fill the memory
+        if self.on_device is None:  # decide once, before the networks use the memory
             free = free_memory(device)
             self.on_device = free is not None and 4 * self.table.images.nbytes <= free
         return self.on_device
 
     def _loader(self, sampler: Sampler[Tensor]) -> DataLoader[Any]:
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        kept = self.keeps_images_on(device)
+        on_device = self.keeps_images_on(device)
         return DataLoader(
-            RowIndices() if kept else TableRows(self.table),
+            RowIndices() if on_device else TableRows(self.table),
             sampler=sampler,
-            batch_size=None,  # the sampler's elements are whole batches already
-            pin_memory=torch.cuda.is_available() and not kept,
+            batch_size=None,  # the sampler yields whole batches
+            pin_memory=torch.cuda.is_available() and not on_device,
         )
 
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Batch:
-        """Convert to float where the batch is now: a quarter of the bytes had to travel."""
+        """Convert images to float on the device, so that only uint8 is transferred."""
         if isinstance(batch, Tensor):
             table = self._resident_on(batch.device)
             batch = Batch(table.images[batch], table.attributes[batch])
         images, attributes = batch
-        # a transposed view of [B, H, W, C] is a batch in channels-last layout
+        # a permuted view of [B, H, W, C] is a batch in channels-last memory format
         floats = images.permute(0, 3, 1, 2).float()
         return Batch(floats.div_(255) if images.dtype == torch.uint8 else floats, attributes.long())
 
@@ -207,13 +205,13 @@ class TableDataModule(LightningDataModule, ABC):
 
 
 class ImageDataModule(TableDataModule):
-    """Serves a source's images from the image cache.
+    """Data module that serves a source's images from the image cache.
 
     Args:
-        source: where images and labels come from.
+        source: the images and labels.
         cache_dir: folder for the decoded images.
-        num_workers: processes that decode; None for one a core.
-        batches: see TableDataModule.
+        num_workers: number of processes that decode images; None for one per core.
+        batches: batch options, see TableDataModule.
     """
 
     def __init__(
@@ -230,27 +228,27 @@ class ImageDataModule(TableDataModule):
 
     @property
     def data_name(self) -> str:
-        """The source's."""
+        """The source's name."""
         return self.source.name
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
-        """The source's."""
+        """The source's attribute names."""
         return self.source.attribute_names
 
     def content_key(self) -> str:
-        """Return the source's."""
+        """Return the source's content key."""
         return self.source.content_key()
 
     def prepare_data(self) -> None:
-        """Decode what is not in the cache."""
+        """Build the cache if it is missing."""
         self.open_table()
 
     def open_table(self) -> ImageTable:
-        """Open the cache; decode first what is not in it."""
+        """Open the cache. Build it first if it is missing."""
         return load_or_build(self.source, self.cache_dir, self.num_workers)
 
 
 def free_memory(device: torch.device) -> int | None:
-    """Return how many bytes are free on an accelerator, or None where it does not tell."""
+    """Return the free memory of an accelerator in bytes, or None if it is unknown."""
     return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None

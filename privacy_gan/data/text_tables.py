@@ -230,7 +230,7 @@ def trim_row(path: Path, number: int, fields: list[str], width: int) -> list[str
     if len(fields) != width:
         raise TableError(
             f"{path} is truncated or damaged: line {number} ({fields[0]}) has {len(fields)} "
-            f"{'field' if len(fields) == 1 else 'fields'}, not {width} like the lines above"
+            f"instead of {pluralize(width, 'field')}"
         )
     return fields
 
@@ -256,8 +256,8 @@ def drop_empty_columns(table: TextTable) -> TextTable:
 def declared_count_note(path: Path, declared: int, listed: int) -> str:
     """Return a line for a list whose first line declares a wrong number of images."""
     return (
-        f"the first line of {path} declares {pluralize(declared, 'image', 'images')}, but "
-        f"{listed:,} {'is' if listed == 1 else 'are'} listed"
+        f"the first line of {path} declares {pluralize(declared, 'image')}, but the list has "
+        f"{listed:,}"
     )
 
 

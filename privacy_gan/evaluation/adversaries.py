@@ -1,11 +1,11 @@
-"""Adversaries: each learns, from censored images and their true labels, to see through a mechanism.
+"""Adversaries: learn to predict the sensitive attribute from censored images and true labels.
 
-An adversary is made by a function of this file; how it is made is configured, what it attacks is
-said by the judge:
+Functions in this file create adversaries. Their first arguments come from the configuration, the
+others from the judge:
 
     make(num_classes=C, column=COLUMN_OF_S, fixed=FIXED_CLASSIFIER_OF_S) -> Learner
 
-``fixed`` is None where there are no original images that it could have learned from.
+``fixed`` is None if there are no original images to train it on.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredBatch
 from privacy_gan.models.classifier import Classifier
 
-# what cannot be made without original images
+# the adversaries that cannot be created without original images
 NEED_ORIGINALS = tuple(
     f"{__name__}.{name}" for name in ("from_fixed_classifier", "inversion", "restoration")
 )
@@ -35,7 +35,7 @@ def from_scratch(
     column: int,
     fixed: Classifier | None,
 ) -> Learner:
-    """Return an adversary trained from scratch; with ResNet-10 the paper's."""
+    """Return an adversary trained from scratch; with a ResNet-10, the paper's adversary."""
     del fixed
     return Learner(network(num_classes), recipe, column)
 
@@ -43,7 +43,7 @@ def from_scratch(
 def from_fixed_classifier(
     recipe: Recipe, num_classes: int, column: int, fixed: Classifier
 ) -> Learner:
-    """Return an adversary that starts from the fixed classifier of s."""
+    """Return an adversary that is initialized with the fixed classifier of s."""
     del num_classes
     return Learner(deepcopy(fixed), recipe, column)
 
@@ -55,23 +55,23 @@ def inversion(
     column: int,
     fixed: Classifier,
 ) -> Learner:
-    """Return the attack of the paper's discussion (section 6)."""
+    """Return the attack from the paper's discussion (section 6)."""
     return Inversion(network(2), recipe, column, fixed, num_classes)
 
 
 class Inversion(Learner):
-    """Tells changed from unchanged images, and from that and what they show, what they showed.
+    """Classifies images as changed or unchanged, and infers s from that and from what they show.
 
-    The fixed classifier says which attribute v an image shows. The adversary learns whether s was
-    changed, that is v != s: where not, s is v, and where so, s is as it was among the changed
-    training images that show v (with two classes: the other one).
+    The fixed classifier predicts which value v of the attribute an image shows. The adversary
+    learns whether the attribute was changed, v != s. If not, s is v. If so, s has the distribution
+    that it has among the changed training images that show v (with two classes: the other class).
 
     Args:
-        network: images to logits of unchanged and changed.
-        recipe: how the network learns.
-        column: the attribute's.
-        fixed: the fixed classifier of s; not trained any further.
-        num_classes: values of s.
+        network: maps images to logits of unchanged and changed.
+        recipe: the training recipe.
+        column: the attribute's column in ``CensoredBatch.attributes``.
+        fixed: the fixed classifier of s, which stays fixed.
+        num_classes: number of values of s.
     """
 
     def __init__(
@@ -84,42 +84,42 @@ class Inversion(Learner):
     ) -> None:
         super().__init__(network, recipe, column)
         self.fixed = fixed
-        # how often s was seen in changed images that show v, [v, s]; one each to begin with
+        # number of changed training images that show v and have s, [v, s], plus a pseudo-count of 1
         self.changed_counts = torch.ones(num_classes, num_classes).fill_diagonal_(0)
 
     def to(self, device: torch.device) -> None:
-        """Move to a device."""
+        """Move the networks and counts to a device."""
         super().to(device)
         self.changed_counts = self.changed_counts.to(device)
 
     def export_weights(self) -> dict[str, Any]:
-        """Return all that answering takes, the fixed classifier with it."""
-        own = {"changed_counts": self.changed_counts, "fixed": self.fixed.state_dict()}
-        return {**super().export_weights(), **own}
+        """Return the weights that prediction needs, including the fixed classifier's."""
+        more = {"changed_counts": self.changed_counts, "fixed": self.fixed.state_dict()}
+        return {**super().export_weights(), **more}
 
-    def load_weights(self, learned: Mapping[str, Any]) -> None:
-        """Be what another one was."""
-        super().load_weights(learned)
-        self.changed_counts = learned["changed_counts"].to(self.changed_counts.device)
-        self.fixed.load_state_dict(learned["fixed"])
+    def load_weights(self, weights: Mapping[str, Any]) -> None:
+        """Load exported weights, for prediction only."""
+        super().load_weights(weights)
+        self.changed_counts = weights["changed_counts"].to(self.changed_counts.device)
+        self.fixed.load_state_dict(weights["fixed"])
         self.fixed.eval().requires_grad_(False)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that is needed to go on, the counts with it."""
+        """Return the training state, including the counts."""
         return {**super().state_dict(), "changed_counts": self.changed_counts}
 
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Be where another one was."""
-        super().load_state_dict(state)
-        self.changed_counts = state["changed_counts"].to(self.changed_counts.device)
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Restore a saved training state."""
+        super().load_state_dict(state_dict)
+        self.changed_counts = state_dict["changed_counts"].to(self.changed_counts.device)
 
     def loss(self, batch: CensoredBatch) -> Tensor:
-        """Return the cross-entropy of telling changed from unchanged images."""
-        visible = self.visible(batch.images)
+        """Return the cross-entropy of classifying images as changed or unchanged."""
+        shown = self.predict_shown(batch.images)
         sensitive = batch.attributes[:, self.column]
-        changed = visible != sensitive
+        changed = shown != sensitive
         self.changed_counts.index_put_(
-            (visible[changed], sensitive[changed]),
+            (shown[changed], sensitive[changed]),
             torch.ones(int(changed.sum()), device=changed.device),
             accumulate=True,
         )
@@ -127,17 +127,17 @@ class Inversion(Learner):
 
     def log_probabilities(self, images: Tensor) -> Tensor:
         """Return log p(s | image), [B, C]."""
-        visible = self.visible(images)
+        shown = self.predict_shown(images)
         unchanged, changed = F.softmax(self.network(images).float(), dim=1).unbind(dim=1)
         if_changed = self.changed_counts / self.changed_counts.sum(dim=1, keepdim=True)
         if_unchanged = torch.eye(len(if_changed), device=images.device)
         probabilities = (
-            unchanged[:, None] * if_unchanged[visible] + changed[:, None] * if_changed[visible]
+            unchanged[:, None] * if_unchanged[shown] + changed[:, None] * if_changed[shown]
         )
         return probabilities.clamp_min(torch.finfo(torch.float32).tiny).log()
 
-    def visible(self, images: Tensor) -> Tensor:
-        """Return what the images show, [B]."""
+    def predict_shown(self, images: Tensor) -> Tensor:
+        """Return the class that the fixed classifier predicts for each image, [B]."""
         with torch.no_grad():
             shown: Tensor = self.fixed(images).argmax(dim=1)
         return shown
@@ -150,17 +150,17 @@ def restoration(
     column: int,
     fixed: Classifier,
 ) -> Learner:
-    """Return an adversary that first undoes the censoring, then classifies."""
+    """Return an adversary that restores the original image and then classifies it."""
     del num_classes
     return Restoration(Restorer(network(), deepcopy(fixed)), recipe, column)
 
 
 class Restorer(nn.Module):
-    """Images to images as they were before they were censored, and those to logits.
+    """A network that restores original images, followed by a classifier.
 
     Args:
-        restoring: censored images to original ones, both [B, 3, H, W] in [0, 1].
-        classifier: of s, in original images.
+        restoring: maps censored images to original images, both [B, 3, H, W] in [0, 1].
+        classifier: classifier of s in original images.
     """
 
     def __init__(self, restoring: nn.Module, classifier: Classifier) -> None:
@@ -169,18 +169,18 @@ class Restorer(nn.Module):
         self.classifier = classifier
 
     def forward(self, images: Tensor) -> Tensor:
-        """Censored images to logits, [B, C]."""
+        """Map censored images to logits, [B, C]."""
         logits: Tensor = self.classifier(self.restoring(images))
         return logits
 
 
 class Restoration(Learner):
-    """Learns to restore the original images, and at the same time to classify what it restored.
+    """Learns to restore the original images and, at the same time, to classify its restorations.
 
     Args:
-        network: the two in one.
-        recipe: how they learn.
-        column: the attribute's.
+        network: both networks.
+        recipe: the training recipe.
+        column: the attribute's column in ``CensoredBatch.attributes``.
     """
 
     def __init__(self, network: Restorer, recipe: Recipe, column: int) -> None:
@@ -188,9 +188,9 @@ class Restoration(Learner):
         self.restorer = network
 
     def loss(self, batch: CensoredBatch) -> Tensor:
-        """Return the error of restoring and the cross-entropy of classifying.
+        """Return the sum of the restoration error and the cross-entropy of the classifier.
 
-        What is restored is a constant to the classifier: classes have no part in restoring.
+        The classifier's gradient does not reach the restoration.
         """
         restored = self.restorer.restoring(batch.images)
         logits = self.restorer.classifier(restored.detach())

@@ -1,6 +1,6 @@
-"""Fixed classifiers: trained once on original images, then used by every judgement of these data.
+"""Fixed classifiers: trained once on original images and reused by every evaluation of these data.
 
-They lie in one folder, a file for each attribute and way of training:
+They are cached in one folder, with a file for each attribute and training setup:
 
     DATA-SIZE-CONTENT/ATTRIBUTE-SETTINGS.pt
 """
@@ -31,8 +31,8 @@ class FixedClassifier:
     """A classifier of one attribute.
 
     Attributes:
-        network: in evaluation mode, without gradients.
-        test_accuracy: on original test images.
+        network: the network, in evaluation mode and without gradients.
+        test_accuracy: its accuracy on original test images.
     """
 
     network: Classifier
@@ -40,17 +40,17 @@ class FixedClassifier:
 
 
 class FixedClassifiers:
-    """Finds fixed classifiers that are trained already, and trains those that are missing.
+    """Loads cached fixed classifiers and trains those that are missing.
 
     Args:
-        folder: of all fixed classifiers.
-        network: makes a classifier, given its number of outputs.
-        recipe: how each learns.
-        epochs: passes over the training split; the best by validation loss is kept.
-        batch_size: images in a batch.
-        seed: of initial weights and order.
-        settings: what decides how a classifier turns out, in any form that changes with it.
-        checkpoint_minutes: time between two times that their progress is kept.
+        folder: folder of all fixed classifiers.
+        network: creates a classifier, given its number of outputs.
+        recipe: the training recipe.
+        epochs: passes over the training split; the best epoch by validation loss is used.
+        batch_size: images per batch.
+        seed: seed of the initial weights and the order.
+        settings: everything that affects a trained classifier, in any form that changes with it.
+        checkpoint_minutes: minutes between two checkpoints of their training.
     """
 
     def __init__(
@@ -76,42 +76,42 @@ class FixedClassifiers:
     def get(
         self, attributes: Sequence[str], datamodule: TableDataModule, compute: Compute
     ) -> dict[str, FixedClassifier]:
-        """Return a classifier for each attribute, training those that are missing.
+        """Return a classifier for each attribute; train those that are missing.
 
         Raises:
-            UserError: a file is damaged or belongs to other data, or a folder cannot be written.
+            UserError: a file is damaged or belongs to other data, or a folder is not writable.
         """
         cache = self.cache(datamodule.split_name(), "fixed classifiers")
         paths = {name: cache.path(name, self.settings) for name in attributes}
         contents = cache.get(
             paths, lambda missing, resume: self._train(missing, datamodule, compute, resume)
         )
-        found = {
+        classifiers = {
             name: self._load(
                 content, paths[name], datamodule.data_name, len(datamodule.classes(name))
             )
             for name, content in contents.items()
         }
-        for classifier in found.values():
+        for classifier in classifiers.values():
             classifier.network.to(memory_format=torch.channels_last).to(compute.device)
-        return found
+        return classifiers
 
     def load_existing(
         self, sizes: Mapping[str, int], data_name: str, split_name: str
     ) -> dict[str, FixedClassifier]:
-        """Return those classifiers that there are, on the CPU, without the data.
+        """Return the cached classifiers, on the CPU, without the data.
 
         Args:
-            sizes: numbers of values by attribute.
-            data_name: of the data, see TableDataModule.
-            split_name: likewise.
+            sizes: number of classes by attribute.
+            data_name: see TableDataModule.
+            split_name: see TableDataModule.
 
         Raises:
             UserError: a file is damaged or belongs to other data.
         """
         cache = self.cache(split_name, "fixed classifiers")
         paths = {name: cache.path(name, self.settings) for name in sizes}
-        remedy = "delete it, the next judgement trains it again"
+        remedy = "delete it; the next evaluation trains it again"
         return {
             name: self._load(read_artifact(path, remedy), path, data_name, sizes[name])
             for name, path in paths.items()
@@ -119,31 +119,31 @@ class FixedClassifiers:
         }
 
     def cache(self, split_name: str, what: str) -> ArtifactCache:
-        """Return where classifiers of some data, and all that learns from their originals, lie.
+        """Return the cache of classifiers, and of reference adversaries, of some data.
 
         Args:
-            split_name: of the data, see TableDataModule.
-            what: is asked for, in words.
+            split_name: see TableDataModule.
+            what: description of the artifacts, for messages.
         """
         folder = self.folder / split_name
         return ArtifactCache(folder, what, self.checkpoint_minutes, "classifiers.folder")
 
     def _load(
-        self, stored: Content, path: Path, data_name: str, num_classes: int
+        self, content: Content, path: Path, data_name: str, num_classes: int
     ) -> FixedClassifier:
-        if stored.get("data") != data_name:
+        if content.get("data") != data_name:
             raise UserError(
-                f"{path} is a classifier of {stored.get('data')}, not of {data_name}: "
-                "delete it to train one that fits"
+                f"{path} is a classifier of {content.get('data')}, not of {data_name}: "
+                "delete it to train a new one"
             )
         network = self.network(num_classes)
-        require_finite(stored.get("weights", {}), path, "delete it to train it again")
+        require_finite(content.get("weights", {}), path, "delete it to train it again")
         try:
-            network.load_state_dict(stored["weights"])
-            accuracy = float(stored["test_accuracy"])
+            network.load_state_dict(content["weights"])
+            accuracy = float(content["test_accuracy"])
         except (RuntimeError, TypeError, KeyError) as error:
             raise UserError(
-                f"{path} holds another network's weights: delete it to train it again"
+                f"{path} contains the weights of another network: delete it to train it again"
             ) from error
         return FixedClassifier(network.eval().requires_grad_(False), accuracy)
 
@@ -159,22 +159,21 @@ class FixedClassifiers:
             for name in attributes:
                 require_all_classes(datamodule, split, name)
 
-        def make(name: str) -> Learner:
+        def create(name: str) -> Learner:
             column = datamodule.column(name)
             with torch.random.fork_rng():
                 torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, column))
                 network = self.network(len(datamodule.classes(name)))
                 return Learner(network, self.recipe, column)
 
-        what = "fixed classifiers"
-        how = (source, self.epochs, self.batch_size, self.seed, what, resume)
-        learners = fit_or_exclude(make, attributes, *how)
+        settings = (self.epochs, self.batch_size, self.seed, "fixed classifiers", resume)
+        learners = fit_or_exclude(create, attributes, source, *settings)
         if missing := [name for name in attributes if name not in learners]:
             raise UserError(
-                f"the fixed classifiers of {', '.join(missing)} diverged, the second time at half "
-                "their learning rate: set a smaller one, classifiers.recipe.optimizer.lr"
+                f"the fixed classifiers of {', '.join(missing)} diverged twice, the second time at "
+                "half their learning rate: set a smaller one with classifiers.recipe.optimizer.lr"
             )
-        accuracies = test_accuracies(learners, source, self.seed)
+        accuracies = compute_test_accuracies(learners, source, self.seed)
         return {
             name: {
                 "attribute": name,
@@ -188,10 +187,10 @@ class FixedClassifiers:
         }
 
 
-def test_accuracies(
+def compute_test_accuracies(
     learners: dict[str, Learner], source: CensoredSource, seed: int
 ) -> dict[str, float]:
-    """Return how often each learner is right on the test split."""
+    """Return each learner's accuracy on the test split."""
     correct, count = dict.fromkeys(learners, 0), 0
     for batch in source.query("test", 0, seed):
         count += len(batch.images)
@@ -199,22 +198,22 @@ def test_accuracies(
             with torch.no_grad(), source.compute.autocast():
                 predicted: Tensor = learner.log_probabilities(batch.images).argmax(dim=1)
             correct[name] += int((predicted == batch.attributes[:, learner.column]).sum())
-    return {name: right / count for name, right in correct.items()}
+    return {name: number / count for name, number in correct.items()}
 
 
 def require_all_classes(datamodule: TableDataModule, split: str, attribute: str) -> None:
-    """Refuse a split in which an attribute does not take all its values.
+    """Require that an attribute takes all its values in a split.
 
     Raises:
-        UserError: names the split.
+        UserError: the split is empty or lacks a class.
     """
     labels = datamodule.labels(split)[:, datamodule.column(attribute)]
     if not len(labels):
-        raise UserError(f"{datamodule.data_name} has no {split} images, which judging needs")
+        raise UserError(f"{datamodule.data_name} has no {split} images, which the judge needs")
     classes = datamodule.classes(attribute)
     missing = [name for value, name in enumerate(classes) if not bool((labels == value).any())]
     if missing:
         raise UserError(
             f"none of the {len(labels)} {split} images of {datamodule.data_name} has {attribute}="
-            f"{missing[0]}: nothing can be learned or measured there, use more images"
+            f"{missing[0]}: the judge needs images of every class in every split, use more images"
         )

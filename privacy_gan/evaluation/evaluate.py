@@ -154,7 +154,7 @@ def evaluate(
         least_distortion=(
             least_distortion(source.datamodule, attribute) if source.has_originals else {}
         ),
-        outcomes=outcomes(observations),
+        correct=packed_correctness(observations),
         warnings=(
             *exclusion_warnings(excluded, attribute),
             *weak_classifier_warnings(measures, attribute, accuracies),
@@ -214,7 +214,7 @@ def score_adversaries(observations: Observations) -> tuple[AdversaryScores, ...]
     return tuple(scores)
 
 
-def outcomes(observations: Observations) -> dict[str, str]:
+def packed_correctness(observations: Observations) -> dict[str, str]:
     """Return which test images were classified correctly, by measure, see ``pack``.
 
     Two evaluations of the same images can then be compared image by image.

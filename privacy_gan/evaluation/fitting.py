@@ -64,7 +64,7 @@ def fit_or_exclude(
     restarted = {name: make(name) for name in diverged}
     for learner in restarted.values():
         learner.lr_scale = RETRY_LR_SCALE
-    second = None if resume is None else resume.again()
+    second = None if resume is None else resume.for_retry()
     excluded = fit_all(restarted, *settings, second)
     if excluded:
         log.warning("%s diverged again: excluded", ", ".join(excluded))

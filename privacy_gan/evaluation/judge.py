@@ -1,4 +1,4 @@
-"""The judge: what adversaries learn from censored images, and what stays useful in them."""
+"""The judge: measures what adversaries learn from censored images and how useful the images are."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ from privacy_gan.runs.result import Evaluation
 
 
 class Judgement(NamedTuple):
-    """What a judge finds.
+    """What a judge returns.
 
     Attributes:
-        evaluation: in numbers.
-        strongest: who tells most of single images, see evaluation/kept.py.
+        evaluation: all measures.
+        strongest: the strongest adversary, see ``describe_strongest``.
     """
 
     evaluation: Evaluation
@@ -46,13 +46,13 @@ class Judgement(NamedTuple):
 
 
 class JudgingCache(ArtifactCache):
-    """How far one judgement is: what adversaries answer of censored images.
+    """The progress of one judgement: adversaries' predictions for censored images.
 
     Args:
-        folder: of the files.
-        key: what decides how the judgement turns out, in any form that changes with it.
-        every_minutes: time between two writes of a resume state.
-        keeps_networks: whether the adversaries' networks are kept, too.
+        folder: folder of the files.
+        key: everything that affects the judgement, in any form that changes with it.
+        every_minutes: minutes between two checkpoints.
+        saves_weights: whether the adversaries' weights are saved, too.
     """
 
     def __init__(
@@ -62,12 +62,12 @@ class JudgingCache(ArtifactCache):
         self.key = key
         self.saves_weights = saves_weights
 
-    def answers(self, attribute: str, name: str) -> Path:
-        """Return the file with what one that learned to tell an attribute answers."""
+    def probabilities_path(self, attribute: str, name: str) -> Path:
+        """Return the file of a network's predictions."""
         return self.path(f"{attribute}-{name}", self.key)
 
-    def networks(self, attribute: str, name: str) -> Path | None:
-        """Return the file with its networks, None where these are not kept."""
+    def weights_path(self, attribute: str, name: str) -> Path | None:
+        """Return the file of a network's weights, None if they are not saved."""
         return self.path(f"{attribute}-{name}-networks", self.key) if self.saves_weights else None
 
 
@@ -75,25 +75,25 @@ class Judge:
     """Judges any source of censored images.
 
     Args:
-        classifiers: where fixed classifiers come from.
-        reference_settings: by adversary, and of the retrained classifier: what decides what it
-            answers of original images, in any form that changes with it.
-        attributes: that are measured; all but the sensitive one are the utility attributes.
-        adversaries: functions that make them, by name, see evaluation/adversaries.py; None is
-            left out.
-        seed: of the adversaries' weights, of their batches' order and of all noise.
-        epochs: that adversaries learn; each is taken at its best by validation loss.
-        batch_size: of the adversaries.
+        classifiers: the fixed classifiers.
+        reference_settings: by network name, everything that affects its predictions for original
+            images, in any form that changes with it.
+        attributes: the attributes to measure; all but the sensitive one are utility attributes.
+        adversaries: functions that create the adversaries, by name, see evaluation/adversaries.py;
+            None leaves one out.
+        seed: seed of the adversaries' weights, of the order of batches and of all noise.
+        epochs: epochs of training; the best epoch by validation loss is used.
+        batch_size: images per training batch.
         queries: numbers of censored versions of an image that adversaries see.
-        resamples: of the bootstrap.
-        inception_weights: file with torch-fidelity's InceptionV3 for its FID, or None.
-        released_as: how adversaries get the images: "float", as the mechanism makes them, or as
-            read from files, "png" or "jpeg-QUALITY".
-        retrained: makes the classifier of the utility attributes that learns from censored images,
-            see evaluation/retrained.py; None leaves it out.
+        resamples: number of bootstrap samples.
+        inception_weights: file of torch-fidelity's InceptionV3 weights for the FID, or None.
+        released_as: format in which adversaries get the images: "float", as the mechanism computes
+            them, or as read from files, "png" or "jpeg-QUALITY".
+        retrained: creates the classifier of the utility attributes that is trained on censored
+            images, see evaluation/retrained.py; None leaves it out.
 
     Raises:
-        UserError: there is no adversary or no query, or an adversary cannot be made.
+        UserError: there are no adversaries or no queries, or a setting is invalid.
     """
 
     def __init__(
@@ -123,22 +123,22 @@ class Judge:
         self.inception_weights = inception_weights
         self.retrained = retrained
         self.released_as = released_as
-        self._require_usable()
+        self._validate_settings()
 
-    def _require_usable(self) -> None:
+    def _validate_settings(self) -> None:
         if self.released_as != FLOAT:
-            ReleaseFormat.of(self.released_as)  # refuses what there is not
+            ReleaseFormat.parse(self.released_as)  # raises an error for unknown formats
         for name, make in self.factories.items():
             if not callable(make):
                 raise UserError(
-                    f"judge.adversaries.{name} cannot be made, for it lacks _target_ and "
-                    "_partial_=true (was it left out, as judge=quick does?): complete it, or leave "
-                    f"it out with judge.adversaries.{name}=null"
+                    f"judge.adversaries.{name} cannot be created: it lacks _target_ and "
+                    "_partial_=true (did judge=quick leave it out?); complete it, or leave it out "
+                    f"with judge.adversaries.{name}=null"
                 )
         if RETRAINED in self.factories:
-            raise UserError(f"judge.adversaries.{RETRAINED} is taken: give it another name")
+            raise UserError(f"judge.adversaries.{RETRAINED} is reserved: choose another name")
         if not self.factories:
-            raise UserError("judge.adversaries is empty: nobody would try to learn the attribute")
+            raise UserError("judge.adversaries is empty: give at least one adversary")
         if not self.queries or self.queries[0] < 1:
             raise UserError(f"judge.queries={self.queries} must be numbers of 1 or more")
         numbers = {
@@ -151,23 +151,23 @@ class Judge:
                 raise UserError(f"judge.{name} must be 1 or more")
 
     def check(self, datamodule: TableDataModule, attribute: str) -> list[str]:
-        """Return the utility attributes; what ``judge`` would refuse later is refused now.
+        """Return the utility attributes; raise errors now that ``judge`` would raise later.
 
         Raises:
             UserError: see ``judge``.
         """
         if self.released_as != FLOAT and not datamodule.viewable:
             raise UserError(
-                f"judge.released_as={self.released_as} is about pictures, which "
-                f"{datamodule.data_name} is not: set it to {FLOAT}"
+                f"judge.released_as={self.released_as} needs pictures, and "
+                f"{datamodule.data_name} has none: set it to {FLOAT}"
             )
-        found = [find_attribute(name, datamodule.attribute_names) for name in self.attributes]
+        measured = [find_attribute(name, datamodule.attribute_names) for name in self.attributes]
         for split in SPLITS:
             require_all_classes(datamodule, split, attribute)
         load_inception(self.inception_weights, torch.device("cpu"))
         group = datamodule.group
         hidden = group.members if group and attribute == group.name else (attribute,)
-        return [name for name in found if name not in hidden]
+        return [name for name in measured if name not in hidden]
 
     def judge(
         self,
@@ -178,22 +178,24 @@ class Judge:
         discriminator_loss: float | None = None,
         cache: JudgingCache | None = None,
     ) -> Judgement:
-        """Attack censored images and measure them.
+        """Attack censored images and measure the result.
 
-        Several processes divide the adversaries among them; the first one measures.
+        Several processes share the training of the adversaries; rank 0 computes the measures.
 
         Args:
-            source: of the censored images: a mechanism, or images that someone else censored.
-            attribute: the sensitive one.
-            epsilon: the distortion budget, or None where there was none.
-            epsilon_batch_size: images whose mean distortion the budget was meant for.
-            discriminator_loss: of the filter's discriminator on validation images, nats, or None.
-            cache: where to keep how far the judgement is; None keeps nothing.
+            source: source of the censored images: a mechanism, or images that another tool
+                censored.
+            attribute: the sensitive attribute.
+            epsilon: the distortion budget, or None.
+            epsilon_batch_size: number of images over which the budget bounds the mean distortion.
+            discriminator_loss: cross-entropy of the filter's discriminator on validation images, in
+                nats, or None.
+            cache: where to save the progress; None saves nothing.
 
         Raises:
             UserError: the data lack an attribute, or one of its classes in some split; a fixed
                 classifier is damaged; or all adversaries diverge.
-            Interrupted: a signal asked to stop; with a cache the same call goes on.
+            Interrupted: a signal asked to stop. With a cache, the same call resumes.
         """
         source = with_file_format(source, self.released_as)
         utilities = self.check(source.datamodule, attribute)
@@ -201,42 +203,42 @@ class Judge:
         if source.has_originals:
             measured = [attribute, *utilities]
             fixed = self.classifiers.get(measured, source.datamodule, source.compute)
-        attack = self.attack(source, attribute, utilities, fixed)
+        attack = self.build_attack(source, attribute, utilities, fixed)
         censored = attack_censored(attack, cache)
         require_any_adversary(censored, self.factories, "the censored images")
         originals = self.attack_originals(attack) if source.has_originals else None
-        how = (epsilon, epsilon_batch_size, discriminator_loss)
+        settings = (epsilon, epsilon_batch_size, discriminator_loss)
         return distributed.broadcast_from_rank_zero(
-            lambda: self.measure(attack, censored, originals, *how)
+            lambda: self.measure(attack, censored, originals, *settings)
         )
 
-    def attack(
+    def build_attack(
         self,
         source: CensoredSource,
         attribute: str,
         utilities: Sequence[str],
         fixed: Mapping[str, FixedClassifier],
     ) -> Attack:
-        """Return the attack of all adversaries, and of the retrained classifier if there is one.
+        """Return the attack by all adversaries and, if configured, the retrained classifier.
 
         Args:
-            source: see ``Attack``, as all that follow.
-            attribute: the sensitive one.
+            source: source of the images.
+            attribute: the sensitive attribute.
             utilities: the utility attributes.
-            fixed: the fixed classifiers of all these.
+            fixed: fixed classifiers of all these attributes; empty without original images.
         """
         factories = dict(self.factories)
         if self.retrained is not None and utilities:
             factories[RETRAINED] = self.retrained
         queries = [1] if source.deterministic else self.queries
-        how = (self.seed, self.epochs, self.batch_size, queries)
-        return Attack(source, attribute, utilities, fixed, factories, *how)
+        settings = (self.seed, self.epochs, self.batch_size, queries)
+        return Attack(source, attribute, utilities, fixed, factories, *settings)
 
     def attack_originals(self, attack: Attack) -> QueryProbabilities:
-        """Return what the same networks answer of original images after learning from such.
+        """Return what the same networks predict for original images after training on them.
 
-        They are trained once for each data set, attribute and way of training, and their answers
-        are kept beside the fixed classifiers. Their seed is that of the classifiers.
+        These references are trained once for each data set, attribute and training setup, and
+        cached next to the fixed classifiers. They use the classifiers' seed.
         """
         datamodule = attack.source.datamodule
         attack = replace(
@@ -251,9 +253,9 @@ class Judge:
             name: cache.path(f"{attack.attribute}-{name}", self.reference_settings[name])
             for name in attack.factories
         }
-        answers = cache.get(paths, attack.answers)
-        require_any_adversary(answers, self.factories, "the original images")
-        return answers
+        probabilities = cache.get(paths, attack.run)
+        require_any_adversary(probabilities, self.factories, "the original images")
+        return probabilities
 
     def measure(
         self,
@@ -264,17 +266,17 @@ class Judge:
         epsilon_batch_size: int,
         discriminator_loss: float | None = None,
     ) -> Judgement:
-        """Return what is found.
+        """Compute all measures.
 
         Args:
-            attack: on the censored images.
-            censored: what its networks answer.
-            originals: what the same ones answer of original images after learning from such.
-            epsilon: see ``judge``, as all that follow.
-            epsilon_batch_size: images whose mean distortion the budget was meant for.
-            discriminator_loss: of the filter's discriminator.
+            attack: the attack on the censored images.
+            censored: what its networks predict.
+            originals: what the same networks predict for original images after training on them.
+            epsilon: see ``judge`` for this and all following arguments.
+            epsilon_batch_size: number of images over which the budget bounds the mean distortion.
+            discriminator_loss: cross-entropy of the filter's discriminator.
         """
-        seen = collect_observations(
+        observations = collect_observations(
             attack,
             censored,
             originals,
@@ -284,26 +286,26 @@ class Judge:
             epsilon_batch_size=epsilon_batch_size,
             discriminator_loss=discriminator_loss,
         )
-        left_out = {
-            images: [name for name, answered in answers.items() if not answered]
-            for images, answers in (("censored", censored), ("original", originals or {}))
+        excluded = {
+            images: [name for name, by_split in probabilities.items() if not by_split]
+            for images, probabilities in (("censored", censored), ("original", originals or {}))
         }
         labels = split_labels(attack.source.datamodule, "valid", [attack.attribute])
-        strongest = describe_strongest(seen, labels[attack.attribute])
-        return Judgement(evaluate(attack, seen, left_out), strongest)
+        strongest = describe_strongest(observations, labels[attack.attribute])
+        return Judgement(evaluate(attack, observations, excluded), strongest)
 
 
 def attack_censored(attack: Attack, cache: JudgingCache | None) -> QueryProbabilities:
-    """Return what networks answer after learning from a source's images.
+    """Return what networks predict for censored images after training on them.
 
     Args:
-        attack: on the images.
-        cache: of the judgement; None keeps nothing.
+        attack: the attack on the censored images.
+        cache: cache of the judgement; None saves nothing.
     """
     names = list(attack.factories)
     if cache is None:
-        return distributed.scatter_work(names, lambda some: attack.answers(some, None))
+        return distributed.scatter_work(names, lambda share: attack.run(share, None))
     return cache.get(
-        {name: cache.answers(attack.attribute, name) for name in names},
-        partial(attack.answers, weights_path=partial(cache.networks, attack.attribute)),
+        {name: cache.probabilities_path(attack.attribute, name) for name in names},
+        partial(attack.run, weights_path=partial(cache.weights_path, attack.attribute)),
     )

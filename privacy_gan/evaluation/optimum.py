@@ -1,13 +1,13 @@
-"""The least that an adversary can learn within a budget, where the data's distribution is known.
+"""The least accuracy that a mechanism can leave an adversary, for a known data distribution.
 
-A mechanism is a channel Q(x'|x). Its strongest adversary answers the likelier s at each x', and is
-right as often as sum_x' max_s sum_x P(s, x) Q(x'|x). This is convex and piecewise linear in Q, and
-the distortion E (x' - x)^2 is linear, so that the best channel on a grid is a linear program.
+A mechanism is a channel Q(x'|x). The strongest adversary predicts the most probable s at each x'
+and has accuracy sum_x' max_s sum_x P(s, x) Q(x'|x). This accuracy is convex and piecewise linear in
+Q, and the distortion E (x' - x)^2 is linear, so the best channel on a grid solves a linear program.
 
-The grid costs little: with mu = sqrt 2, sigma = 0.7 and budgets 0, 0.1, 0.5, 1 and 2.5, 61 points
-up to 5 sigma beyond the means give 97.76, 87.17, 73.03, 62.99 and 50 %, 201 points 97.83, 87.08,
-72.94, 62.93 and 50 %. Reaching out 4 sigma changes neither by more than 0.1 points. Compare with
-the finer grid what may come within a tenth of a point of the optimum.
+The grid causes a small error. With mu = sqrt 2, sigma = 0.7 and budgets 0, 0.1, 0.5, 1 and 2.5, 61
+points up to 5 sigma beyond the means give 97.76, 87.17, 73.03, 62.99 and 50 %; 201 points give
+97.83, 87.08, 72.94, 62.93 and 50 %. A grid up to 4 sigma changes neither by more than 0.1 points.
+Use the finer grid for mechanisms that may come within 0.1 points of the optimum.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def least_accuracy(points: Floats, joint: Floats, budgets: Sequence[float]) -> Floats:
-    """Return the Bayes accuracy that the best channel leaves, at each budget.
+    """Return the Bayes accuracy under the best channel, at each budget.
 
     Args:
         points: values that x and x' can take, [N].
@@ -33,20 +33,20 @@ def least_accuracy(points: Floats, joint: Floats, budgets: Sequence[float]) -> F
         budgets: bounds D on E (x' - x)^2, in squared units of the points.
 
     Returns:
-        Accuracies in [0, 1], one a budget; 1 is certainty.
+        Accuracies in [0, 1], one per budget.
 
     Raises:
-        UserError: the distribution or a budget makes no sense, or SciPy is missing.
+        UserError: the distribution or a budget is invalid, or SciPy is missing.
     """
     require_joint(points, joint)
     if not all(budget >= 0 for budget in budgets):
-        raise UserError(f"a distortion budget below 0 cannot be kept: {list(budgets)}")
+        raise UserError(f"distortion budgets must be 0 or more: {list(budgets)}")
     program = channel_program(points, joint)
     return np.array([float(_solve(program, budget).fun) for budget in budgets])
 
 
 def best_channel(points: Floats, joint: Floats, budget: float) -> Floats:
-    """Return a channel Q(x'|x) that reaches ``least_accuracy``, [N, N], rows x that sum to 1."""
+    """Return a channel Q(x'|x) that attains ``least_accuracy``, [N, N]; each row x sums to 1."""
     require_joint(points, joint)
     size = len(points)
     solution = _solve(channel_program(points, joint), budget)
@@ -64,7 +64,7 @@ def gaussian_optimum(
         sigma: standard deviation of both classes.
         budgets: bounds on E (x' - x)^2.
         points: size of the grid.
-        deviations: how many sigma the grid goes beyond the means.
+        deviations: number of sigma by which the grid extends beyond the means.
     """
     grid, joint = gaussian_grid(mu, sigma, points, deviations)
     return least_accuracy(grid, joint, budgets)
@@ -73,12 +73,12 @@ def gaussian_optimum(
 def gaussian_grid(
     mu: float, sigma: float, points: int, deviations: float = 5.0
 ) -> tuple[Floats, Floats]:
-    """Return evenly spaced points [N], and the joint distribution of s and the nearest one [2, N].
+    """Return evenly spaced points [N] and the joint distribution of s and these points [2, N].
 
-    Each point has the mass of its cell, the outermost two that of the tails as well.
+    Each point gets the probability of its cell. The two outermost cells include the tails.
     """
     if points < 2 or sigma <= 0:
-        raise UserError(f"points={points} and sigma={sigma}: at least 2 points, and sigma above 0")
+        raise UserError(f"points={points}, sigma={sigma}: give 2 or more points and sigma above 0")
     reach = mu + deviations * sigma
     grid = np.linspace(-reach, reach, points)
     edges = np.concatenate([[-np.inf], (grid[1:] + grid[:-1]) / 2, [np.inf]])
@@ -87,12 +87,12 @@ def gaussian_grid(
 
 
 def normal_cdf(value: float) -> float:
-    """Phi, the standard normal's distribution function."""
+    """Return the standard normal cumulative distribution function Phi."""
     return (1 + math.erf(value / math.sqrt(2))) / 2
 
 
 def require_joint(points: Floats, joint: Floats) -> None:
-    """Refuse what is not a joint distribution on the points.
+    """Require that ``joint`` is a joint distribution on the points.
 
     Raises:
         UserError: shapes do not match, or the joint is not a distribution.
@@ -106,11 +106,11 @@ def require_joint(points: Floats, joint: Floats) -> None:
 
 
 def channel_program(points: Floats, joint: Floats) -> dict[str, Any]:
-    """Return the linear program as arguments of ``scipy.optimize.linprog``, the budget left 0.
+    """Return the linear program as arguments of ``scipy.optimize.linprog``, with budget 0.
 
-    Variables are Q(x'|x) with x' running fastest, N * N, then t(x'), N: the adversary's accuracy
-    at x', which is at least P(s, x') for every s, and no more where their sum is least. The last
-    inequality is the distortion's.
+    The variables are the N * N values Q(x'|x), with x' varying fastest, and N values t(x'). The
+    constraints are t(x') >= P(s, x') for every s, so that the minimal sum of t is the adversary's
+    accuracy. The last inequality bounds the distortion.
 
     Raises:
         UserError: SciPy is missing.

@@ -1,4 +1,4 @@
-"""What networks make of test images, censored and original, and how far apart the images are."""
+"""Outputs of networks for censored and original test images, and the images' distortion."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from privacy_gan.tensors import DamagedFile, UnsupportedFile, read_tensors
 
 @dataclass(frozen=True)
 class Outputs:
-    """What networks make of the test images, either censored or original; rows are images.
+    """Outputs of networks for either the censored or the original test images.
 
     Attributes:
-        probabilities: of each fixed classifier, float64 [N, C] by attribute.
-        features: of all fixed classifiers side by side, [N, F].
-        inception_features: of Inception [N, 2048], or None without its weights.
+        probabilities: class probabilities of each fixed classifier, float64 [N, C] by attribute.
+        features: concatenated features of all fixed classifiers, [N, F].
+        inception_features: features of Inception [N, 2048], or None without its weights.
     """
 
     probabilities: dict[str, Tensor]
@@ -36,28 +36,28 @@ class Outputs:
     inception_features: Tensor | None
 
     def predicted(self, attribute: str) -> Tensor:
-        """Return the class that a fixed classifier sees, [N]."""
+        """Return the classes that the attribute's fixed classifier predicts, [N]."""
         return self.probabilities[attribute].argmax(dim=1)
 
     def predictions_of(self, attributes: Sequence[str]) -> dict[str, Tensor]:
-        """Return the class that each attribute's fixed classifier sees, [N] by attribute."""
+        """Return the classes that the fixed classifiers predict, [N] by attribute."""
         return {name: self.predicted(name) for name in attributes}
 
 
 @dataclass(frozen=True)
 class TestOutputs:
-    """What networks make of the test split, censored and original.
+    """Outputs of networks for the test split, censored and original.
 
     Attributes:
-        censored: of images that were censored once.
-        original: of the same images as they were.
-        feature_sizes: how many features each fixed classifier has.
-        synthetic: s' [N]; drawn here where none is put in.
+        censored: outputs for the images, censored once.
+        original: outputs for the same images, uncensored.
+        feature_sizes: number of features of each fixed classifier.
+        synthetic: s' [N]; random for mechanisms that insert no s'.
         distortion: mean squared error of each image, [N].
-        ssim: structural similarity of each image [N], or None where images are not pictures.
+        ssim: structural similarity of each image [N], or None if the data are not pictures.
     """
 
-    __test__ = False  # pytest would take the class for a test
+    __test__ = False  # so that pytest does not collect the class as a test
 
     censored: Outputs
     original: Outputs
@@ -74,14 +74,14 @@ def outputs_on_test(
     num_classes: int,
     seed: int,
 ) -> TestOutputs:
-    """Return what networks make of the test split, censored once.
+    """Return the outputs of networks for the test split, censored once.
 
     Args:
-        source: of the images.
-        classifiers: the fixed ones, by attribute.
-        inception: for its features, or None.
-        num_classes: values of the sensitive attribute.
-        seed: of all noise.
+        source: source of the images.
+        classifiers: fixed classifiers by attribute.
+        inception: InceptionV3, or None.
+        num_classes: number of values of the sensitive attribute.
+        seed: seed of all noise.
 
     Raises:
         UserError: a censored image is not finite.
@@ -105,18 +105,19 @@ def outputs_on_test(
             else:
                 synthetic.append(batch.synthetic.cpu())
             advance(1)
-    changes = torch.cat(distortion).cpu()
-    if undefined := int((~changes.isfinite()).sum()):
+    distortions = torch.cat(distortion).cpu()
+    if undefined := int((~distortions.isfinite()).sum()):
         raise UserError(
-            f"the mechanism made values that are not finite of {undefined} of {len(changes)} test "
-            "images: compute in float32, trainer.precision=32-true, or train it again"
+            f"{undefined} of {len(distortions)} censored test images have values that are not "
+            "finite: compute in float32 with trainer.precision=32-true, or train the mechanism "
+            "again"
         )
     return TestOutputs(
         concatenate(censored),
         concatenate(original),
         [network.head.in_features for network in networks.values()],
         torch.cat(synthetic),
-        changes,
+        distortions,
         torch.cat(ssim).cpu() if ssim else None,
     )
 
@@ -124,60 +125,61 @@ def outputs_on_test(
 def network_outputs(
     networks: Mapping[str, Classifier], images: Tensor, inception: nn.Module | None
 ) -> dict[str, Any]:
-    """Return what each network makes of images: features once, probabilities from them."""
+    """Return the features and probabilities of each network; features are computed once."""
     features = {name: network.features(images) for name, network in networks.items()}
     return {
         "probabilities": {
             name: network.head(features[name]).double().softmax(dim=1).cpu()
             for name, network in networks.items()
         },
-        "features": torch.cat([some.float().cpu() for some in features.values()], dim=1),
+        "features": torch.cat([each.float().cpu() for each in features.values()], dim=1),
         "inception": None if inception is None else inception_features(inception, images),
     }
 
 
 def inception_features(inception: nn.Module, images: Tensor) -> Tensor:
-    """Return Inception's features of images in [0, 1], which it takes as bytes, [B, 2048]."""
-    with torch.autocast(images.device.type, enabled=False):  # as published distances are taken
+    """Return Inception's features [B, 2048] of images in [0, 1], which it gets as uint8."""
+    with torch.autocast(images.device.type, enabled=False):  # published distances use float32
         features: Tensor = inception((images * 255).round().to(torch.uint8))
     return features.float().cpu()
 
 
 def structural_similarity(images: Tensor, original: Tensor) -> Tensor:
-    """Return each image's structural similarity (Wang et al., 2004) to its original, [B]."""
+    """Return the structural similarity (Wang et al., 2004) of each image to its original, [B]."""
     values = structural_similarity_index_measure(images, original, data_range=1.0, reduction="none")
     assert isinstance(values, Tensor)
     return values.reshape(-1)
 
 
-def concatenate(parts: Iterable[dict[str, Any]]) -> Outputs:
-    """Put batches together."""
-    parts = list(parts)
-    names = parts[0]["probabilities"]
-    inception = [part["inception"] for part in parts]
+def concatenate(batches: Iterable[dict[str, Any]]) -> Outputs:
+    """Concatenate the outputs for several batches."""
+    batches = list(batches)
+    names = batches[0]["probabilities"]
+    inception = [batch["inception"] for batch in batches]
     return Outputs(
-        {name: torch.cat([part["probabilities"][name] for part in parts]) for name in names},
-        torch.cat([part["features"] for part in parts]),
+        {name: torch.cat([batch["probabilities"][name] for batch in batches]) for name in names},
+        torch.cat([batch["features"] for batch in batches]),
         None if inception[0] is None else torch.cat(inception),
     )
 
 
 def load_inception(weights: str | Path | None, device: torch.device) -> nn.Module | None:
-    """Return torch-fidelity's InceptionV3, bytes [B, 3, H, W] to features [B, 2048].
+    """Load torch-fidelity's InceptionV3, which maps uint8 [B, 3, H, W] to features [B, 2048].
 
     Args:
-        weights: its state dict's file, as torch-fidelity publishes it; None for no network.
-        device: where it goes.
+        weights: file of its state_dict, as published by torch-fidelity; None loads no network.
+        device: device of the network.
 
     Raises:
-        UserError: the file is missing or not such a state dict, or torch-fidelity is not installed.
+        UserError: the file is missing or does not contain this state_dict, or torch-fidelity is not
+            installed.
     """
     if weights is None:
         return None
     if not Path(weights).is_file():
         raise UserError(f"judge.inception_weights={weights} does not exist: give a local file")
     try:
-        read_tensors(Path(weights))  # a damaged file is refused before torchmetrics loads it
+        read_tensors(Path(weights))  # rejects a damaged file before torchmetrics loads it
         network: nn.Module = NoTrainInceptionV3(
             name="inception-v3-compat",
             features_list=["2048"],
@@ -195,5 +197,7 @@ def load_inception(weights: str | Path | None, device: torch.device) -> nn.Modul
         TypeError,
         AttributeError,
     ) as error:
-        raise UserError(f"{weights} holds no weights of torch-fidelity's InceptionV3") from error
+        raise UserError(
+            f"{weights} does not contain the weights of torch-fidelity's InceptionV3"
+        ) from error
     return network.to(device).eval()

@@ -1,8 +1,8 @@
-"""What can still be told of the utility attributes by who learns it from censored images.
+"""A classifier of the utility attributes that is trained on censored images.
 
-The paper's classifiers have never seen a censored image: what they get wrong may be lost, or may
-only look unlike what they know. A classifier that learns from censored images, as the adversaries
-do, tells the one from the other (as in PASS, arXiv 2506.08307).
+The paper's classifiers have never seen a censored image. What they misclassify may be lost, or may
+only look different from what they know. A classifier that is trained on censored images, as the
+adversaries are, distinguishes the two (as in PASS, arXiv 2506.07308).
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from torch import Tensor, nn
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredBatch
 
-RETRAINED = "retrained"  # its name among those that learn from censored images
+RETRAINED = "retrained"  # its name among the networks of an attack
 
 
 class RetrainedClassifier(Learner):
-    """One network that learns to tell several attributes from images.
+    """One network that is trained to predict several attributes from images.
 
     Args:
-        network: makes the network, given its number of outputs.
-        recipe: how it learns.
-        columns: the attributes', among the batch's attributes.
-        sizes: how many classes each of them has.
+        network: creates the network, given its number of outputs.
+        recipe: the training recipe.
+        columns: the attributes' columns in ``CensoredBatch.attributes``.
+        sizes: number of classes of each attribute.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class RetrainedClassifier(Learner):
         return self.summed_nll(batch) / (len(batch.images) * len(self.columns))
 
     def summed_nll(self, batch: CensoredBatch) -> Tensor:
-        """Return the negative log-likelihood of all attributes, summed over a batch, nats."""
-        errors = [
+        """Return the negative log-likelihood of all attributes summed over a batch, in nats."""
+        parts = [
             F.nll_loss(predicted.float(), batch.attributes[:, column], reduction="sum")
             for predicted, column in zip(
                 torch.split(self.log_probabilities(batch.images), self.sizes, dim=1),
@@ -54,14 +54,14 @@ class RetrainedClassifier(Learner):
                 strict=True,
             )
         ]
-        return torch.stack(errors).sum()
+        return torch.stack(parts).sum()
 
     def log_probabilities(self, images: Tensor) -> Tensor:
-        """Return log p(class | image) of each attribute, side by side, [B, sum of sizes]."""
+        """Return log p(class | image) of all attributes, concatenated, [B, sum of sizes]."""
         logits = torch.split(self.network(images), self.sizes, dim=1)
-        return torch.cat([F.log_softmax(of, dim=1) for of in logits], dim=1)
+        return torch.cat([F.log_softmax(part, dim=1) for part in logits], dim=1)
 
 
-def predicted_classes(answers: Tensor, sizes: Sequence[int]) -> list[Tensor]:
-    """Return the likeliest class of each attribute, [N] each, from answers [N, sum of sizes]."""
-    return [of.argmax(dim=1) for of in torch.split(answers, list(sizes), dim=1)]
+def predicted_classes(probabilities: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+    """Return the most probable class of each attribute, [N] each, from [N, sum of sizes]."""
+    return [part.argmax(dim=1) for part in torch.split(probabilities, list(sizes), dim=1)]

@@ -49,7 +49,7 @@ def describe_strongest(observations: Observations, labels: Tensor) -> Content:
     """Return name, calibration and accuracy of the strongest adversary, to be saved.
 
     It is the adversary with the best validation accuracy given one censored version of each image,
-    because whoever looks at a single image has no more. Its weights are saved separately.
+    since it will predict from single images. Its weights are saved separately.
 
     Args:
         observations: predictions of all adversaries.

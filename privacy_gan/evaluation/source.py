@@ -1,4 +1,4 @@
-"""Censored batches for adversaries and classifiers, from a mechanism or from elsewhere."""
+"""Sources of censored batches for adversaries and classifiers: a mechanism, or a folder."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from privacy_gan.privatizers.identity import Identity
 from privacy_gan.randomness import Purpose, keyed_generator
 
 SPLIT_NUMBERS = {"valid": 0, "test": 1}
-QUERY_BATCH = 256  # images at a time where nobody learns from them: small batches take longer
+QUERY_BATCH = 256  # images per batch outside training, where larger batches are faster
 
 
 class CensoredBatch(NamedTuple):
-    """What the judge knows of a batch.
+    """A batch of censored images with their originals and labels.
 
-    An adversary gets ``images``; in training, where it censors images of its own, ``original`` and
-    the labels, too.
+    An adversary predicts from ``images`` alone. In training, where it censors its own images, it
+    also has ``original`` and the labels.
 
     Attributes:
         images: x'' or x', [B, C, H, W].
-        original: x, likewise.
+        original: x, [B, C, H, W].
         attributes: true attributes [B, A] int64.
-        synthetic: s' [B], or None where nothing is put in.
+        synthetic: s' [B], or None if the mechanism inserts none.
     """
 
     images: Tensor
@@ -42,14 +42,15 @@ class CensoredBatch(NamedTuple):
 
 
 class CensoredSource(Protocol):
-    """What can be judged: something that yields a data set's images, censored.
+    """A source of a data set's images, censored.
 
     Attributes:
         datamodule: the data set, set up.
-        compute: where batches are, and in which precision networks run.
-        deterministic: whether an image is always censored alike, so that one query tells all.
-        has_originals: whether it is known what the images were before they were censored; where
-            not, a batch's ``original`` is the censored image itself.
+        compute: device of the batches and precision of the networks.
+        deterministic: whether an image is censored in the same way each time, so that further
+            queries add nothing.
+        has_originals: whether the uncensored images are known. If not, a batch's ``original`` is
+            the censored image itself.
     """
 
     datamodule: TableDataModule
@@ -58,19 +59,19 @@ class CensoredSource(Protocol):
     has_originals: bool
 
     def training_epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[CensoredBatch]:
-        """Yield the training split in an order, and with noise, of the epoch's and seed's own."""
+        """Yield the training split, with order and noise keyed by epoch and seed."""
 
     def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
-        """Yield a split in order, QUERY_BATCH images at a time, censored for a further time."""
+        """Yield a split in order, QUERY_BATCH images at a time, with noise keyed by the query."""
 
 
 class MechanismSource:
-    """Applies a mechanism to a data set; all noise is a function of the seed.
+    """Applies a mechanism to a data set; all noise is keyed by the seed.
 
     Args:
         privatizer: the mechanism.
-        datamodule: set up.
-        compute: where, and in which precision.
+        datamodule: the data set, set up.
+        compute: device and precision.
     """
 
     has_originals = True
@@ -98,8 +99,8 @@ class MechanismSource:
         self, rows: Tensor, batch_size: int, seed: int, purpose: Purpose, *counters: int
     ) -> Iterator[CensoredBatch]:
         device = self.compute.device
-        for index, some in enumerate(torch.split(rows, batch_size)):
-            batch = self.datamodule.gather(some, device)
+        for index, chunk in enumerate(torch.split(rows, batch_size)):
+            batch = self.datamodule.gather(chunk, device)
             rng = keyed_generator(device, seed, purpose, *counters, index)
             with torch.no_grad(), self.compute.autocast():
                 images, synthetic = self.privatizer.privatize(batch.images, rng)
@@ -107,13 +108,13 @@ class MechanismSource:
 
 
 class FolderSource:
-    """Serves censored images of a data set, beside the originals where these are known.
+    """Serves censored images from files, with their originals if these are known.
 
     Args:
-        censored: the images, set up.
-        originals: the same ones uncensored, in the same order, with the same labels, set up; or
-            None.
-        compute: where batches are, and in which precision networks run.
+        censored: the censored images, set up.
+        originals: the same images uncensored, in the same order and with the same labels, set up;
+            or None.
+        compute: device of the batches and precision of the networks.
     """
 
     deterministic = True
@@ -132,7 +133,7 @@ class FolderSource:
         yield from map(self._batch, torch.split(rows, batch_size))
 
     def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
-        """See CensoredSource; all queries are answered alike."""
+        """See CensoredSource; every query returns the same images."""
         del number, seed
         rows = torch.from_numpy(self.datamodule.rows(split))
         yield from map(self._batch, torch.split(rows, QUERY_BATCH))
@@ -146,16 +147,16 @@ class FolderSource:
 
 
 class FileFormatSource:
-    """Another source's images after they were written into files and read again.
+    """Another source's images after a round trip through a file format.
 
     Args:
-        source: of the images.
-        form: of the files.
+        source: source of the images.
+        file_format: format of the files.
     """
 
-    def __init__(self, source: CensoredSource, form: ReleaseFormat) -> None:
+    def __init__(self, source: CensoredSource, file_format: ReleaseFormat) -> None:
         self.source = source
-        self.form = form
+        self.file_format = file_format
         self.datamodule = source.datamodule
         self.compute = source.compute
         self.deterministic = source.deterministic
@@ -163,54 +164,54 @@ class FileFormatSource:
 
     def training_epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[CensoredBatch]:
         """See CensoredSource."""
-        yield from map(self._released, self.source.training_epoch(epoch, batch_size, seed))
+        yield from map(self._convert, self.source.training_epoch(epoch, batch_size, seed))
 
     def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
         """See CensoredSource."""
-        yield from map(self._released, self.source.query(split, number, seed))
+        yield from map(self._convert, self.source.query(split, number, seed))
 
-    def _released(self, batch: CensoredBatch) -> CensoredBatch:
-        return batch._replace(images=round_trip(batch.images, self.form))
+    def _convert(self, batch: CensoredBatch) -> CensoredBatch:
+        return batch._replace(images=round_trip(batch.images, self.file_format))
 
 
 def with_file_format(source: CensoredSource, name: str) -> CensoredSource:
-    """Return a source's images as files of a format hold them, or as they are for "float".
+    """Return a source of the images as files of a format hold them; "float" changes nothing.
 
     Raises:
-        UserError: there is no such format.
+        UserError: the format is unknown.
     """
-    return source if name == FLOAT else FileFormatSource(source, ReleaseFormat.of(name))
+    return source if name == FLOAT else FileFormatSource(source, ReleaseFormat.parse(name))
 
 
-def round_trip(images: Tensor, form: ReleaseFormat) -> Tensor:
-    """Return images [B, 3, H, W] in [0, 1] as they are read from files of a format."""
+def round_trip(images: Tensor, file_format: ReleaseFormat) -> Tensor:
+    """Encode images [B, 3, H, W] in [0, 1] as files and decode them again."""
     pixels = to_uint8(images)
-    if form.name != PNG:  # which loses nothing that is left after rounding
+    if file_format.name != PNG:  # which is lossless after rounding
         files = [
-            form.encode(Image.fromarray(image))
+            file_format.encode(Image.fromarray(image))
             for image in pixels.permute(0, 2, 3, 1).cpu().numpy()
         ]
-        read = np.stack([np.asarray(Image.open(BytesIO(file))) for file in files])
-        pixels = torch.from_numpy(read).to(images.device).permute(0, 3, 1, 2)
+        decoded = np.stack([np.asarray(Image.open(BytesIO(file))) for file in files])
+        pixels = torch.from_numpy(decoded).to(images.device).permute(0, 3, 1, 2)
     return pixels.to(images.dtype) / 255
 
 
 def original_images(datamodule: TableDataModule, compute: Compute) -> MechanismSource:
-    """Return a source of images that nobody censored."""
+    """Return a source of the uncensored images."""
     return MechanismSource(Identity(), datamodule, compute)
 
 
 def training_order(datamodule: TableDataModule, epoch: int, batch_size: int, seed: int) -> Tensor:
-    """Return which images an epoch's batches consist of, [N] rows of the table."""
+    """Return the rows of the table in an epoch's order, [N]."""
     rows = torch.from_numpy(datamodule.rows("train"))
     rng = keyed_generator("cpu", seed, Purpose.JUDGE_ORDER, epoch)
     shuffled = rows[torch.randperm(len(rows), generator=rng)]
     if len(rows) % batch_size == 1 and len(rows) > batch_size:
-        shuffled = shuffled[:-1]  # batch norm cannot learn from one image
+        shuffled = shuffled[:-1]  # batch norm needs more than one image
     return shuffled
 
 
 def count_batches(datamodule: TableDataModule, split: str, batch_size: int = QUERY_BATCH) -> int:
     """Return the number of batches in a pass over a split."""
-    full, left = divmod(len(datamodule.rows(split)), batch_size)
-    return full + (left > 0 and not (split == "train" and full and left == 1))
+    full, remainder = divmod(len(datamodule.rows(split)), batch_size)
+    return full + (remainder > 0 and not (split == "train" and full and remainder == 1))

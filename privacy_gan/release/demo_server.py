@@ -180,7 +180,7 @@ def censor_photo(content: DemoContent, photo: bytes) -> dict[str, Any]:
 def example_faces() -> list[bytes]:
     """Return drawn faces as PNG files, always the same ones."""
     source = SyntheticFacesSource(128, NUM_EXAMPLES, 1, 1, seed=7)
-    png = ReleaseFormat.of(PNG)
+    png = ReleaseFormat.parse(PNG)
     return [png.encode(Image.fromarray(image)) for image in source.images(0, NUM_EXAMPLES)]
 
 

@@ -87,7 +87,7 @@ def make_versions(
     versions, images = [], []
     for label, image in rows.items():
         is_output = label in outputs
-        file_format = output_format if is_output else ReleaseFormat.of(PNG)
+        file_format = output_format if is_output else ReleaseFormat.parse(PNG)
         pixels = to_uint8(image)[0].permute(1, 2, 0).cpu().numpy()
         versions.append(
             FaceVersion(

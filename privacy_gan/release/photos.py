@@ -118,10 +118,7 @@ def reserve_target(name: Path, target: Path, reserved: dict[str, Path], folder: 
     if first == name and not (folder / target).is_dir():
         return None
     other = first if first != name else target
-    return (
-        f"its censored version would have the same name as that of {escape_path(other)}: "
-        "rename one of them"
-    )
+    return f"its censored version would be named like that of {escape_path(other)}: rename one"
 
 
 def target_path(name: Path, suffix: str) -> Path:

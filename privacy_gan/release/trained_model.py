@@ -98,7 +98,7 @@ def load_trained_model(path: Path) -> TrainedModel:
     folder = open_folder(path)
     result = folder.finished_result()
     privatizer = load_privatizer(path)
-    if not privatizer.pictures:
+    if not privatizer.viewable:
         run = folder.config()
         raise UserError(f"run={run.run_dir} was trained on {run.data_name}, which has no images")
     return TrainedModel(path, True, privatizer, result)

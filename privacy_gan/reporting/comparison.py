@@ -1,4 +1,4 @@
-"""Finished runs side by side: what leaks of each, and what is left."""
+"""Tables that compare finished runs: a row per mechanism, then the baselines."""
 
 from __future__ import annotations
 
@@ -8,48 +8,52 @@ from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.budget import exceeds_budget
 from privacy_gan.reporting.leakage import ACCURACY, leading_measure
 from privacy_gan.reporting.records import EvaluationRow
-from privacy_gan.reporting.results import comparable, titled
+from privacy_gan.reporting.results import group_comparable, group_titles
 from privacy_gan.reporting.run_summary import INTERVALS_NOTE, align_columns, format_cell
 from privacy_gan.runs.result import Measure
 
 COLUMNS = {name: metric.heading for name, metric in METRICS.items() if metric.heading}
-WITH_INTERVALS = ("privacy_loss", "utility_score")  # there is no room for all
-OVER = " over"  # follows a distortion
-# what a line explains, and the line
+WITH_INTERVALS = ("privacy_loss", "utility_score")  # more would make the table too wide
+OVER = " over"  # follows a distortion that exceeds the budget
+LEAST_DISTORTION = "(least distortion)"
+# a text that may occur in a table, and the line that explains it
 LEGEND = {
-    "most by": "most by: the measure by which most leaks here, of its strongest adversary",
+    "largest leak": "largest leak: the measure by which most leaks here, of its strongest adversary",
     **{
         metric.heading: f"{metric.heading}: {metric.note}"
         for metric in METRICS.values()
         if metric.heading and metric.note
     },
-    OVER: "over: more than epsilon allows, and more than the choice of test images explains",
-    "(original)": "original: the same adversaries trained on uncensored images",
-    "(floor)": "floor: from the other attributes alone; prior: without looking",
-    "(hidden)": "hidden: the least distortion, about, at which any mechanism could hide the "
-    "attribute completely",
+    OVER: "over: above epsilon, by more than the sampling error of the test images",
+    "(original)": "original: uncensored images, with the same adversaries trained on them",
+    "(correlation baseline)": "correlation baseline: from the other attributes alone",
+    "(majority baseline)": "majority baseline: without looking at the image",
+    LEAST_DISTORTION: "least distortion: about what any mechanism needs to hide the attribute "
+    "completely",
 }
 
 
-def comparison_tables(judged: Sequence[EvaluationRow]) -> str:
-    """Return a table for all that can be compared: one line per mechanism, the leakiest first."""
-    groups = comparable(judged)
+def comparison_tables(entries: Sequence[EvaluationRow]) -> str:
+    """Return a table for each group that can be compared, the largest leak first, and a legend."""
+    groups = group_comparable(entries)
     tables = []
-    for title, entries in zip(titled(groups), groups, strict=True):
-        if same_instance(entries) and entries[0].run_label:
-            title = f"{title}, {entries[0].instance}"
-        tables.append("\n".join([title, "", *align_columns(table(entries))]))
-    legend = [line for what, line in LEGEND.items() if any(what in table for table in tables)]
+    for title, group in zip(group_titles(groups), groups, strict=True):
+        if share_run_label(group) and group[0].run_label:
+            title = f"{title}, {group[0].run_label}"
+        tables.append("\n".join([title, "", *align_columns(table_rows(group))]))
+    legend = [line for text, line in LEGEND.items() if any(text in table for table in tables)]
     return "\n\n".join([*tables, "\n".join([INTERVALS_NOTE, *legend])])
 
 
-def table(entries: Sequence[EvaluationRow]) -> list[list[str]]:
-    """Return rows of one group: all runs, then what bounds them; columns that anybody has."""
+def table_rows(entries: Sequence[EvaluationRow]) -> list[list[str]]:
+    """Return the rows of a table: a header, the entries, then originals and baselines."""
     measure = leading_measure([entry.evaluation for entry in entries])
-    columns = columns_of(measure)
-    rows = [["", *columns.values()]]
+    headings = column_headings(measure)
+    rows = [["", *headings.values()]]
     names = [
-        entry.mechanism if same_instance(entries) else f"{entry.mechanism} {entry.instance}".strip()
+        entry.mechanism
+        if share_run_label(entries)
+        else f"{entry.mechanism} {entry.run_label}".strip()
         for entry in entries
     ]
     by_leak = sorted(
@@ -58,46 +62,49 @@ def table(entries: Sequence[EvaluationRow]) -> list[list[str]]:
         reverse=True,
     )
     for entry, name in by_leak:
-        told_apart = f"{name}  {entry.folder.path}" if names.count(name) > 1 else name
-        cells = line(entry.evaluation.measures, "censored", measure)
+        label = f"{name}  {entry.folder.path}" if names.count(name) > 1 else name
+        cells = format_cells(entry.evaluation.measures, "censored", measure)
         if exceeds_budget(entry.evaluation, entry.budget):
-            cells[list(columns).index("distortion")] += OVER
-        rows.append([told_apart, *cells])
-    bounds = entries[0].evaluation.measures
-    for bound in ("original", "correlation_baseline", "majority_baseline"):
-        rows.append([f"({bound.replace('_', ' ')})", *line(bounds, bound, measure)])
+            cells[list(headings).index("distortion")] += OVER
+        rows.append([label, *cells])
+    measures = entries[0].evaluation.measures  # bounds are the same for all entries
+    for column in ("original", "correlation_baseline", "majority_baseline"):
+        label = f"({column.replace('_', ' ')})"
+        rows.append([label, *format_cells(measures, column, measure)])
     if least := entries[0].evaluation.least_distortion:
         distortions = {"distortion": METRICS["distortion"].format_value(least["hidden"])}
-        rows.append(["(hidden)", *(distortions.get(key, "-") for key in columns)])
-    return without_blank_columns(rows)
+        rows.append([LEAST_DISTORTION, *(distortions.get(name, "-") for name in headings)])
+    return drop_empty_columns(rows)
 
 
-def without_blank_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Return rows without columns that have a name and nothing else."""
+def drop_empty_columns(rows: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Return rows without the columns whose cells below the header are all "-"."""
     columns = [column for column in zip(*rows, strict=True) if set(column[1:]) != {"-"}]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def same_instance(entries: Sequence[EvaluationRow]) -> bool:
-    """Tell whether all have one budget and seed."""
+def share_run_label(entries: Sequence[EvaluationRow]) -> bool:
+    """Return whether all entries have the same budget and seed."""
     return len({entry.run_label for entry in entries}) == 1
 
 
-def columns_of(measure: str) -> dict[str, str]:
-    """Return the columns' headings, that of the measure by which most leaks first."""
-    if measure == ACCURACY:
+def column_headings(leading: str) -> dict[str, str]:
+    """Return the columns' headings by measure, the leading measure first."""
+    if leading == ACCURACY:
         return COLUMNS
-    return {measure: f"most by {METRICS[measure].title}"} | {
-        name: heading for name, heading in COLUMNS.items() if name != measure
+    return {leading: f"largest leak ({METRICS[leading].title})"} | {
+        name: heading for name, heading in COLUMNS.items() if name != leading
     }
 
 
-def line(measures: Mapping[str, Measure], column: str, leading: str) -> list[str]:
-    """Return a line's cells."""
-    told = (leading, *WITH_INTERVALS)
+def format_cells(measures: Mapping[str, Measure], column: str, leading: str) -> list[str]:
+    """Return the cells of a row; main measures on censored images have an interval."""
+    with_interval = (leading, *WITH_INTERVALS)
     return [
-        format_cell(name, getattr(measures[name], column), column == "censored" and name in told)
+        format_cell(
+            name, getattr(measures[name], column), column == "censored" and name in with_interval
+        )
         if name in measures
         else "-"
-        for name in columns_of(leading)
+        for name in column_headings(leading)
     ]

@@ -1,4 +1,4 @@
-"""Whether two mechanisms differ by more than seeds and test images explain."""
+"""Differences between mechanisms, with intervals over test images and seeds."""
 
 from __future__ import annotations
 
@@ -15,31 +15,31 @@ import pandas as pd
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.records import EvaluationRow
-from privacy_gan.reporting.results import UTILITY, Panel, at_budget
+from privacy_gan.reporting.results import UTILITY, Panel, budget_phrase
 from privacy_gan.reporting.run_summary import align_columns
 
 RESAMPLES = 2000
 NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(0.975)
-MEASURES = (ACCURACY, UTILITY)  # of which results keep which test images were told right
-SENTENCES = 3  # pairs that are told in sentences
-REAL = "*"  # marks what chance does not explain
+MEASURES = (ACCURACY, UTILITY)  # results record for these which test images were correct
+MAX_SENTENCE_PAIRS = 3  # more pairs of mechanisms are shown as a matrix
+SIGNIFICANT = "*"
 
 Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How far two mechanisms are apart in one measure, at one budget.
+    """The difference between two mechanisms in one measure, at one budget.
 
     Attributes:
         measure: its name.
         epsilon: the budget.
-        names: of the two.
-        value: the first's less the second's, mean over seeds.
-        low: of its 95% interval.
-        high: likewise.
-        seeds: number of seeds that both have been trained with.
-        images: number of test images; None where they were not compared image by image.
+        names: of the two mechanisms.
+        value: the first minus the second, mean over seeds.
+        low: lower end of its 95% interval.
+        high: upper end of that interval.
+        seeds: number of seeds that both were trained with.
+        images: number of test images; None if the two were not compared image by image.
     """
 
     measure: str
@@ -52,41 +52,32 @@ class Difference:
     images: int | None
 
     @property
-    def is_explained(self) -> bool:
-        """Whether chance can explain it."""
-        return self.low <= 0 <= self.high
+    def is_significant(self) -> bool:
+        """Whether the 95% interval excludes 0."""
+        return not self.low <= 0 <= self.high
 
     def sentence(self) -> str:
-        """Return what it says, and on what grounds."""
-        verb = "keeps" if METRICS[self.measure].higher_is_better else "leaks"
-        noun = noun_of(self.measure)
-        one, other = self.names if self.value >= 0 else self.names[::-1]
+        """Return which mechanism is higher, by how much, and what the interval is based on."""
+        higher, lower = self.names if self.value >= 0 else self.names[::-1]
         low, high = sorted((self.low, self.high) if self.value >= 0 else (-self.low, -self.high))
-        size = (
-            f"{abs(self.value) * 100:.1f} points (95% interval {100 * low:.1f} to {100 * high:.1f})"
-        )
-        where = at_budget(self.epsilon)
-        if self.is_explained:
-            return (
-                f"{one} and {other} cannot be told apart in {noun} {where}: {size}, which "
-                f"{self.grounds} can explain"
-            )
-        doubt = "" if self.seeds > 1 else "; another seed may say otherwise"
+        noun, size = short_title(self.measure), f"{abs(self.value) * 100:.1f} points"
+        where = budget_phrase(self.epsilon)
+        interval = f"(95% interval {100 * low:.1f} to {100 * high:.1f}; {self.sample})"
+        if self.is_significant:
+            return f"{higher}: {noun} {size} higher than {lower} {where} {interval}"
         return (
-            f"{one} {verb} more than {other} {where}, by {size}, which {self.grounds} cannot "
-            f"explain{doubt}"
+            f"{higher} and {lower}: no significant difference in {noun} {where}, {size} {interval}"
         )
 
     @property
-    def grounds(self) -> str:
-        """What the interval allows for."""
-        images = "test images" if self.images is None else f"{self.images:,} test images"
-        seeds = f" and of {self.seeds} seeds" if self.seeds > 1 else ""
-        return f"the choice of {images}{seeds}"
+    def sample(self) -> str:
+        """The images and seeds that the interval is based on."""
+        images = "unpaired test images" if self.images is None else f"{self.images:,} test images"
+        return f"{images}, {self.seeds} seed{'s' * (self.seeds != 1)}"
 
 
-def noun_of(measure: str) -> str:
-    """Return what a measure is called in a sentence."""
+def short_title(measure: str) -> str:
+    """Return a measure's title without what is in brackets."""
     return METRICS[measure].title.partition(" (")[0]
 
 
@@ -94,36 +85,36 @@ def compare_curves(panel: Panel) -> list[Difference]:
     """Return the differences of all pairs of curves at the budgets that both have."""
     return [
         difference
-        for one, other in itertools.combinations(panel.curves, 2)
-        for epsilon, entries in one.points.items()
+        for first, second in itertools.combinations(panel.curves, 2)
+        for epsilon, entries in first.points.items()
         for measure in MEASURES
-        if (others := other.points.get(epsilon)) is not None
-        if (difference := difference_of(measure, epsilon, (one.name, other.name), entries, others))
+        if (others := second.points.get(epsilon)) is not None
+        if (difference := compare(measure, epsilon, (first.name, second.name), entries, others))
     ]
 
 
-def difference_of(
+def compare(
     measure: str,
     epsilon: float,
     names: tuple[str, str],
-    one: Sequence[EvaluationRow],
-    other: Sequence[EvaluationRow],
+    first: Sequence[EvaluationRow],
+    second: Sequence[EvaluationRow],
 ) -> Difference | None:
-    """Compare two mechanisms in one measure; None where no seed has it of both.
+    """Compare two mechanisms in one measure; return None if they share no seed with a value.
 
-    The variance of the difference is that which test images cause, plus that of a mean over seeds.
-    Of one seed only the former is known; of several, the normal quantile gives way to Student's.
+    The variance of the difference is that over test images, plus that of the mean over seeds. With
+    one seed only the former is known; with several, Student's t replaces the normal distribution.
     """
     pairs = [
-        (here, there)
-        for here in one
-        for there in other
-        if here.seed == there.seed and here.value(measure) is not None
-        if there.value(measure) is not None
+        (one, other)
+        for one in first
+        for other in second
+        if one.seed == other.seed and one.value(measure) is not None
+        if other.value(measure) is not None
     ]
     if not pairs:
         return None
-    values = [(here.value(measure) or 0.0) - (there.value(measure) or 0.0) for here, there in pairs]
+    values = [(one.value(measure) or 0.0) - (other.value(measure) or 0.0) for one, other in pairs]
     by_image = image_differences(measure, pairs)
     low, high = (
         unpaired_interval(measure, pairs) if by_image is None else paired_bootstrap(by_image)
@@ -132,42 +123,44 @@ def difference_of(
     if len(values) > 1:
         from scipy.stats import t
 
-        of_images = ((high - low) / (2 * NORMAL_QUANTILE)) ** 2
-        of_seeds = statistics.variance(values) / len(values)
-        reach = t.ppf(0.975, len(values) - 1) * math.sqrt(of_images + of_seeds)
+        image_variance = ((high - low) / (2 * NORMAL_QUANTILE)) ** 2
+        seed_variance = statistics.variance(values) / len(values)
+        reach = t.ppf(0.975, len(values) - 1) * math.sqrt(image_variance + seed_variance)
         low, high = value - reach, value + reach
     images = None if by_image is None else len(by_image)
     return Difference(measure, epsilon, names, value, low, high, len(values), images)
 
 
-def image_differences(measure: str, pairs: Sequence[tuple[EvaluationRow, EvaluationRow]]) -> Floats | None:
-    """Return the difference at each test image, mean over seeds; None where outcomes lack."""
-    outcomes = [tuple(outcomes_of(entry, measure) for entry in pair) for pair in pairs]
+def image_differences(
+    measure: str, pairs: Sequence[tuple[EvaluationRow, EvaluationRow]]
+) -> Floats | None:
+    """Return the difference at each test image, mean over seeds, [N]; None if not recorded."""
     differences = []
-    for here, there in outcomes:
-        if here is None or there is None or len(here) != len(there):
+    for pair in pairs:
+        one, other = (values_by_image(entry, measure) for entry in pair)
+        if one is None or other is None or len(one) != len(other):
             return None
-        differences.append(here - there)
+        differences.append(one - other)
     return np.mean(differences, axis=0)  # type: ignore[no-any-return]
 
 
-def outcomes_of(entry: EvaluationRow, measure: str) -> Floats | None:
-    """Return by how much each test image adds to a measure, [N]; None where that was not kept."""
+def values_by_image(entry: EvaluationRow, measure: str) -> Floats | None:
+    """Return each test image's value, whose mean is the measure, [N]; None if not recorded."""
     evaluation = entry.evaluation
     names = [measure]
     if measure == UTILITY:
         names = [name for name in evaluation.correct if name.startswith("utility/")]
-    right = [evaluation.is_correct(name) for name in names]
-    if not right or any(of is None for of in right):
+    correct = [evaluation.is_correct(name) for name in names]
+    if not correct or any(each is None for each in correct):
         return None
-    return np.mean([of for of in right if of is not None], axis=0)  # type: ignore[no-any-return]
+    return np.mean([each for each in correct if each is not None], axis=0)  # type: ignore[no-any-return]
 
 
 def paired_bootstrap(by_image: Floats) -> tuple[float, float]:
-    """Return the 95% interval of a mean over images, which are drawn with replacement.
+    """Return the 95% bootstrap interval of a mean over images.
 
-    Few different values occur, so it is drawn how often each does: the same distribution as that of
-    drawing images one by one.
+    There are few distinct values, so the number of times that each occurs is drawn from a
+    multinomial, which has the same distribution as drawing images with replacement.
     """
     values, counts = np.unique(by_image, return_counts=True)
     rng = np.random.default_rng(0)
@@ -176,37 +169,40 @@ def paired_bootstrap(by_image: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def unpaired_interval(measure: str, pairs: Sequence[tuple[EvaluationRow, EvaluationRow]]) -> tuple[float, float]:
-    """Return a 95% interval from those of both, as if each had test images of its own.
+def unpaired_interval(
+    measure: str, pairs: Sequence[tuple[EvaluationRow, EvaluationRow]]
+) -> tuple[float, float]:
+    """Return the 95% interval of the first pair's difference, from the intervals of both.
 
-    It is wider than one that compares image by image: what is hard for both counts twice.
+    This treats the two samples of test images as independent, so the interval is wider than that of
+    a comparison image by image.
     """
     (one, other) = pairs[0]
     value = (one.value(measure) or 0.0) - (other.value(measure) or 0.0)
-    spans = []
+    widths = []
     for entry in (one, other):
         estimate = entry.evaluation.measures[measure].censored
         assert estimate is not None
-        spans.append(estimate.high - estimate.low)
-    reach = math.hypot(*spans) / 2
+        widths.append(estimate.high - estimate.low)
+    reach = math.hypot(*widths) / 2
     return value - reach, value + reach
 
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """How far mechanisms are apart in one measure, at one budget.
+    """The differences between all mechanisms in one measure, at one budget.
 
     Attributes:
         title: the measure and the budget.
-        cells: by the names of two mechanisms, the row's less the column's, in percentage points,
-            signed, "*" behind what is more than chance; "" where the two were not compared.
+        cells: by the names of two mechanisms, the row minus the column in percentage points, with
+            sign, followed by "*" if significant; "" if the two were not compared.
     """
 
     title: str
     cells: pd.DataFrame
 
     def lines(self) -> list[str]:
-        """Return the matrix for a terminal; numbers stand for the columns' names."""
+        """Return the matrix for a terminal; its columns are numbered, not named."""
         numbers = range(1, len(self.cells) + 1)
         rows = self.cells.itertuples(name=None)
         return [
@@ -221,8 +217,8 @@ class Matrix:
 
 
 def needs_matrix(differences: Sequence[Difference]) -> bool:
-    """Tell whether there are more mechanisms than sentences can compare."""
-    return len({each.names for each in differences}) > SENTENCES
+    """Return whether there are too many pairs of mechanisms for a sentence each."""
+    return len({each.names for each in differences}) > MAX_SENTENCE_PAIRS
 
 
 def difference_matrices(differences: Sequence[Difference]) -> list[Matrix]:
@@ -232,19 +228,20 @@ def difference_matrices(differences: Sequence[Difference]) -> list[Matrix]:
         groups.setdefault((each.measure, each.epsilon), []).append(each)
     return [
         Matrix(
-            f"{noun_of(measure)} {at_budget(epsilon)}: row less column, percentage points",
-            cells_of(some),
+            f"{short_title(measure)} {budget_phrase(epsilon)}: row minus column, in percentage "
+            "points",
+            matrix_cells(group),
         )
-        for (measure, epsilon), some in groups.items()
+        for (measure, epsilon), group in groups.items()
     ]
 
 
-def cells_of(differences: Sequence[Difference]) -> pd.DataFrame:
+def matrix_cells(differences: Sequence[Difference]) -> pd.DataFrame:
     """Return the cells of a matrix."""
     names = list(dict.fromkeys(name for each in differences for name in each.names))
     cells = pd.DataFrame("", index=names, columns=names)
     for each in differences:
-        (one, other), mark = each.names, "" if each.is_explained else REAL
-        cells.loc[one, other] = f"{100 * each.value:+.1f}{mark}"
-        cells.loc[other, one] = f"{100 * -each.value:+.1f}{mark}"
+        (first, second), mark = each.names, SIGNIFICANT if each.is_significant else ""
+        cells.loc[first, second] = f"{100 * each.value:+.1f}{mark}"
+        cells.loc[second, first] = f"{100 * -each.value:+.1f}{mark}"
     return cells

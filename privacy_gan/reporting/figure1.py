@@ -21,7 +21,7 @@ from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting import paper_values
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
-from privacy_gan.reporting.results import UTILITY, Curve, Panel, trade_off
+from privacy_gan.reporting.results import UTILITY, Curve, Panel, trade_off_points
 from privacy_gan.runs.files import atomic_write
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def draw_panel(panel: Panel, measure: str, axes: Axes) -> None:
     if leak is not None and use is not None:
         axes.plot(100 * leak, 100 * use, "*", color="0.2", markersize=11, label="original")
     is_papers = measure == ACCURACY
-    if is_papers and panel.first.attribute == TABLE_3_ATTRIBUTE and panel.first.on_celeba:
+    if is_papers and panel.example.attribute == TABLE_3_ATTRIBUTE and panel.example.on_celeba:
         draw_papers(axes)
     axes.set_title(literal(panel.title), fontsize=9, wrap=True)
     name = (
@@ -127,7 +127,7 @@ def draw_panel(panel: Panel, measure: str, axes: Axes) -> None:
 
 def reference_point(panel: Panel) -> str | None:
     """Return what the numbers in brackets are, None where there are none."""
-    square = panel.square()
+    square = panel.hypervolume_corners()
     if square is None:
         return None
     leak, useless = square[0]
@@ -136,7 +136,7 @@ def reference_point(panel: Panel) -> str | None:
 
 def draw_curve(panel: Panel, curve: Curve, index: int, measure: str, axes: Axes) -> list[Label]:
     """Draw points, with bars over seeds or over test images; return labels of their budgets."""
-    points = trade_off(curve, measure)
+    points = trade_off_points(curve, measure)
     if points.empty:
         return []
     areas = panel.hypervolume(curve)

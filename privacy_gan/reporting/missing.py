@@ -1,4 +1,4 @@
-"""What a report lacks, and which commands would make it."""
+"""What a report lacks, and the commands that would produce it."""
 
 from __future__ import annotations
 
@@ -12,72 +12,76 @@ from privacy_gan.errors import UserError
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.records import EvaluationRow, RunsFound
 from privacy_gan.reporting.results import Panel
-from privacy_gan.reporting.tables import Table, of_any_attribute
+from privacy_gan.reporting.tables import Table, setup_without_attribute
 from privacy_gan.runs.folder import RunFolder
 
-Missing = list[tuple[str, list[tuple[str, str]]]]  # headings, each with what and by which command
-PRESETS = {1: "table1", 3: "table3"}  # Table 2 is made of Table 1's runs
+Missing = list[tuple[str, list[tuple[str, str]]]]  # headings, each with descriptions and commands
+PRESETS = {1: "table1", 3: "table3"}  # Table 2 is computed from Table 1's runs
 
 
 class MissingRun(NamedTuple):
-    """A run that would fill cells of the paper's tables, and that nobody made.
+    """A run that would fill empty cells of the paper's tables.
 
     Attributes:
-        table: the first one's number.
-        attribute: the hidden one.
-        epsilon: the budget.
-        mechanism: which.
-        like: a run of the same kind, which differs in these.
+        table: number of the first table that needs it.
+        attribute: the hidden attribute.
+        epsilon: the distortion budget.
+        mechanism: name of the privatizer.
+        example: an existing run with otherwise the same settings.
     """
 
     table: int
     attribute: str
     epsilon: float
     mechanism: str
-    like: EvaluationRow
+    example: EvaluationRow
 
 
-def missing_from(
-    found: RunsFound, tables: Sequence[Table], unseen: Sequence[str], panels: Sequence[Panel]
+def find_missing(
+    found: RunsFound,
+    tables: Sequence[Table],
+    unreadable_faces: Sequence[str],
+    panels: Sequence[Panel],
 ) -> Missing:
-    """Return what is missing, by kind; nothing of a kind leaves its heading out.
+    """Return what is missing by heading, without empty headings.
 
     Args:
-        found: below the report's folder.
-        tables: the paper's, measured.
-        unseen: pictures that cannot be read, a line each.
-        panels: which leave out what was judged twice.
+        found: the runs below the report's folder.
+        tables: the paper's tables, measured.
+        unreadable_faces: why pictures cannot be read, a line each.
+        panels: whose duplicates are listed.
     """
-    kinds: Missing = [
-        ("Not finished", [(str(run.path), command_of(run)) for run in found.unfinished]),
-        ("Unreadable", [(line, "") for line in (*found.unreadable, *unseen)]),
-        ("In the paper, and not here", describe_missing_runs(missing_runs(tables), len(found.finished))),
+    in_paper = describe_missing_runs(find_missing_runs(tables), len(found.finished))
+    sections: Missing = [
+        ("Unfinished runs", [(str(run.path), resume_command(run)) for run in found.unfinished]),
+        ("Unreadable files", [(line, "") for line in (*found.unreadable, *unreadable_faces)]),
+        ("In the paper but not in this folder", in_paper),
         *(
             (
-                f"Left out of {panel.title}, for it was judged twice",
-                [(str(each.folder.path), "") for each in panel.repeated],
+                f"Excluded from {panel.title}: evaluated more than once",
+                [(str(entry.folder.path), "") for entry in panel.duplicates],
             )
             for panel in panels
         ),
     ]
-    return [(heading, entries) for heading, entries in kinds if entries]
+    return [(heading, entries) for heading, entries in sections if entries]
 
 
-def missing_line(what: str, command: str) -> str:
-    """Return what is missing as a terminal shows it, and which command would make it."""
-    return f"  {what}" + (f"\n    {command}" if command else "")
+def format_missing(description: str, command: str) -> str:
+    """Return an entry of what is missing, and the command that would produce it, as lines."""
+    return f"  {description}" + (f"\n    {command}" if command else "")
 
 
-def missing_runs(tables: Sequence[Table]) -> list[MissingRun]:
-    """Return the runs that cells of the paper's tables lack, each once.
+def find_missing_runs(tables: Sequence[Table]) -> list[MissingRun]:
+    """Return the runs that would fill the empty cells of the paper's tables, each once.
 
-    Nobody lacks Table 2, which is made of Table 1's runs; the filter comes with the whole.
+    Table 2 needs no runs of its own; the filter alone is part of the filter and generator.
     """
     runs: dict[tuple[str, float, str, str], MissingRun] = {}
     for table in sorted(tables, key=lambda table: table.number):
-        if table.number not in PRESETS or not table.like.on_celeba:
+        if table.number not in PRESETS or not table.example.on_celeba:
             continue
-        alike = json.dumps(of_any_attribute(table.like), sort_keys=True)
+        setup = json.dumps(setup_without_attribute(table.example), sort_keys=True)
         cells = table.cells[(table.cells["seeds"] == 0) & table.cells["paper"].notna()]
         for cell in cells.itertuples():
             if table.number == 1:
@@ -87,82 +91,90 @@ def missing_runs(tables: Sequence[Table]) -> list[MissingRun]:
             if mechanism == "filter":
                 mechanism = "filter_generator"
             epsilon = float(cell.row)
-            lacking = MissingRun(table.number, attribute, epsilon, mechanism, table.like)
-            runs.setdefault((attribute, epsilon, mechanism, alike), lacking)
+            run = MissingRun(table.number, attribute, epsilon, mechanism, table.example)
+            runs.setdefault((attribute, epsilon, mechanism, setup), run)
     return list(runs.values())
 
 
-def command_of(run: RunFolder) -> str:
-    """Return the command that goes on with a run, "" where it is not known."""
-    overrides = overrides_of(run)
-    return "" if overrides is None else command([], overrides)
+def resume_command(run: RunFolder) -> str:
+    """Return the command that resumes a run; "" if its overrides are unknown."""
+    overrides = load_overrides(run)
+    return "" if overrides is None else train_command([], overrides)
 
 
-def overrides_of(run: RunFolder) -> list[str] | None:
-    """Return what was typed to make a run; None where nothing says so."""
+def load_overrides(run: RunFolder) -> list[str] | None:
+    """Return the command-line overrides of a run; None if they were not recorded."""
     try:
-        typed = run.config().get("overrides")
+        overrides = run.config().get("overrides")
     except UserError:
         return None
-    return None if typed is None else [str(override) for override in typed]
+    return None if overrides is None else [str(override) for override in overrides]
 
 
-def command(flags: Sequence[str], overrides: Sequence[str]) -> str:
-    """Return a command for a shell."""
+def train_command(flags: Sequence[str], overrides: Sequence[str]) -> str:
+    """Return a training command for a shell."""
     return shlex.join(["privacy-gan", "train", *flags, *overrides])
 
 
-def describe_missing_runs(lacking: Sequence[MissingRun], finished: int) -> list[tuple[str, str]]:
-    """Return runs that the paper's tables have and a sweep lacks.
+def describe_missing_runs(
+    missing: Sequence[MissingRun], num_finished: int
+) -> list[tuple[str, str]]:
+    """Return descriptions of missing runs, with commands unless most of the tables are missing.
 
-    Who has made most of them gets the commands for the others. Whoever has not did not set out to
-    make the paper's tables, and is not told to spend days on them.
+    Someone with a few runs probably does not want the paper's tables, which take days.
     """
-    if len(lacking) <= finished:
-        return missing_run_commands(lacking)
-    tables = Counter(each.table for each in lacking)
+    if len(missing) <= num_finished:
+        return missing_run_commands(missing)
+    tables = Counter(run.table for run in missing)
     return [
-        (f"Table {table}: {count} runs more, see experiment={PRESETS[table]} in docs/sweeps.md", "")
+        (
+            f"Table {table}: {count} more run{'s' * (count != 1)}, see "
+            f"experiment={PRESETS[table]} in docs/sweeps.md",
+            "",
+        )
         for table, count in sorted(tables.items())
     ]
 
 
-def missing_run_commands(lacking: Sequence[MissingRun]) -> list[tuple[str, str]]:
-    """Return runs that the paper's tables have and a sweep lacks, budgets together."""
-    alike: dict[tuple[int, str, str, str], list[MissingRun]] = {}
-    for each in lacking:
-        key = (each.table, each.attribute, each.mechanism, str(each.like.folder.path))
-        alike.setdefault(key, []).append(each)
+def missing_run_commands(missing: Sequence[MissingRun]) -> list[tuple[str, str]]:
+    """Return descriptions and commands of missing runs, one for all budgets of a mechanism."""
+    groups: dict[tuple[int, str, str, str], list[MissingRun]] = {}
+    for run in missing:
+        key = (run.table, run.attribute, run.mechanism, str(run.example.folder.path))
+        groups.setdefault(key, []).append(run)
     lines = [
         (
             f"Table {table}: {mechanism} for {attribute} at epsilon "
-            f"{', '.join(f'{each.epsilon:g}' for each in some)}",
-            command_for(some),
+            f"{', '.join(f'{run.epsilon:g}' for run in group)}",
+            sweep_command(group),
         )
-        for (table, attribute, mechanism, _), some in alike.items()
+        for (table, attribute, mechanism, _), group in groups.items()
     ]
     return list(dict.fromkeys(lines))
 
 
-def command_for(lacking: Sequence[MissingRun]) -> str:
-    """Return a command for runs that differ in their budget only.
+def sweep_command(missing: Sequence[MissingRun]) -> str:
+    """Return the command for runs that differ only in their budget.
 
-    They are made as the run is that they are to stand beside; where nothing says how that was, as
-    the paper's are.
+    Its settings are those of the existing run or, if that does not record its overrides, the
+    paper's preset.
     """
-    first = lacking[0]
+    first = missing[0]
     changes = {
         "attribute": first.attribute,
-        "epsilon": ",".join(f"{each.epsilon:g}" for each in lacking),
+        "epsilon": ",".join(f"{run.epsilon:g}" for run in missing),
     }
-    typed = overrides_of(first.like.folder)
-    if typed is None:
+    overrides = load_overrides(first.example.folder)
+    if overrides is None:
         preset = [f"experiment={PRESETS[first.table]}", "data.root=PATH"]
-        parts = {"privatizer": first.mechanism} if first.table == 3 else {}
-        return command(["-m"], [*preset, *(f"{k}={v}" for k, v in {**changes, **parts}.items())])
-    changes["seed"] = str(first.like.seed)
-    if first.table == 3:  # whose filter is judged as part of the whole
+        if first.table == 3:
+            changes["privatizer"] = first.mechanism
+        settings = [f"{key}={value}" for key, value in changes.items()]
+        return train_command(["-m"], [*preset, *settings])
+    changes["seed"] = str(first.example.seed)
+    if first.table == 3:  # the filter alone is the baseline within the mechanism
         changes |= {"privatizer": first.mechanism, "baseline": "true"}
-    # a folder of its own was that run's alone
-    kept = [o for o in typed if o.lstrip("+").partition("=")[0] not in {*changes, "run_dir"}]
-    return command(["-m"], [*kept, *(f"{key}={value}" for key, value in changes.items())])
+    # run_dir was the folder of the existing run
+    replaced = {*changes, "run_dir"}
+    unchanged = [o for o in overrides if o.lstrip("+").partition("=")[0] not in replaced]
+    return train_command(["-m"], [*unchanged, *(f"{key}={value}" for key, value in changes.items())])

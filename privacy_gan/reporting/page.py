@@ -125,7 +125,7 @@ def page(content: Content) -> str:
             (
                 title,
                 difference_matrices(some) if needs_matrix(some) else [],
-                [(each.sentence(), each.is_explained) for each in some],
+                [(each.sentence(), each.is_significant) for each in some],
             )
             for title, some in content.differences.items()
             if some

@@ -21,7 +21,7 @@ from privacy_gan.reporting.figure1 import colour_of
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.records import STRONGEST, EvaluationRow
-from privacy_gan.reporting.results import UTILITY, Curve, Panel, at_budget, budget_text
+from privacy_gan.reporting.results import UTILITY, Curve, Panel, budget_phrase, format_budget
 from privacy_gan.reporting.run_summary import format_cell, measure_label
 from privacy_gan.runs.faces import Faces
 
@@ -47,7 +47,7 @@ def panel_data(panel: Panel, number_of: Mapping[int, int]) -> dict[str, Any]:
         }
     measured = strongest | {PAPER_ATTRIBUTES: PAPERS_METRIC}
     attackers = list(strongest)
-    if panel.first.value(PAPERS_METRIC) is not None:
+    if panel.example.value(PAPERS_METRIC) is not None:
         attackers.append(PAPER_ATTRIBUTES)
     adversaries = list(single_scores(panel)["adversary"].unique())
     attackers += adversaries
@@ -89,7 +89,7 @@ def axis(panel: Panel, metric: str) -> dict[str, Any]:
 
 def papers_values(panel: Panel) -> list[float]:
     """Return what the paper's adversary finds against its mechanism in full (Table 3)."""
-    if panel.first.attribute != TABLE_3_ATTRIBUTE or not panel.first.on_celeba:
+    if panel.example.attribute != TABLE_3_ATTRIBUTE or not panel.example.on_celeba:
         return []
     printed = paper_values.table3().xs("filter_generator", level="column")
     return [float(value) for value in printed["paper"]]
@@ -97,7 +97,7 @@ def papers_values(panel: Panel) -> list[float]:
 
 def hypervolume_note(panel: Panel) -> str:
     """Return what the number for a curve is measured against."""
-    square = panel.square()
+    square = panel.hypervolume_corners()
     if square is None:
         return ""
     leaks, uses = METRICS[ACCURACY].format_value, METRICS[UTILITY].format_value
@@ -142,8 +142,8 @@ def curve_data(
     utility, points = curve.over_seeds(UTILITY), []
     for epsilon, entries in curve.points.items():
         point = {
-            "epsilon_text": budget_text(epsilon),
-            "where": at_budget(epsilon),
+            "epsilon_text": format_budget(epsilon),
+            "where": budget_phrase(epsilon),
             "seeds": len(entries),
             "privacy": {name: span(over, epsilon) for name, over in leaking.items()},
             "utility": span(utility, epsilon),

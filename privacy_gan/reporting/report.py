@@ -13,7 +13,7 @@ from privacy_gan.reporting import figure1
 from privacy_gan.reporting.budget import exceeds_budget
 from privacy_gan.reporting.comparison import comparison_tables
 from privacy_gan.reporting.difference import (
-    REAL,
+    SIGNIFICANT,
     Difference,
     compare_curves,
     difference_matrices,
@@ -162,11 +162,11 @@ def write(path: Path, text: str) -> Path:
 
 def paragraph(title: str, differences: Sequence[Difference]) -> str:
     """Return what of a panel is more than chance: of many pairs as matrices, else as sentences."""
-    real = [each for each in differences if not each.is_explained]
+    real = [each for each in differences if each.is_significant]
     lines = [f"{title}: {len(real)} of {len(differences)} differences are more than chance"]
     if needs_matrix(differences):
         lines += [line for each in difference_matrices(differences) for line in ("", *each.lines())]
-        lines += ["", f"{REAL} more than chance; report.html has the intervals"]
+        lines += ["", f"{SIGNIFICANT} more than chance; report.html has the intervals"]
     else:
         lines += [f"  {each.sentence()}" for each in real[:LINES]]
         if len(real) > LINES:

@@ -1,7 +1,7 @@
-"""All results as one table, and which numbers of it can be compared: panels of curves.
+"""All results as one table, grouped into panels and curves.
 
-A panel holds what hides one attribute in the same images and was judged in the same way; a curve of
-it differs in nothing but budget and seed.
+A panel holds the mechanisms that can be compared: they hide the same attribute in the same images,
+and the judge had the same settings. The runs of a curve differ only in budget and seed.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from privacy_gan.reporting.records import EvaluationRow, Record, reported_advers
 
 UTILITY = "utility_score"
 NUMBERS = ["value", "low", "high", "original", "majority_baseline", "correlation_baseline"]
-NOTHING = pd.DataFrame({name: [] for name in ("mean", "std", "seeds", "low", "high")}, dtype=float)
-Corner = tuple[float, float]  # a privacy loss and a utility score
+EMPTY = pd.DataFrame({name: [] for name in ("mean", "std", "seeds", "low", "high")}, dtype=float)
+Corner = tuple[float, float]  # privacy loss, utility score
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +31,9 @@ class Curve:
     """One mechanism, with one loss and other settings, over budgets.
 
     Attributes:
-        name: what it is called within its panel.
-        entries: what was judged, by budget and seed, each of these once.
-        results: all of its numbers, a row for each, with the columns of a Record.
+        name: unique within its panel.
+        entries: its evaluations, one for each budget and seed.
+        results: all of their numbers, a row for each, with the columns of a Record.
     """
 
     name: str
@@ -41,176 +41,174 @@ class Curve:
     results: pd.DataFrame
 
     @property
-    def first(self) -> EvaluationRow:
-        """One of its entries, which tells what all have in common."""
+    def example(self) -> EvaluationRow:
+        """The first entry, for properties that all entries share."""
         return self.entries[0]
 
     @property
     def points(self) -> dict[float, list[EvaluationRow]]:
-        """The entries at each budget, by seed; the smallest budget first."""
-        found: dict[float, list[EvaluationRow]] = {}
+        """The entries of each budget, by seed; the smallest budget first."""
+        points: dict[float, list[EvaluationRow]] = {}
         for entry in self.entries:
-            found.setdefault(entry.epsilon, []).append(entry)
-        return found
+            points.setdefault(entry.epsilon, []).append(entry)
+        return points
 
-    def aggregate_over_seeds(self, metric: str, adversary: str | None = None) -> pd.DataFrame:
-        """Return a metric over seeds, by budget, see the function ``over_seeds``.
+    def over_seeds(self, metric: str, adversary: str | None = None) -> pd.DataFrame:
+        """Return a metric over seeds, by budget, see ``aggregate_over_seeds``.
 
         Args:
             metric: its name.
-            adversary: whose score it is, at the most queries that it made in each run; None for
-                what is reported.
+            adversary: whose score it is, at the largest number of queries in each run; None for the
+                reported value.
         """
-        return self._over_seeds.get((metric, adversary or reported_adversary(metric)), NOTHING)
+        return self._over_seeds.get((metric, adversary or reported_adversary(metric)), EMPTY)
 
     @cached_property
     def _over_seeds(self) -> dict[tuple[str, str], pd.DataFrame]:
-        one = ["metric", "adversary"]
-        most = self.results.groupby(["run", *one])["queries"].transform("max")
-        over = aggregate_over_seeds(self.results[self.results["queries"] == most], [*one, "epsilon"])
-        return {name: some.droplevel(one) for name, some in over.groupby(one, sort=False)}
+        keys = ["metric", "adversary"]
+        max_queries = self.results.groupby(["run", *keys])["queries"].transform("max")
+        rows = self.results[self.results["queries"] == max_queries]
+        table = aggregate_over_seeds(rows, [*keys, "epsilon"])
+        return {name: group.droplevel(keys) for name, group in table.groupby(keys, sort=False)}
 
 
 def aggregate_over_seeds(rows: pd.DataFrame, by: str | list[str]) -> pd.DataFrame:
-    """Return what numbers of runs amount to that differ in nothing but their seed.
+    """Return mean and spread of numbers over runs that differ only in their seed.
 
     Args:
-        rows: of one metric, or of several that ``by`` tells apart.
-        by: the columns whose values get a row each.
+        rows: of one metric, or of several that ``by`` distinguishes.
+        by: the columns to group by.
 
     Returns:
-        The mean, the standard deviation ``std`` of a run (with n - 1; nan of one seed), the number
-        of ``seeds``, and from ``low`` to ``high`` what an error bar spans: a standard deviation on
-        either side and, of one seed, its 95% interval over test images. Numbers that are not
-        defined do not count; there is no row without any. Sums are rounded once, so that the order
-        of runs changes nothing.
+        A row for each group, with the columns ``mean``; ``std``, the standard deviation over seeds
+        (n - 1 in the denominator; nan for one seed); ``seeds``, their number; and ``low`` and
+        ``high``, the ends of the error bar: one standard deviation to either side or, for one seed,
+        its 95% interval over test images. Undefined numbers do not count; a group without any
+        number has no row. Sums are rounded once, so the order of runs does not matter.
     """
-    over: pd.DataFrame = (
+    table: pd.DataFrame = (
         rows.dropna(subset="value")
         .groupby(by, dropna=False, sort=False)
         .agg(
             mean=("value", statistics.fmean),
-            std=("value", spread),
+            std=("value", sample_std),
             seeds=("value", "count"),
             low=("low", "first"),
             high=("high", "first"),
         )
     )
-    over["low"] = (over["mean"] - over["std"]).fillna(over["low"])
-    over["high"] = (over["mean"] + over["std"]).fillna(over["high"])
-    return over
+    table["low"] = (table["mean"] - table["std"]).fillna(table["low"])
+    table["high"] = (table["mean"] + table["std"]).fillna(table["high"])
+    return table
 
 
-def spread(values: pd.Series) -> float:
-    """Return a standard deviation with n - 1, nan of one value."""
+def sample_std(values: pd.Series) -> float:
+    """Return the standard deviation with n - 1 in the denominator; nan for one value."""
     return statistics.stdev(values) if len(values) > 1 else math.nan
 
 
 @dataclass(frozen=True, eq=False)
 class Panel:
-    """All curves that can be compared: one attribute hidden in the same images, judged alike.
+    """All curves that can be compared: the same attribute, images and judge settings.
 
     Attributes:
-        title: data and attribute, and what tells it from its like.
+        title: data and attribute, and whatever distinguishes it from panels of the same name.
         curves: in the order of their names.
-        repeated: entries that are left out, because the same training was judged twice.
+        duplicates: entries that are excluded, because the same training was judged before.
     """
 
     title: str
     curves: tuple[Curve, ...]
-    repeated: tuple[EvaluationRow, ...] = ()
+    duplicates: tuple[EvaluationRow, ...] = ()
 
     @property
-    def first(self) -> EvaluationRow:
-        """One of its entries, which tells what all have in common."""
-        return self.curves[0].first
+    def example(self) -> EvaluationRow:
+        """The first entry, for properties that all entries share."""
+        return self.curves[0].example
 
     @property
     def entries(self) -> list[EvaluationRow]:
-        """All that was judged, by curve, budget and seed."""
+        """All entries, by curve, budget and seed."""
         return [entry for curve in self.curves for entry in curve.entries]
 
     @property
     def has_trade_off(self) -> bool:
-        """Whether anything can be drawn: audits without originals measure no utility."""
-        return any(len(trade_off(curve, ACCURACY)) for curve in self.curves)
+        """Whether there is a point to draw: audits without originals measure no utility."""
+        return any(len(trade_off_points(curve, ACCURACY)) for curve in self.curves)
 
     @property
     def leading(self) -> str:
-        """The measure by which most leaks of what was judged."""
+        """The measure with the largest leak, on average over the entries."""
         return leading_measure([entry.evaluation for entry in self.entries])
 
     def bound(self, metric: str, column: str) -> float | None:
-        """Return a metric's value on original images, at the prior or at the floor.
+        """Return a metric's value on original images or of a baseline, as ``column`` says.
 
-        It is the same for all that can be compared; references are trained once.
+        It is the same for all entries: the references are trained once.
         """
-        return self.first.value(metric, column)
+        return self.example.value(metric, column)
 
-    def square(self) -> tuple[Corner, Corner] | None:
-        """Return the hypervolume's reference point and its ideal.
+    def hypervolume_corners(self) -> tuple[Corner, Corner] | None:
+        """Return the hypervolume's reference point and its ideal point.
 
-        Returns:
-            None where the square is not defined, since original images tell nothing.
+        The reference point is the privacy loss of original images and the utility score of the
+        majority baseline; the ideal is the reverse. None if original images are no better than
+        the majority baseline in either, or one of these values is unknown.
         """
-        leaks, blind, useful, useless = (
+        max_leak, min_leak, max_utility, min_utility = (
             math.nan if (bound := self.bound(metric, column)) is None else bound
             for metric in (ACCURACY, UTILITY)
             for column in ("original", "majority_baseline")
         )
-        # comparisons with nan are false
-        return ((leaks, useless), (blind, useful)) if leaks > blind and useful > useless else None
+        if max_leak > min_leak and max_utility > min_utility:  # false for nan
+            return (max_leak, min_utility), (min_leak, max_utility)
+        return None
 
     def hypervolume(self, curve: Curve) -> pd.Series | None:
-        """Return the share of the trade-off's square that a curve dominates.
+        """Return the share of the rectangle between the two corners that a curve dominates.
 
-        Of curves whose seeds all have all budgets, that of each seed; else that of the points as
-        they are, one number.
-
-        Returns:
-            None where the square is not defined.
+        A value for each seed if all seeds have all budgets, else one value for the mean points.
+        None if the corners are not defined.
         """
-        square = self.square()
-        if square is None:
+        corners = self.hypervolume_corners()
+        if corners is None:
             return None
-        seeds = [[entry.seed for entry in some] for some in curve.points.values()]
-        if any(some != seeds[0] for some in seeds):
-            means = trade_off(curve, ACCURACY)
-            areas = [hypervolume(zip(means["mean_leak"], means["mean_use"], strict=True), *square)]
+        seeds = [[entry.seed for entry in entries] for entries in curve.points.values()]
+        if any(each != seeds[0] for each in seeds):
+            means = trade_off_points(curve, ACCURACY)
+            areas = [hypervolume(zip(means["mean_leak"], means["mean_use"], strict=True), *corners)]
         else:
             areas = [
                 hypervolume(
                     (
-                        (leak, use)
+                        (leak, utility)
                         for entry in curve.entries
                         if entry.seed == seed
                         if (leak := entry.value(ACCURACY)) is not None
-                        if (use := entry.value(UTILITY)) is not None
+                        if (utility := entry.value(UTILITY)) is not None
                     ),
-                    *square,
+                    *corners,
                 )
                 for seed in seeds[0]
             ]
         return pd.Series(areas)
 
 
-def trade_off(curve: Curve, metric: str) -> pd.DataFrame:
-    """Return a curve's points: what leaks by a metric and the utility score, over seeds.
+def trade_off_points(curve: Curve, metric: str) -> pd.DataFrame:
+    """Return a curve's points over seeds, by budget: a metric of what leaks, and the utility score.
 
-    The columns are those of ``over_seeds``, followed by _leak and _use.
+    The columns are those of ``aggregate_over_seeds`` with the suffixes _leak and _use.
     """
-    leak, use = curve.over_seeds(metric), curve.over_seeds(UTILITY)
-    return leak.add_suffix("_leak").join(use.add_suffix("_use"), how="inner")
+    leak, utility = curve.over_seeds(metric), curve.over_seeds(UTILITY)
+    return leak.add_suffix("_leak").join(utility.add_suffix("_use"), how="inner")
 
 
 def hypervolume(points: Iterable[Corner], reference: Corner, ideal: Corner) -> float:
     """Return the share of the rectangle between reference and ideal that points dominate.
 
-    The hypervolume indicator (Zitzler and Thiele, 1999) in two dimensions, of which the first, the
-    privacy loss, is to be small and the second, the utility score, large. The reference is what
-    uncensored images leak and what is told without looking at all; the ideal, nothing leaked and
-    as much told as of uncensored images. 0 is no better than the reference, 1 is the ideal. What
-    lies beyond the rectangle is taken to its edge.
+    The hypervolume indicator (Zitzler and Thiele, 1999) in two dimensions, where the privacy loss
+    is minimized and the utility score maximized. 0 is no better than the reference, 1 is the
+    ideal. Points outside the rectangle are clipped to it.
     """
     (worst_x, worst_y), (best_x, best_y) = reference, ideal
     gains = sorted(
@@ -221,43 +219,47 @@ def hypervolume(points: Iterable[Corner], reference: Corner, ideal: Corner) -> f
         for x, y in points
     )
     area, height = 0.0, 0.0
-    for width, reached in reversed(gains):  # from the most private to the least
-        area += width * max(reached - height, 0.0)
-        height = max(height, reached)
+    for width, gain in reversed(gains):  # from the most private to the least
+        area += width * max(gain - height, 0.0)
+        height = max(height, gain)
     return area
 
 
-def make_panels(judged: Sequence[EvaluationRow]) -> list[Panel]:
-    """Return a panel for all that can be compared, the paper's attributes first, in its order."""
-    groups = comparable(judged)
-    panels = [panel(title, some) for title, some in zip(titled(groups), groups, strict=True)]
+def make_panels(entries: Sequence[EvaluationRow]) -> list[Panel]:
+    """Return the panels of all entries, the paper's attributes first, in the paper's order."""
+    groups = group_comparable(entries)
+    panels = [make_panel(*each) for each in zip(group_titles(groups), groups, strict=True)]
     order = {name: place for place, name in enumerate(ATTRIBUTES)}
-    return sorted(panels, key=lambda each: order.get(each.first.attribute, len(order)))
+    return sorted(panels, key=lambda each: order.get(each.example.attribute, len(order)))
 
 
-def panel(title: str, entries: Sequence[EvaluationRow]) -> Panel:
-    """Return the curves of what can be compared."""
+def make_panel(title: str, entries: Sequence[EvaluationRow]) -> Panel:
+    """Return a panel of entries that can be compared."""
     by_setup: dict[tuple[str, str], list[EvaluationRow]] = {}
     for entry in entries:
         key = (entry.mechanism, json.dumps(entry.setup, sort_keys=True))
         by_setup.setdefault(key, []).append(entry)
-    told = told_apart([(some[0].mechanism, some[0].setup) for some in by_setup.values()])
-    curves, repeated = [], []
-    for (mechanism, _), differing, alike in zip(by_setup, told, by_setup.values(), strict=True):
-        kept: dict[tuple[float, int], EvaluationRow] = {}
-        for entry in alike:
-            if kept.setdefault((entry.epsilon, entry.seed), entry) is not entry:
-                repeated.append(entry)
-        curves.append(curve(f"{mechanism}{differing and ', '}{differing}", [*kept.values()]))
+    groups = list(by_setup.values())
+    differences = differing_settings([(group[0].mechanism, group[0].setup) for group in groups])
+    curves, duplicates = [], []
+    for group, difference in zip(groups, differences, strict=True):
+        selected: dict[tuple[float, int], EvaluationRow] = {}
+        for entry in group:
+            if selected.setdefault((entry.epsilon, entry.seed), entry) is not entry:
+                duplicates.append(entry)
+        name = f"{group[0].mechanism}{difference and ', '}{difference}"
+        curves.append(make_curve(name, list(selected.values())))
     curves.sort(key=lambda each: each.name)
-    return Panel(title, tuple(curves), tuple(repeated))
+    return Panel(title, tuple(curves), tuple(duplicates))
 
 
-def curve(name: str, entries: Sequence[EvaluationRow]) -> Curve:
-    """Return a curve of entries that differ in budget and seed."""
+def make_curve(name: str, entries: Sequence[EvaluationRow]) -> Curve:
+    """Return a curve of entries that differ only in budget and seed."""
     entries = sorted(entries, key=lambda entry: (entry.epsilon, entry.seed))
     records = [
-        record for entry in entries for record in (*entry.measure_records(), *entry.adversary_records())
+        record
+        for entry in entries
+        for record in (*entry.measure_records(), *entry.adversary_records())
     ]
     results = pd.DataFrame(records, columns=Record._fields)
     return Curve(name, tuple(entries), results.astype(dict.fromkeys(NUMBERS, float)))
@@ -273,55 +275,63 @@ def results_table(panels: Sequence[Panel]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[["panel", "curve", *Record._fields]]
 
 
-def comparable(judged: Sequence[EvaluationRow]) -> list[list[EvaluationRow]]:
-    """Return groups in which numbers can be compared.
-
-    Their mechanisms hide the same attribute in the same images and were judged in the same way.
-    """
+def group_comparable(entries: Sequence[EvaluationRow]) -> list[list[EvaluationRow]]:
+    """Return groups of entries with the same attribute, images and judge settings."""
     groups: dict[tuple[str, ...], list[EvaluationRow]] = {}
-    for entry in judged:
-        how = json.dumps(entry.judge_settings, sort_keys=True)
-        groups.setdefault((*entry.data, entry.attribute, how), []).append(entry)
+    for entry in entries:
+        settings = json.dumps(entry.judge_settings, sort_keys=True)
+        groups.setdefault((*entry.data, entry.attribute, settings), []).append(entry)
     return list(groups.values())
 
 
-def titled(groups: Sequence[Sequence[EvaluationRow]]) -> list[str]:
-    """Return a title for each group: its data and attribute, and what tells it from its like."""
-    firsts = [entries[0] for entries in groups]
-    names = [f"{first.attribute} in {first.data[0]}" for first in firsts]
-    told = told_apart([(name, of.judge_settings) for name, of in zip(names, firsts, strict=True)])
+def group_titles(groups: Sequence[Sequence[EvaluationRow]]) -> list[str]:
+    """Return a unique title for each group: attribute, data, and key or settings if needed."""
+    examples = [entries[0] for entries in groups]
+    names = [f"{entry.attribute} in {entry.data[0]}" for entry in examples]
+    differences = differing_settings(
+        [(name, entry.judge_settings) for name, entry in zip(names, examples, strict=True)]
+    )
     titles = []
-    for name, first, differing in zip(names, firsts, told, strict=True):
-        keys = {of.data[1] for other, of in zip(names, firsts, strict=True) if other == name}
-        key = f" ({first.data[1][:8]})" if len(keys) > 1 else ""
-        titles.append(f"{name}{key}{differing and ', judged with '}{differing}")
+    for name, entry, difference in zip(names, examples, differences, strict=True):
+        keys = {of.data[1] for other, of in zip(names, examples, strict=True) if other == name}
+        key = f" ({entry.data[1][:8]})" if len(keys) > 1 else ""
+        titles.append(f"{name}{key}{difference and ', judged with '}{difference}")
     return titles
 
 
-def told_apart(settings: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
-    """Return in which settings each differs from others of its name, in words; "" where in none."""
-    told = []
-    for name, own in settings:
+def differing_settings(named: Sequence[tuple[str, dict[str, Any]]]) -> list[str]:
+    """Return the settings in which each item differs from others of its name, as text.
+
+    Args:
+        named: the name and the settings of each item.
+
+    Returns:
+        At most three settings each and the number of the others; "" if there are none.
+    """
+    texts = []
+    for name, settings in named:
         differing = sorted(
             {
                 key
-                for other, theirs in settings
-                if other == name
-                for key in theirs | own
-                if own.get(key) != theirs.get(key)
+                for other_name, other in named
+                if other_name == name
+                for key in other | settings
+                if settings.get(key) != other.get(key)
             },
-            key=lambda key: (key.count("."), key),  # the general ones first
+            key=lambda key: (key.count("."), key),  # top-level settings first
         )
-        more = f" and {len(differing) - 3} more settings" if len(differing) > 3 else ""
-        told.append(", ".join(f"{key}={own.get(key, 'unset')}" for key in differing[:3]) + more)
-    return told
+        text = ", ".join(f"{key}={settings.get(key, 'unset')}" for key in differing[:3])
+        if (more := len(differing) - 3) > 0:
+            text += f" and {more} more setting{'s' * (more != 1)}"
+        texts.append(text)
+    return texts
 
 
-def budget_text(epsilon: float) -> str:
-    """Return a budget as it is written."""
+def format_budget(epsilon: float) -> str:
+    """Return a budget as text; "-" if there is none."""
     return "-" if math.isnan(epsilon) else f"{epsilon:g}"
 
 
-def at_budget(epsilon: float) -> str:
-    """Return under which budget something was done, in words."""
+def budget_phrase(epsilon: float) -> str:
+    """Return "at epsilon 0.01", or "without a budget"."""
     return "without a budget" if math.isnan(epsilon) else f"at epsilon {epsilon:g}"

@@ -1,4 +1,4 @@
-"""The paper's Tables 1, 2 and 3, measured, beside what the paper prints."""
+"""The paper's Tables 1, 2 and 3, measured, next to the paper's values."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ import pandas as pd
 from privacy_gan.reporting import paper_values
 from privacy_gan.reporting.paper_values import ATTRIBUTES, MECHANISMS, TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.records import EvaluationRow
-from privacy_gan.reporting.results import Curve, Panel, aggregate_over_seeds, budget_text
+from privacy_gan.reporting.results import Curve, Panel, aggregate_over_seeds, format_budget
 
-PAPERS_BUDGETS = (0.001, 0.005, 0.01, 0.05)
+PAPER_BUDGETS = (0.001, 0.005, 0.01, 0.05)
 ADVERSARIES = {
-    "paper_privacy_loss": "one ResNet-10 that sees each image once, the paper's way",
+    "paper_privacy_loss": "the paper's adversary (one ResNet-10 that sees each image once)",
     "privacy_loss": "the strongest adversary",
 }
 CORRELATION = "correlation/"
-Kind = dict[str, Curve]  # of one mechanism, made and judged in the same way, by attribute
+CurvesByAttribute = dict[str, Curve]  # with the same settings of mechanism and judge
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,12 +28,12 @@ class Table:
     """One of the paper's tables.
 
     Attributes:
-        number: the paper's.
-        variant: what was measured, where there are several: data, mechanism, budget.
+        number: the paper's number.
+        variant: data, mechanism and budget, to distinguish tables with the same number.
         caption: what the numbers are.
-        corner: what the rows are.
-        cells: a row for each cell, see ``cells_of``.
-        like: a run in it or, where runs are missing, one of their kind.
+        corner: heading of the rows' names.
+        cells: a row for each cell, see ``table_cells``.
+        example: a run in the table or, if runs are missing, one with the same settings.
         is_share: whether values are shown as percentages.
     """
 
@@ -42,192 +42,215 @@ class Table:
     caption: str
     corner: str
     cells: pd.DataFrame
-    like: EvaluationRow
+    example: EvaluationRow
     is_share: bool = True
 
     @property
     def shows_paper(self) -> bool:
-        """Whether the paper has something to stand beside it."""
+        """Whether the paper has a value for any cell."""
         return bool(self.cells["paper"].notna().any())
 
 
 def table_cells(
     measured: Mapping[str, pd.DataFrame | None],
     rows: Iterable[str],
-    printed: pd.DataFrame | None,
-    like: EvaluationRow,
+    paper: pd.DataFrame | None,
+    example: EvaluationRow,
 ) -> pd.DataFrame:
-    """Return the cells of a table, by row and then by column.
+    """Return the cells of a table, row by row.
 
     Args:
-        measured: values over seeds by the row's name, for each column; None where nothing is.
-        rows: their names.
-        printed: what the paper prints, by row and column; None where it has nothing.
-        like: a run in the table; of other data than the paper's nothing is subtracted.
+        measured: for each column, values over seeds by the row's name; None if there are none.
+        rows: names of the rows.
+        paper: the paper's values by row and column; None if it has none.
+        example: a run in the table; there are differences only if its data are CelebA.
 
     Returns:
-        The columns row, column, mean, std, seeds (0 where no run has it), paper, paper_std and
-        difference, measured less printed; nan where there is nothing.
+        The columns row, column, mean, std, seeds (0 if there are no runs), paper, paper_std and
+        difference, measured minus paper; nan for missing values.
     """
     index = pd.MultiIndex.from_product([rows, measured], names=["row", "column"])
-    found = {name: of[["mean", "std", "seeds"]] for name, of in measured.items() if of is not None}
-    cells = pd.concat(found, names=["column", "row"]).swaplevel().reindex(index)
+    columns = {
+        name: values[["mean", "std", "seeds"]]
+        for name, values in measured.items()
+        if values is not None
+    }
+    cells = pd.concat(columns, names=["column", "row"]).swaplevel().reindex(index)
     cells["seeds"] = cells["seeds"].fillna(0).astype(int)
-    papers = pd.DataFrame({"paper": [], "paper_std": []}) if printed is None else printed
-    cells[["paper", "paper_std"]] = papers.reindex(index)
-    cells["difference"] = cells["mean"] - cells["paper"] if like.on_celeba else math.nan
+    paper = pd.DataFrame({"paper": [], "paper_std": []}) if paper is None else paper
+    cells[["paper", "paper_std"]] = paper.reindex(index)
+    cells["difference"] = cells["mean"] - cells["paper"] if example.on_celeba else math.nan
     return cells.reset_index()
 
 
 def make_tables(panels: Sequence[Panel]) -> list[Table]:
     """Return the tables for which there are runs."""
-    kinds = kinds_in(panels)
-    third = [
+    groups = group_by_settings(panels)
+    tables3 = [
         table
         for measure in ADVERSARIES
         for panel in panels
-        if panel.first.attribute == TABLE_3_ATTRIBUTE
-        for table in table3(panel, measure)
+        if panel.example.attribute == TABLE_3_ATTRIBUTE
+        for table in make_table3(panel, measure)
     ]
-    return [*map(table1, kinds), *(table for kind in kinds for table in table2(kind)), *third]
+    return [
+        *map(make_table1, groups),
+        *(table for group in groups for table in make_table2(group)),
+        *tables3,
+    ]
 
 
-def kinds_in(panels: Sequence[Panel]) -> list[Kind]:
-    """Return each way of making the paper's mechanism in full, and of judging it."""
-    kinds: dict[str, Kind] = {}
+def group_by_settings(panels: Sequence[Panel]) -> list[CurvesByAttribute]:
+    """Return the curves of filter and generator, grouped by the settings of mechanism and judge."""
+    groups: dict[str, CurvesByAttribute] = {}
     for curve in (curve for panel in panels for curve in panel.curves):
-        first = curve.first
-        if is_filter_and_generator(first):
-            alike = (first.mechanism, first.data, first.judge_settings, of_any_attribute(first))
-            kinds.setdefault(json.dumps(alike, sort_keys=True), {})[first.attribute] = curve
-    return list(kinds.values())
+        entry = curve.example
+        if is_filter_and_generator(entry):
+            setup = setup_without_attribute(entry)
+            key = json.dumps(
+                (entry.mechanism, entry.data, entry.judge_settings, setup), sort_keys=True
+            )
+            groups.setdefault(key, {})[entry.attribute] = curve
+    return list(groups.values())
 
 
-def name_and_first(kind: Kind) -> tuple[str, EvaluationRow]:
-    """Return what tells a kind from others, and one of its entries."""
-    curve = next(iter(kind.values()))
-    return f"{curve.name}, {curve.first.data[0]}", curve.first
+def name_and_example(curves: CurvesByAttribute) -> tuple[str, EvaluationRow]:
+    """Return a name for curves with the same settings, and one of their entries."""
+    curve = next(iter(curves.values()))
+    return f"{curve.name}, {curve.example.data[0]}", curve.example
 
 
-def of_any_attribute(entry: EvaluationRow) -> dict[str, object]:
-    """Return how a run was made, but for which attribute it hides."""
+def setup_without_attribute(entry: EvaluationRow) -> dict[str, object]:
+    """Return the settings that determine the outcome, without budget, seed and attribute."""
     return {key: value for key, value in entry.setup.items() if key != "attribute"}
 
 
 def is_filter_and_generator(entry: EvaluationRow) -> bool:
-    """Tell whether a run is of the paper's mechanism in full."""
-    return {"filter", "generator"} <= parts_of(entry) and not entry.is_baseline
+    """Return whether this is the paper's mechanism, filter and generator together."""
+    return {"filter", "generator"} <= mechanism_parts(entry) and not entry.is_baseline
 
 
-def parts_of(entry: EvaluationRow) -> set[str]:
-    """Return the names of a mechanism's parts, of its settings at least."""
+def mechanism_parts(entry: EvaluationRow) -> set[str]:
+    """Return the names of a mechanism's parts, among other names of its settings."""
     return {key.split(".")[1] for key in entry.fingerprint if key.startswith("privatizer.")}
 
 
-def budgets_of(curves: Iterable[Curve], like: EvaluationRow, papers: Sequence[float]) -> list[str]:
-    """Return the runs' budgets and, where the data are the paper's, the paper's, in order."""
-    own = {epsilon for curve in curves for epsilon in curve.points}
-    return [budget_text(epsilon) for epsilon in sorted(own | set(papers if like.on_celeba else ()))]
+def format_budgets(
+    curves: Iterable[Curve], example: EvaluationRow, paper_budgets: Sequence[float]
+) -> list[str]:
+    """Return the runs' budgets, and on CelebA the paper's too, in ascending order."""
+    budgets = {epsilon for curve in curves for epsilon in curve.points}
+    if example.on_celeba:
+        budgets |= set(paper_budgets)
+    return [format_budget(epsilon) for epsilon in sorted(budgets)]
 
 
-def table1(kind: Kind) -> Table:
-    """Return how often the fixed classifier of s sees s'."""
-    name, like = name_and_first(kind)
-    attributes = dict.fromkeys([*(ATTRIBUTES if like.on_celeba else ()), *kind])
-    measured = {each: by_budget(kind.get(each), "success_rate") for each in attributes}
-    rows = budgets_of(kind.values(), like, PAPERS_BUDGETS)
+def make_table1(curves: CurvesByAttribute) -> Table:
+    """Return how often the fixed classifier of s predicts s'."""
+    name, example = name_and_example(curves)
+    attributes = dict.fromkeys([*(ATTRIBUTES if example.on_celeba else ()), *curves])
+    measured = {each: by_budget(curves.get(each), "success_rate") for each in attributes}
+    rows = format_budgets(curves.values(), example, PAPER_BUDGETS)
     return Table(
         1,
         name,
-        "Success rate: how often the fixed classifier of s sees s' in x''. Higher is better.",
+        "Success rate: how often the fixed classifier of s predicts s' from x''. Higher is better.",
         "epsilon",
-        table_cells(measured, rows, paper_values.table1(), like),
-        like,
+        table_cells(measured, rows, paper_values.table1(), example),
+        example,
     )
 
 
 def by_budget(curve: Curve | None, metric: str) -> pd.DataFrame | None:
-    """Return a metric over seeds by the budget's name; None without a curve."""
-    return None if curve is None else curve.over_seeds(metric).rename(index=budget_text)
+    """Return a metric over seeds by the budget's name; None for None."""
+    return None if curve is None else curve.over_seeds(metric).rename(index=format_budget)
 
 
-def table2(kind: Kind) -> Iterator[Table]:
+def make_table2(curves: CurvesByAttribute) -> Iterator[Table]:
     """Yield, for each budget, the correlations between predictions of s and of other attributes.
 
     The paper does not say at which budget it measured them.
     """
-    name, like = name_and_first(kind)
-    printed = paper_values.table2()
-    printed = printed[[row != column for row, column in printed.index]]
-    for epsilon in budgets_of(kind.values(), like, ()):
-        measured = {hidden: correlations(curve.results, epsilon) for hidden, curve in kind.items()}
-        found = dict.fromkeys(other for of in measured.values() for other in of.index)
-        rows = [other for other in dict.fromkeys([*ATTRIBUTES, *found]) if other in found]
+    name, example = name_and_example(curves)
+    paper = paper_values.table2()
+    paper = paper[[row != column for row, column in paper.index]]
+    for epsilon in format_budgets(curves.values(), example, ()):
+        measured = {
+            hidden: correlations(curve.results, epsilon) for hidden, curve in curves.items()
+        }
+        present = dict.fromkeys(other for values in measured.values() for other in values.index)
+        rows = [other for other in dict.fromkeys([*ATTRIBUTES, *present]) if other in present]
         if rows:
             yield Table(
                 2,
                 f"{name}, epsilon {epsilon}",
-                "Pearson's correlation between the fixed classifiers' predictions of the row's "
-                "attribute and of the column's, which is the hidden one. (The paper does not say "
-                "at which epsilon it measured.)",
+                "Pearson correlation between the fixed classifiers' predictions of the row's "
+                "attribute and of the column's attribute, which is hidden. (The paper does not "
+                "report its epsilon.)",
                 "attribute",
-                table_cells(measured, rows, printed, like),
-                like,
+                table_cells(measured, rows, paper, example),
+                example,
                 is_share=False,
             )
 
 
 def correlations(results: pd.DataFrame, epsilon: str) -> pd.DataFrame:
     """Return the correlations at a budget over seeds, by the other attribute."""
-    at_budget = results["epsilon"].map(budget_text) == epsilon
-    rows = results[at_budget & results["metric"].str.startswith(CORRELATION)]
-    return aggregate_over_seeds(rows, "metric").rename(index=lambda name: name.removeprefix(CORRELATION))
+    has_budget = results["epsilon"].map(format_budget) == epsilon
+    rows = results[has_budget & results["metric"].str.startswith(CORRELATION)]
+    return aggregate_over_seeds(rows, "metric").rename(
+        index=lambda name: name.removeprefix(CORRELATION)
+    )
 
 
-def table3(panel: Panel, measure: str) -> Iterator[Table]:
-    """Yield the adversary's accuracy against the filter, the generator and both.
+def make_table3(panel: Panel, measure: str) -> Iterator[Table]:
+    """Yield the adversary's accuracy against the filter, the generator and both together.
 
-    There is a table for each way of making the mechanism in full; the filter is the baseline within
-    it, or one that was trained by itself in the same way.
+    There is a table for each combination of settings. The filter is the baseline within the
+    mechanism, or a filter that was trained alone with the same settings.
     """
-    printed = paper_values.table3() if measure == "paper_privacy_loss" else None
+    paper = paper_values.table3() if measure == "paper_privacy_loss" else None
     for both in panel.curves:
-        if not is_filter_and_generator(both.first):
+        if not is_filter_and_generator(both.example):
             continue
         curves = {
-            name: both if name == "filter_generator" else part_of(panel, both, name)
+            name: both if name == "filter_generator" else find_part(panel, both, name)
             for name in MECHANISMS
         }
-        rows = budgets_of(filter(None, curves.values()), both.first, PAPERS_BUDGETS)
+        rows = format_budgets(filter(None, curves.values()), both.example, PAPER_BUDGETS)
         measured = {name: by_budget(curve, measure) for name, curve in curves.items()}
-        cells = table_cells(measured, rows, printed, both.first)
+        cells = table_cells(measured, rows, paper, both.example)
         if cells["seeds"].any():
             yield Table(
                 3,
-                f"{both.name}, {panel.first.data[0]}, by {ADVERSARIES[measure]}",
-                f"Accuracy in telling {TABLE_3_ATTRIBUTE} from censored images. Lower is better.",
+                f"{both.name}, {panel.example.data[0]}, by {ADVERSARIES[measure]}",
+                f"Accuracy of predicting {TABLE_3_ATTRIBUTE} from censored images. Lower is "
+                "better.",
                 "epsilon",
                 cells,
-                both.first,
+                both.example,
             )
 
 
-def part_of(panel: Panel, both: Curve, part: str) -> Curve | None:
-    """Return the curve of a part of the mechanism alone, made as it is in the whole.
+def find_part(panel: Panel, both: Curve, part: str) -> Curve | None:
+    """Return the curve of the filter or generator alone, with the same settings as in ``both``.
 
-    The filter within the whole is trained without regard to the generator, so it counts as alone.
+    The filter within the mechanism is trained independently of the generator, so the baseline
+    counts as a filter alone.
     """
     other = "generator" if part == "filter" else "filter"
 
-    def made_as(entry: EvaluationRow) -> dict[str, object]:
+    def shared_setup(entry: EvaluationRow) -> dict[str, object]:
         setup = entry.setup.items()
         return {key: value for key, value in setup if not key.startswith(f"privatizer.{other}.")}
 
     def is_part(curve: Curve) -> bool:
-        entry = curve.first
+        entry = curve.example
         if entry.is_baseline:
-            return part == "filter" and entry.setup == both.first.setup
-        alone = parts_of(entry)
-        return part in alone and other not in alone and made_as(entry) == made_as(both.first)
+            return part == "filter" and entry.setup == both.example.setup
+        parts = mechanism_parts(entry)
+        if part not in parts or other in parts:
+            return False
+        return shared_setup(entry) == shared_setup(both.example)
 
     return next(filter(is_part, panel.curves), None)

@@ -1,1 +1,1 @@
-"""What a run is, its folder, whether it is finished, its result, and loading its mechanism."""
+"""Runs: their fingerprints, folders, results and checkpoints, and loading their mechanisms."""

@@ -1,11 +1,11 @@
-"""Artifacts: what takes long to make is made once, and kept in files that hold tensors.
+"""A cache of artifacts that take long to compute, such as trained classifiers.
 
-What a process that is killed leaves behind, wherever it was:
+What a killed process leaves behind:
 
-- what it had finished is whole: every file appears at once, or not at all;
-- what it was making is as far as its last resume state says, see ``ResumeState``: the same call
-  goes on from there, if what decides how it turns out is still the same;
-- its lock is gone with it, and no other process sees anything but finished files.
+- finished files are complete, because every file is written atomically;
+- unfinished work is in a resume checkpoint (see ``ResumeCheckpoint``), from which the same call
+  resumes if the settings that determine the result have not changed;
+- the lock is released, and other processes see finished files only.
 """
 
 from __future__ import annotations
@@ -30,17 +30,18 @@ log = logging.getLogger(__name__)
 
 Content = dict[str, Any]
 
-RESULTS = "made"  # in the resume state of a process that waits for others
+# Key in a resume checkpoint for the results of a process that waits for the others.
+RESULTS = "made"
 
 
 @dataclass
 class ResumeCheckpoint:
-    """A file that says how far making something is.
+    """A file with the state of an unfinished computation.
 
     Args:
         path: the file.
-        key: what decides how it turns out; what was kept under another key is not gone on from.
-        every_minutes: time between two writes.
+        key: identifies what determines the result; content with another key is ignored.
+        every_minutes: minimum time between two periodic writes.
     """
 
     path: Path
@@ -49,139 +50,143 @@ class ResumeCheckpoint:
     written_at: float = field(default_factory=time.monotonic)
 
     def read(self) -> Content | None:
-        """Return what was kept, or None; no code in the file is executed.
+        """Return the saved content, or None; no code in the file is executed.
 
         Raises:
             UserError: the file cannot be read at the moment; it is kept.
         """
         try:
-            kept = read_tensors(self.path)
+            saved = read_tensors(self.path)
         except FileNotFoundError:
             return None
         except (DamagedFile, UnsupportedFile):
-            log.warning("%s was damaged: what it was about begins again", self.path)
+            log.warning("%s is damaged: starting from the beginning", self.path)
             return None
-        content: Content | None = kept.get("content") if kept.get("key") == self.key else None
+        content: Content | None = saved.get("content") if saved.get("key") == self.key else None
         return content
 
     def is_due(self) -> bool:
-        """Tell whether the last write is long ago."""
+        """Return whether the time between two writes is over."""
         return time.monotonic() - self.written_at >= 60 * self.every_minutes
 
     def write(self, content: Content) -> None:
-        """Keep this, whole or not at all, in place of what was kept before."""
+        """Replace the saved content atomically."""
         save_atomically(self.path, {"key": self.key, "content": content})
         self.written_at = time.monotonic()
 
     def remove(self) -> None:
-        """Forget it, and how far a second attempt is."""
+        """Delete the file, and the one of the retry."""
         self.path.unlink(missing_ok=True)
-        self.again().path.unlink(missing_ok=True)
+        self.for_retry().path.unlink(missing_ok=True)
 
-    def again(self) -> ResumeCheckpoint:
-        """Return the state of a second attempt at the same, by those who failed."""
+    def for_retry(self) -> ResumeCheckpoint:
+        """Return the checkpoint for a second attempt with what failed in the first."""
         return replace(self, path=self.path.with_name(f"{self.path.name}.again"))
 
 
-# Called with the names of what is missing and their resume state, returns their contents.
+# Computes artifacts: takes the names of the missing ones and their resume checkpoint, returns their
+# contents by name.
 Make = Callable[[Sequence[str], ResumeCheckpoint], Mapping[str, Content]]
 
 
 class ArtifactCache:
-    """A folder of artifacts, which one run at a time fills.
+    """A folder of artifacts, which one run at a time writes.
 
-    All processes of a run make what is missing, each a part; the first keeps it.
+    The processes of a run share the work; rank 0 saves the results.
 
     Args:
-        folder: of the files.
-        what: they hold, in words.
-        every_minutes: time between two writes of a resume state.
-        option: that chooses another folder, where all runs share this one; None where it is a run's
-            own. A damaged file is refused where it is shared, and else made again; what is empty is
-            tried again by the next run, and by no other call of the same one.
+        folder: folder of the files.
+        description: what the files contain, for messages.
+        every_minutes: minimum time between two writes of a resume checkpoint.
+        option: name of the option that sets the folder, if all runs share the cache; None for a
+            run's own cache. In a shared cache, a damaged file is an error, and an empty artifact is
+            not saved, so that the next run tries it again. In a run's own cache, damaged files are
+            computed again and empty artifacts are saved.
     """
 
     def __init__(
-        self, folder: Path, what: str, every_minutes: float, option: str | None = None
+        self, folder: Path, description: str, every_minutes: float, option: str | None = None
     ) -> None:
         self.folder = folder
-        self.what = what
+        self.description = description
         self.every_minutes = every_minutes
         self.option = option
 
     @property
     def is_shared(self) -> bool:
-        """Whether all runs find what one of them made."""
+        """Whether all runs share the cache."""
         return self.option is not None
 
     def path(self, name: str, settings: str) -> Path:
         """Return the file of an artifact.
 
         Args:
-            name: what tells it from others made in the same way.
-            settings: what decides how it turns out, in any form that changes with it.
+            name: distinguishes it from others with the same settings.
+            settings: everything else that determines the result, in any textual form.
         """
         return self.folder / f"{name}-{short_hash(settings)}.pt"
 
     def get(self, paths: Mapping[str, Path], make: Make) -> dict[str, Content]:
-        """Return artifacts, making those that are missing.
+        """Return artifacts; compute those that are missing.
 
         Args:
-            paths: their files, see ``path``, by any name.
-            make: see ``Make``.
+            paths: their files by name, see ``path``.
+            make: computes missing artifacts, see ``Make``.
 
         Raises:
-            UserError: a file is damaged, or the folder cannot be written.
+            UserError: a file is damaged, or the folder is not writable.
         """
-        made: dict[str, Content] = {}
+        results: dict[str, Content] = {}
         if self._missing(paths):
-            with self._exclusive() if distributed.rank() == 0 else nullcontext():
-                if missing := self._missing(paths):  # another run may have made them
+            with self._lock() if distributed.rank() == 0 else nullcontext():
+                if missing := self._missing(paths):  # another run may have saved them meanwhile
                     if self.is_shared:
                         log.info(
-                            "training %s, once for all runs: %s", self.what, ", ".join(missing)
+                            "training %s, once for all runs: %s",
+                            self.description,
+                            ", ".join(missing),
                         )
-                    made = distributed.scatter_work(
-                        missing, lambda some: self._made(some, paths, make)
+                    results = distributed.scatter_work(
+                        missing, lambda names: self._compute(names, paths, make)
                     )
                     if distributed.rank() == 0:
-                        self._keep(made, paths)
+                        self._save(results, paths)
                     distributed.barrier()
         return {
-            name: read_artifact(path) if name not in made or self._is_kept(made[name]) else {}
+            name: read_artifact(path) if name not in results or self._saves(results[name]) else {}
             for name, path in paths.items()
         }
 
-    def _made(
+    def _compute(
         self, names: Sequence[str], paths: Mapping[str, Path], make: Make
     ) -> Mapping[str, Content]:
-        """Return what this process makes; of several, each keeps its part until all are done."""
-        state = self._state([paths[name] for name in names])
-        found = state.read()
-        if found is not None and RESULTS in found:
-            made: Mapping[str, Content] = found[RESULTS]
-            return made
-        made = make(names, state)
+        """Compute this process's part; one of several processes saves it until all are done."""
+        resume = self._resume_checkpoint([paths[name] for name in names])
+        saved = resume.read()
+        if saved is not None and RESULTS in saved:
+            results: Mapping[str, Content] = saved[RESULTS]
+            return results
+        results = make(names, resume)
         if distributed.world_size() > 1:
-            state.write({RESULTS: dict(made)})
-        return made
+            resume.write({RESULTS: dict(results)})
+        return results
 
-    def _keep(self, made: Mapping[str, Content], paths: Mapping[str, Path]) -> None:
-        """Keep what was made, and forget how far that was."""
-        for name, content in made.items():
-            if self._is_kept(content):
+    def _save(self, results: Mapping[str, Content], paths: Mapping[str, Path]) -> None:
+        """Save results, then delete their resume checkpoints."""
+        for name, content in results.items():
+            if self._saves(content):
                 save_atomically(paths[name], content)
-        for name in made:
-            self._state([paths[name]]).remove()
+        for name in results:
+            self._resume_checkpoint([paths[name]]).remove()
 
-    def _is_kept(self, content: Content) -> bool:
-        """Tell whether something is kept: what is empty in a run's own cache alone."""
+    def _saves(self, content: Content) -> bool:
+        """Return whether content is saved: empty content only in a run's own cache."""
         return bool(content) or not self.is_shared
 
     def _missing(self, paths: Mapping[str, Path]) -> list[str]:
-        """Return the names of files that there are not, as the first process sees it."""
+        """Return the names of missing files, as rank 0 sees them."""
         return distributed.broadcast_from_rank_zero(
-            lambda: [k for k, path in paths.items() if not self._has(path)]
+            lambda: [name for name, path in paths.items() if not self._has(path)]
         )
 
     def _has(self, path: Path) -> bool:
@@ -190,21 +195,21 @@ class ArtifactCache:
         try:
             read_tensors(path, mmap=True)
         except (DamagedFile, UnsupportedFile):
-            log.warning("%s was damaged: what it was about begins again", path)
+            log.warning("%s is damaged: starting from the beginning", path)
             return False
         return True
 
-    def _state(self, paths: Sequence[Path]) -> ResumeCheckpoint:
-        """Return the resume state of files that are made together."""
+    def _resume_checkpoint(self, paths: Sequence[Path]) -> ResumeCheckpoint:
+        """Return the resume checkpoint of files that are computed together."""
         key = " ".join(path.name for path in paths)
         return ResumeCheckpoint(self.folder / f"{paths[0].name}.begun", key, self.every_minutes)
 
     @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """Keep other processes from making files here; wait for one that does.
+    def _lock(self) -> Iterator[None]:
+        """Keep other processes from writing here; wait for one that does.
 
         Raises:
-            UserError: the folder cannot be written.
+            UserError: the folder is not writable.
         """
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -212,12 +217,12 @@ class ArtifactCache:
             try:
                 lock.acquire(blocking=False)
             except Timeout:
-                log.warning("waiting for another process that trains %s", self.what)
+                log.warning("waiting for another process that trains %s", self.description)
                 lock.acquire()
         except OSError as error:
-            elsewhere = f": choose another folder with {self.option}=FOLDER" if self.option else ""
+            hint = f": choose another folder with {self.option}=FOLDER" if self.option else ""
             raise UserError(
-                f"cannot write {self.what} to {self.folder} ({error.strerror}){elsewhere}"
+                f"cannot write {self.description} to {self.folder} ({error.strerror}){hint}"
             ) from error
         try:
             yield
@@ -226,11 +231,11 @@ class ArtifactCache:
 
 
 def read_artifact(path: Path, remedy: str = "delete it to train it again") -> Content:
-    """Return what a file holds; no code in it is executed.
+    """Return the content of a file; no code in it is executed.
 
     Args:
         path: the file.
-        remedy: what to do where it is damaged.
+        remedy: what the message suggests if the file is damaged.
 
     Raises:
         UserError: it is damaged, or cannot be read at the moment.

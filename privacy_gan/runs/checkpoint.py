@@ -1,4 +1,4 @@
-"""Checkpoints, each marked with the run that it belongs to."""
+"""Checkpoints, which contain the fingerprint of their run."""
 
 from __future__ import annotations
 
@@ -14,34 +14,33 @@ from privacy_gan.tensors import DamagedFile, UnsupportedFile, read_tensors
 
 
 class DamagedCheckpoint(UserError):
-    """A checkpoint's bytes are damaged."""
+    """A checkpoint file is damaged."""
 
 
 def save_atomically(path: Path, content: dict[str, Any]) -> None:
-    """Write what has tensors in it, whole or not at all."""
-    serialized = BytesIO()  # torch, writing to a disk, does not say when the disk is full
+    """Save content with tensors atomically."""
+    serialized = BytesIO()  # torch.save to a file does not report a full disk
     torch.save(content, serialized)
     with atomic_write(path) as file:
         file.write_bytes(serialized.getbuffer())
 
 
-def write_checkpoint(path: Path, content: dict[str, Any], identity: dict[str, Any]) -> None:
-    """Write a checkpoint of a run, whole or not at all."""
-    save_atomically(path, {**content, "identity": identity})
+def write_checkpoint(path: Path, content: dict[str, Any], fingerprint: dict[str, Any]) -> None:
+    """Write a checkpoint of a run atomically."""
+    save_atomically(path, {**content, "identity": fingerprint})
 
 
 def read_checkpoint(path: Path, mmap: bool = False) -> dict[str, Any]:
-    """Return a checkpoint, whose "identity" says which run's it is; no code in it is executed.
+    """Return a checkpoint, whose "identity" is its run's fingerprint; no code in it is executed.
 
     Args:
         path: the file.
-        mmap: whether tensors stay on the disk until they are used.
+        mmap: whether to map tensors into memory instead of reading them.
 
     Raises:
         DamagedCheckpoint: the file is damaged.
-        UserError: the file is sound and no checkpoint of this project; or it cannot be read at the
-            moment, which is no fault of its own.
-        FileNotFoundError: there is none.
+        UserError: the file is not a checkpoint of this project, or cannot be read at the moment.
+        FileNotFoundError: the file does not exist.
     """
     try:
         checkpoint = read_tensors(path, mmap)
@@ -50,11 +49,11 @@ def read_checkpoint(path: Path, mmap: bool = False) -> dict[str, Any]:
         raise DamagedCheckpoint(f"{path} is damaged: {retrain_hint(path)}") from error
     except (UnsupportedFile, LookupError, TypeError, ValueError) as error:
         raise UserError(
-            f"{path} is damaged or not a checkpoint of this project (the state of own callbacks "
-            f"must be tensors and plain values): {retrain_hint(path)}"
+            f"{path} is damaged or not a checkpoint of this project (your callbacks' states must "
+            f"consist of tensors and plain values): {retrain_hint(path)}"
         ) from error
 
 
 def retrain_hint(path: Path) -> str:
-    """Return what to do without a checkpoint."""
+    """Return what to do without the checkpoint."""
     return f"delete {path.parent} to train this run from the start"

@@ -1,10 +1,10 @@
-"""A few faces and what a run's mechanism makes of them: pixel by pixel, and drawn for people."""
+"""Example faces of a run, original and censored: as exact pixels, and as a labelled grid."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,13 +19,15 @@ from privacy_gan.runs.files import atomic_write
 if TYPE_CHECKING:
     from torch import Tensor
 
-LABELS = "privacy_gan"  # what the picture's text is called that says what is where in it
+LABELS = "privacy_gan"  # key of the PNG text chunk with the labels
 
-# of a grid, in pixels
+# sizes in a grid, in pixels
 CELL = 128
 GAP = 4
 MARGIN = 96
-HEADER = 28
+HEADER = 28  # with one line of text
+LINE_HEIGHT = 18
+FONT_SIZES = range(14, 8, -1)  # the largest that fits is used for the columns' labels
 INK, PAPER = (40, 40, 40), (255, 255, 255)
 
 Pixels = npt.NDArray[np.uint8]
@@ -33,18 +35,18 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Faces:
-    """Rows of Figure 2 as files keep them.
+    """The rows of Figure 2 in a form that files preserve exactly.
 
     Attributes:
-        columns: what is known of each of the N faces, such as "s=1".
-        rows: images [N, H, W, 3] in 0 to 255 by the row's label: "x", "x'", "x''  s'=0", ...
+        columns: label of each of the N faces, such as "s=1".
+        rows: images [N, H, W, 3] in [0, 255] by label: "x", "x'", "x''  s'=0", ...
     """
 
     columns: tuple[str, ...]
     rows: dict[str, Pixels]
 
     @classmethod
-    def of(cls, rows: Mapping[str, Tensor], columns: tuple[str, ...]) -> Faces:
+    def from_tensors(cls, rows: Mapping[str, Tensor], columns: tuple[str, ...]) -> Faces:
         """Round images [N, 3, H, W] in [0, 1] to bytes, as torchvision's save_image does."""
         return cls(
             columns,
@@ -58,8 +60,20 @@ class Faces:
             },
         )
 
+    def with_class_names(self, attribute: str, classes: Sequence[str]) -> Faces:
+        """Return the faces with columns such as "Smiling: yes" in place of "s=1".
+
+        Args:
+            attribute: the sensitive one.
+            classes: names of its values; those of a binary attribute are "0" and "1".
+        """
+        is_binary = tuple(classes) == ("0", "1")
+        names = [f"{attribute}: {word}" for word in ("no", "yes")] if is_binary else classes
+        by_column = {f"s={value}": name.replace("_", " ") for value, name in enumerate(names)}
+        return Faces(tuple(by_column.get(column, column) for column in self.columns), self.rows)
+
     def write(self, path: Path) -> None:
-        """Write a PNG, whole or not at all: the images side by side, labels as its text."""
+        """Write a PNG atomically: the images side by side, with the labels in a text chunk."""
         sheet = np.concatenate([np.concatenate(list(images), 1) for images in self.rows.values()])
         labels = PngImagePlugin.PngInfo()
         labels.add_itxt(LABELS, json.dumps({"columns": self.columns, "rows": list(self.rows)}))
@@ -68,11 +82,11 @@ class Faces:
 
     @classmethod
     def read(cls, path: Path) -> Faces:
-        """Read what ``write`` wrote.
+        """Read a file that ``write`` wrote.
 
         Raises:
             UserError: the file is damaged.
-            FileNotFoundError: there is none.
+            FileNotFoundError: the file does not exist.
         """
         try:
             with Image.open(path) as picture:
@@ -81,35 +95,47 @@ class Faces:
             columns, names = tuple(map(str, labels["columns"])), list(map(str, labels["rows"]))
             tiles = sheet.reshape(len(names), -1, len(columns), sheet.shape[1] // len(columns), 3)
             rows = dict(zip(names, tiles.swapaxes(1, 2), strict=True))
-            return cls(columns, {"x": rows.pop("x"), **rows})  # the images themselves must be there
+            return cls(columns, {"x": rows.pop("x"), **rows})  # "x" is required
         except FileNotFoundError:
             raise
         except (OSError, SyntaxError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-            if getattr(error, "errno", None) is not None:  # the system's, not the decoder's
+            if getattr(error, "errno", None) is not None:  # from the operating system, not the decoder
                 raise UserError(f"{path} cannot be read ({error})") from error
             raise UserError(f"{path} is damaged ({error}): delete it") from error
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:
-    """Write a PNG whole or not at all."""
+    """Write a PNG atomically."""
     with atomic_write(path) as file:
         picture.save(file, format="PNG")
 
 
 def draw_grid(faces: Faces) -> Image.Image:
-    """Draw faces and their labels, each face 128 pixels wide."""
-    font = ImageFont.load_default(14)
+    """Draw faces and their labels, each face 128 pixels wide; columns may have several lines."""
+    font = ImageFont.load_default(FONT_SIZES[0])
     margin = max(MARGIN, *(20 + math.ceil(font.getlength(label)) for label in faces.rows))
-    height = HEADER + len(faces.rows) * (CELL + GAP)
+    header = HEADER + LINE_HEIGHT * max(label.count("\n") for label in faces.columns)
+    height = header + len(faces.rows) * (CELL + GAP)
     sheet = Image.new("RGB", (margin + len(faces.columns) * (CELL + GAP), height), PAPER)
     pen = ImageDraw.Draw(sheet)
+    column_font = fit_font(faces.columns, CELL)
     for column, label in enumerate(faces.columns):
         middle = margin + column * (CELL + GAP) + CELL // 2
-        pen.text((middle, HEADER // 2), label, INK, font, anchor="mm")
+        pen.text((middle, header // 2), label, INK, column_font, anchor="mm", align="center")
     for row, (label, images) in enumerate(faces.rows.items()):
-        top = HEADER + row * (CELL + GAP)
+        top = header + row * (CELL + GAP)
         pen.text((margin - 10, top + CELL // 2), label, INK, font, anchor="rm")
         for column, image in enumerate(images):
             face = Image.fromarray(image).resize((CELL, CELL), Image.Resampling.NEAREST)
             sheet.paste(face, (margin + column * (CELL + GAP), top))
     return sheet
+
+
+def fit_font(labels: Sequence[str], width: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+    """Return the largest font in which all lines of the labels fit a width, if any does."""
+    lines = [line for label in labels for line in label.split("\n")]
+    for size in FONT_SIZES:
+        font = ImageFont.load_default(size)
+        if all(font.getlength(line) <= width for line in lines):
+            break
+    return font

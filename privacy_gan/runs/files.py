@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all."""
+"""Atomic writes: files appear complete or not at all."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-PARTIAL_SUFFIX = ".partial"  # ends the name of what is being written
+PARTIAL_SUFFIX = ".partial"  # of temporary files and folders
 
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; what is written there then takes its place.
+    """Yield a temporary path next to ``path``, which replaces ``path`` at the end of the block.
 
-    Readers of ``path`` see the old content or the new one, also after a crash; if the block
-    fails, the old one stays and nothing else is left. One process at a time may write a path.
+    Readers of ``path`` see the old content or the new one, even after a crash. If the block fails,
+    the old content stays and the temporary file is deleted. Only one process at a time may write a
+    path.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    # always the same name, so that what a killed process left is overwritten by the next
+    # always the same name, so that the next write replaces what a killed process left
     temporary = path.with_name(f".{path.name}{PARTIAL_SUFFIX}")
-    temporary.unlink(missing_ok=True)  # were it a link, what it leads to would be written
+    temporary.unlink(missing_ok=True)  # writing to a symbolic link would overwrite its target
     try:
         yield temporary
         with temporary.open("rb") as written:

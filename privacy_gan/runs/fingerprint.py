@@ -1,4 +1,4 @@
-"""What a run is, and what its evaluation is: the settings that decide what comes out of each."""
+"""Fingerprints: the settings that determine the results of a run, and of its evaluation."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from privacy_gan.config.schema import SettingRole, role_of
 
 
 def run_fingerprint(settings: Mapping[str, Any], data_key: str) -> dict[str, Any]:
-    """Return what decides a run's outcome, by dotted path.
+    """Return the settings that determine a run's results, by dotted path.
 
     Args:
         settings: the run's resolved configuration as nested dictionaries.
-        data_key: changes with the data's labels and splits, wherever the data lie.
+        data_key: identifies the data's labels and splits, independently of where the files are.
     """
-    kept = {
+    decisive = {
         path: value
         for path, value in flatten(settings).items()
         if role_of(path) is SettingRole.FINGERPRINT
     }
-    if kept.get("start_key") is None:  # nor had runs one before there was a choice
-        kept.pop("start_key", None)
+    if decisive.get("start_key") is None:  # earlier runs, without this option, have no such key
+        decisive.pop("start_key", None)
     if processes := unsynchronized_batch_norms(settings["trainer"]):
-        kept["trainer.batch_norms"] = processes
-    return kept | {"data.key": data_key}
+        decisive["trainer.batch_norms"] = processes
+    return decisive | {"data.key": data_key}
 
 
 def classifier_settings(config: DictConfig) -> dict[str, Any]:
@@ -39,13 +39,15 @@ def classifier_settings(config: DictConfig) -> dict[str, Any]:
 
 def judge_settings(config: DictConfig) -> dict[str, Any]:
     """Return the settings that determine an evaluation, by dotted path."""
-    return flatten({"judge": config_to_dict(config.judge), "classifiers": classifier_settings(config)})
+    return flatten(
+        {"judge": config_to_dict(config.judge), "classifiers": classifier_settings(config)}
+    )
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a nested dictionary's leaves by their dotted paths.
+    """Return the leaves of a nested dictionary by dotted path.
 
-    Lists of numbers or words are leaves; places in lists of dictionaries are part of the path.
+    Lists of numbers or strings are leaves; indices of lists of dictionaries are part of the path.
     """
     leaves: dict[str, Any] = {}
     for key, value in tree.items():
@@ -60,7 +62,7 @@ def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def unflatten(leaves: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the nested dictionary whose leaves, without lists of dictionaries, these are."""
+    """Return a nested dictionary from its leaves; lists of dictionaries become dictionaries."""
     tree: dict[str, Any] = {}
     for path, value in leaves.items():
         *parents, name = path.split(".")
@@ -72,12 +74,12 @@ def unflatten(leaves: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unsynchronized_batch_norms(trainer: Mapping[str, Any]) -> str | None:
-    """Return how many processes have a batch norm of their own, where they do not share it."""
+    """Return machines x devices if each process has its own batch norms, else None."""
     if "strategy" not in trainer or trainer["sync_batchnorm"]:
         return None
     return f"{trainer.get('num_nodes', 1)} x {trainer['devices']}"
 
 
 def short_hash(text: str) -> str:
-    """Return eight hexadecimal digits that tell texts apart."""
+    """Return eight hexadecimal digits of a text's SHA-256 hash."""
     return hashlib.sha256(text.encode()).hexdigest()[:8]

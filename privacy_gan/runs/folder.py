@@ -1,4 +1,4 @@
-"""A run's folder: what lies in it, and who works on it."""
+"""A run's folder: its files and its lock."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from privacy_gan.runs.result import Result
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Where a run leaves what it makes; no data set is needed to look into it.
+    """The files of a run; reading them needs no data set.
 
     Attributes:
-        path: holds config.yaml, last.ckpt, metrics.csv, images/, faces.png, adversaries/ and, last,
-            result.json.
+        path: contains config.yaml, last.ckpt, metrics.csv, images/, faces.png, adversaries/ and,
+            when the run is finished, result.json.
     """
 
     path: Path
@@ -36,45 +36,45 @@ class RunFolder:
 
     @property
     def checkpoint(self) -> Path:
-        """State to go on from; there from the first save on."""
+        """The last checkpoint, from which training resumes."""
         return self.path / "last.ckpt"
 
     @property
     def metrics(self) -> Path:
-        """What was logged, one row per step."""
+        """The logged metrics, one row per step."""
         return self.path / "metrics.csv"
 
     @property
     def images(self) -> Path:
-        """Folder of pictures."""
+        """Folder of image grids."""
         return self.path / "images"
 
     @property
     def faces(self) -> Path:
-        """A few faces and what the mechanism makes of them, for the report."""
+        """A few faces and their censored versions, for the report."""
         return self.path / "faces.png"
 
     @property
     def judging(self) -> Path:
-        """Folder of what is to be gone on from while the run is judged."""
+        """Folder of the files from which an unfinished evaluation resumes."""
         return self.path / "judging"
 
     def adversary(self, attribute: str) -> Path:
-        """The strongest adversary that the judge found to tell an attribute of single images."""
+        """The adversary that predicts an attribute best from single images."""
         return self.path / "adversaries" / f"{attribute}.pt"
 
     @property
     def output_file(self) -> Path:
-        """What a run of a sweep printed."""
+        """The output of a run of a sweep."""
         return self.path / "output.log"
 
     @property
     def result_file(self) -> Path:
-        """What came out; there when all is done."""
+        """The results, written last."""
         return self.path / "result.json"
 
     def config(self) -> DictConfig:
-        """Return how the run was made.
+        """Return the run's configuration.
 
         Raises:
             UserError: this is not a run folder, or its configuration is damaged.
@@ -82,7 +82,9 @@ class RunFolder:
         try:
             config = OmegaConf.load(self.config_file)
         except (FileNotFoundError, NotADirectoryError) as error:
-            raise UserError(f"{self.path} is not a run folder: it holds no config.yaml") from error
+            raise UserError(
+                f"{self.path} is not a run folder: it contains no config.yaml"
+            ) from error
         except OSError as error:
             raise UserError(f"{self.config_file} cannot be read ({error.strerror})") from error
         except (ValueError, YAMLError, OmegaConfBaseException) as error:
@@ -92,7 +94,7 @@ class RunFolder:
         return config
 
     def result(self) -> Result | None:
-        """Return the result, or None where the run is not finished.
+        """Return the result, or None if there is none.
 
         Raises:
             UserError: the result is unreadable.
@@ -103,7 +105,7 @@ class RunFolder:
             return None
 
     def finished_result(self) -> Result:
-        """Return the result.
+        """Return the result of a finished run.
 
         Raises:
             UserError: the run is not finished, or its result is unreadable.
@@ -111,23 +113,23 @@ class RunFolder:
         result = self.result()
         if result is None:
             raise UserError(
-                f"{self.path} holds no result.json, so its training is not finished: "
-                "repeat the command that trains it"
+                f"{self.path} contains no result.json, so its training is not finished: "
+                "run the command that trains it again"
             )
         return result
 
     def write_config(self, config: str) -> None:
-        """Keep the resolved configuration, as YAML, which reproduces the run."""
+        """Save the resolved configuration, which reproduces the run, given as YAML."""
         with atomic_write(self.config_file) as file:
             file.write_text(config, encoding="utf-8")
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes out of the folder for a while.
+        """Keep other processes out of the folder.
 
         Raises:
-            FolderLocked: another process is at work on this run.
-            UserError: the folder cannot be made.
+            FolderLocked: another process is using the folder.
+            UserError: the folder cannot be created.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
@@ -135,29 +137,29 @@ class RunFolder:
             lock.acquire()
         except Timeout as error:
             raise FolderLocked(
-                f"another process is at work in {self.path}: wait for it or stop it"
+                f"another process is using {self.path}: wait until it ends, or stop it"
             ) from error
         except OSError as error:
-            raise self.not_writable(error) from error
+            raise self.write_error(error) from error
         try:
             yield
         finally:
             lock.release()
 
-    def output(self) -> IO[str]:
-        """Open the file that a run of a sweep prints to; what earlier tries printed stays.
+    def open_output(self) -> IO[str]:
+        """Open the file for the output of a run of a sweep, for appending.
 
         Raises:
-            UserError: the folder cannot be made or written.
+            UserError: the folder cannot be created or written.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             return self.output_file.open("a", encoding="utf-8")
         except OSError as error:
-            raise self.not_writable(error) from error
+            raise self.write_error(error) from error
 
-    def not_writable(self, error: OSError) -> UserError:
-        """Return what to tell a user whose run cannot leave anything here."""
+    def write_error(self, error: OSError) -> UserError:
+        """Return the error for a folder that is not writable."""
         return UserError(
             f"cannot write to the run folder {self.path} ({error.strerror}): "
             "choose another with output_dir=FOLDER"
@@ -165,7 +167,7 @@ class RunFolder:
 
 
 def open_folder(path: Path) -> RunFolder:
-    """Return the folder of a run that was begun.
+    """Return the folder of a started run.
 
     Raises:
         UserError: this is not a run folder, or its configuration is damaged.

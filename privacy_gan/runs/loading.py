@@ -1,4 +1,4 @@
-"""Trained mechanisms, from the folders of their runs, and what is known of their training."""
+"""Loading trained mechanisms from run folders."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
 def load_mechanism(path: str | Path) -> Privatizer:
     """Return the mechanism of a finished run.
 
-    No code in its files is executed, but its config.yaml names the functions that build it, and any
-    that is installed can be named: load folders of those whom you trust.
+    Its files contain no code, but its config.yaml names functions to call, which may be any that is
+    installed: load folders from people you trust only.
 
     Args:
         path: the run folder.
 
     Returns:
-        The mechanism as it was at the end, in evaluation mode, without gradients, on the CPU.
+        The trained mechanism in evaluation mode, without gradients, on the CPU.
 
     Raises:
-        UserError: the folder does not hold a finished run, another version wrote it, or something
-            in it is damaged.
+        UserError: the folder contains no finished run, another version wrote it, or a file in it is
+            damaged.
     """
     folder = open_folder(Path(path))
     folder.finished_result().require_current(folder.result_file)
@@ -46,7 +46,7 @@ def load_mechanism(path: str | Path) -> Privatizer:
     if privatizer.state_dict():
         try:
             privatizer.load_state_dict(read_weights(path))
-        except RuntimeError as error:  # other names or shapes
+        except RuntimeError as error:  # names or shapes differ
             raise UserError(
                 f"{folder.checkpoint} does not fit {folder.config_file}: train the run again"
             ) from error
@@ -55,29 +55,29 @@ def load_mechanism(path: str | Path) -> Privatizer:
 
 
 def load_initial_weights(privatizer: Privatizer, path: str) -> None:
-    """Give a mechanism that is to be trained the weights of a finished run.
+    """Load the weights of a finished run into a mechanism before its training.
 
     Raises:
-        UserError: see ``read_weights``; or the weights are another mechanism's.
+        UserError: see ``read_weights``; or the weights belong to another mechanism.
     """
     try:
         privatizer.load_state_dict(read_weights(path))
-    except RuntimeError as error:  # other names or shapes
+    except RuntimeError as error:  # names or shapes differ
         raise UserError(
-            f"start_from={path} holds another mechanism than this run trains: networks, "
+            f"start_from={path} contains another mechanism than this run trains: networks, "
             "image_size, width and num_classes must be the same"
         ) from error
 
 
 def read_weights(path: str | Path) -> dict[str, Any]:
-    """Return the state dict of a finished run's mechanism.
+    """Return the state_dict of a finished run's mechanism.
 
     Args:
         path: the run folder.
 
     Raises:
-        UserError: there is no checkpoint, it is damaged or another run's, or holds weights that are
-            not finite.
+        UserError: there is no checkpoint, it is damaged or belongs to another run, or its weights
+            are not finite.
     """
     folder = RunFolder(Path(path))
     result = folder.finished_result()
@@ -97,13 +97,13 @@ def read_weights(path: str | Path) -> dict[str, Any]:
 
 
 def load_run(path: Path) -> LoadedPrivatizer:
-    """Return the mechanism of a finished run as an exported one is returned.
+    """Return the mechanism of a finished run in the same form as an exported one.
 
     Args:
         path: the run folder.
 
     Raises:
-        UserError: as ``runs.loading.load_privatizer``.
+        UserError: see ``load_mechanism``.
     """
     mechanism = load_mechanism(path)
     folder = open_folder(path)
@@ -114,7 +114,7 @@ def load_run(path: Path) -> LoadedPrivatizer:
 
 
 def training_facts(run: DictConfig, result: Result) -> dict[str, Any]:
-    """Return what is to be known of a run's training wherever its mechanism goes."""
+    """Return the facts about a run's training that accompany its mechanism."""
     return {
         "mechanism": run.mechanism,
         "attribute": run.attribute,
@@ -127,6 +127,6 @@ def training_facts(run: DictConfig, result: Result) -> dict[str, Any]:
 
 
 def trained_on_images(run: DictConfig) -> bool:
-    """Tell whether a run was trained on pictures, and not on toy data."""
-    served_by = hydra.utils.get_class(run.data._target_)
-    return not issubclass(served_by, TableDataModule) or served_by.viewable
+    """Return whether a run was trained on images, not on toy data."""
+    data_module = hydra.utils.get_class(run.data._target_)
+    return not issubclass(data_module, TableDataModule) or data_module.viewable

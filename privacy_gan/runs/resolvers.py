@@ -1,7 +1,7 @@
-"""What conf/ asks of finished runs: the resolvers that it names.
+"""OmegaConf resolvers that read finished runs, for use in conf/.
 
-What ``stacked_parts`` returns becomes part of a stack's own configuration, so that the stack can be
-built again wherever the runs' folders went.
+The result of ``stacked_parts`` becomes part of a stack's configuration, so that the stack can be
+built again without the runs' folders.
 """
 
 from __future__ import annotations
@@ -22,48 +22,48 @@ from privacy_gan.runs.result import Result
 
 
 def training_key(folder: Path) -> str:
-    """Return what changes when another training fills a run's folder, "" where none is finished.
+    """Return a key of the training in a run's folder, or "" if there is no finished run.
 
-    Two trainings of the same configuration are told apart by what they measured at their end.
+    Two trainings of the same configuration differ in their final validation metrics.
     """
     try:
         result = Result.read(folder / "result.json")
     except (FileNotFoundError, UserError):
-        return ""  # loading the run says what is wrong with it
+        return ""  # loading the run then raises the error
     return short_hash(json.dumps([result.fingerprint, result.training], sort_keys=True))
 
 
 def start_key(folder: str | None) -> str | None:
-    """Return the ``training_key`` of the run that another begins with, None where there is none.
+    """Return the ``training_key`` of the run that ``start_from`` names, or None.
 
     Raises:
-        UserError: the folder holds no finished run.
+        UserError: the folder contains no finished run.
     """
     if folder is None:
         return None
     key = training_key(Path(folder))
     if not key:
-        raise UserError(f"start_from={folder} holds no finished run: give the folder of one")
+        raise UserError(f"start_from={folder} contains no finished run: give the folder of one")
     return key
 
 
 def stacked_parts(runs: Sequence[str]) -> list[dict[str, Any]]:
-    """Return how each of some runs was made, and which training it was.
+    """Return, for each run to stack, its configuration and its ``training_key``.
 
     Raises:
-        UserError: there are none; or one is not finished, another version's or damaged, or hides a
-            categorical attribute.
+        UserError: there are no runs; or one is not finished, was written by another version, is
+            damaged, or hides a categorical attribute.
     """
     if not runs:
         raise UserError(
-            "privatizer.runs names no runs to stack: give finished ones, "
+            "privatizer.runs is empty: give the folders of finished runs, "
             "privatizer.runs=[FOLDER,FOLDER]"
         )
     return [describe_part(Path(run)) for run in runs]
 
 
 def describe_part(path: Path) -> dict[str, Any]:
-    """Return how one run was made."""
+    """Return a run's configuration as a part of a stack."""
     folder = open_folder(path)
     folder.finished_result().require_current(folder.result_file)
     config = folder.config()
@@ -77,7 +77,7 @@ def describe_part(path: Path) -> dict[str, Any]:
         "attribute": config.attribute,
         "image_size": config.image_size,
         "training": training_key(path),
-        # as ``build_mechanism`` tells mechanisms; part of the stack's identity
+        # with the arguments of ``instantiate_mechanism``; part of the stack's fingerprint
         "privatizer": {
             **config_to_dict(config.privatizer, resolve=False),
             "attribute_index": 0,
@@ -87,7 +87,7 @@ def describe_part(path: Path) -> dict[str, Any]:
 
 
 OmegaConf.register_new_resolver("training_key", start_key, replace=True)
-# names a stack's folder by what is stacked, in its order
+# part of the name of a stack's folder; depends on the runs and their order
 OmegaConf.register_new_resolver(
     "short_hash", lambda parts: short_hash(" ".join(map(str, parts))), replace=True
 )

@@ -1,7 +1,7 @@
-"""Which run it is, whether it is finished, and whose the files are that lie in its folder.
+"""A run: its fingerprint, its folder, and whether it is finished.
 
-Whoever asks whether a run is finished asks ``Run.finished``: a command before it imports torch, a
-sweep before it starts a process, and the run itself.
+``Run.complete_result`` is the only place that decides whether a run is finished: commands call it
+before they import torch, sweeps before they start a process, and the run itself.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ def run_from_config(config: DictConfig, data_key: str | None = None) -> Run:
 
     Args:
         config: resolved.
-        data_key: changes with the data's labels and splits. None where nobody opened the data: a
-            result that lies in the folder is then taken to be of these data.
+        data_key: identifies the data's labels and splits. None if the data were not opened: a
+            result in the folder is then assumed to belong to these data.
 
     Raises:
-        UserError: a result lies there and is unreadable.
+        UserError: the folder's result is unreadable.
     """
     folder = RunFolder(Path(config.run_dir))
     if data_key is None:
@@ -40,21 +40,22 @@ def run_from_config(config: DictConfig, data_key: str | None = None) -> Run:
 
 @dataclass(frozen=True)
 class Run:
-    """One run: what it is, and its folder.
+    """A run and its folder.
 
     Attributes:
-        folder: where it leaves what it makes.
-        fingerprint: what decides the outcome; a folder holds one identity only.
+        folder: folder of the run's files.
+        fingerprint: the settings that determine the results; all files of a folder belong to one
+            fingerprint.
     """
 
     folder: RunFolder
     fingerprint: dict[str, Any]
 
     def result(self) -> Result | None:
-        """Return the result, or None where there is none.
+        """Return the result, or None if there is none.
 
         Raises:
-            UserError: the result is unreadable or another run's.
+            UserError: the result is unreadable or belongs to another run.
         """
         result = self.folder.result()
         if result is not None:
@@ -62,14 +63,14 @@ class Run:
         return result
 
     def complete_result(self, evaluate: bool, baseline: bool) -> Result | None:
-        """Return the result if all that is asked for is in it, else None.
+        """Return the result if it contains everything requested, else None.
 
         Args:
-            evaluate: whether the run is to be judged.
-            baseline: whether the filter alone is, too.
+            evaluate: whether the run should be evaluated.
+            baseline: whether its filter alone should be evaluated, too.
 
         Raises:
-            UserError: the result is unreadable or another run's.
+            UserError: the result is unreadable or belongs to another run.
         """
         result = self.result()
         if result is None or not result.is_complete(evaluate, baseline):
@@ -77,50 +78,53 @@ class Run:
         return result
 
     def check_result(self, result: Result) -> None:
-        """Refuse another run's result.
+        """Require a result of this run.
 
         Raises:
-            UserError: it is another run's, or another version's that names settings otherwise.
+            UserError: it belongs to another run, or another version wrote it with other settings.
         """
         if result.version != RESULT_VERSION and result.fingerprint != self.fingerprint:
             raise UserError(
-                f"{self.folder.result_file} was written by another version, which names settings "
-                "otherwise: train the run again in another place, output_dir=FOLDER, or delete "
-                "its folder"
+                f"{self.folder.result_file} was written by another version, whose settings have "
+                "other names: train the run again with output_dir=FOLDER, or delete its folder"
             )
         self.check_fingerprint(result.fingerprint, self.folder.result_file)
 
     def check_fingerprint(self, found: dict[str, Any], where: Path) -> None:
-        """Refuse to go on from what another run left.
+        """Require this run's fingerprint.
+
+        Args:
+            found: the fingerprint to compare with.
+            where: the file that contains it.
 
         Raises:
             UserError: names the settings that differ.
         """
         general_first = sorted(
-            found.keys() | self.fingerprint.keys(), key=lambda k: (k.count("."), k)
+            found.keys() | self.fingerprint.keys(), key=lambda key: (key.count("."), key)
         )
-        differing = [
+        differences = [
             f"{key}={found.get(key, 'unset')} (this one: {self.fingerprint.get(key, 'unset')})"
             for key in general_first
             if found.get(key) != self.fingerprint.get(key)
         ]
-        if differing:
-            more = f" and {len(differing) - 3} more" if len(differing) > 3 else ""
+        if differences:
+            more = f" and {len(differences) - 3} more" if len(differences) > 3 else ""
             raise UserError(
-                f"{where} belongs to a run with {', '.join(differing[:3])}{more}: train this one "
-                "into a folder of its own, run_dir=FOLDER" + self.more_epochs_hint(found)
+                f"{where} belongs to a run with {', '.join(differences[:3])}{more}: train this one "
+                "in another folder, run_dir=FOLDER" + self.more_epochs_hint(found)
             )
 
     def more_epochs_hint(self, found: Mapping[str, Any]) -> str:
-        """Return how to go on where only the number of epochs grew, in words; else nothing."""
+        """Return how to train further if only the number of epochs grew, else an empty string."""
         epochs = "trainer.max_epochs"
         own = self.fingerprint
         if epochs not in own or epochs not in found or own != {**found, epochs: own[epochs]}:
             return ""
-        missing = own[epochs] - found[epochs]
-        if missing < 1:
+        additional = own[epochs] - found[epochs]
+        if additional < 1:
             return ""
         return (
-            f"; more epochs from its weights are {epochs}={missing} "
+            f"; for {additional} more epochs from its weights, set {epochs}={additional} "
             f"start_from={self.folder.path} run_dir=FOLDER"
         )

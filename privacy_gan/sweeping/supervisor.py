@@ -100,7 +100,7 @@ def run_in_subprocess(config: DictConfig, verb: str) -> None:
         keep_heartbeat(heartbeats, folder) as on_wait,
         reserve_run_gpus(config, on_wait) as gpus,
         rank_environments(config.trainer, gpus) as ranks,
-        folder.output() if is_in_sweep() else nullcontext() as output,
+        folder.open_output() if is_in_sweep() else nullcontext() as output,
         TemporaryDirectory(prefix="privacy_gan-") as failures_folder,
     ):
         variables = {

@@ -1,4 +1,4 @@
-"""Saving a run so that it goes on exactly where it stopped."""
+"""Checkpoints from which a run resumes exactly where it stopped."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from privacy_gan.training.metrics_csv import MetricsCSV
 
 log = logging.getLogger(__name__)
 
-BATCHES_BETWEEN_QUESTIONS = 10
+BATCHES_BETWEEN_CHECKS = 10  # with several processes; a check is an all-reduce
 
 
 class RunCheckpointIO(TorchCheckpointIO):
-    """Writes checkpoints whole and marked with their run; reads them without running code.
+    """Writes checkpoints atomically with the run's fingerprint; loads them without executing code.
 
     Args:
-        run: whose checkpoints these are.
+        run: the run that the checkpoints belong to.
     """
 
     def __init__(self, run: Run) -> None:
@@ -39,27 +39,27 @@ class RunCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
     ) -> None:
-        """Replace the file at ``path`` once all is written."""
+        """Replace the file at ``path`` after the new one has been written completely."""
         write_checkpoint(Path(path), checkpoint, self.run.fingerprint)
 
     def load_checkpoint(
         self, path: Any, map_location: Any = None, weights_only: bool | None = True
     ) -> dict[str, Any]:
-        """Read a checkpoint of this run.
+        """Load a checkpoint of this run.
 
         Raises:
-            UserError: the file is damaged or another run's.
+            UserError: the file is damaged or belongs to another run.
         """
         return self._read(Path(path), mmap=False)
 
     def find_checkpoint(self) -> Path | None:
-        """Return the run's checkpoint, or None if it has none to go on from.
+        """Return the path of the run's checkpoint, or None if there is none to resume from.
 
-        One that is damaged, which only a crash of the machine can do, is set aside.
+        A damaged file, which only a crash of the machine can cause, is renamed.
 
         Raises:
-            UserError: the file is another run's, cannot be read, or holds weights that are not
-                finite.
+            UserError: the file belongs to another run, cannot be read, or holds weights that are
+                not finite.
         """
         path = self.run.folder.checkpoint
         try:
@@ -67,11 +67,11 @@ class RunCheckpointIO(TorchCheckpointIO):
         except FileNotFoundError:
             return None
         except DamagedCheckpoint:
-            aside = path.with_name(f"{path.name}.damaged")
-            path.replace(aside)
-            log.warning("%s was damaged: training begins again, the file is now %s", path, aside)
+            renamed = path.with_name(f"{path.name}.damaged")
+            path.replace(renamed)
+            log.warning("%s was damaged: training starts again, the file is now %s", path, renamed)
             return None
-        remedy = "delete it to begin anew, with a smaller learning_rate"
+        remedy = "delete it and start again with a smaller learning_rate"
         require_finite(checkpoint["state_dict"], path, remedy)
         return path
 
@@ -82,19 +82,19 @@ class RunCheckpointIO(TorchCheckpointIO):
 
 
 class SaveLastCheckpoint(Checkpoint):
-    """Keeps ``last.ckpt``: every so often, at the end, and when a signal asks to stop.
+    """Saves ``last.ckpt`` at intervals, at the end, and before a signal stops the run.
 
-    A signal (Ctrl-C, or those that clusters send) ends the run after the step at hand; a second
-    Ctrl-C ends it at once. Several processes save and end together, and ask each other every few
-    steps only, because that takes time.
+    A signal (Ctrl-C, or one sent by a cluster) stops the run after the current step; a second
+    Ctrl-C stops it immediately. Several processes save and stop together. They agree on this every
+    few steps only, because it takes a collective operation.
 
     Args:
-        path: the checkpoint.
-        every_minutes: time between two saves.
+        path: the checkpoint file.
+        every_minutes: time between two checkpoints.
 
     Raises:
-        Interrupted: from within training, after the save that a signal asked for.
-        UserError: likewise, where the state is not finite: the last that was stays.
+        Interrupted: during training, after the checkpoint that a signal caused.
+        UserError: during training, if the state is not finite; the previous checkpoint is kept.
     """
 
     def __init__(self, path: Path, every_minutes: float) -> None:
@@ -106,41 +106,41 @@ class SaveLastCheckpoint(Checkpoint):
         self.stopping = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen to signals."""
+        """Install the signal handlers."""
         self.saved_at = time.monotonic()
         self.requests.listen()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, *step: Any
     ) -> None:
-        """Stop here rather than after a step, whose metrics Lightning logs after its hooks."""
-        self.stop_if_asked(trainer)
+        """Stop before a step: Lightning logs a step's metrics only after its last hook."""
+        self.stop_if_requested(trainer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *step: Any, **more: Any
     ) -> None:
-        """Save within an epoch if it is time; after its last batch the epoch's end does."""
+        """Save within an epoch if due; ``on_train_epoch_end`` follows the last batch."""
         batches = trainer.fit_loop.epoch_loop.batch_idx + 1
-        if not trainer.is_last_batch and batches % self.batches_between_questions() == 0:
+        if not trainer.is_last_batch and batches % self.batches_between_checks() == 0:
             self.save_if_due(trainer)
 
-    def batches_between_questions(self) -> int:
-        return 1 if distributed.world_size() == 1 else BATCHES_BETWEEN_QUESTIONS
+    def batches_between_checks(self) -> int:
+        return 1 if distributed.world_size() == 1 else BATCHES_BETWEEN_CHECKS
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save after an epoch if it is time, and always after the last."""
+        """Save after an epoch if due, and always after the last epoch."""
         is_last = trainer.current_epoch + 1 == trainer.max_epochs
         self.save_if_due(trainer, always=is_last)
-        self.stop_if_asked(trainer)
+        self.stop_if_requested(trainer)
 
     def save_if_due(self, trainer: Trainer, always: bool = False) -> None:
-        """Save where time or a signal asks for it."""
+        """Save a checkpoint if enough time has passed or a signal was received on any rank."""
         device = trainer.strategy.root_device
         due = time.monotonic() - self.saved_at >= self.every_seconds
-        asked = distributed.any_rank(self.requests.received is not None, device)
-        if asked and self.requests.received is None:
-            self.requests.received = signal.SIGTERM  # another process got it
-        if distributed.any_rank(due or always or asked, device):
+        stop_requested = distributed.any_rank(self.requests.received is not None, device)
+        if stop_requested and self.requests.received is None:
+            self.requests.received = signal.SIGTERM  # another process received it
+        if distributed.any_rank(due or always or stop_requested, device):
             for logger in trainer.loggers:
                 if isinstance(logger, MetricsCSV):
                     logger.write()
@@ -148,21 +148,21 @@ class SaveLastCheckpoint(Checkpoint):
             trainer.save_checkpoint(self.path, weights_only=False)
             self.saved_step = trainer.global_step
             self.saved_at = time.monotonic()
-            self.stopping = asked
+            self.stopping = stop_requested
 
-    def stop_if_asked(self, trainer: Trainer) -> None:
-        """End the run if a signal asked for it and the state is saved."""
+    def stop_if_requested(self, trainer: Trainer) -> None:
+        """Stop the run if a signal was received and the checkpoint is saved."""
         if self.stopping and self.requests.received is not None:
             raise Interrupted(
                 self.requests.received,
-                f"stopped in epoch {trainer.current_epoch + 1}, state saved to {self.path}: "
+                f"stopped in epoch {trainer.current_epoch + 1}, checkpoint saved to {self.path}: "
                 "run the same command again to resume",
             )
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save what is not saved yet, for training may end within an epoch; give signals back.
+        """Save the last step unless it is saved already, and restore the signal handlers.
 
-        Limits of Lightning's, on steps or on time, end it so.
+        Lightning's limits on steps or time can end the training within an epoch.
         """
         if self.saved_step != trainer.global_step:
             self.save_if_due(trainer, always=True)
@@ -171,5 +171,5 @@ class SaveLastCheckpoint(Checkpoint):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Give the signals back."""
+        """Restore the signal handlers."""
         self.requests.restore()

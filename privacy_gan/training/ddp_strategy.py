@@ -45,7 +45,7 @@ def detect_cluster_environment() -> ClusterEnvironment | None:
     if is_launched_by_torchrun():
         return TorchElasticEnvironment()
     if SLURMEnvironment.detect():
-        return SLURMEnvironment(auto_requeue=False)  # see commands and sweeping
+        return SLURMEnvironment(auto_requeue=False)  # see sweeping/slurm.py
     return None
 
 

@@ -1,4 +1,4 @@
-"""Trains a mechanism with Lightning."""
+"""Trains a mechanism by gradient steps with Lightning."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from privacy_gan.training.update_bn import UpdateBatchNorm
 
 log = logging.getLogger(__name__)
 
-# Lightning's advice that does not hold here
-warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # batches are gathered
+# warnings of Lightning that do not apply here
+warnings.filterwarnings("ignore", message=".*does not have many workers.*")  # gathering needs none
 warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")  # it is
-warnings.filterwarnings("ignore", message=".*`srun` command is available")  # on login nodes
+warnings.filterwarnings("ignore", message=".*`srun` command is available")  # shown on login nodes
 warnings.filterwarnings(
     "ignore", message=".*smaller than the logging interval.*"
 )  # epochs log, too
 warnings.filterwarnings("ignore", message=".*isinstance\\(treespec, LeafSpec\\).*")
 logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
-logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # what they found
+logging.getLogger("pytorch_lightning.profilers").setLevel(logging.INFO)  # their reports
 
 
 def build_trainer(
@@ -46,20 +46,20 @@ def build_trainer(
     bar_epsilon: float | None,
     trackers: Sequence[Logger],
 ) -> Trainer:
-    """Return Lightning's trainer with what every run has: callbacks, metrics.csv, checkpoints.
+    """Return a Trainer with the callbacks, loggers and checkpoints of every run.
 
     Args:
-        make_trainer: called with callbacks, loggers and plugins.
-        run: where metrics, pictures and checkpoints go.
+        make_trainer: called with the run's callbacks, loggers and plugins.
+        run: the run whose folder receives metrics, pictures and checkpoints.
         datamodule: set up.
-        column: the sensitive attribute's, among the batch's attributes.
-        checkpoint_minutes: time between two saves.
-        bar_epsilon: the distortion budget that a progress bar shows; None shows no bar.
-        trackers: follow the run beside metrics.csv.
+        column: column of the sensitive attribute among the batch's attributes.
+        checkpoint_minutes: time between two checkpoints.
+        bar_epsilon: the distortion budget that the progress bar shows; None for no bar.
+        trackers: loggers in addition to metrics.csv.
 
     Raises:
-        UserError: the machine does not have what is asked for, or its processes cannot share a
-            batch evenly.
+        UserError: the requested device does not exist, or the batch size is 1 or not a multiple of
+            the number of processes.
     """
     callbacks: list[Callback] = [
         Throughput(),
@@ -81,11 +81,11 @@ def build_trainer(
     )
     if datamodule.batch_size == 1:
         raise UserError(
-            "data.batch_size=1: batch norm needs two images in a batch, set it to 2 or more"
+            "data.batch_size=1: batch norm needs at least two images per batch, set it to 2 or more"
         )
     if datamodule.batch_size % trainer.world_size:
         raise UserError(
-            f"data.batch_size={datamodule.batch_size} cannot be shared evenly by "
+            f"data.batch_size={datamodule.batch_size} cannot be divided evenly among "
             f"{trainer.world_size} processes: set it to a multiple of {trainer.world_size}"
         )
     return trainer
@@ -97,34 +97,36 @@ def fit(
     datamodule: TableDataModule,
     checkpoint: Path | None,
 ) -> dict[str, float]:
-    """Train a mechanism, or go on with it; to be called with the run's lock.
+    """Train a mechanism, or resume its training.
+
+    The caller must hold the run's lock.
 
     Args:
         trainer: see ``build_trainer``.
-        privatizer: untrained; trained afterwards, on the CPU or where it was trained.
+        privatizer: trained in place; afterwards it is on the CPU or on the training device.
         datamodule: set up.
-        checkpoint: to go on from, or None.
+        checkpoint: checkpoint to resume from, or None.
 
     Returns:
-        What was measured on the validation split at the end.
+        The last validation metrics, and the number of epochs if training ended early.
 
     Raises:
-        Interrupted: a signal asked to stop; the same call goes on.
-        UserError: a loss or a weight is no longer finite.
+        Interrupted: a signal asked to stop; call this again to resume.
+        UserError: a loss or a weight is not finite.
     """
     trainer.fit(privatizer, datamodule=datamodule, ckpt_path=checkpoint)
     distributed.broadcast_buffers(privatizer)
     measured = validation_metrics(trainer)
-    # all epochs were done before and only the result is missing, or none was finished
+    # all epochs were finished in an earlier session, or not even one was finished
     if not measured:
         trainer.validate(privatizer, datamodule=datamodule, verbose=False)
         measured = validation_metrics(trainer)
-    privatizer.float()  # with trainer.precision=64-true it was double
-    return measured | ended_early(trainer)
+    privatizer.float()  # it is double with trainer.precision=64-true
+    return measured | early_end(trainer)
 
 
-def ended_early(trainer: Trainer) -> dict[str, float]:
-    """Return after how many epochs training ended, where a limit or a callback ended it early."""
+def early_end(trainer: Trainer) -> dict[str, float]:
+    """Return the number of epochs if a limit or a callback ended training early, else nothing."""
     loop, batches = trainer.fit_loop, int(trainer.num_training_batches)
     epochs = float(trainer.current_epoch)
     if trainer.max_epochs is None or epochs >= trainer.max_epochs:
@@ -134,14 +136,14 @@ def ended_early(trainer: Trainer) -> dict[str, float]:
     if epochs >= trainer.max_epochs:
         return {}
     log.warning(
-        "training ended after %.4g of %d epochs, by a limit of the trainer or a callback",
+        "a limit of the trainer or a callback ended training after %.4g of %d epochs",
         *(epochs, trainer.max_epochs),
     )
     return {ENDED_AFTER: epochs}
 
 
 def validation_metrics(trainer: Trainer) -> dict[str, float]:
-    """Return what was measured on the validation split last."""
+    """Return the metrics of the last validation."""
     return {
         name: float(value)
         for name, value in trainer.callback_metrics.items()

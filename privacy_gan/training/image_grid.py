@@ -1,4 +1,4 @@
-"""Figure 2 of a run: a few faces, and what its mechanism makes of them."""
+"""Draws the paper's Figure 2 for a run: a few faces and their censored versions."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from privacy_gan.runs.folder import RunFolder
 
 
 class ImageGrid(Callback):
-    """Draws Figure 2 after every epoch, for a few validation images of each class.
+    """Draws Figure 2 for a few validation images of each class after every epoch.
 
     Args:
-        folder: gets ``images/epoch-0001.png`` and so on, and at the end ``faces.png``.
-        attribute_index: the sensitive attribute's column.
+        folder: the run's folder, for ``images/epoch-0001.png`` and so on, and ``faces.png`` at the
+            end of the training.
+        attribute_index: column of the sensitive attribute.
         columns: number of images.
     """
 
@@ -31,15 +32,20 @@ class ImageGrid(Callback):
         self.columns = columns
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Choose the images."""
+        """Select the images."""
         datamodule = trainer.datamodule  # type: ignore[attr-defined]
         self.batch = select_example_faces(datamodule, self.attribute_index, self.columns)
+        group = datamodule.group
+        names = [*datamodule.attribute_names, *([] if group is None else [group.name])]
+        self.attribute = names[self.attribute_index]
+        self.classes = datamodule.classes(self.attribute)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draw, save and show to the loggers that show images."""
+        """Draw the figure, save it and log it to W&B and TensorBoard."""
         if not trainer.is_global_zero:
             return
-        picture = draw_grid(self.faces(pl_module))
+        faces = self.faces(pl_module).with_class_names(self.attribute, self.classes)
+        picture = draw_grid(faces)
         epoch = trainer.current_epoch + 1
         save_picture(picture, self.folder.images / f"epoch-{epoch:04d}.png")
         for logger in trainer.loggers:
@@ -49,40 +55,40 @@ class ImageGrid(Callback):
                 logger.experiment.add_image("faces", pil_to_tensor(picture), epoch)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Leave the faces as they are, for the report."""
+        """Save the faces for the report."""
         if trainer.is_global_zero:
             self.faces(pl_module).write(self.folder.faces)
 
     def faces(self, privatizer: LightningModule) -> Faces:
         assert isinstance(privatizer, Privatizer)
         privatizer.eval()
-        batch = Batch(to_precision(privatizer, self.batch.images), self.batch.attributes)
+        batch = Batch(match_dtype(privatizer, self.batch.images), self.batch.attributes)
         faces = censor_faces(privatizer, batch, self.attribute_index, privatizer.device)
         privatizer.train()
         return faces
 
 
-def to_precision(privatizer: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
-    """Return images in a mechanism's precision, which trainer.precision=64-true makes double."""
+def match_dtype(privatizer: torch.nn.Module, images: torch.Tensor) -> torch.Tensor:
+    """Return images with a mechanism's dtype, which is double if trainer.precision=64-true."""
     parameter = next(privatizer.parameters(), None)
     return images if parameter is None else images.to(parameter.dtype)
 
 
 def select_example_faces(datamodule: TableDataModule, column: int, count: int = 8) -> Batch:
-    """Return a few validation images: the first of each class, in turn."""
+    """Return a few validation images: the first ones of each class, alternating by class."""
     rows = datamodule.rows("valid")
     labels = datamodule.table.attributes[rows, column]
     by_class = [rows[labels == label] for label in np.unique(labels)]
-    each = min(max(count // len(by_class), 1), *(len(some) for some in by_class))
-    chosen = np.stack([some[:each] for some in by_class], axis=1).ravel()
+    each = min(max(count // len(by_class), 1), *(len(class_rows) for class_rows in by_class))
+    chosen = np.stack([class_rows[:each] for class_rows in by_class], axis=1).ravel()
     return datamodule.gather(torch.from_numpy(chosen))
 
 
-def censor_faces(
-    privatizer: Privatizer, faces: Batch, column: int, device: torch.device
-) -> Faces:
-    """Return faces and what a mechanism makes of them, always with the same noise."""
+def censor_faces(privatizer: Privatizer, faces: Batch, column: int, device: torch.device) -> Faces:
+    """Return faces and their censored versions, always with the same random numbers."""
     rng = keyed_generator(device, 0, Purpose.FIGURE)
     with torch.no_grad():
         rows = privatizer.figure_rows(faces.images.to(device), rng)
-    return Faces.of(rows, tuple(f"s={label}" for label in faces.attributes[:, column].tolist()))
+    return Faces.from_tensors(
+        rows, tuple(f"s={label}" for label in faces.attributes[:, column].tolist())
+    )

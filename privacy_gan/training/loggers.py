@@ -1,4 +1,4 @@
-"""Trackers beside metrics.csv."""
+"""Weights & Biases and TensorBoard loggers, used in addition to metrics.csv."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ def wandb_logger(
     epsilon: float,
     sweep_chart: Any = None,
 ) -> Logger:
-    """Track a run with Weights & Biases; see ``wandb_run.begin``.
+    """Return a logger for Weights & Biases; see ``wandb_run.init_run``.
 
     Args:
-        run_dir: the run's folder, where tracked data are kept.
+        run_dir: the run's folder, which also holds the W&B data.
         project: W&B project.
-        group: what the run belongs to.
-        name: the run's; None for its folder's.
+        group: W&B group.
+        name: name of the W&B run; None for the last five parts of the folder's path.
         epsilon: the distortion budget.
-        sweep_chart: what a sweep shows of all its runs; not this run's business.
+        sweep_chart: unused here; a sweep draws this chart of all its runs.
 
     Raises:
-        UserError: the wandb package is missing.
+        UserError: the wandb package is not installed.
     """
     del sweep_chart
     folder = Path(run_dir).resolve()
@@ -48,12 +48,12 @@ def wandb_logger(
 
 
 class ResumableWandbLogger(WandbLogger):
-    """A W&B run whose steps are the training's, so that it goes on where it was interrupted.
+    """A WandbLogger whose W&B steps are training steps, so that a resumed run continues its curves.
 
     Args:
-        epsilon: the distortion budget, shown beside each distortion.
-        step: the last that is known of, which belongs to what is logged without one.
-        options: Lightning's.
+        epsilon: the distortion budget, logged with each distortion.
+        step: the last step logged so far, used for values that are logged without a step.
+        options: arguments of WandbLogger.
     """
 
     def __init__(self, epsilon: float, step: int, **options: Any) -> None:
@@ -63,20 +63,20 @@ class ResumableWandbLogger(WandbLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Log values of a step, of the last one if none is given."""
+        """Log metrics at a step, by default the last one."""
         self.step = self.step if step is None else step
         self.experiment.log(add_budget(metrics, self.epsilon), step=self.step)
 
 
 def tensorboard_logger(run_dir: str, epsilon: float) -> Logger:
-    """Write TensorBoard events into the run's folder.
+    """Return a logger that writes TensorBoard events to the run's folder.
 
     Args:
         run_dir: the run's folder.
         epsilon: the distortion budget.
 
     Raises:
-        UserError: the tensorboard package is missing.
+        UserError: the tensorboard package is not installed.
     """
     try:
         return BudgetTensorBoardLogger(epsilon, save_dir=run_dir, name="", version="tensorboard")
@@ -87,11 +87,11 @@ def tensorboard_logger(run_dir: str, epsilon: float) -> Logger:
 
 
 class BudgetTensorBoardLogger(TensorBoardLogger):
-    """TensorBoard's events, the distortion budget among them.
+    """A TensorBoardLogger that also logs the distortion budget.
 
     Args:
         epsilon: the distortion budget.
-        options: Lightning's.
+        options: arguments of TensorBoardLogger.
     """
 
     def __init__(self, epsilon: float, **options: Any) -> None:
@@ -100,11 +100,11 @@ class BudgetTensorBoardLogger(TensorBoardLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        """Log values of a step."""
+        """Log metrics at a step."""
         super().log_metrics(add_budget(metrics, self.epsilon), step)
 
 
 def add_budget(metrics: Mapping[str, Any], epsilon: float) -> dict[str, Any]:
-    """Return metrics with the distortion budget, where there are distortions among them."""
+    """Return the metrics, with the distortion budget if they contain a distortion."""
     has_distortion = any(name.endswith("/distortion") for name in metrics)
     return {**metrics, **({"budget": epsilon} if has_distortion else {})}

@@ -1,7 +1,6 @@
-"""metrics.csv, which outlives interruptions.
+"""Logger that writes metrics.csv and appends to it when a run is resumed.
 
-Lightning's CSVLogger deletes the file that an earlier session of the same run left; this one goes
-on with it.
+Lightning's CSVLogger would delete the file that the interrupted run wrote.
 """
 
 from __future__ import annotations
@@ -22,10 +21,13 @@ SECONDS_BETWEEN_WRITES = 10
 
 
 class MetricsCSV(Logger):
-    """One row per step, one column per metric; a cell is empty where a metric was not taken.
+    """Logs one row per step with one column per metric; cells without a value are empty.
 
     Args:
-        path: the file; rows that it holds already are kept, as far as they are not logged again.
+        path: the file. If it exists, its rows are kept up to the step at which the run resumes.
+
+    Raises:
+        UserError: the file exists and is damaged.
     """
 
     def __init__(self, path: Path) -> None:
@@ -36,32 +38,32 @@ class MetricsCSV(Logger):
 
     @property
     def name(self) -> str:
-        """Lightning asks every logger for it."""
+        """Name, which Lightning requires of a logger."""
         return "metrics"
 
     @property
     def version(self) -> str:
-        """Lightning asks every logger for it."""
+        """Version, which Lightning requires of a logger."""
         return ""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Do nothing: the configuration lies beside the file."""
+        """Do nothing: config.yaml in the same folder has the hyperparameters."""
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Put values into a step's row; later rows are from before an interruption and go."""
-        assert step is not None, "a row belongs to a step"
+        """Add values to a step's row, and drop later rows, which a resumed run computes again."""
+        assert step is not None, "metrics.csv needs a step"
         if self.rows and step < max(self.rows):
-            self.rows = {kept: row for kept, row in self.rows.items() if kept <= step}
+            self.rows = {k: row for k, row in self.rows.items() if k <= step}
         self.rows.setdefault(step, {}).update({k: f"{v:.6g}" for k, v in metrics.items()})
 
     def save(self) -> None:
-        """Write the file if the last time is some seconds ago."""
+        """Write the file unless it was written in the last few seconds."""
         if time.monotonic() - self.written_at > SECONDS_BETWEEN_WRITES:
             self.write()
 
     def finalize(self, status: str) -> None:
-        """Write what the last save left out."""
+        """Write the file."""
         self.write()
 
     def _read(self) -> dict[int, dict[str, str]]:
@@ -72,11 +74,13 @@ class MetricsCSV(Logger):
         try:
             return {int(row.pop("step")): row for row in rows}
         except (KeyError, ValueError) as error:
-            raise UserError(f"{self.path} is damaged: delete it, training goes on") from error
+            raise UserError(
+                f"{self.path} is damaged: delete it and run the same command again to resume"
+            ) from error
 
     @rank_zero_only
     def write(self) -> None:
-        """Write the file now."""
+        """Replace the file."""
         columns = {column: None for row in self.rows.values() for column in row}
         with (
             atomic_write(self.path) as temporary,

@@ -1,4 +1,4 @@
-"""What is seen of a run while it trains: a bar, reports of progress, images per second."""
+"""Callbacks that monitor training: progress bar, progress reports and throughput."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ log = logging.getLogger(__name__)
 
 
 class DistortionProgressBar(TQDMProgressBar):
-    """Lightning's bar with each network's distortion against the budget.
+    """Lightning's progress bar with each network's distortion and the budget.
 
-    Where the output is not a terminal, it is a line for each tenth of the training.
+    If the output is not a terminal, one line is logged for every tenth of the training.
 
     Args:
-        epsilon: the budget.
+        epsilon: the distortion budget.
     """
 
     def __init__(self, epsilon: float) -> None:
@@ -33,32 +33,32 @@ class DistortionProgressBar(TQDMProgressBar):
         super().__init__(refresh_rate=1 if self.redraws else 25)
 
     def init_validation_tqdm(self) -> Tqdm:
-        """Return the second bar, which only a terminal can take away again."""
+        """Return the validation bar, disabled if the output is not a terminal."""
         return super().init_validation_tqdm() if self.redraws else Tqdm(disable=True)
 
     def init_train_tqdm(self) -> Tqdm:
-        """Return the first bar; where each line stays, ``print_line`` prints them."""
+        """Return the training bar; ``log_line`` replaces it if the output is not a terminal."""
         self.bar = super().init_train_tqdm() if self.redraws else Tqdm(disable=True)
         return self.bar
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, *step: Any) -> None:
-        """Draw the bar, or print a line if another tenth is done."""
+        """Update the bar, or log a line after every tenth of the training."""
         super().on_train_batch_end(trainer, pl_module, *step)
         epochs, batches = trainer.max_epochs or 1, int(trainer.num_training_batches)
         done = trainer.current_epoch * batches + step[2] + 1
         total = epochs * batches
         if not self.redraws and LINES_PER_BAR * done // total > LINES_PER_BAR * (done - 1) // total:
-            self.print_line(trainer, pl_module, done / total)
+            self.log_line(trainer, pl_module, done / total)
 
-    def print_line(self, trainer: Trainer, pl_module: LightningModule, share: float) -> None:
-        """Say how far the training is, and each network's distortion."""
+    def log_line(self, trainer: Trainer, pl_module: LightningModule, share: float) -> None:
+        """Log the finished share of the training and each network's distortion."""
         values = self.get_metrics(trainer, pl_module)
-        words = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"]
-        words += [f"{name} {value}" for name, value in values.items()]
-        log.info("training %s: %s", f"{share:4.0%}", ", ".join(words))
+        parts = [f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"]
+        parts += [f"{name} {value}" for name, value in values.items()]
+        log.info("training %s: %s", f"{share:4.0%}", ", ".join(parts))
 
     def on_train_epoch_start(self, trainer: Trainer, *args: Any) -> None:
-        """Count epochs from 1, as the image grids do."""
+        """Number epochs from 1, as the image grids do."""
         super().on_train_epoch_start(trainer, *args)
         self.train_progress_bar.set_description(
             f"Epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
@@ -67,9 +67,10 @@ class DistortionProgressBar(TQDMProgressBar):
     def get_metrics(
         self, trainer: Trainer, pl_module: LightningModule
     ) -> dict[str, int | str | float | dict[str, float]]:
-        """Return what stands behind the bar: read for every line that stays, else now and then.
+        """Return the metrics to show next to the bar.
 
-        At every step, the host would wait for an accelerator to tell it.
+        With a terminal, the values are read at every logging interval only: reading them makes the
+        host wait for the accelerator.
         """
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if not self.shown or not self.redraws or trainer.fit_loop.batch_idx % every == 0:
@@ -83,13 +84,13 @@ class DistortionProgressBar(TQDMProgressBar):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Leave the line of the bar, so that the message has one to itself."""
+        """Close the bar, so that the error message starts on a new line."""
         if self.bar is not None:
             self.bar.close()
 
 
 class ProgressReport(Callback):
-    """Reports steps of all epochs to whoever listens, see ``privacy_gan.progress``."""
+    """Reports finished steps to the listener of ``privacy_gan.progress``."""
 
     def on_train_batch_end(
         self,
@@ -99,20 +100,22 @@ class ProgressReport(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Report after every step."""
+        """Report a finished step."""
         batches, epochs = int(trainer.num_training_batches), trainer.max_epochs or 1
-        report_progress("training", trainer.current_epoch * batches + batch_idx + 1, epochs * batches)
+        report_progress(
+            "training", trainer.current_epoch * batches + batch_idx + 1, epochs * batches
+        )
 
 
 class Throughput(Callback):
-    """Logs training images per second, as often as the trainer logs."""
+    """Logs training images per second at the trainer's logging interval."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start counting; a resumed run may start within an epoch."""
+        """Reset the count, because a resumed run may start within an epoch."""
         self.images, self.since = 0, time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start anew, so that validation does not count."""
+        """Reset the count, so that validation is not included."""
         self.images, self.since = 0, time.perf_counter()
 
     def on_train_batch_end(
@@ -123,7 +126,7 @@ class Throughput(Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        """Count, and log when there is enough."""
+        """Count images, and log the rate at the logging interval."""
         self.images += len(batch.images) * trainer.world_size
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if (batch_idx + 1) % every == 0:

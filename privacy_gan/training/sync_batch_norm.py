@@ -1,4 +1,4 @@
-"""Batch norm over all processes' images on the CPU, for which torch has none."""
+"""Synchronised batch norm for CPUs; torch's SyncBatchNorm supports GPUs only."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from privacy_gan import distributed
 
 
 class CPUSyncBatchNormPlugin(LayerSync):
-    """Turns batch norms into such over processes."""
+    """Replaces the batch norms of a model with synchronised ones."""
 
     def apply(self, model: nn.Module) -> nn.Module:
-        """Turn all batch norms into such, in place."""
+        """Convert all batch norms in place."""
         for child in model.modules():
             if type(child) is nn.BatchNorm2d:
                 child.__class__ = CPUSyncBatchNorm2d
         return model
 
     def revert(self, model: nn.Module) -> nn.Module:
-        """Turn them back."""
+        """Convert all batch norms back in place."""
         for child in model.modules():
             if type(child) is CPUSyncBatchNorm2d:
                 child.__class__ = nn.BatchNorm2d  # type: ignore[assignment]
@@ -32,14 +32,15 @@ class CPUSyncBatchNormPlugin(LayerSync):
 
 
 class CPUSyncBatchNorm2d(nn.BatchNorm2d):
-    """BatchNorm2d whose moments in training are those of all processes' images together."""
+    """BatchNorm2d that normalises with the moments of all processes' images in training."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise [B, C, H, W]; every process has B images."""
+        """Normalise [B, C, H, W], where B is the same in all processes."""
         if not self.training or distributed.world_size() == 1:
             return super().forward(input)
         mean, variance = self._moments(input.detach())
-        self._remember(mean, variance, distributed.world_size() * values_of_channel(input))
+        count = distributed.world_size() * values_per_channel(input)
+        self._update_running_moments(mean, variance, count)
         normalized: Tensor = _Normalize.apply(
             input, self.weight, self.bias, mean, variance, self.eps
         )
@@ -48,11 +49,11 @@ class CPUSyncBatchNorm2d(nn.BatchNorm2d):
     def _moments(self, input: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and variance of each channel, [C] each.
 
-        Both travel in one message, as moments about a point that all processes know and that is
-        near the mean: about 0, far from it, their difference would be inexact.
+        A single all-reduce averages the first two moments about the running mean, which all
+        processes share. Moments about 0 would be numerically inexact if the mean is far from 0.
         """
         assert self.running_mean is not None
-        # with a momentum of 0 it leaves the running moments alone, and takes on their precision
+        # a momentum of 0 leaves the running moments unchanged; the results have their dtype
         mean, variance = torch.batch_norm_update_stats(
             input, self.running_mean, self.running_var, 0.0
         )
@@ -61,23 +62,23 @@ class CPUSyncBatchNorm2d(nn.BatchNorm2d):
         mean, square = distributed.all_reduce_mean(moments)
         return mean + shift, (square - mean.square()).clamp_min(0)
 
-    def _remember(self, mean: Tensor, variance: Tensor, values: int) -> None:
+    def _update_running_moments(self, mean: Tensor, variance: Tensor, count: int) -> None:
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
         self.num_batches_tracked.add_(1)
-        # without a momentum all batches count alike
+        # without momentum, the running moments are the averages over all batches
         weight = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean, weight)
-        self.running_var.lerp_(variance * values / (values - 1), weight)
+        self.running_var.lerp_(variance * count / (count - 1), weight)
 
 
 class _Normalize(torch.autograd.Function):
-    """Batch norm with given moments, which are those of all processes' inputs.
+    """Batch norm with given moments, those of all processes' inputs.
 
-    Forward and backward are torch's own kernels. Backward, they take the means of the gradient, and
-    of it times the normalised input, over this process's images; what these differ by from the
-    means over all is put right.
+    Forward and backward use torch's kernels. The backward kernel takes the means of the gradient,
+    and of the gradient times the normalised input, over the local images only. The difference from
+    the means over all images is then added.
     """
 
     @staticmethod
@@ -98,25 +99,25 @@ class _Normalize(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         input, weight, mean, variance = ctx.saved_tensors
-        deviation = torch.rsqrt(variance + ctx.eps)  # its inverse
-        of_input, of_weight, of_bias = torch.ops.aten.native_batch_norm_backward(
-            *(gradient, input, weight, None, None, mean, deviation, True, ctx.eps),
+        inverse_std = torch.rsqrt(variance + ctx.eps)
+        input_grad, weight_grad, bias_grad = torch.ops.aten.native_batch_norm_backward(
+            *(gradient, input, weight, None, None, mean, inverse_std, True, ctx.eps),
             [True, True, True],
         )
-        sums = torch.stack([of_bias, of_weight])
-        excess, slope = (sums - distributed.all_reduce_mean(sums)) / values_of_channel(input)
-        scale = weight * deviation
-        slope = slope * deviation
-        of_input = torch.addcmul(of_input, input, by_channel(scale * slope, input))
-        of_input += by_channel(scale * (excess - mean * slope), input)
-        return of_input, of_weight, of_bias, None, None, None
+        sums = torch.stack([bias_grad, weight_grad])
+        excess, slope = (sums - distributed.all_reduce_mean(sums)) / values_per_channel(input)
+        scale = weight * inverse_std
+        slope = slope * inverse_std
+        input_grad = torch.addcmul(input_grad, input, per_channel(scale * slope, input))
+        input_grad += per_channel(scale * (excess - mean * slope), input)
+        return input_grad, weight_grad, bias_grad, None, None, None
 
 
-def values_of_channel(images: Tensor) -> int:
-    """Return how many values each channel of [B, C, H, W] has."""
+def values_per_channel(images: Tensor) -> int:
+    """Return the number of values in each channel of [B, C, H, W]."""
     return images.numel() // images.shape[1]
 
 
-def by_channel(values: Tensor, images: Tensor) -> Tensor:
-    """Return a value for each channel, [C], in the shape and precision of images."""
+def per_channel(values: Tensor, images: Tensor) -> Tensor:
+    """Return values [C] as [C, 1, 1], which broadcasts over images, with the images' dtype."""
     return values[:, None, None].to(images.dtype)

@@ -1,4 +1,4 @@
-"""Lightning's Trainer with what this project always wants of it."""
+"""Creates Lightning's Trainer with the project's defaults."""
 
 from __future__ import annotations
 
@@ -32,37 +32,39 @@ def make_trainer(
     run_trackers: Sequence[Logger] = (),
     **options: Any,
 ) -> Trainer:
-    """Return a Trainer.
+    """Return a Trainer with the user's and the run's plugins, callbacks and loggers.
 
     Args:
-        accelerator: "cpu", "gpu", or "auto" for the best at hand.
-        precision: Lightning's name of a precision, or "auto" for bfloat16 where the hardware
-            computes it and float32 elsewhere.
-        sync_batchnorm: whether batch norm sees the images of all processes.
-        image_size: side of the images in pixels, on which "auto" depends, too.
-        plugins: Lightning's, one or a list; a user's.
-        callbacks: likewise; they come before a run's, the last of which saves.
-        logger: likewise; False leaves out what a run measures itself.
-        gradient_clip_val: each player's gradients are clipped to; None leaves them.
-        gradient_clip_algorithm: "norm", which is the default, or "value".
-        run_plugins: what every run has.
-        run_callbacks: likewise.
-        run_metrics: likewise.
-        run_trackers: those of the configuration's ``logger``.
-        options: Lightning's.
+        accelerator: "cpu", "gpu", or "auto" for the best available one.
+        precision: a precision of Lightning's, or "auto" for bfloat16 if the hardware supports it
+            and float32 otherwise.
+        sync_batchnorm: whether batch norm uses the images of all processes.
+        image_size: side of the images in pixels, which also affects "auto".
+        plugins: the user's plugins for Lightning, one or a list.
+        callbacks: the user's callbacks, one or a list; they run before those of the run, the last
+            of which saves checkpoints.
+        logger: the user's loggers, one or a list; False removes metrics.csv.
+        gradient_clip_val: limit to which each network's gradients are clipped; None to disable.
+        gradient_clip_algorithm: "norm" (default) or "value".
+        run_plugins: plugins of every run.
+        run_callbacks: callbacks of every run.
+        run_metrics: loggers of every run (metrics.csv).
+        run_trackers: loggers of the configuration group ``logger``.
+        options: further arguments of Trainer.
 
     Raises:
-        UserError: an own callback or logger is none of Lightning's.
+        UserError: a callback or logger is not one of Lightning's, or a GPU is requested and this
+            machine has none.
     """
     require_gpu(accelerator)
-    all_plugins = [*run_plugins, *several("plugins", plugins, object)]
-    all_callbacks = [*several("callbacks", callbacks, Callback), *run_callbacks]
+    all_plugins = [*run_plugins, *as_list("plugins", plugins, object)]
+    all_callbacks = [*as_list("callbacks", callbacks, Callback), *run_callbacks]
     loggers = [*([] if logger is False else run_metrics), *run_trackers]
     if not isinstance(logger, bool):
-        loggers += several("logger", logger, Logger)
+        loggers += as_list("logger", logger, Logger)
     if gradient_clip_val is not None:
         all_callbacks.append(ClipGradients(gradient_clip_val, gradient_clip_algorithm or "norm"))
-    if sync_batchnorm and accelerator == "cpu":  # torch has its own on GPUs only
+    if sync_batchnorm and accelerator == "cpu":  # torch's SyncBatchNorm supports GPUs only
         all_plugins.append(CPUSyncBatchNormPlugin())
         sync_batchnorm = False
     if (environment := detect_cluster_environment()) is not None:
@@ -78,32 +80,32 @@ def make_trainer(
     )
 
 
-def several(name: str, given: Any, kind: type) -> list[Any]:
-    """Return what a configuration gives of a kind, one or a list of them, as a list.
+def as_list(option: str, value: Any, expected_type: type) -> list[Any]:
+    """Return the value of a trainer option, which may be one object or several, as a list.
 
     Raises:
-        UserError: something in it is of another kind.
+        UserError: an object does not have the expected type.
     """
-    if given is None:
+    if value is None:
         return []
-    entries = list(given) if isinstance(given, list | tuple) else [given]
+    entries = list(value) if isinstance(value, list | tuple) else [value]
     for entry in entries:
-        if not isinstance(entry, kind):
+        if not isinstance(entry, expected_type):
             raise UserError(
-                f"trainer.{name}: {entry} is no {kind.__name__} of Lightning's, which is described "
-                f"as +trainer.{name}=[{{_target_:MODULE.CLASS}}]"
+                f"trainer.{option}: {entry} is not a {expected_type.__name__} of Lightning's: set "
+                f"+trainer.{option}=[{{_target_:MODULE.CLASS}}]"
             )
     return entries
 
 
 class ClipGradients(Callback):
-    """Clips each player's gradients just before its step, over all processes' images.
+    """Clips each network's gradients just before its optimizer step, after averaging over ranks.
 
-    Lightning itself does so for automatic optimization only.
+    Lightning clips gradients in automatic optimization only.
 
     Args:
-        value: largest norm of a player's gradients together, or size of each.
-        algorithm: "norm" or "value", which of the two.
+        value: largest norm of all gradients of a network, or largest absolute gradient.
+        algorithm: "norm" or "value", respectively.
     """
 
     def __init__(self, value: float, algorithm: str) -> None:
@@ -113,5 +115,5 @@ class ClipGradients(Callback):
     def on_before_optimizer_step(
         self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizable
     ) -> None:
-        """Clip what this player's optimizer is about to use."""
+        """Clip the gradients of the optimizer's parameters."""
         trainer.precision_plugin.clip_gradients(optimizer, self.value, self.algorithm)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Runs in Weights & Biases: tracked without asking anybody, whether or not it can be reached."""
+"""Starts W&B runs without prompting the user, offline if the server cannot be reached."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# that a server is waited for
+# seconds
 CONNECT_TIMEOUT, INIT_TIMEOUT, FINISH_TIMEOUT = 5, 15, 30
 
 
 def init_run(folder: Path, project: str, group: str, name: str) -> wandb.Run:
-    """Begin a tracked run, or go on with it.
+    """Start a W&B run, or resume the one that belongs to the folder.
 
-    W&B's own WANDB_MODE decides how. Without it, and without a key, or where the server does not
-    answer, the run is kept in its folder, which ``wandb sync`` sends later.
+    The environment variable WANDB_MODE sets the mode. If it is not set, the run is offline when no
+    API key is configured or the server does not respond; ``wandb sync`` uploads it later.
 
     Args:
-        folder: where tracked data are kept; the same folder is the same tracked run.
+        folder: where W&B's data are stored; a folder belongs to one W&B run.
         project: W&B project.
-        group: what the run belongs to.
-        name: the run's.
+        group: W&B group.
+        name: name of the W&B run.
 
     Raises:
-        UserError: the wandb package is missing.
+        UserError: the wandb package is not installed.
     """
     try:
         import wandb
@@ -50,7 +50,7 @@ def init_run(folder: Path, project: str, group: str, name: str) -> wandb.Run:
         settings = wandb.Settings(
             init_timeout=INIT_TIMEOUT,
             finish_timeout=FINISH_TIMEOUT,
-            silent="WANDB_SILENT" not in os.environ,  # else 40 lines: what matters is said here
+            silent="WANDB_SILENT" not in os.environ,  # W&B would print some 40 lines
         )
         return wandb.init(
             project=project,
@@ -64,41 +64,41 @@ def init_run(folder: Path, project: str, group: str, name: str) -> wandb.Run:
         )
 
     folder.mkdir(parents=True, exist_ok=True)
-    mode = os.environ.get("WANDB_MODE")  # without one, W&B's own settings file has its say
+    mode = os.environ.get("WANDB_MODE")  # if not set, W&B reads its own settings file
     if mode is None and not has_api_key():
         mode = "offline"
-        log.info("tracked offline in %s: wandb sync sends it later", folder / "wandb")
+        log.info("W&B: offline in %s, wandb sync uploads it later", folder / "wandb")
     try:
         if mode in (None, "online"):
             check_server()
         return init(mode)
-    except (OSError, CommError, UsageError) as error:  # no server, or one that refuses the key
+    except (OSError, CommError, UsageError) as error:  # no server, or the key was rejected
         wandb.teardown()
-        os.environ.pop("WANDB_SERVICE", None)  # which is gone, and knows the run as begun
+        os.environ.pop("WANDB_SERVICE", None)  # that service is gone, and had started the run
         log.warning(
-            "Weights & Biases cannot be used (%s): tracked offline, wandb sync %s sends it later",
+            "W&B cannot be used (%s): the run is offline, wandb sync %s uploads it later",
             *(str(error).splitlines()[0], folder / "wandb" / "offline-run-*"),
         )
         return init("offline")
 
 
 def check_server() -> None:
-    """Find out whether the server answers, which W&B's own client takes much longer to.
+    """Raise an error if the W&B server does not respond; W&B's own client would wait longer.
 
     Raises:
-        OSError: it does not.
+        OSError: there is no response.
     """
-    with suppress(HTTPError):  # an answer, too
+    with suppress(HTTPError):  # is a response, too
         urlopen(server_url(), timeout=CONNECT_TIMEOUT).close()
 
 
 def server_url() -> str:
-    """Return the server's address."""
+    """Return the URL of the W&B server."""
     return os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")
 
 
 def run_id(folder: Path) -> str:
-    """Return the identifier of a folder's tracked run, made once: a new folder is a new run."""
+    """Return the id of the folder's W&B run, which is created on first use."""
     path = folder / ".wandb_id"
     if not path.exists():
         with atomic_write(path) as file:
@@ -107,7 +107,7 @@ def run_id(folder: Path) -> str:
 
 
 def has_api_key() -> bool:
-    """Tell whether a key is configured, by environment variable or in the netrc file."""
+    """Return whether an API key is configured, in the environment or in the netrc file."""
     if os.environ.get("WANDB_API_KEY"):
         return True
     host = urlsplit(server_url()).hostname

@@ -65,7 +65,7 @@ def test_a_leak_is_found_and_said_in_words_and_in_the_result(data, tmp_path):
     assert process.returncode == 0, process.stderr
     first = next(line for line in process.stdout.splitlines() if line.startswith("light leaks"))
     assert "an adversary who has 192 labelled images of yours tells it " in first
-    assert "adversaries are left out: fixed_classifier, inversion" in process.stdout
+    assert "original=FOLDER and are excluded: fixed_classifier, inversion" in process.stdout
     assert "tired is not measured: 1 of 240 images have no value in it" in process.stdout
     assert "without suffixes: 0.jpg is 0.png" in process.stdout
     result = Result.read(tmp_path / "out/result.json")

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from privacy_gan.data.gaussian import GaussianDataModule
-from privacy_gan.evaluation.least_distortion import least_distortion, least_error, pooled
+from privacy_gan.evaluation.least_distortion import least_distortion, least_error, pool
 
 RNG = torch.Generator().manual_seed(0)
 COUNT = 40_000
@@ -70,7 +70,7 @@ def test_the_bound_of_blocks_is_not_above_that_of_the_whole():
     shift = 0.3 * (torch.rand(3, 64, 64, generator=RNG) > 0.5)
     images += labels[:, None, None, None] * (0.1 + shift)
     exact = (0.1 + shift).square().mean() / 4
-    small = pooled(images)
+    small = pool(images)
     assert small.shape == (2000, 3, 32, 32)
     assert 0 < least_error(small.flatten(1), labels, 2)["hidden"] < exact
 

@@ -21,19 +21,19 @@ IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 def test_a_png_rounds_to_bytes_and_nothing_more():
     values = torch.tensor([0.0, 0.4 / 255, 0.6 / 255, 100.2 / 255, 1.0])
-    read = round_trip(values.expand(1, 3, 1, 5), ReleaseFormat.of("png"))
+    read = round_trip(values.expand(1, 3, 1, 5), ReleaseFormat.parse("png"))
     torch.testing.assert_close(read[0, 0, 0] * 255, torch.tensor([0.0, 0, 1, 100, 255]))
     # and that is what such a file holds
-    file = ReleaseFormat.of("png").encode(
+    file = ReleaseFormat.parse("png").encode(
         Image.fromarray((IMAGES[0] * 255).round().byte().permute(1, 2, 0).numpy())
     )
     pixels = torch.from_numpy(np.array(Image.open(BytesIO(file)))).permute(2, 0, 1)
-    assert torch.equal(round_trip(IMAGES, ReleaseFormat.of("png"))[0], pixels / 255)
+    assert torch.equal(round_trip(IMAGES, ReleaseFormat.parse("png"))[0], pixels / 255)
 
 
 def test_a_jpeg_loses_more_the_lower_its_quality():
     errors = [
-        (round_trip(IMAGES, ReleaseFormat.of(f"jpeg-{quality}")) - IMAGES).square().mean().item()
+        (round_trip(IMAGES, ReleaseFormat.parse(f"jpeg-{quality}")) - IMAGES).square().mean().item()
         for quality in (95, 50, 5)
     ]
     assert 0 < errors[0] < errors[1] < errors[2]
@@ -75,7 +75,7 @@ def test_all_but_the_images_stays_as_it_was():
         for one, other in zip(before, after, strict=True):
             assert torch.equal(one.original, other.original)
             assert torch.equal(one.attributes, other.attributes)
-            assert torch.equal(round_trip(one.images, ReleaseFormat.of("jpeg-90")), other.images)
+            assert torch.equal(round_trip(one.images, ReleaseFormat.parse("jpeg-90")), other.images)
 
 
 def test_what_cannot_be_is_refused(tmp_path):

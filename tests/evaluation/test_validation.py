@@ -8,7 +8,7 @@ import torch
 
 from privacy_gan.evaluation.predictions import AdversaryPredictions, Prediction
 from privacy_gan.evaluation.validation import (
-    normalized,
+    normalize,
     normalized_gain,
     normalized_utility,
     trade_off,
@@ -70,4 +70,4 @@ def test_nothing_done_and_everything_gone_are_worth_the_same():
     assert trade_off(1.0, 1.0)["trade_off"] == trade_off(0.0, 0.0)["trade_off"] == 0
     assert trade_off(0.25, 0.75)["trade_off"] == 0.5
     assert math.isnan(trade_off(0.25, math.nan)["trade_off"])
-    assert normalized(3, 2, 4) == 0.5
+    assert normalize(3, 2, 4) == 0.5

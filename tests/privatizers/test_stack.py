@@ -112,7 +112,7 @@ def test_a_finished_stack_needs_its_parts_no_more(runs, tiny, tmp_path, monkeypa
         (lambda run: (run / "result.json").unlink(), "training is not finished"),
         (lambda run: (run / "last.ckpt").unlink(), "has no checkpoint last.ckpt"),
         (lambda run: (run / "last.ckpt").write_bytes(b"PK"), "last.ckpt is damaged"),
-        (lambda run: (run / "config.yaml").unlink(), "holds no config.yaml"),
+        (lambda run: (run / "config.yaml").unlink(), "contains no config.yaml"),
         (lambda run: (run / "config.yaml").write_text("- a"), "is not the configuration of a run"),
     ],
 )
@@ -128,7 +128,7 @@ def test_runs_of_another_size_are_refused(runs, tiny):
 
 
 def test_a_stack_of_nothing_is_refused(tiny):
-    with pytest.raises(UserError, match="names no runs to stack"):
+    with pytest.raises(UserError, match=r"privatizer\.runs is empty"):
         train(tiny("privatizer=stack"))
 
 

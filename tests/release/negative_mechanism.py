@@ -16,7 +16,7 @@ def negative(images):
 
 def run(folder, format="png", fit="whole", size="original", overwrite=False, **changes):
     """Censor the photographs in folder/in into folder/out."""
-    settings = ReleaseSettings(16, fit, size, ReleaseFormat.of(format), batch_size=2)
+    settings = ReleaseSettings(16, fit, size, ReleaseFormat.parse(format), batch_size=2)
     output = folder / changes.get("output", "out")
     censor, manifest = changes.get("censor", negative), changes.get("manifest", MANIFEST)
     return censor_folder(folder / "in", output, settings, censor, manifest, overwrite)

@@ -29,7 +29,7 @@ def test_an_image_that_is_not_finite_is_skipped_and_the_others_are_written(tmp_p
     (tmp_path / "in").mkdir()
     for name, shade in {"a": 90, "black": 0, "c": 30}.items():
         flat((shade,) * 3, 16, 16).save(tmp_path / "in" / f"{name}.png")
-    settings = ReleaseSettings(16, "whole", "original", ReleaseFormat.of("png"), batch_size=3)
+    settings = ReleaseSettings(16, "whole", "original", ReleaseFormat.parse("png"), batch_size=3)
     compute = choose_compute("cpu", "32-true")
     report = censor_folder(
         *(tmp_path / "in", tmp_path / "out", settings),

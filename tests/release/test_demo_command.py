@@ -1,4 +1,4 @@
-"""experiments/demo.py: who is asked, who may ask, and how it ends."""
+"""The command demo: its predictors, who can reach its server, and how it ends."""
 
 import io
 import json
@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 from commands import cli
+from demo_process import run_demo, running_demo
 from omegaconf import OmegaConf
 from PIL import Image
-from demo_process import run_demo, running_demo
 
 from privacy_gan.commands.demo import page_content
 from privacy_gan.errors import UserError
@@ -24,33 +24,34 @@ from privacy_gan.runs.checkpoint import save_atomically
 from privacy_gan.runs.folder import RunFolder
 
 
-def test_only_the_classifiers_and_the_adversary_of_this_result_are_asked(run, tmp_path):
-    """What lies elsewhere, is missing or is of another judgement is told, and nobody else asked."""
+def test_only_predictors_that_belong_to_the_result_are_loaded(run, tmp_path):
+    """Notes name those that are missing or come from an evaluation with other settings."""
     run = shutil.copytree(run, tmp_path / "run")
-    shown = page_content(load_trained_model(run), "whole", None)
-    assert set(shown.predictors.classifiers) == {"Smiling", "Male"}
-    assert list(shown.predictors.adversaries) == ["Smiling"]
-    stored = {path.name.split("-")[0]: path for path in classifier_files(run)}
-    for name, network in shown.predictors.classifiers.items():
+    content = page_content(load_trained_model(run), "whole", None)
+    assert set(content.predictors.classifiers) == {"Smiling", "Male"}
+    assert list(content.predictors.adversaries) == ["Smiling"]
+    paths = {path.name.split("-")[0]: path for path in classifier_files(run)}
+    for name, network in content.predictors.classifiers.items():
         for key, weights in network.state_dict().items():
-            assert torch.equal(weights, read_artifact(stored[name])["weights"][key])
+            assert torch.equal(weights, read_artifact(paths[name])["weights"][key])
 
     moved = page_content(load_trained_model(run), "whole", str(tmp_path / "elsewhere"))
     assert moved.predictors.classifiers == {}
     assert any("classifiers=FOLDER says where they are" in note for note in moved.notes)
 
-    kept = RunFolder(run).adversary("Smiling")
-    content = read_artifact(kept)
-    for other in (None, {**content, "settings": {**content["settings"], "judge.epochs": 7}}):
-        with replaced(kept, other):
+    adversary_file = RunFolder(run).adversary("Smiling")
+    saved = read_artifact(adversary_file)
+    for other in (None, {**saved, "settings": {**saved["settings"], "judge.epochs": 7}}):
+        with replaced(adversary_file, other):
             without = page_content(load_trained_model(run), "whole", None)
             assert without.predictors.adversaries == {}
             assert without.predictors.classes == {"Smiling": ("no", "yes")}
             assert any(
                 "privacy-gan evaluate" in note and "Smiling" in note for note in without.notes
             )
-    broken = {**content, "learned": {"network": {}}}
-    with replaced(kept, broken), pytest.raises(UserError, match=r"Smiling\.pt is damaged"):
+    broken = {**saved, "learned": {"network": {}}}
+    damaged = pytest.raises(UserError, match=r"Smiling\.pt is damaged")
+    with replaced(adversary_file, broken), damaged:
         page_content(load_trained_model(run), "whole", None)
 
 
@@ -61,7 +62,7 @@ def classifier_files(run):
 
 @contextmanager
 def replaced(path, content):
-    """Put something else in a file's place, or nothing, for a while."""
+    """Replace a file's content, or remove the file, while the block runs."""
     aside = path.rename(path.with_suffix(".aside"))
     if content is not None:
         save_atomically(path, content)
@@ -69,28 +70,28 @@ def replaced(path, content):
     aside.replace(path)
 
 
-def test_an_exported_folder_is_shown_with_nobody_who_is_asked(run, tmp_path):
+def test_an_exported_folder_is_shown_without_predictions(run, tmp_path):
     process = cli("export", f"run={run}", f"output={tmp_path / 'model'}", "onnx=false")
     assert process.returncode == 0, process.stderr
     with running_demo(tmp_path / "model") as (_, address):
         photo = io.BytesIO()
         Image.new("RGB", (30, 30), "red").save(photo, "PNG")
         with post(address, photo.getvalue(), address.rstrip("/")) as response:
-            told = json.load(response)
+            content = json.load(response)
         with pytest.raises(urllib.error.HTTPError, match="403"):
             post(address, photo.getvalue(), "https://evil.example")
-    assert [each["label"] for each in told["versions"]] == ["x", "x'", "x''", "x''"]
-    assert told["opinions"] == []
+    assert [each["label"] for each in content["versions"]] == ["x", "x'", "x''", "x''"]
+    assert content["predictions"] == []
 
 
 def post(address, content, origin):
-    """Ask as a page of a site has a browser ask."""
-    headers = {"Origin": origin, "Content-Type": "text/plain"}  # which needs nobody's leave
+    """Send a photograph as a browser does for a page of a site."""
+    headers = {"Origin": origin, "Content-Type": "text/plain"}  # which needs no CORS preflight
     request = urllib.request.Request(f"{address}censor", content, headers, method="POST")
     return urllib.request.urlopen(request, timeout=20)
 
 
-def test_nobody_else_reaches_it(run):
+def test_the_server_listens_on_the_loopback_interface_only(run):
     with running_demo(run) as (_, address):
         port = int(address.rstrip("/").rpartition(":")[2])
         listening = Path("/proc/net/tcp").read_text().splitlines()
@@ -98,33 +99,33 @@ def test_nobody_else_reaches_it(run):
         assert {place for place in places if place.endswith(f":{port:04X}")} == {
             f"0100007F:{port:04X}"
         }
-        again = run_demo(run, f"port={port}")
-        assert (again.returncode, again.stdout) == (2, "")
-        assert again.stderr == (
-            f"error: port={port} cannot be used (Address already in use): choose another; "
-            "port=0 takes one that is free\n"
+        second = run_demo(run, f"port={port}")
+        assert (second.returncode, second.stdout) == (2, "")
+        assert second.stderr == (
+            f"error: port={port} cannot be used (Address already in use): choose another, or "
+            "port=0 for a free one\n"
         )
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
-        (["fit=stretch"], "fit=stretch is unknown: there are whole and center"),
+        (["fit=stretch"], "fit=stretch is unknown: choose whole or center"),
         (["port=99999"], "port=99999 must be between 0 and 65535, a whole number"),
         (["port=80.5"], "port=80.5: give a whole number, such as 8000"),
         (["run=nowhere"], "nowhere is not a run folder"),
     ],
 )
-def test_mistakes_are_told_in_a_line(options, told, run):
+def test_mistakes_are_one_line_errors(options, message, run):
     process = run_demo(*(["nowhere"] if options == ["run=nowhere"] else [run, *options]))
     assert process.returncode == 2
     assert process.stdout == ""
     assert process.stderr.startswith("error: ")
-    assert told in process.stderr
+    assert message in process.stderr
     assert process.stderr.count("\n") == 1
 
 
-def test_sigterm_ends_it_and_leaves_the_run_as_it_was(run):
+def test_sigterm_ends_it_and_the_run_is_not_changed(run):
     before = {path: path.stat().st_mtime_ns for path in run.rglob("*")}
     with running_demo(run) as (process, _):
         process.send_signal(signal.SIGTERM)

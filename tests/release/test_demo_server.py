@@ -25,7 +25,7 @@ def client():
     content = DemoContent(
         privatizer=LoadedPrivatizer(Brightener(), 16, ["Smiling"], FACTS),
         fit="center",
-        output_format=ReleaseFormat.of("png"),
+        output_format=ReleaseFormat.parse("png"),
         predictors=Predictors({"Smiling": ("no", "yes")}, {}, {}),
         compute=Compute(torch.device("cpu"), nullcontext),
         verdict=["smiling leaks"],

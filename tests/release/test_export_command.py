@@ -1,4 +1,4 @@
-"""experiments/export.py: from a run to a folder to hand on, and from that to censored images."""
+"""The command export: from a run to an exported folder, and from that to censored images."""
 
 import json
 import sys
@@ -22,11 +22,11 @@ ON_SCALARS = [
 ]
 FILES = {"README.md", "config.json", "model.onnx", "model.safetensors", "result.json"}
 IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
-# loads and censors as a program would that has neither Lightning nor Hydra
-APART = """
+# loads and censors without Lightning and Hydra
+WITHOUT_LIGHTNING_OR_HYDRA = """
 import sys
 for name in ("pytorch_lightning", "lightning", "hydra", "omegaconf", "torchmetrics", "wandb"):
-    sys.modules[name] = None  # importing it would fail
+    sys.modules[name] = None  # an import would fail
 import torch
 from privacy_gan import load_privatizer
 for folder in sys.argv[2:]:
@@ -39,9 +39,9 @@ def export_config(run, output, *changes):
     return compose("export", [f"run='{run}'", f"output='{output}'", *changes])
 
 
-def test_every_mechanism_of_a_run_is_loaded_without_lightning_or_hydra(tiny, tmp_path):
+def test_exported_mechanisms_need_neither_lightning_nor_hydra(tiny, tmp_path):
     choices = {
-        "filter_generator": ["game=robust"],  # averaged networks, which are what is released
+        "filter_generator": ["game=robust"],  # whose averaged networks are exported
         "filter": [],
         "generator": ["synthetic=empirical"],
         "stargan": ["privatizer.width=2", "privatizer.residual_blocks=1"],
@@ -50,12 +50,20 @@ def test_every_mechanism_of_a_run_is_loaded_without_lightning_or_hydra(tiny, tmp
     folders = {name: tmp_path / name for name in choices}
     runs = {}
     for name, more in choices.items():
-        made, _ = train(tiny(f"privatizer={name}", "trainer.max_epochs=1", "epsilon=0.001", *more))
-        export.main(export_config(made.path, folders[name]))
-        runs[name] = load_privatizer(made.path)
+        run_folder, _ = train(
+            tiny(f"privatizer={name}", "trainer.max_epochs=1", "epsilon=0.001", *more)
+        )
+        export.main(export_config(run_folder.path, folders[name]))
+        runs[name] = load_privatizer(run_folder.path)
         assert {path.name for path in folders[name].iterdir()} == FILES
     torch.save(IMAGES, tmp_path / "images.pt")
-    command = [sys.executable, "-c", APART, tmp_path / "images.pt", *folders.values()]
+    command = [
+        sys.executable,
+        "-c",
+        WITHOUT_LIGHTNING_OR_HYDRA,
+        tmp_path / "images.pt",
+        *folders.values(),
+    ]
     process = run(command, real=True)
     assert process.returncode == 0, process.stderr
     for name, privatizer in runs.items():
@@ -65,7 +73,7 @@ def test_every_mechanism_of_a_run_is_loaded_without_lightning_or_hydra(tiny, tmp
         assert not torch.equal(found, IMAGES)
 
 
-def test_a_judged_run_is_exported_and_censors_photographs(tiny, tmp_path):
+def test_the_export_of_a_judged_run_censors_photographs(tiny, tmp_path):
     run, result = train(tiny("trainer.max_epochs=1", *JUDGED, "judge.queries=[1]"))
     output = tmp_path / "to hand, on"
     process = cli("export", f"run={run.path}", f"output={output}")
@@ -73,8 +81,8 @@ def test_a_judged_run_is_exported_and_censors_photographs(tiny, tmp_path):
     assert "model.onnx" in process.stdout
     assert {path.name for path in output.iterdir()} == FILES
     card = (output / "README.md").read_text()
-    told = result.evaluations["Smiling"].measures["privacy_loss"].censored
-    assert f"{told.value:.1%}" in card
+    leak = result.evaluations["Smiling"].measures["privacy_loss"].censored
+    assert f"{leak.value:.1%}" in card
     assert "not the epsilon of differential privacy" in card
     (tmp_path / "photos").mkdir()
     Image.new("RGB", (40, 30), "red").save(tmp_path / "photos" / "a.jpg")
@@ -89,7 +97,7 @@ def test_a_judged_run_is_exported_and_censors_photographs(tiny, tmp_path):
     assert manifest["judged"]["Smiling"]["measures"]
     again = cli("export", f"run={output}", f"output={tmp_path / 'again'}")
     assert (again.returncode, again.stdout) == (2, "")
-    assert again.stderr == f"error: run={output} is exported already: give the folder of a run\n"
+    assert again.stderr == f"error: run={output} is an exported folder: give the folder of a run\n"
 
 
 @pytest.fixture
@@ -97,13 +105,13 @@ def blurred(tiny):
     return train(tiny("privatizer=blur", "epsilon=0.001"))[0].path
 
 
-def test_what_is_there_already_is_left_alone(blurred, tmp_path):
+def test_an_existing_folder_is_not_changed(blurred, tmp_path):
     output = tmp_path / "output"
     output.mkdir()
-    export.main(export_config(blurred, output, "onnx=false"))  # an empty folder is as good as none
+    export.main(export_config(blurred, output, "onnx=false"))  # an empty folder is replaced
     assert not (output / "model.onnx").exists()
     before = {path.name: path.read_bytes() for path in output.iterdir()}
-    with pytest.raises(UserError, match="is there already: choose a new folder"):
+    with pytest.raises(UserError, match="exists already"):
         export.main(export_config(blurred, output))
     assert {path.name: path.read_bytes() for path in output.iterdir()} == before
 
@@ -118,13 +126,13 @@ def test_an_export_that_fails_leaves_nothing(blurred, tmp_path, monkeypatch):
     assert not list((tmp_path / "made").iterdir())
 
 
-def test_a_folder_that_cannot_be_written_is_named_in_one_line(blurred, tmp_path):
+def test_an_unwritable_folder_is_named_in_the_error(blurred, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write to output=.*file/output"):
         export.main(export_config(blurred, tmp_path / "file" / "output", "onnx=false"))
 
 
-def test_a_full_disk_is_one_line_and_leaves_nothing(blurred, tmp_path):
+def test_a_full_disk_is_a_one_line_error_and_leaves_nothing(blurred, tmp_path):
     with mount_tmpfs(tmp_path / "disk", "size=8k") as disk:
         process = cli("export", f"run={blurred}", f"output={disk}/out", "onnx=false")
         assert process.returncode == 2
@@ -132,7 +140,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(blurred, tmp_path):
         assert not list(disk.iterdir())
 
 
-def test_toy_data_are_not_exported(tiny, tmp_path):
+def test_a_run_on_toy_data_is_not_exported(tiny, tmp_path):
     run, _ = train(tiny(*ON_SCALARS, preset=NUMBERS, cached=False))
-    with pytest.raises(UserError, match="are no pictures"):
+    with pytest.raises(UserError, match="which has no images"):
         export.main(export_config(run.path, tmp_path / "output"))

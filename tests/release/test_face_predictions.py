@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from torch.optim import Adam
-from toy_mechanisms import BrightnessClassifier, Brightener, Halver
+from toy_mechanisms import Brightener, BrightnessClassifier, Halver
 
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.evaluation.calibration import Calibration
@@ -25,7 +25,7 @@ from privacy_gan.release.face_predictions import (
 from privacy_gan.runs.result import Estimate
 
 CPU = Compute(torch.device("cpu"), nullcontext)
-PNG = ReleaseFormat.of("png")
+PNG = ReleaseFormat.parse("png")
 GREY = torch.full((1, 3, 16, 16), 0.4)
 
 
@@ -86,7 +86,7 @@ def test_distortions_are_measured_after_rounding():
 
 
 def test_only_outputs_have_the_output_format():
-    versions = versions_of_grey(Halver(), ReleaseFormat.of("jpeg-5"))
+    versions = versions_of_grey(Halver(), ReleaseFormat.parse("jpeg-5"))
     assert [each.media_type for each in versions.all] == ["image/png", "image/jpeg"]
     assert [Image.open(BytesIO(each.file)).format for each in versions.all] == ["PNG", "JPEG"]
 
@@ -101,7 +101,7 @@ def test_adversaries_see_only_outputs_and_classifiers_see_all_versions():
         {"A": adversary},
     )
     versions = versions_of_grey(Brightener())
-    opinions = predictors.opinions(versions, ["A"], CPU)
+    predictions = predictors.predict(versions, ["A"], CPU)
     assert [(each.predictor, each.attribute, each.is_sensitive) for each in predictions] == [
         (STRONGEST_ADVERSARY, "A", True),
         (FIXED_CLASSIFIER, "A", True),

@@ -1,4 +1,4 @@
-"""A folder of photographs becomes a folder of censored images, and of nothing else."""
+"""A folder of photographs becomes a folder of censored images and nothing else."""
 
 import json
 import os
@@ -18,7 +18,7 @@ def photos(tmp_path):
     return five_photographs(tmp_path)
 
 
-def test_every_photograph_is_censored_under_its_name_in_its_size(photos):
+def test_censored_images_have_the_names_and_sizes_of_the_photographs(photos):
     released = run(photos)
     assert (released.censored, released.already_censored, released.skipped) == (5, 0, [])
     assert files(photos / "out") == NAMES | {"manifest.json", ".lock"}
@@ -27,12 +27,12 @@ def test_every_photograph_is_censored_under_its_name_in_its_size(photos):
     assert image.getpixel((5, 5)) == (95, 155, 55)
 
 
-def test_an_image_can_be_left_as_the_models_square(photos):
+def test_images_can_have_the_size_of_the_model(photos):
     run(photos, size="model")
     assert Image.open(photos / "out" / "deep/er/d.png").size == (16, 16)
 
 
-def test_of_a_centre_nothing_else_is_handed_out(tmp_path):
+def test_fit_center_outputs_only_the_centre(tmp_path):
     (tmp_path / "in").mkdir()
     image = flat((255, 0, 0), 96, 32)
     image.paste((0, 0, 0), (32, 0, 64, 32))
@@ -43,10 +43,10 @@ def test_of_a_centre_nothing_else_is_handed_out(tmp_path):
     assert (np.asarray(out) == 255).all()
 
 
-def test_a_jpeg_is_of_the_quality_that_its_name_says(photos):
+def test_a_jpeg_has_the_configured_quality(photos):
     pixels = noise(64, 64)
     pixels.save(photos / "in" / "a.png")
-    run(photos, form="jpeg-90", size="model")
+    run(photos, format="jpeg-90", size="model")
     square = 255 - np.asarray(pixels.resize((16, 16), Image.Resampling.BILINEAR))
     Image.fromarray(square).save(photos / "expected.jpg", quality=90)
     assert (photos / "out" / "a.jpg").read_bytes() == (photos / "expected.jpg").read_bytes()
@@ -78,7 +78,7 @@ def test_nothing_but_pixels_is_written(form, tmp_path):
         assert not {"icc_profile", "comment", "xmp", "exif"} & set(image.info)
 
 
-def test_unreadable_photographs_are_named_and_counted_and_the_rest_is_done(photos):
+def test_unreadable_photographs_are_reported_and_the_others_censored(photos):
     (photos / "in" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
     (photos / "in" / "secret.txt").write_text("not an image")
     (photos / "in" / "link.png").symlink_to("a.png")
@@ -90,29 +90,29 @@ def test_unreadable_photographs_are_named_and_counted_and_the_rest_is_done(photo
     assert files(photos / "out") == NAMES | {"manifest.json", ".lock"}
 
 
-def test_what_is_there_is_not_made_again(photos):
+def test_existing_images_are_not_made_again(photos):
     run(photos)
-    kept = (photos / "out/b.png").stat().st_mtime_ns
+    time = (photos / "out/b.png").stat().st_mtime_ns
     (photos / "out/a.png").unlink()
     flat((1, 2, 3)).save(photos / "in/new.png")
     released = run(photos)
     assert (released.censored, released.already_censored) == (2, 4)
-    assert (photos / "out/b.png").stat().st_mtime_ns == kept
+    assert (photos / "out/b.png").stat().st_mtime_ns == time
     assert released.counts["censored"] == 6
 
 
-def test_an_interrupted_job_goes_on(photos):
-    seen = []
+def test_an_interrupted_job_resumes(photos):
+    batches = []
 
-    def stopping(squares):
-        if seen:
+    def interrupted_later(images):
+        if batches:
             raise KeyboardInterrupt
-        seen.append(len(squares))
-        return negative(squares)
+        batches.append(len(images))
+        return negative(images)
 
     with pytest.raises(KeyboardInterrupt):
-        run(photos, censor=stopping)
-    assert seen == [2]
+        run(photos, censor=interrupted_later)
+    assert batches == [2]
     manifest = json.loads((photos / "out/manifest.json").read_text())
     assert not manifest["finished"]
     (photos / "out/deep/er").mkdir(parents=True)
@@ -123,12 +123,12 @@ def test_an_interrupted_job_goes_on(photos):
     assert json.loads((photos / "out/manifest.json").read_text())["finished"]
 
 
-def test_images_that_another_command_made_are_not_taken_for_censored_ones(photos):
+def test_an_output_folder_with_other_images_is_refused(photos):
     out = photos / "out"
     out.mkdir()
     original = flat((9, 9, 9))
     original.save(out / "a.png")
-    with pytest.raises(UserError, match=r"holds a\.png, which another command made"):
+    with pytest.raises(UserError, match=r"contains a\.png, which another command made"):
         run(photos)
     assert files(out) == {"a.png", ".lock"}
     (out / "a.png").unlink()
@@ -139,7 +139,7 @@ def test_images_that_another_command_made_are_not_taken_for_censored_ones(photos
         run(photos)
 
 
-def test_with_overwrite_all_are_made_and_what_is_left_over_is_named(photos):
+def test_overwrite_replaces_all_images_and_reports_unrelated_files(photos):
     (photos / "out").mkdir()
     for name in ("a.png", "other.png"):
         flat((9, 9, 9)).save(photos / "out" / name)
@@ -151,14 +151,14 @@ def test_with_overwrite_all_are_made_and_what_is_left_over_is_named(photos):
 
 
 @pytest.mark.parametrize("output", ["in", "in/out", "."])
-def test_folders_within_one_another_are_refused(output, photos):
+def test_nested_input_and_output_folders_are_refused(output, photos):
     before = files(photos)
-    with pytest.raises(UserError, match="lie within one another"):
+    with pytest.raises(UserError, match="one contains the other"):
         run(photos, output=output, overwrite=True)
     assert files(photos) == before
 
 
-def test_a_link_in_the_output_folder_leads_nothing_out_of_it(photos):
+def test_links_in_the_output_folder_are_not_followed(photos):
     outside = photos / "outside"
     outside.mkdir()
     (photos / "out").mkdir()
@@ -177,7 +177,7 @@ def test_a_link_in_the_output_folder_leads_nothing_out_of_it(photos):
     assert not (photos / "out/a.png").is_symlink()
 
 
-def test_a_name_that_is_too_long_for_the_file_system_is_one_that_is_skipped(photos):
+def test_a_photograph_with_a_name_that_is_too_long_is_skipped(photos):
     name = "x" * 251 + ".png"
     flat((1, 1, 1)).save(photos / "in" / name)
     released = run(photos)
@@ -186,22 +186,22 @@ def test_a_name_that_is_too_long_for_the_file_system_is_one_that_is_skipped(phot
 
 
 @pytest.mark.parametrize("others", [0, 2])
-def test_a_folder_without_photographs_is_refused_and_nothing_is_made(others, tmp_path):
+def test_a_folder_without_photographs_is_refused_and_no_output_is_created(others, tmp_path):
     (tmp_path / "in").mkdir()
     for number in range(others):
         (tmp_path / "in" / f"{number}.txt").touch()
-    with pytest.raises(UserError, match=rf"no photographs .* it holds {others}$"):
+    with pytest.raises(UserError, match=rf"no photographs .* other files: {others}$"):
         run(tmp_path)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(UserError, match="is no folder"):
+    with pytest.raises(UserError, match="is not a folder"):
         run(tmp_path / "elsewhere")
 
 
-def test_one_job_at_a_time_writes_into_a_folder(photos):
+def test_only_one_job_writes_to_a_folder_at_a_time(photos):
     (photos / "out").mkdir()
     with (
         lock_output(photos / "out"),
-        pytest.raises(FolderLocked, match="another process writes into"),
+        pytest.raises(FolderLocked, match="another process is writing to"),
     ):
         run(photos)
     assert run(photos).censored == 5
@@ -210,11 +210,11 @@ def test_one_job_at_a_time_writes_into_a_folder(photos):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"fit": "most"}, "fit=most is unknown: there are whole and center"),
-        ({"size": "large"}, "size=large is unknown: there are original and model"),
-        ({"form": "gif"}, "released_as=gif is unknown"),
-        ({"form": "jpeg-0"}, "jpeg-1 to jpeg-100"),
-        ({"form": "jpeg-101"}, "jpeg-1 to jpeg-100"),
+        ({"fit": "most"}, "fit=most is unknown: choose whole or center"),
+        ({"size": "large"}, "size=large is unknown: choose original or model"),
+        ({"format": "gif"}, "released_as=gif is unknown"),
+        ({"format": "jpeg-0"}, "jpeg-1 to jpeg-100"),
+        ({"format": "jpeg-101"}, "jpeg-1 to jpeg-100"),
     ],
 )
 def test_unknown_choices_are_refused(changes, message, photos):
@@ -222,9 +222,9 @@ def test_unknown_choices_are_refused(changes, message, photos):
         run(photos, **changes)
 
 
-def test_a_folder_that_cannot_be_read_is_named(photos):
+def test_a_folder_that_cannot_be_read_is_reported(photos):
     if os.geteuid() == 0:
-        pytest.skip("nothing is closed to root")
+        pytest.skip("root can read every folder")
     closed = photos / "in" / "closed"
     closed.mkdir(mode=0)
     released = run(photos)

@@ -1,4 +1,4 @@
-"""What load_privatizer returns: alike of a run and of an exported folder, its images checked."""
+"""load_privatizer: runs and exported folders are equivalent, and inputs are checked."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ IMAGES = torch.rand(2, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(1)
 BYTES = (IMAGES * 255).round()
 
 
-def test_a_run_is_loaded_as_its_export_is(tiny, tmp_path):
+def test_a_run_and_its_export_load_the_same_mechanism(tiny, tmp_path):
     run, _ = train(tiny("trainer.max_epochs=1"))
     export.main(compose("export", [f"run='{run.path}'", f"output='{tmp_path}/m'", "onnx=false"]))
     of_run, exported = load_privatizer(run.path), load_privatizer(tmp_path / "m")
@@ -41,7 +41,7 @@ def privatizer():
     )
 
 
-def test_a_batch_in_0_to_1_is_taken_and_what_arithmetic_rounds(privatizer):
+def test_batches_in_0_to_1_are_accepted_with_rounding_errors(privatizer):
     for images in (
         IMAGES,
         IMAGES * 0,
@@ -66,38 +66,36 @@ WRONG = {
     "nan": (IMAGES.where(IMAGES > 0.01, torch.nan), "pixels must be finite"),
     "infinite": (IMAGES.where(IMAGES < 0.99, torch.inf), "pixels must be finite"),
     "grey": (IMAGES[:, :1], "[2, 1, {S}, {S}]"),
-    "opacity": (torch.rand(2, 4, SIZE, SIZE), "images[:, :3] leaves the opacity out"),
+    "opacity": (torch.rand(2, 4, SIZE, SIZE), "images[:, :3] drops the alpha channel"),
     "another size": (torch.rand(2, 3, 2 * SIZE, 2 * SIZE), "resize them to {S} by {S} pixels"),
     "no square": (torch.rand(2, 3, SIZE, 2 * SIZE), "resize them to {S} by {S} pixels"),
     "no batch": (IMAGES[0], "images[None] makes a batch of one image"),
     "no colours": (IMAGES[0, 0], "a batch of images has four dimensions"),
-    "none": (IMAGES[:0], "there is no image in it"),
-    "colours last": (LAST, "images.permute(0, 3, 1, 2) puts the colours first"),
-    "double": (IMAGES.double(), "images.to(torch.float32) makes them so"),
-    "half": (IMAGES.half(), "images.to(torch.float32) makes them so"),
-    "numpy": (LAST.numpy(), "a numpy ndarray [2, {S}, {S}, 3]: torch.from_numpy"),
-    "Pillow": (Image.new("RGB", (SIZE, SIZE)), "a PIL Image [{S}, {S}]: torch.from_numpy"),
-    "a list": ([IMAGES[0]], "a builtins list: torch.from_numpy"),
+    "none": (IMAGES[:0], "the batch is empty"),
+    "colours last": (LAST, "images.permute(0, 3, 1, 2) moves the channels first"),
+    "double": (IMAGES.double(), "images.to(torch.float32) converts them"),
+    "half": (IMAGES.half(), "images.to(torch.float32) converts them"),
+    "numpy": (LAST.numpy(), "a numpy ndarray [2, {S}, {S}, 3]: convert them with torch.from_numpy"),
+    "Pillow": (Image.new("RGB", (SIZE, SIZE)), "a PIL Image [{S}, {S}]: convert them with"),
+    "a list": ([IMAGES[0]], "a builtins list: convert them with torch.from_numpy"),
     "elsewhere": (IMAGES.to("meta"), "on meta: images.to('cpu') moves them"),
 }
 
 
-@pytest.mark.parametrize(("images", "told"), WRONG.values(), ids=WRONG.keys())
-def test_other_images_are_refused_and_it_is_said_what_came_and_what_is_needed(
-    images, told, privatizer
-):
+@pytest.mark.parametrize(("images", "message"), WRONG.values(), ids=WRONG.keys())
+def test_other_inputs_are_refused_and_described(images, message, privatizer):
     before = np.array(images) if isinstance(images, np.ndarray) else None
     with pytest.raises(ValueError, match="images must be a float32 tensor") as refused:
         privatizer.privatize(images, 0)
     line = str(refused.value)
-    assert f"[B, 3, {SIZE}, {SIZE}] in [0, 1] on cpu, and are " in line
-    assert told.format(S=SIZE) in line
+    assert f"[B, 3, {SIZE}, {SIZE}] in [0, 1] on cpu, but are " in line
+    assert message.format(S=SIZE) in line
     assert "\n" not in line
     assert isinstance(refused.value, UserError)
     assert before is None or (before == images).all()
 
 
 @pytest.mark.parametrize("rng", [None, 0.5, True, "0", np.random.default_rng(0)], ids=str)
-def test_what_is_neither_a_generator_nor_a_seed_is_refused(rng, privatizer):
-    with pytest.raises(ValueError, match=r"rng must be a torch\.Generator or a whole number"):
+def test_an_rng_that_is_neither_generator_nor_seed_is_refused(rng, privatizer):
+    with pytest.raises(ValueError, match=r"rng must be a torch\.Generator or an integer seed"):
         privatizer.privatize(IMAGES, rng)

@@ -1,4 +1,4 @@
-"""Which files of a folder are photographs, and what their censored versions are called."""
+"""The photographs in a folder, and the names of their censored versions."""
 
 import os
 import socket
@@ -20,7 +20,7 @@ def targets(folder, suffix=".png"):
     return {str(p.name): str(p.target) for p in find_photos(folder, suffix).photos}
 
 
-def test_relative_paths_are_kept_and_the_suffix_is_the_formats(tmp_path):
+def test_targets_have_the_same_relative_path_and_the_suffix_of_the_format(tmp_path):
     make(tmp_path, "b.JPG", "a/x.y.jpeg", "a/ü ö(1).webp", "a/c/..png", "c.png")
     assert targets(tmp_path) == {
         "b.JPG": "b.png",
@@ -31,25 +31,25 @@ def test_relative_paths_are_kept_and_the_suffix_is_the_formats(tmp_path):
     assert targets(tmp_path, ".jpg")["c.png"] == "c.jpg"
 
 
-def test_what_is_no_picture_is_listed(tmp_path):
+def test_files_that_are_not_images_are_listed(tmp_path):
     make(tmp_path, "a.jpg", "notes.txt", "b.mov", "._a.jpg", "noname")
     found = find_photos(tmp_path, ".png")
     assert [str(photo.name) for photo in found.photos] == ["a.jpg"]
-    assert [str(name) for name in found.others] == ["._a.jpg", "b.mov", "noname", "notes.txt"]
+    assert [str(name) for name in found.non_images] == ["._a.jpg", "b.mov", "noname", "notes.txt"]
     assert not found.skipped
 
 
-def test_no_two_photographs_become_one_file(tmp_path):
+def test_two_photographs_never_share_a_target(tmp_path):
     make(tmp_path, "a.jpg", "a.png", "A.webp", "b.jpg")
     found = find_photos(tmp_path, ".png")
     assert [str(photo.name) for photo in found.photos] == ["A.webp", "b.jpg"]
     assert [str(each) for each in found.skipped] == [
-        "a.jpg: its censored version would have the same name as that of A.webp: rename one of them",
-        "a.png: its censored version would have the same name as that of A.webp: rename one of them",
+        "a.jpg: its censored version would be named like that of A.webp: rename one",
+        "a.png: its censored version would be named like that of A.webp: rename one",
     ]
 
 
-def test_links_are_not_followed_but_named(tmp_path):
+def test_links_are_reported_and_not_followed(tmp_path):
     outside = tmp_path / "outside"
     make(tmp_path, "in/a.jpg", "outside/private.jpg")
     folder = tmp_path / "in"
@@ -65,17 +65,17 @@ def test_links_are_not_followed_but_named(tmp_path):
     assert "links are not followed" in str(found.skipped[0])
 
 
-def test_names_that_would_harm_a_terminal_are_shown_escaped(tmp_path):
+def test_control_characters_in_names_are_escaped(tmp_path):
     name = b"red\x1b[31m\n\xff.jpg"
     (tmp_path / os.fsdecode(name)).touch()
     (photo,) = find_photos(tmp_path, ".png").photos
     assert os.fsencode(photo.target) == b"red\x1b[31m\n\xff.png"
-    shown = escape_path(photo.name)
-    assert shown.isprintable()
-    assert shown == r"red\x1b[31m\n\udcff.jpg"
+    escaped = escape_path(photo.name)
+    assert escaped.isprintable()
+    assert escaped == r"red\x1b[31m\n\udcff.jpg"
 
 
-def test_photographs_are_known_by_what_they_hold(tmp_path):
+def test_photographs_are_detected_by_their_content(tmp_path):
     for name in ("a", "b.jfif", "c.heic", "d.jpeg_large", "e.2024", "f.png", "g.JPE"):
         flat((1, 2, 3)).save(tmp_path / name, format="JPEG")
     assert targets(tmp_path) == {
@@ -103,7 +103,7 @@ def test_photographs_are_known_by_what_they_hold(tmp_path):
         ("a.svg", b"<svg/>", "SVG"),
     ],
 )
-def test_pictures_of_other_formats_are_named(name, content, reason, tmp_path):
+def test_images_of_unsupported_formats_are_reported(name, content, reason, tmp_path):
     (tmp_path / name).write_bytes(content)
     found = find_photos(tmp_path, ".png")
     assert not found.photos
@@ -112,26 +112,26 @@ def test_pictures_of_other_formats_are_named(name, content, reason, tmp_path):
     ]
 
 
-def test_texts_and_videos_are_no_pictures(tmp_path):
+def test_texts_and_videos_are_not_images(tmp_path):
     (tmp_path / "a.txt").write_text("BMW, II* and GIF")
     (tmp_path / "b.mov").write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ")
     (tmp_path / "c.mp4").write_bytes(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom")
     (tmp_path / "d.wav").write_bytes(b"RIFF\0\0\0\0WAVE")
     found = find_photos(tmp_path, ".png")
-    assert len(found.others) == 4
+    assert len(found.non_images) == 4
     assert not found.skipped
 
 
-def test_hidden_photographs_are_named(tmp_path):
+def test_hidden_photographs_are_reported(tmp_path):
     flat((1, 2, 3)).save(tmp_path / ".trashed.jpg")
     (skipped,) = find_photos(tmp_path, ".png").skipped
     assert str(skipped).startswith(".trashed.jpg: its name begins with a dot")
 
 
-def test_pipes_and_sockets_are_named_and_never_opened(tmp_path, monkeypatch):
-    os.mkfifo(tmp_path / "a.jpg")  # whoever opened it would wait for ever
+def test_pipes_and_sockets_are_reported_and_never_opened(tmp_path, monkeypatch):
+    os.mkfifo(tmp_path / "a.jpg")  # opening it would block
     os.mkfifo(tmp_path / "b")
-    monkeypatch.chdir(tmp_path)  # names of sockets must be short
+    monkeypatch.chdir(tmp_path)  # socket paths must be short
     with socket.socket(socket.AF_UNIX) as server:
         server.bind("c.png")
         found = find_photos(tmp_path, ".png")
@@ -142,7 +142,7 @@ def test_pipes_and_sockets_are_named_and_never_opened(tmp_path, monkeypatch):
     ]
 
 
-def test_no_photograph_takes_a_folders_name_or_another_spelling(tmp_path):
+def test_a_target_is_neither_a_folder_nor_another_unicode_form_of_a_name(tmp_path):
     make(tmp_path, "a.jpg", "a.png/b.jpg", "\u00fc.jpg", "u\u0308.png")
     found = find_photos(tmp_path, ".png")
     assert [str(photo.name) for photo in found.photos] == ["u\u0308.png", "a.png/b.jpg"]

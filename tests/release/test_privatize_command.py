@@ -1,4 +1,4 @@
-"""experiments/privatize.py: real processes, interrupted, crowded and out of space."""
+"""The command privatize: real processes, interruptions, concurrent jobs and full disks."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from processes import all_exited
 
 @pytest.fixture(scope="session")
 def trained(once):
-    """Return the folder of a tiny run that nobody judged; its noise makes files of some size."""
+    """Return the folder of a tiny run that was not judged. Its noise makes files large."""
     (result,) = once("noise", train).rglob("result.json")
     return result.parent
 
@@ -44,12 +44,12 @@ def privatize(trained, photos, output, *options):
     return cli("privatize", *arguments(trained, photos, output), *options)
 
 
-def test_a_folder_is_censored_and_its_manifest_tells_no_secret(trained, photos, tmp_path):
+def test_a_folder_is_censored_and_its_manifest_contains_no_secret(trained, photos, tmp_path):
     output = tmp_path / "out, of (2)"
     process = privatize(trained, photos, output)
     assert process.returncode == 0, process.stderr
     assert f"2 images censored into {output}" in process.stdout
-    assert "nobody judged this run" in process.stdout
+    assert "this run was not judged" in process.stdout
     assert {p.name for p in output.rglob("*.png")} == {"one.png", "two, or three.png"}
     assert Image.open(output / "one.png").size == (40, 30)
     manifest = json.loads((output / "manifest.json").read_text())
@@ -62,15 +62,15 @@ def test_a_folder_is_censored_and_its_manifest_tells_no_secret(trained, photos, 
     assert manifest["model"]["seed_of_training"] == 0
     text = (output / "manifest.json").read_text()
     assert not any(name in text for name in ("one", str(photos), str(trained), str(tmp_path)))
-    # again: nothing to do; afresh: other noise
+    # a second call finds nothing to do; with overwrite, the noise is new
     before = (output / "one.png").read_bytes()
-    assert "2 more were there already" in privatize(trained, photos, output).stdout
+    assert "2 more had been censored before" in privatize(trained, photos, output).stdout
     assert (output / "one.png").read_bytes() == before
     assert privatize(trained, photos, output, "overwrite=true").returncode == 0
     assert (output / "one.png").read_bytes() != before
 
 
-def test_the_exit_code_says_that_some_were_not_censored(trained, photos, tmp_path):
+def test_skipped_photographs_lead_to_an_exit_code(trained, photos, tmp_path):
     (photos / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     process = privatize(trained, photos, tmp_path / "out", "released_as=jpeg-80")
     assert "1 photograph was not censored" in error_line(process)
@@ -78,9 +78,7 @@ def test_the_exit_code_says_that_some_were_not_censored(trained, photos, tmp_pat
     assert len(list((tmp_path / "out").rglob("*.jpg"))) == 2
 
 
-def test_a_phones_folder_is_told_file_by_file_and_a_pipe_does_not_hang_it(
-    trained, photos, tmp_path
-):
+def test_skipped_files_of_a_phone_are_listed_and_a_pipe_does_not_block(trained, photos, tmp_path):
     flat((1, 2, 3)).save(photos / "photo.jfif", format="JPEG")
     (photos / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
     (photos / "IMG_1.MOV").write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ")
@@ -90,30 +88,30 @@ def test_a_phones_folder_is_told_file_by_file_and_a_pipe_does_not_hang_it(
     assert "skipped IMG_1.HEIC: its format (HEIC) is not supported: convert it" in process.stderr
     assert "skipped pipe.jpg: it is a pipe, not a regular file" in process.stderr
     assert "3 images censored" in process.stdout
-    assert "1 other file of the input is no picture and was not copied: IMG_1.MOV" in process.stdout
+    assert "1 input file is not an image and was not copied: IMG_1.MOV" in process.stdout
     assert (tmp_path / "out/photo.jfif.png").exists()
-    # a photograph is replaced by an older one
+    # replace a photograph by an older one
     flat((1, 2, 3)).save(tmp_path / "older.jpg")
     os.utime(tmp_path / "older.jpg", (1e9, 1e9))
     (tmp_path / "older.jpg").replace(photos / "one.jpg")
     again = privatize(trained, photos, tmp_path / "out").stdout
-    assert "1 images censored" in again
-    assert "1 of them were there, made of what is not known to be the same photograph" in again
-    assert "2 more were there already" in again
+    assert "1 image censored" in again
+    assert "1 of them existed already and were censored again" in again
+    assert "2 more had been censored before" in again
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["run=nowhere"], "nowhere is not a run folder"),
-        (["input=nowhere"], "input=nowhere is no folder"),
+        (["input=nowhere"], "input=nowhere is not a folder"),
         (["fit=best"], "fit=best is unknown"),
         (["released_as=gif"], "released_as=gif is unknown"),
         (["batch_size=0"], "batch_size=0 must be"),
         (["resize=3"], "resize"),
     ],
 )
-def test_mistakes_are_one_line(options, message, trained, photos, tmp_path):
+def test_mistakes_are_one_line_errors(options, message, trained, photos, tmp_path):
     process = privatize(trained, photos, tmp_path / "out", *options)
     assert message in error_line(process)
     assert not (tmp_path / "out").exists()
@@ -126,52 +124,52 @@ def many(folder, count):
     return folder
 
 
-def started(trained, photos, output):
-    """Start a command of small batches where photos lie, and wait for the first images."""
+def start_privatize(trained, photos, output):
+    """Start the command with small batches, and wait for the first images."""
     command = command_line("privatize", *arguments(trained, photos, output), "batch_size=1")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = start(command, cwd=photos, **pipes)
-    until = time.monotonic() + 60
+    deadline = time.monotonic() + 60
     while len(list(output.glob("*.png"))) < 3:
         assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
+        assert time.monotonic() < deadline
         time.sleep(0.01)
     return process
 
 
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-def test_a_job_that_was_ended_goes_on(signum, trained, tmp_path):
+def test_an_interrupted_job_resumes(signum, trained, tmp_path):
     photos, output = many(tmp_path / "in", 1500), tmp_path / "out"
-    process = started(trained, photos, output)
+    process = start_privatize(trained, photos, output)
     process.send_signal(signum)
-    _, said = process.communicate(timeout=60)
+    _, errors = process.communicate(timeout=60)
     assert process.returncode == (-9 if signum == signal.SIGKILL else 128 + signum)
-    assert "Traceback" not in said
+    assert "Traceback" not in errors
     assert all_exited(photos)
-    made = {path: path.stat().st_mtime_ns for path in output.glob("*.png")}
-    assert 3 <= len(made) < 1500
-    for path in made:
+    times = {path: path.stat().st_mtime_ns for path in output.glob("*.png")}
+    assert 3 <= len(times) < 1500
+    for path in times:
         Image.open(path).load()
     again = privatize(trained, photos, output)
     assert again.returncode == 0, again.stderr
-    assert f"{len(made):,} more were there already" in again.stdout
-    assert {path: path.stat().st_mtime_ns for path in made} == made
+    assert f"{len(times):,} more had been censored before" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in times} == times
     assert len(list(output.glob("*.png"))) == 1500
     assert not list(output.rglob("*.partial"))
 
 
-def test_a_second_job_on_the_same_output_is_refused_and_harms_nothing(trained, tmp_path):
+def test_a_second_job_on_the_same_output_is_refused(trained, tmp_path):
     photos, output = many(tmp_path / "in", 600), tmp_path / "out"
-    first = started(trained, photos, output)
+    first = start_privatize(trained, photos, output)
     first.send_signal(signal.SIGSTOP)
-    assert "another process writes into output=" in error_line(privatize(trained, photos, output))
+    assert "another process is writing to output=" in error_line(privatize(trained, photos, output))
     first.send_signal(signal.SIGCONT)
-    _, said = first.communicate(timeout=120)
-    assert first.returncode == 0, said
+    _, errors = first.communicate(timeout=120)
+    assert first.returncode == 0, errors
     assert len(list(output.glob("*.png"))) == 600
 
 
-def test_a_full_disk_is_one_line_and_no_image_is_half_written(trained, tmp_path):
+def test_a_full_disk_is_a_one_line_error_and_leaves_no_partial_image(trained, tmp_path):
     photos = tmp_path / "in"
     photos.mkdir()
     for number in range(40):
@@ -179,14 +177,14 @@ def test_a_full_disk_is_one_line_and_no_image_is_half_written(trained, tmp_path)
     with mount_tmpfs(tmp_path / "disk", "size=300k") as disk:
         process = privatize(trained, photos, disk / "out", "batch_size=4")
         assert "no space left to write" in error_line(process)
-        made = list((disk / "out").glob("*.png"))
-        assert 0 < len(made) < 40
-        for path in made:
+        images = list((disk / "out").glob("*.png"))
+        assert 0 < len(images) < 40
+        for path in images:
             Image.open(path).load()
         assert not list(disk.rglob("*.partial"))
 
 
-def test_an_output_that_cannot_be_written_is_one_line(trained, photos, tmp_path):
+def test_an_unwritable_output_is_a_one_line_error(trained, photos, tmp_path):
     with mount_tmpfs(tmp_path / "disk", "size=300k,ro") as disk:
         line = error_line(privatize(trained, photos, disk / "out"))
         assert f"cannot write to output={disk}/out (Read-only file system)" in line

@@ -1,11 +1,11 @@
-"""Which photographs the censored ones were made of, when a folder is censored again."""
+"""Repeated censoring of a folder whose photographs have changed."""
 
 import os
 import shutil
 from dataclasses import replace
 
 import pytest
-from negative_mechanism import ABOUT, NAMES, files, five_photographs, interrupted, run
+from negative_mechanism import MANIFEST, NAMES, files, five_photographs, interrupted, run
 from photographs import flat
 from PIL import Image
 
@@ -16,7 +16,7 @@ def photos(tmp_path):
 
 
 def by_copy(path, image):
-    """Put an image under a name that is taken, as a copy that keeps an old time."""
+    """Replace a file by a copy that keeps the old time of another image."""
     image.save(path.parent / "other.tmp", format="PNG")
     os.utime(path.parent / "other.tmp", (1e9, 1e9))
     shutil.copy2(path.parent / "other.tmp", path)
@@ -24,33 +24,33 @@ def by_copy(path, image):
 
 
 def by_renaming(path, image):
-    """Put an older file under a name that is taken."""
+    """Rename an older file to replace a file."""
     image.save(path.parent.parent / "older.png")
     os.utime(path.parent.parent / "older.png", (1e9, 1e9))
     (path.parent.parent / "older.png").replace(path)
 
 
 def in_place(path, image):
-    """Write other content of the same size into a file, and give it back its time."""
+    """Overwrite a file with content of the same size, and restore its modification time."""
     before = path.stat()
     image.save(path)
     os.truncate(path, before.st_size)
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
-@pytest.mark.parametrize("put", [by_copy, by_renaming, in_place])
-def test_what_was_made_of_a_photograph_that_was_replaced_is_made_again(put, photos):
+@pytest.mark.parametrize("replace_file", [by_copy, by_renaming, in_place])
+def test_the_image_of_a_replaced_photograph_is_made_again(replace_file, photos):
     run(photos)
-    kept = {name: (photos / "out" / name).stat().st_mtime_ns for name in NAMES - {"a.png"}}
-    put(photos / "in/a.png", flat((200, 210, 220), 32, 24))
+    times = {name: (photos / "out" / name).stat().st_mtime_ns for name in NAMES - {"a.png"}}
+    replace_file(photos / "in/a.png", flat((200, 210, 220), 32, 24))
     released = run(photos)
     assert (released.censored, released.already_censored, released.recensored) == (1, 4, 1)
     assert Image.open(photos / "out/a.png").getpixel((5, 5)) == (55, 45, 35)
-    assert {name: (photos / "out" / name).stat().st_mtime_ns for name in kept} == kept
+    assert {name: (photos / "out" / name).stat().st_mtime_ns for name in times} == times
     assert run(photos).already_censored == 5
 
 
-def test_another_folder_of_the_same_names_is_not_taken_for_the_first(photos):
+def test_another_folder_with_the_same_names_is_censored_again(photos):
     (photos / "other").mkdir()
     flat((200, 210, 220), 32, 24).save(photos / "other/a.png")
     run(photos)
@@ -62,7 +62,7 @@ def test_another_folder_of_the_same_names_is_not_taken_for_the_first(photos):
     assert {str(path) for path in released.unrelated} == NAMES - {"a.png"}
 
 
-def test_nothing_is_left_of_a_photograph_that_can_no_longer_be_read(photos):
+def test_the_image_of_a_photograph_that_became_unreadable_is_removed(photos):
     run(photos)
     (photos / "in/a.png").write_bytes(b"damaged")
     os.mkfifo(photos / "in/fifo.png")
@@ -73,7 +73,7 @@ def test_nothing_is_left_of_a_photograph_that_can_no_longer_be_read(photos):
     assert [str(path) for path in released.unrelated] == ["b.png"]
 
 
-def test_an_interruption_leaves_no_old_image_that_would_be_taken_for_a_new_one(photos):
+def test_an_interruption_leaves_no_outdated_image(photos):
     run(photos)
     by_copy(photos / "in/a.png", flat((200, 210, 220), 32, 24))
     with pytest.raises(KeyboardInterrupt):
@@ -82,7 +82,7 @@ def test_an_interruption_leaves_no_old_image_that_would_be_taken_for_a_new_one(p
     assert (run(photos).censored, run(photos).already_censored) == (1, 5)
 
 
-def test_without_the_record_all_are_made_again(photos):
+def test_without_the_record_all_images_are_made_again(photos):
     run(photos)
     record = photos / "out.sources"
     assert record.stat().st_mode & 0o077 == 0
@@ -93,9 +93,9 @@ def test_without_the_record_all_are_made_again(photos):
     assert run(photos).recensored == 5
 
 
-def test_the_photographs_of_another_release_are_made_anew_though_they_are_the_same(photos):
+def test_images_of_another_mechanism_are_removed_before_censoring(photos):
     run(photos)
-    other = replace(ABOUT, model={"mechanism": "other"})
+    other = replace(MANIFEST, model={"mechanism": "other"})
     with pytest.raises(KeyboardInterrupt):
-        run(photos, censor=interrupted, about=other, overwrite=True)
+        run(photos, censor=interrupted, manifest=other, overwrite=True)
     assert not files(photos / "out") & NAMES

@@ -52,7 +52,7 @@ def test_image_by_image_a_small_difference_shows_that_intervals_hide(tmp_path):
     assert paired.images == 1000
     # ten of 1,000 images differ: their number varies by the root of ten
     assert paired.low == pytest.approx(-0.01 - 1.96 * 0.01**0.5 / 1000**0.5, abs=0.001)
-    assert not paired.is_explained
+    assert paired.is_significant
     assert paired.sentence() == (
         f"noise leaks more than blur at epsilon 0.01, by 1.0 points (95% interval "
         f"{-100 * paired.high:.1f} to {-100 * paired.low:.1f}), which the choice of 1,000 test "
@@ -63,7 +63,7 @@ def test_image_by_image_a_small_difference_shows_that_intervals_hide(tmp_path):
     (unpaired,) = found_in(tmp_path / "without")
     assert unpaired.images is None
     assert unpaired.high - unpaired.value == pytest.approx(0.01 * 2**0.5)  # of two intervals
-    assert unpaired.is_explained
+    assert not unpaired.is_significant
     assert "blur cannot be told apart in privacy loss" in unpaired.sentence()
 
 
@@ -82,7 +82,7 @@ def test_seeds_that_disagree_make_it_chance(tmp_path):
     (difference,) = found_in(tmp_path)
     assert difference.value == pytest.approx(np.mean([-0.10, 0.05, -0.04]))
     assert difference.seeds == 3
-    assert difference.is_explained
+    assert not difference.is_significant
     assert "the choice of 1,000 test images and of 3 seeds can explain" in difference.sentence()
 
 
@@ -91,7 +91,7 @@ def test_seeds_that_agree_do_not(tmp_path):
         write_with_outcomes(tmp_path, "blur", 0.6 + 0.01 * seed, seed=seed)
         write_with_outcomes(tmp_path, "noise", 0.8 + 0.01 * seed, seed=seed)
     (difference,) = found_in(tmp_path)
-    assert not difference.is_explained
+    assert difference.is_significant
     # no spread over seeds is left: Student's quantile times what test images cause
     assert (difference.high - difference.low) / 2 == pytest.approx(
         4.303 * (0.2 * 0.8 / 1000) ** 0.5, rel=0.1

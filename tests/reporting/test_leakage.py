@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from sample_results import evaluation
 
-from privacy_gan.reporting.comparison import columns_of
+from privacy_gan.reporting.comparison import column_headings
 from privacy_gan.reporting.leakage import (
     ACCURACY,
     leading_leak,
@@ -52,7 +52,7 @@ def test_an_unbalanced_attribute_is_led_by_what_accuracy_hides():
     assert first.startswith("Smiling leaks: ")
     assert "with a ROC AUC of 0.826 (95% interval 0.796 to 0.856), 0.500 by guessing" in first
     assert beside.endswith("76.2% by guessing: that alone would not show the leak")
-    assert next(iter(columns_of(leak.measure))) == "auroc"
+    assert next(iter(column_headings(leak.measure))) == "auroc"
 
 
 def test_balanced_accuracy_leads_where_most_leaks_by_it():

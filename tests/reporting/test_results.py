@@ -108,7 +108,7 @@ def test_a_training_that_was_judged_twice_counts_once(tmp_path):
     again = write_run(tmp_path / "b", leaks=0.9)
     (panel,) = panels(tmp_path)
     assert panel.curves[0].over_seeds("privacy_loss")["mean"].item() == 0.7
-    assert [entry.folder.path for entry in panel.repeated] == [again]
+    assert [entry.folder.path for entry in panel.duplicates] == [again]
 
 
 def test_the_hypervolume_is_that_of_each_seed_where_all_have_all_budgets(tmp_path):
@@ -126,7 +126,7 @@ def test_the_hypervolume_is_that_of_each_seed_where_all_have_all_budgets(tmp_pat
 def test_without_anything_to_learn_there_is_no_square(tmp_path):
     write_run(tmp_path, utility_score=measure(0.8))
     (panel,) = panels(tmp_path)
-    assert panel.square() is None
+    assert panel.hypervolume_corners() is None
     assert panel.hypervolume(panel.curves[0]) is None
 
 

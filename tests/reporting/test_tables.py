@@ -28,11 +28,12 @@ def row(table, name):
 
 
 def missing_run_commands(folder):
-    return missing.missing_run_commands(lacking(folder))
+    return missing.missing_run_commands(missing_runs(folder))
 
 
-def lacking(folder):
-    return missing.missing_runs(make_tables(make_panels(all_evaluation_rows(find_runs(folder).finished))))
+def missing_runs(folder):
+    panels = make_panels(all_evaluation_rows(find_runs(folder).finished))
+    return missing.find_missing_runs(make_tables(panels))
 
 
 def test_the_papers_numbers_are_the_papers():
@@ -75,10 +76,10 @@ def test_missing_cells_are_named_with_the_command_that_fills_them(tmp_path):
 
 def test_whoever_made_a_few_runs_is_not_told_to_make_all_of_the_papers(tmp_path):
     write_run(tmp_path, data="celeba-64", epsilon=0.001, baseline=0.85)
-    few = missing.describe_missing_runs(lacking(tmp_path), finished=1)
+    few = missing.describe_missing_runs(missing_runs(tmp_path), num_finished=1)
     assert [command for _, command in few] == ["", ""]
     assert few[0] == ("Table 1: 14 runs more, see experiment=table1 in docs/sweeps.md", "")
-    most = missing.describe_missing_runs(lacking(tmp_path), finished=40)
+    most = missing.describe_missing_runs(missing_runs(tmp_path), num_finished=40)
     assert most == missing_run_commands(tmp_path)
 
 

@@ -114,6 +114,6 @@ def test_a_resume_state_of_something_else_or_a_damaged_one_is_not_gone_on_from(t
     resume.path.write_bytes(resume.path.read_bytes()[:100])
     assert resume.read() is None
     assert "file.pt was damaged" in caplog.text
-    resume.again().write({})
+    resume.for_retry().write({})
     resume.remove()
     assert list(tmp_path.iterdir()) == []

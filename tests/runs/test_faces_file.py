@@ -12,7 +12,7 @@ from privacy_gan.runs.faces import Faces
 @pytest.fixture
 def faces():
     values = torch.rand(2, 3, 3, 4, 5, generator=torch.Generator().manual_seed(0))
-    return Faces.of({"x": values[0], "x''  s'=1": values[1]}, ("s=0", "s=1", "s=0"))
+    return Faces.from_tensors({"x": values[0], "x''  s'=1": values[1]}, ("s=0", "s=1", "s=0"))
 
 
 def test_labels_and_pixels_come_back(faces, tmp_path):
@@ -27,7 +27,7 @@ def test_labels_and_pixels_come_back(faces, tmp_path):
 
 def test_values_are_rounded_to_the_nearest_byte():
     values = torch.tensor([0.0, 0.1 / 255, 0.6 / 255, 1.0]).reshape(1, 1, 2, 2).expand(1, 3, 2, 2)
-    pixels = Faces.of({"x": values}, ("s=0",)).rows["x"]
+    pixels = Faces.from_tensors({"x": values}, ("s=0",)).rows["x"]
     assert pixels[0, :, :, 1].tolist() == [[0, 0], [1, 255]]
 
 

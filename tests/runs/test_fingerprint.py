@@ -55,11 +55,11 @@ def test_what_told_committed_results_apart_still_does():
     assert {path for path in paths if role_of(path) is not SettingRole.FINGERPRINT} == set()
 
 
-def test_all_that_is_at_the_top_is_in_a_group():
+def test_every_top_level_setting_has_a_role():
     assert {name for name in ROLES if "." not in name} == set(TrainConfig.__annotations__)
 
 
-def test_where_some_settings_are_decisive_and_some_are_not_each_is_in_a_group(tiny):
+def test_every_setting_of_a_node_with_mixed_roles_has_a_role(tiny):
     mixed = {name.rpartition(".")[0] for name in ROLES if "." in name}
     assert mixed == {"data", "privatizer.optimizer", "trainer"}
     choices = [
@@ -78,7 +78,7 @@ def of(group):
 
 
 @pytest.mark.parametrize(
-    ("path", "group"),
+    ("path", "role"),
     [
         ("trainer.strategy._target_", SettingRole.RUNTIME),
         ("trainer.max_steps", SettingRole.FINGERPRINT),
@@ -87,5 +87,5 @@ def of(group):
         ("somebodys_own", SettingRole.FINGERPRINT),
     ],
 )
-def test_a_setting_belongs_to_the_group_of_the_nearest_above_it(path, group):
-    assert role_of(path) is group
+def test_a_setting_has_the_role_of_its_nearest_listed_ancestor(path, role):
+    assert role_of(path) is role

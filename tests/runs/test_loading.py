@@ -78,7 +78,7 @@ def test_what_is_no_trained_mechanism_is_said_to_be_none(tmp_path):
 
 
 def test_what_is_not_a_run_folder_is_said_to_be_none(tmp_path):
-    with pytest.raises(UserError, match=r"is not a run folder: it holds no config\.yaml"):
+    with pytest.raises(UserError, match=r"is not a run folder: it contains no config\.yaml"):
         open_folder(tmp_path)
 
 

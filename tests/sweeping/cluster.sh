@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A SLURM cluster of two nodes, one and two, both this machine; needs root, slurm-wlm and munge.
-#   cluster.sh start FOLDER    and then: export SLURM_CONF=FOLDER/slurm.conf (no blanks in FOLDER)
+# Starts and stops a SLURM cluster whose two nodes, one and two, are this machine. Needs root,
+# slurm-wlm and munge.
+#   cluster.sh start FOLDER    then: export SLURM_CONF=FOLDER/slurm.conf (FOLDER without blanks)
 #   cluster.sh stop FOLDER
 set -euo pipefail
 action=$1 folder=$(realpath -m "$2")
@@ -9,13 +10,13 @@ conf=$folder/slurm.conf
 free_ports() {
   python3 -c '
 import socket
-held = [socket.socket() for _ in range(3)]
-for each in held:
-    each.bind(("127.0.0.1", 0))
-print(*(each.getsockname()[1] for each in held))'
+sockets = [socket.socket() for _ in range(3)]
+for s in sockets:
+    s.bind(("127.0.0.1", 0))
+print(*(s.getsockname()[1] for s in sockets))'
 }
 
-# A job on `all` is preempted by one on `urgent`, and has half a minute to end.
+# A job in the partition `urgent` preempts one in `all`, which then has half a minute to end.
 configure() {
   local ports host
   read -ra ports < <(free_ports)
@@ -56,7 +57,7 @@ start() {
   chmod 700 "$folder/munge"
   (umask 077 && head -c 1024 /dev/urandom > "$folder/munge/key")
   configure
-  export SLURM_CONF=$conf # also the mark by which `stop` finds them and all their children
+  export SLURM_CONF=$conf # `stop` finds the daemons and their children by it, too
   munged --force --num-threads=1 --key-file="$folder/munge/key" --socket="$folder/munge/socket" \
     --pid-file="$folder/munged.pid" --log-file="$folder/munge/log" --seed-file="$folder/munge/seed"
   slurmctld

@@ -1,4 +1,4 @@
-"""A grid's runs, whose configurations are those that Hydra composes, each by itself."""
+"""Composing the runs of a grid gives the same configurations as Hydra does one by one."""
 
 import pytest
 from commands import ROOT
@@ -29,7 +29,7 @@ GRID = [
 ]
 
 
-def test_what_differs_in_values_only_is_put_where_hydra_puts_it():
+def test_loaded_configurations_equal_hydras():
     register_with_hydra()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config_loader = GlobalHydra.instance().config_loader()
@@ -42,7 +42,7 @@ def test_what_differs_in_values_only_is_put_where_hydra_puts_it():
             assert OmegaConf.to_yaml(found) == OmegaConf.to_yaml(expected)
             HydraConfig.instance().set_config(expected)
             assert found.run_dir == expected.run_dir
-        # files were read once for each choice of files, and of what is added
+        # files were read once for each choice of files and of added values
         assert len(loader.composed) == 2 * 2 * 2
 
 
@@ -50,12 +50,12 @@ def parsed(*overrides):
     return OverridesParser.create().parse_overrides(list(overrides))
 
 
-def test_a_grid_is_every_combination_and_what_is_typed_last_counts():
+def test_a_grid_has_every_combination_and_the_last_override_of_a_setting_counts():
     assert expand_grid(parsed("seed=0,1", "width=8,16", "epsilon=choice(a,b)", "seed=3")) == [
         ["seed=3", f"width={width}", f"epsilon={epsilon}"] for width in (8, 16) for epsilon in "ab"
     ]
 
 
-def test_a_range_is_refused_where_nobody_suggests_values():
+def test_a_grid_refuses_a_range():
     with pytest.raises(UserError, match=r"epsilon=interval\(0.1,0.2\) .* hydra/sweeper=optuna"):
         expand_grid(parsed("epsilon=interval(0.1,0.2)"))

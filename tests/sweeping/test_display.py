@@ -1,4 +1,4 @@
-"""What a person sees of a sweep: values worked by hand."""
+"""A sweep's progress lines, with expected values worked out by hand."""
 
 import io
 import logging
@@ -47,22 +47,22 @@ def run_at(folder, *overrides, status=PENDING):
     return SimpleNamespace(overrides=overrides, folder=folder, status=status)
 
 
-def test_time_left_is_as_for_what_was_done_since_it_was_begun(tmp_path, clock):
+def test_time_left_is_extrapolated_from_the_steps_since_the_start(tmp_path, clock):
     heartbeats, run = Heartbeats(tmp_path), tmp_path / "run"
     report = HeartbeatReporter(heartbeats, run)
-    report("training", 40, 100)  # went on from a checkpoint
+    report("training", 40, 100)  # resumed from a checkpoint
     assert heartbeats.read(run) == Heartbeat("training", 0.4, None)
     clock.now = 10
     report("training", 60, 100)
     assert heartbeats.read(run) == Heartbeat("training", 0.6, 20.0)  # 20 steps in 10 s, 40 to go
     clock.now = 10.1
-    report("training", 61, 100)  # nobody could read that fast
-    assert heartbeats.read(run).done == 0.6
+    report("training", 61, 100)  # too soon after the last report
+    assert heartbeats.read(run).fraction == 0.6
     report("judging", 0, 4)
     assert heartbeats.read(run) == Heartbeat("judging", 0.0, None)
 
 
-def test_what_a_run_warns_of_outlasts_it(tmp_path):
+def test_warnings_are_readable_after_the_run_has_ended(tmp_path):
     heartbeats, run = Heartbeats(tmp_path), tmp_path / "run"
     report = HeartbeatReporter(heartbeats, run)
     assert heartbeats.read(run) is None
@@ -76,18 +76,16 @@ def test_what_a_run_warns_of_outlasts_it(tmp_path):
     assert heartbeats.read(run) == Heartbeat("", warnings=["mind the gap"])
 
 
-def test_a_line_says_what_is_done_how_far_and_how_long_still():
+def test_a_progress_line_has_activity_percentage_and_time_left():
     assert format_progress(Heartbeat("starting")) == "starting"
-    assert (
-        format_progress(Heartbeat("training", 0.25, 3723.4)) == "training 25%, 1:02:03 left of it"
-    )
+    assert format_progress(Heartbeat("training", 0.25, 3723.4)) == "training 25%, 1:02:03 left"
     assert format_progress(Heartbeat("measuring", 1.0, 0.0)) == "after measuring"
     assert [format_duration(seconds) for seconds in (0, 7.4, 225, 3600)] == [
         *("0:00", "0:07", "3:45", "1:00:00")
     ]
 
 
-def test_a_file_gets_what_happens_at_once_and_how_things_stand_once_a_minute(tmp_path, clock):
+def test_a_file_gets_events_at_once_and_progress_once_a_minute(tmp_path, clock):
     (tmp_path / "heartbeats").mkdir()
     heartbeats = Heartbeats(tmp_path / "heartbeats")
     runs = [
@@ -97,7 +95,7 @@ def test_a_file_gets_what_happens_at_once_and_how_things_stand_once_a_minute(tmp
     output = io.StringIO()
     view = ProgressView(heartbeats, runs, PlainDisplay(output))
 
-    def said():
+    def new_lines():
         text = output.getvalue()
         output.seek(0)
         output.truncate()
@@ -105,36 +103,36 @@ def test_a_file_gets_what_happens_at_once_and_how_things_stand_once_a_minute(tmp
 
     heartbeats.write(runs[1].folder, Heartbeat("starting"))
     view.update()
-    assert said() == ["12:00:00 begun  seed=1"]
+    assert new_lines() == ["12:00:00 started  seed=1"]
     clock.now = 30
     heartbeats.write(runs[1].folder, Heartbeat("training", 0.5, 20.0))
     view.update()
-    assert said() == []
+    assert new_lines() == []
     clock.now = 40
     heartbeats.write(runs[1].folder, Heartbeat("training", 0.9, 2.0, ["mind the gap"]))
     heartbeats.end(runs[1].folder)
     (runs[1].folder / "result.json").write_text("{}")
     heartbeats.write(runs[2].folder, Heartbeat("training", 0.25, 15.0))
     view.update()
-    assert said() == [
+    assert new_lines() == [
         "12:00:00 seed=1: mind the gap",
         "12:00:00 finished after 0:40  seed=1",
-        "12:00:00 begun  seed=2",
+        "12:00:00 started  seed=2",
     ]
     clock.now = 65
-    again = ["mind the gap"]  # which was said of another run
+    again = ["mind the gap"]  # already shown for another run
     heartbeats.write(runs[2].folder, Heartbeat("training", 0.25, 15.0, again))
     view.update()
-    # 15 of 40 s left of this run, 40 of the last
-    assert said() == [
-        "  seed=2  training 25%, 0:15 left of it",
+    # 15 of 40 s are left for this run, 40 s for the last one
+    assert new_lines() == [
+        "  seed=2  training 25%, 0:15 left",
         "  2 of 4 runs ended, about 0:55 left",
     ]
     heartbeats.request_stop(2)
     heartbeats.end(runs[2].folder)
     view.update()
-    assert said() == [
-        "12:00:00 stopping: runs that are at work save their state",
+    assert new_lines() == [
+        "12:00:00 stopping: the active runs save their state",
         "12:00:00 stopped after 0:25  seed=2",
     ]
     assert display.SECONDS_BETWEEN_LINES == 60
@@ -142,50 +140,50 @@ def test_a_file_gets_what_happens_at_once_and_how_things_stand_once_a_minute(tmp
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """A terminal, and a function that returns what it was sent."""
+    """Yield a terminal, and a function that returns all output written to it."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "200")
-    ours, theirs = pty.openpty()
-    output = os.fdopen(theirs, "w", encoding="utf-8")
+    master, slave = pty.openpty()
+    output = os.fdopen(slave, "w", encoding="utf-8")
 
-    def sent():
+    def read_all():
         output.close()
         parts = []
-        with suppress(OSError):  # all is read
-            while part := os.read(ours, 100_000):
+        with suppress(OSError):  # raised at the end of the output
+            while part := os.read(master, 100_000):
                 parts.append(part)
         return b"".join(parts).decode()
 
-    yield output, sent
+    yield output, read_all
     output.close()
-    os.close(ours)
+    os.close(master)
 
 
 def show(tmp_path, output):
-    """Show a run that begins, goes on and ends."""
+    """Show a run that starts, makes progress and ends."""
     heartbeats, run = Heartbeats(tmp_path), run_at(tmp_path / "run")
     view = ProgressView(heartbeats, [run], select_display(output))
     heartbeats.write(run.folder, Heartbeat("training", 0.25, 15.0))
     view.update()
     heartbeats.end(run.folder)
     view.update()
-    view.lines.close()
+    view.display.close()
 
 
-def test_on_a_terminal_lines_are_drawn_again_below_those_that_stay(tmp_path, terminal):
+def test_a_terminal_shows_redrawn_progress_below_the_events(tmp_path, terminal):
     pytest.importorskip("rich")
-    output, sent = terminal
+    output, read_all = terminal
     show(tmp_path, output)
-    shown = sent()
-    places = ["begun  ", "training 25%, 0:15 left of it", "0 of 1 runs ended", "ended without a"]
-    assert [shown.index(place) for place in places] == sorted(map(shown.index, places))
-    assert "\x1b[2K" in shown[shown.rindex("left of it") :]  # taken away
+    text = read_all()
+    parts = ["started  ", "training 25%, 0:15 left", "0 of 1 runs ended", "ended without a"]
+    assert [text.index(part) for part in parts] == sorted(map(text.index, parts))
+    assert "\x1b[2K" in text[text.rindex("0:15 left") :]  # the progress is cleared
 
 
-def test_on_a_terminal_without_rich_lines_are_those_of_a_file(tmp_path, terminal, monkeypatch):
+def test_a_terminal_without_rich_shows_the_same_lines_as_a_file(tmp_path, terminal, monkeypatch):
     monkeypatch.setitem(sys.modules, "rich.live", None)
-    output, sent = terminal
+    output, read_all = terminal
     show(tmp_path, output)
-    first, last = sent().splitlines()
-    assert "begun  " in first
+    first, last = read_all().splitlines()
+    assert "started  " in first
     assert "ended without a result after 0:00  " in last

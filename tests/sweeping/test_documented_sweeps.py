@@ -1,4 +1,4 @@
-"""Sweeps are as large as docs/sweeps.md says; what all pages train can be composed as written."""
+"""Sweeps have as many runs as docs/sweeps.md says, and all documented commands compose."""
 
 import pickle
 import re
@@ -23,12 +23,12 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TRAINS = re.compile(r"^ *privacy-gan (?:train|sweep|train_classifiers) ([^#\n`]*)", re.MULTILINE)
 ASSIGNED = re.compile(r'^ *(\w+)="?([^"\n]*)"?$', re.MULTILINE)
 CELEBA = ("data=celeba", "data.root=PATH")
-# Hydra's own options, a search, folders of others
-ELSEWHERE = ("--", "optuna", "privatizer.runs=", "start_from=")
+# Hydra's own options, searches, and commands that need other runs' folders
+SKIPPED = ("--", "optuna", "privatizer.runs=", "start_from=")
 
 
 def commands_of(page):
-    """Return what a page's commands pass, with its variables in place."""
+    """Return the arguments of a page's commands, with its variables substituted."""
     text = page.read_text()
     variables = dict(ASSIGNED.findall(text))
     return [Template(command).safe_substitute(variables) for command in TRAINS.findall(text)]
@@ -38,20 +38,20 @@ COMMANDS = {
     (page.stem, command.strip())
     for page in PAGES
     for command in commands_of(page)
-    if not any(each in command for each in ELSEWHERE)
+    if not any(part in command for part in SKIPPED)
 }
 
 
 @pytest.fixture(scope="module", autouse=True)
-def files_are_parsed_once():
-    """Keep what Hydra reads of a file: it reads all of them again for each configuration."""
+def parse_files_once():
+    """Cache parsed files: Hydra reads all of them again for each configuration."""
     load = OmegaConf.load
-    kept = {}
+    parsed = {}
 
     def load_once(file):
-        if file.name not in kept:
-            kept[file.name] = pickle.dumps(load(file))
-        return pickle.loads(kept[file.name])
+        if file.name not in parsed:
+            parsed[file.name] = pickle.dumps(load(file))
+        return pickle.loads(parsed[file.name])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(OmegaConf, "load", load_once)
@@ -59,8 +59,8 @@ def files_are_parsed_once():
 
 
 @pytest.fixture(scope="module")
-def runs_of():
-    """Compose the runs of what is typed."""
+def compose_runs():
+    """Return a function that composes the runs of a command."""
     register_with_hydra()
     declared = {}
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
@@ -68,34 +68,36 @@ def runs_of():
         parser = OverridesParser.create(config_loader)
 
         @cache
-        def loaded(*hydra):
+        def load(*hydra):
             sweep = config_loader.load_configuration("train", hydra, run_mode=RunMode.MULTIRUN)
             composer = Composer(SweepLoader(HydraContext(config_loader, None), sweep))
             composer.declared.bases = declared
             return sweep, composer
 
         @cache
-        def compose(*typed, ends_alone=False):
+        def compose(*typed, first_and_last_only=False):
             hydra = [word for word in typed if word.startswith(("hydra", "experiment="))]
-            sweep, composer = loaded(*hydra)
-            grid = [f"{key}={values}" for key, values in (sweep.hydra.sweeper.params or {}).items()]
+            sweep, composer = load(*hydra)
+            preset = [f"{k}={values}" for k, values in (sweep.hydra.sweeper.params or {}).items()]
             excluded = [set(combination) for combination in sweep.hydra.sweeper.leave_out]
             typed = [word for word in typed if not word.startswith("hydra")]
-            product = expand_grid(parser.parse_overrides([*grid, *typed]))
-            kept = [row for row in product if not any(each <= set(row) for each in excluded)]
-            return composer.compose_runs([*kept[:1], *kept[1:][-1:]] if ends_alone else kept)
+            product = expand_grid(parser.parse_overrides([*preset, *typed]))
+            grid = [row for row in product if not any(each <= set(row) for each in excluded)]
+            if first_and_last_only:
+                grid = [*grid[:1], *grid[1:][-1:]]
+            return composer.compose_runs(grid)
 
         yield compose
 
 
 @pytest.mark.parametrize("preset", STATED)
-def test_a_preset_has_as_many_runs_as_the_page_says(preset, runs_of):
-    assert len(runs_of(*CELEBA, f"experiment={preset}")) == STATED[preset]
+def test_a_preset_has_as_many_runs_as_the_page_says(preset, compose_runs):
+    assert len(compose_runs(*CELEBA, f"experiment={preset}")) == STATED[preset]
 
 
-def test_presets_share_runs_as_the_page_says(runs_of):
+def test_presets_share_runs_as_the_page_says(compose_runs):
     figure, table_1, table_2 = (
-        {run.folder for run in runs_of(*CELEBA, f"experiment={name}")}
+        {run.folder for run in compose_runs(*CELEBA, f"experiment={name}")}
         for name in ("figure1", "table1", "table2")
     )
     assert len(figure & table_1) == 60
@@ -103,12 +105,12 @@ def test_presets_share_runs_as_the_page_says(runs_of):
 
 
 @pytest.mark.parametrize(("page", "command"), sorted(COMMANDS))
-def test_a_documented_command_can_be_composed(page, command, runs_of):
+def test_a_documented_command_composes(page, command, compose_runs):
     typed = [word for word in shlex.split(command) if word != "-m"]
-    assert runs_of(*typed, ends_alone=True)
+    assert compose_runs(*typed, first_and_last_only=True)
 
 
-def test_all_pages_with_commands_are_read():
+def test_commands_are_found_on_all_pages_that_have_some():
     assert {"README", "sweeps", "cluster", "robust", "several-gpus"} <= {
         page for page, _ in COMMANDS
     }

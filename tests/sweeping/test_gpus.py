@@ -1,4 +1,4 @@
-"""GPUs are handed out to processes that are alive, as nvidia-smi lists them."""
+"""GPU reservation: each process that is alive gets its own GPUs of those that nvidia-smi lists."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from privacy_gan.sweeping.gpus import VISIBLE_DEVICES, lock_gpus, reserve_gpus, 
 
 @pytest.fixture
 def two_gpus(tmp_path, monkeypatch):
-    """Put a program in nvidia-smi's place that lists two GPUs, and locks in a folder of its own."""
+    """Replace nvidia-smi by a script that lists two GPUs, and put the locks into this folder."""
     listing = tmp_path / "nvidia-smi"
     listing.write_text("#!/bin/sh\necho '0, GPU-a'\necho '1, GPU-b'\n")
     listing.chmod(0o755)
@@ -22,7 +22,7 @@ def two_gpus(tmp_path, monkeypatch):
     monkeypatch.delenv(VISIBLE_DEVICES, raising=False)
 
 
-CLAIM = """
+RESERVE = """
 import sys
 from privacy_gan.sweeping.gpus import reserve_gpus
 with reserve_gpus("gpu", devices=1, runs_per_device=1) as gpus:
@@ -32,23 +32,23 @@ with reserve_gpus("gpu", devices=1, runs_per_device=1) as gpus:
 
 
 @pytest.mark.usefixtures("two_gpus")
-def test_processes_side_by_side_get_different_gpus_and_a_killed_one_gives_its_back():
+def test_parallel_processes_get_different_gpus_and_a_killed_one_releases_its_gpu():
     def start():
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
-        return subprocess.Popen([sys.executable, "-c", CLAIM], **pipes)
+        return subprocess.Popen([sys.executable, "-c", RESERVE], **pipes)
 
     first, second = start(), start()
-    given = {first: first.stdout.readline(), second: second.stdout.readline()}
-    assert sorted(given.values()) == ["GPU-a\n", "GPU-b\n"]
+    reserved = {first: first.stdout.readline(), second: second.stdout.readline()}
+    assert sorted(reserved.values()) == ["GPU-a\n", "GPU-b\n"]
     third = start()  # waits
     first.kill()
-    assert third.stdout.readline() == given[first]
+    assert third.stdout.readline() == reserved[first]
     for process in (first, second, third):
         process.communicate()
 
 
 @pytest.mark.usefixtures("two_gpus")
-def test_all_that_are_wanted_or_none():
+def test_all_requested_gpus_are_locked_or_none():
     with reserve_gpus("gpu", 1, 1) as first:
         assert first == {VISIBLE_DEVICES: "GPU-a"}
         with ExitStack() as locks:
@@ -60,7 +60,7 @@ def test_all_that_are_wanted_or_none():
 
 
 @pytest.mark.usefixtures("two_gpus")
-def test_gpus_are_shared_where_that_is_asked_for_the_emptiest_first():
+def test_runs_per_device_shares_gpus_least_used_first():
     with reserve_gpus("gpu", 1, 2) as first, reserve_gpus("gpu", 1, 2) as second:
         assert (first, second) == ({VISIBLE_DEVICES: "GPU-a"}, {VISIBLE_DEVICES: "GPU-b"})
         with reserve_gpus("gpu", 1, 2) as third:
@@ -68,7 +68,7 @@ def test_gpus_are_shared_where_that_is_asked_for_the_emptiest_first():
 
 
 @pytest.mark.usefixtures("two_gpus")
-def test_only_what_is_visible_is_handed_out(monkeypatch):
+def test_only_visible_gpus_are_reserved(monkeypatch):
     monkeypatch.setenv(VISIBLE_DEVICES, "1")
     assert visible_gpus() == ["GPU-b"]
     monkeypatch.setenv(VISIBLE_DEVICES, "")
@@ -76,7 +76,7 @@ def test_only_what_is_visible_is_handed_out(monkeypatch):
 
 
 @pytest.mark.usefixtures("two_gpus")
-def test_more_gpus_than_there_are_is_a_mistake():
+def test_more_gpus_than_visible_is_an_error():
     with (
         pytest.raises(UserError, match=r"trainer.devices=3, but 2 GPUs are visible"),
         reserve_gpus("gpu", 3, 1),
@@ -85,6 +85,6 @@ def test_more_gpus_than_there_are_is_a_mistake():
 
 
 @pytest.mark.usefixtures("two_gpus")
-def test_nothing_is_claimed_on_the_cpu():
+def test_no_gpu_is_reserved_for_the_cpu():
     with reserve_gpus("cpu", 1, 1) as gpus:
         assert gpus == {}

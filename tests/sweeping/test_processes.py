@@ -1,4 +1,4 @@
-"""A run's processes: how they begin, and that they end together, however one of them ends."""
+"""A run's processes start and end together, whether one fails, is killed or receives a signal."""
 
 import json
 import os
@@ -37,38 +37,38 @@ TOY = [
     "privatizer=filter",
     "trainer.max_epochs=3",
     "checkpoint_minutes=1e-9",
-    "privatizer._target_=dying.Mechanism",
-    "judge._target_=dying.Judge",
+    "privatizer._target_=failing.Mechanism",
+    "judge._target_=failing.Judge",
 ]
-DYING = """
+FAILING = """
 import os
 from privacy_gan import distributed
 from privacy_gan.evaluation import judge
 from privacy_gan.privatizers import adversarial
 
-def live_through(stage):
-    how, at, rank = os.environ.get("DIES", "  ").split(" ")
+def maybe_fail(stage):
+    failure, at, rank = os.environ.get("FAILURE", "  ").split(" ")
     if at == stage and distributed.rank() == int(rank):
-        if how == "killed":
+        if failure == "killed":
             os.kill(os.getpid(), 9)
         raise ArithmeticError("the numbers are off")
 
 class Mechanism(adversarial.AdversarialPrivatizer):
     def training_step(self, batch, batch_idx):
-        live_through(f"{self.current_epoch}.{batch_idx}")
-        live_through(f"epsilon={self.filter.constraint.epsilon}")
+        maybe_fail(f"{self.current_epoch}.{batch_idx}")
+        maybe_fail(f"epsilon={self.filter.constraint.epsilon}")
         super().training_step(batch, batch_idx)
 
 class Judge(judge.Judge):
     def build_attack(self, *what):
-        live_through("judging")
+        maybe_fail("judging")
         return super().build_attack(*what)
 """
 
 
 @pytest.fixture(autouse=True)
-def dying(tmp_path, monkeypatch):
-    (tmp_path / "dying.py").write_text(DYING)
+def failing(tmp_path, monkeypatch):
+    (tmp_path / "failing.py").write_text(FAILING)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.syspath_prepend(tmp_path)
 
@@ -78,45 +78,47 @@ def command(folder, *overrides):
     return train_command(folder, *overrides, classifiers, preset=TOY, cached=False)
 
 
-def run(folder, *overrides, **how):
-    return run_command(command(folder, *overrides), **how)
+def run(folder, *overrides, **options):
+    return run_command(command(folder, *overrides), **options)
 
 
 def records(folder):
     return [json.loads(path.read_text()) for path in sorted(folder.rglob("result.json"))]
 
 
-def test_the_judges_work_is_divided_and_its_findings_are_those_of_one_process(tmp_path):
+def test_two_processes_give_the_same_evaluation_as_one(tmp_path):
     process = run(tmp_path, TWO)
     assert process.returncode == 0, process.stderr
     assert process.stdout.count("privacy loss (accuracy)") == 1
     (record,) = records(tmp_path)
     (result,) = tmp_path.rglob("result.json")
-    kept = read_artifact(result.parent / "adversaries" / "Sign.pt")
-    anew = f"classifiers.folder={tmp_path / 'anew'}"
-    again = cli("evaluate", f"run={result.parent}", "trainer.devices=1", anew)
+    saved = read_artifact(result.parent / "adversaries" / "Sign.pt")
+    classifiers = f"classifiers.folder={tmp_path / 'other classifiers'}"
+    again = cli("evaluate", f"run={result.parent}", "trainer.devices=1", classifiers)
     assert again.returncode == 0, again.stderr
-    (alone,) = records(tmp_path)
-    assert alone["evaluations"] == record["evaluations"]
-    assert alone["training"] == record["training"]
-    by_one = read_artifact(result.parent / "adversaries" / "Sign.pt")
-    assert (kept["adversary"], kept["accuracy"]) == (by_one["adversary"], by_one["accuracy"])
-    assert kept["learned"].keys() == by_one["learned"].keys()
+    (by_one,) = records(tmp_path)
+    assert by_one["evaluations"] == record["evaluations"]
+    assert by_one["training"] == record["training"]
+    saved_by_one = read_artifact(result.parent / "adversaries" / "Sign.pt")
+    for key in ("adversary", "accuracy"):
+        assert saved[key] == saved_by_one[key]
+    assert saved["learned"].keys() == saved_by_one["learned"].keys()
     assert len(record["evaluations"]["Sign"]["adversaries"]) == 4 * 2
 
 
 @pytest.mark.parametrize(
-    "dies", ["killed 1.2 1", "killed 1.2 0", "raises 1.2 1", "killed judging 1", "raises judging 0"]
+    "failure",
+    ["killed 1.2 1", "killed 1.2 0", "raises 1.2 1", "killed judging 1", "raises judging 0"],
 )
-def test_a_process_that_dies_takes_the_run_with_it_which_can_be_gone_on_with(tmp_path, dies):
-    process = run(tmp_path, TWO, cwd=tmp_path, env={"DIES": dies})
+def test_a_failed_process_ends_its_run_which_can_be_resumed(tmp_path, failure):
+    process = run(tmp_path, TWO, cwd=tmp_path, env={"FAILURE": failure})
     assert all_exited(tmp_path, seconds=1)
     assert process.returncode != 0
     assert not records(tmp_path)
-    how, stage, rank = dies.split(" ")
-    if how == "killed":
-        told = f"error: process {rank} of the run was killed (SIGKILL): did it run out of memory"
-        assert process.stderr.count(told) == 1, process.stderr
+    kind, stage, rank = failure.split(" ")
+    if kind == "killed":
+        error = f"error: process {rank} of the run was killed (SIGKILL): did it run out of memory?"
+        assert process.stderr.count(error) == 1, process.stderr
         assert "Traceback" not in process.stderr
     else:
         assert process.stderr.count("Traceback") == 1, process.stderr
@@ -124,20 +126,20 @@ def test_a_process_that_dies_takes_the_run_with_it_which_can_be_gone_on_with(tmp
     (checkpoint,) = tmp_path.rglob("last.ckpt")
     saved = torch.load(checkpoint, weights_only=True)["epoch"]
     assert saved == (2 if stage == "judging" else 0)
-    if how == "killed":
+    if kind == "killed":
         again = run(tmp_path, TWO)
         assert again.returncode == 0, again.stderr
         (metrics,) = tmp_path.rglob("metrics.csv")
         steps = [line.partition(",")[0] for line in metrics.read_text().splitlines()[1:]]
         assert steps[:12] == [str(step) for step in range(12)]
-        assert len(steps) == 12 + (stage == "judging")  # validated again, for the result
+        assert len(steps) == 12 + (stage == "judging")  # a validation row for the result
         assert len(records(tmp_path)) == 1
 
 
-def test_a_sweep_of_such_runs_goes_on_past_one_that_fails_and_leaves_nothing_behind(tmp_path, tiny):
+def test_a_sweep_of_runs_with_two_processes_continues_after_a_failed_run(tmp_path, tiny):
     folder = tmp_path / "a folder with=signs, quoted"
     grid = ["-m", TWO, "epsilon=0.25,0.5,1.0", f"output_dir='{folder}'", "logger=wandb"]
-    process = run(tmp_path, *grid, cwd=tmp_path, env={"DIES": "raises epsilon=0.5 1"})
+    process = run(tmp_path, *grid, cwd=tmp_path, env={"FAILURE": "raises epsilon=0.5 1"})
     assert process.returncode != 0
     assert "sweep of 3 runs: 2 finished, 1 failed" in process.stdout, process.stdout
     assert "ArithmeticError: the numbers are off" in process.stdout
@@ -151,30 +153,30 @@ def test_a_sweep_of_such_runs_goes_on_past_one_that_fails_and_leaves_nothing_beh
     process = run(tmp_path, *grid, cwd=tmp_path)
     assert process.returncode == 0, process.stdout + process.stderr
     assert all_exited(tmp_path, seconds=1)
-    found = records(folder)
-    assert [record["fingerprint"]["epsilon"] for record in found] == [0.25, 0.5, 1.0]
-    for record in found:
+    results = records(folder)
+    assert [record["fingerprint"]["epsilon"] for record in results] == [0.25, 0.5, 1.0]
+    for record in results:
         assert record["evaluations"]["Sign"]["measures"]
-        one = [f"epsilon={record['identity']['epsilon']}", "evaluate=false"]
-        _, alone = train(tiny(*one, preset=TOY, cached=False))
-        assert record["training"] == pytest.approx(alone.training, rel=1e-3)
+        overrides = [f"epsilon={record['fingerprint']['epsilon']}", "evaluate=false"]
+        _, by_one = train(tiny(*overrides, preset=TOY, cached=False))
+        assert record["training"] == pytest.approx(by_one.training, rel=1e-3)
     tracked = [path.read_bytes() for path in folder.rglob("offline-run-*/*.wandb")]
-    assert sum(b"privacy_loss" in stored for stored in tracked) == 3  # the runs
-    assert sum(b"trade-off" in stored for stored in tracked) == 2  # the sweep's charts
+    assert sum(b"privacy_loss" in content for content in tracked) == 3  # the runs
+    assert sum(b"trade-off" in content for content in tracked) == 2  # the sweep's charts
 
 
-def test_two_such_runs_at_once_and_ctrl_c(tmp_path):
+def test_ctrl_c_stops_two_parallel_runs_with_two_processes_each(tmp_path):
     at_once = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "trainer.max_epochs=100000"]
     both = command(tmp_path, "-m", TWO, "seed=0,1", *at_once)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
     with start(both, cwd=tmp_path, **pipes) as sweep:
-        until = time.monotonic() + 60
-        while len(list(tmp_path.rglob("last.ckpt"))) < 2 and time.monotonic() < until:
+        deadline = time.monotonic() + 60
+        while len(list(tmp_path.rglob("last.ckpt"))) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)
         sweep.send_signal(signal.SIGINT)
-        said, _ = sweep.communicate(timeout=60)
-    assert sweep.returncode == 128 + signal.SIGINT, said
-    assert "sweep of 2 runs: 2 not finished" in said
+        printed, _ = sweep.communicate(timeout=60)
+    assert sweep.returncode == 128 + signal.SIGINT, printed
+    assert "sweep of 2 runs: 2 not finished" in printed
     assert all_exited(tmp_path, seconds=1)
     for output in tmp_path.rglob("output.log"):
         assert output.read_text().count("interrupted: stopped in epoch") == 1
@@ -182,7 +184,7 @@ def test_two_such_runs_at_once_and_ctrl_c(tmp_path):
         assert "error" not in output.read_text()
 
 
-def test_torchrun_starts_the_processes_as_well(tmp_path):
+def test_torchrun_may_start_the_processes(tmp_path):
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
     process = run_command([*torchrun, "--nproc-per-node=2", *command(tmp_path, TWO)[1:]], real=True)
     assert process.returncode == 0, process.stderr
@@ -190,36 +192,41 @@ def test_torchrun_starts_the_processes_as_well(tmp_path):
     assert len(records(tmp_path)) == 1
 
 
-def test_nodes_that_were_started_by_hand_train_one_run(tmp_path):
+def test_commands_started_on_two_nodes_train_one_run(tmp_path):
     with reserve_port() as port:
-        meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+        rendezvous = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
         one = command(tmp_path, TWO, "trainer.num_nodes=2", "trainer.devices=1")
         nodes = [
-            start(one, env=meeting | {"NODE_RANK": str(node)}, stdout=subprocess.PIPE)
+            start(one, env=rendezvous | {"NODE_RANK": str(node)}, stdout=subprocess.PIPE)
             for node in range(2)
         ]
-        said = [node.communicate(timeout=200)[0] for node in nodes]
+        outputs = [node.communicate(timeout=200)[0] for node in nodes]
     assert [node.returncode for node in nodes] == [0, 0]
-    assert ["privacy loss (accuracy)" in each for each in said] == [True, False]
+    assert ["privacy loss (accuracy)" in output for output in outputs] == [True, False]
     (record,) = records(tmp_path)
     assert record["training"]
 
 
-def test_processes_are_told_apart_and_share_the_threads(monkeypatch):
+def values(environments, name):
+    return [environment[name] for environment in environments]
+
+
+def test_processes_have_different_ranks_and_share_the_threads(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "8")
-    with torchrun_environments(3, nodes=1) as told:
-        assert [each["RANK"] for each in told] == ["0", "1", "2"]
-        assert [each["LOCAL_RANK"] for each in told] == ["0", "1", "2"]
-        assert {each["WORLD_SIZE"] for each in told} == {"3"}
-        assert {each["OMP_NUM_THREADS"] for each in told} == {"2"}
-        assert len({each["MASTER_PORT"] for each in told}) == 1
+    with torchrun_environments(3, nodes=1) as ranks:
+        assert values(ranks, "RANK") == ["0", "1", "2"]
+        assert values(ranks, "LOCAL_RANK") == ["0", "1", "2"]
+        assert values(ranks, "WORLD_SIZE") == ["3"] * 3
+        assert values(ranks, "OMP_NUM_THREADS") == ["2"] * 3
+        assert len(set(values(ranks, "MASTER_PORT"))) == 1
     monkeypatch.setenv("NODE_RANK", "1")
     monkeypatch.setenv("MASTER_ADDR", "first")
     monkeypatch.setenv("MASTER_PORT", "29500")
-    with torchrun_environments(2, nodes=2) as told:
-        assert [each["RANK"] for each in told] == ["2", "3"]
-        assert [each["LOCAL_RANK"] for each in told] == ["0", "1"]
-        assert {(each["MASTER_ADDR"], each["MASTER_PORT"]) for each in told} == {("first", "29500")}
+    with torchrun_environments(2, nodes=2) as ranks:
+        assert values(ranks, "RANK") == ["2", "3"]
+        assert values(ranks, "LOCAL_RANK") == ["0", "1"]
+        assert values(ranks, "MASTER_ADDR") == ["first"] * 2
+        assert values(ranks, "MASTER_PORT") == ["29500"] * 2
     monkeypatch.delenv("MASTER_PORT")
     with (
         pytest.raises(UserError, match=r"NODE_RANK=0, 1, \.\.\., MASTER_ADDR="),
@@ -228,7 +235,7 @@ def test_processes_are_told_apart_and_share_the_threads(monkeypatch):
         pass
 
 
-def test_a_reserved_port_is_given_to_nobody_else_but_can_be_listened_on():
+def test_a_reserved_port_is_not_reserved_twice_but_accepts_a_listener():
     with reserve_port() as port, reserve_port() as other:
         assert port != other
         with closing(socket.socket()) as listener:
@@ -237,16 +244,16 @@ def test_a_reserved_port_is_given_to_nobody_else_but_can_be_listened_on():
             listener.listen()
 
 
-def test_all_gpus_of_a_node_are_taken_a_process_each(monkeypatch):
+def test_devices_auto_starts_a_process_for_each_gpu(monkeypatch):
     monkeypatch.delenv("LOCAL_RANK", raising=False)
     trainer = OmegaConf.create({"strategy": {}, "devices": "auto", "num_nodes": 1})
-    with rank_environments(trainer, {VISIBLE_DEVICES: "GPU-a,GPU-b"}) as told:
-        assert [each["LOCAL_RANK"] for each in told] == ["0", "1"]
+    with rank_environments(trainer, {VISIBLE_DEVICES: "GPU-a,GPU-b"}) as ranks:
+        assert values(ranks, "LOCAL_RANK") == ["0", "1"]
     with pytest.raises(UserError, match="nvidia-smi shows none here: trainer=ddp_cpu"):
         rank_environments(trainer, {})
 
 
-def test_one_process_needs_no_other_and_no_connection(tmp_path, monkeypatch):
+def test_ddp_trains_with_one_process(tmp_path):
     process = run(tmp_path, TWO, "trainer.devices=1", "evaluate=false")
     assert process.returncode == 0, process.stderr
     assert len(records(tmp_path)) == 1
@@ -256,24 +263,25 @@ HANGING = """
 import sys, threading
 from pathlib import Path
 from privacy_gan.sweeping.processes import Failure
-Failure("said so", 3).leave(Path(sys.argv[1]), 0)
+Failure("reported", 3).write(Path(sys.argv[1]), 0)
 threading.Event().wait()
 """
 
 
-def test_a_process_that_failed_is_not_waited_for_forever(tmp_path, monkeypatch):
+def test_a_process_that_hangs_after_a_failure_is_not_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr("privacy_gan.sweeping.processes.GRACE_SECONDS", 0.5)
     processes = Processes([sys.executable, "-c", HANGING, tmp_path], [os.environ], None, tmp_path)
     started = time.monotonic()
-    while not processes.have_exited():
+    while not processes.have_ended():
         assert time.monotonic() - started < 30
         time.sleep(0.1)
     processes.kill()
     assert processes.failed
-    assert root_cause(read_failures(tmp_path), processes.ended, several=False).reason == "said so"
+    cause = root_cause(read_failures(tmp_path), processes.exit_codes, several=False)
+    assert cause.reason == "reported"
 
 
-DYING_WITH = """
+WATCHING = """
 import sys, threading
 from privacy_gan.sweeping.processes import exit_with_parent
 exit_with_parent(int(sys.argv[1]))
@@ -281,14 +289,14 @@ threading.Event().wait()
 """
 
 
-@pytest.mark.parametrize("ends", [True, False])
-def test_a_launchers_process_dies_with_the_sweep_even_if_that_has_ended_before(ends):
+@pytest.mark.parametrize("ends_before", [True, False])
+def test_a_launchers_process_exits_with_the_sweep_even_if_that_ended_before(ends_before):
     sweep = subprocess.Popen(["sleep", "100"])
-    if ends:
+    if ends_before:
         sweep.kill()
         sweep.wait()
-    launched = subprocess.Popen([sys.executable, "-c", DYING_WITH, str(sweep.pid)])
-    if not ends:
+    launched = subprocess.Popen([sys.executable, "-c", WATCHING, str(sweep.pid)])
+    if not ends_before:
         time.sleep(0.5)
         assert launched.poll() is None
         sweep.kill()
@@ -296,29 +304,27 @@ def test_a_launchers_process_dies_with_the_sweep_even_if_that_has_ended_before(e
     assert launched.wait(timeout=60) == -signal.SIGKILL
 
 
-def test_who_is_to_blame():
+def test_root_cause_of_a_failed_run():
     first = Failure("first", at=1.0)
     second = Failure("second", at=2.0)
-    is_secondary = Failure("connection closed", is_secondary=True, at=0.5)
+    secondary = Failure("connection closed", is_secondary=True, at=0.5)
     assert root_cause([first, second], {1: 1, 0: 1}, several=True) is first
-    # who was killed cannot say so, and those that lost it do not know why
-    told = root_cause([is_secondary], {0: 1, 1: -signal.SIGKILL}, several=True)
-    assert told.reason.startswith("process 1 of the run was killed (SIGKILL)")
-    assert told.exit_code == 128 + signal.SIGKILL
-    # aborted by its library because another failed
+    # a killed process reports nothing, and the others only report the lost connection
+    cause = root_cause([secondary], {0: 1, 1: -signal.SIGKILL}, several=True)
+    assert cause.reason.startswith("process 1 of the run was killed (SIGKILL)")
+    assert cause.exit_code == 128 + signal.SIGKILL
+    # its library aborted process 1 because process 0 had failed
     assert root_cause([first], {1: -signal.SIGABRT, 0: 1}, several=True) is first
-    assert root_cause([is_secondary], {0: 1, 1: 0}, several=True) is is_secondary
-    assert (
-        root_cause([], {0: -signal.SIGSEGV}, several=False).reason
-        == "the run was killed by SIGSEGV"
-    )
+    assert root_cause([secondary], {0: 1, 1: 0}, several=True) is secondary
+    cause = root_cause([], {0: -signal.SIGSEGV}, several=False)
+    assert cause.reason == "the run was killed by SIGSEGV"
     assert root_cause([], {0: 7}, several=False).exit_code == 7
 
 
 @pytest.mark.parametrize(
     "launched", [{"LOCAL_RANK": "1"}, {"SLURM_PROCID": "1", "SLURM_NTASKS": "2"}]
 )
-def test_who_was_started_with_others_starts_nobody_and_claims_no_gpu(launched, monkeypatch):
+def test_a_process_of_torchrun_or_slurm_starts_no_other_and_reserves_no_gpu(launched, monkeypatch):
     for name, value in launched.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("privacy_gan.sweeping.gpus.visible_gpus", lambda: ["GPU-a"])
@@ -326,5 +332,5 @@ def test_who_was_started_with_others_starts_nobody_and_claims_no_gpu(launched, m
     config = OmegaConf.create({"trainer": trainer, "runs_per_device": 1})
     with reserve_run_gpus(config) as first, reserve_run_gpus(config) as second:
         assert (first, second) == ({}, {})
-    with rank_environments(config.trainer, {}) as told:
-        assert told == [{}]
+    with rank_environments(config.trainer, {}) as ranks:
+        assert ranks == [{}]

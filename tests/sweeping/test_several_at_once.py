@@ -1,4 +1,4 @@
-"""Several runs at once, through Hydra's launcher for joblib; several sweeps at once."""
+"""Parallel runs with Hydra's joblib launcher, and parallel sweeps."""
 
 import os
 import re
@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from commands import start, train_command
-from processes import all_exited, running_processes
+from processes import all_exited, kill_at_end, running_processes
 from sweeps import TWO_AT_ONCE, results, sweep
 
 from privacy_gan.runs.result import Result
@@ -18,31 +18,31 @@ THREE = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=3"]
 LONG = "trainer.max_epochs=5000"
 
 
-def begin(folder, *overrides, launcher=TWO_AT_ONCE):
-    """Start a sweep as a terminal does: in a process group of its own."""
+def start_sweep(folder, *overrides, launcher=TWO_AT_ONCE):
+    """Start a sweep as a terminal does: in its own process group."""
     command = train_command(folder, "-m", *overrides, *launcher)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return start(command, cwd=folder, start_new_session=True, **pipes)
 
 
 def wait_for(folder, pattern, count):
-    until = time.monotonic() + 90
-    while len(list(folder.rglob(pattern))) < count and time.monotonic() < until:
+    deadline = time.monotonic() + 90
+    while len(list(folder.rglob(pattern))) < count and time.monotonic() < deadline:
         time.sleep(0.1)
     assert len(list(folder.rglob(pattern))) >= count
 
 
-def at_work(folder):
-    """Return the processes that make runs, without those that started them."""
-    found = []
-    for process in running_processes(folder):
+def running_workers(folder):
+    """Return the PIDs of the runs' own processes, without those that started them."""
+    workers = []
+    for pid in running_processes(folder):
         with suppress(FileNotFoundError, ProcessLookupError):
-            if b"privacy_gan.commands.worker" in Path(f"/proc/{process}/cmdline").read_bytes():
-                found.append(process)
-    return found
+            if b"privacy_gan.commands.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                workers.append(pid)
+    return workers
 
 
-def test_runs_side_by_side_get_gpus_of_their_own_and_share_the_threads(tmp_path, monkeypatch):
+def test_parallel_runs_get_different_gpus_and_share_the_threads(tmp_path, monkeypatch):
     listing = tmp_path / "nvidia-smi"
     listing.write_text("#!/bin/sh\necho '0, GPU-a'\necho '1, GPU-b'\n")
     listing.chmod(0o755)
@@ -52,23 +52,23 @@ def test_runs_side_by_side_get_gpus_of_their_own_and_share_the_threads(tmp_path,
     grid = ["seed=0,1", "trainer=auto", "privatizer=identity", folder]
     process = sweep(tmp_path, *grid, *TWO_AT_ONCE, env=environment)
     assert process.returncode == 0, process.stderr
-    begun = [(tmp_path / f"outputs/{seed}/output.log").read_text() for seed in (0, 1)]
-    found = [re.search(r"begun, GPU: (\S+), threads: (\d+)", text) for text in begun]
-    assert {match[1] for match in found} == {"GPU-a", "GPU-b"}
+    logs = [(tmp_path / f"outputs/{seed}/output.log").read_text() for seed in (0, 1)]
+    matches = [re.search(r"started, GPU: (\S+), threads: (\d+)", text) for text in logs]
+    assert {match[1] for match in matches} == {"GPU-a", "GPU-b"}
     half = max(1, len(os.sched_getaffinity(0)) // 2)
-    assert [int(match[2]) for match in found] == [half, half]
-    made = [Result.read(tmp_path / f"outputs/{seed}/result.json") for seed in (0, 1)]
-    assert [result.environment["threads"] for result in made] == [str(half)] * 2
+    assert [int(match[2]) for match in matches] == [half, half]
+    read = [Result.read(tmp_path / f"outputs/{seed}/result.json") for seed in (0, 1)]
+    assert [result.environment["threads"] for result in read] == [str(half)] * 2
 
 
-def test_ctrl_c_lets_all_runs_save_their_state_and_leaves_nothing_behind(tmp_path):
-    # the process that had the first run has nothing to do by then; it hears Ctrl-C, too
-    process = begin(tmp_path, "privatizer=identity,filter,generator", LONG, launcher=THREE)
+def test_ctrl_c_lets_all_runs_save_their_state_and_leaves_no_process_behind(tmp_path):
+    # the joblib process of the first run is idle by then, and receives Ctrl-C, too
+    process = start_sweep(tmp_path, "privatizer=identity,filter,generator", LONG, launcher=THREE)
     wait_for(tmp_path, "epoch-0001.png", 2)
     wait_for(tmp_path, "result.json", 1)
-    until = time.monotonic() + 90
-    while len(at_work(tmp_path)) != 2:
-        assert time.monotonic() < until
+    deadline = time.monotonic() + 90
+    while len(running_workers(tmp_path)) != 2:
+        assert time.monotonic() < deadline
         time.sleep(0.1)
     os.killpg(process.pid, signal.SIGINT)
     out, err = process.communicate(timeout=60)
@@ -81,25 +81,29 @@ def test_ctrl_c_lets_all_runs_save_their_state_and_leaves_nothing_behind(tmp_pat
 
 
 def test_a_killed_sweep_takes_its_runs_with_it(tmp_path):
-    process = begin(tmp_path, "privatizer=identity,filter,generator", LONG, launcher=THREE)
-    wait_for(tmp_path, "epoch-0001.png", 2)
-    wait_for(tmp_path, "result.json", 1)
-    assert at_work(tmp_path)
-    process.kill()
-    process.communicate()
-    assert all_exited(tmp_path)
+    with kill_at_end(tmp_path):
+        process = start_sweep(
+            tmp_path, "privatizer=identity,filter,generator", LONG, launcher=THREE
+        )
+        wait_for(tmp_path, "epoch-0001.png", 2)
+        wait_for(tmp_path, "result.json", 1)
+        assert running_workers(tmp_path)
+        process.kill()
+        process.wait()  # its output would end only with the last of the runs
+        assert all_exited(tmp_path)
+    process.communicate(timeout=60)
 
 
-def test_a_second_sweep_leaves_alone_what_the_first_is_at_work_on(tmp_path):
-    first = begin(tmp_path, "seed=0", LONG, launcher=[])
+def test_a_second_sweep_skips_the_runs_that_the_first_has_locked(tmp_path):
+    first = start_sweep(tmp_path, "seed=0", LONG, launcher=[])
     wait_for(tmp_path, "epoch-0001.png", 1)
     second = sweep(tmp_path, "privatizer=filter_generator,identity")
     first.send_signal(signal.SIGTERM)
     first.communicate(timeout=60)
     assert second.returncode == 1, second.stderr
-    assert "sweep of 2 runs: 1 finished, 1 taken" in second.stdout
-    told = next(line for line in second.stdout.splitlines() if line.startswith("  taken"))
-    assert "filter_generator" in told
-    assert "another process is at work in" in second.stdout
+    assert "sweep of 2 runs: 1 finished, 1 locked" in second.stdout
+    locked = next(line for line in second.stdout.splitlines() if line.startswith("  locked"))
+    assert "filter_generator" in locked
+    assert "another process is using" in second.stdout
     assert ["fingerprint" in run for run in results(tmp_path / "outputs")] == [True]
     assert first.returncode == 128 + signal.SIGTERM

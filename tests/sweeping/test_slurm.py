@@ -1,4 +1,4 @@
-"""Sweeps through a real SLURM, which the tests start and stop."""
+"""Sweeps on a real SLURM cluster, which the tests start and stop."""
 
 import json
 import os
@@ -20,7 +20,7 @@ CLUSTER = Path(__file__).with_name("cluster.sh")
 missing = [name for name in ("slurmctld", "slurmd", "munged", "sbatch") if not shutil.which(name)]
 needs_slurm = [
     pytest.mark.skipif(bool(missing), reason=f"SLURM is not installed: no {', '.join(missing)}"),
-    pytest.mark.skipif(os.geteuid() != 0, reason="a SLURM of one's own needs root"),
+    pytest.mark.skipif(os.geteuid() != 0, reason="starting a SLURM cluster needs root"),
 ]
 
 ON_CPUS = [
@@ -28,12 +28,12 @@ ON_CPUS = [
     "hydra.launcher.cpus_per_task=2",
     "hydra.launcher.mem_gb=null",
 ]
-A_RUN_EACH = ["hydra/launcher=dgx", *ON_CPUS]
-# three epochs; in the second a run waits for a file, unless it is asked to stop
-PATIENT = [
+A_JOB_PER_RUN = ["hydra/launcher=dgx", *ON_CPUS]
+# three epochs; in the second a run waits for a file or a stop signal
+WAITING = [
     "trainer.max_epochs=3",
     "privatizer=filter",
-    "privatizer._target_=patient.Patient",
+    "privatizer._target_=waiting.Waiting",
 ]
 MODULE = """
 import os
@@ -42,10 +42,10 @@ from pathlib import Path
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.training.checkpointing import SaveLastCheckpoint
 
-class Patient(AdversarialPrivatizer):
+class Waiting(AdversarialPrivatizer):
     def training_step(self, batch, batch_idx):
-        (saving,) = (each for each in self.trainer.callbacks if isinstance(each, SaveLastCheckpoint))
-        while self.current_epoch == 1 and not Path(os.environ["GO_ON"]).exists():
+        (saving,) = (c for c in self.trainer.callbacks if isinstance(c, SaveLastCheckpoint))
+        while self.current_epoch == 1 and not Path(os.environ["CONTINUE"]).exists():
             if saving.requests.received is not None:
                 break
             time.sleep(0.05)
@@ -55,11 +55,11 @@ class Patient(AdversarialPrivatizer):
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    """Start SLURM; the environment that its commands need."""
+    """Start SLURM, and yield the environment variables that its commands need."""
     folder = tmp_path_factory.mktemp("slurm")
-    others = tmp_path_factory.getbasetemp().parent / "slurm.lock"
+    lock = tmp_path_factory.getbasetemp().parent / "slurm.lock"
     try:
-        with FileLock(others):  # another worker's, which may look for free ports, too
+        with FileLock(lock):  # other pytest workers may look for free ports, too
             subprocess.run([CLUSTER, "start", folder], check=True)
         yield {"SLURM_CONF": str(folder / "slurm.conf")}
     finally:
@@ -68,7 +68,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def slurm(cluster):
-    """Run a command of SLURM's, and leave no job and no drained node behind."""
+    """Return a function that runs a SLURM command; at the end cancel all jobs, resume all nodes."""
 
     def run(*command):
         environment = os.environ | cluster
@@ -81,56 +81,56 @@ def slurm(cluster):
     run("scancel", "--me")
     for node in set(run("sinfo", "--noheader", "--Node", "--states=drain", "--format=%N")):
         run("scontrol", "update", f"NodeName={node}", "State=RESUME")
-    until(lambda: not run("squeue", "--noheader"))
+    wait_until(lambda: not run("squeue", "--noheader"))
 
 
-def until(condition, seconds=120):
-    """Wait for something, and return it."""
+def wait_until(condition, seconds=120):
+    """Wait until a condition returns a true value, and return it."""
     deadline = time.monotonic() + seconds
-    while not (found := condition()):
+    while not (value := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.1)
-    return found
+    return value
 
 
-def running(slurm):
-    """Return the numbers of jobs that are at work, and their nodes."""
-    listed = slurm("squeue", "--noheader", "--states=RUNNING", "--format=%i=%N")
-    return dict(entry.split("=") for entry in listed)
+def running_jobs(slurm):
+    """Return the nodes of the running jobs by job ID."""
+    entries = slurm("squeue", "--noheader", "--states=RUNNING", "--format=%i=%N")
+    return dict(entry.split("=") for entry in entries)
 
 
-def run_now(slurm):
-    """Start a job that was put into the queue again: SLURM waits two minutes with these."""
+def start_requeued_job(slurm):
+    """Start the requeued job now, because SLURM would wait for two minutes; return its ID."""
 
-    def queued_again():
+    def requeued():
         pending = slurm("squeue", "--noheader", "--array", "--states=PENDING", "--format=%i=%r")
         return [entry.split("=")[0] for entry in pending if "=BeginTime" in entry]
 
-    (name,) = until(queued_again)
-    slurm("scontrol", "update", f"JobId={name}", "StartTime=now")
-    return name
+    (job,) = wait_until(requeued)
+    slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+    return job
 
 
 @contextmanager
-def going_on(folder, cluster, *overrides):
-    """Start a sweep, whose process is yielded once as many runs as have room have begun."""
-    command = train_command(folder, "-m", *A_RUN_EACH, *PATIENT, *overrides)
+def running_sweep(folder, cluster, *overrides):
+    """Start a sweep; yield its process once two runs, as many as there are nodes, have started."""
+    command = train_command(folder, "-m", *A_JOB_PER_RUN, *WAITING, *overrides)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with start(command, env=cluster, **pipes) as process:
         try:
-            until(lambda: begun(folder) == 2 or process.poll() is not None)
+            wait_until(lambda: num_started(folder) == 2 or process.poll() is not None)
             assert process.poll() is None, process.communicate()
             yield process
         finally:
             process.kill()
 
 
-def begun(folder):
+def num_started(folder):
     """Return how many runs have trained for an epoch."""
     return len(list(folder.rglob("epoch-0001.png")))
 
 
-def ended(process):
+def wait_for_end(process):
     out, err = process.communicate(timeout=100)
     assert "Traceback" not in err
     return out, err
@@ -144,13 +144,13 @@ def weights(folder):
 
 
 @pytest.fixture(autouse=True)
-def patient(tmp_path_factory, monkeypatch):
-    """Put the runs' mechanism in reach; return the file that they wait for."""
-    folder = tmp_path_factory.mktemp("patient")
-    (folder / "patient.py").write_text(MODULE)
+def continue_file(tmp_path_factory, monkeypatch):
+    """Make the runs' mechanism importable, and return the file that they wait for."""
+    folder = tmp_path_factory.mktemp("waiting")
+    (folder / "waiting.py").write_text(MODULE)
     monkeypatch.setenv("PYTHONPATH", str(folder))
-    monkeypatch.setenv("GO_ON", str(folder / "go on"))
-    return folder / "go on"
+    monkeypatch.setenv("CONTINUE", str(folder / "continue"))
+    return folder / "continue"
 
 
 @pytest.fixture(scope="module")
@@ -159,13 +159,13 @@ def uninterrupted(once):
 
 
 def train_three(folder):
-    (folder / "patient.py").write_text(MODULE)
-    surroundings = {"PYTHONPATH": str(folder), "GO_ON": str(folder)}
-    assert sweep(folder, *PATIENT, "seed=0,1,2", env=surroundings).returncode == 0
+    (folder / "waiting.py").write_text(MODULE)
+    variables = {"PYTHONPATH": str(folder), "CONTINUE": str(folder)}
+    assert sweep(folder, *WAITING, "seed=0,1,2", env=variables).returncode == 0
 
 
 def assert_same(folder, uninterrupted):
-    """Each run ended bit for bit as if it had not been interrupted."""
+    """Check that the weights are bit for bit those of uninterrupted runs."""
     trained = weights(folder)
     assert len(trained) >= 2
     expected = {name: uninterrupted[name] for name in trained}
@@ -175,101 +175,101 @@ def assert_same(folder, uninterrupted):
 class TestOnACluster:
     pytestmark = needs_slurm
 
-    def test_a_sweep_goes_on_where_one_of_its_jobs_was_preempted(
-        self, tmp_path, cluster, slurm, patient, uninterrupted
+    def test_a_preempted_job_is_requeued_and_resumes(
+        self, tmp_path, cluster, slurm, continue_file, uninterrupted
     ):
-        with going_on(tmp_path, cluster, "seed=0,1,2") as process:
-            first = min(running(slurm))
+        with running_sweep(tmp_path, cluster, "seed=0,1,2") as process:
+            first = min(running_jobs(slurm))
             slurm("scancel", "--signal=USR1", first)
-            assert run_now(slurm) == first
+            assert start_requeued_job(slurm) == first
             assert not list(tmp_path.rglob("result.json"))
-            patient.touch()
-            out, err = ended(process)
+            continue_file.touch()
+            out, err = wait_for_end(process)
         assert process.returncode == 0, err
         assert "submitted 3 jobs to SLURM" in out
         assert "sweep of 3 runs: 3 finished" in out
-        assert out.count("begun  seed=") == 4
+        assert out.count("started  seed=") == 4
         assert "Restarts=1" in slurm("scontrol", "show", "job", first)
         assert_same(tmp_path, uninterrupted)
         assert not list((tmp_path / "outputs").glob(".sweep-*"))
 
-    def test_a_job_of_more_importance_takes_the_place_of_a_run_which_goes_on_later(
-        self, tmp_path, cluster, slurm, patient, uninterrupted
+    def test_a_run_preempted_by_a_job_of_higher_priority_resumes_later(
+        self, tmp_path, cluster, slurm, continue_file, uninterrupted
     ):
-        with going_on(tmp_path, cluster, "seed=0,1") as process:
+        with running_sweep(tmp_path, cluster, "seed=0,1") as process:
             urgent = ["--partition=urgent", "--cpus-per-task=2", "--output=/dev/null"]
             slurm("sbatch", *urgent, "--wrap=sleep 1")
-            run_now(slurm)
-            patient.touch()
-            out, err = ended(process)
+            start_requeued_job(slurm)
+            continue_file.touch()
+            out, err = wait_for_end(process)
         assert process.returncode == 0, err
-        assert out.count("begun  seed=") == 3
+        assert out.count("started  seed=") == 3
         assert_same(tmp_path, uninterrupted)
 
-    def test_a_run_whose_node_is_drained_goes_on_on_another(
-        self, tmp_path, cluster, slurm, patient, uninterrupted
+    def test_a_run_on_a_drained_node_resumes_on_another_node(
+        self, tmp_path, cluster, slurm, continue_file, uninterrupted
     ):
-        with going_on(tmp_path, cluster, "seed=0,1") as process:
-            job, node = min(running(slurm).items())
+        with running_sweep(tmp_path, cluster, "seed=0,1") as process:
+            job, node = min(running_jobs(slurm).items())
             slurm("scontrol", "update", f"NodeName={node}", "State=DRAIN", "Reason=test")
             slurm("scontrol", "requeue", job)
-            assert run_now(slurm) == job
-            patient.touch()
-            until(lambda: running(slurm).get(job, node) != node)
-            _, err = ended(process)
+            assert start_requeued_job(slurm) == job
+            continue_file.touch()
+            wait_until(lambda: running_jobs(slurm).get(job, node) != node)
+            _, err = wait_for_end(process)
         assert process.returncode == 0, err
         assert_same(tmp_path, uninterrupted)
 
-    def test_ctrl_c_cancels_what_waits_and_has_what_is_at_work_save_its_state(
+    def test_ctrl_c_cancels_pending_jobs_and_lets_running_ones_save_their_state(
         self, tmp_path, cluster, slurm
     ):
-        with going_on(tmp_path, cluster, "seed=0,1,2") as process:
+        with running_sweep(tmp_path, cluster, "seed=0,1,2") as process:
             process.send_signal(signal.SIGINT)
-            out, _ = ended(process)
+            out, _ = wait_for_end(process)
         assert process.returncode == 128 + signal.SIGINT
         assert "sweep of 3 runs: 3 not finished" in out
         assert len(weights(tmp_path)) == 2
         assert not slurm("squeue", "--noheader")
 
-    def test_jobs_go_on_without_the_command_that_submitted_them(
-        self, tmp_path, cluster, slurm, patient, uninterrupted
+    def test_jobs_outlast_the_command_that_submitted_them(
+        self, tmp_path, cluster, slurm, continue_file, uninterrupted
     ):
-        with going_on(tmp_path, cluster, "seed=0,1") as process:
+        with running_sweep(tmp_path, cluster, "seed=0,1") as process:
             process.kill()
-        patient.touch()
-        until(lambda: not slurm("squeue", "--noheader"))
-        again = sweep(tmp_path, *A_RUN_EACH, *PATIENT, "seed=0,1", env=cluster)
-        assert "sweep of 2 runs: 2 finished before" in again.stdout
+        continue_file.touch()
+        wait_until(lambda: not slurm("squeue", "--noheader"))
+        again = sweep(tmp_path, *A_JOB_PER_RUN, *WAITING, "seed=0,1", env=cluster)
+        assert "sweep of 2 runs: 2 already finished" in again.stdout
         assert_same(tmp_path, uninterrupted)
 
-    def test_a_job_that_is_not_to_be_queued_again_is_gone_on_with_by_the_command(
-        self, tmp_path, cluster, slurm, patient, uninterrupted
+    def test_without_requeue_repeating_the_command_resumes_an_interrupted_run(
+        self, tmp_path, cluster, slurm, continue_file, uninterrupted
     ):
         overrides = ["seed=0,1", "hydra.launcher.requeue=false"]
-        with going_on(tmp_path, cluster, *overrides) as process:
-            first = min(running(slurm))
+        with running_sweep(tmp_path, cluster, *overrides) as process:
+            first = min(running_jobs(slurm))
             slurm("scancel", "--signal=USR1", first)
-            until(lambda: first not in running(slurm))
-            patient.touch()
-            out, _ = ended(process)
+            wait_until(lambda: first not in running_jobs(slurm))
+            continue_file.touch()
+            out, _ = wait_for_end(process)
         assert process.returncode == 1, out
         assert "sweep of 2 runs: 1 finished, 1 not finished" in out
-        again = sweep(tmp_path, *A_RUN_EACH, *PATIENT, *overrides, env=cluster)
-        assert "sweep of 2 runs: 1 finished before, 1 finished" in again.stdout
+        again = sweep(tmp_path, *A_JOB_PER_RUN, *WAITING, *overrides, env=cluster)
+        assert "sweep of 2 runs: 1 already finished, 1 finished" in again.stdout
         assert_same(tmp_path, uninterrupted)
 
-    def test_one_run_over_two_nodes_is_one_run(self, tmp_path, cluster):
+    def test_two_nodes_train_one_run(self, tmp_path, cluster):
         nodes = [
             "hydra/launcher=nodes",
             *ON_CPUS,
             "hydra.launcher.tasks_per_node=1",
             *("trainer=slurm", "trainer.accelerator=cpu"),
         ]
-        # where both nodes are, whatever they are called
-        meeting = {"MASTER_ADDR": "127.0.0.1"}
+        # both nodes are on this machine, whatever their names
+        rendezvous = {"MASTER_ADDR": "127.0.0.1"}
         (tmp_path / "two").mkdir()
-        together = sweep(tmp_path / "two", *nodes, cwd=tmp_path / "two", env=meeting | cluster)
-        assert together.returncode == 0, together.stdout + together.stderr
+        process = sweep(tmp_path / "two", *nodes, cwd=tmp_path / "two", env=rendezvous | cluster)
+        assert process.returncode == 0, process.stdout + process.stderr
         assert all_exited(tmp_path / "two")
         assert sweep(tmp_path / "one").returncode == 0
         two, one = (
@@ -281,23 +281,23 @@ class TestOnACluster:
         for key in (key for key in one["training"] if "distortion" in key):
             assert two["training"][key] == pytest.approx(one["training"][key], rel=0.05)
 
-    def test_what_a_run_fails_of_is_told_as_anywhere(self, tmp_path, cluster):
+    def test_the_reason_of_a_failed_run_is_in_the_summary(self, tmp_path, cluster):
         folders = "run_dir=${output_dir}/${data.batch_size}"
-        failing = sweep(tmp_path, *A_RUN_EACH, "data.batch_size=64,8", folders, env=cluster)
+        failing = sweep(tmp_path, *A_JOB_PER_RUN, "data.batch_size=64,8", folders, env=cluster)
         assert failing.returncode == 1
         assert "sweep of 2 runs: 1 finished, 1 failed" in failing.stdout
         assert "too few for a batch of 64" in failing.stdout
 
-    def test_what_slurm_refuses_is_told_in_one_line(self, tmp_path, cluster):
-        refused = sweep(tmp_path, *A_RUN_EACH, "hydra.launcher.partition=nowhere", env=cluster)
+    def test_a_refusal_by_slurm_is_reported_on_one_line(self, tmp_path, cluster):
+        refused = sweep(tmp_path, *A_JOB_PER_RUN, "hydra.launcher.partition=nowhere", env=cluster)
         assert refused.returncode == 2
         assert "Traceback" not in refused.stderr
         last = refused.stderr.splitlines()[-1]
         assert last.startswith("error: SLURM refused the jobs: invalid partition")
 
 
-def test_where_there_is_no_slurm_it_is_told_in_one_line(tmp_path):
-    refused = sweep(tmp_path, *A_RUN_EACH, env={"PATH": "/nowhere"})
+def test_a_missing_slurm_is_reported_on_one_line(tmp_path):
+    refused = sweep(tmp_path, *A_JOB_PER_RUN, env={"PATH": "/nowhere"})
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     assert line.startswith("error: hydra/launcher needs SLURM")

@@ -1,4 +1,4 @@
-"""Several processes that train one model do together what one does."""
+"""Data-parallel training gives the same result as a single process."""
 
 import csv
 import json
@@ -13,8 +13,8 @@ from presets import SHIPPED_DISCRIMINATORS
 from privacy_gan.sweeping.processes import reserve_port
 
 TWO = "trainer=ddp_cpu"
-# In float32 rounding alone moves a one-process step of these networks by a percent of its gradient:
-# a ReLU's input that is nearly 0 falls on the other side. So all is compared in float64.
+# In float32, rounding alone changes the gradient of a step of these networks by 1%, because the input
+# of a ReLU can be close to 0. These tests therefore compare in float64.
 EXACT = """
 import os
 import signal
@@ -44,17 +44,17 @@ class filter_generator(Exact, AdversarialPrivatizer):
 class stargan(Exact, StarGAN):
     pass
 """
-# Adam would blow rounding errors up where a gradient is nearly zero.
+# Adam would amplify rounding errors of gradients that are close to 0.
 ONE_STEP = [
     "privatizer.optimizer._target_=torch.optim.SGD",
     "~privatizer.optimizer.betas",
     "privatizer.optimizer.lr=0.1",
     "+trainer.limit_train_batches=1",
     "trainer.max_epochs=1",
-    "epsilon=1e-4",  # all are over budget, so that the penalty counts
+    "epsilon=1e-4",  # exceeded, so that the penalty is active
 ]
-# 24 steps; three validation batches of two sizes, which two processes cannot share evenly
-# and everything that one process must do as all: noise, multiplier, averages and their batch norms
+# 24 steps; three validation batches of two sizes, which two processes cannot divide evenly; noise,
+# multiplier, moving average and its batch norm update, which must agree on all ranks
 LONG = [
     *("privatizer=filter_generator", "game=robust"),
     *("data.num_train=96", "data.num_valid=20"),
@@ -77,17 +77,19 @@ def run(folder, *overrides, ends=0, env=None):
     return process
 
 
-def state(folder):
+def load_checkpoint(folder):
     (checkpoint,) = folder.rglob("last.ckpt")
     return torch.load(checkpoint, weights_only=True)
 
 
 def steps_taken(folder):
-    return state(folder)["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["completed"]
+    return load_checkpoint(folder)["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"][
+        "completed"
+    ]
 
 
 def weights(folder):
-    return state(folder)["state_dict"]
+    return load_checkpoint(folder)["state_dict"]
 
 
 def logged(folder):
@@ -108,52 +110,52 @@ def measured(folder):
 
 
 @pytest.mark.parametrize("mechanism", ["filter_generator", "stargan"])
-def test_a_step_of_two_processes_is_the_step_of_one_with_all_their_images(tmp_path, mechanism):
+def test_step_of_two_processes_equals_the_step_of_one(tmp_path, mechanism):
     step = [f"privatizer={mechanism}", *exact(mechanism), *ONE_STEP, *SHIPPED_DISCRIMINATORS]
     run(tmp_path / "one", *step)
     run(tmp_path / "two", TWO, *step)
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-9, atol=1e-9, msg=name)
-    # the averages of what was logged are those of all images, too
+    # logged metrics are means over all images
     ours, theirs = logged(tmp_path / "two"), logged(tmp_path / "one")
     assert ours == {key: pytest.approx(value, rel=1e-5) for key, value in theirs.items()}
 
 
 @pytest.fixture(scope="module")
 def uninterrupted(once):
-    """24 steps of one process."""
+    """Return metrics, weights and results of 24 steps of one process."""
 
-    def make(folder):
+    def train(folder):
         (folder / "exact.py").write_text(EXACT)
         run(folder, *LONG, *exact("filter_generator"), env={"PYTHONPATH": str(folder)})
 
-    folder = once("one_process", make)
+    folder = once("one_process", train)
     return logged(folder), weights(folder), measured(folder)
 
 
 def assert_same(folder, uninterrupted):
     metrics, values, result = uninterrupted
     ours = logged(folder)
-    # a loss that not every step takes is logged again until the next, but not after a resumption
+    # a loss that only some steps compute is logged in every step, but not right after resuming
     assert {key for key in metrics if "discriminator" not in key[1]} <= ours.keys()
     assert ours == {key: pytest.approx(metrics[key], rel=1e-4) for key in ours}
     assert measured(folder) == pytest.approx(result, rel=1e-6)
-    found = weights(folder)
+    ours = weights(folder)
     for name, value in values.items():
-        torch.testing.assert_close(found[name], value, rtol=1e-6, atol=1e-6, msg=name)
+        torch.testing.assert_close(ours[name], value, rtol=1e-6, atol=1e-6, msg=name)
 
 
-def test_after_two_epochs_two_processes_are_still_where_one_is(tmp_path, uninterrupted):
+def test_two_epochs_of_two_processes_equal_those_of_one(tmp_path, uninterrupted):
     run(tmp_path, TWO, *LONG, *exact("filter_generator"))
     assert_same(tmp_path, uninterrupted)
 
 
 @pytest.mark.parametrize(("first", "then"), [(TWO, "trainer=cpu"), ("trainer=cpu", TWO)])
-def test_a_run_that_some_processes_began_others_go_on_with(tmp_path, uninterrupted, first, then):
+def test_run_resumes_with_another_number_of_processes(tmp_path, uninterrupted, first, then):
     long = [*LONG, *exact("filter_generator")]
     stopped = run(tmp_path, first, *long, ends=128 + signal.SIGTERM, env={"STOP_IN": "1.3"})
-    assert "interrupted: stopped in epoch 2, state saved" in stopped.stderr
+    assert "interrupted: stopped in epoch 2, checkpoint saved" in stopped.stderr
     assert stopped.stderr.count("interrupted") == 1
     assert "Traceback" not in stopped.stderr
     assert 12 < steps_taken(tmp_path) < 24
@@ -161,10 +163,10 @@ def test_a_run_that_some_processes_began_others_go_on_with(tmp_path, uninterrupt
     assert_same(tmp_path, uninterrupted)
 
 
-def test_batch_norm_by_process_is_another_run_that_no_other_number_of_them_goes_on_with(tmp_path):
-    alone = "trainer.sync_batchnorm=false"
+def test_run_without_sync_batchnorm_does_not_resume_with_another_number_of_processes(tmp_path):
+    no_sync = "trainer.sync_batchnorm=false"
     step = [*exact("filter_generator"), *ONE_STEP]
-    run(tmp_path / "two", TWO, alone, *step)
+    run(tmp_path / "two", TWO, no_sync, *step)
     run(tmp_path / "one", *step)
     one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
     assert any(not torch.allclose(two[name], value, atol=1e-4) for name, value in one.items())
@@ -173,21 +175,21 @@ def test_batch_norm_by_process_is_another_run_that_no_other_number_of_them_goes_
     assert "trainer.batch_norms" in again.stderr
 
 
-def test_a_batch_that_cannot_be_shared_evenly_is_a_mistake_told_once(tmp_path):
+def test_batch_size_that_is_not_a_multiple_of_processes_is_reported_once(tmp_path):
     process = run_train(tmp_path, TWO, "data.batch_size=9")
     assert process.returncode == 2
-    assert process.stderr.count("data.batch_size=9 cannot be shared evenly by 2 processes") == 1
+    assert process.stderr.count("data.batch_size=9 cannot be divided evenly among 2 processes") == 1
     assert process.stderr.count("error:") == 1
     assert "Traceback" not in process.stderr
 
 
-def test_what_does_not_learn_by_gradients_is_the_same_on_several_processes(tmp_path):
+def test_gradient_free_mechanism_is_the_same_on_several_processes(tmp_path):
     run(tmp_path / "two", TWO, "privatizer=noise")
     run(tmp_path / "one", "privatizer=noise")
     assert measured(tmp_path / "two") == measured(tmp_path / "one")
 
 
-MESSAGES = """
+COLLECTIVES = """
 import sys, torch
 from torch import nn
 from privacy_gan import distributed
@@ -198,17 +200,19 @@ with distributed.process_group(f"127.0.0.1:{sys.argv[2]}", rank, 3, torch.device
     value = torch.tensor(float(rank), requires_grad=True)
     mean = distributed.all_reduce_mean(value)
     mean.square().backward()
-    assert (mean.item(), value.grad.item()) == (1.0, 2.0)  # parameters' are averaged again
+    assert (mean.item(), value.grad.item()) == (1.0, 2.0)  # average_gradients divides it by 3
     assert distributed.broadcast_from_rank_zero(lambda: rank) == 0
-    made = distributed.scatter_work(["a", "b", "c", "d"], lambda names: {name: rank for name in names})
-    assert made == {"a": 0, "b": 1, "c": 2, "d": 0} and list(made) == ["a", "b", "c", "d"]
-    assert distributed.scatter_work(["a"], lambda names: {name: rank for name in names}) == {"a": 0}
+    def work(names):
+        return dict.fromkeys(names, rank)
+    results = distributed.scatter_work(["a", "b", "c", "d"], work)
+    assert results == {"a": 0, "b": 1, "c": 2, "d": 0} and list(results) == ["a", "b", "c", "d"]
+    assert distributed.scatter_work(["a"], work) == {"a": 0}
     assert distributed.any_rank(rank == 2, torch.device("cpu"))
 
     rng = torch.Generator().manual_seed(0)
     noise, gradient = torch.randn(2, 6, 4, 5, 5, generator=rng)
-    own = slice(2 * rank, 2 * rank + 2)
-    # 100 is far from zero, where a difference of squares would be inexact
+    local = slice(2 * rank, 2 * rank + 2)
+    # at an offset of 100, the difference of second moment and squared mean would be inexact
     for offset, dtype, tolerance in [(100, torch.float32, 1e-4), (0, torch.bfloat16, 2e-2)]:
         whole, ours = nn.BatchNorm2d(4).double(), nn.BatchNorm2d(4)
         CPUSyncBatchNormPlugin().apply(ours)
@@ -216,24 +220,24 @@ with distributed.process_group(f"127.0.0.1:{sys.argv[2]}", rank, 3, torch.device
             norm.running_mean.fill_(offset - 1)
             norm.weight.data = torch.arange(1, 5).to(norm.weight.dtype)
         x = (noise + offset).to(dtype).double().requires_grad_()
-        y = x.detach()[own].to(dtype).requires_grad_()
-        expected, seen = whole(x), ours(y)
-        assert seen.dtype == dtype
+        y = x.detach()[local].to(dtype).requires_grad_()
+        expected, output = whole(x), ours(y)
+        assert output.dtype == dtype
         expected.backward(gradient.to(dtype).double())
-        seen.backward(gradient[own].to(dtype))
+        output.backward(gradient[local].to(dtype))
         distributed.average_gradients(ours.parameters())
         near = {"rtol": tolerance, "atol": tolerance, "check_dtype": False}
-        torch.testing.assert_close(seen, expected[own], **near)
-        torch.testing.assert_close(y.grad, x.grad[own], **near)
+        torch.testing.assert_close(output, expected[local], **near)
+        torch.testing.assert_close(y.grad, x.grad[local], **near)
         for p, q in zip(ours.parameters(), whole.parameters()):
-            torch.testing.assert_close(p.grad * 3, q.grad, **near)  # a sum of three parts
+            torch.testing.assert_close(p.grad * 3, q.grad, **near)  # a mean over three ranks
         torch.testing.assert_close(dict(ours.state_dict()), dict(whole.state_dict()), **near)
 """
 
 
-def test_three_processes_send_each_other_what_they_should(tmp_path):
+def test_collective_operations_of_three_processes(tmp_path):
     with reserve_port() as port:
         started = [
-            start([sys.executable, "-c", MESSAGES, str(rank), str(port)]) for rank in range(3)
+            start([sys.executable, "-c", COLLECTIVES, str(rank), str(port)]) for rank in range(3)
         ]
         assert [process.wait(timeout=100) for process in started] == [0, 0, 0]

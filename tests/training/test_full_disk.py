@@ -1,4 +1,4 @@
-"""Disks that fill up or cannot be written while runs save their state."""
+"""Runs and sweeps on full and read-only disks."""
 
 import pytest
 from commands import run_train
@@ -7,7 +7,7 @@ from disks import mount_tmpfs
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A disk of 2 MB, where half a MB is left."""
+    """Mount a disk of 2 MB with 0.5 MB free."""
     with mount_tmpfs(tmp_path / "disk", "size=2m") as disk:
         (disk / "others").write_bytes(bytes(1536 << 10))
         yield disk
@@ -19,7 +19,9 @@ def read_only_disk(tmp_path):
         yield disk
 
 
-def test_a_full_disk_ends_the_run_in_one_line_and_leaves_no_half_checkpoint(tmp_path, small_disk):
+def test_full_disk_ends_the_run_with_one_line_and_leaves_no_partial_checkpoint(
+    tmp_path, small_disk
+):
     process = run_train(tmp_path, "trainer.max_epochs=1", f"output_dir={small_disk}")
     assert process.returncode == 2
     assert "Traceback" not in process.stderr
@@ -29,7 +31,7 @@ def test_a_full_disk_ends_the_run_in_one_line_and_leaves_no_half_checkpoint(tmp_
     assert not list(small_disk.rglob("*last.ckpt*"))
 
 
-def test_a_full_disk_is_each_runs_reason_in_a_sweep(tmp_path, small_disk):
+def test_sweep_reports_a_full_disk_as_each_runs_reason(tmp_path, small_disk):
     process = run_train(tmp_path, "-m", "trainer.max_epochs=1", f"output_dir={small_disk}")
     assert process.returncode == 1
     assert "Traceback" not in process.stderr + process.stdout
@@ -38,7 +40,7 @@ def test_a_full_disk_is_each_runs_reason_in_a_sweep(tmp_path, small_disk):
     assert "last.ckpt: free some and repeat" in reason
 
 
-def test_a_sweep_into_a_read_only_folder_is_refused_in_one_line(tmp_path, read_only_disk):
+def test_sweep_into_a_read_only_folder_fails_with_one_line(tmp_path, read_only_disk):
     process = run_train(tmp_path, "-m", "seed=0,1", f"output_dir={read_only_disk}/outputs")
     assert process.returncode == 2
     (line,) = process.stderr.splitlines()

@@ -1,4 +1,4 @@
-"""Runs on Gaussian toy data, through the same commands as those on pictures."""
+"""Runs on Gaussian toy data."""
 
 import pytest
 from presets import NUMBERS
@@ -9,7 +9,7 @@ from privacy_gan.errors import UserError
 
 @pytest.fixture
 def toy(tiny):
-    """Compose a run on little toy data, which needs no cache."""
+    """Return a function that composes a small run on toy data, without an image cache."""
     return lambda *overrides: tiny(*overrides, preset=NUMBERS, cached=False)
 
 
@@ -21,7 +21,7 @@ def toy(tiny):
         ("filter_generator", {"filter", "generator"}, "filter_generator-entropy"),
     ],
 )
-def test_every_mechanism_trains_on_toy_data_and_draws_no_pictures(
+def test_mechanisms_train_on_toy_data_without_drawing_pictures(
     privatizer, networks, name, toy, tmp_path
 ):
     run, record = train(toy(f"privatizer={privatizer}"))
@@ -30,19 +30,19 @@ def test_every_mechanism_trains_on_toy_data_and_draws_no_pictures(
     assert not (run.path / "images").exists()
 
 
-def test_a_finished_run_is_found_finished(toy):
+def test_finished_toy_run_is_not_trained_again(toy):
     config = toy("privatizer=filter")
     assert train(config)[1] == train(config)[1]
 
 
-def test_the_command_line_wins_over_what_the_data_suggest(toy):
+def test_command_line_overrides_the_defaults_of_the_data(toy):
     config = toy("epsilon=2.5", "penalty_weight=7", "width=12")
     assert (config.epsilon, config.penalty_weight, config.width) == (2.5, 7, 12)
     assert config.privatizer.filter.constraint.weight == 7
     assert config.networks.privatizer.width == 12
 
 
-def test_pictures_keep_the_papers_penalty_and_networks(tiny):
+def test_images_use_the_papers_penalty_and_networks(tiny):
     config = tiny()
     assert config.privatizer.filter.constraint.weight == 1e5
     assert config.privatizer.generator.constraint.weight == 1e5
@@ -53,12 +53,12 @@ def test_pictures_keep_the_papers_penalty_and_networks(tiny):
     ("override", "said"),
     [
         ("attribute=Smiling", "no attribute 'Smiling': there are Sign"),
-        ("image_size=64", "image_size=64, but Gaussian toy data are images of one pixel"),
+        ("image_size=64", "image_size=64 is invalid: Gaussian toy data are images of one pixel"),
         ("networks=unet", "multiples of 16"),
         ("data.sigma=0", "data.sigma=0"),
         ("penalty_weight=-1", "penalty_weight=-1.0 must be 0 or above"),
     ],
 )
-def test_what_does_not_go_with_toy_data_is_refused(override, said, toy):
+def test_settings_that_toy_data_do_not_support_are_rejected(override, said, toy):
     with pytest.raises(UserError, match=said):
         train(toy(override))

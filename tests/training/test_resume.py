@@ -1,4 +1,4 @@
-"""Runs that are interrupted and repeated."""
+"""Interrupted runs resume exactly."""
 
 import csv
 import os
@@ -17,7 +17,7 @@ from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 
 
 def state(run):
-    """What training made: networks, optimizers and progress."""
+    """Return the checkpoint's state_dict and optimizer states."""
     checkpoint = torch.load(run.checkpoint, weights_only=True)
     return checkpoint["state_dict"], checkpoint["optimizer_states"]
 
@@ -27,7 +27,7 @@ def metrics(run):
         rows = list(csv.DictReader(file))
     for row in rows:
         row.pop("train/images_per_second")
-        # h_g's are those of its last update, which a resumed run has not seen yet
+        # h_g's metrics are from its last update, which a resumed run has not made yet
         row.pop("train/generator/discriminator_loss")
         row.pop("train/generator/discriminator_accuracy")
     return rows
@@ -39,21 +39,21 @@ def assert_same(one, other):
 
 @pytest.fixture
 def uninterrupted(tiny, tmp_path, once):
-    """A finished run of the test's own, and its result."""
-    made = once("uninterrupted_run", lambda folder: train(tiny(f"output_dir={folder}")))
-    shutil.copytree(made, tmp_path / "uninterrupted")
+    """Return a finished run in the test's own folder, and its result."""
+    folder = once("uninterrupted_run", lambda folder: train(tiny(f"output_dir={folder}")))
+    shutil.copytree(folder, tmp_path / "uninterrupted")
     return train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
 
 
 def stop_after(step, monkeypatch):
-    """Send this process SIGTERM while it takes a certain step."""
-    taken = 0
+    """Send SIGTERM to this process during a given training step."""
+    steps = 0
     original = AdversarialPrivatizer.training_step
 
     def training_step(self, batch, batch_idx):
-        nonlocal taken
-        taken += 1
-        if taken == step:
+        nonlocal steps
+        steps += 1
+        if steps == step:
             os.kill(os.getpid(), signal.SIGTERM)
         return original(self, batch, batch_idx)
 
@@ -61,9 +61,7 @@ def stop_after(step, monkeypatch):
 
 
 @pytest.mark.parametrize("step", [1, 3, 4, 5, 7], ids=lambda s: f"step {s} of 4 + 4")
-def test_a_run_stopped_at_any_step_ends_bit_for_bit_as_if_it_had_not_been(
-    step, tiny, uninterrupted, monkeypatch
-):
+def test_run_stopped_at_any_step_resumes_bit_for_bit(step, tiny, uninterrupted, monkeypatch):
     with monkeypatch.context() as patched:
         stop_after(step, patched)
         with pytest.raises(Interrupted, match="run the same command again to resume") as stopped:
@@ -76,7 +74,7 @@ def test_a_run_stopped_at_any_step_ends_bit_for_bit_as_if_it_had_not_been(
     assert metrics(resumed) == metrics(expected)
 
 
-def test_a_robust_game_goes_on_with_its_averages_and_its_multiplier(tiny, tmp_path, monkeypatch):
+def test_robust_game_resumes_with_its_moving_average_and_multiplier(tiny, tmp_path, monkeypatch):
     robust = ["game=robust"]
     expected, expected_result = train(tiny(*robust, f"output_dir={tmp_path / 'uninterrupted'}"))
     with monkeypatch.context() as patched:
@@ -91,9 +89,7 @@ def test_a_robust_game_goes_on_with_its_averages_and_its_multiplier(tiny, tmp_pa
     assert result.training == expected_result.training
 
 
-def test_a_run_killed_over_and_over_ends_bit_for_bit_as_if_it_had_not_been(
-    tiny, tmp_path, uninterrupted
-):
+def test_run_killed_repeatedly_resumes_bit_for_bit(tiny, tmp_path, uninterrupted):
     command = train_command(tmp_path, "checkpoint_minutes=0")
     folder = tmp_path / "outputs"
     for _ in range(3):
@@ -103,7 +99,7 @@ def test_a_run_killed_over_and_over_ends_bit_for_bit_as_if_it_had_not_been(
             time.sleep(0.01)
         process.kill()
         assert process.wait() == -signal.SIGKILL
-    # with hashes of another seed, which forks share
+    # a new interpreter has another hash seed, which forks would share
     assert run(command, real=True).returncode == 0
     resumed, _ = train(tiny())
     expected, _ = uninterrupted
@@ -118,15 +114,13 @@ def refuse_to_train(*args):
     raise AssertionError("trained again")
 
 
-def test_a_finished_run_is_not_trained_again(tiny, uninterrupted, tmp_path, monkeypatch):
+def test_finished_run_is_not_trained_again(tiny, uninterrupted, tmp_path, monkeypatch):
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse_to_train)
     again = train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
     assert again[1] == uninterrupted[1]
 
 
-def test_a_run_whose_result_alone_is_missing_writes_it_without_training(
-    tiny, uninterrupted, tmp_path, monkeypatch
-):
+def test_missing_result_is_written_without_training(tiny, uninterrupted, tmp_path, monkeypatch):
     run, record = uninterrupted
     run.result_file.unlink()
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse_to_train)
@@ -135,12 +129,12 @@ def test_a_run_whose_result_alone_is_missing_writes_it_without_training(
     assert run.result_file.exists()
 
 
-def test_seeds_differ(tiny):
+def test_different_seeds_give_different_results(tiny):
     one, other = (train(tiny(f"seed={seed}")) for seed in (0, 1))
     assert one[1].training != other[1].training
 
 
-def test_a_checkpoint_of_another_configuration_is_refused(tiny, uninterrupted):
+def test_checkpoint_of_another_configuration_is_rejected(tiny, uninterrupted):
     run, _ = uninterrupted
     run.result_file.unlink()
     config = (run.path / "config.yaml").read_text()
@@ -149,7 +143,7 @@ def test_a_checkpoint_of_another_configuration_is_refused(tiny, uninterrupted):
     assert (run.path / "config.yaml").read_text() == config
 
 
-def test_the_result_of_another_configuration_is_refused(tiny, uninterrupted):
+def test_result_of_another_configuration_is_rejected(tiny, uninterrupted):
     run, _ = uninterrupted
     with pytest.raises(
         UserError, match=r"result.json belongs to a run with epsilon=0.01 \(this one: 0.02\)"
@@ -157,28 +151,28 @@ def test_the_result_of_another_configuration_is_refused(tiny, uninterrupted):
         train(tiny(f"run_dir={run.path}", "epsilon=0.02"))
 
 
-def test_from_a_damaged_checkpoint_a_run_begins_again(tiny, uninterrupted, tmp_path, caplog):
+def test_run_with_a_damaged_checkpoint_starts_again(tiny, uninterrupted, tmp_path, caplog):
     run, result = uninterrupted
     expected, logged = state(run), metrics(run)
     run.result_file.unlink()
     cut_short = run.checkpoint.read_bytes()[:1000]
     run.checkpoint.write_bytes(cut_short)
     again, result_again = train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
-    assert "last.ckpt was damaged: training begins again" in caplog.text
+    assert "last.ckpt was damaged: training starts again" in caplog.text
     assert (run.path / "last.ckpt.damaged").read_bytes() == cut_short
     assert_same(state(again), expected)
     assert metrics(again) == logged
     assert result_again == result
 
 
-def test_two_processes_do_not_train_the_same_run(tiny, uninterrupted, tmp_path):
+def test_run_locked_by_another_process_is_not_trained(tiny, uninterrupted, tmp_path):
     run, _ = uninterrupted
     run.result_file.unlink()
-    with run.lock(), pytest.raises(UserError, match="another process is at work in"):
+    with run.lock(), pytest.raises(UserError, match="another process is using"):
         train(tiny(f"output_dir={tmp_path / 'uninterrupted'}"))
 
 
-def test_every_epoch_has_an_order_of_its_own(tiny, monkeypatch):
+def test_every_epoch_has_a_different_order(tiny, monkeypatch):
     seen = []
     original = AdversarialPrivatizer.training_step
 

@@ -1,4 +1,4 @@
-"""What a run leaves in its folder, and shows to trackers."""
+"""Contents of a run's folder, and what loggers receive."""
 
 import csv
 import math
@@ -15,7 +15,7 @@ from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.result import Result
 
 
-def test_the_folder_is_named_after_what_the_run_is(tiny, tmp_path):
+def test_folder_is_named_after_the_runs_settings(tiny, tmp_path):
     run, _ = train(tiny("attribute=gender", "epsilon=0.005", "seed=3", "loss=cross_entropy"))
     parts = run.path.relative_to(tmp_path / "outputs").parts
     assert parts == (
@@ -27,7 +27,7 @@ def test_the_folder_is_named_after_what_the_run_is(tiny, tmp_path):
     )
 
 
-def test_the_folder_holds_config_checkpoint_metrics_images_and_result(tiny):
+def test_folder_has_config_checkpoint_metrics_images_and_result(tiny):
     run, record = train(tiny())
     assert OmegaConf.load(run.path / "config.yaml").data.num_train == 32
     assert run.checkpoint.exists()
@@ -46,13 +46,13 @@ def test_the_folder_holds_config_checkpoint_metrics_images_and_result(tiny):
 @pytest.mark.parametrize(
     ("privatizer", "rows"), [("filter_generator", 4), ("filter", 2), ("generator", 3)]
 )
-def test_the_grid_has_figure_2s_rows(privatizer, rows, tiny):
+def test_image_grid_has_the_rows_of_figure_2(privatizer, rows, tiny):
     run, record = train(tiny(f"privatizer={privatizer}", "trainer.max_epochs=1"))
     with Image.open(run.path / "images" / "epoch-0001.png") as picture:
         # a header of 28 pixels, then rows of 128 with a gap of 4
         assert picture.height == 28 + rows * 132
         assert np.asarray(picture).std() > 10
-        corner = np.asarray(picture)[28, 96]  # where the first face begins
+        corner = np.asarray(picture)[28, 96]  # top left of the first face
     faces = Faces.read(run.faces)
     assert len(faces.rows) == rows
     assert faces.rows["x"].shape == (8, 16, 16, 3)
@@ -64,17 +64,17 @@ def test_the_grid_has_figure_2s_rows(privatizer, rows, tiny):
 OPTIONAL = ["wandb", "tensorboard", "pandas", "matplotlib", "scipy", "rich"]
 
 
-# libraries ask the metadata, too, whether they can use a package
+# some libraries look for packages in the metadata
 WITHOUT_PACKAGES = """
 import importlib.metadata, runpy, sys
 absent = sys.argv.pop(1).split()
 sys.modules |= dict.fromkeys(absent)
 find = importlib.metadata.Distribution.from_name
-def find_others(name):
+def find_present(name):
     if name in absent:
         raise importlib.metadata.PackageNotFoundError(name)
     return find(name)
-importlib.metadata.Distribution.from_name = find_others
+importlib.metadata.Distribution.from_name = find_present
 sys.argv.pop(0)
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
@@ -88,7 +88,7 @@ def test_training_needs_no_optional_package(tmp_path):
     assert "result.json" in process.stdout
 
 
-def test_tensorboard_gets_scalars_and_faces(tiny):
+def test_tensorboard_receives_scalars_and_faces(tiny):
     event_accumulator = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator"
     )
@@ -99,7 +99,7 @@ def test_tensorboard_gets_scalars_and_faces(tiny):
     assert events.Tags()["images"] == ["faces"]
 
 
-def test_a_result_is_json_also_where_a_number_is_not_defined(tmp_path):
+def test_result_file_is_valid_json_if_a_number_is_undefined(tmp_path):
     path = tmp_path / "result.json"
     Result("faces-64", {"seed": 0}, {"loss": math.nan, "all": (1.0, -math.inf)}).write(path)
     assert Result.read(path).training == {"loss": None, "all": [1.0, None]}

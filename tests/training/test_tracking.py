@@ -1,4 +1,4 @@
-"""Runs tracked with Weights & Biases and TensorBoard."""
+"""Runs logged to Weights & Biases and TensorBoard."""
 
 import json
 import re
@@ -18,7 +18,7 @@ from privacy_gan.runs.result import Result
 
 
 @pytest.fixture(autouse=True)
-def without_key(tmp_path, monkeypatch):
+def no_api_key(tmp_path, monkeypatch):
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL", "WANDB_SERVICE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))
@@ -29,17 +29,17 @@ import os, signal
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 
 class Stopping(AdversarialPrivatizer):
-    taken = 0
+    steps = 0
 
     def training_step(self, batch, batch_idx):
-        self.taken += 1
-        if str(self.taken) == os.environ.get("STOP_IN_STEP"):
+        self.steps += 1
+        if str(self.steps) == os.environ.get("STOP_IN_STEP"):
             os.kill(os.getpid(), signal.SIGTERM)
         super().training_step(batch, batch_idx)
 """
 
 
-HASTY = """
+SHORT_TIMEOUTS = """
 from privacy_gan.training import wandb_run
 from privacy_gan.training.loggers import wandb_logger
 
@@ -48,16 +48,16 @@ wandb_run.CONNECT_TIMEOUT = wandb_run.FINISH_TIMEOUT = 2
 
 
 @pytest.fixture
-def hasty(tmp_path, monkeypatch):
-    """Have a run tracked that does not wait long for a server."""
-    (tmp_path / "hasty.py").write_text(HASTY)
+def short_timeouts(tmp_path, monkeypatch):
+    """Return options for a W&B logger with short timeouts."""
+    (tmp_path / "short_timeouts.py").write_text(SHORT_TIMEOUTS)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    return ["logger=wandb", "logger.wandb._target_=hasty.wandb_logger"]
+    return ["logger=wandb", "logger.wandb._target_=short_timeouts.wandb_logger"]
 
 
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
-    """Track a run offline that is stopped in its second epoch and goes on."""
+    """Return an offline run that was stopped in its second epoch and resumed, as W&B has it."""
     folder = tmp_path_factory.mktemp("interrupted")
     (folder / "stopping.py").write_text(STOPPING)
     overrides = ["logger=wandb", "privatizer._target_=stopping.Stopping", *JUDGED]
@@ -77,13 +77,13 @@ def interrupted(tmp_path_factory):
     return run, tracked
 
 
-def test_a_run_is_tracked_offline_as_it_was_configured_and_goes_on_when_it_does(interrupted):
+def test_offline_run_has_config_and_metrics_and_resumes(interrupted):
     run, tracked = interrupted
     assert tracked.project == "privacy_gan"
     assert tracked.group.startswith(str(run.path.parents[4]))
     constraint = tracked.config["privatizer"]["value"]["filter"]["constraint"]
     assert constraint["epsilon"] == 0.01
-    # four steps an epoch, stopped after the sixth
+    # four steps per epoch, stopped after the sixth
     assert tracked.steps("train/filter/loss") == list(range(8))
     assert tracked.steps("valid/generator/distortion") == [3, 7]
     assert tracked.steps("faces") == [3, 7]
@@ -95,7 +95,7 @@ def test_a_run_is_tracked_offline_as_it_was_configured_and_goes_on_when_it_does(
     assert tracked.summary["result/Smiling"]["_type"] == "table-file"
 
 
-def test_a_dashboard_is_saved_and_shows_what_runs_track(interrupted):
+def test_dashboard_shows_metrics_that_runs_log(interrupted):
     pytest.importorskip("wandb_workspaces")
     _, tracked = interrupted
     with serve_wandb() as server:
@@ -124,7 +124,7 @@ def test_a_dashboard_is_saved_and_shows_what_runs_track(interrupted):
         ({"WANDB_API_KEY": KEY, "WANDB_BASE_URL": "http://127.0.0.1:1"}, "does not answer"),
     ],
 )
-def test_a_dashboard_that_cannot_be_saved_is_one_line(surroundings, message):
+def test_dashboard_that_cannot_be_saved_fails_with_one_line(surroundings, message):
     process = cli("dashboard", "group=some", env=surroundings)
     assert process.returncode == 2
     assert process.stdout == ""
@@ -132,7 +132,7 @@ def test_a_dashboard_that_cannot_be_saved_is_one_line(surroundings, message):
     assert process.stderr.count("\n") == 1
 
 
-def test_a_run_that_is_begun_anew_in_the_same_place_is_another_tracked_run(tmp_path):
+def test_restarted_run_in_the_same_place_is_a_new_wandb_run(tmp_path):
     brief = ["logger=wandb", "privatizer=identity"]
     assert run_train(tmp_path, *brief).returncode == 0
     (tmp_path / "outputs").rename(tmp_path / "moved away")
@@ -140,7 +140,7 @@ def test_a_run_that_is_begun_anew_in_the_same_place_is_another_tracked_run(tmp_p
     assert len(sync_offline_runs(tmp_path)) == 2
 
 
-def test_a_sweep_is_a_group_whose_runs_are_named_by_what_it_varies_and_has_one_chart(tmp_path):
+def test_sweep_is_a_wandb_group_with_named_runs_and_one_chart(tmp_path):
     judged = [*JUDGED, f"classifiers.folder={tmp_path / 'classifiers'}"]
     short = ["logger=wandb", "privatizer=identity", *judged]
     process = sweep(tmp_path, *short, "epsilon=0.01,0.02", "judge.queries=[1]")
@@ -150,7 +150,7 @@ def test_a_sweep_is_a_group_whose_runs_are_named_by_what_it_varies_and_has_one_c
     assert len({run.group for run in tracked}) == 1
 
 
-def test_where_a_key_is_configured_runs_are_sent_as_they_train(tmp_path, monkeypatch):
+def test_run_is_online_if_an_api_key_is_configured(tmp_path, monkeypatch):
     with serve_wandb() as server:
         for name, value in environment(server).items():
             monkeypatch.setenv(name, value)
@@ -161,23 +161,25 @@ def test_where_a_key_is_configured_runs_are_sent_as_they_train(tmp_path, monkeyp
     assert not list(tmp_path.rglob("offline-run-*"))
 
 
-@pytest.mark.parametrize("answer", ["nobody is there", "nobody answers"])
-def test_a_server_that_cannot_be_reached_stops_no_run(tmp_path, hasty, monkeypatch, answer):
+@pytest.mark.parametrize("failure", ["connection refused", "no response"])
+def test_run_trains_if_the_wandb_server_is_unreachable(
+    tmp_path, short_timeouts, monkeypatch, failure
+):
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
-        if answer == "nobody answers":
+        if failure == "no response":
             server.listen()
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
-        process = run_train(tmp_path, *hasty, "trainer.max_epochs=1")
+        process = run_train(tmp_path, *short_timeouts, "trainer.max_epochs=1")
     assert process.returncode == 0, process.stderr
-    assert "Weights & Biases cannot be used" in process.stdout + process.stderr
+    assert "W&B cannot be used" in process.stdout + process.stderr
     (tracked,) = sync_offline_runs(tmp_path).values()
     assert tracked.steps("train/filter/loss") == [0, 1, 2, 3]
 
 
-def test_a_server_that_goes_away_stops_no_run(tmp_path, hasty):
-    command = train_command(tmp_path, *hasty, "trainer.max_epochs=8")
+def test_run_trains_on_if_the_wandb_server_disappears(tmp_path, short_timeouts):
+    command = train_command(tmp_path, *short_timeouts, "trainer.max_epochs=8")
     with serve_wandb() as server:
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
         process = start(command, env=environment(server), **pipes)
@@ -189,7 +191,7 @@ def test_a_server_that_goes_away_stops_no_run(tmp_path, hasty):
     assert list(tmp_path.rglob("result.json"))
 
 
-def test_two_trackers_at_once(tmp_path):
+def test_wandb_and_tensorboard_together(tmp_path):
     event_accumulator = pytest.importorskip(
         "tensorboard.backend.event_processing.event_accumulator"
     )

@@ -1,4 +1,4 @@
-"""Options of Lightning's Trainer: what can work works, what cannot is a line before anything."""
+"""Options of Lightning's Trainer: supported ones work, others fail with one line."""
 
 import csv
 import inspect
@@ -13,7 +13,7 @@ from pytorch_lightning.loggers import Logger
 from privacy_gan.commands.train import train
 from privacy_gan.config.checks import TRAINER_OPTIONS
 
-REFUSED = {
+UNSUPPORTED = {
     "+trainer.accumulate_grad_batches=2": "data.batch_size=N",
     "+trainer.overfit_batches=2": "+trainer.limit_train_batches=N",
     "+trainer.fast_dev_run=true": "a short one is trainer.max_epochs=1",
@@ -26,92 +26,95 @@ REFUSED = {
     "+trainer.limit_test_batches=2": "leave it out",
     "+trainer.max_steps=0": "must be 1 or more",
     "+trainer.gradient_clip_val=-1": "must be a number above 0",
-    "+trainer.gradient_clip_algorithm=sum": "there are norm, value",
+    "+trainer.gradient_clip_algorithm=sum": "choose norm or value",
     "+trainer.gradient_clp_val=1": "did you mean trainer.gradient_clip_val?",
-    "trainer.precision=16-true": "there are auto, 32-true, bf16-mixed",
-    "trainer.precision=bf16-true": "there are auto, 32-true, bf16-mixed",
-    "trainer.precision=16-mixed": "there are auto, 32-true, bf16-mixed",
-    "+trainer.callbacks=[{_target_:builtins.dict}]": "is no Callback of Lightning's",
-    "data.batch_size=1": "batch norm needs two images",
+    "trainer.precision=16-true": "choose auto, 32-true or bf16-mixed",
+    "trainer.precision=bf16-true": "choose auto, 32-true or bf16-mixed",
+    "trainer.precision=16-mixed": "choose auto, 32-true or bf16-mixed",
+    "+trainer.callbacks=[{_target_:builtins.dict}]": "is not a Callback of Lightning's",
+    "data.batch_size=1": "batch norm needs at least two images",
 }
 
 
 class Counting(Callback):
-    """Counts steps, and may end the training after an epoch."""
+    """Records the epoch of each step, and optionally ends training after an epoch."""
 
-    seen: list[int] = []  # noqa: RUF012 - shared with the test
+    epochs: list[int] = []  # noqa: RUF012 - shared with the test
 
     def __init__(self, stop=False):
         self.stop = stop
 
     def on_train_batch_end(self, trainer, *step):
-        self.seen.append(trainer.current_epoch)
+        self.epochs.append(trainer.current_epoch)
 
     def on_train_epoch_end(self, trainer, pl_module):
         trainer.should_stop = self.stop
 
 
-class Remembering(Logger):
-    """Remembers the steps that were logged."""
+class RecordingLogger(Logger):
+    """Records the steps that were logged."""
 
-    seen: list[int] = []  # noqa: RUF012 - shared with the test
-    name, version = "remembering", ""
+    steps: list[int] = []  # noqa: RUF012 - shared with the test
+    name, version = "recording", ""
 
     def log_hyperparams(self, *args, **more):
         pass
 
     def log_metrics(self, metrics, step):
-        self.seen.append(step)
+        self.steps.append(step)
 
 
-def test_every_option_of_lightnings_is_known():
+def test_every_option_of_lightnings_trainer_is_known():
     assert set(inspect.signature(Trainer).parameters) <= TRAINER_OPTIONS
 
 
-@pytest.mark.parametrize("override", REFUSED)
-def test_what_cannot_work_is_a_line_and_nothing_is_begun(override, tmp_path):
-    assert REFUSED[override] in error_line(run_train(tmp_path, override))
+@pytest.mark.parametrize("override", UNSUPPORTED)
+def test_unsupported_trainer_options_fail_with_one_line_before_training(override, tmp_path):
+    assert UNSUPPORTED[override] in error_line(run_train(tmp_path, override))
     assert not list(tmp_path.rglob("config.yaml"))
 
 
-def test_own_callbacks_and_loggers_are_added(tiny):
-    Counting.seen, Remembering.seen = [], []
-    own = "{_target_:test_trainer_options.%s}"
+def test_callbacks_and_loggers_of_the_user_are_added(tiny):
+    Counting.epochs, RecordingLogger.steps = [], []
+    target = "{_target_:test_trainer_options.%s}"
     folder, _ = train(
-        tiny(f"+trainer.callbacks=[{own % 'Counting'}]", f"+trainer.logger={own % 'Remembering'}")
+        tiny(
+            f"+trainer.callbacks=[{target % 'Counting'}]",
+            f"+trainer.logger={target % 'RecordingLogger'}",
+        )
     )
-    assert Counting.seen == [0, 0, 0, 0, 1, 1, 1, 1]
+    assert Counting.epochs == [0, 0, 0, 0, 1, 1, 1, 1]
     with folder.metrics.open() as file:
         steps = [int(row["step"]) for row in csv.DictReader(file)]
-    assert set(Remembering.seen) == set(steps) != set()
+    assert set(RecordingLogger.steps) == set(steps) != set()
 
 
-def test_a_training_that_a_callback_ends_says_so_in_its_result(tiny):
-    own = "{_target_:test_trainer_options.Counting,stop:true}"
-    folder, result = train(tiny(f"+trainer.callbacks=[{own}]", "+trainer.logger=false"))
+def test_result_records_that_a_callback_ended_training_early(tiny):
+    target = "{_target_:test_trainer_options.Counting,stop:true}"
+    folder, result = train(tiny(f"+trainer.callbacks=[{target}]", "+trainer.logger=false"))
     assert result.training["ended_after_epochs"] == 1
     assert json.loads(folder.result_file.read_text())["training"]["ended_after_epochs"] == 1
     assert not folder.metrics.exists()
 
 
 @pytest.mark.parametrize("privatizer", ["filter_generator", "stargan"])
-def test_each_players_gradients_are_clipped_before_its_step(privatizer, tiny):
-    """The first step of SGD at rate 1 is as long as the norm that a gradient is clipped to."""
+def test_each_networks_gradients_are_clipped_before_its_step(privatizer, tiny):
+    """With SGD at rate 1, the length of the first step is the clipped norm of the gradients."""
     before, after = [], []
 
     class Steps(Callback):
         def on_train_start(self, trainer, pl_module):
-            before.extend(flat(player) for player in pl_module.networks)
+            before.extend(flat(network) for network in pl_module.networks)
 
         def on_train_batch_end(self, trainer, pl_module, *step):
-            after.extend(flat(player) for player in pl_module.networks)
+            after.extend(flat(network) for network in pl_module.networks)
             trainer.should_stop = True
 
     globals()["Steps"] = Steps
     train(
         tiny(
             f"privatizer={privatizer}",
-            "privatizer.optimizer._target_=test_trainer_options.plain",
+            "privatizer.optimizer._target_=test_trainer_options.sgd",
             "+trainer.gradient_clip_val=0.001",
             "+trainer.callbacks=[{_target_:test_trainer_options.Steps}]",
             "+trainer.limit_train_batches=1",
@@ -122,9 +125,9 @@ def test_each_players_gradients_are_clipped_before_its_step(privatizer, tiny):
     assert lengths == pytest.approx([0.001] * len(lengths), rel=0.02)
 
 
-def plain(parameters, **options):
+def sgd(parameters, **options):
     return torch.optim.SGD(parameters, lr=1.0)
 
 
-def flat(player):
-    return torch.cat([p.detach().double().flatten().clone() for p in player.parameters()])
+def flat(network):
+    return torch.cat([p.detach().double().flatten().clone() for p in network.parameters()])

@@ -1,1 +1,1 @@
-"""Parametric faces: a small renderer whose seven attributes are true factors of each drawing."""
+"""A small renderer of parametric faces, whose seven attributes are known factors."""

@@ -1,9 +1,9 @@
-# ruff: noqa: RUF009 - `uniform` declares a dataclass field, which ruff cannot know
-"""What each face is: seven attributes with CelebA's joint frequencies, and everything else.
+# ruff: noqa: RUF009 - `uniform` declares a dataclass field, which ruff does not recognize
+"""The random factors of each face: attributes with CelebA's joint frequencies, and nuisances.
 
-The attributes take one random number of their own, so nothing else moves when one of them is
-flipped. What depends on both, such as the length of a man's hair, is worked out in `traits`.
-Random numbers depend on a seed and an index alone, wherever a batch begins.
+One random number determines all attributes, so a flipped attribute leaves the nuisances unchanged.
+The module `traits` combines both, for example into the length of a man's hair. Random numbers
+depend only on a seed and an index, not on the batch.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-# float32 wherever images are drawn; numpy's stubs widen it beside plain Python numbers.
+# float32 when images are drawn; numpy's stubs widen it in operations with Python numbers
 Floats = npt.NDArray[np.floating[Any]]
 
 ATTRIBUTE_NAMES = (
@@ -29,11 +29,11 @@ ATTRIBUTE_NAMES = (
     "Mouth_Slightly_Open",
     "Heavy_Makeup",
 )
-WORDS_PER_FACE = 96  # the attributes' word, one for each nuisance, and room for more
+WORDS_PER_FACE = 96  # one for the attributes, one per nuisance, the rest unused
 
 
 def uniform(low: float, high: float) -> Any:
-    """Declare a factor that is drawn evenly between two values."""
+    """Declare a factor with a uniform distribution between two values."""
     return dataclasses.field(metadata={"range": (low, high)})
 
 
@@ -41,9 +41,9 @@ def uniform(low: float, high: float) -> Any:
 class Nuisances:
     """Factors drawn independently of the attributes and of each other, each float32 [B, 1, 1].
 
-    The n-th field takes a face's n-th random number: a field added at the end leaves the others
-    as they were. Lengths are in half image sides; factors in 0..1 are given their meaning where
-    they are used. The seven strengths say how plainly an attribute shows where it is present.
+    The n-th field takes a face's n-th random number, so add new fields at the end. Lengths are in
+    half image sides. Factors in 0..1 are scaled where they are used. The first seven fields are
+    the strengths with which attributes show.
     """
 
     smile_strength: Floats = uniform(0, 1)
@@ -53,8 +53,7 @@ class Nuisances:
     cheekbone_strength: Floats = uniform(0, 1)
     mouth_strength: Floats = uniform(0, 1)
     makeup_strength: Floats = uniform(0, 1)
-    # Pose: where the head is, how it is turned in the image (tangent of half the angle), how far
-    # it looks aside and how large it is.
+    # Pose: position of the head, roll (tangent of half the angle), yaw and size.
     shift_x: Floats = uniform(-0.05, 0.05)
     shift_y: Floats = uniform(0.0, 0.07)
     roll: Floats = uniform(-0.06, 0.06)
@@ -100,11 +99,11 @@ class Nuisances:
     # Colours of make-up.
     lipstick_hue: Floats = uniform(0, 1)
     shadow_hue: Floats = uniform(0, 1)
-    # Light: from the image's left (-1) or right (1).
+    # Light from the image's left (-1) or right (1).
     light_side: Floats = uniform(-1, 1)
     light_strength: Floats = uniform(0.1, 0.45)
     exposure: Floats = uniform(0.93, 1.05)
-    # What is behind and below the face.
+    # Background and clothes.
     background_hue: Floats = uniform(0, 1)
     background_turn: Floats = uniform(-0.18, 0.18)
     background_saturation: Floats = uniform(0.08, 0.36)
@@ -123,7 +122,12 @@ class Nuisances:
 
 @dataclass(frozen=True)
 class Factors:
-    """B faces: `attributes` uint8 [B, 7] in {0, 1}, in ATTRIBUTE_NAMES' order, and the rest."""
+    """The factors of B faces.
+
+    Attributes:
+        attributes: uint8 [B, 7] in {0, 1}, in the order of ATTRIBUTE_NAMES.
+        nuisances: all other factors.
+    """
 
     attributes: npt.NDArray[np.uint8]
     nuisances: Nuisances
@@ -131,7 +135,7 @@ class Factors:
 
 def draw_factors(seed: int, start: int, stop: int) -> Factors:
     """Return the factors of the faces from index `start` up to `stop`."""
-    words = random_words(seed, FACTOR_STREAM, start, stop, WORDS_PER_FACE)
+    words = random_uint64(seed, FACTOR_STREAM, start, stop, WORDS_PER_FACE)
     numbers = (words >> np.uint64(11)).astype(np.float64) * 2.0**-53  # in [0, 1)
     values = {}
     for column, field in enumerate(dataclasses.fields(Nuisances), start=1):
@@ -142,18 +146,18 @@ def draw_factors(seed: int, start: int, stop: int) -> Factors:
 
 
 def sample_attributes(numbers: npt.NDArray[np.float64]) -> npt.NDArray[np.uint8]:
-    """Turn numbers in [0, 1) into attribute combinations, uint8 [B, 7], as often as CelebA's."""
+    """Map numbers in [0, 1) to attributes, uint8 [B, 7], with CelebA's joint frequencies."""
     combinations, counts = joint_frequencies()
     ends = np.cumsum(counts)
-    drawn: npt.NDArray[np.uint8] = combinations[
+    attributes: npt.NDArray[np.uint8] = combinations[
         np.searchsorted(ends, numbers * ends[-1], side="right")
     ]
-    return drawn
+    return attributes
 
 
 @lru_cache(maxsize=1)
 def joint_frequencies() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
-    """Return the combinations that occur in CelebA, uint8 [K, 7], and their counts [K]."""
+    """Return the attribute combinations in CelebA, uint8 [K, 7], and their counts, [K]."""
     table = resources.files(__package__).joinpath("celeba_attribute_joint.csv")
     header, *rows = table.read_text(encoding="utf-8").split()
     assert header.split(",") == [*ATTRIBUTE_NAMES, "count"]
@@ -162,16 +166,16 @@ def joint_frequencies() -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]]:
 
 
 FACTOR_STREAM, NOISE_STREAM = 0, 1
-WORDS_PER_BLOCK = 4  # Philox makes four 64-bit words for each value of its counter
+WORDS_PER_BLOCK = 4  # Philox generates four 64-bit words per counter value
 
 
-def random_words(
+def random_uint64(
     seed: int, stream: int, start: int, stop: int, words: int
 ) -> npt.NDArray[np.uint64]:
-    """Return the `words` raw 64-bit words of each index in start..stop, uint64 [B, words].
+    """Return 64 random bits in each of `words` words for the indices start..stop, uint64 [B, words].
 
-    `words` is a multiple of four. Philox's raw output is fixed by its definition; what numpy's
-    Generator methods make of it may change between numpy's versions, so none is used.
+    `words` must be a multiple of four. Uses Philox's raw output, which is fixed by its definition,
+    because the output of numpy's Generator methods may change between versions of numpy.
     """
     counter = start * (words // WORDS_PER_BLOCK)
     philox = np.random.Philox(key=seed | stream << 64, counter=counter)

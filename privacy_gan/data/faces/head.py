@@ -175,19 +175,19 @@ def curtain(canvas: Canvas, width: Floats, nuisances: Nuisances, traits: Traits)
     return hair
 
 
-def draw_back_hair(canvas: Canvas, mass: Floats, palette: Palette) -> None:
+def draw_back_hair(canvas: Canvas, hair: Floats, palette: Palette) -> None:
     """Draw the hair behind head and neck, in its own shadow."""
-    canvas.paint(mass, palette.hair * 0.72)
+    canvas.paint(hair, palette.hair * 0.72)
 
 
 def draw_front_hair(
-    canvas: Canvas, mass: Floats, nuisances: Nuisances, traits: Traits, palette: Palette
+    canvas: Canvas, hair: Floats, nuisances: Nuisances, traits: Traits, palette: Palette
 ) -> None:
     """Draw the hair before forehead and temples; short hair fades out in front of the ears."""
     short = is_short(traits.hair_end)
     ends = where(short, traits.hair_end, FAR)
     front = np.clip((ends - canvas.y) * 6, 0, 1)
-    front *= mass
+    front *= hair
     front *= front_hair_coverage(canvas, nuisances, traits)
     canvas.paint(front, palette.hair)
     front *= sheen(canvas, nuisances)

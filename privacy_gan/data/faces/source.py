@@ -1,7 +1,4 @@
-"""Synthetic faces as a source of images and labels, drawn when they are asked for.
-
-A face is drawn part by part, from what is behind to what is before.
-"""
+"""Synthetic faces as a source for the image cache, drawn from back to front."""
 
 from __future__ import annotations
 
@@ -17,7 +14,7 @@ from privacy_gan.data.faces.factors import (
     Factors,
     Floats,
     draw_factors,
-    random_words,
+    random_uint64,
 )
 from privacy_gan.data.faces.features import draw_brows, draw_eyes, draw_mouth
 from privacy_gan.data.faces.head import (
@@ -39,15 +36,15 @@ from privacy_gan.errors import UserError
 
 RENDERER_VERSION = 2  # raise it whenever the same seed and index give another image or label
 HAIR_ATTRIBUTES = tuple(f"{colour.capitalize()}_Hair" for colour in HAIR_COLOURS)
-PIXELS_AT_A_TIME = 65_536  # drawn together: few enough for the processor's cache
+PIXELS_PER_CHUNK = 65_536  # drawn at a time; fits the processor's cache
 
 
 @dataclass(frozen=True)
 class SyntheticFacesSource:
-    """Faces of `image_size` pixels square, which with `seed` and index are always the same.
+    """Synthetic faces that are determined by `seed` and their index.
 
-    The first `num_train` are the training split, then come `num_valid` and `num_test`. The same
-    index is the same face at every size, but for the noise.
+    The first `num_train` faces are the training split, followed by `num_valid` and `num_test`. A
+    face is the same at every image size, except for its noise.
     """
 
     image_size: int
@@ -63,7 +60,9 @@ class SyntheticFacesSource:
             )
         for split in ("num_train", "num_valid", "num_test"):
             if getattr(self, split) < 1:
-                raise UserError(f"data.{split}={getattr(self, split)}: each split needs a face")
+                raise UserError(
+                    f"data.{split}={getattr(self, split)}: each split needs at least 1 face"
+                )
         if not 0 <= self.seed < 2**64:
             raise UserError(f"data.drawing_seed={self.seed} is not between 0 and 2**64 - 1")
 
@@ -76,17 +75,17 @@ class SyntheticFacesSource:
         return (*ATTRIBUTE_NAMES, *HAIR_ATTRIBUTES)
 
     def fingerprint(self) -> str:
-        """Return a short hash of all that determines images and labels."""
+        """Return a hash of everything that determines images and labels."""
         return hashlib.sha256(repr((RENDERER_VERSION, *astuple(self))).encode()).hexdigest()[:16]
 
     def content_key(self) -> str:
-        """Return the fingerprint: drawn faces lie nowhere else."""
+        """Return the fingerprint, since drawn faces have no files."""
         return self.fingerprint()
 
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Return attributes uint8 [N, 11] in {0, 1} and splits uint8 [N]: 0 train, 1 valid, 2 test.
+        """Return attributes uint8 [N, 11] in {0, 1}, splits uint8 [N]: 0 train, 1 valid, 2 test.
 
-        Train comes first, then valid, then test. Every face has exactly one colour of the hair.
+        Splits are in this order. Every face has exactly one of the four hair colours.
         """
         counts = (self.num_train, self.num_valid, self.num_test)
         splits = np.repeat(np.arange(3, dtype=np.uint8), counts)
@@ -98,7 +97,7 @@ class SyntheticFacesSource:
         """Return the faces from index `start` up to `stop`, uint8 [stop - start, S, S, 3]."""
         size = self.image_size
         images = np.empty((stop - start, size, size, 3), dtype=np.uint8)
-        step = max(PIXELS_AT_A_TIME // size**2, 1)
+        step = max(PIXELS_PER_CHUNK // size**2, 1)
         for first in range(start, stop, step):
             last = min(first + step, stop)
             images[first - start : last - start] = self._draw(first, last)
@@ -107,14 +106,14 @@ class SyntheticFacesSource:
     def _draw(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         size = self.image_size
         factors = draw_factors(self.seed, start, stop)
-        words = random_words(self.seed, NOISE_STREAM, start, stop, size**2)
+        words = random_uint64(self.seed, NOISE_STREAM, start, stop, size**2)
         return add_noise(
             draw_faces(factors, size), factors.nuisances.noise, words.reshape(-1, size, size)
         )
 
 
 def draw_faces(factors: Factors, size: int) -> Floats:
-    """Return the faces without noise as float32 [3, B, size, size], RGB around 0..1."""
+    """Return faces without noise, float32 [3, B, size, size], RGB in about 0..1."""
     nuisances, traits = factors.nuisances, compute_traits(factors)
     palette = compute_palette(factors, traits)
     pixels = np.empty((3, len(factors.attributes), size, size), dtype=np.float32)
@@ -122,12 +121,12 @@ def draw_faces(factors: Factors, size: int) -> Floats:
     head = head_canvas(body, nuisances)
 
     draw_background(pixels, nuisances)
-    mass = hair_coverage(head, nuisances, traits)
-    draw_back_hair(head, mass, palette)
+    hair = hair_coverage(head, nuisances, traits)
+    draw_back_hair(head, hair, palette)
     draw_body(body, nuisances, traits, palette)
     draw_ears(head, nuisances, traits, palette)
 
-    # The face is painted on a sheet of its own, so that nothing in it crosses its outline.
+    # The face is painted on a separate canvas, which is then clipped to the head's outline.
     face = Canvas(np.empty_like(pixels), head.x, head.y, head.unit)
     draw_skin(face, nuisances, traits, palette)
     inner = turn_features(face, nuisances.yaw)
@@ -139,7 +138,7 @@ def draw_faces(factors: Factors, size: int) -> Floats:
     draw_mouth(inner, nuisances, traits, palette)
     head.paint(head_outline(head, nuisances, traits), face.pixels)
 
-    draw_front_hair(head, mass, nuisances, traits, palette)
+    draw_front_hair(head, hair, nuisances, traits, palette)
     pixels *= nuisances.exposure
     return pixels
 
@@ -147,10 +146,15 @@ def draw_faces(factors: Factors, size: int) -> Floats:
 def add_noise(
     pixels: Floats, amplitude: Floats, words: npt.NDArray[np.uint64]
 ) -> npt.NDArray[np.uint8]:
-    """Add noise and round: uint8 [B, S, S, 3] from float32 [3, B, S, S].
+    """Add uniform noise and round.
 
-    `words` are 64 random bits for each pixel, uint64 [B, S, S]: 21 for each of its channels.
-    `amplitude` is the noise's greatest deviation, [B, 1, 1].
+    Args:
+        pixels: float32 [3, B, S, S].
+        amplitude: maximum absolute noise, [B, 1, 1].
+        words: 64 random bits per pixel, uint64 [B, S, S], of which each channel uses 21.
+
+    Returns:
+        Images, uint8 [B, S, S, 3].
     """
     images = np.empty((*words.shape, 3), dtype=np.uint8)
     for channel, plane in enumerate(pixels):
@@ -162,5 +166,5 @@ def add_noise(
         noise += plane
         noise *= 255
         noise += 0.5
-        images[..., channel] = np.clip(noise, 0, 255, out=noise)  # to uint8 rounds down
+        images[..., channel] = np.clip(noise, 0, 255, out=noise)  # the cast to uint8 rounds down
     return images

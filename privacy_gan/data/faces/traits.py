@@ -1,4 +1,4 @@
-"""What depends on attributes and chance together: how strong a smile is, and which colours show."""
+"""The appearance of each face, computed from its attributes and nuisances."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from privacy_gan.data.faces.shapes import where
 
 HAIR_COLOURS = ("black", "brown", "blond", "gray")
 
-# How strongly each attribute shows, from and to, where it is present and where it is absent. The
-# gap between the two is small, so that the faint cases are hard to tell in a noisy image.
+# Range of the strength with which an attribute shows, if it is present and if it is absent. The gap
+# is small, so faint cases are hard to classify in a noisy image.
 PRESENT = (0.35, 1.0)
 ABSENT = (0.0, 0.2)
 
 
 @dataclass(frozen=True)
 class Traits:
-    """How B faces are drawn, each float32 [B, 1, 1].
+    """The visible traits of B faces, each float32 [B, 1, 1].
 
-    The first seven follow the attributes and are in 0..1, `age` the reverse of Young. `hair_end`
-    is where hair at the sides ends, in half image sides below the head's centre.
+    The first seven depend on the attributes and are in 0..1; `age` is the opposite of Young.
+    `hair_end` is the y at which hair at the sides ends, in half image sides below the head's centre.
     """
 
     smile: Floats
@@ -41,19 +41,19 @@ def compute_traits(factors: Factors) -> Traits:
     nuisances = factors.nuisances
     male = has_attribute(factors, "Male")
     return Traits(
-        smile=scale_strength(has_attribute(factors, "Smiling"), nuisances.smile_strength),
-        male=scale_strength(male, nuisances.male_strength),
-        lipstick=scale_strength(
+        smile=trait_strength(has_attribute(factors, "Smiling"), nuisances.smile_strength),
+        male=trait_strength(male, nuisances.male_strength),
+        lipstick=trait_strength(
             has_attribute(factors, "Wearing_Lipstick"), nuisances.lipstick_strength
         ),
-        age=scale_strength(~has_attribute(factors, "Young"), nuisances.age_strength),
-        cheekbones=scale_strength(
+        age=trait_strength(~has_attribute(factors, "Young"), nuisances.age_strength),
+        cheekbones=trait_strength(
             has_attribute(factors, "High_Cheekbones"), nuisances.cheekbone_strength
         ),
         mouth_open=mouth_opening(
             has_attribute(factors, "Mouth_Slightly_Open"), nuisances.mouth_strength
         ),
-        makeup=scale_strength(has_attribute(factors, "Heavy_Makeup"), nuisances.makeup_strength),
+        makeup=trait_strength(has_attribute(factors, "Heavy_Makeup"), nuisances.makeup_strength),
         beard=where(male, np.maximum(nuisances.beard - 0.25, 0) / 0.75, 0),
         hair_end=hair_end(male, nuisances.hair_length),
     )
@@ -65,19 +65,19 @@ def has_attribute(factors: Factors, attribute: str) -> npt.NDArray[np.bool_]:
     return np.asarray(column == 1)[:, None, None]
 
 
-def scale_strength(is_present: npt.NDArray[np.bool_], draw: Floats) -> Floats:
+def trait_strength(is_present: npt.NDArray[np.bool_], draw: Floats) -> Floats:
     low = where(is_present, PRESENT[0], ABSENT[0])
     high = where(is_present, PRESENT[1], ABSENT[1])
     return low + (high - low) * draw
 
 
 def mouth_opening(is_open: npt.NDArray[np.bool_], draw: Floats) -> Floats:
-    """From barely parted to wide: a closed mouth has no gap at all, so open ones begin low."""
+    """Return how far the mouth is open: 0 if it is closed, else 0.12 (barely) to 1 (wide)."""
     return where(is_open, 0.12 + 0.88 * draw, 0)
 
 
 def hair_end(male: npt.NDArray[np.bool_], draw: Floats) -> Floats:
-    """Short hair for all men and one woman in eight, else to the chin or over the shoulders."""
+    """Return short hair for all men and 12% of women, else to the chin or over the shoulders."""
     cropped = -0.02 + 0.14 * draw
     falling = where(draw < 0.4, 0.4 + 0.8 * draw, 0.7 + 0.6 * draw)
     return where(male | (draw < 0.12), cropped, falling)
@@ -88,10 +88,10 @@ def is_short(hair_end: Floats) -> npt.NDArray[np.bool_]:
 
 
 def hair_colour(factors: Factors) -> npt.NDArray[np.int64]:
-    """Return the colour of each face's hair as an index into HAIR_COLOURS, int [B].
+    """Return the hair colour of each face as an index into HAIR_COLOURS, int [B].
 
-    Two in five of those who are not Young are gray. Blond is rarer the darker the skin; nothing
-    else about a face bears on the colour.
+    Of the faces that are not Young, 40% are gray. Blond is rarer for darker skin. The colour does
+    not depend on any other factor.
     """
     nuisances = factors.nuisances
     dark = 0.36 + 0.3 * nuisances.skin_tone
@@ -102,13 +102,13 @@ def hair_colour(factors: Factors) -> npt.NDArray[np.int64]:
 
 
 def hex_to_rgb(*codes: str) -> Floats:
-    """Return colours written like `f9dcc8` as float32 [N, 3]."""
+    """Convert hexadecimal colours such as `f9dcc8` to float32 [N, 3]."""
     channels = np.array([list(bytes.fromhex(code)) for code in codes], dtype=np.float32)
     return channels / 255
 
 
 SKIN = hex_to_rgb("fbe0cd", "f3c9a8", "e0a983", "c08560", "94603f", "6b4531")
-HAIR = hex_to_rgb("2a2225", "65402a", "e0ba74", "aeabab")  # in the order of traits.HAIR_COLOURS
+HAIR = hex_to_rgb("2a2225", "65402a", "e0ba74", "aeabab")  # in the order of HAIR_COLOURS
 LIPSTICK = hex_to_rgb("e2603f", "cf1f35", "e0407f", "a3174f", "7d1640")
 EYE_SHADOW = hex_to_rgb("8a4f2c", "4a3140", "7a3a86", "3f5fae", "2f8f8f")
 IRIS = hex_to_rgb("3a2318", "5c3a22", "7d5a33", "5f7c4c", "4f80ad", "6d8796")
@@ -119,7 +119,7 @@ WHITE = hex_to_rgb("f7f3ee")
 
 @dataclass(frozen=True)
 class Palette:
-    """The colours that several parts of one face share."""
+    """The colours that several parts of a face share."""
 
     skin: Floats
     lips: Floats
@@ -155,21 +155,21 @@ def compute_palette(factors: Factors, traits: Traits) -> Palette:
 
 
 def skin_colour(nuisances: Nuisances) -> Floats:
-    """Lighter tones are the more frequent; warmth moves red and blue apart."""
+    """Return the skin colour. Lighter tones are more frequent; warmth separates red and blue."""
     colour = colour_ramp(SKIN, nuisances.skin_tone * (0.55 + 0.45 * nuisances.skin_tone))
     warmth = broadcast_colour(np.array([[1, 0, -1]], dtype=np.float32))
     return np.clip(colour * (1 + warmth * nuisances.skin_warmth), 0, 1)
 
 
 def hair_shade(factors: Factors, traits: Traits) -> Floats:
-    """Vary the brightness, and let age mix a little gray into every colour."""
+    """Return the hair colour with random brightness, and some gray for age."""
     base = HAIR[hair_colour(factors)].T[:, :, None, None]
     base = mix(base, broadcast_colour(HAIR[3:]), 0.22 * traits.age)
     return np.clip(base * (1 + 0.16 * factors.nuisances.hair_tint), 0, 1)
 
 
 def broadcast_colour(colours: Floats) -> Floats:
-    """Return one colour [1, 3] for all faces, [3, 1, 1, 1]."""
+    """Reshape one colour, [1, 3], to [3, 1, 1, 1] for all faces."""
     return np.asarray(colours[0])[:, None, None, None]
 
 
@@ -178,7 +178,7 @@ def mix(first: Floats, second: Floats, share: Floats | float) -> Floats:
 
 
 def colour_ramp(stops: Floats, position: Floats) -> Floats:
-    """Return the colour at a place in 0..1, [B, 1, 1], along a row of stops [N, 3]."""
+    """Interpolate colours [N, 3] linearly at positions in 0..1, [B, 1, 1]."""
     along = position * (len(stops) - 1)
     index = np.minimum(np.floor(along), len(stops) - 2)
     lower: npt.NDArray[np.intp] = index.astype(np.intp)[:, 0, 0]
@@ -187,7 +187,7 @@ def colour_ramp(stops: Floats, position: Floats) -> Floats:
 
 
 def hsv_to_rgb(hue: Floats, saturation: Floats | float, value: Floats | float) -> Floats:
-    """Return the colour with a hue in turns, a saturation and a value in 0..1, all [B, 1, 1]."""
+    """Convert hue, saturation and value in 0..1, each [B, 1, 1], to RGB. Hue is periodic."""
     thirds = np.array([0, 2 / 3, 1 / 3], dtype=np.float32)[:, None, None, None]
     position = hue + thirds
     position = (position - np.floor(position)) * 6
