@@ -73,8 +73,8 @@ def local_shard(rows: Tensor) -> Tensor:
 class _AllReduceMean(torch.autograd.Function):
     """Mean over processes; its gradient is the mean of the gradients.
 
-    Training minimises the mean of the processes' losses. `average_gradients` divides by the number
-    of processes a second time, so that the gradient here must not be divided by it once more.
+    The gradient of the mean of all processes' losses has the factor 1 / world_size twice: backward
+    applies one of them, and `average_gradients` the other.
     """
 
     @staticmethod

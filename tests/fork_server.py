@@ -1,12 +1,13 @@
-"""Processes that start at once, because a server has imported all that they need.
+"""Starts Python processes at once, as forks of a server that has imported all libraries.
 
-Importing torch, Lightning, torchvision and Hydra costs seven seconds of processor time. The server
-imports them once; each process is a fork of it. Whoever asked is its parent, so that waiting,
-signals, exit codes and process groups are those of any other process, and what it starts itself
-comes from a server of its own. ``Popen`` is ``subprocess.Popen`` otherwise. Linux only: elsewhere,
-and for command lines that a fork cannot stand for, Python is started.
+Importing torch, Lightning, torchvision and Hydra takes seven seconds of CPU time. The server
+imports them once, and each process is a fork of it. The process that requested the fork is its
+parent, so that waiting, signals, exit codes and process groups work as for any other process. A
+fork starts its own subprocesses with its own server. Except for this, ``Popen`` is
+``subprocess.Popen``. It starts Python as usual on systems other than Linux, and for command lines
+that a fork cannot run.
 
-Unlike fresh processes, forks share the seed of string hashes, and know what was imported.
+Unlike fresh processes, forks share the seed of string hashes, and have all modules imported.
 """
 
 from __future__ import annotations
@@ -37,38 +38,38 @@ from typing import Any, NoReturn
 CLONE_PARENT = 0x8000
 SYS_CLONE = {"x86_64": 56, "aarch64": 220}.get(platform.machine())
 IS_SUPPORTED = sys.platform == "linux" and SYS_CLONE is not None
-LENGTH, ANSWER = struct.Struct("!I"), struct.Struct("!ii")  # of a request; PID and errno
+LENGTH, REPLY = struct.Struct("!I"), struct.Struct("!ii")  # of a request; PID and errno
 
-# That of the first server: tests change their own.
+# environment of the servers, taken at import because tests change theirs
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 execute_child = subprocess.Popen._execute_child
-_server: socket.socket | None = None  # of this process
-_asking = threading.RLock()
+_connection: socket.socket | None = None  # to this process's server
+_lock = threading.RLock()
 
 
 @dataclass(frozen=True)
 class Request:
-    """A process that somebody wants.
+    """A request for a process.
 
     Attributes:
-        arguments: after the interpreter.
-        folder: working directory.
+        arguments: the arguments after the interpreter.
+        cwd: working directory.
         environment: environment variables.
-        new_session: whether it leads a session of its own.
-        blocked: signals that are blocked, by number.
+        new_session: whether the process starts a session.
+        blocked: numbers of the blocked signals.
     """
 
     arguments: Sequence[str]
-    folder: str
+    cwd: str
     environment: Mapping[str, str]
     new_session: bool
     blocked: Sequence[int]
 
 
 class Popen(subprocess.Popen):
-    """A process like any other; where it is Python's, it need not import anything first."""
+    """Like ``subprocess.Popen``, but a Python process has already imported all libraries."""
 
     def _execute_child(self, args: Any, *others: Any) -> None:
         given = inspect.signature(execute_child).bind(self, args, *others).arguments
@@ -78,21 +79,21 @@ class Popen(subprocess.Popen):
         streams = [given[name] for name in ("p2cread", "c2pwrite", "errwrite")]
         request = Request(
             [os.fsdecode(argument) for argument in given["args"][1:]],
-            os.path.abspath(os.fsdecode(given["cwd"] or ".")),  # noqa: PTH100 - links stay
+            os.path.abspath(os.fsdecode(given["cwd"] or ".")),  # noqa: PTH100 - keeps links
             dict(os.environ if given["env"] is None else given["env"]),
             given["start_new_session"],
             [int(signum) for signum in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
         )
-        self.pid = ask(request, [n if fd == -1 else fd for n, fd in enumerate(streams)])
+        self.pid = request_process(request, [n if fd == -1 else fd for n, fd in enumerate(streams)])
         self._child_created = True
         pipes = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
         self._close_pipe_fds(*(given[name] for name in pipes))
 
 
 def is_forkable(given: Mapping[str, Any]) -> bool:
-    """Tell whether a fork can stand for what ``subprocess.Popen`` was given."""
+    """Return whether a fork can run what ``subprocess.Popen`` was given."""
     command = given["args"]
-    usual = {"uid": None, "gid": None, "gids": None, "umask": -1, "process_group": -1}
+    defaults = {"uid": None, "gid": None, "gids": None, "umask": -1, "process_group": -1}
     return (
         IS_SUPPORTED
         and not isinstance(command, str | bytes | os.PathLike)
@@ -100,66 +101,70 @@ def is_forkable(given: Mapping[str, Any]) -> bool:
         and len(command) > 1
         and (command[1] in ("-m", "-c") or os.fspath(command[1]).endswith(".py"))
         and not any(given[name] for name in ("shell", "preexec_fn", "pass_fds", "executable"))
-        and all(given.get(name, value) == value for name, value in usual.items())
+        and all(given.get(name, value) == value for name, value in defaults.items())
         and given["close_fds"]
     )
 
 
-def ask(request: Request, streams: Sequence[int]) -> int:
-    """Ask for a process with certain input, output and error stream; return its PID.
+def request_process(request: Request, streams: Sequence[int]) -> int:
+    """Request a process, and return its PID.
+
+    Args:
+        request: the process.
+        streams: file descriptors of its stdin, stdout and stderr.
 
     Raises:
-        OSError: its folder is none, or there can be no further process.
+        OSError: its working directory does not exist, or fork failed.
         EOFError: the server has ended.
     """
-    global _server
+    global _connection
     content = json.dumps(vars(request)).encode()
-    with _asking:
-        connection = server()
+    with _lock:
+        connection = connect()
         try:
             socket.send_fds(connection, [LENGTH.pack(len(content))], streams)
             connection.sendall(content)
-            pid, error = ANSWER.unpack(received(connection, ANSWER.size))
+            pid, error = REPLY.unpack(receive(connection, REPLY.size))
         except (OSError, EOFError):
-            _server = None  # the next one who asks gets another
+            _connection = None  # the next request starts another server
             raise
     if error:
         if pid:
             os.waitpid(pid, 0)
-        raise OSError(error, os.strerror(error), request.folder)
+        raise OSError(error, os.strerror(error), request.cwd)
     return pid
 
 
-def server() -> socket.socket:
-    """Return the connection to this process's server; start it on first use."""
-    global _server
-    if _server is None:
-        _server, theirs = socket.socketpair()
-        command = [sys.executable, __file__, str(theirs.fileno())]
+def connect() -> socket.socket:
+    """Return the connection to this process's server, and start the server on first use."""
+    global _connection
+    if _connection is None:
+        _connection, server_end = socket.socketpair()
+        command = [sys.executable, __file__, str(server_end.fileno())]
         process = subprocess.Popen(
-            command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+            command, env=ENVIRONMENT, stdin=subprocess.DEVNULL, pass_fds=[server_end.fileno()]
         )
-        process.returncode = 0  # it ends when this process does, and is not waited for
-        theirs.close()
-    return _server
+        process.returncode = 0  # not waited for: it ends with this process
+        server_end.close()
+    return _connection
 
 
-def forget_server() -> None:
-    """Leave the server to the process that it was started for: a fork of it is no parent."""
-    global _server
-    if _server is not None:
-        _server.close()
-        _server = None
+def close_connection() -> None:
+    """Close a fork's copy of the connection: the server's forks would not be its children."""
+    global _connection
+    if _connection is not None:
+        _connection.close()
+        _connection = None
 
 
-os.register_at_fork(after_in_child=forget_server)
+os.register_at_fork(after_in_child=close_connection)
 
 
-def received(connection: socket.socket, size: int) -> bytes:
-    """Return so many bytes.
+def receive(connection: socket.socket, size: int) -> bytes:
+    """Return exactly ``size`` bytes.
 
     Raises:
-        EOFError: who would send them has ended.
+        EOFError: the other process has ended.
     """
     content = b""
     while len(content) < size:
@@ -171,24 +176,24 @@ def received(connection: socket.socket, size: int) -> bytes:
 
 
 def main() -> None:
-    """Serve, and in each process that is made do what was asked for."""
+    """Run the server; in each fork, run the request."""
     connection = socket.socket(fileno=int(sys.argv[1]))
-    own = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    base = [path for path in sys.path[1:] if path not in own]
-    ignore_stops()
+    from_environment = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    base_path = [path for path in sys.path[1:] if path not in from_environment]
+    ignore_stop_signals()
     import_all()
     request = serve(connection)
-    leave(exit_code(lambda: become(request, base)))
+    exit_process(exit_code(lambda: run_request(request, base_path)))
 
 
-def ignore_stops() -> None:
-    """Do not end by a signal to the group of processes that this server belongs to."""
-    for signum in STOPS:
+def ignore_stop_signals() -> None:
+    """Ignore stop signals, which are sent to the whole process group of this server."""
+    for signum in STOP_SIGNALS:
         signal.signal(signum, signal.SIG_IGN)
 
 
 def import_all() -> None:
-    """Import the libraries and all of this package."""
+    """Import the libraries and all modules of this package."""
     from hydra.core.plugins import Plugins
 
     import privacy_gan
@@ -198,75 +203,75 @@ def import_all() -> None:
             importlib.import_module(module.name)
     Plugins.instance()
     gc.collect()
-    gc.freeze()  # what is not looked at is not copied
+    gc.freeze()  # keeps the collector from writing to, and so copying, the shared memory
     if len(list(Path("/proc/self/task").iterdir())) > 1:
-        raise RuntimeError("a library started a thread when it was imported: none may be forked")
+        raise RuntimeError("a library started a thread on import, but threads cannot be forked")
 
 
 def serve(connection: socket.socket) -> Request:
-    """Fork a process for each request; return in these alone, each with a server of its own."""
-    global _server
+    """Fork a process for each request, and return in these only, each with its own server."""
+    global _connection
     while True:
-        request = answered(connection)
-        ours, theirs = socket.socketpair()
+        request = fork_requests(connection)
+        client_end, server_end = socket.socketpair()
         connection.close()
         if os.fork():
-            theirs.close()
-            _server = ours
+            server_end.close()
+            _connection = client_end
             return request
-        ignore_stops()
-        ours.close()
-        silence = os.open(os.devnull, os.O_RDWR)
+        ignore_stop_signals()
+        client_end.close()
+        null = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
-            os.dup2(silence, stream)
-        os.close(silence)
-        connection = theirs
+            os.dup2(null, stream)
+        os.close(null)
+        connection = server_end
 
 
-def answered(connection: socket.socket) -> Request:
-    """Fork processes until the other side ends; return in each of them, in its place."""
+def fork_requests(connection: socket.socket) -> Request:
+    """Fork a process for each request until the client ends; return in each of the processes."""
     while True:
         size, streams, _, _ = socket.recv_fds(connection, LENGTH.size, 3)
         if not size:
             os._exit(0)
-        request = Request(**json.loads(received(connection, *LENGTH.unpack(size))))
+        request = Request(**json.loads(receive(connection, *LENGTH.unpack(size))))
         try:
-            is_forked = fork_sibling()
+            is_fork = fork_sibling()
         except OSError as error:
-            connection.sendall(ANSWER.pack(0, error.errno))
-            is_forked = False
-        if is_forked:
+            connection.sendall(REPLY.pack(0, error.errno))
+            is_fork = False
+        if is_fork:
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)
         for stream in streams:
             os.close(stream)
-        if is_forked:
-            take_place(request, connection)
+        if is_fork:
+            enter_session(request, connection)
             return request
 
 
-def take_place(request: Request, connection: socket.socket) -> None:
-    """Go into the session and the folder that were asked for, and say so: as if just started."""
+def enter_session(request: Request, connection: socket.socket) -> None:
+    """Set session, working directory and signal handlers as requested, and reply to the client."""
     try:
         if request.new_session:
             os.setsid()
-        os.chdir(request.folder)
-        for signum in STOPS:
+        os.chdir(request.cwd)
+        for signum in STOP_SIGNALS:
             signal.signal(signum, signal.SIG_DFL)
     except OSError as error:
-        connection.sendall(ANSWER.pack(os.getpid(), error.errno))
+        connection.sendall(REPLY.pack(os.getpid(), error.errno))
         os._exit(127)
-    connection.sendall(ANSWER.pack(os.getpid(), 0))
+    connection.sendall(REPLY.pack(os.getpid(), 0))
 
 
 def fork_sibling() -> bool:
-    """Fork a process whose parent is this one's: who asked, and who will wait for it.
+    """Fork a process whose parent is this process's parent, the client, which waits for it.
 
     Returns:
         Whether this is the new process.
 
     Raises:
-        OSError: there can be none.
+        OSError: fork failed.
     """
     libc = ctypes.PyDLL(None, use_errno=True)
     ctypes.pythonapi.PyOS_BeforeFork()
@@ -276,16 +281,16 @@ def fork_sibling() -> bool:
         return True
     ctypes.pythonapi.PyOS_AfterFork_Parent()
     if process < 0:
-        raise OSError(ctypes.get_errno(), "no process can be forked")
+        raise OSError(ctypes.get_errno(), "fork failed")
     return False
 
 
-def become(request: Request, base: Sequence[str]) -> None:
-    """Be what ``python`` with these arguments would be.
+def run_request(request: Request, base_path: Sequence[str]) -> None:
+    """Run in this process what ``python`` would run with the request's arguments.
 
     Args:
-        request: what was asked for.
-        base: where Python itself looks for modules.
+        request: the request.
+        base_path: Python's own entries of ``sys.path``.
     """
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.pthread_sigmask(signal.SIG_SETMASK, request.blocked)
@@ -294,14 +299,14 @@ def become(request: Request, base: Sequence[str]) -> None:
     tempfile.tempdir = None
     subprocess.Popen = Popen
     sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())
-    renew_libraries()
+    reinitialize_libraries()
     given = filter(None, request.environment.get("PYTHONPATH", "").split(os.pathsep))
-    sys.path[:] = ["", *given, *base]
-    run(*request.arguments)
+    sys.path[:] = ["", *given, *base_path]
+    run_python(*request.arguments)
 
 
-def renew_libraries() -> None:
-    """Let libraries know what they look up when they are imported."""
+def reinitialize_libraries() -> None:
+    """Repeat what libraries do on import and what depends on the environment or on chance."""
     import numpy as np
     import torch
     from lightning_fabric.utilities.rank_zero import _get_rank, rank_zero_only
@@ -313,7 +318,7 @@ def renew_libraries() -> None:
     torch.set_num_threads(int(threads))
 
 
-def run(kind: str, *rest: str) -> None:
+def run_python(kind: str, *rest: str) -> None:
     """Run a module (-m), code (-c) or a script."""
     if kind == "-m":
         sys.path[0] = str(Path.cwd())
@@ -330,9 +335,9 @@ def run(kind: str, *rest: str) -> None:
 
 
 def exit_code(act: Callable[[], None]) -> int:
-    """Return the exit code with which Python would end after this, having said why as it does.
+    """Call a function; print its error as Python does, and return the exit code Python would have.
 
-    Minus a signal's number where that would end it.
+    The negative signal number if a signal would end Python.
     """
     try:
         act()
@@ -350,8 +355,8 @@ def exit_code(act: Callable[[], None]) -> int:
     return 0
 
 
-def leave(code: int) -> NoReturn:
-    """End as Python does, but without taking everything apart, which takes a third of a second."""
+def exit_process(code: int) -> NoReturn:
+    """Exit as Python does, but without the finalization, which takes a third of a second."""
     threading._shutdown()
     atexit._run_exitfuncs()
     sys.stdout.flush()

@@ -1,11 +1,11 @@
-"""Looks for operations that give nan, or chance, in bfloat16 on a CPU:
+"""Finds operations whose results are nan or random in bfloat16 on a CPU:
 
-    .venv/bin/python tests/nan_in_bfloat16.py [TIMES]
+    .venv/bin/python tests/nan_in_bfloat16.py [REPEATS]
 
-Every kind of operation of our networks, forward and backward, TIMES times on the same inputs. A
-line for each that gives values that are not finite, that differ from one time to the next, or that
-are far from float32's. Memory is filled with nan before each time, so that whatever reads what
-nobody wrote shows it. ``ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16`` in front leaves AMX out.
+The script runs every kind of operation of our networks, forward and backward, REPEATS times on the
+same inputs. It prints a line for each operation whose results are not finite, differ between
+repeats, or are far from those in float32. It fills memory with nan before each repeat, so that reads
+of uninitialised memory show up. Set ``ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16`` to disable AMX.
 """
 
 from __future__ import annotations
@@ -21,18 +21,18 @@ from privacy_gan.models.unet import convolve_upsampled
 BATCHES = (1, 16)
 SIDES = (1, 2, 4, 8, 16, 32)
 CHANNELS = ((3, 4), (4, 8), (3, 32), (32, 64), (128, 256), (256, 512), (512, 512))
-FAR = 0.1  # of the largest value: bfloat16 has 8 bits, sums of many have fewer
+TOLERANCE = 0.1  # relative to the largest value: bfloat16 has 8 bits, long sums lose more
 
 
 class ConvolveUpsampled(nn.Conv2d):
-    """The UNet's way up."""
+    """The first convolution of the UNet's up blocks."""
 
     def forward(self, images: Tensor) -> Tensor:
         return convolve_upsampled(images, self.weight)
 
 
 def operations(inputs: int, outputs: int, side: int) -> Iterator[tuple[str, nn.Module]]:
-    """Yield operations on feature maps of so many channels and pixels."""
+    """Yield named operations on feature maps with the given channels and side."""
     yield "conv 1x1", nn.Conv2d(inputs, outputs, 1)
     yield "conv 3x3", nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
     yield "conv 3x3 stride 2", nn.Conv2d(inputs, outputs, 3, stride=2, padding=1, bias=False)
@@ -46,8 +46,8 @@ def operations(inputs: int, outputs: int, side: int) -> Iterator[tuple[str, nn.M
     yield "max pooling 3x3 stride 2", nn.MaxPool2d(3, 2, 1)
     if side > 1:
         yield "max pooling 2x2", nn.MaxPool2d(2)
-        after = nn.Conv2d(inputs, outputs, 1, bias=False)
-        yield "batch norm", nn.Sequential(after, nn.BatchNorm2d(outputs))
+        convolution = nn.Conv2d(inputs, outputs, 1, bias=False)
+        yield "batch norm", nn.Sequential(convolution, nn.BatchNorm2d(outputs))
 
 
 def results(operation: nn.Module, images: Tensor, bfloat16: bool) -> list[Tensor]:
@@ -62,31 +62,34 @@ def results(operation: nn.Module, images: Tensor, bfloat16: bool) -> list[Tensor
     return [value.detach().float() for value in (output, *gradients) if value is not None]
 
 
-def faults(compute: Callable[[], list[Tensor]], expected: list[Tensor], times: int) -> list[str]:
-    """Return what is wrong with an operation, in words."""
-    undefined, varying, first = 0, 0, compute()
-    for _ in range(times):
+def find_faults(
+    compute: Callable[[], list[Tensor]], expected: list[Tensor], repeats: int
+) -> list[str]:
+    """Return descriptions of what is wrong with the results of an operation."""
+    non_finite, varying, first = 0, 0, compute()
+    for _ in range(repeats):
         for size in (1 << 10, 1 << 14, 1 << 18):
-            torch.full((size,), torch.nan)  # and given back at once
-        found = compute()
-        undefined += not all(bool(value.isfinite().all()) for value in found)
-        varying += not all(map(torch.equal, found, first))
+            torch.full((size,), torch.nan)  # freed immediately
+        values = compute()
+        non_finite += not all(bool(value.isfinite().all()) for value in values)
+        varying += not all(map(torch.equal, values, first))
     pairs = zip(first, expected, strict=True)
-    far = [(one - other).abs().max() / other.abs().max().clamp_min(1e-6) for one, other in pairs]
-    told = [f"not finite {undefined} of {times} times"] * bool(undefined)
-    told += [f"differs {varying} of {times} times"] * bool(varying)
-    return told + [f"off by {max(far):.0%} of the largest value"] * (not max(far) < FAR)
+    errors = [(one - other).abs().max() / other.abs().max().clamp_min(1e-6) for one, other in pairs]
+    faults = [f"not finite in {non_finite} of {repeats} repeats"] * bool(non_finite)
+    faults += [f"differs in {varying} of {repeats} repeats"] * bool(varying)
+    is_inexact = not max(errors) < TOLERANCE  # true for nan
+    return faults + [f"off by {max(errors):.0%} of the largest value"] * is_inexact
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     print(line, flush=True)  # noqa: T201
 
 
-def main(times: int = 20) -> None:
-    """Try all."""
+def main(repeats: int = 20) -> None:
+    """Test all operations."""
     has_amx = torch.cpu._is_amx_tile_supported()
-    say(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
-    say(f"AMX: {'yes' if has_amx else 'none; what is found here needs none'}")
+    print_line(f"torch {torch.__version__}, {torch.get_num_threads()} threads")
+    print_line(f"AMX: {'yes' if has_amx else 'no; faults found here do not need it'}")
     for batch, side, (inputs, outputs) in (
         (b, s, c) for b in BATCHES for s in SIDES for c in CHANNELS if s * c[1] <= 2048
     ):
@@ -95,10 +98,10 @@ def main(times: int = 20) -> None:
         for name, operation in operations(inputs, outputs, side):
             operation = operation.to(memory_format=torch.channels_last)
             exact = results(operation, images, bfloat16=False)
-            told = faults(lambda f=operation, x=images: results(f, x, True), exact, times)
-            if told:
+            faults = find_faults(lambda f=operation, x=images: results(f, x, True), exact, repeats)
+            if faults:
                 shape = f"{batch} x {inputs} x {side} x {side} to {outputs} channels"
-                say(f"{name}, {shape}: {'; '.join(told)}")
+                print_line(f"{name}, {shape}: {'; '.join(faults)}")
 
 
 if __name__ == "__main__":

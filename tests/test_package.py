@@ -34,7 +34,7 @@ def built(once):
 
 
 def build(folder):
-    """Build the files that git tracks or would track, and the wheel from the source distribution."""
+    """Build a source distribution of all files not ignored by git, and the wheel from it."""
     listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "-z", cwd=ROOT)
     for name in filter(None, listed.split("\0")):
         if name.startswith(("docs/", "tests/")) or not (ROOT / name).is_file():

@@ -1,4 +1,4 @@
-"""What judging costs, beside adversaries that are trained one by one, and beside training."""
+"""Times judging: adversaries trained together and one by one, predictions, and measures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from privacy_gan.hardware import Compute
 
 
 def benchmark_judging(run: BenchmarkRun) -> dict[str, Any]:
-    """Time what a judgement is made of, by networks that were not trained."""
+    """Time the parts of judging, with untrained networks."""
     on_cpu = run.device.type == "cpu"
     setup, judge = run.setup, build_judge(run.setup.config)
     attribute = setup.task.attribute
@@ -39,62 +39,63 @@ def benchmark_judging(run: BenchmarkRun) -> dict[str, Any]:
     utilities = judge.check(datamodule, attribute)
     fixed = {name: untrained_classifier(judge, datamodule, name, run) for name in [attribute, *utilities]}
 
-    def learners() -> dict[str, Learner]:
-        made = {name: attack.create(name) for name in names}
-        for learner in made.values():
+    def create_learners() -> dict[str, Learner]:
+        learners = {name: attack.create(name) for name in names}
+        for learner in learners.values():
             learner.to(run.device)
-        return made
+        return learners
 
     source = MechanismSource(build_privatizer(setup), datamodule, run.compute)
     attack = judge.build_attack(source, attribute, utilities, fixed)
     names = list(attack.factories)
-    together, batches = prepare_for_training(learners().values()), endless_training_batches(source, judge)
+    together = prepare_for_training(create_learners().values())
+    batches = endless_training_batches(source, judge)
 
-    # the plain way: one by one, in float32, in torch's usual layout, with Adam as torch sets it up
+    # the reference: one by one, in float32, contiguous memory format, torch's default Adam
     privatizer = build_privatizer(setup).to(memory_format=torch.contiguous_format)
-    plain = MechanismSource(privatizer, datamodule, Compute(run.device, nullcontext))
-    alone = [with_default_optimizer(learner) for learner in learners().values()]
-    alone, plain_batches = prepare_for_training(alone), endless_training_batches(plain, judge)
+    plain_source = MechanismSource(privatizer, datamodule, Compute(run.device, nullcontext))
+    alone = prepare_for_training(map(with_defaults, create_learners().values()))
+    plain_batches = endless_training_batches(plain_source, judge)
 
-    number = 1 if on_cpu else 20
+    steps = 1 if on_cpu else 20
 
-    def learn_together() -> None:
-        train_learners(together, islice(batches, number), source.compute)
+    def train_together() -> None:
+        train_learners(together, islice(batches, steps), source.compute)
 
-    def learn_alone() -> None:
+    def train_one_by_one() -> None:
         for learner in alone:
-            train_learners([learner], islice(plain_batches, number), plain.compute)
+            train_learners([learner], islice(plain_batches, steps), plain_source.compute)
 
-    work = {"together": learn_together, "alone": learn_alone}
-    taken = time_interleaved(work, run.rounds, run.device)
-    images = number * judge.batch_size
+    work = {"together": train_together, "alone": train_one_by_one}
+    seconds = time_interleaved(work, run.rounds, run.device)
+    images = steps * judge.batch_size
 
-    asked = learners()
-    for learner in asked.values():
+    learners = create_learners()
+    for learner in learners.values():
         learner.network.eval()
-    answers: dict[str, dict[str, Tensor]] = {name: {} for name in names}
+    predictions: dict[str, dict[str, Tensor]] = {name: {} for name in names}
 
-    def ask(split: str) -> None:
-        for name, seen in predict_queries(asked, source, split, 1, judge.seed).items():
-            answers[name][split] = seen
+    def predict(split: str) -> None:
+        for name, output in predict_queries(learners, source, split, 1, judge.seed).items():
+            predictions[name][split] = output
 
-    querying = time_call(lambda: ask("valid"), run.device) / len(datamodule.rows("valid"))
-    ask("test")
+    querying = time_call(lambda: predict("valid"), run.device) / len(datamodule.rows("valid"))
+    predict("test")
     queries = attack.queries
-    many = {  # as if each query had been answered alike
-        name: {split: seen.repeat(queries[-1], 1, 1) for split, seen in of_name.items()}
-        for name, of_name in answers.items()
+    repeated = {  # the predictions of one query for all queries
+        name: {split: output.repeat(queries[-1], 1, 1) for split, output in by_split.items()}
+        for name, by_split in predictions.items()
     }
+    budget = (setup.task.epsilon, datamodule.batch_size)
     measuring = time_call(
-        lambda: judge.measure(attack, many, answers, setup.task.epsilon, datamodule.batch_size),
-        run.device,
+        lambda: judge.measure(attack, repeated, predictions, *budget), run.device
     ) / len(datamodule.rows("test"))
     return {
         "learners": names,
-        "images_per_second": {name: summarize_rate(images, each) for name, each in taken.items()},
-        "times_faster": {"alone": summarize_speedup(taken["alone"], taken["together"])},
+        "images_per_second": {name: summarize_rate(images, each) for name, each in seconds.items()},
+        "times_faster": {"alone": summarize_speedup(seconds["alone"], seconds["together"])},
         "seconds_of_an_image": {
-            "learning": summarize([each / images for each in taken["together"]])["median"],
+            "learning": summarize([each / images for each in seconds["together"]])["median"],
             "querying": querying,
             "measuring": measuring,
         },
@@ -103,32 +104,32 @@ def benchmark_judging(run: BenchmarkRun) -> dict[str, Any]:
     }
 
 
-def limit_evaluation_images(datamodule: TableDataModule, most: int) -> TableDataModule:
-    """Return the same data with no more than some images to validate and to test on."""
+def limit_evaluation_images(datamodule: TableDataModule, limit: int) -> TableDataModule:
+    """Return the same data with at most ``limit`` validation images and ``limit`` test images."""
     splits = datamodule.table.splits.copy()
     for split in ("valid", "test"):
-        splits[datamodule.rows(split)[most:]] = EXCLUDED
-    fewer = copy.copy(datamodule)
-    fewer._table = replace(datamodule.table, splits=splits)
-    return fewer
+        splits[datamodule.rows(split)[limit:]] = EXCLUDED
+    limited = copy.copy(datamodule)
+    limited._table = replace(datamodule.table, splits=splits)
+    return limited
 
 
 def untrained_classifier(judge: Judge, data: TableDataModule, name: str, run: BenchmarkRun) -> FixedClassifier:
-    """Return an attribute's fixed classifier before its training."""
+    """Return an untrained fixed classifier of an attribute."""
     network = judge.classifiers.network(len(data.classes(name))).to(run.device)
     network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
     return FixedClassifier(network, test_accuracy=0.5)
 
 
-def with_default_optimizer(learner: Learner) -> Learner:
-    """Return a learner in torch's usual layout, with Adam as torch sets it up."""
+def with_defaults(learner: Learner) -> Learner:
+    """Return a learner in contiguous memory format, with torch's default Adam."""
     learner.network.to(memory_format=torch.contiguous_format)
     learner.recipe = replace(learner.recipe, optimizer=torch.optim.Adam)
     return learner
 
 
 def prepare_for_training(learners: Iterable[Learner]) -> list[Learner]:
-    """Return learners, ready to take steps."""
+    """Return learners that are ready to take training steps."""
     ready = list(learners)
     for learner in ready:
         learner.start_training(10_000)
@@ -137,13 +138,13 @@ def prepare_for_training(learners: Iterable[Learner]) -> list[Learner]:
 
 
 def endless_training_batches(source: MechanismSource, judge: Judge) -> Iterator[CensoredBatch]:
-    """Yield censored training batches without end."""
+    """Yield censored training batches forever."""
     epochs = (source.training_epoch(epoch, judge.batch_size, judge.seed) for epoch in count())
     return chain.from_iterable(epochs)
 
 
 def train_learners(learners: Iterable[Learner], batches: Iterable[CensoredBatch], compute: Compute) -> None:
-    """Let all learn from each of some batches."""
+    """Train all learners on each batch."""
     for batch in batches:
         for learner in learners:
             learner.training_step(batch, compute)

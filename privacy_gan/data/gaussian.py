@@ -59,7 +59,7 @@ class GaussianDataModule(TableDataModule):
     def _check_arguments(self, image_size: int) -> None:
         if image_size != 1:
             raise UserError(
-                f"image_size={image_size} is invalid: Gaussian toy data are images of one pixel, so "
+                f"image_size={image_size} is invalid: Gaussian toy data are images of one pixel: "
                 "set it to 1"
             )
         for name, count in self.counts.items():

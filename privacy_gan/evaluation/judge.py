@@ -158,8 +158,8 @@ class Judge:
         """
         if self.released_as != FLOAT and not datamodule.viewable:
             raise UserError(
-                f"judge.released_as={self.released_as} needs pictures, and "
-                f"{datamodule.data_name} has none: set it to {FLOAT}"
+                f"judge.released_as={self.released_as} needs images, and "
+                f"{datamodule.data_name} is not image data: set it to {FLOAT}"
             )
         measured = [find_attribute(name, datamodule.attribute_names) for name in self.attributes]
         for split in SPLITS:

@@ -54,7 +54,7 @@ class TestOutputs:
         feature_sizes: number of features of each fixed classifier.
         synthetic: s' [N]; random for mechanisms that insert no s'.
         distortion: mean squared error of each image, [N].
-        ssim: structural similarity of each image [N], or None if the data are not pictures.
+        ssim: structural similarity of each image [N], or None if the data are not viewable images.
     """
 
     __test__ = False  # so that pytest does not collect the class as a test

@@ -1,4 +1,4 @@
-"""Figures 2 and 4: faces over budgets, from what runs left in faces.png."""
+"""Figures 2 and 4: faces over budgets, from the runs' faces.png."""
 
 from __future__ import annotations
 
@@ -8,17 +8,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from privacy_gan.attributes import SEPARATOR
 from privacy_gan.errors import UserError
 from privacy_gan.reporting.records import FinishedRun, setup_from
 from privacy_gan.runs.faces import Faces, Pixels
 
-Subject = tuple[str, str, str]
-Kind = tuple[str, str]
+Subject = tuple[str, str, str]  # name of the data, its key, the hidden attribute
+MechanismSetup = tuple[str, str]  # name, settings without budget and seed
 
 
 @dataclass(frozen=True)
 class RunFaces:
-    """A run and its faces."""
+    """A run and its faces.
+
+    Attributes:
+        run: the run.
+        faces: its faces.png.
+    """
 
     run: FinishedRun
     faces: Faces
@@ -29,16 +35,28 @@ class RunFaces:
         return float(self.run.result.fingerprint["epsilon"])
 
     @property
-    def kind(self) -> Kind:
-        """What the run's mechanism is called, and how it was made but for budget and seed."""
-        return self.run.mechanism, json.dumps(setup_from(self.run.result.fingerprint), sort_keys=True)
+    def mechanism_setup(self) -> MechanismSetup:
+        """The mechanism's name, and its settings without budget and seed."""
+        setup = setup_from(self.run.result.fingerprint)
+        return self.run.mechanism, json.dumps(setup, sort_keys=True)
 
     @property
     def subject(self) -> Subject:
-        """Whose faces they are, and what is hidden in them."""
+        """The images and the hidden attribute; grids show runs with the same."""
         result = self.run.result
         key, attribute = result.fingerprint["data.key"], result.fingerprint["attribute"]
         return result.data, str(key), str(attribute)
+
+    @property
+    def labelled(self) -> Faces:
+        """The faces with columns such as "Smiling: yes"; "s=1" if the classes are unknown."""
+        *_, attribute = self.subject
+        evaluation = self.run.result.evaluations.get(attribute)
+        if evaluation is not None:
+            return self.faces.with_class_names(attribute, evaluation.classes)
+        if SEPARATOR in attribute:  # a categorical attribute of a run that was not judged
+            return self.faces
+        return self.faces.with_class_names(attribute, ("0", "1"))
 
 
 @dataclass(frozen=True)
@@ -47,7 +65,7 @@ class FaceGrid:
 
     Attributes:
         name: of its file, without suffix.
-        caption: what is seen.
+        caption: what it shows.
         faces: columns and rows.
     """
 
@@ -57,92 +75,97 @@ class FaceGrid:
 
 
 def load_run_faces(runs: Sequence[FinishedRun]) -> tuple[list[RunFaces], list[str]]:
-    """Return the runs that left faces, and what is wrong with the faces of others."""
-    found, troubles = [], []
+    """Return the faces of all runs that have some, and the errors of unreadable files."""
+    loaded, errors = [], []
     for run in runs:
         try:
-            found.append(RunFaces(run, Faces.read(run.folder.faces)))
+            loaded.append(RunFaces(run, Faces.read(run.folder.faces)))
         except UserError as error:
-            troubles.append(str(error))
+            errors.append(str(error))
         except OSError:
-            continue  # Gaussian toy data have none, nor have runs of before there were any
-    return found, troubles
+            continue  # runs on Gaussian toy data have no faces, and some old runs
+    return loaded, errors
 
 
-def face_grids(pictures: Sequence[RunFaces]) -> list[FaceGrid]:
-    """Return a grid for each mechanism, budgets side by side, and one of all mechanisms."""
+def make_face_grids(faces: Sequence[RunFaces]) -> list[FaceGrid]:
+    """Return a grid over budgets for each mechanism, and one of all mechanisms."""
     grids = []
-    for (data, _, attribute), kinds in by_subject(pictures).items():
-        where, file = f"{attribute} in {data}", f"faces-{data}-{attribute}"
-        names = [mechanism for mechanism, _ in kinds]
+    for (data, _, attribute), mechanisms in group_faces(faces).items():
+        subject, file = f"{attribute} in {data}", f"faces-{data}-{attribute}"
+        names = [mechanism for mechanism, _ in mechanisms]
         numbered = [
             (name if names.count(name) == 1 else f"{name} ({number})", runs)
-            for number, (name, runs) in enumerate(zip(names, kinds.values(), strict=True), 1)
+            for number, (name, runs) in enumerate(zip(names, mechanisms.values(), strict=True), 1)
         ]
         for name, runs in numbered:
             caption = (
-                f"{where}, {name}: x, and what is made of it at each epsilon, for a face of each "
-                "class."
+                f"{subject}, {name}: x and its censored versions at each epsilon, for one face of "
+                "each class."
             )
-            grids.append(FaceGrid(f"{file}-{name}", caption, over_budgets(runs)))
+            grids.append(FaceGrid(f"{file}-{name}", caption, budget_grid(runs)))
         if len(numbered) > 1:
             caption = (
-                f"{where}: the same face as each mechanism releases it at each epsilon, with the "
-                "other value of s put in where one is."
+                f"{subject}: the same face censored by each mechanism at each epsilon. Mechanisms "
+                "that insert an s' insert one that differs from s."
             )
-            grids.append(FaceGrid(f"{file}-all", caption, over_mechanisms(numbered)))
+            grids.append(FaceGrid(f"{file}-all", caption, mechanism_grid(numbered)))
     return grids
 
 
-def by_subject(pictures: Sequence[RunFaces]) -> dict[Subject, dict[Kind, list[RunFaces]]]:
-    """Return pictures by subject and kind, those of the first seed at each budget."""
-    firsts: dict[tuple[Subject, Kind, float], RunFaces] = {}
-    for each in sorted(pictures, key=lambda each: int(each.run.result.fingerprint["seed"])):
-        firsts.setdefault((each.subject, each.kind, each.epsilon), each)
-    found: dict[Subject, dict[Kind, list[RunFaces]]] = {}
-    for each in pictures:
-        if firsts[each.subject, each.kind, each.epsilon] is each:
-            found.setdefault(each.subject, {}).setdefault(each.kind, []).append(each)
-    return found
+def group_faces(faces: Sequence[RunFaces]) -> dict[Subject, dict[MechanismSetup, list[RunFaces]]]:
+    """Return faces by subject and mechanism, those of the first seed at each budget."""
+    first_seeds: dict[tuple[Subject, MechanismSetup, float], RunFaces] = {}
+    for each in sorted(faces, key=lambda each: int(each.run.result.fingerprint["seed"])):
+        first_seeds.setdefault((each.subject, each.mechanism_setup, each.epsilon), each)
+    groups: dict[Subject, dict[MechanismSetup, list[RunFaces]]] = {}
+    for each in faces:
+        if first_seeds[each.subject, each.mechanism_setup, each.epsilon] is each:
+            mechanisms = groups.setdefault(each.subject, {})
+            mechanisms.setdefault(each.mechanism_setup, []).append(each)
+    return groups
 
 
-def over_budgets(runs: Sequence[RunFaces]) -> Faces:
-    """Return Figure 2: budgets as columns, rows as runs have them, for one face of each class."""
+def budget_grid(runs: Sequence[RunFaces]) -> Faces:
+    """Return Figure 2 for one face of each class: budgets as columns, the runs' rows as rows."""
     runs = sorted(runs, key=lambda run: run.epsilon)
-    shown = one_of_each_class(runs[0].faces)
+    indices = first_of_each_class(runs[0].faces)
     columns = tuple(
-        f"{run.faces.columns[i]} epsilon {run.epsilon:g}" for i in shown for run in runs
+        f"{run.labelled.columns[index]}\nepsilon {run.epsilon:g}"
+        for index in indices
+        for run in runs
     )
     rows = {
-        label: np.stack([run.faces.rows[label][i] for i in shown for run in runs])
+        label: np.stack([run.faces.rows[label][index] for index in indices for run in runs])
         for label in runs[0].faces.rows
         if all(label in run.faces.rows for run in runs)
     }
     return Faces(columns, rows)
 
 
-def over_mechanisms(kinds: Sequence[tuple[str, list[RunFaces]]]) -> Faces:
+def mechanism_grid(mechanisms: Sequence[tuple[str, list[RunFaces]]]) -> Faces:
     """Return one face, budgets as columns and mechanisms as rows; blank where there is no run."""
-    runs = [run for _, some in kinds for run in some]
-    budgets = sorted({run.epsilon for run in runs})
-    original = runs[0].faces.rows["x"][0]
+    all_runs = [run for _, runs in mechanisms for run in runs]
+    budgets = sorted({run.epsilon for run in all_runs})
+    original = all_runs[0].faces.rows["x"][0]
     rows: dict[str, Pixels] = {"x": np.stack([original] * len(budgets))}
-    for mechanism, some in kinds:
-        by_budget = {run.epsilon: released(run.faces, 0) for run in some}
+    for mechanism, runs in mechanisms:
+        by_budget = {run.epsilon: censored_face(run.faces, 0) for run in runs}
         blank = np.full_like(original, 255)
         rows[mechanism] = np.stack([by_budget.get(epsilon, blank) for epsilon in budgets])
     return Faces(tuple(f"epsilon {epsilon:g}" for epsilon in budgets), rows)
 
 
-def released(faces: Faces, index: int) -> Pixels:
-    """Return a face as it is given away: with another s than its own, where one is put in."""
-    own = faces.columns[index].removeprefix("s=")
-    others = [label for label in faces.rows if "s'=" in label and not label.endswith(f"s'={own}")]
+def censored_face(faces: Faces, index: int) -> Pixels:
+    """Return a face in its final form: x'' with another s' than its s, else the last row."""
+    value = faces.columns[index].removeprefix("s=")
+    others = [
+        label for label in faces.rows if "s'=" in label and not label.endswith(f"s'={value}")
+    ]
     label = others[0] if others else list(faces.rows)[-1]
     return faces.rows[label][index]  # type: ignore[no-any-return]
 
 
-def one_of_each_class(faces: Faces) -> list[int]:
-    """Return the first face of each class, at most two of them."""
-    firsts = {label: index for index, label in reversed(list(enumerate(faces.columns)))}
-    return sorted(firsts.values())[:2]
+def first_of_each_class(faces: Faces) -> list[int]:
+    """Return the indices of the first face of each class, at most two of them."""
+    first = {label: index for index, label in reversed(list(enumerate(faces.columns)))}
+    return sorted(first.values())[:2]

@@ -1,4 +1,4 @@
-"""Tables as Markdown, CSV and LaTeX."""
+"""Formats the paper's tables as Markdown, CSV and LaTeX."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from privacy_gan.reporting.tables import Table
 
 SUBCOLUMNS = ["measured", "paper", "difference"]
 NOTE = (
-    "measured: mean ± standard deviation over seeds (number of seeds); difference: measured less "
-    "the paper's, where both are of CelebA."
+    "measured: mean ± standard deviation over seeds (number of seeds); difference: measured minus "
+    "paper, on CelebA only."
 )
 CSV_COLUMNS = [
     *("table", "variant", "row", "column", "mean", "std", "seeds"),
@@ -21,22 +21,25 @@ CSV_COLUMNS = [
 ]
 
 
-def texts(table: Table) -> pd.DataFrame:
-    """Return what is shown in each row, under each column ``SUBCOLUMNS``, or the first of these."""
-    shown = SUBCOLUMNS if table.shows_paper else SUBCOLUMNS[:1]
+def table_texts(table: Table) -> pd.DataFrame:
+    """Return the cells as text: two levels of columns, the lower one being SUBCOLUMNS.
+
+    Without values of the paper, "measured" is the only subcolumn.
+    """
+    subcolumns = SUBCOLUMNS if table.shows_paper else SUBCOLUMNS[:1]
     by_column = {
         name: pd.DataFrame(
             [cell_texts(cell, table.is_share) for cell in cells.itertuples()],
             index=cells["row"],
             columns=SUBCOLUMNS,
-        )[shown]
+        )[subcolumns]
         for name, cells in table.cells.groupby("column", sort=False)
     }
     return pd.concat(by_column, axis=1)
 
 
 def cell_texts(cell: Any, is_share: bool) -> tuple[str, str, str]:
-    """Return a cell's subcolumns, in percent where the table's are shares."""
+    """Return a cell's subcolumns as text, shares in percent."""
     scale, digits = (100, 1) if is_share else (1, 2)
 
     def number(value: float, sign: str = "") -> str:
@@ -52,23 +55,23 @@ def cell_texts(cell: Any, is_share: bool) -> tuple[str, str, str]:
     )
 
 
-def caption(table: Table) -> str:
-    """Return what a table's numbers are, and in what."""
+def caption_with_unit(table: Table) -> str:
+    """Return a table's caption and the unit of its numbers."""
     return f"{table.caption}{' In percent.' if table.is_share else ''}"
 
 
-def markdown(table: Table) -> str:
-    """Return a table as GitHub shows it; "measured" stands for itself under the column's name."""
-    shown = texts(table)
-    header = [name if word == SUBCOLUMNS[0] else word for name, word in shown.columns]
+def to_markdown(table: Table) -> str:
+    """Return a table in GitHub's Markdown; the subcolumn "measured" has the column's name."""
+    cells = table_texts(table)
+    header = [name if word == SUBCOLUMNS[0] else word for name, word in cells.columns]
     ruler = ["---", *["---:"] * len(header)]
-    rows = [[table.corner, *header], *map(list, shown.itertuples(name=None))]
-    first, *lines = (f"| {' | '.join(map(markdown_escaped, row))} |" for row in rows)
+    rows = [[table.corner, *header], *map(list, cells.itertuples(name=None))]
+    first, *lines = (f"| {' | '.join(map(escape_markdown, row))} |" for row in rows)
     return "\n".join(
         [
-            f"### Table {table.number}: {markdown_escaped(table.variant)}",
+            f"### Table {table.number}: {escape_markdown(table.variant)}",
             "",
-            f"{markdown_escaped(caption(table))} {NOTE}",
+            f"{escape_markdown(caption_with_unit(table))} {NOTE}",
             "",
             first,
             f"| {' | '.join(ruler)} |",
@@ -77,8 +80,8 @@ def markdown(table: Table) -> str:
     )
 
 
-def markdown_escaped(text: str) -> str:
-    """Return text in which nothing means something to Markdown or HTML."""
+def escape_markdown(text: str) -> str:
+    """Return text without special characters of Markdown and HTML."""
     return re.sub(r"([\\`*_\[\]<>|#])", r"\\\1", text).replace("\n", " ")
 
 
@@ -94,44 +97,44 @@ LATEX: dict[str, str | int | None] = {
 }
 
 
-def latex_escaped(text: str) -> str:
-    """Return text in which nothing means something to LaTeX."""
+def escape_latex(text: str) -> str:
+    """Return text without special characters of LaTeX."""
     return text.translate(str.maketrans(LATEX))
 
 
-def latex(table: Table) -> str:
+def to_latex(table: Table) -> str:
     """Return a table for LaTeX with the package booktabs."""
-    shown = texts(table).rename_axis(index=None)
+    cells = table_texts(table).rename_axis(index=None)
     if not table.shows_paper:
-        shown = shown.droplevel(1, axis=1)
-    names = [table.corner, *[None] * (shown.columns.nlevels - 1)]
-    shown = shown.rename_axis(columns=names).map(latex_escaped)
+        cells = cells.droplevel(1, axis=1)
+    names = [table.corner, *[None] * (cells.columns.nlevels - 1)]
+    cells = cells.rename_axis(columns=names).map(escape_latex)
     for axis in ("index", "columns"):
-        shown = shown.rename(latex_escaped, axis=axis)
+        cells = cells.rename(escape_latex, axis=axis)
     return str(
-        shown.style.to_latex(
-            column_format=f"l{'r' * len(shown.columns)}",
+        cells.style.to_latex(
+            column_format=f"l{'r' * len(cells.columns)}",
             position_float="centering",
             hrules=True,
             multicol_align="c",
-            caption=latex_escaped(f"{caption(table)} {table.variant}. {NOTE}"),
+            caption=escape_latex(f"{caption_with_unit(table)} {table.variant}. {NOTE}"),
         )
     ).rstrip()
 
 
-def csv_table(tables: Sequence[Table]) -> pd.DataFrame:
-    """Return a row for each cell of tables of one number; shares from 0 to 1."""
+def cells_table(tables: Sequence[Table]) -> pd.DataFrame:
+    """Return a row for each cell of tables with the same number; shares from 0 to 1."""
     cells = [each.cells.assign(table=each.number, variant=each.variant) for each in tables]
     return pd.concat(cells, ignore_index=True)[CSV_COLUMNS]
 
 
-def csv_text(table: pd.DataFrame, digits: int = 6) -> str:
-    """Return a table as CSV, with all digits that mean something."""
+def to_csv(table: pd.DataFrame, digits: int = 6) -> str:
+    """Return a table as CSV with a number of significant digits."""
     return str(table.to_csv(index=False, float_format=f"%.{digits}g", lineterminator="\n"))
 
 
 FORMATS: dict[str, Callable[[Sequence[Table]], str]] = {
-    "md": lambda tables: "\n\n".join(map(markdown, tables)) + "\n",
-    "tex": lambda tables: "\n\n".join(map(latex, tables)) + "\n",
-    "csv": lambda tables: csv_text(csv_table(tables)),
+    "md": lambda tables: "\n\n".join(map(to_markdown, tables)) + "\n",
+    "tex": lambda tables: "\n\n".join(map(to_latex, tables)) + "\n",
+    "csv": lambda tables: to_csv(cells_table(tables)),
 }

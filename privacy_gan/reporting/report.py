@@ -1,4 +1,4 @@
-"""The report: all that a folder of runs says, in files and on a terminal."""
+"""The report on a folder of runs, as files and as text for the terminal."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from privacy_gan.reporting.difference import (
     difference_matrices,
     needs_matrix,
 )
-from privacy_gan.reporting.face_grids import face_grids, load_run_faces
-from privacy_gan.reporting.formats import FORMATS, csv_table, csv_text
+from privacy_gan.reporting.face_grids import load_run_faces, make_face_grids
+from privacy_gan.reporting.formats import FORMATS, cells_table, to_csv
 from privacy_gan.reporting.leakage import leading_leak
-from privacy_gan.reporting.missing import missing_from, missing_line
+from privacy_gan.reporting.missing import find_missing, format_missing
 from privacy_gan.reporting.optimum_gap import gaussian_runs, optimum_table
-from privacy_gan.reporting.page import Content, counts, page
+from privacy_gan.reporting.page import PageContent, count_runs, render_page
 from privacy_gan.reporting.records import RunsFound, all_evaluation_rows, find_runs
 from privacy_gan.reporting.results import Panel, make_panels, results_table
 from privacy_gan.reporting.tables import Table, make_tables
@@ -33,20 +33,20 @@ from privacy_gan.runs.faces import draw_grid, save_picture
 from privacy_gan.runs.files import atomic_write
 from privacy_gan.training.wandb_run import init_run
 
-LINES = 10  # of differences that a terminal shows
-FEW = 3  # judgements of a panel that are all told
-OWN = ("figure1.*", "table[123].*", "faces-*.png", "results.csv")  # what a report may leave
-UNSAFE = r"[^\w.+-]+"  # in a file's name
+MAX_DIFFERENCES = 10  # on the terminal
+MAX_SENTENCES = 3  # more entries of a panel are summarized
+OUTPUTS = ("figure1.*", "table[123].*", "faces-*.png", "results.csv")  # of any report
+UNSAFE = r"[^\w.+-]+"  # in a file name
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was made.
+    """A report that was written.
 
     Attributes:
-        text: for a terminal.
-        files: in the order in which they are worth opening.
-        tables: the paper's, measured.
+        text: for the terminal.
+        files: the most important ones first.
+        tables: the paper's tables, measured.
     """
 
     text: str
@@ -55,13 +55,13 @@ class Report:
 
 
 def make_report(folder: Path, output: Path, with_faces: bool) -> Report:
-    """Write the report of all runs below a folder, finished or not.
+    """Write the report on all runs below a folder, finished or not.
 
     Args:
         folder: of the runs.
-        output: where the report's files go.
-        with_faces: whether pictures are shown; without them it can be handed on where the images
-            themselves cannot.
+        output: folder for the report's files.
+        with_faces: whether to include pictures; without them the report can be shared even if the
+            images cannot.
 
     Raises:
         UserError: there is no such folder.
@@ -69,120 +69,128 @@ def make_report(folder: Path, output: Path, with_faces: bool) -> Report:
     """
     found = find_runs(folder)
     output.mkdir(parents=True, exist_ok=True)
-    with FileLock(output / ".lock"):  # one after the other, into the same files
-        return report_on(found, folder, output, with_faces)
+    with FileLock(output / ".lock"):  # several reports may go to the same folder
+        return write_report(found, folder, output, with_faces)
 
 
-def report_on(found: RunsFound, folder: Path, output: Path, with_faces: bool) -> Report:
-    """Write the report of what was found below a folder, see ``make_report``."""
-    judged = all_evaluation_rows(found.finished)
-    panels = make_panels(judged)
+def write_report(found: RunsFound, folder: Path, output: Path, with_faces: bool) -> Report:
+    """Write the report on the runs found below a folder, see ``make_report``."""
+    entries = all_evaluation_rows(found.finished)
+    panels = make_panels(entries)
     tables = make_tables(panels)
-    seen, unseen = load_run_faces(found.finished) if with_faces else ([], [])
-    content = Content(
+    faces, unreadable_faces = load_run_faces(found.finished) if with_faces else ([], [])
+    content = PageContent(
         folder,
-        [line for panel in panels for line in in_short(panel)],
+        [line for panel in panels for line in panel_summary(panel)],
         found,
         panels,
         {panel.title: compare_curves(panel) for panel in panels},
         tables,
-        face_grids(seen),
-        {picture.run.folder.path: picture.faces for picture in seen},
-        missing_from(found, tables, unseen, panels),
+        make_face_grids(faces),
+        {each.run.folder.path: each.labelled for each in faces},
+        find_missing(found, tables, unreadable_faces, panels),
     )
     files = write_files(content, output)
-    told = [
-        counts(found),
-        *(["\n".join(content.in_short), comparison_tables(judged)] if judged else []),
+    paragraphs = [
+        count_runs(found),
+        *(["\n".join(content.summary), comparison_tables(entries)] if entries else []),
         *(
-            "\n  ".join([f"{each.mechanism}:", *verdict(each.evaluation)])
-            for each in judged
-            if each.is_audit
+            "\n  ".join([f"{entry.mechanism}:", *verdict(entry.evaluation)])
+            for entry in entries
+            if entry.is_audit
         ),
         *optimum_table(gaussian_runs(found.finished)),
-        *(paragraph(title, some) for title, some in content.differences.items() if some),
         *(
-            "\n".join([f"{heading}:", *(missing_line(*entry) for entry in entries)])
-            for heading, entries in content.missing
+            difference_paragraph(title, differences)
+            for title, differences in content.differences.items()
+            if differences
+        ),
+        *(
+            "\n".join([f"{heading}:", *(format_missing(*each) for each in missing)])
+            for heading, missing in content.missing
         ),
         "\n".join([f"report     {files[0]}", *(f"           {path.name}" for path in files[1:])]),
     ]
-    return Report("\n\n".join(told), files, tables)
+    return Report("\n\n".join(paragraphs), files, tables)
 
 
-def in_short(panel: Panel) -> list[str]:
-    """Return what is to be known first of all that can be compared: a sentence for each run.
+def panel_summary(panel: Panel) -> list[str]:
+    """Return a sentence for each entry of a panel.
 
-    Of many judgements the one that leaks least and the one that leaks most are told, and which
-    missed their budget.
+    Of many entries, only those with the smallest and with the largest leak have a sentence, and
+    those that exceeded their budget are named.
     """
     entries = sorted(panel.entries, key=lambda entry: leading_leak(entry.evaluation).gain_low)
-    if len(entries) <= FEW:
-        return [entry.summary_sentence for entry in entries]
-    missed = [entry for entry in entries if exceeds_budget(entry.evaluation, entry.budget)]
+    if len(entries) <= MAX_SENTENCES:
+        return [entry.sentence for entry in entries]
+    over_budget = [entry for entry in entries if exceeds_budget(entry.evaluation, entry.budget)]
     lines = [
-        f"{panel.title}, {len(entries)} judgements.",
-        f"Least leaks: {entries[0].sentence}",
-        f"Most leaks: {entries[-1].sentence}",
+        f"{panel.title}: {len(entries)} evaluations.",
+        f"Smallest leak: {entries[0].sentence}",
+        f"Largest leak: {entries[-1].sentence}",
     ]
-    if missed:
-        names = ", ".join(f"{entry.mechanism} {entry.instance}".strip() for entry in missed)
-        lines.append(f"{len(missed)} of them did not keep their distortion budget: {names}.")
+    if over_budget:
+        names = ", ".join(f"{entry.mechanism} {entry.run_label}".strip() for entry in over_budget)
+        lines.append(f"{len(over_budget)} of them exceeded their distortion budget: {names}.")
     return lines
 
 
-def write_files(content: Content, output: Path) -> list[Path]:
-    """Write all files, and remove those of an earlier report that are not made any more."""
-    files = [write(output / "report.html", page(content))]
-    if drawn := [panel for panel in content.panels if panel.has_trade_off]:
-        files += figure1.draw(drawn, output)
+def write_files(content: PageContent, output: Path) -> list[Path]:
+    """Write all files, and delete those of an earlier report that were not written again."""
+    files = [write(output / "report.html", render_page(content))]
+    if panels := [panel for panel in content.panels if panel.has_trade_off]:
+        files += figure1.draw_figure(panels, output)
     for number in sorted({table.number for table in content.tables}):
-        some = [table for table in content.tables if table.number == number]
+        tables = [table for table in content.tables if table.number == number]
         files += [
-            write(output / f"table{number}.{suffix}", text(some))
-            for suffix, text in FORMATS.items()
+            write(output / f"table{number}.{suffix}", to_text(tables))
+            for suffix, to_text in FORMATS.items()
         ]
     for grid in content.grids:
         files.append(output / f"{re.sub(UNSAFE, '_', grid.name)}.png")
         save_picture(draw_grid(grid.faces), files[-1])
     if content.panels:
-        table = csv_text(results_table(content.panels), digits=9)
+        table = to_csv(results_table(content.panels), digits=9)
         files.append(write(output / "results.csv", table))
-    for path in {path for pattern in OWN for path in output.glob(pattern)} - set(files):
+    for path in {path for pattern in OUTPUTS for path in output.glob(pattern)} - set(files):
         path.unlink()
     return files
 
 
 def write(path: Path, text: str) -> Path:
-    """Write a file whole or not at all."""
+    """Write a text file atomically; return its path."""
     with atomic_write(path) as file:
         file.write_text(text, encoding="utf-8")
     return path
 
 
-def paragraph(title: str, differences: Sequence[Difference]) -> str:
-    """Return what of a panel is more than chance: of many pairs as matrices, else as sentences."""
-    real = [each for each in differences if each.is_significant]
-    lines = [f"{title}: {len(real)} of {len(differences)} differences are more than chance"]
+def difference_paragraph(title: str, differences: Sequence[Difference]) -> str:
+    """Return a panel's significant differences as sentences, or all of many as matrices."""
+    significant = [each for each in differences if each.is_significant]
+    noun = "difference is" if len(differences) == 1 else "differences are"
+    lines = [
+        f"{title}: {len(significant)} of {len(differences)} {noun} significant (the 95% interval "
+        "excludes 0)"
+    ]
     if needs_matrix(differences):
         lines += [line for each in difference_matrices(differences) for line in ("", *each.lines())]
-        lines += ["", f"{SIGNIFICANT} more than chance; report.html has the intervals"]
+        lines += ["", f"{SIGNIFICANT} significant; report.html has the intervals"]
     else:
-        lines += [f"  {each.sentence()}" for each in real[:LINES]]
-        if len(real) > LINES:
-            lines.append(f"  and {len(real) - LINES} more, which report.html lists")
+        lines += [f"  {each.sentence()}" for each in significant[:MAX_DIFFERENCES]]
+        if len(significant) > MAX_DIFFERENCES:
+            lines.append(f"  and {len(significant) - MAX_DIFFERENCES} more, see report.html")
     return "\n".join(lines)
 
 
 def publish(report: Report, project: str, output: Path) -> None:
-    """Send a report to W&B: its tables, its figure, and all of its files as an artifact.
+    """Send a report to W&B: its tables, its pictures, and all of its files as an artifact.
 
-    It is a run of its own; offline without a key or an answer.
+    It becomes a run in the group "reports"; offline if there is no key or no connection.
 
     Args:
-        report: that was made.
+        report: to send.
         project: W&B project.
-        output: the report's folder, where tracked data are kept, too.
+        output: the report's folder, which also gets W&B's local files.
 
     Raises:
         UserError: the wandb package is missing.
@@ -193,7 +201,7 @@ def publish(report: Report, project: str, output: Path) -> None:
     with init_run(output.resolve() / ".wandb", project, "reports", name) as tracked:
         for number in sorted({table.number for table in report.tables}):
             tables = [table for table in report.tables if table.number == number]
-            tracked.log({f"table {number}": wandb.Table(dataframe=csv_table(tables))})
+            tracked.log({f"table {number}": wandb.Table(dataframe=cells_table(tables))})
         for path in report.files:
             if path.suffix == ".png":
                 tracked.log({path.stem: wandb.Image(str(path))})

@@ -4,14 +4,14 @@ import numpy as np
 from sample_results import write_run
 from test_report import leave_faces
 
-from privacy_gan.reporting.face_grids import face_grids, load_run_faces
+from privacy_gan.reporting.face_grids import load_run_faces, make_face_grids
 from privacy_gan.reporting.records import find_runs
 from privacy_gan.runs.faces import draw_grid
 
 
 def grids(folder):
-    pictures, troubles = load_run_faces(find_runs(folder).finished)
-    return {grid.name: grid.faces for grid in face_grids(pictures)}, troubles
+    faces, errors = load_run_faces(find_runs(folder).finished)
+    return {grid.name: grid.faces for grid in make_face_grids(faces)}, errors
 
 
 def shade(images):

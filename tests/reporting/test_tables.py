@@ -10,7 +10,7 @@ import pytest
 from sample_results import WHOLE, measure, write_run
 
 from privacy_gan.reporting import missing, paper_values
-from privacy_gan.reporting.formats import FORMATS, latex, markdown
+from privacy_gan.reporting.formats import FORMATS, to_latex, to_markdown
 from privacy_gan.reporting.records import all_evaluation_rows, find_runs
 from privacy_gan.reporting.results import make_panels
 from privacy_gan.reporting.tables import Table, make_tables, table_cells
@@ -164,7 +164,7 @@ def test_latex_is_balanced_and_escaped(tmp_path):
     write_run(tmp_path, data="celeba-64", seed=0)
     write_run(tmp_path, data="celeba-64", seed=1)
     for table in (*tables(tmp_path, 1), *tables(tmp_path, 3), hostile(tmp_path / "hostile")):
-        text = latex(table)
+        text = to_latex(table)
         plain = text.replace(r"\textbackslash{}", "").replace(r"\{", "").replace(r"\}", "")
         assert plain.count("{") == plain.count("}")
         assert re.findall(r"\\begin{(\w+)}", text) == re.findall(r"\\end{(\w+)}", text)[::-1]
@@ -179,7 +179,7 @@ def test_latex_is_balanced_and_escaped(tmp_path):
 
 
 def test_markdown_is_escaped(tmp_path):
-    text = markdown(hostile(tmp_path))
+    text = to_markdown(hostile(tmp_path))
     header = next(line for line in text.splitlines() if line.startswith("| epsilon"))
     assert len(re.findall(r"(?<!\\)\|", header)) == 8  # seven columns
     assert "<b>" not in text
@@ -203,7 +203,7 @@ def test_a_correlation_that_is_not_defined_is_a_blank(tmp_path):
     write_run(tmp_path, data="celeba-64", **more)
     (table,) = tables(tmp_path, 2)
     assert list(table.cells["mean"]) == [0.3, 0.1]
-    assert "| 0.30 (1) | -0.07 | +0.37 |" in markdown(table)
+    assert "| 0.30 (1) | -0.07 | +0.37 |" in to_markdown(table)
 
 
 def test_a_run_that_names_no_privatizer_is_in_no_table(tmp_path):

@@ -13,8 +13,8 @@ from presets import SHIPPED_DISCRIMINATORS
 from privacy_gan.sweeping.processes import reserve_port
 
 TWO = "trainer=ddp_cpu"
-# In float32, rounding alone changes the gradient of a step of these networks by 1%, because the input
-# of a ReLU can be close to 0. These tests therefore compare in float64.
+# In float32, rounding alone changes the gradient of these networks by 1%, because inputs of a ReLU
+# can be close to 0. These tests therefore compare in float64.
 EXACT = """
 import os
 import signal
@@ -200,7 +200,7 @@ with distributed.process_group(f"127.0.0.1:{sys.argv[2]}", rank, 3, torch.device
     value = torch.tensor(float(rank), requires_grad=True)
     mean = distributed.all_reduce_mean(value)
     mean.square().backward()
-    assert (mean.item(), value.grad.item()) == (1.0, 2.0)  # average_gradients divides it by 3
+    assert (mean.item(), value.grad.item()) == (1.0, 2.0)  # average_gradients divides by 3
     assert distributed.broadcast_from_rank_zero(lambda: rank) == 0
     def work(names):
         return dict.fromkeys(names, rank)

@@ -162,9 +162,7 @@ def test_run_is_online_if_an_api_key_is_configured(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("failure", ["connection refused", "no response"])
-def test_run_trains_if_the_wandb_server_is_unreachable(
-    tmp_path, short_timeouts, monkeypatch, failure
-):
+def test_run_trains_without_the_wandb_server(tmp_path, short_timeouts, monkeypatch, failure):
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         if failure == "no response":

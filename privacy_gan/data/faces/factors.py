@@ -172,7 +172,7 @@ WORDS_PER_BLOCK = 4  # Philox generates four 64-bit words per counter value
 def random_uint64(
     seed: int, stream: int, start: int, stop: int, words: int
 ) -> npt.NDArray[np.uint64]:
-    """Return 64 random bits in each of `words` words for the indices start..stop, uint64 [B, words].
+    """Return `words` random 64-bit words for each index in start..stop, uint64 [B, words].
 
     `words` must be a multiple of four. Uses Philox's raw output, which is fixed by its definition,
     because the output of numpy's Generator methods may change between versions of numpy.

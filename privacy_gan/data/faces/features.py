@@ -1,6 +1,6 @@
-"""Eyes, brows and mouth; eyes and brows are drawn on a sheet that is mirrored at the nose.
+"""Draw eyes, brows and mouth. Eyes and brows are drawn on a mirrored canvas.
 
-A mouth is four curves of one parabola's family, with lips between the outer and inner ones.
+A mouth consists of four parabolas, with the lips between the outer and the inner ones.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PUPIL = broadcast_colour(hex_to_rgb("080606"))
 
 @dataclass(frozen=True)
 class Lids:
-    """The curves of the upper and lower lid, y and derivative, each [B, h, w]."""
+    """The curves of the upper and lower eyelid, as y and its derivative, each [B, h, w]."""
 
     t: Floats  # -1 at the inner corner, 1 at the outer
     upper: Floats
@@ -55,7 +55,7 @@ def draw_eyes(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: Pal
 
 
 def lid_curves(part: Canvas, nuisances: Nuisances, traits: Traits) -> Lids:
-    """A smile lowers the upper lid a little and pushes up the lower one."""
+    """Return the eyelids. A smile lowers the upper lid a little and raises the lower one."""
     t = (part.x - EYE_X) / nuisances.eye_width
     slant = -nuisances.eye_slant / nuisances.eye_width
     corner = EYE_Y - nuisances.eye_slant * t
@@ -79,7 +79,7 @@ def draw_eyeball(part: Canvas, opening: Floats, nuisances: Nuisances, palette: P
 
 
 def draw_eye_shadow(part: Canvas, lids: Lids, traits: Traits, palette: Palette) -> None:
-    """Colour the upper lid: a touch of shade in any face, a spread of colour with make-up."""
+    """Draw shade on the upper eyelid, and colour with make-up."""
     above_lid = glow(part, EYE_X + 0.02, EYE_Y - 0.08, 0.21, 0.125)
     part.paint(0.9 * traits.makeup * above_lid, palette.eye_shadow)
     socket = glow(part, EYE_X - 0.05, EYE_Y - 0.09, 0.2, 0.09)
@@ -89,7 +89,7 @@ def draw_eye_shadow(part: Canvas, lids: Lids, traits: Traits, palette: Palette) 
 
 
 def draw_eye_bags(part: Canvas, nuisances: Nuisances, traits: Traits) -> None:
-    """Draw bags under the eyes and crow's feet beside them, both of age."""
+    """Draw bags under the eyes and crow's feet next to them, which show age."""
     low = EYE_Y + 0.62 * nuisances.eye_height
     part.tint(0.55 * traits.age * glow(part, EYE_X, low + 0.05, 0.15, 0.055), SHADE)
     bag = stroke(part, EYE_X - 0.01, low + 0.085, 0.13, -0.035, 0.013)
@@ -102,7 +102,7 @@ def draw_eye_bags(part: Canvas, nuisances: Nuisances, traits: Traits) -> None:
 def draw_lashes(
     part: Canvas, lids: Lids, nuisances: Nuisances, traits: Traits, palette: Palette
 ) -> None:
-    """Line the lids; make-up makes the line dark and thick and draws it out into a wing."""
+    """Draw lines along the eyelids. Make-up makes them darker and thicker, and adds a wing."""
     arch = np.maximum(1.15 - lids.t * lids.t, 0)
     width = 0.011 + 0.007 * nuisances.lashes * (1 - traits.male) + 0.016 * traits.makeup
     outward = width * np.minimum(arch * 2, 1) * (1 + 0.3 * lids.t)
@@ -115,7 +115,7 @@ def draw_lashes(
 
 
 def draw_brows(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: Palette) -> None:
-    """Draw brows: thicker, lower and straighter the more male."""
+    """Draw the brows, which are thicker, lower and straighter for men."""
     part = window(canvas, 0.48, -0.38, -0.1).mirror()
     height = BROW_Y + nuisances.brow_height + 0.04 * traits.male
     bend = nuisances.brow_arch * (1 - 0.45 * traits.male)
@@ -130,10 +130,10 @@ TONGUE = broadcast_colour(hex_to_rgb("b8545a"))
 
 @dataclass(frozen=True)
 class Mouth:
-    """A mouth's measures, each [B, 1, 1], in half image sides."""
+    """The dimensions of a mouth, each [B, 1, 1], in half image sides."""
 
-    width: Floats  # half of it
-    height: Floats  # of the corners
+    width: Floats  # half the width
+    height: Floats  # y of the corners
     sag: Floats  # how far the middle hangs below the corners
     gap: Floats  # between the lips, in the middle
     upper: Floats  # thickness of the lips
@@ -147,7 +147,7 @@ class Mouth:
 
 
 def compute_mouth(nuisances: Nuisances, traits: Traits) -> Mouth:
-    """A smile widens the mouth, raises its corners and thins the lips."""
+    """Return the mouth. A smile widens it, raises its corners and thins the lips."""
     full = 0.8 + 0.5 * nuisances.lip_fullness
     smile = traits.smile
     sag = nuisances.mouth_mood + 0.115 * smile
@@ -170,7 +170,7 @@ def draw_mouth(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: Pa
 
 
 def draw_lips(part: Canvas, mouth: Mouth, palette: Palette) -> None:
-    """Draw the upper lip darker than the lower one, which has a highlight, and their line."""
+    """Draw the upper lip, the lower lip, which is lighter and has a highlight, and their line."""
     top, top_slope = mouth.curve(part, -0.4 * mouth.gap - mouth.upper)
     bow = 0.02 * glow(part, 0, mouth.height, 0.075, 1.0)
     bottom, bottom_slope = mouth.curve(part, 0.6 * mouth.gap + mouth.lower)
@@ -188,7 +188,7 @@ def draw_lips(part: Canvas, mouth: Mouth, palette: Palette) -> None:
 
 
 def draw_gap(part: Canvas, mouth: Mouth) -> None:
-    """Draw the dark between parted lips, the upper teeth in it and a hint of the tongue."""
+    """Draw the dark gap between parted lips, with the upper teeth and some of the tongue."""
     top, top_slope = mouth.curve(part, -0.4 * mouth.gap)
     bottom, bottom_slope = mouth.curve(part, 0.6 * mouth.gap)
     gap = intersection(area_below(part, top, top_slope), area_above(part, bottom, bottom_slope))

@@ -1,8 +1,4 @@
-"""The head without its features, and what surrounds it.
-
-In this order: the face's outline, light and shade, cheeks, lines, beard and nose; hair, a mass
-behind the head and what falls in front of it from a hairline; background, neck and clothes.
-"""
+"""Draw the head without eyes, brows and mouth, and the hair, neck, clothes and background."""
 
 from __future__ import annotations
 
@@ -34,16 +30,16 @@ from privacy_gan.data.faces.traits import (
     mix,
 )
 
-SHADE = broadcast_colour(hex_to_rgb("bf8f84"))  # skin turns redder where it is darker
+SHADE = broadcast_colour(hex_to_rgb("bf8f84"))  # darker skin is redder
 LINE = broadcast_colour(hex_to_rgb("a47a6c"))
 LIGHT = broadcast_colour(np.array([[1.16, 1.15, 1.13]], dtype=np.float32))
-WIDEST = 0.02  # the height at which the head is widest
+WIDEST = 0.02  # y at which the head is widest
 
 
 def head_outline(canvas: Canvas, nuisances: Nuisances, traits: Traits) -> Floats:
-    """Return the coverage of the head: half an ellipse above, a jaw of variable shape below.
+    """Return the coverage of the head: half an ellipse above, and a jaw of variable shape below.
 
-    The edge is where F(x, y) = 1, and (F - 1) / |grad F| is the distance from it nearby.
+    The edge is F(x, y) = 1, and (F - 1) / |grad F| approximates the distance from it.
     """
     y = canvas.y - WIDEST
     lower = y > 0
@@ -64,7 +60,7 @@ def head_outline(canvas: Canvas, nuisances: Nuisances, traits: Traits) -> Floats
 
 
 def draw_ears(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: Palette) -> None:
-    """Draw the ears that short hair leaves free."""
+    """Draw the ears, which are visible with short hair."""
     free = is_short(traits.hair_end)
     part = window(canvas, 0.68, -0.16, 0.24).mirror()
     at = nuisances.face_width + 0.005
@@ -73,7 +69,7 @@ def draw_ears(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: Pal
 
 
 def draw_skin(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: Palette) -> None:
-    """Fill the sheet with skin in the light: round at the edges, dark on the side away from it."""
+    """Fill the canvas with skin, darker at the edges and on the side away from the light."""
     canvas.pixels[:] = palette.skin
     side = np.clip(0.5 - 0.9 * nuisances.light_side * canvas.x, 0, 1)
     side *= nuisances.light_strength
@@ -84,7 +80,7 @@ def draw_skin(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: Pal
 
 
 def draw_beard(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: Palette) -> None:
-    """Shade the jaw and the upper lip of men, from nothing over stubble to a short beard."""
+    """Draw the beard of men, from none through stubble to a short beard."""
     part = window(canvas, 0.58, 0.15, 0.8)
     y = part.y - 0.30 + 0.3 * np.abs(part.x)
     soft = np.clip(y * 5, 0, 1)
@@ -95,10 +91,10 @@ def draw_beard(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: Pa
 
 
 def draw_cheeks(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: Palette) -> None:
-    """Draw what attributes and flush do to the cheeks.
+    """Draw the cheeks.
 
-    A smile raises and reddens them, high cheekbones catch light above and cast shade beneath,
-    make-up puts blush between.
+    A smile raises and reddens them. High cheekbones are bright above and dark below. Make-up adds
+    blush in between.
     """
     part = window(canvas, 0.58, -0.1, 0.5).mirror()
     rose = 0.12 * nuisances.flush + 0.22 * traits.smile
@@ -110,7 +106,7 @@ def draw_cheeks(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: P
 
 
 def draw_lines(canvas: Canvas, nuisances: Nuisances, traits: Traits) -> None:
-    """Draw the lines of age on the forehead, and the folds that age or a smile cut."""
+    """Draw the lines of age on the forehead, and the folds of age or of a smile."""
     brow = window(canvas, 0.3, -0.5, -0.28)
     for y, reach in ((-0.44, 0.22), (-0.375, 0.27), (-0.32, 0.2)):
         line = stroke(brow, 0, y + nuisances.brow_height, reach, 0.02, 0.013)
@@ -124,7 +120,7 @@ def draw_lines(canvas: Canvas, nuisances: Nuisances, traits: Traits) -> None:
 
 
 def draw_nose(canvas: Canvas, nuisances: Nuisances) -> None:
-    """Draw a bridge that shades one side, a lit tip, wings and nostrils."""
+    """Draw the nose: a bridge that shades one side, a bright tip, wings and nostrils."""
     part = window(canvas, 0.2, -0.2, 0.32).translate(0.3 * nuisances.yaw)
     tip, width = nuisances.nose_length, nuisances.nose_width
     away = where(nuisances.light_side < 0, 1, -1)
@@ -139,12 +135,12 @@ def draw_nose(canvas: Canvas, nuisances: Nuisances) -> None:
     sides.tint(0.6 * wing, LINE)
 
 
-CROWN = -0.12  # the height of the middle of the ellipse that bounds the hair above
-FAR = 9.0  # below every image: hair that has no end
+CROWN = -0.12  # y of the centre of the ellipse that bounds the hair above
+FAR = 9.0  # y below every image, for hair without an end
 
 
 def hair_coverage(canvas: Canvas, nuisances: Nuisances, traits: Traits) -> Floats:
-    """Return the coverage of all hair, as if there were no face: a cap, and hair that falls."""
+    """Return the coverage of all hair, including the part behind the face: a cap and a curtain."""
     short = is_short(traits.hair_end)
     width = where(short, nuisances.face_width + 0.01, 0.6) + 0.06 * nuisances.hair_volume
     hair = cap(canvas, width, nuisances)
@@ -153,18 +149,18 @@ def hair_coverage(canvas: Canvas, nuisances: Nuisances, traits: Traits) -> Float
 
 
 def cap(canvas: Canvas, width: Floats, nuisances: Nuisances) -> Floats:
-    """Return the coverage of the hair around the skull, its edge rippled where hair is curly."""
+    """Return the coverage of the hair around the skull. Curly hair has a rippled edge."""
     height = 0.69 + 0.08 * nuisances.hair_volume
     distance = ellipse_distance(canvas, 0, CROWN, width, height)
     across, down = canvas.x, canvas.y - CROWN
-    around = across / (np.abs(across) + np.abs(down) + 1e-6)  # stands in for the angle
+    around = across / (np.abs(across) + np.abs(down) + 1e-6)  # approximates the angle
     curl = np.maximum(nuisances.hair_wave - 0.6, 0)
     distance -= curl * (0.1 + 0.055 * wave(4.5 * around))
     return coverage_inside(distance, canvas.unit)
 
 
 def curtain(canvas: Canvas, width: Floats, nuisances: Nuisances, traits: Traits) -> Floats:
-    """Return the coverage of hair that falls from the crown to where it ends."""
+    """Return the coverage of the hair that hangs from the crown to ``hair_end``."""
     drop = np.maximum(canvas.y - CROWN, 0)
     curl = 0.04 * nuisances.hair_wave * wave(1.8 * canvas.y + nuisances.hair_part)
     flare = 0.12 * nuisances.hair_volume * drop * (1.2 - drop) + curl * np.minimum(4 * drop, 1)
@@ -176,14 +172,14 @@ def curtain(canvas: Canvas, width: Floats, nuisances: Nuisances, traits: Traits)
 
 
 def draw_back_hair(canvas: Canvas, hair: Floats, palette: Palette) -> None:
-    """Draw the hair behind head and neck, in its own shadow."""
+    """Draw the hair behind the head and neck, in shadow."""
     canvas.paint(hair, palette.hair * 0.72)
 
 
 def draw_front_hair(
     canvas: Canvas, hair: Floats, nuisances: Nuisances, traits: Traits, palette: Palette
 ) -> None:
-    """Draw the hair before forehead and temples; short hair fades out in front of the ears."""
+    """Draw the hair in front of forehead and temples. Short hair fades out at the ears."""
     short = is_short(traits.hair_end)
     ends = where(short, traits.hair_end, FAR)
     front = np.clip((ends - canvas.y) * 6, 0, 1)
@@ -195,9 +191,9 @@ def draw_front_hair(
 
 
 def front_hair_coverage(canvas: Canvas, nuisances: Nuisances, traits: Traits) -> Floats:
-    """Return the coverage of what lies above the hairline, a curve of the fourth degree.
+    """Return the coverage of the area above the hairline, a curve of the fourth degree.
 
-    A fringe is low and flat, short hair higher, and longer hair opens at a parting.
+    The hairline of a fringe is low and flat, of short hair higher, and of longer hair parted.
     """
     fringe = nuisances.hair_fringe < 0.28
     parted = ~(is_short(traits.hair_end) | fringe)
@@ -213,7 +209,7 @@ def front_hair_coverage(canvas: Canvas, nuisances: Nuisances, traits: Traits) ->
 
 
 def sheen(canvas: Canvas, nuisances: Nuisances) -> Floats:
-    """Return an arc of light on the crown, stronger on the lit side, and strands that fall."""
+    """Return the highlight on the crown, stronger on the lit side, and strands of hair."""
     px, py = canvas.x / 0.66, (canvas.y - CROWN) / 0.74
     ring = (px * px + py * py - 0.7) / 0.24
     light = bump(ring * ring)
@@ -229,7 +225,7 @@ SKIN_SHADE = broadcast_colour(hex_to_rgb("d0a79c"))
 
 
 def draw_background(pixels: Floats, nuisances: Nuisances) -> None:
-    """Fill images with a gradient of two hues, and a large soft disc that lights or darkens."""
+    """Fill images with a gradient of two hues and a large soft disc, brighter or darker."""
     line = pixel_centres(pixels.shape[-1])
     across, down = line[None, None, :], line[None, :, None]
     near = hsv_to_rgb(
@@ -251,7 +247,7 @@ def draw_background(pixels: Floats, nuisances: Nuisances) -> None:
 
 def draw_body(canvas: Canvas, nuisances: Nuisances, traits: Traits, palette: Palette) -> None:
     """Draw the neck in the chin's shadow, the shoulders and a round neckline."""
-    rows = slice(int(0.6 * canvas.pixels.shape[-1]), None)  # behind the face in every pose
+    rows = slice(int(0.6 * canvas.pixels.shape[-1]), None)  # starts behind the face in every pose
     low = Canvas(canvas.pixels[:, :, rows], canvas.x, canvas.y[:, rows], canvas.unit)
     width = nuisances.neck_width + 0.05 * traits.male
     flare = np.maximum(low.y - 0.7, 0)

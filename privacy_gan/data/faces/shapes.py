@@ -1,9 +1,9 @@
-"""Antialiased drawing on many images at once, each part of a face where its pose puts it.
+"""Antialiased drawing on batches of images, in coordinates that follow each face's pose.
 
-The same face must come out bit for bit the same on every machine and in every batch. So drawing
-uses only operations that IEEE 754 rounds exactly (+ - * / sqrt, comparisons, floor), one at a
-time and in float32: mathematics libraries differ in the last bit of sin, exp and pow, and sums
-over an axis depend on their order. Rotations are rational, soft edges are polynomials.
+The same face must be bit for bit the same on every machine and in every batch. Drawing therefore
+uses only operations that IEEE 754 rounds exactly (+ - * / sqrt, comparisons, floor), one at a time
+and in float32: math libraries differ in the last bit of sin, exp and pow, and sums over an axis
+depend on their order. Rotations are rational functions, and soft edges are polynomials.
 """
 
 from __future__ import annotations
@@ -19,10 +19,13 @@ from privacy_gan.data.faces.factors import Floats, Nuisances
 
 @dataclass(frozen=True)
 class Canvas:
-    """The same part of B images, and where each of its pixels lies in the face's own frame.
+    """A part of B images with the coordinates of its pixels in the faces' frames.
 
-    `pixels` is float32 [3, B, h, w], RGB in 0..1, drawn on in place; `x` and `y` broadcast to
-    [B, h, w], in half image sides, y downwards; `unit` is a pixel's width, [B, 1, 1].
+    Attributes:
+        pixels: float32 [3, B, h, w], RGB in 0..1; drawing changes it in place.
+        x: x coordinates in half image sides; broadcast to [B, h, w].
+        y: y coordinates in half image sides, downwards; broadcast to [B, h, w].
+        unit: width of a pixel, [B, 1, 1].
     """
 
     pixels: Floats
@@ -31,31 +34,31 @@ class Canvas:
     unit: Floats
 
     def mirror(self) -> Canvas:
-        """Return the sheet with its left half addressed as the right: what is drawn shows twice."""
+        """Return the canvas with |x| as x, so that what is drawn appears on both sides."""
         return replace(self, x=np.abs(self.x))
 
     def translate(self, x: Floats | float = 0.0, y: Floats | float = 0.0) -> Canvas:
-        """Return the sheet with its origin moved by x and y."""
+        """Return the canvas with its origin moved by x and y."""
         return replace(self, x=self.x - x, y=self.y - y)
 
     def shear(self, rise: float) -> Canvas:
-        """Return the sheet with lines y = 0 rising to the right by `rise` for each unit of x."""
+        """Return the canvas sheared so that the line y = 0 rises by `rise` per unit of x."""
         return replace(self, y=self.y + rise * self.x)
 
     def transpose_axes(self) -> Canvas:
-        """Return the sheet with x and y exchanged, to draw upright what is drawn lying."""
+        """Return the canvas with x and y exchanged, for vertical curves."""
         return replace(self, x=self.y, y=self.x)
 
     def paint(self, coverage: Floats, colour: Floats) -> None:
-        """Lay a colour [3, B, 1, 1], or another picture [3, B, h, w], over the sheet."""
+        """Paint a colour [3, B, 1, 1], or pixels [3, B, h, w], over the canvas."""
         change = colour - self.pixels
         change *= coverage
         np.add(self.pixels, change, out=self.pixels)
 
     def tint(self, coverage: Floats, tint: Floats | float) -> None:
-        """Multiply by a tint where covered: below 1 shades, above 1 lights.
+        """Multiply covered pixels by a tint: below 1 darkens, above 1 brightens.
 
-        It is [3, B or 1, 1, 1], or of no colour: [B, 1, 1] or a number.
+        The tint is a colour, [3, B or 1, 1, 1]; or grey, [B, 1, 1] or a number.
         """
         change = (tint - 1) * coverage
         change += 1
@@ -63,9 +66,9 @@ class Canvas:
 
 
 def coverage_inside(distance: Floats, unit: Floats) -> Floats:
-    """Return how much of each pixel lies inside an edge at a signed distance, negative inside.
+    """Return the fraction of each pixel inside an edge at a signed distance, negative inside.
 
-    Overwrites `distance`, which must be of the result's shape.
+    Overwrites `distance`, which must have the shape of the result.
     """
     distance /= -unit
     distance += 0.5
@@ -73,7 +76,7 @@ def coverage_inside(distance: Floats, unit: Floats) -> Floats:
 
 
 def intersection(outer: Floats, inner: Floats) -> Floats:
-    """Return the coverage of the strip that two coverages have in common."""
+    """Return the coverage of the strip in which two areas overlap."""
     both = outer + inner
     both -= 1
     return np.maximum(both, 0, out=both)
@@ -89,7 +92,7 @@ def ellipse(
 def ellipse_distance(
     canvas: Canvas, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
 ) -> Floats:
-    """Return about how far each pixel is outside an ellipse, negative inside."""
+    """Return the approximate signed distance of each pixel to an ellipse, negative inside."""
     px, py = (canvas.x - x) / rx, (canvas.y - y) / ry
     near = np.sqrt(px * px + py * py + 1e-9)
     px /= rx
@@ -104,25 +107,25 @@ def ellipse_distance(
 def glow(
     canvas: Canvas, x: Floats | float, y: Floats | float, rx: Floats | float, ry: Floats | float
 ) -> Floats:
-    """Return a soft spot about (x, y): 1 in the middle, falling smoothly to 0 at radii rx, ry."""
+    """Return a soft spot: 1 at (x, y), falling smoothly to 0 at radii rx and ry."""
     px, py = (canvas.x - x) / rx, (canvas.y - y) / ry
     return bump(px * px + py * py)
 
 
 def bump(square: Floats) -> Floats:
-    """Return (1 - s)^2 of the squares s of distances, 0 from distance 1 on; overwrites them."""
+    """Return (1 - s)^2 for squared distances s below 1, else 0. Overwrites `square`."""
     np.minimum(square, 1, out=square)
     np.subtract(1, square, out=square)
     return np.multiply(square, square, out=square)
 
 
 def area_above(canvas: Canvas, curve: Floats, slope: Floats) -> Floats:
-    """Return the coverage of what lies above y = curve(x), whose derivative is `slope`."""
+    """Return the coverage of the area above y = curve(x) with derivative `slope`."""
     return coverage_inside((canvas.y - curve) / np.sqrt(1 + slope * slope), canvas.unit)
 
 
 def area_below(canvas: Canvas, curve: Floats, slope: Floats) -> Floats:
-    """Return the coverage of what lies below y = curve(x), whose derivative is `slope`."""
+    """Return the coverage of the area below y = curve(x) with derivative `slope`."""
     return 1 - area_above(canvas, curve, slope)
 
 
@@ -135,10 +138,10 @@ def stroke(
     width: Floats | float,
     slope: Floats | float = 0.0,
 ) -> Floats:
-    """Return the coverage of a line that tapers to both its ends.
+    """Return the coverage of a line that tapers towards both ends.
 
-    It follows y + slope t + bend t^2 for t in -1..1, where t is the distance from x in `reach`;
-    `width` is half its thickness in the middle.
+    It follows y + slope t + bend t^2 for t = (x' - x) / reach in -1..1. `width` is half its
+    thickness in the middle.
     """
     t = (canvas.x - x) / reach
     curve = (bend * t + slope) * t + y
@@ -147,14 +150,14 @@ def stroke(
 
 
 def taper(t: Floats) -> Floats:
-    """Return 1 - t^2 between -1 and 1, and 0 beyond."""
+    """Return 1 - t^2 for t in -1..1, else 0."""
     return np.maximum(1 - t * t, 0)
 
 
 def band(canvas: Canvas, curve: Floats, slope: Floats, half: Floats) -> Floats:
-    """Return the coverage of a line along y = curve(x), `half` as wide to either side of it.
+    """Return the coverage of a line along y = curve(x) that extends `half` to either side.
 
-    The difference of two edges, so that a line thinner than a pixel is faint and not broken.
+    It is the difference of two edges, so a line thinner than a pixel is faint but not broken.
     """
     distance = np.abs(canvas.y - curve)
     distance /= np.sqrt(1 + slope * slope)
@@ -165,22 +168,22 @@ def band(canvas: Canvas, curve: Floats, slope: Floats, half: Floats) -> Floats:
 
 
 def where(condition: npt.NDArray[np.bool_], yes: Floats | float, no: Floats | float) -> Floats:
-    """Return `yes` where a condition holds and `no` elsewhere, in single precision."""
+    """Return ``np.where`` as float32."""
     return np.where(condition, yes, no).astype(np.float32, copy=False)
 
 
 def wave(t: Floats) -> Floats:
-    """Return a smooth wave of period 1 between -1 and 1, made of parabolas."""
+    """Return a wave of period 1 in -1..1, composed of parabolas."""
     t = 2 * (t - np.floor(t)) - 1
     return np.asarray(4 * t * (1 - np.abs(t)))
 
 
 RANGES = {field.name: field.metadata["range"] for field in fields(Nuisances)}
-TURN = 2.0  # how much nearer features move together on the side that the head turns to
+TURN = 2.0  # foreshortening per unit of yaw on the side that the head turns to
 
 
 def body_canvas(pixels: Floats, nuisances: Nuisances) -> Canvas:
-    """Return the whole images as a sheet that is shifted and scaled with the head, but upright."""
+    """Return a canvas of whole images that follows the head's position and size."""
     line = pixel_centres(pixels.shape[-1])
     x = (line[None, None, :] - nuisances.shift_x) / nuisances.scale
     y = (line[None, :, None] - nuisances.shift_y) / nuisances.scale
@@ -188,7 +191,7 @@ def body_canvas(pixels: Floats, nuisances: Nuisances) -> Canvas:
 
 
 def head_canvas(body: Canvas, nuisances: Nuisances) -> Canvas:
-    """Return the whole images as a sheet that is turned with the head."""
+    """Return a canvas of whole images that also follows the head's roll."""
     square = nuisances.roll * nuisances.roll
     cosine, sine = (1 - square) / (1 + square), 2 * nuisances.roll / (1 + square)
     x = cosine * body.x + sine * body.y
@@ -197,15 +200,15 @@ def head_canvas(body: Canvas, nuisances: Nuisances) -> Canvas:
 
 
 def turn_features(canvas: Canvas, yaw: Floats) -> Canvas:
-    """Return a head's sheet for what lies in its face: moved aside as the head is turned."""
+    """Return a head's canvas that also follows its yaw, for the features of the face."""
     x = canvas.x - yaw
     return replace(canvas, x=x + TURN * yaw * np.abs(x))
 
 
 def window(canvas: Canvas, x: float, top: float, bottom: float) -> Canvas:
-    """Cut a head's sheet down to the pixels that -x..x by top..bottom can reach in any pose.
+    """Crop a head's canvas to the pixels that the box -x..x, top..bottom can reach in any pose.
 
-    The window is the same for all faces, so that what is drawn in it needs no gathering.
+    The window is the same for all faces of the batch, so it is a slice.
     """
     size = canvas.pixels.shape[-1]
     small, large = RANGES["scale"]
@@ -228,7 +231,7 @@ def window(canvas: Canvas, x: float, top: float, bottom: float) -> Canvas:
 
 
 def first_pixel(position: float, size: int) -> int:
-    """Return the first pixel, one to spare, of what begins at a place in -1..1."""
+    """Return the index of the pixel at a position in -1..1, less a margin of one."""
     return max(math.floor((position + 1) / 2 * size) - 1, 0)
 
 

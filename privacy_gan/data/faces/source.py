@@ -60,9 +60,7 @@ class SyntheticFacesSource:
             )
         for split in ("num_train", "num_valid", "num_test"):
             if getattr(self, split) < 1:
-                raise UserError(
-                    f"data.{split}={getattr(self, split)}: each split needs at least 1 face"
-                )
+                raise UserError(f"data.{split}={getattr(self, split)}: use 1 or more")
         if not 0 <= self.seed < 2**64:
             raise UserError(f"data.drawing_seed={self.seed} is not between 0 and 2**64 - 1")
 

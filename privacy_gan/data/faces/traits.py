@@ -23,7 +23,7 @@ class Traits:
     """The visible traits of B faces, each float32 [B, 1, 1].
 
     The first seven depend on the attributes and are in 0..1; `age` is the opposite of Young.
-    `hair_end` is the y at which hair at the sides ends, in half image sides below the head's centre.
+    `hair_end` is the y at which the hair at the sides ends, in half image sides from the centre.
     """
 
     smile: Floats
