@@ -1,4 +1,4 @@
-"""Audit images that somebody censored: python experiments/audit.py images=... labels=... ..."""
+"""Audit images that another tool censored: python experiments/audit.py images=... labels=... ..."""
 
 from privacy_gan.commands.cli import run_command
 

@@ -1,4 +1,4 @@
-"""Save a sweep's dashboard in Weights & Biases: python experiments/dashboard.py group=GROUP."""
+"""Save a sweep's W&B dashboard: python experiments/dashboard.py group=GROUP."""
 
 from privacy_gan.commands.cli import run_command
 

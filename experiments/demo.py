@@ -1,4 +1,4 @@
-"""Look at single faces in a page on this machine: python experiments/demo.py run=RUN."""
+"""Show censored faces on a local web page: python experiments/demo.py run=RUN."""
 
 from privacy_gan.commands.cli import run_command
 

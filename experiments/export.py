@@ -1,4 +1,4 @@
-"""Export a trained run as a folder to hand on: python experiments/export.py run=RUN output=OUT."""
+"""Export a trained run: python experiments/export.py run=RUN output=OUT."""
 
 from privacy_gan.commands.cli import run_command
 

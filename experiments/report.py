@@ -1,4 +1,4 @@
-"""Report on all runs below a folder: python experiments/report.py folder=FOLDER."""
+"""Report on all runs in a folder: python experiments/report.py folder=FOLDER."""
 
 from privacy_gan.commands.cli import run_command
 

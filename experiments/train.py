@@ -1,4 +1,4 @@
-"""Train a privatizer: python experiments/train.py attribute=Smiling epsilon=0.01 ..."""
+"""Train and judge a mechanism: python experiments/train.py attribute=Smiling epsilon=0.01 ..."""
 
 from privacy_gan.commands.cli import run_command
 

@@ -1,4 +1,4 @@
-"""Train the fixed classifiers of some data: python experiments/train_classifiers.py data=..."""
+"""Train the judge's fixed classifiers: python experiments/train_classifiers.py data=..."""
 
 from privacy_gan.commands.cli import run_command
 

@@ -1,4 +1,4 @@
-"""What ``sabotage.py`` breaks, and the tests that must notice."""
+"""The breakages that ``sabotage.py`` applies, and the tests that must catch them."""
 
 from __future__ import annotations
 
@@ -8,30 +8,33 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Breakage:
-    """One thing that must not go unnoticed.
+    """A change that breaks the code, and the tests that must catch it.
 
     Attributes:
-        name: what is wrong, in words.
-        file: below privacy_gan/.
-        old: what is right; it occurs once in the file.
-        new: what takes its place.
-        red: tests that must fail, below tests/; of one with parameters, some case must.
+        name: what the change breaks.
+        file: the file to change, relative to privacy_gan/.
+        old: the code to replace, which occurs once in the file.
+        new: its replacement.
+        caught_by: the tests that must fail, relative to tests/. Of a parametrized test at least one
+            case must fail.
     """
 
     name: str
     file: str
     old: str
     new: str
-    red: Sequence[str]
+    caught_by: Sequence[str]
 
 
 BREAKAGES = [
     Breakage(
-        "the last epoch is kept instead of the best",
+        "the last epoch is selected instead of the best",
         "evaluation/learning.py",
         "if loss < self.best_loss:",
         "if True:",
-        ["evaluation/test_learning.py::test_each_is_left_at_its_own_best_epoch_by_validation_loss"],
+        [
+            "evaluation/test_learning.py::test_each_learner_ends_at_its_own_best_epoch_by_validation_loss"
+        ],
     ),
     Breakage(
         "the warm start's weights are dropped",
@@ -43,7 +46,7 @@ BREAKAGES = [
         "    return Learner(fixed, recipe, column)",
         [
             "evaluation/test_shipped_adversaries.py::"
-            "test_the_warm_start_knows_what_the_fixed_classifier_knows_and_leaves_it_alone"
+            "test_the_warm_start_predicts_as_the_fixed_classifier_and_does_not_change_it"
         ],
     ),
     Breakage(
@@ -52,7 +55,7 @@ BREAKAGES = [
         "return F.log_softmax(self.network(images), dim=1)",
         "return F.log_softmax(self.network(images * 0), dim=1)",
         [
-            "evaluation/test_planted_leaks.py::test_uncensored_images_tell_all",
+            "evaluation/test_planted_leaks.py::test_adversaries_learn_everything_from_uncensored_images",
             "evaluation/test_planted_leaks.py::"
             "test_an_attribute_hidden_in_one_pixel_or_in_the_noise_is_found",
         ],
@@ -62,16 +65,14 @@ BREAKAGES = [
         "evaluation/source.py",
         "self.privatizer = privatizer.to(compute.device).eval()",
         "self.privatizer = privatizer.to(compute.device).train()",
-        [
-            "evaluation/test_source.py::test_a_mechanism_is_judged_as_it_is_used_not_as_it_is_trained"
-        ],
+        ["evaluation/test_source.py::test_a_mechanism_is_judged_in_evaluation_mode"],
     ),
     Breakage(
         "every query has the same noise",
         "evaluation/source.py",
         "SPLIT_NUMBERS[split], number)",
         "SPLIT_NUMBERS[split], 0)",
-        ["evaluation/test_source.py::test_no_two_queries_share_their_noise"],
+        ["evaluation/test_source.py::test_every_query_has_its_own_noise"],
     ),
     Breakage(
         "the strongest adversary is chosen on test images",
@@ -80,52 +81,56 @@ BREAKAGES = [
         'tested = {name: {**of, "valid": of["test"]} for name, of in probabilities.items()}\n'
         '        labels_of_s = labels["test"][attribute]\n'
         "        return predict_all(tested, labels_of_s, frequencies, queries, scores)",
-        ["evaluation/test_selection.py::test_the_judge_reports_who_was_best_on_validation_images"],
+        [
+            "evaluation/test_selection.py::test_the_judge_reports_the_adversary_that_is_best_on_validation_images"
+        ],
     ),
     Breakage(
-        "s' is confused with s in the success rate",
+        "the success rate confuses s' with s",
         "evaluation/metrics/synthesis.py",
         "images.predicted(s) == outputs.synthetic",
         "images.predicted(s) == outputs.original.predicted(s)",
-        ["evaluation/test_metrics.py::test_success_is_seeing_the_synthetic_attribute"],
+        [
+            "evaluation/test_metrics.py::test_the_success_rate_counts_predictions_of_the_synthetic_attribute"
+        ],
     ),
     Breakage(
-        "an interval has half of the bootstrap's values in it",
+        "an interval covers half of the bootstrap's values",
         "evaluation/metrics/bootstrap.py",
         "TAIL = 0.025",
         "TAIL = 0.25",
         [
             "evaluation/test_bootstrap.py::"
-            "test_a_means_interval_is_two_standard_errors_wide_to_each_side"
+            "test_the_interval_of_a_mean_is_1_96_standard_errors_to_each_side"
         ],
     ),
     Breakage(
-        "a judging that was stopped begins again",
+        "an interrupted judge starts from the beginning",
         "evaluation/fitting.py",
         'return checkpoint["epoch"], checkpoint["done"]',
         "return 0, 0",
         [
             "evaluation/test_resumed_judging.py::"
-            "test_adversaries_stopped_at_any_step_learn_what_they_would_have_learned",
-            "evaluation/test_resumed_judging.py::test_a_run_goes_on_in_the_midst_of_being_judged",
+            "test_adversaries_interrupted_at_any_step_resume_exactly",
+            "evaluation/test_resumed_judging.py::test_a_run_resumes_in_the_middle_of_judging",
         ],
     ),
     Breakage(
-        "an adversary that is made in another way goes on from the resume state",
+        "an adversary with other settings resumes from the checkpoint",
         "runs/artifacts.py",
         'if saved.get("key") == self.key else None',
         'if saved.get("key") else None',
-        ["runs/test_artifacts.py::test_others_do_not_go_on_from_it"],
+        ["runs/test_artifacts.py::test_other_artifacts_do_not_resume_from_it"],
     ),
     Breakage(
-        "images of equal values are all taken for the class",
+        "images with equal scores are all assigned to the class",
         "evaluation/metrics/samples.py",
         "ends[:-1] = values[1:] != values[:-1]",
         "ends[:-1] = True",
-        ["evaluation/test_scores.py::test_equal_values_are_taken_by_lot"],
+        ["evaluation/test_scores.py::test_ties_are_broken_at_random"],
     ),
     Breakage(
-        "the penalty has the other sign",
+        "the distortion penalty has the wrong sign",
         "losses.py",
         "return weight * (distortion",
         "return -weight * (distortion",
@@ -136,7 +141,7 @@ BREAKAGES = [
         ],
     ),
     Breakage(
-        "the generator is asked for s instead of s'",
+        "the generator is trained to insert s instead of s'",
         "privatizers/generator.py",
         'adversarial = F.cross_entropy(logits, draws["synthetic"])',
         "adversarial = F.cross_entropy(logits, sensitive)",
@@ -145,25 +150,22 @@ BREAKAGES = [
         ],
     ),
     Breakage(
-        "h_g learns in every step",
+        "h_g is updated in every step",
         "privatizers/game.py",
         "batch_idx % self.discriminator_every == 0, progress",
         "True, progress",
         [
             "privatizers/test_algorithm_1.py::"
-            "test_h_g_learns_in_every_third_step_and_the_others_in_each"
+            "test_h_g_is_updated_every_third_step_and_the_other_networks_in_every_step"
         ],
     ),
     Breakage(
-        "noise is drawn by rank instead of by place",
+        "noise depends on the rank instead of the position in the batch",
         "privatizers/trainable.py",
         "return {name: distributed.local_shard(rows) "
         "for name, rows in self.draw(whole, rng).items()}",
         "del whole\n        return self.draw(images, rng)",
-        [
-            "training/test_distributed.py::"
-            "test_step_of_two_processes_equals_the_step_of_one"
-        ],
+        ["training/test_distributed.py::test_step_of_two_processes_equals_the_step_of_one"],
     ),
     Breakage(
         "gradients are not averaged over processes",
@@ -171,17 +173,18 @@ BREAKAGES = [
         "gradient.copy_(values.view_as(gradient))",
         "gradient.add_(values.view_as(gradient) * 0)",
         [
-            "training/test_distributed.py::"
-            "test_step_of_two_processes_equals_the_step_of_one",
+            "training/test_distributed.py::test_step_of_two_processes_equals_the_step_of_one",
             "training/test_distributed.py::test_collective_operations_of_three_processes",
         ],
     ),
     Breakage(
-        "learning rates do not fall",
+        "learning rates do not decay",
         "privatizers/trainable.py",
         "(1 - self.training_progress(batch_idx)) / self.decay) if self.decay else 1.0",
         "1.0)",
-        ["training/test_decay.py::test_learning_rates_decay_linearly_over_the_last_share_of_the_steps"],
+        [
+            "training/test_decay.py::test_learning_rates_decay_linearly_over_the_last_share_of_the_steps"
+        ],
     ),
     Breakage(
         "SIGTERM is ignored",
@@ -189,14 +192,13 @@ BREAKAGES = [
         "self.received = signum",
         "del signum",
         [
-            "training/test_resume.py::"
-            "test_run_stopped_at_any_step_resumes_bit_for_bit",
+            "training/test_resume.py::test_run_stopped_at_any_step_resumes_bit_for_bit",
             "evaluation/test_resumed_judging.py::"
-            "test_without_a_resume_state_a_signal_ends_learning_all_the_same",
+            "test_a_signal_stops_training_without_a_checkpoint_too",
         ],
     ),
     Breakage(
-        "a run of a sweep does not hear signals",
+        "a run of a sweep does not receive signals",
         "commands/worker.py",
         "        unblock_signals()\n",
         "",
@@ -206,14 +208,14 @@ BREAKAGES = [
         ],
     ),
     Breakage(
-        "a damaged checkpoint is not set aside",
+        "a damaged checkpoint is deleted instead of renamed",
         "training/checkpointing.py",
-        "            path.replace(aside)\n",
+        "            path.replace(renamed)\n",
         "            path.unlink()\n",
         ["training/test_resume.py::test_run_with_a_damaged_checkpoint_starts_again"],
     ),
     Breakage(
-        "a machine without memory counts as a damaged file",
+        "running out of memory counts as a damaged file",
         "tensors.py",
         "        if not is_out_of_memory(error):\n            if is_damaged(path):\n",
         "        if True:\n            if True:\n",
@@ -224,7 +226,7 @@ BREAKAGES = [
         "data/decoding.py",
         "    greys = values >> 8\n",
         "    greys = values.clip(0, 255)\n",
-        ["data/test_decoding.py::test_values_by_hand"],
+        ["data/test_decoding.py::test_decoded_values"],
     ),
     Breakage(
         "the last of two images with the same name in a zip is used",
@@ -234,55 +236,51 @@ BREAKAGES = [
         ["data/test_image_files.py::test_a_zip_with_duplicate_names_is_refused_and_both_are_named"],
     ),
     Breakage(
-        "what was made of a photograph that was replaced stays",
+        "a replaced photo keeps its old censored image",
         "release/folder_censoring.py",
         " and record.is_current(target, stamp)",
         "",
-        [
-            "release/test_source_record.py::"
-            "test_the_image_of_a_replaced_photograph_is_made_again"
-        ],
+        ["release/test_source_record.py::test_the_image_of_a_replaced_photograph_is_made_again"],
     ),
     Breakage(
-        "an audit is silent of opacity and metadata",
+        "an audit does not warn of transparency and metadata",
         "data/audit_data.py",
         "    notes += metadata_notes(files.images, censored.files)\n",
         "",
-        ["data/test_labelled_folder.py::test_opacity_and_metadata_that_nobody_looks_at_are_told"],
+        ["data/test_labelled_folder.py::test_notes_warn_of_transparency_and_metadata"],
     ),
     Breakage(
-        "a column that is left out is not named",
+        "excluded columns are not reported",
         "data/audit_data.py",
         "    notes += labels.excluded_columns()\n",
         "",
         [
             "data/test_labelled_folder.py::"
-            "test_another_attribute_that_lacks_a_value_is_left_out_by_name"
+            "test_other_attributes_with_missing_values_are_excluded_by_name"
         ],
     ),
     Breakage(
-        "a label's name may mean several files",
+        "ambiguous image names are accepted",
         "data/matching.py",
         "    matcher.reject_rivals()\n",
         "",
-        ["data/test_matching.py::test_what_is_open_is_refused_and_both_are_named"],
+        ["data/test_matching.py::test_ambiguous_matches_raise_an_error_that_names_both"],
     ),
     Breakage(
-        "the demo answers what other pages ask",
+        "the demo answers requests from other pages",
         "release/demo_server.py",
         " and not is_same_origin()",
         " and False",
-        ["release/test_demo_server.py::test_requests_that_do_not_come_from_its_own_page_are_refused"],
+        [
+            "release/test_demo_server.py::test_requests_that_do_not_come_from_its_own_page_are_refused"
+        ],
     ),
     Breakage(
-        "images of 0 to 255 are censored as if they were white",
+        "images with values from 0 to 255 are accepted",
         "privatizers/loaded.py",
         "\n            or range_hint(images)",
         "",
-        [
-            "release/test_load_privatizer.py::"
-            "test_other_inputs_are_refused_and_described"
-        ],
+        ["release/test_load_privatizer.py::test_other_inputs_are_refused_and_described"],
     ),
     Breakage(
         "the leading measure is chosen by its value, not by the lower end of its interval",
@@ -299,20 +297,20 @@ BREAKAGES = [
         ["reporting/test_budget.py::test_every_output_says_it"],
     ),
     Breakage(
-        "a state that is not finite is saved",
+        "a checkpoint with non-finite values is saved",
         "training/checkpointing.py",
         "            require_finite_state(trainer, trainer.lightning_module)\n",
         "",
         ["training/test_divergence.py::test_non_finite_state_does_not_replace_a_finite_checkpoint"],
     ),
     Breakage(
-        "an adversary that diverged begins anew at the same rate",
+        "an adversary that diverged restarts with the same learning rate",
         "evaluation/fitting.py",
         "RETRY_LR_SCALE = 0.5 ",
         "RETRY_LR_SCALE = 1.0 ",
         [
             "evaluation/test_diverging.py::"
-            "test_who_diverges_is_begun_anew_at_half_the_rate_and_the_others_do_not_notice"
+            "test_a_diverged_learner_restarts_at_half_the_rate_without_affecting_the_others"
         ],
     ),
     Breakage(
@@ -326,21 +324,21 @@ BREAKAGES = [
         ],
     ),
     Breakage(
-        "own callbacks are dropped",
+        "user-defined callbacks are dropped",
         "training/trainer.py",
-        '*several("callbacks", callbacks, Callback), ',
+        '*as_list("callbacks", callbacks, Callback), ',
         "",
         ["training/test_trainer_options.py::test_callbacks_and_loggers_of_the_user_are_added"],
     ),
     Breakage(
-        "the bare step that is timed learns nothing",
+        "the benchmark's plain training step updates nothing",
         "../experiments/benchmarks/steps.py",
-        "loss.backward(**how)",
+        "loss.backward(**kwargs)",
         "None",
-        ["benchmarking/test_steps.py::test_a_plain_loop_ends_with_the_same_weights_as_the_trainer"],
+        ["benchmarking/test_steps.py::test_a_plain_loop_gives_the_same_weights_as_the_trainer"],
     ),
     Breakage(
-        "the checkpoint is written in place instead of beside",
+        "the checkpoint is not written atomically",
         "runs/checkpoint.py",
         "with atomic_write(path) as file:\n        file.write_bytes(serialized.getbuffer())",
         "path.write_bytes(serialized.getbuffer())",
@@ -361,28 +359,25 @@ BREAKAGES = [
         ],
     ),
     Breakage(
-        "a run of another budget is taken for the same",
+        "a run with another distortion budget counts as the same run",
         "runs/fingerprint.py",
         "    for path, value in flatten(settings).items()\n",
         '    for path, value in flatten(settings).items()\n        if "epsilon" not in path\n',
         ["training/test_resume.py::test_result_of_another_configuration_is_rejected"],
     ),
     Breakage(
-        "a run that was not judged counts as finished",
+        "a run that was not evaluated counts as finished",
         "runs/run.py",
         " or not result.is_complete(evaluate, baseline)",
         "",
-        ["runs/test_run.py::test_it_is_where_all_that_is_asked_for_is_there"],
+        ["runs/test_run.py::test_a_run_is_finished_if_its_result_contains_everything_requested"],
     ),
     Breakage(
-        "a setting has no role, so that nobody decided whether it is part of the fingerprint",
+        "a setting has no role, so that it may or may not be part of the fingerprint",
         "config/schema.py",
         "data.crop ",
         "",
-        [
-            "runs/test_fingerprint.py::"
-            "test_every_setting_of_a_node_with_mixed_roles_has_a_role"
-        ],
+        ["runs/test_fingerprint.py::test_every_setting_of_a_node_with_mixed_roles_has_a_role"],
     ),
     Breakage(
         "code in a checkpoint is executed",
@@ -399,10 +394,10 @@ BREAKAGES = [
         "data/image_cache.py",
         "        _check_unchanged(folder / name, meta",
         "        (folder / name, meta",
-        ["data/test_image_cache.py::test_a_damaged_cache_is_built_again"],
+        ["data/test_image_cache.py::test_a_damaged_cache_is_rebuilt"],
     ),
     Breakage(
-        "a photograph is not turned as the camera was held",
+        "a photo is not rotated by its EXIF orientation",
         "data/decoding.py",
         "            ImageOps.exif_transpose(photo, in_place=True)\n",
         "",
@@ -416,21 +411,18 @@ BREAKAGES = [
         ["release/test_photos.py::test_links_are_reported_and_not_followed"],
     ),
     Breakage(
-        "what is random in a photograph can be guessed",
+        "the random numbers for a photo can be guessed",
         "release/censoring.py",
         "manual_seed(seed())",
         "manual_seed(0)",
         ["release/test_censoring.py::test_every_image_and_every_call_has_new_random_numbers"],
     ),
     Breakage(
-        "an exported mechanism may lack weights",
+        "an exported mechanism loads with weights missing",
         "release/exported.py",
         "exported.load_state_dict(weights, assign=True)",
         "exported.load_state_dict(weights, assign=True, strict=False)",
-        [
-            "release/test_exported.py::"
-            "test_missing_surplus_and_mistyped_weights_are_refused"
-        ],
+        ["release/test_exported.py::test_missing_surplus_and_mistyped_weights_are_refused"],
     ),
     Breakage(
         "the UNet ignores its noise",
@@ -447,7 +439,7 @@ BREAKAGES = [
         ["reporting/test_page.py::test_hostile_words_are_words"],
     ),
     Breakage(
-        "a script can be ended by what it shows",
+        "data can end the script that contains them",
         "reporting/page.py",
         '.replace("<", "\\\\u003c")',
         "",
@@ -461,7 +453,7 @@ BREAKAGES = [
         ["reporting/test_tables.py::test_table_3_takes_no_part_that_was_made_otherwise"],
     ),
     Breakage(
-        "the demo answers to any host's name",
+        "the demo answers requests for any host name",
         "release/demo_server.py",
         "TRUSTED_HOSTS=ALLOWED_HOSTS, ",
         "",
@@ -485,20 +477,20 @@ BREAKAGES = [
         ],
     ),
     Breakage(
-        "a setting that nobody reads is taken",
+        "a setting that nothing reads is accepted",
         "config/declared_config.py",
         "if near or not (instantiated or isinstance(value, Mapping) or self.is_read(path)):",
         "if False:",
-        ["config/test_declared_config.py::test_what_makes_none_is_told_in_a_line"],
+        ["config/test_declared_config.py::test_invalid_overrides_are_refused"],
     ),
     Breakage(
-        "a mistake is told with a traceback",
+        "a user error is printed with a traceback",
         "commands/hydra_app.py",
         "if not messages or wants_tracebacks():",
         "if messages or wants_tracebacks():",
         [
-            "test_bad_input.py::test_a_mistake_is_named_in_one_line_and_nothing_is_begun",
-            "evaluation/test_judged_run.py::test_what_cannot_be_judged_is_refused_in_one_line",
+            "test_bad_input.py::test_a_mistake_is_reported_in_one_line_before_anything_is_written",
+            "evaluation/test_judged_run.py::test_runs_that_cannot_be_judged_raise_one_line",
         ],
     ),
 ]

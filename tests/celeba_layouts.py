@@ -1,4 +1,4 @@
-"""Writes tiny made-up copies of CelebA in every layout that users have."""
+"""Write tiny fake copies of CelebA in every supported layout."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HTML = "\n  <!DOCTYPE html><html><title>Google Drive - Quota exceeded</title></h
 
 @dataclass(frozen=True)
 class FakeCelebA:
-    """Files as bytes by name, attributes uint8 [N, 40] in {0, 1}, splits uint8 [N]."""
+    """File contents by name, attributes uint8 [N, 40] in {0, 1}, splits uint8 [N]."""
 
     files: dict[str, bytes]
     attributes: npt.NDArray[np.uint8]
@@ -28,7 +28,7 @@ class FakeCelebA:
 
     def txt_attributes(self) -> str:
         rows = [
-            # The release pads the values to two characters and ends lines with a blank.
+            # the release pads the values to two characters and ends lines with a blank
             f"{name} {' '.join(' 1' if value else '-1' for value in row)} "
             for name, row in zip(self.files, self.attributes, strict=True)
         ]
@@ -51,7 +51,7 @@ class FakeCelebA:
 
 
 def make_fake(count: int = 6, size: tuple[int, int] = (178, 218)) -> FakeCelebA:
-    """Make `count` distinct smooth images; official-looking names with gaps, as in a part."""
+    """Create `count` distinct smooth images, named like a subset of the release."""
     generator = np.random.default_rng(0)
     files = {}
     for index in range(count):
@@ -61,14 +61,14 @@ def make_fake(count: int = 6, size: tuple[int, int] = (178, 218)) -> FakeCelebA:
     return FakeCelebA(files, attributes, np.arange(count, dtype=np.uint8) % 3)
 
 
-def numbered(fake: FakeCelebA, numbers: list[int]) -> FakeCelebA:
-    """Call the images by these numbers of CelebA's."""
+def renumber(fake: FakeCelebA, numbers: list[int]) -> FakeCelebA:
+    """Rename the images to these numbers of CelebA."""
     names = [f"{number:06d}.jpg" for number in numbers]
     return replace(fake, files=dict(zip(names, fake.files.values(), strict=True)))
 
 
 def read_everything(source: CelebASource) -> None:
-    """Read all that there is to a copy."""
+    """Read the fingerprint, labels and images of a copy."""
     source.fingerprint()
     _, splits = source.labels()
     source.images(0, len(splits))
@@ -127,7 +127,7 @@ def csv_mirror(root: Path, fake: FakeCelebA) -> None:
 
 
 def csv_zeros_windows(root: Path, fake: FakeCelebA) -> None:
-    """The mirror after a spreadsheet: 0 for -1, a byte order mark, other line ends."""
+    """The mirror saved by a spreadsheet: 0 for -1, a byte order mark, Windows line endings."""
     write_zip(root / "img_align_celeba.zip", fake.files, inside="")
     for name, text in (
         ("list_attr_celeba.csv", fake.csv_attributes().replace("-1", "0")),
@@ -137,27 +137,27 @@ def csv_zeros_windows(root: Path, fake: FakeCelebA) -> None:
 
 
 def litter(root: Path, fake: FakeCelebA) -> None:
-    """Files that systems and tools leave among the images."""
+    """Other files among the images, as operating systems and tools add them."""
     official_folder(root, fake)
     for name in ("._000001.jpg", ".DS_Store", "Thumbs.db"):
         (root / "img_align_celeba" / name).write_bytes(b"not an image")
 
 
 def spreadsheet(root: Path, fake: FakeCelebA) -> None:
-    """A program's CSV: all fields quoted, semicolons, an index column, 1.0 and 0.0."""
+    """CSV files with quoted fields, semicolons, an index column, and 1.0 and 0.0."""
     write_folder(root / "img_align_celeba", fake.files)
     for name, text in (
         ("list_attr_celeba.csv", fake.csv_attributes().replace("-1", "0")),
         ("list_eval_partition.csv", fake.csv_partition()),
     ):
         header, *rows = text.replace(",1", ",1.0").replace(",0", ",0.0").splitlines()
-        numbered = [f",{header}", *(f"{number},{row}" for number, row in enumerate(rows))]
-        quoted = [";".join(f'"{text}"' for text in row.split(",")) for row in numbered]
+        indexed = [f",{header}", *(f"{number},{row}" for number, row in enumerate(rows))]
+        quoted = [";".join(f'"{text}"' for text in row.split(",")) for row in indexed]
         (root / name).write_text("\r\n".join(quoted) + "\r\n")
 
 
 def pngs_listed_as_jpg(root: Path, fake: FakeCelebA) -> None:
-    """The release's lossless images, whose lists name JPEGs."""
+    """The release's PNG images with lists that name JPEG files."""
     images = {
         name.replace(".jpg", ".png"): encode(Image.open(BytesIO(content)), "PNG")
         for name, content in fake.files.items()
@@ -167,7 +167,7 @@ def pngs_listed_as_jpg(root: Path, fake: FakeCelebA) -> None:
 
 
 def txt_zeros(root: Path, fake: FakeCelebA) -> None:
-    """The release's lists with 0 for -1, image_id above the names, and lines of Windows."""
+    """The release's lists with 0 for -1, image_id as a column name, and Windows line endings."""
     official_zip(root, fake)
     path = root / "list_attr_celeba.txt"
     count, header, *rows = path.read_text().replace("-1", " 0").splitlines()
@@ -183,7 +183,7 @@ def without_count(root: Path, fake: FakeCelebA) -> None:
 
 
 def wrong_count(root: Path, fake: FakeCelebA) -> None:
-    """A part of the release under the first line of all of it."""
+    """A subset of the release with the first line of the whole release."""
     official_zip(root, fake)
     path = root / "list_attr_celeba.txt"
     path.write_text(f"202599\n{path.read_text().partition(chr(10))[2]}")
@@ -198,7 +198,7 @@ def partition_as_words(root: Path, fake: FakeCelebA) -> None:
 
 
 def nested_twice(root: Path, fake: FakeCelebA) -> None:
-    """What unpacking into a folder, and that into another, leaves."""
+    """Folders of the same name nested in each other by unpacking."""
     inside = root / "celeba" / "img_align_celeba" / "img_align_celeba" / "img_align_celeba"
     write_folder(inside, fake.files)
     write_txt_lists(root / "celeba", root / "celeba", fake)

@@ -1,4 +1,4 @@
-"""A real browser for tests of pages."""
+"""A headless Chromium for tests of pages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ needs_chromium = pytest.mark.skipif(
 
 @contextmanager
 def chromium(folder: Path) -> Iterator[webdriver.Chrome]:
-    """Start a browser whose profile lies in a folder; it logs its console and its requests."""
+    """Start a browser with its profile in a folder; it logs its console and its requests."""
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for argument in (*ARGUMENTS, f"--user-data-dir={folder / 'profile'}"):
@@ -38,23 +38,23 @@ def chromium(folder: Path) -> Iterator[webdriver.Chrome]:
 
 
 def set_width(browser: webdriver.Chrome, width: int) -> None:
-    """Let the screen be so many pixels wide."""
+    """Set the width of the screen in pixels."""
     metrics = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
 def wait(browser: webdriver.Chrome) -> WebDriverWait:
-    """Return what waits for a condition."""
+    """Return a wait of at most 20 seconds, for ``until(condition)``."""
     return WebDriverWait(browser, 20)
 
 
 def console(browser: webdriver.Chrome) -> list[str]:
-    """Return what the browser complained about since it was asked last."""
+    """Return the console messages since the last call."""
     return [entry["message"] for entry in browser.get_log("browser")]
 
 
 def requests(browser: webdriver.Chrome, page: str) -> list[str]:
-    """Return the addresses that a page asked for; the browser's own first page does not count."""
+    """Return the URLs that a page requested, without those of the browser's start page."""
     messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
     return [
         message["params"]["request"]["url"]

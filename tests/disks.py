@@ -1,4 +1,4 @@
-"""Disks of their own, which fill up or cannot be written."""
+"""Small disks for tests, which fill up or are read-only."""
 
 import shutil
 import subprocess
@@ -9,14 +9,14 @@ import pytest
 
 @contextmanager
 def mount_tmpfs(folder, options):
-    """Mount a disk in memory while the block runs; skip the test where that is not permitted."""
+    """Mount a disk in memory within the block; skip the test if mounting is not permitted."""
     if shutil.which("mount") is None:
-        pytest.skip("mounting is not permitted here: there is no mount command")
+        pytest.skip("cannot mount: there is no mount command")
     folder.mkdir()
     command = ["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     if process.returncode:
-        pytest.skip(f"mounting is not permitted here: {process.stderr.strip()}")
+        pytest.skip(f"cannot mount: {process.stderr.strip()}")
     try:
         yield folder
     finally:

@@ -1,4 +1,4 @@
-"""The table of metrics in docs/judging.md, made of their records.
+"""Write the table of metrics in docs/judging.md from the metrics' records.
 
 python tests/documented_metrics.py
 """
@@ -8,26 +8,26 @@ from pathlib import Path
 from privacy_gan.evaluation.metrics import METRICS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "judging.md"
-HEADER = "| measure | what it is | unit | better | source |"
-PER = {"": "", "utility attribute": "/NAME", "class": "/CLASS"}
+HEADER = "| measure | meaning | unit | better | source |"
+KEY_SUFFIX = {"": "", "utility attribute": "/NAME", "class": "/CLASS"}
 BETTER = {True: "high", False: "low", None: ""}
 
 
 def table() -> str:
     """Return the table in Markdown."""
     rows = [
-        f"| `{metric.name}{PER[metric.per]}` | {metric.explanation} | {metric.unit} | "
+        f"| `{metric.name}{KEY_SUFFIX[metric.per]}` | {metric.explanation} | {metric.unit} | "
         f"{BETTER[metric.higher_is_better]} | {metric.source} |"
         for metric in METRICS.values()
     ]
     return "\n".join([HEADER, "|---|---|---|---|---|", *rows])
 
 
-def replaced(text: str) -> str:
-    """Return a page with the table in place of the one that it has."""
+def replace_table(text: str) -> str:
+    """Return a page with its table replaced by the current one."""
     before, _, rest = text.partition("| measure | ")
     return f"{before}{table()}\n\n{rest.partition(chr(10) * 2)[2]}"
 
 
 if __name__ == "__main__":
-    PAGE.write_text(replaced(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    PAGE.write_text(replace_table(PAGE.read_text(encoding="utf-8")), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Small networks, fixed batches, and Adam written out: for tests of games step by step."""
+"""Small networks, fixed batches and a literal Adam, for step-by-step tests of the games."""
 
 import torch
 from pytorch_lightning import LightningDataModule, Trainer
@@ -25,7 +25,7 @@ def small_discriminator(num_classes):
     )
 
 
-def batches(count):
+def make_batches(count):
     rng = torch.Generator().manual_seed(1)
     return [
         Batch(
@@ -36,16 +36,16 @@ def batches(count):
     ]
 
 
-class Fixed(LightningDataModule):
-    def __init__(self, given):
+class FixedBatches(LightningDataModule):
+    def __init__(self, batches):
         super().__init__()
-        self.given = given
+        self.batches = batches
 
     def train_dataloader(self):
-        return DataLoader(self.given, batch_size=None)
+        return DataLoader(self.batches, batch_size=None)
 
 
-def train(privatizer, given):
+def train(privatizer, batches):
     trainer = Trainer(
         accelerator="cpu",
         precision="64-true",
@@ -55,7 +55,7 @@ def train(privatizer, given):
         enable_progress_bar=False,
         enable_model_summary=False,
     )
-    trainer.fit(privatizer, datamodule=Fixed(given))
+    trainer.fit(privatizer, datamodule=FixedBatches(batches))
 
 
 class LiteralAdam:
@@ -70,8 +70,8 @@ class LiteralAdam:
         self.t = 0
 
     @torch.no_grad()
-    def step(self, gradients, share=1.0):
-        """Update the parameters, at a share of the learning rate."""
+    def step(self, gradients, lr_scale=1.0):
+        """Update the parameters, with the learning rate multiplied by ``lr_scale``."""
         self.t += 1
         beta1, beta2 = self.betas
         for p, g, m, v in zip(self.parameters, gradients, self.m, self.v, strict=True):
@@ -79,4 +79,4 @@ class LiteralAdam:
             v.copy_(beta2 * v + (1 - beta2) * g * g)
             m_hat = m / (1 - beta1**self.t)
             v_hat = v / (1 - beta2**self.t)
-            p.sub_(share * self.learning_rate * m_hat / (v_hat.sqrt() + 1e-8))
+            p.sub_(lr_scale * self.learning_rate * m_hat / (v_hat.sqrt() + 1e-8))

@@ -1,10 +1,10 @@
-"""Breaks the code on purpose, one thing at a time, and sees whether the tests notice.
+"""Breaks the code on purpose, one thing at a time, and checks that the tests notice.
 
     python tests/sabotage.py [NAME ...]
 
-Each breakage is made in a copy of the checkout, where the tests that must turn red are run. They
-are run once in a copy that nobody broke, too, where all must pass. The exit code is 1 where a
-breakage was not noticed.
+Each breakage is applied to a copy of the checkout, where the tests that should fail are run. The
+same tests are also run in an unchanged copy, where all must pass. The exit code is 1 if the tests
+miss a breakage.
 """
 
 from __future__ import annotations
@@ -25,15 +25,16 @@ from pathlib import Path
 from breakages import BREAKAGES, Breakage
 
 ROOT = Path(__file__).resolve().parents[1]
-AT_ONCE = 2
+NUM_WORKERS = 2
+TIMEOUT_SECONDS = 900
 FAILED = re.compile(r"^(?:FAILED|ERROR) (tests/\S+)", re.MULTILINE)
 
 
 @contextmanager
-def copied(checkout: Path) -> Iterator[Path]:
-    """Copy what git knows, or would take, of a checkout."""
-    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    names = subprocess.run(listing, cwd=checkout, capture_output=True, text=True, check=True).stdout
+def copy_checkout(checkout: Path) -> Iterator[Path]:
+    """Copy the tracked and untracked files of a checkout, without ignored ones, for the block."""
+    command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
+    names = subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=True).stdout
     with tempfile.TemporaryDirectory(prefix="sabotage-") as folder:
         for name in filter(None, names.split("\0")):
             if (checkout / name).is_file():
@@ -42,11 +43,11 @@ def copied(checkout: Path) -> Iterator[Path]:
         yield Path(folder)
 
 
-def failing(checkout: Path, tests: Sequence[str]) -> list[str]:
-    """Run some tests in a checkout, and return those that fail.
+def failing_tests(checkout: Path, tests: Sequence[str]) -> list[str]:
+    """Run tests in a checkout, and return those that fail; all of them after a time-out.
 
     Raises:
-        RuntimeError: they were not run.
+        RuntimeError: pytest could not run them.
     """
     command = [sys.executable, "-m", "pytest", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
     try:
@@ -57,65 +58,67 @@ def failing(checkout: Path, tests: Sequence[str]) -> list[str]:
             capture_output=True,
             text=True,
             check=False,
-            timeout=900,
+            timeout=TIMEOUT_SECONDS,
         )
     except subprocess.TimeoutExpired:
-        return [f"tests/{test}" for test in tests]  # what hangs is noticed
+        return [f"tests/{test}" for test in tests]
     finally:
-        kill_left_behind(checkout)
+        kill_processes(checkout)
     if process.returncode not in (0, 1):
         raise RuntimeError(f"{process.stdout}\n{process.stderr}")
     return FAILED.findall(process.stdout)
 
 
-def kill_left_behind(checkout: Path) -> None:
-    """Kill what broken code left running; all that was started there has the checkout's path."""
-    mark = f"PYTHONPATH={checkout}".encode()
+def kill_processes(checkout: Path) -> None:
+    """Kill the processes that broken code left behind, which have the checkout's PYTHONPATH."""
+    variable = f"PYTHONPATH={checkout}".encode()
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if mark in (process / "environ").read_bytes():
+            if variable in (process / "environ").read_bytes():
                 os.kill(int(process.name), signal.SIGKILL)
 
 
-def unnoticed(breakage: Breakage, checkout: Path) -> list[str]:
-    """Return the tests that pass though they must not."""
-    with copied(checkout) as folder:
+def missed_by(breakage: Breakage, checkout: Path) -> list[str]:
+    """Return the tests that should fail with a breakage, but pass."""
+    with copy_checkout(checkout) as folder:
         file = folder / "privacy_gan" / breakage.file
         text = file.read_text()
         if text.count(breakage.old) != 1:
-            raise RuntimeError(f"{breakage.name}: {file.name} no longer holds what it would break")
+            raise RuntimeError(f"{breakage.name}: {file.name} no longer has the code to break")
         file.write_text(text.replace(breakage.old, breakage.new))
-        red = failing(folder, breakage.red)
-    return [test for test in breakage.red if not any(is_of(found, test) for found in red)]
+        failing = failing_tests(folder, breakage.caught_by)
+    return [test for test in breakage.caught_by if not any(is_case_of(f, test) for f in failing)]
 
 
-def is_of(found: str, test: str) -> bool:
-    """Tell whether what failed is a test, or a case of it."""
-    return found.removeprefix("tests/").partition("[")[0] == test
+def is_case_of(failed: str, test: str) -> bool:
+    """Return whether a failed test is a given test, or a case of it."""
+    return failed.removeprefix("tests/").partition("[")[0] == test
 
 
 def main() -> None:
-    """Break what was named, or everything."""
-    parser = argparse.ArgumentParser(description="Break the code and see whether tests notice.")
-    parser.add_argument("names", nargs="*", help="words of the breakages' names; all by default")
-    parser.add_argument("--checkout", type=Path, default=ROOT, help="whose tests are run")
-    given = parser.parse_args()
-    for name in given.names:
+    """Apply the named breakages, or all of them, and print which are caught."""
+    parser = argparse.ArgumentParser(description="Break the code and check that tests notice.")
+    parser.add_argument("names", nargs="*", help="parts of the breakages' names (default: all)")
+    parser.add_argument("--checkout", type=Path, default=ROOT, help="the checkout to copy")
+    arguments = parser.parse_args()
+    names = arguments.names
+    for name in names:
         if not any(name in breakage.name for breakage in BREAKAGES):
             parser.error(f"no breakage has {name} in its name")
-    chosen = [b for b in BREAKAGES if not given.names or any(n in b.name for n in given.names)]
-    with copied(given.checkout) as folder:
-        if red := failing(folder, sorted({test for b in chosen for test in b.red})):
-            sys.exit("these fail though nothing is broken: " + " ".join(red))
-    missed = 0
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        found = pool.map(lambda breakage: unnoticed(breakage, given.checkout), chosen)
-        for breakage, passing in zip(chosen, found, strict=True):
-            missed += bool(passing)
-            told = f"NOT NOTICED by {', '.join(passing)}" if passing else "caught"
-            print(f"{breakage.name}: {told}", flush=True)
-    print(f"{len(chosen) - missed} of {len(chosen)} caught")
-    sys.exit(missed > 0)
+    selected = [b for b in BREAKAGES if not names or any(name in b.name for name in names)]
+    with copy_checkout(arguments.checkout) as folder:
+        tests = sorted({test for breakage in selected for test in breakage.caught_by})
+        if failing := failing_tests(folder, tests):
+            sys.exit("these tests fail in the unchanged code: " + " ".join(failing))
+    num_missed = 0
+    with ThreadPoolExecutor(NUM_WORKERS) as pool:
+        results = pool.map(lambda breakage: missed_by(breakage, arguments.checkout), selected)
+        for breakage, missed in zip(selected, results, strict=True):
+            num_missed += bool(missed)
+            outcome = f"MISSED by {', '.join(missed)}" if missed else "caught"
+            print(f"{breakage.name}: {outcome}", flush=True)
+    print(f"{len(selected) - num_missed} of {len(selected)} caught")
+    sys.exit(num_missed > 0)
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("overrides", "expected"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_named_in_one_line_and_nothing_is_begun(overrides, expected, tmp_path):
+def test_a_mistake_is_reported_in_one_line_before_anything_is_written(overrides, expected, tmp_path):
     preset = ["trainer=cpu"] if "data=celeba" in overrides else TINY
     process = run_train(tmp_path, *overrides, preset=preset)
     assert expected in error_line(process)
@@ -53,7 +53,7 @@ def test_a_download_page_instead_of_the_zip_is_recognised(tmp_path):
 
 
 @pytest.mark.parametrize("group", ["privatizer", "data", "loss", "trainer"])
-def test_an_unknown_choice_lists_those_that_exist_in_one_line(group, tmp_path):
+def test_an_unknown_choice_is_reported_with_the_available_ones(group, tmp_path):
     line = error_line(run_train(tmp_path, f"{group}=unheard_of"))
     assert f"'{group}/unheard_of'" in line
     known = {
@@ -64,11 +64,11 @@ def test_an_unknown_choice_lists_those_that_exist_in_one_line(group, tmp_path):
     assert f"available options in '{group}': {known.get(group, '')}" in line
 
 
-def test_a_misspelt_override_is_one_line(tmp_path):
+def test_a_misspelt_override_is_reported_in_one_line(tmp_path):
     assert "epsylon" in error_line(run_train(tmp_path, "epsylon=0.1"))
 
 
-def test_a_machine_without_the_accelerator_is_told_so(tmp_path):
+def test_a_missing_gpu_is_reported(tmp_path):
     torch = pytest.importorskip("torch")
     if torch.cuda.is_available():
         pytest.skip("this machine has a GPU")
@@ -76,7 +76,7 @@ def test_a_machine_without_the_accelerator_is_told_so(tmp_path):
     assert "error: this machine has no GPU" in error_line(process)
 
 
-def test_hydra_lets_errors_through_where_ours_are_explained():
+def test_hydra_calls_the_function_that_run_hydra_main_replaces():
     replaced = utils.run_and_report.__name__  # private: if it goes, command_line.start must change
     assert replaced in utils._run_hydra.__code__.co_names
     assert replaced in utils._run_app.__code__.co_names

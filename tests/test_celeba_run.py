@@ -17,7 +17,7 @@ BRIEF += SMALL_DISCRIMINATORS
     not CELEBA.is_dir(),
     reason=f"no CelebA at {CELEBA}; set PRIVACY_GAN_CELEBA to a copy of it",
 )
-def test_a_run_on_real_faces_trains_and_tells_where_its_result_is(tmp_path):
+def test_a_run_on_real_faces_trains_and_prints_the_path_of_its_result(tmp_path):
     process = run_train(
         tmp_path,
         "data=celeba",

@@ -1,9 +1,9 @@
-"""Which tests a change affects."""
+"""The tests that a change affects."""
 
 import re
 
 import pytest
-from changed import ROOT, affected, dependents, reached
+from changed import ROOT, affected_files, affected_tests, load_dependents
 
 from privacy_gan.commands.cli import COMMANDS
 
@@ -12,10 +12,10 @@ STARTED = re.compile(r'\b(?:cli|command_line)\(\s*"(\w+)"')
 
 @pytest.fixture(scope="module")
 def graph():
-    return dependents()
+    return load_dependents()
 
 
-def test_what_imports_what_changed_is_affected_however_far_away():
+def test_direct_and_indirect_importers_are_affected():
     graph = {
         "privacy_gan/a.py": ["privacy_gan/b.py"],
         "privacy_gan/b.py": ["privacy_gan/a.py", "tests/help.py"],
@@ -25,13 +25,13 @@ def test_what_imports_what_changed_is_affected_however_far_away():
         "tests/room/test_c.py": [],
         "tests/test_d.py": [],
     }
-    assert affected({"privacy_gan/a.py"}, graph) == ["tests/room/test_b.py"]
-    assert affected({"tests/help.py"}, graph) == ["tests/room/test_b.py"]
+    assert affected_tests({"privacy_gan/a.py"}, graph) == ["tests/room/test_b.py"]
+    assert affected_tests({"tests/help.py"}, graph) == ["tests/room/test_b.py"]
     below = ["tests/room/test_b.py", "tests/room/test_c.py"]
-    assert affected({"tests/room/conftest.py"}, graph) == below
-    assert affected({"tests/test_d.py", "LICENSE"}, graph) == ["tests/test_d.py"]
-    assert affected({"tests/test_deleted.py"}, graph) == []
-    assert affected({"pyproject.toml"}, graph) == ["tests"]
+    assert affected_tests({"tests/room/conftest.py"}, graph) == below
+    assert affected_tests({"tests/test_d.py", "LICENSE"}, graph) == ["tests/test_d.py"]
+    assert affected_tests({"tests/test_deleted.py"}, graph) == []
+    assert affected_tests({"pyproject.toml"}, graph) == ["tests"]
 
 
 @pytest.mark.parametrize(
@@ -48,13 +48,15 @@ def test_what_imports_what_changed_is_affected_however_far_away():
         ("tests/wandb_server.py", "tests/training/test_tracking.py"),
     ],
 )
-def test_ways_that_are_no_imports_are_known(changed, test, graph):
-    assert test in affected({changed}, graph)
+def test_dependencies_without_an_import_are_known(changed, test, graph):
+    assert test in affected_tests({changed}, graph)
 
 
 def test_a_change_does_not_affect_everything(graph):
-    assert "tests/data/test_labels.py" not in affected({"privacy_gan/reporting/tables.py"}, graph)
-    assert "tests/sweeping/test_sweep.py" not in affected(
+    assert "tests/data/test_labels.py" not in affected_tests(
+        {"privacy_gan/reporting/tables.py"}, graph
+    )
+    assert "tests/sweeping/test_sweep.py" not in affected_tests(
         {"privacy_gan/release/demo_server.py"}, graph
     )
 
@@ -62,7 +64,7 @@ def test_a_change_does_not_affect_everything(graph):
 def test_commands_that_tests_start_are_in_the_graph(graph):
     for path in (ROOT / "tests").rglob("*.py"):
         for verb in STARTED.findall(path.read_text()):
-            command = f"experiments/{verb}.py"  # of its own, as benchmark.py
+            command = f"experiments/{verb}.py"  # has its own code, such as benchmark.py
             if verb in COMMANDS:
-                command = f"privacy_gan/commands/{COMMANDS[verb].does.partition('.')[0]}.py"
-            assert str(path.relative_to(ROOT)) in reached({command}, graph), (path, verb)
+                command = f"privacy_gan/commands/{COMMANDS[verb].target.partition('.')[0]}.py"
+            assert str(path.relative_to(ROOT)) in affected_files({command}, graph), (path, verb)

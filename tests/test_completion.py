@@ -39,11 +39,11 @@ def folder(tmp_path, monkeypatch):
     ],
 )
 @pytest.mark.usefixtures("folder")
-def test_the_last_word_may_become(typed, offered):
+def test_completions_of_the_last_word(typed, offered):
     assert complete(typed, VERBS, CONF) == offered
 
 
-def test_bash_inserts_what_is_offered_in_quotes_that_it_needs(folder):
+def test_bash_quotes_completions(folder):
     program = folder / "my photos" / "program"  # where the program lies may have blanks, too
     program.write_text("#!/bin/sh\nprintf '%s\\n' \"got $4\" 'a b'\n")
     program.chmod(0o755)

@@ -1,4 +1,4 @@
-"""CONTRIBUTING.md's checklists, followed as they are written in a copy of the project."""
+"""The checklists in CONTRIBUTING.md work when they are followed in a copy of the project."""
 
 import json
 import re
@@ -13,14 +13,14 @@ from presets import JUDGED, TINY
 PAGE = (ROOT / "CONTRIBUTING.md").read_text()
 EXAMPLE = (ROOT / "docs" / "mechanisms.md").read_text()
 BLOCK = re.compile(r"^ *```(?:python|yaml)\n *# (\S+)(?:, (\w+))?\n(.*?)^ *```", re.M | re.S)
-UNTOUCHED = shutil.ignore_patterns("__pycache__")
+IGNORED = shutil.ignore_patterns("__pycache__")
 
 
 @pytest.fixture
 def project(tmp_path):
-    """Return a copy of the project with the mechanism and the adversary of the checklists."""
+    """Return a copy of the project with the checklists' mechanism and adversary added."""
     for folder in ("privacy_gan", "conf", "experiments"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=UNTOUCHED)
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=IGNORED)
     add_adversary(tmp_path)
     add_mechanism(tmp_path)
     return tmp_path
@@ -33,8 +33,8 @@ def add_adversary(project):
     code = project / python
     code.write_text(f"{code.read_text()}\n\n{blocks[python, '']}")
     judge = project / yaml
-    listed, entry = (indent(blocks[yaml, where], "  ") for where in (defaults, adversaries))
-    text = judge.read_text().replace("  - _self_\n", f"{listed}  - _self_\n")
+    default, entry = (indent(blocks[yaml, where], "  ") for where in (defaults, adversaries))
+    text = judge.read_text().replace("  - _self_\n", f"{default}  - _self_\n")
     text = text.replace("\nadversaries:\n", f"\nadversaries:\n{entry}")
     judge.write_text(text)
 
@@ -48,7 +48,7 @@ def add_mechanism(project):
     )
 
 
-def test_its_checklists_lead_to_a_mechanism_and_an_adversary_that_are_used(project):
+def test_a_mechanism_and_an_adversary_added_by_the_checklists_are_used(project):
     script = project / "experiments" / "train.py"
     command = [sys.executable, script, "privatizer=patch", *TINY, *JUDGED, "output_dir=out"]
     process = run(command, cwd=project, env={"PYTHONPATH": str(project)}, real=True)

@@ -17,7 +17,7 @@ assert "torch" not in sys.modules
 """
 
 
-def test_a_finished_run_is_found_without_torch_and_what_is_asked_beyond_it_is_done(tmp_path):
+def test_a_finished_run_is_found_without_torch_and_other_data_are_refused(tmp_path):
     command = train_command(tmp_path)
     first = run(command)
     assert first.returncode == 0, first.stderr
@@ -31,7 +31,7 @@ def test_a_finished_run_is_found_without_torch_and_what_is_asked_beyond_it_is_do
     assert "belongs to a run with data.key=" in other.stderr
 
 
-def test_data_that_take_torch_to_be_told_are_found_finished_too(tmp_path):
+def test_finished_runs_are_found_if_the_content_key_needs_torch(tmp_path):
     run_on_numbers = {"preset": NUMBERS, "cached": False}
     assert run_train(tmp_path, "evaluate=false", **run_on_numbers).returncode == 0
     again = run_train(tmp_path, "evaluate=false", **run_on_numbers)
@@ -40,7 +40,7 @@ def test_data_that_take_torch_to_be_told_are_found_finished_too(tmp_path):
 
 
 @pytest.mark.parametrize("data", ["synthetic_faces", "celeba"])
-def test_the_key_is_the_data_modules(data, tiny, tmp_path):
+def test_the_content_key_equals_the_data_modules(data, tiny, tmp_path):
     overrides = [f"data={data}"]
     if data == "celeba":
         official_zip(tmp_path / "faces", make_fake(20))
@@ -50,5 +50,5 @@ def test_the_key_is_the_data_modules(data, tiny, tmp_path):
     assert content_key(config_to_dict(config.data)) == instantiate(config.data).content_key()
 
 
-def test_data_that_are_not_known_have_none():
+def test_unknown_data_have_no_content_key():
     assert content_key({"_target_": "my.DataModule"}) is None

@@ -32,7 +32,7 @@ hydra:
 """
 
 
-def test_options_are_read_with_their_comments():
+def test_options_are_parsed_with_their_comments():
     assert parse_options(FILE) == [
         Option("count", "3", "How many there are."),
         Option("folder", "???", "where they lie"),
@@ -41,7 +41,7 @@ def test_options_are_read_with_their_comments():
     ]
 
 
-def test_a_verbs_help_begins_with_its_own_options(tmp_path):
+def test_a_commands_help_starts_with_its_own_options(tmp_path):
     (tmp_path / "do.yaml").write_text(FILE.replace("  - _self_", "  - data: drawn\n  - _self_"))
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "drawn.yaml").write_text("# Drawn.\nsize: 4  # of each\n")
@@ -59,7 +59,7 @@ def test_a_verbs_help_begins_with_its_own_options(tmp_path):
 
 
 @pytest.mark.parametrize("verb", COMMANDS)
-def test_every_verbs_help_is_short_and_names_no_machinery(verb):
+def test_every_help_text_is_short_and_hides_internals(verb):
     text = help_for(verb, [])
     lines = text.splitlines()
     assert lines[0].startswith(f"usage: privacy-gan {verb} ")
@@ -69,7 +69,7 @@ def test_every_verbs_help_is_short_and_names_no_machinery(verb):
     assert "hydra" not in text.lower()
 
 
-def test_it_is_printed_also_into_a_pipe_that_closes():
+def test_help_survives_a_closed_pipe():
     process = cli("train", "--help")
     assert process.returncode == 0
     assert "  epsilon=0.01\n      Distortion budget" in process.stdout

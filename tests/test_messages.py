@@ -90,13 +90,13 @@ def keys_of(config, prefix=""):
                 yield from keys_of(value, f"{prefix}{key}.")
 
 
-def test_every_option_that_a_message_names_can_be_composed(options):
+def test_every_option_named_in_a_message_exists(options):
     for option, message in named_options().items():
         if option not in OTHERS | GROUPS:
             assert option in options, message
 
 
-def test_many_are_found_and_a_wrong_one_would_be(options):
+def test_the_check_finds_options_and_would_find_a_wrong_one(options):
     assert {"data.root", "privatizer.runs", "trainer.devices", "run_dir"} <= set(named_options())
     assert "judge.classifiers.folder" not in options
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
@@ -110,7 +110,7 @@ class Images:
         return "images"
 
 
-def test_where_classifiers_cannot_be_written_the_option_that_mends_it_is_named(options, tmp_path):
+def test_unwritable_classifiers_name_the_option_to_change(options, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="choose another folder with ") as refused:
         FixedClassifiers(tmp_path / "file", *[None] * 5, settings="").get(["Light"], Images(), None)

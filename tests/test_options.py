@@ -52,7 +52,7 @@ FILES = {
 }
 
 
-def test_a_mistake_in_an_own_file_is_told_with_its_line(tmp_path):
+def test_a_mistake_in_a_users_file_is_reported_with_its_line(tmp_path):
     (tmp_path / "experiment").mkdir()
     for name, (text, told) in FILES.items():
         file = tmp_path / "experiment" / f"{name}.yaml"
@@ -69,7 +69,7 @@ def test_a_mistake_in_an_own_file_is_told_with_its_line(tmp_path):
 
 
 @pytest.mark.parametrize("mode", [[], ["-m"]], ids=["run", "sweep"])
-def test_folders_of_any_name_hold_a_run_and_its_report(mode, tmp_path):
+def test_folders_may_have_any_name(mode, tmp_path):
     home = tmp_path / "jürgen's, R&D = [1] {2} $x"
     home.mkdir()
     small = [*TINY, "privatizer=noise", "data.cache_dir=~/a b", "output_dir=~/out, too"]
@@ -89,7 +89,7 @@ def test_folders_of_any_name_hold_a_run_and_its_report(mode, tmp_path):
         assert "classifiers.epochs=0 must be" in line
 
 
-def test_a_sweep_tells_all_mistakes_of_all_runs_at_once(tmp_path):
+def test_a_sweep_reports_the_mistakes_of_all_runs_at_once(tmp_path):
     grid = ["epsilon=0,0.01", "attribute=Smilling,Smiling", "width=0"]
     process = run_train(tmp_path, "-m", *grid)
     assert process.returncode == 2
@@ -99,7 +99,7 @@ def test_a_sweep_tells_all_mistakes_of_all_runs_at_once(tmp_path):
         assert words in process.stderr
 
 
-def test_what_a_later_word_undoes_is_undone_in_a_sweep_too(tmp_path):
+def test_a_later_override_replaces_an_earlier_one_in_a_sweep_too(tmp_path):
     undone = ["judge.adversaries.resnet10.annealed=1", "judge.adversaries.resnet10=null"]
     undone[0] = "judge.adversaries.resnet10.network._target_=my.own"
     process = run_train(tmp_path, "-m", *undone, "epsilon=0,-1")
@@ -107,7 +107,7 @@ def test_what_a_later_word_undoes_is_undone_in_a_sweep_too(tmp_path):
     assert process.stderr.count("is not a distortion budget") == 2
 
 
-def test_a_finished_run_says_all_that_differs_and_the_command_it_gives_judges_so(tmp_path):
+def test_a_finished_run_names_differing_judge_settings_and_a_command_that_uses_them(tmp_path):
     made = [*JUDGED, "trainer.max_epochs=1", "privatizer=noise"]
     made.append(f"classifiers.folder={tmp_path / 'a b'}")
     assert run_train(tmp_path, *made).returncode == 0

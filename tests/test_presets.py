@@ -98,7 +98,7 @@ def test_a_preset_runs_to_a_result(preset, faces, tmp_path):
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-def test_the_networks_that_a_preset_names_can_be_made(preset, tiny):
+def test_the_networks_of_a_preset_can_be_instantiated(preset, tiny):
     single = [typed for typed in ONE.get(preset, []) if not typed.startswith("image_size")]
     single += ["data.root=none"] if preset in ON_FACES else []
     config = tiny(preset=[f"experiment={preset}", *single], cached=False)

@@ -25,12 +25,12 @@ SURROUNDINGS = {
 }
 
 
-def test_every_command_is_started_here():
+def test_every_command_is_covered():
     assert set(MISTAKES) == {path.stem for path in (ROOT / "experiments").glob("*.py")}
 
 
 @pytest.mark.parametrize("verb", MISTAKES)
-def test_a_mistake_is_one_line_and_exit_code_2(verb, tmp_path, monkeypatch):
+def test_a_mistake_gives_one_line_and_exit_code_2(verb, tmp_path, monkeypatch):
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
     words, message = MISTAKES[verb]

@@ -55,7 +55,7 @@ def plant(request, hostile):
     return planted
 
 
-def test_the_planted_file_would_be_executed_by_whoever_trusts_it(plant, executed, tmp_path):
+def test_an_unsafe_load_would_execute_the_planted_file(plant, executed, tmp_path):
     path = plant(tmp_path / "file")
     with suppress(RuntimeError):  # a bare pickle is none of torch's, which it notices too late
         torch.load(path, weights_only=False)
@@ -80,12 +80,12 @@ def test_no_reader_executes_a_checkpoint(reader, plant, executed, tmp_path):
     assert not executed.exists()
 
 
-def test_a_resume_state_is_not_executed_but_begun_again(plant, executed, tmp_path):
+def test_a_hostile_resume_checkpoint_is_ignored(plant, executed, tmp_path):
     assert ResumeCheckpoint(plant(tmp_path / "file"), "key", 5).read() is None
     assert not executed.exists()
 
 
-def test_a_run_is_neither_loaded_nor_judged_from_a_hostile_checkpoint(plant, executed, tiny):
+def test_a_hostile_checkpoint_is_neither_loaded_nor_judged(plant, executed, tiny):
     config = tiny("trainer.max_epochs=1", *JUDGED)
     run, _ = train(tiny("trainer.max_epochs=1"))
     plant(run.checkpoint)
@@ -95,7 +95,7 @@ def test_a_run_is_neither_loaded_nor_judged_from_a_hostile_checkpoint(plant, exe
     assert not executed.exists()
 
 
-def test_a_training_that_finds_a_hostile_checkpoint_does_not_go_on_from_it(plant, executed, tiny):
+def test_training_does_not_resume_from_a_hostile_checkpoint(plant, executed, tiny):
     config = tiny("trainer.max_epochs=1")
     run, before = train(config)
     run.result_file.unlink()
@@ -109,7 +109,7 @@ def test_a_training_that_finds_a_hostile_checkpoint_does_not_go_on_from_it(plant
     assert not executed.exists()
 
 
-def test_a_cache_of_images_that_holds_objects_is_built_again(executed, hostile, tiny, tmp_path):
+def test_an_image_cache_that_holds_objects_is_rebuilt(executed, hostile, tiny, tmp_path):
     config = tiny("trainer.max_epochs=1")
     _, before = train(config)
     (meta_file,) = (tmp_path / "cache").rglob(image_cache.META)

@@ -1,4 +1,4 @@
-"""A server that takes what Weights & Biases' own client sends, and remembers it."""
+"""A local server that records what the Weights & Biases client sends."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ KEY = "0" * 40
 
 
 @dataclass
-class Tracked:
-    """What a server knows of a run."""
+class TrackedRun:
+    """A run as the server knows it."""
 
     name: str = ""
     group: str = ""
@@ -60,10 +60,10 @@ class Handler(BaseHTTPRequestHandler):
         content = self.body()
         runs = self.server.runs
         if self.path == "/graphql":
-            asked = json.loads(content)
-            name = re.search(r"(?:query|mutation)\s+(\w+)", asked["query"])[1]
+            request = json.loads(content)
+            name = re.search(r"(?:query|mutation)\s+(\w+)", request["query"])[1]
             operation = getattr(self, name, lambda **_: {})
-            return self.answer({"data": operation(**asked.get("variables", {}))})
+            return self.answer({"data": operation(**request.get("variables", {}))})
         if self.path.endswith("/file_stream"):
             run = runs[self.path.split("/")[-2]]
             files = json.loads(content).get("files", {})
@@ -94,12 +94,12 @@ class Handler(BaseHTTPRequestHandler):
         }
         return {"model": {**self.project(project), "bucket": bucket}}
 
-    def UpsertBucket(self, name=None, **told):  # noqa: N802
-        run = self.server.runs.setdefault(name, Tracked())
-        run.name = told.get("displayName") or run.name
-        run.group = told.get("groupName") or run.group
-        run.project = told.get("project") or run.project
-        run.config |= json.loads(told.get("config") or "{}")
+    def UpsertBucket(self, name=None, **fields):  # noqa: N802
+        run = self.server.runs.setdefault(name, TrackedRun())
+        run.name = fields.get("displayName") or run.name
+        run.group = fields.get("groupName") or run.group
+        run.project = fields.get("project") or run.project
+        run.config |= json.loads(fields.get("config") or "{}")
         bucket = {"id": name, "name": name, "displayName": run.name, "description": ""}
         bucket |= {"historyLineCount": len(run.history), "project": self.project(run.project)}
         return {"upsertBucket": {"bucket": bucket, "inserted": not run.history}}
@@ -109,7 +109,7 @@ class Handler(BaseHTTPRequestHandler):
         urls = [{"name": name, "uploadUrl": f"{self.server.url}/file"} for name in files]
         return {"createRunFiles": {"runID": run, "uploadHeaders": [], "files": urls}}
 
-    def CreateArtifact(self, **_):  # noqa: N802 - a table's content, which is taken for known
+    def CreateArtifact(self, **_):  # noqa: N802 - a table's content, as if it were uploaded already
         latest = {"id": "artifact", "versionIndex": 0}
         sequence = {"id": "sequence", "latestArtifact": latest}
         artifact = {"id": "artifact", "state": "COMMITTED", "artifactSequence": sequence}
@@ -131,7 +131,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serve_wandb():
-    """Serve; what was sent is in ``runs``, by the runs' identifiers, and in ``views``."""
+    """Serve within the block; yield the server, with ``runs`` by ID, and ``views``."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.runs, server.views = {}, []
     server.url = f"http://127.0.0.1:{server.server_port}"
@@ -145,18 +145,18 @@ def serve_wandb():
 
 
 def environment(server):
-    """Return what makes W&B's client use a server."""
+    """Return the environment variables that make the W&B client use a server."""
     return {"WANDB_API_KEY": KEY, "WANDB_BASE_URL": server.url}
 
 
 def sync_offline_runs(folder):
-    """Send the offline runs below a folder as ``wandb sync`` sends them; return what arrived."""
-    found = sorted(path.parent for path in folder.rglob("offline-run-*/*.wandb"))
+    """Send the offline runs in a folder with ``wandb sync``; return the runs that arrived, by ID."""
+    offline = sorted(path.parent for path in folder.rglob("offline-run-*/*.wandb"))
     with serve_wandb() as server:
         subprocess.run(
-            [Path(sys.executable).with_name("wandb"), "sync", *found],
+            [Path(sys.executable).with_name("wandb"), "sync", *offline],
             env={**os.environ, **environment(server)},
-            cwd=folder,  # where it leaves a log
+            cwd=folder,  # for its log
             capture_output=True,
             check=True,
             timeout=100,

@@ -1,4 +1,4 @@
-"""Times training, the data path, judging, memory and start-up, and writes what came out."""
+"""The benchmark's command line: times training, data, judging, memory and start-up."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from privacy_gan.runs.files import atomic_write
 
 
 def main(arguments: Sequence[str], conf: Path) -> None:
-    """Time what is asked for, print a table and write all figures.
+    """Run the selected parts, print a table and write all measurements to a JSON file.
 
     Args:
-        arguments: options, and overrides of conf/train.yaml that say what is trained.
-        conf: folder of the configuration.
+        arguments: options, and overrides of conf/train.yaml for the run to benchmark.
+        conf: the folder conf/.
 
     Raises:
-        UserError: the configuration is wrong, or the file cannot be written.
+        UserError: the configuration has an error, or the file cannot be written.
     """
-    options = parse(arguments)
+    options = parse_options(arguments)
     with TemporaryDirectory(prefix="privacy_gan-benchmark-") as folder:
         overrides = quote_paths(options.overrides, PATHS)
         run = BenchmarkRun(conf, overrides, Path(folder), options.rounds)
-        record: dict[str, Any] = run.about()
+        record: dict[str, Any] = run.describe()
         for part in options.parts:
             print(f"timing {part} ...", file=sys.stderr, flush=True)
             record[part] = (PARTS | OPTIONAL_PARTS)[part](run)
@@ -45,18 +45,22 @@ def main(arguments: Sequence[str], conf: Path) -> None:
             f"cannot write {options.output} ({error.strerror}): choose another, --output FILE"
         ) from error
     print(format_table(record))
-    print(f"\nAll figures: {options.output}")
+    print(f"\nAll measurements: {options.output}")
 
 
-def parse(arguments: Sequence[str]) -> argparse.Namespace:
-    """Return the options, the overrides among them."""
+def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the options, including the overrides.
+
+    Raises:
+        UserError: a part is unknown, or there are no rounds.
+    """
     parser = argparse.ArgumentParser(
         prog="benchmark.py",
-        description="Times the project beside the way of the paper's released code.",
-        epilog="Further arguments: those of privacy-gan train, such as data=celeba data.root=PATH.",
+        description="Compares the speed of this project with that of the paper's released code.",
+        epilog="Also takes options of privacy-gan train, such as data=celeba data.root=PATH.",
     )
-    parser.add_argument("--parts", default=",".join(PARTS), help="of %(default)s,changes")
-    parser.add_argument("--rounds", type=int, default=3, help="turns of each contestant")
+    parser.add_argument("--parts", default=",".join(PARTS), help="from %(default)s,changes")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each contestant is timed")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmark.json"))
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_intermixed_args(list(arguments))

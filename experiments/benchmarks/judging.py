@@ -37,7 +37,9 @@ def benchmark_judging(run: BenchmarkRun) -> dict[str, Any]:
     attribute = setup.task.attribute
     datamodule = limit_evaluation_images(setup.datamodule, 512 if on_cpu else 4096)
     utilities = judge.check(datamodule, attribute)
-    fixed = {name: untrained_classifier(judge, datamodule, name, run) for name in [attribute, *utilities]}
+    fixed = {
+        name: untrained_classifier(judge, datamodule, name, run) for name in [attribute, *utilities]
+    }
 
     def create_learners() -> dict[str, Learner]:
         learners = {name: attack.create(name) for name in names}
@@ -114,7 +116,9 @@ def limit_evaluation_images(datamodule: TableDataModule, limit: int) -> TableDat
     return limited
 
 
-def untrained_classifier(judge: Judge, data: TableDataModule, name: str, run: BenchmarkRun) -> FixedClassifier:
+def untrained_classifier(
+    judge: Judge, data: TableDataModule, name: str, run: BenchmarkRun
+) -> FixedClassifier:
     """Return an untrained fixed classifier of an attribute."""
     network = judge.classifiers.network(len(data.classes(name))).to(run.device)
     network = network.eval().requires_grad_(False).to(memory_format=torch.channels_last)
@@ -143,7 +147,9 @@ def endless_training_batches(source: MechanismSource, judge: Judge) -> Iterator[
     return chain.from_iterable(epochs)
 
 
-def train_learners(learners: Iterable[Learner], batches: Iterable[CensoredBatch], compute: Compute) -> None:
+def train_learners(
+    learners: Iterable[Learner], batches: Iterable[CensoredBatch], compute: Compute
+) -> None:
     """Train all learners on each batch."""
     for batch in batches:
         for learner in learners:

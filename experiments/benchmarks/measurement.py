@@ -1,6 +1,6 @@
-"""How long work takes, what it computes and moves, how much memory it holds, what the device could.
+"""Measures time, floating-point operations, memory traffic, peak memory and peak performance.
 
-Contestants take turns, so that whatever else the machine does befalls all of them.
+Contestants are timed in turn, so that other load on the machine affects all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-# words in the names of operations, by what they are; the first that fits counts
+# parts of operation names by kind; the first kind that matches counts
 OPERATION_KINDS = {
     "convolutions": ("conv",),
     "batch norm": ("batch_norm", "BatchNorm"),
@@ -31,12 +31,12 @@ OPERATION_KINDS = {
     "ReLU, pooling and sums": ("threshold", "clamp", "relu", "Relu", "pool", "Pool", "add", "mul"),
     "copies and conversions": ("copy", "cat", "stack", "fill", "contiguous"),
 }
-PEAK_TRIALS = 5  # the fastest is the peak
-COPY_BYTES = 2**28  # bytes, more than any cache holds
+PEAK_TRIALS = 5  # the fastest gives the peak
+COPY_BYTES = 2**28  # more than any cache holds
 
 
 class Summary(TypedDict):
-    """Something that was taken in several rounds."""
+    """Summary of a value that was measured in several rounds."""
 
     median: float
     least: float
@@ -45,80 +45,79 @@ class Summary(TypedDict):
 
 
 def summarize(values: Sequence[float]) -> Summary:
-    """Return median, least and most of some values, and all of them."""
+    """Return the median, minimum and maximum of some values, and the values."""
     median = statistics.median(values)
     return {"median": median, "least": min(values), "most": max(values), "rounds": list(values)}
 
 
 def summarize_rate(amount: float, seconds: Sequence[float]) -> Summary:
-    """Return how much is done in a second, of an amount that took so long in each round."""
+    """Summarize the amount per second, from the seconds that an amount took in each round."""
     return summarize([amount / each for each in seconds])
 
 
 def summarize_speedup(slower: Sequence[float], faster: Sequence[float]) -> Summary:
-    """Return how many times faster one is than another, from the seconds of each round."""
+    """Summarize how many times faster one contestant is, from the seconds of each round."""
     return summarize([one / other for one, other in zip(slower, faster, strict=True)])
 
 
 def synchronize(device: torch.device) -> None:
-    """Return when a device has done all that it was told to do."""
+    """Wait until a device has finished all queued work."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def time_call(work: Callable[[], object], device: torch.device) -> float:
-    """Return how long something takes, until the device is done with it."""
+    """Return how many seconds some work takes, including work queued on the device."""
     synchronize(device)
-    began = time.perf_counter()
+    start = time.perf_counter()
     work()
     synchronize(device)
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 def time_interleaved(
     contestants: Mapping[str, Callable[[], object]], rounds: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Let each do its work once, unmeasured, and then in every round; return seconds by name."""
+    """Time all contestants in every round, after a warm-up; return their seconds by name."""
     for work in contestants.values():
         work()
-    taken: dict[str, list[float]] = {name: [] for name in contestants}
+    seconds: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, work in contestants.items():
-            taken[name].append(time_call(work, device))
-    return taken
+            seconds[name].append(time_call(work, device))
+    return seconds
 
 
 def measure_peak_flops(device: torch.device, dtype: torch.dtype) -> float:
-    """Return the most floating-point operations that large matrix products reach, in a second."""
+    """Return the floating-point operations per second of large matrix products."""
     size = 8192 if device.type == "cuda" else 4096
     one, other = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
     return 2 * size**3 / min_seconds(lambda: one @ other, device)
 
 
 def measure_peak_bandwidth(device: torch.device) -> float:
-    """Return the most bytes that a copy reads and writes in a second."""
+    """Return the bytes per second that a large copy reads and writes."""
     source = torch.zeros(COPY_BYTES, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return 2 * COPY_BYTES / min_seconds(lambda: target.copy_(source), device)
 
 
 def min_seconds(work: Callable[[], object], device: torch.device) -> float:
-    """Return the least seconds that something takes, after a time that does not count."""
+    """Return the minimum seconds of some work over PEAK_TRIALS trials, after a warm-up."""
     return min(time_interleaved({"work": work}, PEAK_TRIALS, device)["work"])
 
 
 def count_flops(work: Callable[[], object]) -> int:
-    """Return how many floating-point operations some work's convolutions and products are."""
+    """Return the floating-point operations of convolutions and matrix products in some work."""
     with FlopCounterMode(display=False) as counter:
         work()
     return int(counter.get_total_flops())
 
 
 def count_bytes_moved(work: Callable[[], object]) -> int:
-    """Return how many bytes some work's operations read and write, each from and to memory.
+    """Return the bytes that the operations of some work read and write.
 
-    What stays in a cache between two operations is counted all the same, and so is what an
-    operation reads twice once only.
+    Caches are ignored: every operation counts each of its tensors once.
     """
     counter = ByteCounter()  # type: ignore[no-untyped-call]
     with counter:
@@ -127,7 +126,7 @@ def count_bytes_moved(work: Callable[[], object]) -> int:
 
 
 class ByteCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up the sizes of what operations take and return, in bytes; views move nothing."""
+    """Sums the bytes of the inputs and outputs of operations; views count nothing."""
 
     total = 0
 
@@ -144,30 +143,32 @@ class ByteCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def time_shares(work: Callable[[], object], device: torch.device) -> dict[str, float]:
-    """Return which share of some work's time each kind of operation takes, as torch profiles it."""
+    """Return the share of time that each kind of operation takes, from torch's profiler."""
     with torch.profiler.profile() as profiler:
         work()
     on_device = device.type == "cuda"
     times = dict.fromkeys([*OPERATION_KINDS, "all else"], 0.0)
     for event in profiler.key_averages():
-        taken = event.self_device_time_total if on_device else event.self_cpu_time_total
-        times[operation_kind(event.key)] += taken
-    return {kind: taken / sum(times.values()) for kind, taken in times.items()}
+        duration = event.self_device_time_total if on_device else event.self_cpu_time_total
+        times[operation_kind(event.key)] += duration
+    return {kind: duration / sum(times.values()) for kind, duration in times.items()}
 
 
 def operation_kind(operation: str) -> str:
-    """Return what kind of operation one is, by its name."""
-    kinds = (kind for kind, words in OPERATION_KINDS.items() if any(word in operation for word in words))
+    """Return the kind of an operation, a key of OPERATION_KINDS or "all else"."""
+    kinds = (
+        kind for kind, words in OPERATION_KINDS.items() if any(word in operation for word in words)
+    )
     return next(kinds, "all else")
 
 
 def measure_peak_memory(train: Callable[[], object]) -> int:
-    """Return the most bytes that a process of its own held while it trained.
+    """Return the peak memory of training in a new process, in bytes.
 
-    They are the GPU's as far as torch allocated them, without one the process's resident memory.
+    It is the GPU memory that torch allocated or, without a GPU, the process's resident memory.
 
     Args:
-        train: can be pickled.
+        train: must be picklable.
     """
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         return pool.submit(_train_and_measure, train).result()
@@ -181,10 +182,9 @@ def _train_and_measure(train: Callable[[], object]) -> int:
 
 
 def peak_resident_bytes() -> int:
-    """Return the most bytes of this process that were in memory at once.
+    """Return the peak resident memory of this process, in bytes.
 
-    Linux says so of the process alone; what ``getrusage`` tells there begins with what the process
-    that started it held.
+    On Linux it is read from /proc, because ``getrusage`` there starts from the parent's memory.
     """
     status = Path("/proc/self/status")
     if status.exists() and (found := re.search(r"VmHWM:\s*(\d+) kB", status.read_text("utf-8"))):

@@ -1,4 +1,4 @@
-"""A run that is timed, and what it is timed beside."""
+"""The run to benchmark, and the reference implementation with the same settings."""
 
 from __future__ import annotations
 
@@ -37,20 +37,20 @@ from privacy_gan.hardware import Compute, choose_compute
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.training.fit import build_trainer
 
-LOCATION_OVERRIDES = ("data.root=", "data.cache_dir=")  # of this machine, which the record does not name
-NUM_FILES = 2048  # images of which the reference's folder consists
-NUM_DEVICE_BATCHES = 8  # batches that are kept on the device for steps without a data path
+LOCATION_OVERRIDES = ("data.root=", "data.cache_dir=")  # not recorded: paths of this machine
+NUM_FILES = 2048  # image files for the reference's data path
+NUM_DEVICE_BATCHES = 8  # batches on the device, for steps without a data path
 
 
 @dataclass
 class BenchmarkRun:
-    """A run that is timed, how often, and all that takes turns with it.
+    """A run to benchmark.
 
     Args:
-        conf: folder of the configuration.
+        conf: the folder conf/.
         overrides: of conf/train.yaml.
-        folder: for whatever is written.
-        rounds: of turns.
+        folder: for all files that are written.
+        rounds: how often each contestant is timed.
     """
 
     conf: Path
@@ -60,68 +60,67 @@ class BenchmarkRun:
 
     @cached_property
     def setup(self) -> RunSetup:
-        """The run that is timed, its data set up."""
-        setup = self.opened("run")
+        """The run, its data set up."""
+        setup = self.prepare("run")
         setup.datamodule.setup()
         return setup
 
     @cached_property
     def compute(self) -> Compute:
-        """Where, and in which precision."""
+        """Device and precision."""
         return choose_run_compute(self.setup)
 
     @property
     def device(self) -> torch.device:
-        """Where."""
+        """The device."""
         return self.compute.device
 
     @property
     def batch_size(self) -> int:
-        """Images in a batch."""
+        """Images per batch."""
         return self.setup.datamodule.batch_size
 
     @property
     def steps(self) -> int:
-        """Steps of a turn; in three, all players of the paper's game learn."""
+        """Training steps per round; a multiple of 3, the period of the paper's game."""
         return 3 if self.device.type == "cpu" else 30
 
-    def opened(self, name: str, *changes: str) -> RunSetup:
-        """Return the run with some more overrides and a folder of its own, its data not set up."""
-        return prepare_run(compose_config(self.conf, [*self.overrides, *self.own(name), *changes]))
-
-    def own(self, name: str) -> list[str]:
-        """Return overrides that keep a run to a folder of its own."""
+    def prepare(self, name: str, *changes: str) -> RunSetup:
+        """Return the run with further overrides, in a separate folder, its data not set up."""
         quiet = ["evaluate=false", "trainer.enable_progress_bar=false"]
-        return [*quiet, f"output_dir={self.folder / name}"]
+        output = f"output_dir={self.folder / name}"
+        return prepare_run(compose_config(self.conf, [*self.overrides, *quiet, output, *changes]))
 
-    def about(self) -> dict[str, Any]:
-        """Return when, where and on what."""
+    def describe(self) -> dict[str, Any]:
+        """Return date, hardware, versions and settings."""
         task, image_size = self.setup.task, self.setup.config.image_size
-        where = describe_environment(task.accelerator, task.precision, image_size)
+        environment = describe_environment(task.accelerator, task.precision, image_size)
         return {
             "date": date.today().isoformat(),
-            "environment": {**where, "cpu": cpu_name()},
-            "overrides": [each for each in self.overrides if not each.startswith(LOCATION_OVERRIDES)],
+            "environment": {**environment, "cpu": cpu_name()},
+            "overrides": [
+                each for each in self.overrides if not each.startswith(LOCATION_OVERRIDES)
+            ],
             "image_size": image_size,
             "batch_size": self.batch_size,
         }
 
     @cached_property
-    def resident(self) -> list[Batch]:
-        """Some of the training split's batches, on the device."""
+    def device_batches(self) -> list[Batch]:
+        """Some batches of training images, on the device."""
         rows = torch.from_numpy(self.setup.datamodule.rows("train"))
         batches = torch.split(rows, self.batch_size)[:NUM_DEVICE_BATCHES]
-        return [self.setup.datamodule.gather(some, self.device) for some in batches]
+        return [self.setup.datamodule.gather(batch, self.device) for batch in batches]
 
     def labelled(self, batches: Iterator[Batch]) -> Iterator[Labelled]:
-        """Yield of batches what the reference looks at."""
-        return ((each.images, each.attributes[:, self.setup.column]) for each in batches)
+        """Yield images and sensitive attributes of batches, the reference's inputs."""
+        return ((batch.images, batch.attributes[:, self.setup.column]) for batch in batches)
 
     def require_batches(self, count: int) -> None:
-        """Refuse data that are over before all turns are taken.
+        """Check that an epoch has enough batches.
 
         Raises:
-            UserError: there are not so many batches in an epoch.
+            UserError: there are fewer than ``count``.
         """
         images, size = len(self.setup.datamodule.rows("train")), self.batch_size
         if images // size < count:
@@ -131,19 +130,19 @@ class BenchmarkRun:
             )
 
     def bare_step(self, *changes: str) -> BareStep:
-        """Return training without Lightning, with some more overrides.
+        """Return training without Lightning, with further overrides.
 
         Raises:
-            UserError: the mechanism is not one of Algorithm 1.
+            UserError: the mechanism is not filter_generator.
         """
-        setup = self.opened("run", *changes) if changes else self.setup
+        setup = self.prepare("run", *changes) if changes else self.setup
         privatizer = build_privatizer(setup)
         if not isinstance(privatizer, AdversarialPrivatizer) or len(privatizer.games) != 2:
-            raise UserError("only privatizer=filter_generator has a reference to be timed beside")
+            raise UserError("only privatizer=filter_generator has a reference to compare with")
         return BareStep(privatizer, choose_run_compute(setup))
 
     def reference_step(self) -> ReferenceStep:
-        """Return the reference, with networks of the same sizes."""
+        """Return the reference's training step, with networks of the same sizes."""
         config, classes = self.setup.config, self.setup.task.num_classes
         networks = config.networks
         unet = {"image_size": config.image_size, "width": config.width}
@@ -159,7 +158,7 @@ class BenchmarkRun:
         )
 
     def reference_batches(self) -> Iterator[Labelled]:
-        """Return batches from files, as the reference reads them."""
+        """Return batches from image files, the reference's data path."""
         files = self.folder / "files"
         if not files.exists():
             write_image_files(self.setup.datamodule, self.setup.column, files, NUM_FILES)
@@ -167,7 +166,7 @@ class BenchmarkRun:
         return endless_batches(files, size, self.batch_size, num_workers(), pinned)
 
     def served_batches(self) -> Iterator[Batch]:
-        """Yield the data module's training batches, as Lightning asks for them, endlessly."""
+        """Yield the data module's training batches forever, on the device."""
         datamodule = self.setup.datamodule
         while True:
             for batch in datamodule.train_dataloader():
@@ -175,32 +174,32 @@ class BenchmarkRun:
                 yield datamodule.on_after_batch_transfer(moved, 0)
 
     def train_briefly(self, name: str, *changes: str) -> None:
-        """Take a few steps, in which every player learns."""
-        few = ["+trainer.max_steps=16", "+trainer.limit_val_batches=1"]
-        setup = self.opened(name, *changes, *few)
+        """Train for a few steps that update every network."""
+        limits = ["+trainer.max_steps=16", "+trainer.limit_val_batches=1"]
+        setup = self.prepare(name, *changes, *limits)
         setup.datamodule.setup()
         train_run(setup)
 
 
 def compose_config(conf: Path, overrides: list[str]) -> DictConfig:
-    """Return the configuration that train.py would have."""
+    """Return the configuration that ``privacy-gan train`` would use."""
     register_with_hydra()
     with initialize_config_dir(str(conf), version_base="1.3"):
         config = compose("train", overrides, return_hydra_config=True)
-    HydraConfig.instance().set_config(config)  # interpolations ask it which files were chosen
+    HydraConfig.instance().set_config(config)  # references read the choices of files from it
     with open_dict(config):
         del config["hydra"]
     return config
 
 
 def choose_run_compute(setup: RunSetup) -> Compute:
-    """Return where a run computes, and in which precision."""
+    """Return a run's device and precision."""
     task = setup.task
     return choose_compute(task.accelerator, task.precision, setup.config.image_size)
 
 
 def train_run(setup: RunSetup, *callbacks: Callback) -> Trainer:
-    """Train a run that the data are set up for, with further callbacks; return its trainer."""
+    """Train a run whose data are set up, with further callbacks; return its trainer."""
     trainer = build_trainer(
         partial(instantiate, setup.config.trainer, image_size=setup.config.image_size),
         setup.run,
@@ -219,12 +218,12 @@ def train_run(setup: RunSetup, *callbacks: Callback) -> Trainer:
 
 
 def num_workers() -> int:
-    """Return how many processes the reference's data path gets: one for each core."""
+    """Return the number of workers for the reference's data path: one per core, at most 16."""
     return min(16, torch.get_num_threads())
 
 
 def cpu_name() -> str:
-    """Return what the processor calls itself, where that can be read."""
+    """Return the number of cores and the CPU's model, or "unknown"."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

@@ -1,9 +1,9 @@
-"""The steps that are timed: the mechanism's own without Lightning, and the released code's way.
+"""Training steps to time: the project's without Lightning, and the paper's released code's.
 
-The latter, the reference, runs the filter twice, lets the generator's loss flow back into the
-filter, and passes images through the discriminators again for every loss; in float32, in torch's
-usual layout, with Adam as torch sets it up. What comes out is Algorithm 1 but for fresh noise in
-the generator's pass.
+The released code, the reference, runs the filter twice, lets the gradient of the generator's loss
+flow back into the filter, and passes images through the discriminators again for every loss. It
+uses float32, contiguous memory format and torch's default Adam. It computes Algorithm 1, except
+for fresh noise in the generator's pass.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ Labelled = tuple[Tensor, Tensor]  # images [B, 3, S, S] in [0, 1], the sensitive
 
 
 class BareStep:
-    """The mechanism's own training steps in a plain loop, without Lightning's Trainer.
+    """The project's training steps in a plain loop, without Lightning's Trainer.
 
     Args:
         privatizer: untrained.
-        compute: where, and in which precision.
+        compute: device and precision.
     """
 
     def __init__(self, privatizer: AdversarialPrivatizer, compute: Compute) -> None:
@@ -46,17 +46,17 @@ class BareStep:
         self.compute = compute
         self.steps = 0
         optimizers = privatizer.configure_optimizers()
-        answers: dict[str, Callable[..., Any]] = {  # to all that a step asks its Trainer
+        methods: dict[str, Callable[..., Any]] = {  # replace those that need a Trainer
             "optimizers": lambda: optimizers,
-            "manual_backward": lambda loss, **how: loss.backward(**how),
+            "manual_backward": lambda loss, **kwargs: loss.backward(**kwargs),
             "training_progress": lambda _: 0.0,
             "log_dict": lambda _: None,
         }
-        for name, answer in answers.items():
-            setattr(privatizer, name, answer)
+        for name, method in methods.items():
+            setattr(privatizer, name, method)
 
     def __call__(self, batches: Iterator[Batch], count: int) -> None:
-        """Take some steps on batches that are on the device."""
+        """Take ``count`` steps on batches that are on the device."""
         for batch in islice(batches, count):
             with self.compute.autocast():
                 self.privatizer.training_step(batch, self.steps)
@@ -64,7 +64,7 @@ class BareStep:
 
 
 class PlainUNet(UNet):
-    """The same UNet, upsampling and concatenating as the paper draws it."""
+    """The same UNet, with upsampling and concatenation before convolutions, as in the paper."""
 
     def forward(
         self, images: Tensor, noise: Tensor | None = None, classes: Tensor | None = None
@@ -85,7 +85,7 @@ class PlainUNet(UNet):
 
 
 class ReferenceStep:
-    """Steps of the paper's training.
+    """Training steps of the released code.
 
     Args:
         filter: f.
@@ -94,8 +94,8 @@ class ReferenceStep:
         generator_discriminator: h_g.
         epsilon: the distortion budget.
         weight: lambda of the penalty.
-        learning_rate: of all.
-        device: where to compute.
+        learning_rate: of all networks.
+        device: of the networks and the computation.
     """
 
     def __init__(
@@ -109,41 +109,39 @@ class ReferenceStep:
         learning_rate: float,
         device: torch.device,
     ) -> None:
-        self.networks = [
-            player.to(device)
-            for player in (filter, generator, filter_discriminator, generator_discriminator)
-        ]
+        networks = (filter, generator, filter_discriminator, generator_discriminator)
+        self.networks = [network.to(device) for network in networks]
         self.optimizers = [
-            torch.optim.Adam(p.parameters(), lr=learning_rate) for p in self.networks
+            torch.optim.Adam(network.parameters(), lr=learning_rate) for network in networks
         ]
         self.noise_size = filter.noise_size
         self.epsilon, self.weight, self.device = epsilon, weight, device
         self.steps = 0
 
     def __call__(self, batches: Iterator[Labelled], count: int) -> None:
-        """Take some steps."""
+        """Take ``count`` steps."""
         for images, sensitive in islice(batches, count):
             self.step(images.to(self.device), sensitive.to(self.device))
 
     def step(self, images: Tensor, sensitive: Tensor) -> None:
-        """Take one: filter, generator, then their discriminators."""
+        """Take one step: filter, generator, then their discriminators."""
         f, g, h_f, h_g = self.networks
-        of_f, of_g, of_h_f, of_h_g = self.optimizers
+        f_optimizer, g_optimizer, h_f_optimizer, h_g_optimizer = self.optimizers
         synthetic = torch.randint(2, sensitive.shape, device=self.device)
 
         filtered = f(images, self.noise(images))
         adversarial = losses.negative_entropy(h_f(filtered), sensitive)
-        optimize(of_f, adversarial + self.penalty(filtered, images))
+        optimize(f_optimizer, adversarial + self.penalty(filtered, images))
 
-        again = f(images, self.noise(images))
-        replaced = g(again, self.noise(images), synthetic)
+        filtered_again = f(images, self.noise(images))
+        replaced = g(filtered_again, self.noise(images), synthetic)
         adversarial = F.cross_entropy(h_g(replaced), synthetic)
-        optimize(of_g, adversarial + self.penalty(replaced, images))
+        optimize(g_optimizer, adversarial + self.penalty(replaced, images))
 
-        optimize(of_h_f, F.cross_entropy(h_f(filtered.detach()), sensitive))
+        optimize(h_f_optimizer, F.cross_entropy(h_f(filtered.detach()), sensitive))
         if self.steps % 3 == 0:
             real, fake = h_g(images), h_g(replaced.detach())
-            optimize(of_h_g, losses.discriminator_loss(real, sensitive, fake))
+            optimize(h_g_optimizer, losses.discriminator_loss(real, sensitive, fake))
         self.steps += 1
 
     def noise(self, images: Tensor) -> Tensor:
@@ -151,20 +149,20 @@ class ReferenceStep:
         return torch.randn(len(images), self.noise_size, device=self.device)
 
     def penalty(self, censored: Tensor, original: Tensor) -> Tensor:
-        """Return what the distortion beyond the budget costs."""
+        """Return the penalty on distortion beyond the budget."""
         distortion = losses.distortion(censored, original)
         return losses.distortion_penalty(distortion, self.epsilon, self.weight)
 
 
 def optimize(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """Let one player learn; whatever else the gradient reaches is thrown away later."""
+    """Update one network; gradients that reach other networks are zeroed in their own updates."""
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
 
 
 def write_image_files(datamodule: TableDataModule, column: int, folder: Path, count: int) -> None:
-    """Write training images as JPEG files of CelebA's size, a folder for each class."""
+    """Write training images as JPEG files of CelebA's size, in one folder per class."""
     table = datamodule.table
     for number, row in enumerate(datamodule.rows("train")[:count]):
         path = folder / str(table.attributes[row, column]) / f"{number:06}.jpg"
@@ -175,10 +173,10 @@ def write_image_files(datamodule: TableDataModule, column: int, folder: Path, co
 def endless_batches(
     folder: Path, image_size: int, batch_size: int, workers: int, pinned: bool
 ) -> Iterator[Labelled]:
-    """Yield shuffled batches of files that are opened and resized whenever they are asked for."""
-    resized = [v2.Resize((image_size, image_size)), v2.PILToTensor()]
+    """Yield shuffled batches of image files forever; files are decoded and resized every time."""
+    transforms = [v2.Resize((image_size, image_size)), v2.PILToTensor()]
     loader = DataLoader(
-        ImageFolder(folder, v2.Compose([*resized, v2.ToDtype(torch.float32, scale=True)])),
+        ImageFolder(folder, v2.Compose([*transforms, v2.ToDtype(torch.float32, scale=True)])),
         batch_size,
         shuffle=True,
         num_workers=workers,

@@ -1,4 +1,4 @@
-"""What a benchmark found, as Markdown for a terminal and for a page."""
+"""Formats a benchmark's measurements as Markdown, for a terminal and for docs/performance.md."""
 
 from __future__ import annotations
 
@@ -7,119 +7,122 @@ from typing import Any
 
 from benchmarks.measurement import Summary
 
-# CelebA's official splits and the paper's epochs, which are what costs are put together for
+# sizes of CelebA's official splits and the paper's epochs, for estimates of a whole run
 TRAIN, VALID, TEST, EPOCHS = 162_770, 19_867, 19_962, 100
-# what the rows of each part are called, in their order
+# labels of each part's rows, in order
 ROWS = {
     "training": {
-        "project": "training, through its Trainer",
+        "project": "training with Lightning's Trainer",
         "bare": "the same steps in a plain loop",
         "reference": "the reference's steps",
         "reference_with_data": "the same with its data path",
     },
     "changes": {
-        "project": "the steps in a plain loop",
-        "upsampling": "upsampled before they are convolved",
-        "adam": "Adam parameter by parameter",
-        "precision": "in float32",
-        "layout": "upsampled first, channels not last",
+        "project": "steps in a plain loop",
+        "upsampling": "upsampling before convolutions",
+        "adam": "Adam without the fused kernel",
+        "precision": "float32",
+        "layout": "upsampling before convolutions, contiguous memory format",
     },
     "data": {"project": "batches from the cache", "reference": "batches from image files"},
     "judging": {
-        "together": "adversaries together",
-        "alone": "adversaries one by one, float32",
+        "together": "adversaries trained together",
+        "alone": "adversaries trained one by one, float32",
     },
 }
 STARTUP = {
     "help": "privacy-gan train --help",
-    "finished_run": "a run that is finished",
-    "first_step": "a tiny run to its first step, judging left out",
+    "finished_run": "privacy-gan train, run already finished",
+    "first_step": "privacy-gan train, tiny run, up to the first step",
 }
 
 
 def format_table(record: Mapping[str, Any]) -> str:
-    """Return what was found.
+    """Return a benchmark's measurements as Markdown.
 
     Args:
         record: of a benchmark, see docs/performance.md.
     """
-    where = record["environment"]
-    device = where["cpu"] if where["device"] == "cpu" else where["device_name"]
+    environment = record["environment"]
+    device = environment["cpu" if environment["device"] == "cpu" else "device_name"]
     lines = [
-        f"{device}, torch {where['torch']}, {where['precision']}, {where['threads']} threads, "
-        f"{record['image_size']} pixels, batch {record['batch_size']}, {record['date']}; "
-        "medians (least to most)",
+        f"{device}, torch {environment['torch']}, {environment['precision']}, "
+        f"{environment['threads']} threads, {record['image_size']} pixels, "
+        f"batch size {record['batch_size']}, {record['date']}; medians (minimum to maximum)",
         "",
     ]
     if rows := format_rates(record):
-        lines += ["| | images a second | project is faster |", "|---|---|---|", *rows, ""]
-    for part, tell in SENTENCES.items():
+        lines += ["| | images per second | speedup of the project |", "|---|---|---|", *rows, ""]
+    for part, describe in SENTENCES.items():
         if part in record:
-            lines += [f"- {sentence}" for sentence in tell(record)]
+            lines += [f"- {sentence}" for sentence in describe(record)]
     return "\n".join(lines).rstrip()
 
 
 def format_rates(record: Mapping[str, Any]) -> list[str]:
-    """Return a row for each contestant."""
+    """Return a table row for each contestant."""
     rows = []
-    for part, names in ROWS.items():
-        found = record.get(part, {"images_per_second": {}})
-        for name, rate in found["images_per_second"].items():
-            ratio = found["times_faster"].get(name)
-            faster = f"{format_summary(ratio)} times" if ratio is not None else ""
-            rows.append(f"| {names[name]} | {format_summary(rate)} | {faster} |")
+    for part, labels in ROWS.items():
+        measured = record.get(part, {"images_per_second": {}})
+        for name, rate in measured["images_per_second"].items():
+            ratio = measured["times_faster"].get(name)
+            speedup = f"{format_summary(ratio)} times" if ratio is not None else ""
+            rows.append(f"| {labels[name]} | {format_summary(rate)} | {speedup} |")
     return rows
 
 
 def describe_training(record: Mapping[str, Any]) -> list[str]:
-    """Return what else training's figures say."""
-    found = record["training"]
-    of, overhead = found["operations_per_image"], found["overhead"]
-    shares = sorted(found["time_shares"].items(), key=lambda item: -item[1])
+    """Return sentences on training."""
+    measured = record["training"]
+    flops, overhead = measured["operations_per_image"], measured["overhead"]
+    shares = sorted(measured["time_shares"].items(), key=lambda item: -item[1])
     return [
-        f"An image takes {of['project'] / 1e9:.1f} GFLOP, in the reference "
-        f"{of['reference'] / 1e9:.1f}; training reaches "
-        f"{found['operations_per_second']['median'] / 1e12:.2f} TFLOP/s, "
-        f"{found['share_of_peak']:.0%} of what matrix products reach, "
-        f"{found['matrix_peak'] / 1e12:.2f}.",
-        f"Its operations read and write {found['bytes_per_image'] / 1e6:,.0f} MB: at the "
-        f"{found['memory_peak'] / 1e9:,.0f} GB/s of a copy, "
-        f"{found['bytes_per_image'] / found['memory_peak'] * 1e3:.2g} ms, where it takes "
-        f"{1e3 / found['images_per_second']['project']['median']:.2g} ms in all.",
-        f"Of the bare step's time: {', '.join(f'{name} {share:.0%}' for name, share in shares)}.",
+        f"Training takes {flops['project'] / 1e9:.1f} GFLOP per image "
+        f"({flops['reference'] / 1e9:.1f} in the reference) and reaches "
+        f"{measured['operations_per_second']['median'] / 1e12:.2f} TFLOP/s, "
+        f"{measured['share_of_peak']:.0%} of the peak of matrix products "
+        f"({measured['matrix_peak'] / 1e12:.2f} TFLOP/s).",
+        f"Its operations read and write {measured['bytes_per_image'] / 1e6:,.0f} MB per image, "
+        f"which takes {measured['bytes_per_image'] / measured['memory_peak'] * 1e3:.2g} ms at the "
+        f"bandwidth of a copy ({measured['memory_peak'] / 1e9:,.0f} GB/s), out of "
+        f"{1e3 / measured['images_per_second']['project']['median']:.2g} ms in total.",
+        "Time of a step in a plain loop: "
+        f"{', '.join(f'{name} {share:.0%}' for name, share in shares)}.",
         f"Lightning and the data path add {overhead['median']:.1%} "
-        f"({overhead['least']:.1%} to {overhead['most']:.1%}) to the bare step; "
-        f"a checkpoint takes {found['checkpoint_seconds']:.1f} s, "
-        f"{found['checkpoint_share']:.1%} of the time between two.",
-        f"The paper's training, 16.3 million images, would take "
-        f"{found['hours_for_the_papers_training']:.1f} hours.",
+        f"({overhead['least']:.1%} to {overhead['most']:.1%}) to the plain loop; "
+        f"a checkpoint takes {measured['checkpoint_seconds']:.1f} s, "
+        f"{measured['checkpoint_share']:.1%} of the time between two checkpoints.",
+        f"The paper's training (16.3 million images) would take "
+        f"{measured['hours_for_the_papers_training']:.1f} hours.",
     ]
 
 
 def describe_judging(record: Mapping[str, Any]) -> list[str]:
-    """Return what judging costs beside training."""
+    """Return a sentence on judging, compared with training."""
     if "training" not in record:
         return []
-    found, rate = record["judging"], record["training"]["images_per_second"]["project"]["median"]
-    train, judge = estimate_hours(
-        1 / rate, **found["seconds_of_an_image"], epochs=found["epochs"], queries=found["queries"]
+    networks, epochs, queries = (
+        record["judging"][key] for key in ("learners", "epochs", "queries")
     )
+    rate = record["training"]["images_per_second"]["project"]["median"]
+    seconds = record["judging"]["seconds_of_an_image"]
+    train, judge = estimate_hours(1 / rate, **seconds, epochs=epochs, queries=queries)
     return [
-        f"Judging a run of the paper's settings would take {judge:.1f} hours, "
-        f"{judge / train:.0%} of its training: {len(found['learners'])} networks, "
-        f"{found['epochs']} epochs, {found['queries']} queries."
+        f"Judging a run with the paper's settings ({len(networks)} networks, {epochs} epochs, "
+        f"{queries} queries) would take {judge:.1f} hours, {judge / train:.0%} of its training "
+        "time."
     ]
 
 
 def describe_memory(record: Mapping[str, Any]) -> list[str]:
-    """Return how much memory training holds."""
+    """Return a sentence on the peak memory of training."""
     peaks = record["memory"]["peak_bytes"].items()
-    most = ", ".join(f"{peak / 1e9:.1f} GB at {size} pixels" for size, peak in peaks)
-    return [f"Training holds at most {most}."]
+    text = ", ".join(f"{peak / 1e9:.1f} GB at {size} pixels" for size, peak in peaks)
+    return [f"Peak memory of training: {text}."]
 
 
 def describe_startup(record: Mapping[str, Any]) -> list[str]:
-    """Return how long commands take that have little to do."""
+    """Return a sentence on the start-up time of each command."""
     seconds = record["startup"]["seconds"]
     return [f"{label}: {format_summary(seconds[name])} s." for name, label in STARTUP.items()]
 
@@ -132,27 +135,27 @@ SENTENCES: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
 }
 
 
-def format_summary(figures: Summary) -> str:
-    """Return a median with its spread, in three digits, and large ones in full."""
-    median, least, most = (
+def format_summary(summary: Summary) -> str:
+    """Return median, minimum and maximum, with three significant digits below 100."""
+    median, minimum, maximum = (
         f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-        for value in (figures["median"], figures["least"], figures["most"])
+        for value in (summary["median"], summary["least"], summary["most"])
     )
-    return f"{median} ({least} to {most})"
+    return f"{median} ({minimum} to {maximum})"
 
 
 def estimate_hours(
     training: float, learning: float, querying: float, measuring: float, epochs: int, queries: int
 ) -> tuple[float, float]:
-    """Return hours that the paper's training takes, and its judgement, from costs of an image.
+    """Estimate the hours of training and of judging with the paper's settings.
 
     Args:
-        training: seconds of a training image in one epoch.
-        learning: of a training image in one of the adversaries' epochs.
-        querying: of an image in one query.
-        measuring: of a test image.
+        training: seconds per training image and epoch.
+        learning: seconds per training image and epoch of the adversaries.
+        querying: seconds per image and query, for predictions.
+        measuring: seconds per test image, for measures.
         epochs: of the adversaries, each with a pass over the validation split.
-        queries: of both splits.
+        queries: of the validation and the test split.
     """
     train = EPOCHS * TRAIN * training
     judge = epochs * (TRAIN * learning + VALID * querying)

@@ -13,7 +13,7 @@ from privacy_gan.errors import DISK_FULL, UserError
 from privacy_gan.release.exported import ExportedPrivatizer
 from privacy_gan.release.onnx_export import TOLERANCE, export_onnx
 from privacy_gan.release.trained_model import load_trained_model
-from privacy_gan.reporting.model_card import model_card
+from privacy_gan.reporting.model_card import render_model_card
 from privacy_gan.runs.files import PARTIAL_SUFFIX
 
 
@@ -31,7 +31,7 @@ def main(config: DictConfig) -> None:
     exported = ExportedPrivatizer.from_privatizer(privatizer, size, hides, facts)
     output = Path(config.output)
     with atomic_folder(output) as partial:
-        card = model_card(trained.result, facts, hides, size, with_onnx=config.onnx)
+        card = render_model_card(trained.result, facts, hides, size, with_onnx=config.onnx)
         (partial / "README.md").write_text(card, encoding="utf-8")
         trained.result.write(partial / "result.json")
         exported.save_pretrained(partial)

@@ -27,7 +27,7 @@ from privacy_gan.data.decoding import DECODING_VERSION
 from privacy_gan.data.image_files import (
     DamagedError,
     ImageCollection,
-    decode,
+    decode_image,
     images_signature,
     open_images,
     resize_to_square,
@@ -149,7 +149,7 @@ class CelebASource:
         squares = np.empty((len(names), self.image_size, self.image_size, 3), np.uint8)
         for square, name in zip(squares, names, strict=True):
             try:
-                photo = decode(stored, name)
+                photo = decode_image(stored, name)
             except DamagedError as error:
                 raise release_error(f"{error}: replace it") from error
             if self.crop is not None and self.crop > min(photo.size):

@@ -13,8 +13,12 @@ from typing import Protocol
 
 from PIL import Image
 
-from privacy_gan.data.decoding import DATASET_FORMATS, UndecodableImageError, UnsupportedFormatError
-from privacy_gan.data.decoding import decode as decode_file
+from privacy_gan.data.decoding import (
+    DATASET_FORMATS,
+    UndecodableImageError,
+    UnsupportedFormatError,
+    decode,
+)
 from privacy_gan.errors import UserError
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png")
@@ -180,7 +184,7 @@ def scan_images(folder: Path) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def decode(stored: ImageCollection, name: str) -> Image.Image:
+def decode_image(stored: ImageCollection, name: str) -> Image.Image:
     """Decode one image into an upright RGB image.
 
     Raises:
@@ -188,7 +192,7 @@ def decode(stored: ImageCollection, name: str) -> Image.Image:
         UserError: the operating system cannot read the file, which may be intact.
     """
     try:
-        return decode_file(BytesIO(stored.read(name)), DATASET_FORMATS)
+        return decode(BytesIO(stored.read(name)), DATASET_FORMATS)
     except UnsupportedFormatError as error:
         raise undecodable_error(stored, name, "not an image") from error
     except (UndecodableImageError, zipfile.BadZipFile, zlib.error, EOFError) as error:

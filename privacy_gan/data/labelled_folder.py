@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from privacy_gan.data.decoding import DECODING_VERSION
-from privacy_gan.data.image_files import DamagedError, ImageFolder, decode, resize_to_square
+from privacy_gan.data.image_files import DamagedError, ImageFolder, decode_image, resize_to_square
 from privacy_gan.errors import UserError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
@@ -70,7 +70,7 @@ class LabelledFolder:
         for name in self.files[start:stop]:
             try:
                 squares.append(
-                    np.asarray(resize_to_square(decode(stored, name), self.image_size, None))
+                    np.asarray(resize_to_square(decode_image(stored, name), self.image_size, None))
                 )
             except DamagedError as error:
                 raise UserError(f"{error}: delete it to exclude it") from error

@@ -1,1 +1,1 @@
-"""What finished runs have in common, from their result files alone."""
+"""Reports on finished runs, from their result files."""

@@ -1,4 +1,4 @@
-"""The model card of an exported mechanism: what it hides, from whom, and what still leaks."""
+"""The model card of an exported mechanism: what it hides, from which adversaries, what leaks."""
 
 from __future__ import annotations
 
@@ -13,63 +13,64 @@ from privacy_gan.data.release_format import FLOAT
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.budget import budget_of, budget_warnings
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
-from privacy_gan.reporting.run_summary import COLUMNS, format_cell, format_queries
+from privacy_gan.reporting.run_summary import COLUMNS, HEADINGS, format_cell
 from privacy_gan.reporting.verdict import summary_sentences, verdict
 from privacy_gan.runs.result import Evaluation, Result
 
 TEMPLATE = Path(__file__).with_name("model_card.md")
-SHOWN = [name for name, metric in METRICS.items() if metric.prominence != "details"]
+CARD_MEASURES = [name for name, metric in METRICS.items() if metric.prominence != "details"]
 
 
-def model_card(
+def render_model_card(
     result: Result,
     facts: Mapping[str, Any],
     hides: Sequence[str],
     image_size: int,
     with_onnx: bool,
 ) -> str:
-    """Return a model card in Markdown, with the hub's metadata, filled from a result alone.
+    """Return a model card in Markdown, with the Hub's metadata.
 
     Args:
         result: of the run.
-        facts: of its training, see ExportedPrivatizer.
+        facts: about the training, see ExportedPrivatizer.
         hides: the sensitive attributes.
         image_size: side of the images, in pixels.
-        with_onnx: whether an ONNX file lies beside it.
+        with_onnx: whether there is an ONNX file.
     """
+    budget = budget_of(result.fingerprint)
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     text = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         facts=facts,
         hides=" and ".join(hides),
         size=image_size,
         with_onnx=with_onnx,
-        of_celeba=facts["data"].startswith("celeba"),
-        judged=[judged(of, budget_of(result.fingerprint)) for of in result.evaluations.values()],
-        summary_sentences=summary_sentences(result, facts["mechanism"]),
-        missed=budget_warnings(result),
+        is_celeba=facts["data"].startswith("celeba"),
+        evaluations=[evaluation_data(each, budget) for each in result.evaluations.values()],
+        sentences=summary_sentences(result, facts["mechanism"]),
+        budget_warnings=budget_warnings(result),
     )
     data = ModelCardData(
         library_name="privacy_gan",
         pipeline_tag="image-to-image",
         tags=["privacy", "image-to-image"],
         model_name=f"{facts['mechanism']} on {' and '.join(hides)}",
-        eval_results=for_the_hub(result, facts) or None,
-        **license_of(facts["data"]),
+        eval_results=hub_results(result, facts) or None,
+        **license_metadata(facts["data"]),
     )
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{text}"))
 
 
-def license_of(data: str) -> dict[str, Any]:
-    """Return what the hub is to say of the licence; nothing where only the owner knows."""
+def license_metadata(data: str) -> dict[str, Any]:
+    """Return the licence for the Hub's metadata; nothing if only the owner knows it."""
     if not data.startswith("celeba"):
         return {}
     return {"license": "other", "license_name": "celeba-non-commercial-research"}
 
 
-def judged(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
-    """Return what the card says of one attribute, led by the measure by which most leaks."""
+def evaluation_data(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
+    """Return what the card shows of one attribute, the leading measure first."""
     rows = []
-    for name in dict.fromkeys((leading_leak(evaluation).measure, *SHOWN)):
+    for name in dict.fromkeys((leading_leak(evaluation).measure, *CARD_MEASURES)):
         if (measure := evaluation.measures.get(name)) is None or measure.censored is None:
             continue
         cells = [format_cell(name, getattr(measure, column), interval=True) for column in COLUMNS]
@@ -78,20 +79,20 @@ def judged(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
     return {
         "attribute": evaluation.attribute,
         "verdict": verdict(evaluation, budget),
-        "columns": COLUMNS,
+        "columns": HEADINGS,
         "rows": rows,
-        "utilities": utilities(evaluation),
+        "utilities": utility_rows(evaluation),
         "images": evaluation.images,
         "adversaries": list(dict.fromkeys(each.adversary for each in evaluation.adversaries)),
-        "queries": [format_queries(count) for count in queries],
+        "queries": queries,
         "epochs": evaluation.settings.get("judge.epochs"),
         "released_as": evaluation.settings.get("judge.released_as", FLOAT),
         "warnings": evaluation.warnings,
     }
 
 
-def utilities(evaluation: Evaluation) -> list[tuple[str, str]]:
-    """Return how often a fixed classifier is right about other attributes, by their names."""
+def utility_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """Return the fixed classifiers' accuracies on censored images by utility attribute."""
     return [
         (name.partition("/")[2], format_cell(name, measure.censored, interval=True))
         for name, measure in evaluation.measures.items()
@@ -99,8 +100,8 @@ def utilities(evaluation: Evaluation) -> list[tuple[str, str]]:
     ]
 
 
-def for_the_hub(result: Result, facts: Mapping[str, Any]) -> list[EvalResult]:
-    """Return what was measured as the hub shows it beside other models' results."""
+def hub_results(result: Result, facts: Mapping[str, Any]) -> list[EvalResult]:
+    """Return the measures for the Hub's metadata, where it compares models."""
     return [
         EvalResult(
             task_type="image-to-image",
@@ -118,11 +119,11 @@ def for_the_hub(result: Result, facts: Mapping[str, Any]) -> list[EvalResult]:
 
 
 def hub_measures(evaluation: Evaluation) -> list[str]:
-    """Return what the hub is told: of what may lead only what does, and accuracy."""
-    first = leading_leak(evaluation).measure
+    """Return the measures for the Hub: the leading one, accuracy, and those that cannot lead."""
+    leading = leading_leak(evaluation).measure
     others = (
         name
         for name, metric in METRICS.items()
         if metric.hub and (name == ACCURACY or not metric.can_lead)
     )
-    return list(dict.fromkeys((first, *others)))
+    return list(dict.fromkeys((leading, *others)))

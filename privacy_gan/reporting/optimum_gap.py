@@ -1,4 +1,4 @@
-"""Finished runs on Gaussian toy data beside the best that any mechanism could do."""
+"""Finished runs on Gaussian toy data, compared with the best possible mechanism."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from privacy_gan.reporting.run_summary import align_columns, format_cell
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Estimate
 
-FINE_GRID = 101  # half a minute for a few budgets, and within a tenth of a point of the limit
+GRID_POINTS = 101  # takes half a minute for a few budgets; within 0.1 points of the limit
 
 
 @dataclass(frozen=True)
 class OptimumComparison:
-    """A run and the optimum at the distortion that it really has.
+    """A run, and the optimum at the run's measured distortion.
 
     Attributes:
-        folder: the run's.
+        folder: of the run.
         epsilon: its budget.
         distortion: on test images.
-        accuracy: of the strongest adversary with one query, as the optimum's has.
-        optimum: the least accuracy that any mechanism with this distortion leaves.
+        accuracy: of the strongest adversary with one query, which is what the optimum assumes.
+        optimum: the least accuracy that any mechanism with this distortion achieves.
     """
 
     folder: RunFolder
@@ -36,12 +36,12 @@ class OptimumComparison:
 
     @property
     def gap(self) -> float:
-        """What remains between the run and the optimum; below 0, the adversary was too weak."""
+        """Accuracy above the optimum; if it is negative, the adversary was too weak."""
         return self.accuracy.value - self.optimum
 
 
 def gaussian_runs(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
-    """Return the runs on Gaussian toy data that were judged with one query, as the optimum is."""
+    """Return the runs on Gaussian toy data that were judged with one query."""
     return [
         run
         for run in runs
@@ -52,33 +52,35 @@ def gaussian_runs(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
 
 
 def compare_with_optimum(runs: Sequence[FinishedRun]) -> list[OptimumComparison]:
-    """Return runs beside the optimum, by budget."""
-    by_toy: dict[tuple[float, float], list[tuple[FinishedRun, Estimate, float]]] = {}
+    """Return a comparison for each run, sorted by budget."""
+    by_data: dict[tuple[float, float], list[tuple[FinishedRun, Estimate, float]]] = {}
     for run in runs:
-        toy = run.result.fingerprint["data.mu"], run.result.fingerprint["data.sigma"]
-        by_toy.setdefault(toy, []).append((run, *single_query(run)))
-    found = []
-    for toy, some in by_toy.items():  # one program for all budgets
-        optima = gaussian_optimum(*toy, [distortion for *_, distortion in some], points=FINE_GRID)
-        for (run, accuracy, distortion), optimum in zip(some, optima, strict=True):
+        data = run.result.fingerprint["data.mu"], run.result.fingerprint["data.sigma"]
+        by_data.setdefault(data, []).append((run, *single_query_scores(run)))
+    comparisons = []
+    for data, group in by_data.items():  # one call for all budgets
+        optima = gaussian_optimum(*data, [each[-1] for each in group], points=GRID_POINTS)
+        for (run, accuracy, distortion), optimum in zip(group, optima, strict=True):
             epsilon = float(run.result.fingerprint["epsilon"])
-            found.append(OptimumComparison(run.folder, epsilon, distortion, accuracy, float(optimum)))
-    return sorted(found, key=lambda comparison: comparison.epsilon)
+            comparisons.append(
+                OptimumComparison(run.folder, epsilon, distortion, accuracy, float(optimum))
+            )
+    return sorted(comparisons, key=lambda comparison: comparison.epsilon)
 
 
-def single_query(run: FinishedRun) -> tuple[Estimate, float]:
+def single_query_scores(run: FinishedRun) -> tuple[Estimate, float]:
     """Return the accuracy of the strongest adversary with one query, and the distortion."""
     (evaluation,) = run.result.evaluations.values()
     single = [scores for scores in evaluation.adversaries if scores.queries == 1]
     accuracy = max(single, key=lambda scores: scores.valid["accuracy"] or 0.0).test["accuracy"]
     distortion = evaluation.measures["distortion"].censored
-    assert accuracy is not None  # both are always defined
+    assert accuracy is not None  # always defined, like the distortion
     assert distortion is not None
     return accuracy, distortion.value
 
 
 def optimum_table(runs: Sequence[FinishedRun]) -> list[str]:
-    """Return a table of runs on Gaussian toy data beside the optimum; nothing where none are."""
+    """Return a table of runs on Gaussian toy data and the optimum; no lines if there are none."""
     if not runs:
         return []
     show = METRICS[ACCURACY].format_value
@@ -93,5 +95,5 @@ def optimum_table(runs: Sequence[FinishedRun]) -> list[str]:
         ]
         for each in compare_with_optimum(runs)
     ]
-    header = ["run", "epsilon", "distortion", "adversary, one query", "optimum", "gap"]
+    header = ["run", "epsilon", "distortion", "adversary with one query", "optimum", "gap"]
     return ["\n".join(align_columns([header, *rows]))]

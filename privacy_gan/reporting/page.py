@@ -1,4 +1,4 @@
-"""report.html: one page that needs nothing but itself."""
+"""report.html, a page without external resources."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import Any
 from privacy_gan.evaluation.metrics import METRICS, Metric
 from privacy_gan.reporting.difference import Difference, difference_matrices, needs_matrix
 from privacy_gan.reporting.face_grids import FaceGrid
-from privacy_gan.reporting.formats import NOTE, texts
+from privacy_gan.reporting.formats import NOTE, table_texts
 from privacy_gan.reporting.leakage import MEASURES
 from privacy_gan.reporting.missing import Missing
 from privacy_gan.reporting.page_data import (
-    conditions,
+    condition_lines,
+    data_uri,
     panel_data,
-    picture_source,
-    ranking,
+    rank_adversaries,
     run_data,
 )
 from privacy_gan.reporting.records import RunsFound
@@ -31,64 +31,68 @@ from privacy_gan.runs.faces import Faces, draw_grid
 from privacy_gan.runs.result import json_safe
 
 PARTS = files("privacy_gan.reporting") / "page"
-LEADING = [METRICS[name].title for name in MEASURES]
+LEADING_TITLES = [METRICS[name].title for name in MEASURES]
 
 
-def explained(metric: Metric) -> str:
+def definition(metric: Metric) -> str:
     """Return what a metric is and where it is defined, in a sentence."""
     source = f" ({metric.source})" if metric.source else ""
     return f"{metric.explanation.replace('`', '')}{source}."
 
 
 GLOSSARY = (
-    *((metric.title, explained(metric)) for metric in METRICS.values()),
+    *((metric.title, definition(metric)) for metric in METRICS.values()),
     (
         "strongest",
-        "the adversary that is it on validation images, of all that learned from censored training "
-        "images.",
+        "the adversary with the best score on validation images, of all those trained on censored "
+        "training images.",
     ),
     (
-        "most by",
-        f"the measure by which most leaks: of {', '.join(LEADING)} the one whose interval's lower "
-        "end lies furthest above guessing, as a share of what original images tell. Accuracy alone "
-        "may hide a leak where one value is frequent.",
+        "largest leak",
+        f"the measure by which most leaks: of {', '.join(LEADING_TITLES)}, the one whose interval's "
+        "lower end is furthest above guessing, relative to original images. Accuracy alone can "
+        "hide a leak if one value is frequent.",
     ),
-    ("over budget", "where the distortion's whole interval lies above epsilon."),
-    ("prior", "what is right most often without looking."),
-    ("floor", "what the other attributes' labels tell of the hidden one."),
+    ("over budget", "the whole interval of the distortion is above epsilon."),
+    ("majority baseline", "the score of the most frequent value, without looking at the image."),
+    (
+        "correlation baseline",
+        "the score of a prediction from the labels of the other attributes alone.",
+    ),
     (
         "intervals",
-        "of single runs, 95% bootstrap intervals over test images: the networks stay the same. "
-        "What another training would change, only several seeds tell.",
+        "of single runs: 95% bootstrap intervals over test images, with the networks unchanged. "
+        "They exclude the variation between trainings, which needs several seeds.",
     ),
 )
 DIFFERENCE_NOTE = (
-    "Two mechanisms at one budget are compared on the same test images, image by image where "
-    "results say which ones were told right (a bootstrap over images), else with each one's own "
-    "interval, which is wider. With several seeds the variance over these is added, and the "
-    "interval is Student's. There is one comparison for each pair, budget and measure, and no "
-    "correction for how many these are: of twenty that are chance, one will look like more."
+    "Mechanisms with the same budget are compared on the same test images. If the results record "
+    "which images were predicted correctly, the comparison is image by image (a paired bootstrap "
+    "over images); otherwise it uses each mechanism's own interval, which is wider. With several "
+    "seeds, the variance over seeds is added, and the interval is Student's. There is one "
+    "comparison for each pair, budget and measure, without a correction for multiple comparisons: "
+    "about one in twenty would look significant by chance."
 )
 
 
 @dataclass(frozen=True)
-class Content:
-    """All that a report shows.
+class PageContent:
+    """Everything that the page shows.
 
     Attributes:
-        folder: that the runs lie below.
-        in_short: what is said first, see ``in_short``.
-        found: what lies there.
+        folder: of the runs.
+        summary: the most important sentences, see ``report.panel_summary``.
+        found: the runs below the folder.
         panels: of Figure 1.
         differences: by the panel's title.
-        tables: the paper's, measured.
+        tables: the paper's tables, measured.
         grids: of faces.
         faces: of runs, by their folder.
-        missing: what is not there.
+        missing: what is missing, by heading.
     """
 
     folder: Path
-    in_short: Sequence[str]
+    summary: Sequence[str]
     found: RunsFound
     panels: Sequence[Panel]
     differences: Mapping[str, Sequence[Difference]]
@@ -98,37 +102,37 @@ class Content:
     missing: Missing
 
 
-def page(content: Content) -> str:
+def render_page(content: PageContent) -> str:
     """Return the page as HTML."""
     from jinja2 import Environment, StrictUndefined
     from plotly.offline import get_plotlyjs
 
     entries = [entry for panel in content.panels for entry in panel.entries]
-    number_of = {id(entry): number for number, entry in enumerate(entries)}
-    panels = [panel_data(panel, number_of) for panel in content.panels]
+    entry_index = {id(entry): index for index, entry in enumerate(entries)}
+    panels = [panel_data(panel, entry_index) for panel in content.panels]
     runs = [run_data(entry, content.faces.get(entry.folder.path)) for entry in entries]
     environment = Environment(autoescape=True, undefined=StrictUndefined)
-    template = environment.from_string(text_of("report.html"))
+    template = environment.from_string(read_part("report.html"))
     return template.render(
         title=f"Privacy against utility: {content.folder.resolve().name}",
-        counts=counts(content.found),
+        counts=count_runs(content.found),
         date=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         folder=content.folder,
-        style=text_of("report.css"),
-        script=text_of("report.js"),
+        style=read_part("report.css"),
+        script=read_part("report.js"),
         plotly=get_plotlyjs() if panels else "",
-        contents=contents(content),
-        in_short=content.in_short,
+        sections=list_sections(content),
+        summary=content.summary,
         panels=panels,
-        data=script_safe({"panels": panels, "runs": runs}),
+        data=to_script_json({"panels": panels, "runs": runs}),
         differences=[
             (
                 title,
-                difference_matrices(some) if needs_matrix(some) else [],
-                [(each.sentence(), each.is_significant) for each in some],
+                difference_matrices(differences) if needs_matrix(differences) else [],
+                [(each.sentence(), each.is_significant) for each in differences],
             )
-            for title, some in content.differences.items()
-            if some
+            for title, differences in content.differences.items()
+            if differences
         ],
         difference_note=DIFFERENCE_NOTE,
         tables=[table_data(table) for table in content.tables],
@@ -139,7 +143,7 @@ def page(content: Content) -> str:
             for entry in entries
             if entry.is_audit
         ],
-        rankings=[(panel.title, ranking(panel)) for panel in content.panels],
+        rankings=[(panel.title, rank_adversaries(panel)) for panel in content.panels],
         missing=content.missing,
         glossary=GLOSSARY,
         warnings=sorted(
@@ -149,73 +153,73 @@ def page(content: Content) -> str:
                 for warning in entry.evaluation.warnings
             }
         ),
-        conditions=conditions(entries, [run.result.environment for run in content.found.finished]),
+        conditions=condition_lines(
+            entries, [run.result.environment for run in content.found.finished]
+        ),
     )
 
 
-def text_of(name: str) -> str:
-    """Return a part of the page."""
+def read_part(name: str) -> str:
+    """Return the text of one of the page's files."""
     return (PARTS / name).read_text(encoding="utf-8")
 
 
-def script_safe(tree: Any) -> str:
-    """Return JSON that can stand within a page's script, whatever its words say."""
+def to_script_json(tree: Any) -> str:
+    """Return JSON that is safe within a script element, whatever strings it contains."""
     return json.dumps(json_safe(tree)).replace("<", "\\u003c")
 
 
-def counts(found: RunsFound) -> str:
-    """Return how many runs there are, in words."""
-    told = [
-        f"{len(some)} {what}"
-        for some, what in (
-            (found.finished, f"finished run{'s' * (len(found.finished) != 1)}"),
-            (found.unfinished, "not finished"),
-            (found.unreadable, "unreadable"),
-        )
-        if some
-    ]
-    return f"{', '.join(told) or 'No run'}."
+def count_runs(found: RunsFound) -> str:
+    """Return how many runs there are, as in "2 finished runs, 1 unfinished."."""
+    num_finished = len(found.finished)
+    counts = (
+        (num_finished, f"finished run{'s' * (num_finished != 1)}"),
+        (len(found.unfinished), "unfinished"),
+        (len(found.unreadable), "unreadable"),
+    )
+    text = ", ".join(f"{count} {noun}" for count, noun in counts if count)
+    return f"{text or 'No runs found'}."
 
 
-def contents(content: Content) -> list[tuple[str, str]]:
-    """Return the sections that there are, with their names."""
+def list_sections(content: PageContent) -> list[tuple[str, str]]:
+    """Return the page's sections that have content: id and title."""
     return [
         (name, title)
-        for name, title, shown in (
+        for name, title, has_content in (
             ("trade-off", "Trade-off", content.panels),
             ("audits", "Audits", any(e.is_audit for p in content.panels for e in p.entries)),
-            ("differences", "More than chance?", any(content.differences.values())),
+            ("differences", "Differences", any(content.differences.values())),
             ("tables", "Tables", content.tables),
             ("faces", "Faces", content.grids),
             ("adversaries", "Adversaries", content.panels),
             ("missing", "Missing", True),
-            ("how", "How", True),
+            ("how", "Definitions", True),
         )
-        if shown
+        if has_content
     ]
 
 
 def table_data(table: Table) -> dict[str, Any]:
-    """Return a table's texts."""
-    shown = texts(table)
+    """Return a table's texts for the template."""
+    cells = table_texts(table)
     return {
         "number": table.number,
         "variant": table.variant,
         "caption": table.caption,
         "is_share": table.is_share,
         "corner": table.corner,
-        "columns": list(shown.columns.unique(0)),
-        "subcolumns": list(shown.columns.unique(1)),
-        "rows": [(name, row) for name, *row in shown.itertuples(name=None)],
+        "columns": list(cells.columns.unique(0)),
+        "subcolumns": list(cells.columns.unique(1)),
+        "rows": [(name, row) for name, *row in cells.itertuples(name=None)],
     }
 
 
 def grid_data(grid: FaceGrid) -> dict[str, Any]:
-    """Return a picture within the page."""
+    """Return a picture for the template."""
     picture = draw_grid(grid.faces)
     return {
         "caption": grid.caption,
-        "source": picture_source(picture),
+        "source": data_uri(picture),
         "width": picture.width,
         "height": picture.height,
     }

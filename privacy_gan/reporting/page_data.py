@@ -1,4 +1,4 @@
-"""What the page shows of panels and runs, as plain data for its template and its script."""
+"""Panels and runs as plain data for the page's template and script."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from PIL import Image
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting import paper_values
 from privacy_gan.reporting.budget import exceeds_budget
-from privacy_gan.reporting.figure1 import colour_of
+from privacy_gan.reporting.figure1 import curve_colour
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.records import STRONGEST, EvaluationRow
@@ -26,17 +26,17 @@ from privacy_gan.reporting.run_summary import format_cell, measure_label
 from privacy_gan.runs.faces import Faces
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "cross", "x")
-PAPER_ATTRIBUTES, PAPERS_METRIC = "the paper's way", "paper_privacy_loss"
-FACES_SHOWN, FACE_WIDTH = 4, 96  # of a run, when its point is chosen; pixels
-Span = tuple[float, float, float]  # a value, and the ends of its error bar
+PAPER_ADVERSARY, PAPER_METRIC = "the paper's adversary", "paper_privacy_loss"
+MAX_FACES, FACE_WIDTH = 4, 96  # of a run, when its point is selected; pixels
+Bar = tuple[float, float, float]  # a value, and the ends of its error bar
 
 
-def panel_data(panel: Panel, number_of: Mapping[int, int]) -> dict[str, Any]:
+def panel_data(panel: Panel, entry_index: Mapping[int, int]) -> dict[str, Any]:
     """Return a panel.
 
     Args:
-        panel: with its curves.
-        number_of: the runs' places in the page's list, by ``id`` of an entry.
+        panel: to show.
+        entry_index: position in the page's list of runs, by ``id`` of an entry.
     """
     leading = panel.leading
     strongest = {STRONGEST: ACCURACY}
@@ -45,14 +45,14 @@ def panel_data(panel: Panel, number_of: Mapping[int, int]) -> dict[str, Any]:
             f"{STRONGEST}, by {METRICS[leading].title}": leading,
             f"{STRONGEST}, by accuracy": ACCURACY,
         }
-    measured = strongest | {PAPER_ATTRIBUTES: PAPERS_METRIC}
+    metrics = strongest | {PAPER_ADVERSARY: PAPER_METRIC}
     attackers = list(strongest)
-    if panel.example.value(PAPERS_METRIC) is not None:
-        attackers.append(PAPER_ATTRIBUTES)
-    adversaries = list(single_scores(panel)["adversary"].unique())
+    if panel.example.value(PAPER_METRIC) is not None:
+        attackers.append(PAPER_ADVERSARY)
+    adversaries = list(adversary_accuracies(panel)["adversary"].unique())
     attackers += adversaries
     choices: dict[str, tuple[str, str | None]] = {
-        **{name: (metric, None) for name, metric in measured.items()},
+        **{name: (metric, None) for name, metric in metrics.items()},
         **{name: (ACCURACY, name) for name in adversaries},
     }
     utility = panel.bound(UTILITY, "original")
@@ -60,53 +60,56 @@ def panel_data(panel: Panel, number_of: Mapping[int, int]) -> dict[str, Any]:
         "title": panel.title,
         "has_trade_off": panel.has_trade_off,
         "attackers": attackers,
+        "paper_attacker": PAPER_ADVERSARY,
         "curves": [
-            curve_data(panel, curve, index, number_of, choices)
+            curve_data(panel, curve, index, entry_index, choices)
             for index, curve in enumerate(panel.curves)
         ],
         "leading": "" if leading == ACCURACY else METRICS[leading].title,
-        "axes": {name: axis(panel, strongest.get(name, ACCURACY)) for name in attackers},
+        "axes": {name: axis_data(panel, strongest.get(name, ACCURACY)) for name in attackers},
         "originals": {
             name: (leak, utility)
-            for name, metric in measured.items()
+            for name, metric in metrics.items()
             if (leak := panel.bound(metric, "original")) is not None and utility is not None
         },
-        "papers": papers_values(panel),
+        "paper_accuracies": paper_accuracies(panel),
         "hypervolume_note": hypervolume_note(panel),
     }
 
 
-def axis(panel: Panel, metric: str) -> dict[str, Any]:
-    """Return the axis of what leaks by a metric, and what bounds it."""
+def axis_data(panel: Panel, metric: str) -> dict[str, Any]:
+    """Return the axis of a privacy metric, with the baselines."""
     bounds = [
-        (name.replace("_", " "), value, dash)
-        for name, dash in (("majority_baseline", "dot"), ("correlation_baseline", "dash"))
-        if (value := panel.bound(metric, name)) is not None
+        (column.replace("_", " "), value, dash)
+        for column, dash in (("majority_baseline", "dot"), ("correlation_baseline", "dash"))
+        if (value := panel.bound(metric, column)) is not None
     ]
-    about = METRICS[metric]
-    return {"title": about.title, "is_share": about.unit == "share", "bounds": bounds}
+    record = METRICS[metric]
+    return {"title": record.title, "is_share": record.unit == "share", "bounds": bounds}
 
 
-def papers_values(panel: Panel) -> list[float]:
-    """Return what the paper's adversary finds against its mechanism in full (Table 3)."""
+def paper_accuracies(panel: Panel) -> list[float]:
+    """Return the accuracies of the paper's adversary against filter and generator (Table 3)."""
     if panel.example.attribute != TABLE_3_ATTRIBUTE or not panel.example.on_celeba:
         return []
-    printed = paper_values.table3().xs("filter_generator", level="column")
-    return [float(value) for value in printed["paper"]]
+    table = paper_values.table3().xs("filter_generator", level="column")
+    return [float(value) for value in table["paper"]]
 
 
 def hypervolume_note(panel: Panel) -> str:
-    """Return what the number for a curve is measured against."""
-    square = panel.hypervolume_corners()
-    if square is None:
+    """Return the definition of the hypervolume, with the panel's reference and ideal points."""
+    corners = panel.hypervolume_corners()
+    if corners is None:
         return ""
-    leaks, uses = METRICS[ACCURACY].format_value, METRICS[UTILITY].format_value
-    (leak, useless), (blind, useful) = square
+    (worst_leak, worst_utility), (best_leak, best_utility) = (
+        (METRICS[ACCURACY].format_value(leak), METRICS[UTILITY].format_value(utility))
+        for leak, utility in corners
+    )
     return (
         "Hypervolume: the share of the rectangle between the reference point (privacy loss "
-        f"{leaks(leak)}, as of original images; utility score {uses(useless)}, as told "
-        f"without looking) and the ideal ({leaks(blind)}, {uses(useful)}) that a curve "
-        "dominates. More budgets can only add to it, so compare curves that have the same."
+        f"{worst_leak}, that of original images; utility score {worst_utility}, that of the "
+        f"majority baseline) and the ideal ({best_leak}, {best_utility}) that a curve dominates. "
+        "More budgets can only increase it, so compare only curves with the same budgets."
     )
 
 
@@ -114,30 +117,31 @@ def curve_data(
     panel: Panel,
     curve: Curve,
     index: int,
-    number_of: Mapping[int, int],
+    entry_index: Mapping[int, int],
     choices: Mapping[str, tuple[str, str | None]],
 ) -> dict[str, Any]:
-    """Return a curve and its points, for every adversary that can be chosen.
+    """Return a curve and its points, for every adversary that can be selected.
 
     Args:
-        panel: that it is part of.
-        curve: of it.
-        index: its place there.
-        number_of: see ``panel_data``.
-        choices: what can be chosen, by what it is called: a metric, and whose it is, see
-            ``Curve.over_seeds``.
+        panel: of the curve.
+        curve: to show.
+        index: of the curve in the panel.
+        entry_index: see ``panel_data``.
+        choices: metric and adversary of each choice, by its name, see ``Curve.over_seeds``.
     """
     areas = panel.hypervolume(curve)
-    leaking = {name: curve.over_seeds(*choice) for name, choice in choices.items()}
-    told = {
+    leaks = {name: curve.over_seeds(*choice) for name, choice in choices.items()}
+    metrics = {
         "leak_text": panel.leading,
         "privacy_text": ACCURACY,
         "utility_text": UTILITY,
         "distortion_text": "distortion",
     }
     texts = {
-        name: curve.over_seeds(metric).apply(with_spread, axis=1, show=METRICS[metric].format_value)
-        for name, metric in told.items()
+        name: curve.over_seeds(metric).apply(
+            format_mean_std, axis=1, show=METRICS[metric].format_value
+        )
+        for name, metric in metrics.items()
     }
     utility, points = curve.over_seeds(UTILITY), []
     for epsilon, entries in curve.points.items():
@@ -145,55 +149,55 @@ def curve_data(
             "epsilon_text": format_budget(epsilon),
             "where": budget_phrase(epsilon),
             "seeds": len(entries),
-            "privacy": {name: span(over, epsilon) for name, over in leaking.items()},
-            "utility": span(utility, epsilon),
-            "runs": [number_of[id(entry)] for entry in entries],
-            **{name: some.get(epsilon, "-") for name, some in texts.items()},
+            "privacy": {name: mean_and_bar(table, epsilon) for name, table in leaks.items()},
+            "utility": mean_and_bar(utility, epsilon),
+            "runs": [entry_index[id(entry)] for entry in entries],
+            **{name: by_budget.get(epsilon, "-") for name, by_budget in texts.items()},
         }
         if any(exceeds_budget(entry.evaluation, entry.budget) for entry in entries):
             point["distortion_text"] += ", over budget"
         points.append(point)
     size = "-"
     if areas is not None:
-        size = with_spread(areas.agg(["mean", "std"]), "{:.3f}".format)
+        size = format_mean_std(areas.agg(["mean", "std"]), "{:.3f}".format)
     return {
         "name": curve.name,
-        "colour": colour_of(index),
+        "colour": curve_colour(index),
         "symbol": SYMBOLS[index % len(SYMBOLS)],
         "hypervolume": size,
         "points": points,
     }
 
 
-def with_spread(over: pd.Series, show: Callable[[float], str]) -> str:
-    """Return a mean and its standard deviation over seeds, where there is one."""
-    mean, std = over["mean"], over["std"]
+def format_mean_std(row: pd.Series, show: Callable[[float], str]) -> str:
+    """Return a mean and its standard deviation over seeds, if there are several."""
+    mean, std = row["mean"], row["std"]
     return show(mean) if pd.isna(std) else f"{show(mean)} ± {show(std)}"
 
 
-def span(over: pd.DataFrame, epsilon: float) -> Span | None:
-    """Return a mean at a budget and the ends of its bar; None where there is none."""
-    if epsilon not in over.index:
+def mean_and_bar(table: pd.DataFrame, epsilon: float) -> Bar | None:
+    """Return the mean at a budget and the ends of its error bar; None if there is no value."""
+    if epsilon not in table.index:
         return None
-    mean, low, high = over.loc[epsilon, ["mean", "low", "high"]]
+    mean, low, high = table.loc[epsilon, ["mean", "low", "high"]]
     return float(mean), float(low), float(high)
 
 
-def single_scores(panel: Panel) -> pd.DataFrame:
-    """Return every adversary's accuracies, at the most queries that it made in each judgement."""
+def adversary_accuracies(panel: Panel) -> pd.DataFrame:
+    """Return every adversary's accuracy in each evaluation, at its largest number of queries."""
     results = pd.concat([curve.results for curve in panel.curves])
     rows = results[~results["adversary"].isin(["", STRONGEST]) & (results["metric"] == ACCURACY)]
-    most = rows.groupby(["run", "is_baseline", "adversary"])["queries"].transform("max")
-    return rows[rows["queries"] == most]
+    max_queries = rows.groupby(["run", "is_baseline", "adversary"])["queries"].transform("max")
+    return rows[rows["queries"] == max_queries]
 
 
-def ranking(panel: Panel) -> list[dict[str, str]]:
-    """Return the adversaries, the strongest on average first."""
+def rank_adversaries(panel: Panel) -> list[dict[str, str]]:
+    """Return the adversaries, the highest mean accuracy first."""
     entries = panel.entries
-    chosen = Counter(entry.evaluation.strongest["accuracy"].adversary for entry in entries)
+    times_strongest = Counter(entry.evaluation.strongest["accuracy"].adversary for entry in entries)
     rows = [
         (statistics.fmean(scores["value"].dropna()), name, sorted(scores["queries"].unique()))
-        for name, scores in single_scores(panel).groupby("adversary")
+        for name, scores in adversary_accuracies(panel).groupby("adversary")
         if scores["value"].notna().any()
     ]
     return [
@@ -201,15 +205,15 @@ def ranking(panel: Panel) -> list[dict[str, str]]:
             "name": name,
             "queries": " or ".join(map(str, queries)),
             "accuracy": METRICS[ACCURACY].format_value(mean),
-            "strongest": f"{chosen[name]} of {len(entries)}",
+            "strongest": f"{times_strongest[name]} of {len(entries)}",
         }
         for mean, name, queries in sorted(rows, reverse=True)
     ]
 
 
 def run_data(entry: EvaluationRow, faces: Faces | None) -> dict[str, Any]:
-    """Return what is shown of a run when its point is chosen."""
-    identity = {**entry.fingerprint, **entry.evaluation.settings}
+    """Return the details of a run, which the page shows when its point is selected."""
+    settings = {**entry.fingerprint, **entry.evaluation.settings}
     return {
         "title": f"seed {entry.seed}",
         "folder": str(entry.folder.path),
@@ -218,58 +222,61 @@ def run_data(entry: EvaluationRow, faces: Faces | None) -> dict[str, Any]:
             for name, measure in entry.evaluation.measures.items()
         ],
         "configuration": "\n".join(
-            f"{key}={json.dumps(value)}" for key, value in sorted(identity.items())
+            f"{key}={json.dumps(value)}" for key, value in sorted(settings.items())
         ),
         **({} if faces is None else faces_data(faces)),
     }
 
 
 def faces_data(faces: Faces) -> dict[str, Any]:
-    """Return some of a run's faces as a small picture within the page."""
-    rows = [np.concatenate(list(images[:FACES_SHOWN]), 1) for images in faces.rows.values()]
+    """Return some of a run's faces as a small picture."""
+    rows = [np.concatenate(list(images[:MAX_FACES]), 1) for images in faces.rows.values()]
     sheet = Image.fromarray(np.concatenate(rows))
-    columns = min(FACES_SHOWN, len(faces.columns))
+    columns = min(MAX_FACES, len(faces.columns))
     labels = ", ".join(faces.rows)
     return {
-        "faces": picture_source(sheet),
+        "faces": data_uri(sheet),
         "faces_width": columns * FACE_WIDTH,
         "faces_height": round(columns * FACE_WIDTH * sheet.height / sheet.width),
         "faces_alt": f"{columns} faces ({', '.join(faces.columns[:columns])}); rows: {labels}",
     }
 
 
-def picture_source(picture: Image.Image) -> str:
-    """Return a picture as an address that holds it."""
+def data_uri(picture: Image.Image) -> str:
+    """Return a picture as a data URI."""
     file = io.BytesIO()
     picture.save(file, format="WebP", quality=85)
     return f"data:image/webp;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def conditions(entries: Sequence[EvaluationRow], environments: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return where runs were made and how long their adversaries learned, a line for each way."""
-    made = Counter(map(where_made, environments))
-    judged = Counter(how_judged(entry) for entry in entries)
+def condition_lines(
+    entries: Sequence[EvaluationRow], environments: Sequence[Mapping[str, str]]
+) -> list[str]:
+    """Return the runs' environments and how they were judged, each with the number of runs."""
+    trained = Counter(map(describe_environment, environments))
+    judged = Counter(map(describe_judging, entries))
     return [
-        *(f"{count} run{'s' * (count != 1)}: {how}" for how, count in made.items()),
-        *(f"{count} judgement{'s' * (count != 1)}: {how}" for how, count in judged.items()),
+        *(f"{count} run{'s' * (count != 1)}: {text}" for text, count in trained.items()),
+        *(f"{count} evaluation{'s' * (count != 1)}: {text}" for text, count in judged.items()),
     ]
 
 
-def where_made(environment: Mapping[str, str]) -> str:
+def describe_environment(environment: Mapping[str, str]) -> str:
     """Return a run's device, precision and versions."""
-    told = [environment.get(key) for key in ("device", "device_name", "precision")]
+    device = [environment.get(key) for key in ("device", "device_name", "precision")]
     versions = [
         f"{key} {environment[key]}" for key in ("torch", "privacy_gan") if key in environment
     ]
-    return ", ".join([*filter(None, told), *versions])
+    return ", ".join([*filter(None, device), *versions])
 
 
-def how_judged(entry: EvaluationRow) -> str:
-    """Return how long adversaries learned, and how much they saw."""
+def describe_judging(entry: EvaluationRow) -> str:
+    """Return how long adversaries were trained, and how much they saw."""
     evaluation = entry.evaluation
     queries = max((each.queries for each in evaluation.adversaries), default=1)
+    epochs = evaluation.settings.get("judge.epochs", "?")
     return (
-        f"adversaries learned {evaluation.settings.get('judge.epochs', '?')} epochs of "
-        f"{evaluation.images['train']:,} images and saw up to {queries} censored versions of each "
-        f"of {evaluation.images['test']:,} test images"
+        f"adversaries trained for {epochs} epoch{'s' * (epochs != 1)} on "
+        f"{evaluation.images['train']:,} images; up to {queries} censored "
+        f"version{'s' * (queries != 1)} of each of {evaluation.images['test']:,} test images"
     )

@@ -1,4 +1,4 @@
-"""A sweep in Weights & Biases: a table of its runs, privacy against utility, and a dashboard."""
+"""A sweep in Weights & Biases: a table and a scatter plot of its runs, and a dashboard."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ COLUMNS: list[str | int] = [
 
 
 def chart_sweep(runs: Mapping[str, Path], project: str, group: str, output_dir: str) -> None:
-    """Show a sweep's finished runs in a tracked run of their own, called "sweep".
+    """Log a table and a scatter plot of a sweep's finished runs, as a W&B run called "sweep".
 
     Args:
         runs: folders by the runs' names.
         project: W&B project.
-        group: that the runs belong to.
-        output_dir: where tracked data are kept.
+        group: of the runs.
+        output_dir: where W&B's local files are stored.
     """
-    rows = [row for name, folder in runs.items() for row in points(name, folder)]
+    rows = [row for name, folder in runs.items() for row in table_rows(name, folder)]
     if not rows:
         return
     import wandb
@@ -57,28 +57,28 @@ def chart_sweep(runs: Mapping[str, Path], project: str, group: str, output_dir: 
         tracked.log({"runs": table, "trade-off": scatter})
 
 
-def points(name: str, folder: Path) -> list[list[object]]:
-    """Return a row for each thing that was judged in a run, as ``COLUMNS`` says.
+def table_rows(name: str, folder: Path) -> list[list[object]]:
+    """Return a row for each evaluation of a run, with the columns ``COLUMNS``.
 
-    The normalized leak, of the measure by which most leaks, is 0 for guessing and 1 for original
-    images, whatever that measure is.
+    The leak is that by the leading measure; normalized, it is 0 for guessing and 1 for original
+    images.
     """
     run = RunFolder(folder)
     result = run.result()
     if result is None:
         return []
-    return [row(name, each) for each in evaluation_rows(FinishedRun(run, result))]
+    return [table_row(name, each) for each in evaluation_rows(FinishedRun(run, result))]
 
 
-def row(name: str, judged: EvaluationRow) -> list[object]:
-    """Return what was judged in a run, as ``COLUMNS`` says."""
-    leak = leading_leak(judged.evaluation)
-    missed = "missed" if exceeds_budget(judged.evaluation, judged.budget) else "kept"
+def table_row(name: str, entry: EvaluationRow) -> list[object]:
+    """Return the row of an evaluation."""
+    leak = leading_leak(entry.evaluation)
+    budget = "missed" if exceeds_budget(entry.evaluation, entry.budget) else "kept"
     return [
-        *(name, judged.mechanism, judged.attribute, judged.epsilon, judged.value("distortion")),
-        "none" if judged.budget is None else missed,
+        *(name, entry.mechanism, entry.attribute, entry.epsilon, entry.value("distortion")),
+        "none" if entry.budget is None else budget,
         *(leak.metric.title, leak.censored.value, leak.gain),
-        *map(judged.value, (ACCURACY, "paper_privacy_loss", UTILITY)),
+        *map(entry.value, (ACCURACY, "paper_privacy_loss", UTILITY)),
     ]
 
 

@@ -1,4 +1,4 @@
-"""A finished run's result, shown where the run was tracked."""
+"""Sends the result of a finished run to its tracker."""
 
 from __future__ import annotations
 
@@ -22,35 +22,35 @@ COLUMNS = (
 
 
 def track_result(tracker: Logger, folder: RunFolder, result: Result) -> None:
-    """Show a finished run's result, and end its tracking.
+    """Log a finished run's result to its tracker, and end the tracking.
 
-    Weights & Biases gets each measure as a summary value, so that runs can be charted against each
-    other, and all of them as a table.
+    In Weights & Biases each measure becomes a summary value, to compare runs in charts, and all
+    measures a table.
     """
-    judged = {
-        f"{'baseline' if each.is_baseline else 'result'}/{each.attribute}": each.measure_records()
-        for each in evaluation_rows(FinishedRun(folder, result))
+    records_by_key = {
+        f"{'baseline' if row.is_baseline else 'result'}/{row.attribute}": row.measure_records()
+        for row in evaluation_rows(FinishedRun(folder, result))
     }
     if isinstance(tracker, ResumableWandbLogger):
         import wandb
 
-        for who, records in judged.items():
-            tracker.experiment.summary.update({f"{who}/{of.metric}": of.value for of in records})
-            table = wandb.Table(columns=list(COLUMNS), data=list(map(row, records)))
-            tracker.log_metrics({who: table})
+        for key, records in records_by_key.items():
+            tracker.experiment.summary.update({f"{key}/{each.metric}": each.value for each in records})
+            table = wandb.Table(columns=list(COLUMNS), data=list(map(table_row, records)))
+            tracker.log_metrics({key: table})
         tracker.experiment.finish()
     elif isinstance(tracker, TensorBoardLogger):
-        told = run_summary(folder, result, details=True)
-        indented = "\n".join(f"    {line}" for line in told.splitlines())
-        tracker.experiment.add_text("result", indented)
-        for who, records in judged.items():
-            for of in records:
-                if of.value is not None:
-                    tracker.experiment.add_scalar(f"{who}/{of.metric}", of.value)
+        lines = run_summary(folder, result, details=True).splitlines()
+        code_block = "\n".join(f"    {line}" for line in lines)  # Markdown
+        tracker.experiment.add_text("result", code_block)
+        for key, records in records_by_key.items():
+            for each in records:
+                if each.value is not None:
+                    tracker.experiment.add_scalar(f"{key}/{each.metric}", each.value)
         tracker.finalize("success")
 
 
-def row(record: Record) -> list[object]:
-    """Return what is shown of a record, as ``COLUMNS`` says."""
+def table_row(record: Record) -> list[object]:
+    """Return a record's values in the order of ``COLUMNS``."""
     bounds = (record.original, record.majority_baseline, record.correlation_baseline)
     return [record.metric, record.value, record.low, record.high, *bounds]

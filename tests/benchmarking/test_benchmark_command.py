@@ -18,7 +18,7 @@ def benchmark(*arguments, **how):
     return cli("benchmark", *arguments, timeout=600, **how)
 
 
-def test_every_part_is_timed_and_written(tmp_path):
+def test_every_part_is_timed_and_written_to_a_file(tmp_path):
     output = tmp_path / "figures" / "out.json"
     parts = "training,changes,data,judging,memory,startup"
     options = ["--rounds", 1, "--parts", parts, "--output", output]
@@ -35,7 +35,7 @@ def test_every_part_is_timed_and_written(tmp_path):
     assert not list(tmp_path.glob("*.partial"))
 
 
-def test_a_part_alone_is_timed_as_python_starts_it(tmp_path):
+def test_a_single_part_runs_in_a_fresh_interpreter(tmp_path):
     options = ["--rounds", 1, "--parts", "data", "--output", tmp_path / "out.json"]
     ran = benchmark(*options, *SMALL, f"data.cache_dir={tmp_path / 'cache'}", real=True)
     assert ran.returncode == 0, ran.stderr
@@ -53,12 +53,12 @@ def test_a_part_alone_is_timed_as_python_starts_it(tmp_path):
         (["--parts", "training", "privatizer=filter"], "error: only privatizer=filter_generator"),
     ],
 )
-def test_a_mistake_is_one_line(arguments, told, tmp_path):
+def test_a_mistake_is_reported_in_one_line(arguments, told, tmp_path):
     ran = benchmark(*SMALL, *arguments, f"data.cache_dir={tmp_path / 'cache'}")
     assert told in error_line(ran)
 
 
-def test_an_output_that_cannot_be_written_is_one_line(tmp_path):
+def test_an_unwritable_output_is_reported_in_one_line(tmp_path):
     (tmp_path / "file").write_text("")
     options = ["--parts", "data", "--rounds", 1, "--output", tmp_path / "file" / "out.json"]
     ran = benchmark(*options, *SMALL, f"data.cache_dir={tmp_path / 'cache'}")

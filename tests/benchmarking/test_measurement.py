@@ -29,7 +29,7 @@ def test_contestants_take_turns_after_a_warm_up():
     assert {name: len(seconds) for name, seconds in taken.items()} == {"a": 2, "b": 2}
 
 
-def test_operations_are_two_for_each_multiplication():
+def test_a_multiplication_and_addition_count_two_operations():
     one, other = torch.ones(3, 5), torch.ones(5, 7)
     assert count_flops(lambda: one @ other) == 2 * 3 * 5 * 7
     images, kernels = torch.ones(1, 2, 4, 4), torch.ones(3, 2, 3, 3)
@@ -37,14 +37,14 @@ def test_operations_are_two_for_each_multiplication():
     assert counted == 2 * 16 * 9 * 2 * 3
 
 
-def test_bytes_are_those_of_what_is_read_and_written_and_views_have_none():
+def test_bytes_moved_count_inputs_and_outputs_but_no_views():
     column, row = torch.ones(10, 1), torch.ones(1, 10)
     assert count_bytes_moved(lambda: column.view(10)) == 0
     assert count_bytes_moved(lambda: column + row) == 4 * (10 + 10 + 100)
     assert count_bytes_moved(lambda: column.view(10).sum()) == 4 * (10 + 1)
 
 
-def test_time_is_shared_out_among_kinds_of_operations():
+def test_time_is_divided_among_kinds_of_operations():
     one = torch.ones(300, 300)
     shares = time_shares(lambda: one @ one, torch.device("cpu"))
     assert sum(shares.values()) == pytest.approx(1)
@@ -56,13 +56,13 @@ def test_time_is_shared_out_among_kinds_of_operations():
     assert operation_kind("aten::randn") == "all else"
 
 
-def test_memory_is_that_of_a_process_of_its_own():
+def test_peak_memory_is_measured_in_a_new_process():
     held = torch.ones(2**26)  # 256 MB, which the process that is asked does not hold
     assert measure_peak_memory(list) > 2**20
     assert peak_resident_bytes() - measure_peak_memory(list) > held.nbytes / 2
 
 
-def test_hours_of_the_papers_run():
+def test_estimated_hours_of_the_papers_run():
     # a second for each training image and epoch; nothing else costs anything
     assert estimate_hours(1, 0, 0, 0, 5, 16)[0] == pytest.approx(100 * 162_770 / 3600)
     assert estimate_hours(1, 1, 0, 0, 5, 16)[1] == pytest.approx(5 * 162_770 / 3600)
@@ -71,7 +71,7 @@ def test_hours_of_the_papers_run():
     assert estimate_hours(1, 0, 0, 1, 5, 16)[1] == pytest.approx(19_962 / 3600)
 
 
-def test_the_table_says_what_was_found():
+def test_the_table_shows_the_measurements():
     figures = {"median": 24.56, "least": 20, "most": 1234.5, "rounds": []}
     record = {
         "environment": {"device": "cpu", "cpu": "2 x Z", "torch": "2", "precision": "bf16-mixed"}

@@ -9,12 +9,12 @@ from commands import ROOT
 RECORDS = sorted((ROOT / "docs" / "results" / "benchmark").glob("*.json"))
 
 
-def test_there_are_records():
+def test_records_exist():
     assert RECORDS
 
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
-def test_the_page_shows_each_record_as_it_is_printed(path):
+def test_the_page_shows_each_record_as_printed(path):
     shown = (ROOT / "docs" / "performance.md").read_text().splitlines()
     for line in format_table(json.loads(path.read_text())).splitlines():
         assert line in shown, line

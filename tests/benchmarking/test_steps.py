@@ -17,7 +17,7 @@ from privacy_gan.models.unet import UNet
 SIZE = {"image_size": 16, "width": 2, "noise_size": 4}
 
 
-def test_a_plain_loop_ends_with_the_same_weights_as_the_trainer(tiny):
+def test_a_plain_loop_gives_the_same_weights_as_the_trainer(tiny):
     setup = prepare_run(tiny("trainer.max_epochs=1"))
     setup.datamodule.setup()
     bare = BareStep(build_privatizer(setup), choose_compute("cpu", "32-true"))
@@ -50,7 +50,7 @@ def batches():
     return cycle([(torch.rand(4, 3, 16, 16), torch.tensor([0, 1, 0, 1]))])
 
 
-def test_the_references_unet_is_the_projects():
+def test_the_references_unet_computes_the_same_as_ours():
     torch.manual_seed(0)
     ours, plain = UNet(**SIZE, num_classes=2).double(), PlainUNet(**SIZE, num_classes=2).double()
     plain.load_state_dict(ours.state_dict())
@@ -58,7 +58,7 @@ def test_the_references_unet_is_the_projects():
     torch.testing.assert_close(plain(*inputs), ours(*inputs))
 
 
-def test_all_players_learn_and_the_generators_discriminator_in_every_third_step(step):
+def test_all_networks_are_updated_the_generators_discriminator_every_third_step(step):
     learned = []
     for _ in range(4):
         before = [player.state_dict() for player in step.networks]
@@ -78,7 +78,7 @@ def test_all_players_learn_and_the_generators_discriminator_in_every_third_step(
     ]
 
 
-def test_the_generators_loss_flows_back_into_the_filter_as_in_the_released_code(step, monkeypatch):
+def test_the_gradient_of_the_generators_loss_reaches_the_filter_as_in_the_released_code(step, monkeypatch):
     filter, gradients = step.networks[0], []
 
     def watched(optimizer, loss):

@@ -56,7 +56,7 @@ TWO_TRUTHS = {
 
 
 @pytest.mark.parametrize(("override", "told"), TWO_TRUTHS.items())
-def test_what_a_mechanism_reads_is_what_the_run_says(override, told):
+def test_a_copied_setting_must_equal_its_source(override, told):
     with pytest.raises(UserError, match=told):
         look_at("train", override)
 
@@ -77,7 +77,7 @@ def test_what_a_mechanism_reads_is_what_the_run_says(override, told):
         ["experiment=gaussian", "game=robust", "game.averaging=null"],
     ],
 )
-def test_what_makes_sense_is_taken(overrides):
+def test_valid_overrides_are_accepted(overrides):
     look_at("train", *overrides)
 
 
@@ -110,13 +110,13 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("override", "told"), WRONG.items())
-def test_what_makes_none_is_told_in_a_line(override, told):
+def test_invalid_overrides_are_refused(override, told):
     with pytest.raises((UserError, ValueError), match=told):
         look_at("train", override)
 
 
 @pytest.mark.parametrize("given", ["[]", "1", "true", "null", "[Male,2]", "''"])
-def test_what_is_no_word_names_no_attribute(given):
+def test_an_attribute_must_be_a_word(given):
     with pytest.raises(UserError, match="names no attribute"):
         resolve_task(compose("train", [f"attribute={given}"]))
 
@@ -136,13 +136,13 @@ OF_OTHER_VERBS = {
 
 
 @pytest.mark.parametrize("verb", OF_OTHER_VERBS)
-def test_every_verb_says_what_its_options_take(verb):
+def test_invalid_overrides_of_other_commands_are_refused(verb):
     for override, told in OF_OTHER_VERBS[verb].items():
         with pytest.raises(UserError, match=told):
             look_at(verb, override)
 
 
-def test_an_own_mechanism_may_not_have_a_budget_of_its_own(tmp_path):
+def test_a_users_mechanism_must_have_the_runs_budget(tmp_path):
     (tmp_path / "privatizer").mkdir()
     (tmp_path / "privatizer" / "mine.yaml").write_text("_target_: mine.Mine\nepsilon: 0.02\n")
     searched = f"hydra.searchpath=[file://{tmp_path}]"
@@ -160,5 +160,5 @@ def test_an_own_mechanism_may_not_have_a_budget_of_its_own(tmp_path):
         ["+judge.adversaries.convnext2={_target_:a.b}"],
     ],
 )
-def test_what_own_classes_take_is_theirs_to_check(words):
+def test_arguments_of_a_users_classes_are_not_checked(words):
     look_at("train", *words)

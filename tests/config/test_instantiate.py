@@ -52,15 +52,15 @@ def built(kind, **arguments):
         ("Whatever", {"attribute_index": 1, "seed": 3}),
     ],
 )
-def test_a_mechanism_is_told_what_it_declares(kind, told):
+def test_a_mechanism_gets_the_context_arguments_that_it_declares(kind, told):
     assert built(kind).told == told
 
 
-def test_one_that_declares_nothing_is_told_nothing():
+def test_a_mechanism_that_declares_none_gets_none():
     assert isinstance(built("Bare"), Bare)
 
 
-def test_parts_were_told_when_they_were_stacked_and_hear_what_they_declare():
+def test_parts_of_a_stack_keep_their_own_context_arguments():
     parts = [
         {"privatizer": {"_target_": f"test_instantiate.{kind}", "attribute_index": 0, "seed": 5}}
         for kind in ("Seeded", "Whatever")
@@ -72,13 +72,13 @@ def test_parts_were_told_when_they_were_stacked_and_hear_what_they_declare():
     ("kind", "said"),
     [("Other", r"test_instantiate\.Other cannot be set up"), ("Bare", r"Bare cannot be set up.*side")],
 )
-def test_what_cannot_be_built_says_why_once(kind, said, caplog):
+def test_a_failed_instantiation_gives_its_reason_once(kind, said, caplog):
     with pytest.raises(UserError, match=said):
         built(kind, side=3)
     assert not caplog.records
 
 
 @pytest.mark.parametrize("node", [{"_target_": None}, {"_target_": "Bare"}, {"a": "${nowhere}"}])
-def test_what_nobody_could_build_is_a_mistake_of_the_configurations(node):
+def test_an_invalid_node_is_a_user_error(node):
     with pytest.raises(UserError):
         instantiate_mechanism(OmegaConf.create({"_target_": "test_instantiate.Bare", **node}), seed=0)

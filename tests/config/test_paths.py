@@ -21,7 +21,7 @@ def read(argument):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_name_is_read_as_it_was_typed(name):
+def test_hydra_reads_a_path_as_typed(name):
     (taken,) = quote_paths([f"data.root={name}"], ["data.root"])
     assert read(taken) == name
     (again,) = quote_paths([taken], ["data.root"])  # as config.yaml keeps what was typed
@@ -29,7 +29,7 @@ def test_a_name_is_read_as_it_was_typed(name):
     assert unquote(taken.removeprefix("data.root=")) == name
 
 
-def test_home_is_home_whatever_the_shell_made_of_it():
+def test_tilde_is_expanded():
     (taken,) = quote_paths(["+data.root=~/faces"], ["data.root"])
     assert read(taken) == str(Path.home() / "faces")
     config = OmegaConf.create({"data": {"root": "~/faces"}, "output_dir": "${data.root}/x"})
@@ -40,18 +40,18 @@ def test_home_is_home_whatever_the_shell_made_of_it():
 
 
 @pytest.mark.parametrize("name", ["", " "])
-def test_no_name_is_refused(name):
+def test_an_empty_path_is_refused(name):
     with pytest.raises(UserError, match=r"folder=.* is empty"):
         quote_paths([f"folder={name}"], ["folder"])
     with pytest.raises(UserError, match="output_dir= is empty"):
         resolve_paths(OmegaConf.create({"output_dir": name}), ["output_dir"])
 
 
-def test_names_in_a_list_are_read_one_by_one():
+def test_paths_in_a_list_are_quoted_one_by_one():
     (taken,) = quote_paths(["privatizer.runs=[a b/c=1,'d,e']"], [])
     assert read(taken) == ["a b/c=1", "d,e"]
 
 
-def test_references_and_what_is_no_name_stay():
+def test_references_and_other_values_are_not_quoted():
     typed = ["run_dir=${output_dir}/${seed}", "run_dir=null", "epsilon=0.1,0.2", "run_dir='a','b'"]
     assert quote_paths(typed, ["run_dir"]) == typed

@@ -1,4 +1,4 @@
-"""What tests of data share."""
+"""Fixtures for the tests of data sets."""
 
 import pytest
 from celeba_layouts import make_fake

@@ -1,4 +1,4 @@
-"""A source of plain images, and what its cache must hold."""
+"""A source of solid-colour images for tests of the image cache."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ COUNT = 5 * CHUNK - 100
 
 @dataclass(frozen=True)
 class StubSource:
-    """Plain images whose colour tells their index; every chunk begun adds a line to `log`."""
+    """Solid images whose colour encodes their index. Each started chunk adds a line to `log`."""
 
     log: Path
     version: str = "a"
     count: int = COUNT
     fail_from: int | None = None  # raise a UserError from this image on
-    die_from: int | None = None  # be killed from this image on, as for memory
-    gate: Path | None = None  # finish only the first chunk before this file exists
+    die_from: int | None = None  # kill the process from this image on, as if out of memory
+    gate: Path | None = None  # wait for this file after the first chunk
     image_size: int = 16
     name: str = "stub-16"
     attribute_names: tuple[str, ...] = ("Odd", "Late")
@@ -47,28 +47,28 @@ class StubSource:
             raise UserError(f"image {start} of {self.name} is bad: replace it")
         if self.die_from is not None and start >= self.die_from:
             os.kill(os.getpid(), signal.SIGKILL)
-        return colours(start, stop)
+        return solid_images(start, stop)
 
 
-def colours(start, stop):
+def solid_images(start, stop):
     index = np.arange(start, stop)
     pixels = np.stack([index % 256, index // 256, np.full_like(index, 7)], axis=-1)
     return np.tile(pixels[:, None, None], (1, 16, 16, 1)).astype(np.uint8)
 
 
-def begun(source):
+def count_started_chunks(source):
     return len(source.log.read_text().split()) if source.log.exists() else 0
 
 
-def check(table, source):
+def check_table(table, source):
     attributes, splits = source.labels()
-    np.testing.assert_array_equal(table.images, colours(0, source.count))
+    np.testing.assert_array_equal(table.images, solid_images(0, source.count))
     np.testing.assert_array_equal(table.attributes, attributes)
     np.testing.assert_array_equal(table.splits, splits)
     assert table.attribute_names == source.attribute_names
     assert table.fingerprint == source.fingerprint()
 
 
-def entries(cache_dir):
-    """Names in the cache's folder, the lock files aside."""
+def cache_folders(cache_dir):
+    """Return the names in the cache folder except lock files."""
     return [path.name for path in cache_dir.iterdir() if path.suffix != ".lock"]

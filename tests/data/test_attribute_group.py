@@ -1,4 +1,4 @@
-"""Several binary attributes as one categorical attribute."""
+"""Groups of binary attributes that form one categorical attribute."""
 
 import numpy as np
 import pytest
@@ -14,25 +14,27 @@ COLOURS = ("Black", "Brown", "Blond")
 
 
 @pytest.mark.parametrize(
-    ("rule", "labels", "kept"),
+    ("rule", "expected", "selected"),
     [
         ("other", [0, 1, 2, 3, 3], [1, 1, 1, 1, 1]),
         ("drop", [0, 1, 2, None, None], [1, 1, 1, 0, 0]),
         ("first", [0, 1, 2, None, 1], [1, 1, 1, 0, 1]),
     ],
 )
-def test_a_rule_says_what_images_with_none_or_several_are(rule, labels, kept):
-    found, stays = AttributeGroup(COLOURS, rule).labels(LABELS, NAMES)
-    assert stays.tolist() == [bool(keep) for keep in kept]
-    assert found[stays].tolist() == [label for label in labels if label is not None]
+def test_the_rule_decides_on_images_with_none_or_several_of_the_attributes(
+    rule, expected, selected
+):
+    labels, is_selected = AttributeGroup(COLOURS, rule).labels(LABELS, NAMES)
+    assert is_selected.tolist() == [bool(each) for each in selected]
+    assert labels[is_selected].tolist() == [label for label in expected if label is not None]
 
 
-def test_the_order_of_the_members_is_that_of_the_classes():
-    found, _ = AttributeGroup(("Blond", "Black", "Brown"), "first").labels(LABELS, NAMES)
-    assert found[[0, 1, 2, 4]].tolist() == [1, 2, 0, 0]
+def test_classes_are_in_the_order_of_the_members():
+    labels, _ = AttributeGroup(("Blond", "Black", "Brown"), "first").labels(LABELS, NAMES)
+    assert labels[[0, 1, 2, 4]].tolist() == [1, 2, 0, 0]
 
 
-def test_no_rule_is_needed_where_every_image_has_exactly_one():
+def test_a_rule_is_needed_unless_every_image_has_exactly_one_of_the_attributes():
     group = AttributeGroup(COLOURS)
     assert group.labels(LABELS[:3], NAMES)[0].tolist() == [0, 1, 2]
     with pytest.raises(UserError, match="of 5 images 1 have none of Black, Brown, Blond and 1 hav"):
@@ -40,7 +42,7 @@ def test_no_rule_is_needed_where_every_image_has_exactly_one():
 
 
 @pytest.mark.parametrize("rule", [None, "other", "drop"])
-def test_a_name_says_what_the_group_is(rule):
+def test_the_name_of_a_group_can_be_parsed(rule):
     group = AttributeGroup(COLOURS, rule)
     assert parse_attribute_group([group.name], rule) == group
     assert parse_attribute_group(COLOURS, rule) == group
@@ -48,6 +50,6 @@ def test_a_name_says_what_the_group_is(rule):
 
 
 @pytest.mark.parametrize("members", [("Hat",), ("Hat", "Hat"), ()])
-def test_a_group_has_two_different_members_or_more(members):
+def test_a_group_needs_two_different_members(members):
     with pytest.raises(UserError, match="two or more different attributes"):
         AttributeGroup(members)

@@ -1,4 +1,4 @@
-"""CelebA's files: every layout, pixels worked out by hand, and the cache above them."""
+"""CelebA is read in every layout, with correct fingerprints, and cached."""
 
 import os
 import pickle
@@ -18,10 +18,10 @@ from celeba_layouts import (
     FakeCelebA,
     encode,
     make_fake,
-    numbered,
     official_folder,
     official_zip,
     read_everything,
+    renumber,
     write_folder,
 )
 from commands import run
@@ -31,11 +31,11 @@ from privacy_gan.data.celeba_source import CelebASource
 from privacy_gan.data.image_cache import load_or_build
 from privacy_gan.errors import UserError
 
-# --- What is read
+# --- Reading
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_every_layout_reads_the_same(layout, fake, tmp_path):
+def test_every_layout_gives_the_same_data(layout, fake, tmp_path):
     LAYOUTS[layout](tmp_path, fake)
     source = CelebASource(tmp_path, 32)
     attributes, splits = source.labels()
@@ -52,19 +52,19 @@ def test_every_layout_reads_the_same(layout, fake, tmp_path):
     np.testing.assert_array_equal(images, expected)
 
 
-def test_a_folder_of_images_comes_before_a_zip(fake, tmp_path):
+def test_a_folder_of_images_has_precedence_over_a_zip(fake, tmp_path):
     official_folder(tmp_path, fake)
     (tmp_path / "img_align_celeba.zip").write_text(HTML)
     read_everything(CelebASource(tmp_path, 16))
 
 
-def test_an_empty_folder_does_not_hide_the_zip(fake, tmp_path):
+def test_an_empty_folder_is_ignored_if_there_is_a_zip(fake, tmp_path):
     official_zip(tmp_path, fake)
     (tmp_path / "img_align_celeba").mkdir()
     read_everything(CelebASource(tmp_path, 16))
 
 
-def test_splits_follow_the_names_not_the_line_numbers(fake, tmp_path):
+def test_splits_are_matched_by_name_not_by_line(fake, tmp_path):
     official_zip(tmp_path, fake)
     partition = tmp_path / "list_eval_partition.txt"
     partition.write_text("\n".join(reversed(partition.read_text().split("\n"))).strip())
@@ -72,7 +72,7 @@ def test_splits_follow_the_names_not_the_line_numbers(fake, tmp_path):
     np.testing.assert_array_equal(splits, fake.splits)
 
 
-def test_images_are_read_without_labels_and_after_pickling(fake, tmp_path):
+def test_images_are_the_same_before_labels_are_read_and_after_pickling(fake, tmp_path):
     official_zip(tmp_path, fake)
     source = CelebASource(tmp_path, 16)
     first = source.images(0, 6)
@@ -83,57 +83,57 @@ def test_images_are_read_without_labels_and_after_pickling(fake, tmp_path):
 OFFICIAL = {1: 0, 162_770: 0, 162_771: 1, 182_637: 1, 182_638: 2, 202_599: 2}
 
 
-def test_without_a_list_of_splits_the_images_numbers_tell_them(fake, tmp_path, caplog):
-    official_zip(tmp_path, numbered(fake, list(OFFICIAL)))
+def test_without_a_list_of_splits_the_official_splits_are_used(fake, tmp_path, caplog):
+    official_zip(tmp_path, renumber(fake, list(OFFICIAL)))
     source = CelebASource(tmp_path, 16)
     with_list = source.content_key()
     (tmp_path / "list_eval_partition.txt").unlink()
     _, splits = source.labels()
     assert splits.tolist() == list(OFFICIAL.values())
     assert source.content_key() != with_list
-    assert "has no list_eval_partition: images are divided by their numbers" in caplog.text
+    assert "has no list_eval_partition: using the official split" in caplog.text
 
 
 @pytest.mark.parametrize(
-    ("layout", "told"),
+    ("layout", "warning"),
     [
-        ("pngs_listed_as_jpg", "6 of 6 names found their images in"),
-        ("wrong_count", "announces 202,599 images in its first line, and 6 follow"),
+        ("pngs_listed_as_jpg", "matched 6 of 6 names to files in"),
+        ("wrong_count", "declares 202,599 images, but the list has 6"),
         ("official_zip", ""),
     ],
 )
-def test_what_a_copy_has_otherwise_is_said(layout, told, fake, tmp_path, caplog):
+def test_differences_from_the_release_log_a_warning(layout, warning, fake, tmp_path, caplog):
     LAYOUTS[layout](tmp_path, fake)
     CelebASource(tmp_path, 16).labels()
-    assert told in caplog.text
-    assert bool(told) == bool(caplog.text)
+    assert warning in caplog.text
+    assert bool(warning) == bool(caplog.text)
 
 
 # --- Names and fingerprints
 
 
-def test_names_tell_sizes_and_crops_apart(tmp_path):
+def test_the_name_includes_size_and_crop(tmp_path):
     assert CelebASource(tmp_path, 64).name == "celeba-64"
     assert CelebASource(tmp_path, 128, 178).name == "celeba-128-crop178"
 
 
 @pytest.mark.parametrize("layout", ["official_zip", "official_folder"])
-def test_fingerprint_follows_every_part(layout, fake, tmp_path):
+def test_the_fingerprint_changes_with_every_file_and_setting(layout, fake, tmp_path):
     LAYOUTS[layout](tmp_path, fake)
     source = CelebASource(tmp_path, 16)
-    seen = [source.fingerprint()]
-    assert CelebASource(tmp_path, 16).fingerprint() == seen[0]
+    fingerprints = [source.fingerprint()]
+    assert CelebASource(tmp_path, 16).fingerprint() == fingerprints[0]
 
-    def changed(source):
-        seen.append(source.fingerprint())
-        return len(set(seen)) == len(seen)
+    def is_new(source):
+        fingerprints.append(source.fingerprint())
+        return len(set(fingerprints)) == len(fingerprints)
 
-    assert changed(replace(source, image_size=32))
-    assert changed(replace(source, crop=100))
+    assert is_new(replace(source, image_size=32))
+    assert is_new(replace(source, crop=100))
     images = tmp_path / "img_align_celeba.zip"
     image = images if images.exists() else tmp_path / "img_align_celeba" / next(iter(fake.files))
     os.utime(image, ns=(0, 0))
-    assert changed(source)
+    assert is_new(source)
     for name in ("list_attr_celeba.txt", "list_eval_partition.txt"):
         path = tmp_path / name
         before = path.stat()
@@ -142,10 +142,10 @@ def test_fingerprint_follows_every_part(layout, fake, tmp_path):
         path.write_text("\n".join(lines))
         os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         assert path.stat().st_size == before.st_size
-        assert changed(source)
+        assert is_new(source)
 
 
-def test_labels_and_images_follow_a_release_that_was_replaced(fake, tmp_path):
+def test_replaced_files_are_read_again(fake, tmp_path):
     source = CelebASource(tmp_path, 16)
     official_zip(tmp_path, fake)
     read_everything(source)
@@ -157,7 +157,7 @@ def test_labels_and_images_follow_a_release_that_was_replaced(fake, tmp_path):
     assert source.images(0, 3).shape == (3, 16, 16, 3)
 
 
-# --- The cache above them
+# --- Caching
 
 
 def test_an_undecodable_image_in_a_worker_process_leaves_no_cache(tmp_path):
@@ -179,7 +179,7 @@ def test_an_undecodable_image_in_a_worker_process_leaves_no_cache(tmp_path):
     assert np.unique(table.images).tolist() == [128]
 
 
-def test_a_cache_follows_a_moved_release(tmp_path):
+def test_a_moved_copy_uses_the_same_cache(tmp_path):
     fake = make_fake()
     official_folder(tmp_path / "here", fake)
     load_or_build(CelebASource(tmp_path / "here", 16), tmp_path / "cache")
@@ -189,7 +189,7 @@ def test_a_cache_follows_a_moved_release(tmp_path):
     np.testing.assert_array_equal(table.splits, fake.splits)
 
 
-# --- Speed and the real thing
+# --- Imports and real images
 
 
 def test_torch_is_not_imported():
@@ -201,15 +201,15 @@ def test_torch_is_not_imported():
 
 
 def real_root():
-    given = os.environ.get("PRIVACY_GAN_CELEBA")
-    return Path(given) if given else Path(__file__).parents[2].parent / "shared" / "celeba64"
+    path = os.environ.get("PRIVACY_GAN_CELEBA")
+    return Path(path) if path else Path(__file__).parents[2].parent / "shared" / "celeba64"
 
 
 @pytest.mark.skipif(
     not (real_root() / "img_align_celeba.zip").is_file(),
-    reason="celeba64 is not beside the project: set PRIVACY_GAN_CELEBA to its folder",
+    reason="celeba64 is not next to the project: set PRIVACY_GAN_CELEBA to its folder",
 )
-def test_the_real_faces():
+def test_real_images():
     root = real_root()
     source = CelebASource(root, 64)
     attributes, splits = source.labels()

@@ -1,4 +1,4 @@
-"""Copies of CelebA that are missing something, damaged, or disagree: one clear line for each."""
+"""Missing, damaged and inconsistent files of CelebA raise a one-line error."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from celeba_layouts import (
     HTML,
     LAYOUTS,
     FakeCelebA,
-    numbered,
     official_folder,
     official_zip,
     read_everything,
+    renumber,
     write_zip,
 )
 
@@ -24,7 +24,7 @@ from privacy_gan.errors import UserError
 RELEASE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 
 
-def error_of(source):
+def read_error(source):
     with pytest.raises(UserError) as caught:
         read_everything(source)
     message = str(caught.value)
@@ -35,23 +35,23 @@ def error_of(source):
 @pytest.mark.parametrize(
     ("size", "nearest"), [(100, "96 or 112"), (15, "16"), (0, "16"), (-16, "16"), (65, "64 or 80")]
 )
-def test_sizes_that_16_does_not_divide(size, nearest, tmp_path):
+def test_image_sizes_must_be_multiples_of_16(size, nearest, tmp_path):
     with pytest.raises(UserError, match=f"image_size={size} .*16: use {nearest}$"):
         CelebASource(tmp_path, size)
 
 
-def test_crops_that_cannot_be(fake, tmp_path):
+def test_invalid_crops(fake, tmp_path):
     official_zip(tmp_path, fake)
     read_everything(CelebASource(tmp_path, 16, crop=178))
-    message = error_of(CelebASource(tmp_path, 16, crop=179))
+    message = read_error(CelebASource(tmp_path, 16, crop=179))
     assert "data.crop=179 is larger than 000001.jpg" in message
     assert "178x218 pixels: use at most 178" in message
     with pytest.raises(UserError, match=r"data\.crop=0"):
         CelebASource(tmp_path, 16, crop=0)
 
 
-def test_root_that_is_not_there(tmp_path):
-    message = error_of(CelebASource(tmp_path / "nowhere", 16))
+def test_a_missing_root_folder(tmp_path):
+    message = read_error(CelebASource(tmp_path / "nowhere", 16))
     assert f"{tmp_path / 'nowhere'} is not a folder" in message
     assert RELEASE in message
 
@@ -62,7 +62,7 @@ def test_root_that_is_not_there(tmp_path):
 def test_missing_files(missing, fake, tmp_path):
     official_zip(tmp_path, fake)
     (tmp_path / missing).unlink()
-    message = error_of(CelebASource(tmp_path, 16))
+    message = read_error(CelebASource(tmp_path, 16))
     problem = message[: message.index(RELEASE)]
     assert missing.removesuffix(".txt") in problem
     assert str(tmp_path) in problem
@@ -74,7 +74,7 @@ def test_missing_files(missing, fake, tmp_path):
 def test_web_pages_instead_of_files(name, fake, tmp_path):
     official_zip(tmp_path, fake)
     (tmp_path / name).write_text(HTML)
-    message = error_of(CelebASource(tmp_path, 16))
+    message = read_error(CelebASource(tmp_path, 16))
     assert f"{tmp_path / name} is a web page" in message
     assert "quota" in message
     assert RELEASE in message
@@ -84,7 +84,7 @@ def test_a_truncated_zip(fake, tmp_path):
     official_zip(tmp_path, fake)
     archive = tmp_path / "img_align_celeba.zip"
     archive.write_bytes(archive.read_bytes()[:-1000])
-    message = error_of(CelebASource(tmp_path, 16))
+    message = read_error(CelebASource(tmp_path, 16))
     assert f"{archive} is truncated or damaged" in message
 
 
@@ -97,9 +97,9 @@ Edit = Callable[[str], str]
         (
             "list_attr_celeba.txt",
             lambda text: "\n".join(text.split("\n")[:5]),
-            "3 of 6 images in",
+            "lacks 3 of the 6 images in",
         ),
-        ("list_attr_celeba.txt", lambda text: text[: len(text) // 2], "fields, not 41"),
+        ("list_attr_celeba.txt", lambda text: text[: len(text) // 2], "instead of 41 fields"),
         ("list_attr_celeba.txt", lambda text: text[:40], "lists no images"),
         ("list_attr_celeba.txt", lambda text: "", "is empty: it lists no images"),
         (
@@ -110,7 +110,7 @@ Edit = Callable[[str], str]
         (
             "list_attr_celeba.txt",
             lambda text: text.replace("000004", "000001"),
-            "000001.jpg occurs in it more than once",
+            "000001.jpg occurs more than once",
         ),
         (
             "list_attr_celeba.txt",
@@ -121,13 +121,13 @@ Edit = Callable[[str], str]
         (
             "list_eval_partition.txt",
             lambda text: text[:-2],
-            "has 1 field, not 2",
+            "has 1 instead of 2 fields",
         ),
         ("list_eval_partition.txt", lambda text: "", "lists no images"),
         (
             "list_eval_partition.txt",
             lambda text: text.replace("000004", "000001"),
-            "000001.jpg occurs in it more than once",
+            "000001.jpg occurs more than once",
         ),
     ],
 )
@@ -135,7 +135,7 @@ def test_damaged_lists(name, edit, expected, fake, tmp_path):
     official_zip(tmp_path, fake)
     path = tmp_path / name
     path.write_text(edit(path.read_text()))
-    message = error_of(CelebASource(tmp_path, 16))
+    message = read_error(CelebASource(tmp_path, 16))
     assert str(path) in message
     assert expected in message
 
@@ -144,14 +144,14 @@ def test_damaged_csv_and_binary_lists(fake, tmp_path):
     LAYOUTS["csv_mirror"](tmp_path, fake)
     path = tmp_path / "list_attr_celeba.csv"
     path.write_text("\n".join(path.read_text().split("\n")[1:]))
-    assert "does not name the attributes: its line 1 begins with 000001.jpg" in error_of(
+    assert "has no attribute names: line 1 begins with 000001.jpg" in read_error(
         CelebASource(tmp_path, 16)
     )
     path.write_bytes(b"\xff\x01\x00\x80")
-    assert "is not a text file" in error_of(CelebASource(tmp_path, 16))
+    assert "is not a text file" in read_error(CelebASource(tmp_path, 16))
 
 
-def without(fake, index):
+def drop_image(fake, index):
     name = list(fake.files)[index]
     return FakeCelebA(
         {key: value for key, value in fake.files.items() if key != name},
@@ -161,7 +161,7 @@ def without(fake, index):
 
 
 @pytest.mark.parametrize(
-    ("short", "here", "there"),
+    ("subset_of", "path", "other"),
     [
         ("images", "list_attr_celeba.txt", "img_align_celeba"),
         ("attributes", "list_eval_partition.txt", "list_attr_celeba.txt"),
@@ -169,26 +169,28 @@ def without(fake, index):
         ("both lists", "img_align_celeba", "list_attr_celeba.txt"),
     ],
 )
-def test_parts_that_disagree(short, here, there, fake, tmp_path):
+def test_inconsistent_files(subset_of, path, other, fake, tmp_path):
     official_folder(tmp_path, fake)
-    less = without(fake, 2)
-    if short == "images":
+    subset = drop_image(fake, 2)
+    if subset_of == "images":
         (tmp_path / "img_align_celeba" / "000007.jpg").unlink()
-    if short in ("attributes", "both lists"):
-        (tmp_path / "list_attr_celeba.txt").write_text(less.txt_attributes())
-    if short in ("partition", "both lists"):
-        (tmp_path / "list_eval_partition.txt").write_text(less.txt_partition())
-    message = error_of(CelebASource(tmp_path, 16))
-    more = f"1 of 6 images in {tmp_path / here} are not in {tmp_path / there}, such as 000007.jpg"
-    assert more in message
+    if subset_of in ("attributes", "both lists"):
+        (tmp_path / "list_attr_celeba.txt").write_text(subset.txt_attributes())
+    if subset_of in ("partition", "both lists"):
+        (tmp_path / "list_eval_partition.txt").write_text(subset.txt_partition())
+    message = read_error(CelebASource(tmp_path, 16))
+    expected = (
+        f"{tmp_path / other} lacks 1 of the 6 images in {tmp_path / path}, such as 000007.jpg"
+    )
+    assert expected in message
 
 
-def test_disagreement_in_both_directions_names_both(fake, tmp_path):
+def test_differences_in_both_directions_are_reported(fake, tmp_path):
     official_zip(tmp_path, fake)
     files = dict(fake.files)
     files["123456.jpg"] = files.pop("000004.jpg")
     write_zip(tmp_path / "img_align_celeba.zip", files)
-    message = error_of(CelebASource(tmp_path, 16))
+    message = read_error(CelebASource(tmp_path, 16))
     assert "such as 000004.jpg" in message
     assert "such as 123456.jpg" in message
 
@@ -197,41 +199,46 @@ def test_disagreement_in_both_directions_names_both(fake, tmp_path):
 @pytest.mark.parametrize("layout", ["official_zip", "official_folder"])
 def test_an_undecodable_image_is_named(layout, damage, fake, tmp_path):
     content = fake.files["000010.jpg"]
-    bad = {"truncated": content[:-200], "text": b"no image", "empty": b"", "html": HTML.encode()}
+    bad = {
+        "truncated": content[:-200],
+        "text": b"not an image",
+        "empty": b"",
+        "html": HTML.encode(),
+    }
     damaged = replace(fake, files={**fake.files, "000010.jpg": bad[damage]})
     LAYOUTS[layout](tmp_path, damaged)
-    message = error_of(CelebASource(tmp_path, 16))
+    message = read_error(CelebASource(tmp_path, 16))
     container = "img_align_celeba.zip" if "zip" in layout else "img_align_celeba"
     reason = "image file is truncated" if damage == "truncated" else "not an image): replace it"
     assert f"000010.jpg in {tmp_path / container} cannot be decoded ({reason}" in message
 
 
-def test_a_flipped_bit_inside_the_zip_is_found(fake, tmp_path):
+def test_a_flipped_bit_in_the_zip_is_detected(fake, tmp_path):
     official_zip(tmp_path, fake)
     archive = tmp_path / "img_align_celeba.zip"
     content = bytearray(archive.read_bytes())
     position = content.index(fake.files["000010.jpg"]) + len(fake.files["000010.jpg"]) // 2
     content[position] ^= 4
     archive.write_bytes(content)
-    assert "000010.jpg" in error_of(CelebASource(tmp_path, 16))
+    assert "000010.jpg" in read_error(CelebASource(tmp_path, 16))
 
 
 @pytest.mark.parametrize(
-    ("numbers", "told"),
+    ("numbers", "problem"),
     [
-        ([1, 2, 3, 4, 5, 6], "none of the images is one of CelebA's validation images"),
-        ([1, 162_771, 182_638, 202_600, 5, 6], "202600.jpg is not called by its number"),
+        ([1, 2, 3, 4, 5, 6], "none of the images is in CelebA's validation split"),
+        ([1, 162_771, 182_638, 202_600, 5, 6], "the name of 202600.jpg is not its number"),
     ],
 )
-def test_splits_that_cannot_be_told_are_missing(numbers, told, fake, tmp_path):
-    official_zip(tmp_path, numbered(fake, numbers))
+def test_unknown_splits_without_a_list_of_splits(numbers, problem, fake, tmp_path):
+    official_zip(tmp_path, renumber(fake, numbers))
     (tmp_path / "list_eval_partition.txt").unlink()
-    message = error_of(CelebASource(tmp_path, 16))
-    assert f"list_eval_partition (.txt or .csv) is missing in {tmp_path}, and {told}" in message
+    message = read_error(CelebASource(tmp_path, 16))
+    assert f"list_eval_partition (.txt or .csv) is missing in {tmp_path}, and {problem}" in message
 
 
-def test_two_copies_below_the_folder_are_both_named(fake, tmp_path):
+def test_two_copies_in_the_folder_are_both_named(fake, tmp_path):
     official_zip(tmp_path / "a", fake)
     official_zip(tmp_path / "b", fake)
-    message = error_of(CelebASource(tmp_path, 16))
-    assert f"holds two copies of CelebA, {tmp_path / 'a'} and {tmp_path / 'b'}" in message
+    message = read_error(CelebASource(tmp_path, 16))
+    assert f"has two copies of CelebA, {tmp_path / 'a'} and {tmp_path / 'b'}" in message

@@ -1,4 +1,4 @@
-"""Gaussian toy data: their distribution, their order and what is refused."""
+"""The distribution, order and arguments of Gaussian toy data."""
 
 import math
 
@@ -21,23 +21,23 @@ def table(**options):
     return data.table
 
 
-def test_each_kind_has_its_mean_and_spread_and_half_of_the_numbers():
-    drawn = table(mu=3.0, sigma=0.5)
-    train = drawn.splits == 0
-    numbers, signs = drawn.images[train].ravel(), drawn.attributes[train, 0]
+def test_each_class_has_its_mean_its_standard_deviation_and_half_of_the_samples():
+    samples = table(mu=3.0, sigma=0.5)
+    train = samples.splits == 0
+    numbers, signs = samples.images[train].ravel(), samples.attributes[train, 0]
     assert signs.mean() == pytest.approx(0.5, abs=0.01)
     for sign, mean in ((0, -3.0), (1, 3.0)):
-        # a mean of 20,000 numbers is off by 0.5 / sqrt(20000) = 0.0035 typically
+        # the standard error of the mean of 20,000 numbers is 0.5 / sqrt(20000) = 0.0035
         assert numbers[signs == sign].mean() == pytest.approx(mean, abs=0.015)
         assert numbers[signs == sign].std() == pytest.approx(0.5, abs=0.012)
 
 
-def test_mu_is_the_square_root_of_two_unless_said_otherwise():
-    drawn = table(sigma=1e-6)
-    assert np.abs(drawn.images) == pytest.approx(math.sqrt(2), abs=1e-4)
+def test_mu_is_the_square_root_of_two_by_default():
+    samples = table(sigma=1e-6)
+    assert np.abs(samples.images) == pytest.approx(math.sqrt(2), abs=1e-4)
 
 
-def test_a_batch_holds_floats_as_drawn_in_images_of_one_pixel():
+def test_batches_have_unscaled_floats_in_images_of_one_pixel():
     data = module()
     data.setup()
     images, attributes = data.gather(torch.arange(5))
@@ -50,14 +50,14 @@ def test_a_batch_holds_floats_as_drawn_in_images_of_one_pixel():
     assert not data.viewable
 
 
-def test_the_same_seed_draws_the_same_numbers_and_another_others():
+def test_samples_depend_on_the_drawing_seed_only():
     again = table().images.tobytes()
     assert table().images.tobytes() == again
     assert table(drawing_seed=1).images.tobytes() != again
     assert table(seed=1).images.tobytes() == again
 
 
-def test_a_longer_split_begins_with_the_numbers_of_a_shorter_one():
+def test_a_longer_split_starts_with_the_samples_of_a_shorter_one():
     short, long = table(num_train=8, num_valid=3), table(num_train=9, num_valid=3)
     assert short.images[:8].tolist() == long.images[:8].tolist()
     assert short.images[8:].tolist() == long.images[9:].tolist()
@@ -74,16 +74,16 @@ def test_a_longer_split_begins_with_the_numbers_of_a_shorter_one():
         {"drawing_seed": 1},
     ],
 )
-def test_whatever_changes_the_numbers_changes_the_content_key(change):
+def test_the_content_key_depends_on_all_arguments_of_the_distribution(change):
     assert module(**change).content_key() != module().content_key()
 
 
-def test_how_numbers_are_served_leaves_the_content_key():
+def test_the_content_key_does_not_depend_on_batch_size_and_seed():
     assert module(batch_size=4, seed=1).content_key() == module().content_key()
 
 
 @pytest.mark.parametrize(
-    ("mistake", "said"),
+    ("argument", "message"),
     [
         ({"sigma": 0.0}, "data.sigma=0.0"),
         ({"sigma": -1.0}, "data.sigma=-1.0"),
@@ -96,6 +96,6 @@ def test_how_numbers_are_served_leaves_the_content_key():
         ({"image_size": 64}, "image_size=64"),
     ],
 )
-def test_what_makes_no_sense_is_refused_in_one_line(mistake, said):
-    with pytest.raises(UserError, match=f"^{said}.*$"):
-        module(**mistake)
+def test_invalid_arguments_raise_a_one_line_error(argument, message):
+    with pytest.raises(UserError, match=f"^{message}.*$"):
+        module(**argument)

@@ -1,4 +1,4 @@
-"""The cache's life: built once, opened ever after, rebuilt when damaged, whole or not at all."""
+"""The image cache is built once, reopened, rebuilt when damaged, and never incomplete."""
 
 import json
 import logging
@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from disks import mount_tmpfs
-from stub_source import COUNT, begun, check, entries
+from stub_source import COUNT, cache_folders, check_table, count_started_chunks
 
 from privacy_gan.data.image_cache import load_or_build
 from privacy_gan.data.image_writer import CHUNK
@@ -19,35 +19,35 @@ from privacy_gan.errors import UserError
 
 
 @pytest.mark.parametrize("num_workers", [0, 1, 2, None])
-def test_built_once_and_then_opened(num_workers, source, cache_dir):
-    check(load_or_build(source, cache_dir, num_workers), source)
-    assert begun(source) == 5
+def test_the_cache_is_built_once_and_then_opened(num_workers, source, cache_dir):
+    check_table(load_or_build(source, cache_dir, num_workers), source)
+    assert count_started_chunks(source) == 5
     table = load_or_build(source, cache_dir, num_workers)
-    check(table, source)
-    assert begun(source) == 5
-    assert entries(cache_dir) == [f"stub-16-{source.fingerprint()[:12]}"]
+    check_table(table, source)
+    assert count_started_chunks(source) == 5
+    assert cache_folders(cache_dir) == [f"stub-16-{source.fingerprint()[:12]}"]
     assert isinstance(table.images, np.memmap)
     assert not table.images.flags.writeable
 
 
-def test_processes_share_the_work_and_few_images_need_none(source, cache_dir):
+def test_worker_processes_are_used_only_for_many_images(source, cache_dir):
     load_or_build(source, cache_dir, num_workers=2)
     assert str(os.getpid()) not in source.log.read_text().split()
     few = replace(source, log=source.log.with_name("few"), count=3, version="few")
-    check(load_or_build(few, cache_dir, num_workers=2), few)
+    check_table(load_or_build(few, cache_dir, num_workers=2), few)
     assert few.log.read_text().split() == [str(os.getpid())]
 
 
-def test_a_changed_source_gets_its_own_cache(source, cache_dir):
+def test_a_changed_source_gets_a_new_cache(source, cache_dir):
     load_or_build(source, cache_dir, num_workers=1)
     changed = replace(source, version="b", count=40)
-    check(load_or_build(changed, cache_dir, num_workers=1), changed)
-    check(load_or_build(source, cache_dir, num_workers=1), source)
-    assert begun(source) == 5 + 1
+    check_table(load_or_build(changed, cache_dir, num_workers=1), changed)
+    check_table(load_or_build(source, cache_dir, num_workers=1), source)
+    assert count_started_chunks(source) == 5 + 1
 
 
-def test_a_chunk_of_another_shape_is_a_mistake_of_the_source(source, cache_dir):
-    with pytest.raises(ValueError, match=r"stub-16 gave uint8 \(256, 16, 16, 3\) for 0:256"):
+def test_a_chunk_of_the_wrong_shape_raises_a_value_error(source, cache_dir):
+    with pytest.raises(ValueError, match=r"stub-16 returned uint8 \(256, 16, 16, 3\) for 0:256"):
         load_or_build(replace(source, image_size=32), cache_dir, num_workers=1)
 
 
@@ -78,7 +78,7 @@ def forge_fingerprint(folder):
     (folder / "meta.json").write_text(json.dumps({**meta, "fingerprint": "61" * 6 + "00"}))
 
 
-def lose(name):
+def delete(name):
     return lambda folder: (folder / name).unlink()
 
 
@@ -92,65 +92,65 @@ def lose(name):
         write_meta("[]"),
         write_meta("{}"),
         write_meta(""),
-        lose("images.npy"),
-        lose("labels.npz"),
-        lose("meta.json"),
+        delete("images.npy"),
+        delete("labels.npz"),
+        delete("meta.json"),
     ],
 )
-def test_a_damaged_cache_is_built_again(damage, source, cache_dir, caplog):
+def test_a_damaged_cache_is_rebuilt(damage, source, cache_dir, caplog):
     load_or_build(source, cache_dir, num_workers=1)
-    (folder,) = (cache_dir / name for name in entries(cache_dir))
+    (folder,) = (cache_dir / name for name in cache_folders(cache_dir))
     damage(folder)
     with caplog.at_level(logging.WARNING):
-        check(load_or_build(source, cache_dir, num_workers=1), source)
-    assert begun(source) == 10
-    (notice,) = caplog.messages
-    assert notice == f"The image cache {folder} is damaged: building it again"
-    check(load_or_build(source, cache_dir, num_workers=1), source)
-    assert begun(source) == 10
+        check_table(load_or_build(source, cache_dir, num_workers=1), source)
+    assert count_started_chunks(source) == 10
+    (message,) = caplog.messages
+    assert message == f"The image cache {folder} is damaged: rebuilding it"
+    check_table(load_or_build(source, cache_dir, num_workers=1), source)
+    assert count_started_chunks(source) == 10
 
 
-def test_a_copied_cache_is_checked_and_kept(source, cache_dir):
+def test_a_copied_cache_is_verified_and_reused(source, cache_dir):
     load_or_build(source, cache_dir, num_workers=1)
-    (folder,) = (cache_dir / name for name in entries(cache_dir))
+    (folder,) = (cache_dir / name for name in cache_folders(cache_dir))
     for path in folder.iterdir():
         os.utime(path, ns=(1, 1))
-    check(load_or_build(source, cache_dir, num_workers=1), source)
-    assert begun(source) == 5
+    check_table(load_or_build(source, cache_dir, num_workers=1), source)
+    assert count_started_chunks(source) == 5
 
 
-def test_a_passing_failure_does_not_cost_the_cache(source, cache_dir):
+def test_a_temporary_error_does_not_delete_the_cache(source, cache_dir):
     load_or_build(source, cache_dir, num_workers=1)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # no file can be opened any more
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))  # no more files can be opened
     try:
         with pytest.raises(UserError, match="Too many open files"):
             load_or_build(source, cache_dir, num_workers=1)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    check(load_or_build(source, cache_dir, num_workers=1), source)
-    assert begun(source) == 5
+    check_table(load_or_build(source, cache_dir, num_workers=1), source)
+    assert count_started_chunks(source) == 5
 
 
 # --- Failures while building
 
 
 @pytest.mark.parametrize("num_workers", [1, 2])
-def test_a_source_that_fails_leaves_nothing(num_workers, source, cache_dir):
+def test_a_source_that_fails_leaves_no_cache(num_workers, source, cache_dir):
     bad = replace(source, fail_from=CHUNK, count=40 * CHUNK)
     with pytest.raises(UserError, match=r"^image \d+ of stub-16 is bad: replace it$"):
         load_or_build(bad, cache_dir, num_workers)
-    assert entries(cache_dir) == []
-    assert begun(source) < 20  # of 40: the rest was not begun
-    check(load_or_build(source, cache_dir, num_workers), source)
+    assert cache_folders(cache_dir) == []
+    assert count_started_chunks(source) < 20  # of 40: the rest did not start
+    check_table(load_or_build(source, cache_dir, num_workers), source)
 
 
-def test_a_worker_that_is_killed(source, cache_dir):
+def test_a_killed_worker_raises_a_user_error(source, cache_dir):
     with pytest.raises(
         UserError, match=r"died, most often because memory ran out.*data\.num_workers"
     ):
         load_or_build(replace(source, die_from=CHUNK), cache_dir, num_workers=2)
-    assert entries(cache_dir) == []
+    assert cache_folders(cache_dir) == []
 
 
 @pytest.fixture
@@ -167,8 +167,8 @@ def read_only_disk(tmp_path):
 
 @pytest.mark.parametrize("reserve", [True, False])
 @pytest.mark.parametrize("num_workers", [1, 2])
-def test_a_full_disk_is_one_clear_error(num_workers, reserve, source, tiny_disk, monkeypatch):
-    if not reserve:  # as on macOS: the writes themselves must find out
+def test_a_full_disk_raises_a_user_error(num_workers, reserve, source, tiny_disk, monkeypatch):
+    if not reserve:  # as on macOS, where a write must fail instead
         monkeypatch.delattr(os, "posix_fallocate", raising=False)
     with pytest.raises(UserError) as caught:
         load_or_build(source, tiny_disk, num_workers)
@@ -176,11 +176,11 @@ def test_a_full_disk_is_one_clear_error(num_workers, reserve, source, tiny_disk,
     needed = COUNT * (16 * 16 * 3 + 2) / 1e9
     assert f"needs {needed:.3g} GB in {tiny_disk}, where 0.000262 GB are free" in message
     assert "set data.cache_dir" in message
-    assert entries(tiny_disk) == []
-    assert (begun(source) == 0) == reserve
+    assert cache_folders(tiny_disk) == []
+    assert (count_started_chunks(source) == 0) == reserve
 
 
-def test_a_folder_that_cannot_be_written(source, read_only_disk):
+def test_a_read_only_cache_folder_raises_a_user_error(source, read_only_disk):
     with pytest.raises(
         UserError, match=r"in .*fixed cannot be read or written .*set data\.cache_dir"
     ):
@@ -188,7 +188,7 @@ def test_a_folder_that_cannot_be_written(source, read_only_disk):
 
 
 @pytest.mark.parametrize("below", [".", "cache"])
-def test_a_file_in_the_cache_folders_place(below, source, tmp_path):
+def test_a_file_in_place_of_the_cache_folder_raises_a_user_error(below, source, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(
         UserError, match=r"in .*file.* cannot be read or written .*set data\.cache_dir"

@@ -1,4 +1,4 @@
-"""Batches: what they hold, and in which order they come."""
+"""The content and the order of batches."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ SIZE = 16
 
 @dataclass(frozen=True)
 class NumberedImages:
-    """Images whose pixels tell their number; splits are mixed up on purpose."""
+    """Images whose pixels encode their number, with interleaved splits."""
 
     count: int = 40
     name: str = "numbered"
@@ -39,7 +39,7 @@ class NumberedImages:
 
 
 @pytest.fixture
-def module_of(tmp_path):
+def make_module(tmp_path):
     def build(batch_size=4, seed=0, **options):
         module = ImageDataModule(
             NumberedImages(), tmp_path, 1, batch_size=batch_size, seed=seed, **options
@@ -60,8 +60,8 @@ def numbers(batch):
 
 
 @pytest.mark.parametrize("on_device", [False, True])
-def test_a_batch_holds_floats_in_channels_first_shape_and_matching_labels(module_of, on_device):
-    module = module_of(on_device=on_device)
+def test_batches_are_floats_in_channels_last_format_with_matching_labels(make_module, on_device):
+    module = make_module(on_device=on_device)
     for batch in batches(module, module.train_dataloader()):
         assert batch.images.shape == (4, 3, SIZE, SIZE)
         assert batch.images.dtype == torch.float32
@@ -72,62 +72,62 @@ def test_a_batch_holds_floats_in_channels_first_shape_and_matching_labels(module
         assert torch.equal(batch.attributes[:, 1], (number % 3 == 0).long())
 
 
-def test_white_is_one(module_of):
-    module = module_of()
+def test_white_pixels_are_one(make_module):
+    module = make_module()
     white = torch.full((1, SIZE, SIZE, 3), 255, dtype=torch.uint8)
     batch = module.on_after_batch_transfer((white, torch.zeros(1, 2, dtype=torch.uint8)), 0)
     assert batch.images.min() == batch.images.max() == 1
 
 
-def test_an_epoch_holds_each_training_image_at_most_once_in_full_batches(module_of):
-    module = module_of(batch_size=5)
-    seen = torch.cat([numbers(b) for b in batches(module, module.train_dataloader())])
-    assert len(seen) == 20  # of 24, the last 4 do not fill a batch
-    assert len(seen.unique()) == 20
-    assert (seen % 5 < 3).all()
+def test_an_epoch_has_each_training_image_at_most_once_in_full_batches(make_module):
+    module = make_module(batch_size=5)
+    order = torch.cat([numbers(b) for b in batches(module, module.train_dataloader())])
+    assert len(order) == 20  # of 24, the last 4 do not fill a batch
+    assert len(order.unique()) == 20
+    assert (order % 5 < 3).all()
 
 
-def test_valid_and_test_come_whole_and_in_order(module_of):
-    module = module_of(batch_size=5)
+def test_validation_and_test_images_are_complete_and_in_order(make_module):
+    module = make_module(batch_size=5)
     for loader, remainder in ((module.val_dataloader(), 3), (module.test_dataloader(), 4)):
-        seen = torch.cat([numbers(b) for b in batches(module, loader)])
-        assert seen.tolist() == list(range(remainder, 40, 5))
+        order = torch.cat([numbers(b) for b in batches(module, loader)])
+        assert order.tolist() == list(range(remainder, 40, 5))
 
 
-def order(module, epoch):
+def training_order(module, epoch):
     loader = module.train_dataloader()
     loader.sampler.set_epoch(epoch)
     return torch.cat([numbers(b) for b in batches(module, loader)]).tolist()
 
 
-def test_the_order_is_a_function_of_seed_and_epoch(module_of):
-    assert order(module_of(), 3) == order(module_of(), 3)
-    assert order(module_of(), 3) != order(module_of(), 4)
-    assert order(module_of(), 3) != order(module_of(seed=1), 3)
-    assert order(module_of(), 3) == order(module_of(on_device=True), 3)
+def test_the_order_depends_only_on_seed_and_epoch(make_module):
+    assert training_order(make_module(), 3) == training_order(make_module(), 3)
+    assert training_order(make_module(), 3) != training_order(make_module(), 4)
+    assert training_order(make_module(), 3) != training_order(make_module(seed=1), 3)
+    assert training_order(make_module(), 3) == training_order(make_module(on_device=True), 3)
 
 
 @pytest.mark.parametrize(
-    ("asked", "free_for", "kept"),
+    ("on_device", "free_ratio", "expected"),
     [(None, 4, True), (None, 3.9, False), (None, None, False), (True, 1, True), (False, 9, False)],
 )
-def test_images_are_kept_on_an_accelerator_where_a_quarter_of_what_is_free_holds_them(
-    asked, free_for, kept, module_of, monkeypatch
+def test_images_are_kept_on_an_accelerator_if_they_fit_into_a_quarter_of_its_free_memory(
+    on_device, free_ratio, expected, make_module, monkeypatch
 ):
-    module = module_of(on_device=asked)
+    module = make_module(on_device=on_device)
     size = module.table.images.nbytes
-    free = None if free_for is None else int(free_for * size)
+    free = None if free_ratio is None else int(free_ratio * size)
     monkeypatch.setattr("privacy_gan.data.table_data_module.free_memory", lambda device: free)
-    assert module.keeps_images_on(torch.device("cuda", 0)) is kept
+    assert module.keeps_images_on(torch.device("cuda", 0)) is expected
     assert module.keeps_images_on(torch.device("cpu")) is False
 
 
-def test_data_without_validation_images_are_refused(tmp_path):
+def test_data_without_validation_images_raise_a_user_error(tmp_path):
     module = ImageDataModule(NumberedImages(count=3), tmp_path, 1, batch_size=2, seed=0)
     with pytest.raises(UserError, match="numbered has no validation images"):
         module.setup()
 
 
-def test_too_few_images_for_a_batch_are_refused(module_of):
+def test_too_few_images_for_a_batch_raise_a_user_error(make_module):
     with pytest.raises(UserError, match=r"24 training images.*set data.batch_size to 24 or less"):
-        module_of(batch_size=25)
+        make_module(batch_size=25)

@@ -14,7 +14,7 @@ from PIL import Image
 
 from privacy_gan.data.image_files import (
     DamagedError,
-    decode,
+    decode_image,
     images_signature,
     open_images,
     resize_to_square,
@@ -24,7 +24,7 @@ from privacy_gan.errors import UserError
 
 def read_one(folder: Path, content: bytes, crop: int | None = None) -> npt.NDArray[np.uint8]:
     (folder / "one.jpg").write_bytes(content)
-    return np.asarray(resize_to_square(decode(open_images(folder), "one.jpg"), 16, crop))
+    return np.asarray(resize_to_square(decode_image(open_images(folder), "one.jpg"), 16, crop))
 
 
 def test_crop_and_antialiased_resize_by_hand(tmp_path: Path) -> None:
@@ -181,5 +181,5 @@ def test_folders_broken_links_and_pipes_named_like_images_are_skipped(tmp_path: 
 
 def test_an_unreadable_file_is_not_reported_as_damaged(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"gone.jpg in .* cannot be read \(No such file") as refused:
-        decode(open_images(tmp_path), "gone.jpg")
+        decode_image(open_images(tmp_path), "gone.jpg")
     assert not isinstance(refused.value, DamagedError)

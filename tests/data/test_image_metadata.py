@@ -1,4 +1,4 @@
-"""What files hold besides pixels is found wherever it is put."""
+"""Metadata is found in all formats."""
 
 from io import BytesIO
 
@@ -11,27 +11,27 @@ DESCRIPTION, GPS, THUMBNAIL_AT, THUMBNAIL_LENGTH = 0x010E, 0x8825, 0x0201, 0x020
 IMAGE = Image.new("RGB", (16, 16), (10, 200, 30))
 
 
-def saved(form, image=IMAGE, **options):
+def encode(form, image=IMAGE, **options):
     file = BytesIO()
     image.save(file, form, **options)
     return file.getvalue()
 
 
-def described():
+def exif_with_description():
     exif = Image.Exif()
     exif[DESCRIPTION] = "words"
     return exif
 
 
-def located():
-    exif = described()
+def exif_with_gps():
+    exif = exif_with_description()
     exif.get_ifd(GPS).update({1: "N", 2: (48.0, 8.0, 30.0)})
     return exif
 
 
-def with_thumbnail():
-    """Return EXIF data as cameras write them, with a JPEG in their second directory."""
-    small = saved("JPEG", IMAGE.resize((8, 8)))
+def exif_with_thumbnail():
+    """Return EXIF data like a camera's, with a JPEG in the second directory."""
+    small = encode("JPEG", IMAGE.resize((8, 8)))
     start = 8 + 2 + 4 + 2 + 2 * 12 + 4
     entries = b"".join(
         tag.to_bytes(2) + b"\0\4\0\0\0\1" + value.to_bytes(4)
@@ -41,13 +41,13 @@ def with_thumbnail():
     return b"Exif\0\0MM\0*\0\0\0\x08" + b"\0\0" + b"\0\0\0\x0e" + second + small
 
 
-def words():
+def comment_chunk():
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", "words")
     return text
 
 
-def xmp():
+def xmp_chunk():
     text = PngImagePlugin.PngInfo()
     text.add_itxt("XML:com.adobe.xmp", "<x/>")
     return text
@@ -59,53 +59,51 @@ FRAMES = {"save_all": True, "append_images": [Image.new("RGB", (16, 16))]}
 @pytest.mark.parametrize(
     ("content", "kinds"),
     [
-        (saved("JPEG"), set()),
-        (saved("PNG"), set()),
-        (saved("WEBP"), set()),
-        (saved("PNG", dpi=(300, 300)), set()),
-        (saved("JPEG", Image.new("CMYK", (16, 16))), set()),
-        (saved("JPEG", exif=described()), {"EXIF"}),
-        (saved("PNG", exif=described()), {"EXIF"}),
-        (saved("WEBP", exif=described()), {"EXIF"}),
-        (saved("JPEG", exif=located()), {"EXIF", "a GPS position"}),
-        (saved("PNG", exif=located()), {"EXIF", "a GPS position"}),
-        (saved("JPEG", exif=with_thumbnail()), {"EXIF", "a thumbnail"}),
-        (saved("WEBP", exif=with_thumbnail()), {"EXIF", "a thumbnail"}),
-        (saved("JPEG", comment=b"words"), {"text or comments"}),
-        (saved("PNG", pnginfo=words()), {"text or comments"}),
-        (saved("PNG", pnginfo=xmp()), {"XMP"}),
-        (saved("JPEG", xmp=b"<x/>"), {"XMP"}),
-        (saved("WEBP", xmp=b"<x/>"), {"XMP"}),
-        (saved("JPEG", icc_profile=b"colours"), {"a colour profile"}),
-        (saved("PNG", icc_profile=b"colours"), {"a colour profile"}),
-        (saved("WEBP", icc_profile=b"colours"), {"a colour profile"}),
-        (saved("PNG", **FRAMES), {"further pictures"}),
-        (saved("WEBP", **FRAMES), {"further pictures"}),
-        (saved("JPEG") + saved("JPEG"), {"bytes after the image", "further pictures"}),
-        (saved("PNG") + b"secret", {"bytes after the image"}),
-        (saved("WEBP") + b"secret", {"bytes after the image"}),
-        (saved("TIFF"), {"a format that is not looked into"}),
+        (encode("JPEG"), set()),
+        (encode("PNG"), set()),
+        (encode("WEBP"), set()),
+        (encode("PNG", dpi=(300, 300)), set()),
+        (encode("JPEG", Image.new("CMYK", (16, 16))), set()),
+        (encode("JPEG", exif=exif_with_description()), {"EXIF"}),
+        (encode("PNG", exif=exif_with_description()), {"EXIF"}),
+        (encode("WEBP", exif=exif_with_description()), {"EXIF"}),
+        (encode("JPEG", exif=exif_with_gps()), {"EXIF", "a GPS position"}),
+        (encode("PNG", exif=exif_with_gps()), {"EXIF", "a GPS position"}),
+        (encode("JPEG", exif=exif_with_thumbnail()), {"EXIF", "a thumbnail"}),
+        (encode("WEBP", exif=exif_with_thumbnail()), {"EXIF", "a thumbnail"}),
+        (encode("JPEG", comment=b"words"), {"text or comments"}),
+        (encode("PNG", pnginfo=comment_chunk()), {"text or comments"}),
+        (encode("PNG", pnginfo=xmp_chunk()), {"XMP"}),
+        (encode("JPEG", xmp=b"<x/>"), {"XMP"}),
+        (encode("WEBP", xmp=b"<x/>"), {"XMP"}),
+        (encode("JPEG", icc_profile=b"colours"), {"a colour profile"}),
+        (encode("PNG", icc_profile=b"colours"), {"a colour profile"}),
+        (encode("WEBP", icc_profile=b"colours"), {"a colour profile"}),
+        (encode("PNG", **FRAMES), {"further images"}),
+        (encode("WEBP", **FRAMES), {"further images"}),
+        (encode("JPEG") + encode("JPEG"), {"bytes after the image", "further images"}),
+        (encode("PNG") + b"secret", {"bytes after the image"}),
+        (encode("WEBP") + b"secret", {"bytes after the image"}),
+        (encode("TIFF"), {"an unsupported format"}),
     ],
 )
-def test_it_is_found(content, kinds):
+def test_metadata_is_found(content, kinds):
     assert find_metadata(content) == kinds
 
 
 @pytest.mark.parametrize("form", ["JPEG", "PNG", "WEBP"])
-def test_no_damaged_file_is_an_error(form):
-    content = saved(form, exif=with_thumbnail())
+def test_damaged_files_raise_no_error(form):
+    content = encode(form, exif=exif_with_thumbnail())
     for length in range(0, len(content), 7):
         find_metadata(content[:length])
 
 
-def test_it_is_told_with_numbers_and_an_example(tmp_path):
-    (tmp_path / "a.jpg").write_bytes(saved("JPEG"))
-    (tmp_path / "b.jpg").write_bytes(saved("JPEG", exif=with_thumbnail()))
-    (tmp_path / "c.png").write_bytes(saved("PNG", IMAGE.convert("RGBA"), exif=located()))
-    opacity, carried = metadata_notes(tmp_path, ["a.jpg", "b.jpg", "c.png"])
-    assert opacity.startswith("1 of 3 images have an alpha channel: adversaries see them on white")
-    assert carried.startswith("2 files carry thumbnails or metadata, which this audit does not")
-    assert "EXIF 2" in carried
-    assert "a thumbnail 1" in carried
-    assert "such as b.jpg" in carried
+def test_notes_give_counts_and_an_example(tmp_path):
+    (tmp_path / "a.jpg").write_bytes(encode("JPEG"))
+    (tmp_path / "b.jpg").write_bytes(encode("JPEG", exif=exif_with_thumbnail()))
+    (tmp_path / "c.png").write_bytes(encode("PNG", IMAGE.convert("RGBA"), exif=exif_with_gps()))
+    transparency, metadata = metadata_notes(tmp_path, ["a.jpg", "b.jpg", "c.png"])
+    assert transparency.startswith("found an alpha channel in 1 of 3 images: adversaries see the")
+    assert metadata.startswith("found thumbnails or metadata in 2 files, such as b.jpg (EXIF 2, ")
+    assert "a thumbnail 1" in metadata
     assert metadata_notes(tmp_path, ["a.jpg"]) == []

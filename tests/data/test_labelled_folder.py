@@ -1,4 +1,4 @@
-"""Images in folders find their labels, and what does not fit is told."""
+"""Images in folders are matched with labels, and exclusions are reported."""
 
 import numpy as np
 import pytest
@@ -10,32 +10,32 @@ from privacy_gan.data.matching import match_names
 from privacy_gan.errors import UserError
 
 
-def image(path, shade=0, size=(16, 16)):
+def write_image(path, shade=0, size=(16, 16)):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, (shade, shade, shade)).save(path)
 
 
 @pytest.fixture
 def data(tmp_path):
-    """Return a folder with 120 labels and as many images, half of them in a folder below."""
+    """Return a folder with 120 labels and 120 images, half of them in a subfolder."""
     lines = ["file,light,dark"]
     for number in range(120):
-        where = "a/" if number % 2 else ""
-        image(tmp_path / "images" / f"{where}{number}.png", number)
-        lines.append(f"{where}{number}.jpg,{number % 3 == 0:d},{number % 2}")
+        folder = "a/" if number % 2 else ""
+        write_image(tmp_path / "images" / f"{folder}{number}.png", number)
+        lines.append(f"{folder}{number}.jpg,{number % 3 == 0:d},{number % 2}")
     (tmp_path / "labels.csv").write_text("\n".join(lines))
     return tmp_path
 
 
-def found(data, size=16, **more):
-    files = AuditFiles(data / "images", data / "labels.csv", **more)
+def find_images_of(data, size=16, **options):
+    files = AuditFiles(data / "images", data / "labels.csv", **options)
     return find_audit_images(files, "light", size, 0)
 
 
-def test_each_image_gets_its_label_though_the_suffix_differs(data):
-    audited = found(data)
+def test_images_are_matched_with_labels_of_other_suffixes(data):
+    audited = find_images_of(data)
     (note,) = audited.notes
-    assert note.startswith("120 of 120 names found their images in images=")
+    assert note.startswith("matched 120 of 120 names to files in images=")
     assert note.endswith("without suffixes: 0.jpg is 0.png")
     source = audited.censored
     assert source.attribute_names == ("light", "dark")
@@ -46,117 +46,117 @@ def test_each_image_gets_its_label_though_the_suffix_differs(data):
     assert source.name == "labels-16"
 
 
-def test_what_does_not_fit_is_left_out_and_told(data):
+def test_images_without_labels_and_labels_without_images_are_excluded_with_notes(data):
     (data / "images/7.png").unlink(missing_ok=True)
     (data / "images/a/7.png").unlink()
-    image(data / "images/unknown.png")
-    audited = found(data)
+    write_image(data / "images/unknown.png")
+    audited = find_images_of(data)
     assert len(audited.censored.files) == 119
     assert "a/7.png" not in audited.censored.files
     _, absent, unlabelled = audited.notes
-    assert absent.startswith("1 of the 120 images in ")
-    assert "such as a/7.jpg, are not in " in absent
-    assert "1 images in" in unlabelled
-    assert "such as unknown.png, have no label" in unlabelled
+    assert absent.startswith("excluded 1 of 120 rows of ")
+    assert absent.endswith("images, such as a/7.jpg")
+    assert unlabelled.startswith("excluded 1 image in ")
+    assert unlabelled.endswith("labels.csv, such as unknown.png")
 
 
-def test_originals_are_those_of_the_same_labels(data):
+def test_originals_are_matched_with_the_same_labels(data):
     for number in range(119):
-        image(data / "original" / f"{'a/' if number % 2 else ''}{number}.jpg", 200)
-    audited = found(data, original=data / "original")
+        write_image(data / "original" / f"{'a/' if number % 2 else ''}{number}.jpg", 200)
+    audited = find_images_of(data, original=data / "original")
     assert len(audited.censored.files) == len(audited.originals.files) == 119
-    assert "are not in" in audited.notes[1]
+    assert "without an image in" in audited.notes[1]
     assert audited.originals.images(0, 1)[0, 0, 0, 0] == 200
     assert (audited.censored.splits == audited.originals.splits).all()
 
 
-def test_sizes_are_told_where_adversaries_do_not_see_the_images_as_they_are(data):
-    image(data / "images/0.png", size=(400, 300))
-    _, note = found(data).notes
+def test_a_note_says_that_adversaries_see_resized_images(data):
+    write_image(data / "images/0.png", size=(400, 300))
+    _, note = find_images_of(data).notes
     assert note == (
-        "the images have 16x16 to 400x300 pixels: adversaries see them as squares of 16 and may "
-        "miss what is finer (image_size)"
+        "the images have 16x16 to 400x300 pixels: adversaries see them resized to 16x16 and may "
+        "miss finer detail (image_size)"
     )
 
 
-def test_other_files_are_another_fingerprint_and_other_labels_another_key(data):
-    before = found(data).censored
+def test_files_change_the_fingerprint_and_labels_change_the_key(data):
+    before = find_images_of(data).censored
     fingerprint = before.fingerprint()
-    image(data / "images/0.png", 99, size=(16, 16))
-    changed = found(data).censored
+    write_image(data / "images/0.png", 99, size=(16, 16))
+    changed = find_images_of(data).censored
     assert before.key == changed.key
     assert fingerprint != changed.fingerprint()
     text = (data / "labels.csv").read_text()
     (data / "labels.csv").write_text(text.replace("0.jpg,1,0", "0.jpg,0,0", 1))
-    assert found(data).censored.key != before.key
+    assert find_images_of(data).censored.key != before.key
 
 
 @pytest.mark.parametrize("kind", ["few", "none", "missing", "broken", "twice", "size", "both"])
-def test_mistakes_are_one_line(kind, data):
-    size, more, message = 16, {}, "?"
+def test_invalid_input_raises_a_one_line_error(kind, data):
+    size, options, message = 16, {}, "?"
     if kind == "few":
         for number in range(0, 42, 2):
             (data / f"images/{number}.png").unlink()
-        message = "99 images in .* have labels .* too few"
+        message = "has only 99 images with labels in .* at least 100"
     elif kind == "none":
         for path in list((data / "images").rglob("*.png")):
             path.rename(path.with_suffix(".txt"))
-        message = "holds no images"
+        message = "has no images"
     elif kind == "missing":
-        more, message = {"original": data / "gone"}, "original=.*gone is no folder"
+        options, message = {"original": data / "gone"}, "original=.*gone is not a folder"
     elif kind == "broken":
         (data / "images/4.png").write_text("hello")
-        message = r"4\.png in .* is no image that can be read: delete it"
+        message = r"4\.png in .* is not a readable image: delete it"
     elif kind == "twice":
-        image(data / "images/4.webp")
-        message = r"holds 4\.png and 4\.webp, and 4\.jpg in the labels may be either"
+        write_image(data / "images/4.webp")
+        message = r"has both 4\.png and 4\.webp, and 4\.jpg in the labels may be either"
     elif kind == "size":
         size, message = 20, "image_size=20 is not a multiple of 16"
     elif kind == "both":
-        more, message = {"split": "dark", "person": "dark"}, "leave split=... out"
-    with pytest.raises(UserError, match=message) as refused:
-        found(data, size, **more)
-    assert "\n" not in str(refused.value)
+        options, message = {"split": "dark", "person": "dark"}, "remove split=..."
+    with pytest.raises(UserError, match=message) as error:
+        find_images_of(data, size, **options)
+    assert "\n" not in str(error.value)
 
 
-def test_a_label_finds_nothing_outside_of_the_folder(tmp_path):
-    image(tmp_path / "images/a.png")
-    image(tmp_path / "outside.png")
+def test_labels_do_not_match_files_outside_the_folder(tmp_path):
+    write_image(tmp_path / "images/a.png")
+    write_image(tmp_path / "outside.png")
     names = ["../outside.png", str(tmp_path / "outside.png"), "a.jpg", ""]
-    found = find_images(tmp_path / "images", "images")
-    assert found == ["a.png"]
-    assert match_names(names, found, "images").files == {2: "a.png"}
+    files = find_images(tmp_path / "images", "images")
+    assert files == ["a.png"]
+    assert match_names(names, files, "images").files == {2: "a.png"}
 
 
-def rewrite(data, edit):
+def edit_labels(data, edit):
     path = data / "labels.csv"
     path.write_text("\n".join(edit(path.read_text().split("\n"))))
 
 
-def test_an_image_without_a_value_of_the_hidden_attribute_is_left_out_and_counted(data):
-    rewrite(data, lambda lines: [*lines[:3], "2.jpg,,0", "a/3.jpg,NaN,1", *lines[5:]])
-    audited = found(data)
+def test_images_without_a_value_of_the_hidden_attribute_are_excluded_and_counted(data):
+    edit_labels(data, lambda lines: [*lines[:3], "2.jpg,,0", "a/3.jpg,NaN,1", *lines[5:]])
+    audited = find_images_of(data)
     assert len(audited.censored.files) == 118
     assert not {"2.png", "a/3.png"} & set(audited.censored.files)
     assert audited.censored.attribute_names == ("light", "dark")
-    told = "2 images, such as 2.jpg, have no value of light in "
-    assert any(note.startswith(told) for note in audited.notes)
+    expected = "excluded 2 images without a value for light in "
+    assert any(note.startswith(expected) for note in audited.notes)
 
 
-def test_another_attribute_that_lacks_a_value_is_left_out_by_name(data):
-    rewrite(data, lambda lines: [*lines[:3], "2.jpg,0,", *lines[4:]])
-    audited = found(data)
+def test_other_attributes_with_missing_values_are_excluded_by_name(data):
+    edit_labels(data, lambda lines: [*lines[:3], "2.jpg,0,", *lines[4:]])
+    audited = find_images_of(data)
     assert len(audited.censored.files) == 120
     assert audited.censored.attribute_names == ("light",)
-    told = "dark is not measured: 1 of 120 images have no value in it, such as 2.jpg"
-    assert told in audited.notes
+    note = "dark is not measured: it has no value for 1 of 120 images, such as 2.jpg"
+    assert note in audited.notes
 
 
-def test_what_divides_the_images_is_no_attribute_of_them(data):
-    rewrite(
+def test_the_split_column_is_not_an_attribute(data):
+    edit_labels(
         data, lambda lines: [f"{line},{word}" for line, word in zip(lines, folds(), strict=True)]
     )
-    audited = found(data, split="Fold")
+    audited = find_images_of(data, split="Fold")
     assert audited.censored.attribute_names == ("light", "dark")
     assert np.bincount(audited.censored.splits).tolist() == [60, 60]
     assert len(audited.notes) == 1
@@ -166,19 +166,19 @@ def folds():
     return ["fold", *(str(number % 2) for number in range(120))]
 
 
-def test_names_that_no_image_has_are_shown_beside_those_that_there_are(data):
-    rewrite(data, lambda lines: [lines[0], *(f"face-{n}x{n},{n % 2},0" for n in range(120))])
-    with pytest.raises(UserError) as refused:
-        found(data)
-    assert "0 images in" in str(refused.value)
-    assert "the labels name face-0x0, the folder holds 0.png" in str(refused.value)
+def test_the_error_shows_examples_if_no_image_has_a_label(data):
+    edit_labels(data, lambda lines: [lines[0], *(f"face-{n}x{n},{n % 2},0" for n in range(120))])
+    with pytest.raises(UserError) as error:
+        find_images_of(data)
+    assert "has only 0 images with labels in" in str(error.value)
+    assert "the labels list face-0x0, the folder contains 0.png" in str(error.value)
 
 
-def test_opacity_and_metadata_that_nobody_looks_at_are_told(data):
+def test_notes_warn_of_transparency_and_metadata(data):
     Image.new("RGBA", (16, 16), (0, 0, 0, 9)).save(data / "images/0.png")
     Image.new("RGB", (16, 16)).save(data / "images/2.png", dpi=(72, 72), icc_profile=b"colours")
-    opacity, carried = found(data).notes[-2:]
-    assert opacity.startswith("1 of 120 images have an alpha channel: adversaries see them on")
-    assert "1 file carries thumbnails or metadata" in carried
-    assert "such as 2.png" in carried
-    assert found(data).censored.images(0, 1)[0, 0, 0, 0] == 246  # on white
+    transparency, metadata = find_images_of(data).notes[-2:]
+    assert transparency.startswith("found an alpha channel in 1 of 120 images: adversaries see")
+    assert "found thumbnails or metadata in 1 file" in metadata
+    assert "such as 2.png" in metadata
+    assert find_images_of(data).censored.images(0, 1)[0, 0, 0, 0] == 246  # on white

@@ -1,4 +1,4 @@
-"""Labels from CSV files and CelebA's list; splits that are given or made."""
+"""Labels from CSV files and CelebA's list, and given or random splits."""
 
 import numpy as np
 import pytest
@@ -13,23 +13,23 @@ d.jpg,0,val,ann,no
 """
 
 
-def labels(folder, text=CSV):
+def labels_from(folder, text=CSV):
     path = folder / "my labels.csv"
     path.write_text(text, encoding="utf-8-sig")
     return read_labels(path)
 
 
-def test_a_csv_files_columns_are_attributes_where_they_say_yes_and_no(tmp_path):
-    table = labels(tmp_path)
+def test_binary_columns_of_a_csv_file_are_attributes(tmp_path):
+    table = labels_from(tmp_path)
     assert table.names == ("a, b.jpg", "c/ü.jpg", "d.jpg")
     assert table.attribute_names == ("smiles", "glasses")
     assert table.attributes().tolist() == [[1, 0], [0, 1], [0, 0]]
-    assert table.rows([2, 0]).attributes().tolist() == [[0, 0], [1, 0]]
-    assert table.texts("split", "split") == ("train", "test", "val")
-    assert parse_splits(table.texts("split", "split"), "split").tolist() == [0, 2, 1]
+    assert table.select_rows([2, 0]).attributes().tolist() == [[0, 0], [1, 0]]
+    assert table.read_values("split", "split") == ("train", "test", "val")
+    assert parse_splits(table.read_values("split", "split"), "split").tolist() == [0, 2, 1]
 
 
-def test_celebas_list_is_read_and_its_partition_file(tmp_path):
+def test_celebas_attribute_list_and_partition_file_are_read(tmp_path):
     listed = tmp_path / "list_attr_celeba.txt"
     listed.write_text("2\nSmiling Male\n000001.jpg  1 -1\n000002.jpg -1 -1\n")
     partition = tmp_path / "list_eval_partition.txt"
@@ -37,10 +37,10 @@ def test_celebas_list_is_read_and_its_partition_file(tmp_path):
     table = read_labels(listed)
     assert table.attribute_names == ("Smiling", "Male")
     assert table.attributes().tolist() == [[1, 0], [0, 0]]
-    assert table.texts("split", str(partition)) == ("0", "2")
+    assert table.read_values("split", str(partition)) == ("0", "2")
     partition.write_text("000002.jpg 2\n")
-    with pytest.raises(UserError, match=r"nothing of 1 of 2 images, such as 000001\.jpg"):
-        table.texts("split", str(partition))
+    with pytest.raises(UserError, match=r"no value for 1 of 2 images, such as 000001\.jpg"):
+        table.read_values("split", str(partition))
 
 
 @pytest.mark.parametrize(
@@ -49,32 +49,34 @@ def test_celebas_list_is_read_and_its_partition_file(tmp_path):
         ("", "is empty"),
         (
             "file,a\nx.jpg,1\nx.jpg,0\n",
-            r"says of x\.jpg more than once what a is: '1' in line 2 and '0' in line 3",
+            r"has two values of a for x\.jpg: '1' in line 2 and '0' in line 3",
         ),
-        ("file,a\nx.jpg\n", r"line 2 \(x\.jpg\) has 1 field, not 2"),
+        ("file,a\nx.jpg\n", r"line 2 \(x\.jpg\) has 1 instead of 2 fields"),
     ],
 )
-def test_damaged_files_are_one_line(text, message, tmp_path):
+def test_damaged_files_raise_a_user_error(text, message, tmp_path):
     with pytest.raises(UserError, match=message):
-        labels(tmp_path, text)
+        labels_from(tmp_path, text)
 
 
-def test_mistakes_are_one_line(tmp_path):
-    table = labels(tmp_path)
-    with pytest.raises(UserError, match=r"column Person the values ann, bob: write 1"):
+def test_invalid_columns_and_files_raise_a_user_error(tmp_path):
+    table = labels_from(tmp_path)
+    with pytest.raises(UserError, match=r"column Person of .* has the values ann, bob: write 1"):
         table.find_attribute_column("person")
     with pytest.raises(UserError, match=r"neither a file nor a column of .* smiles, split"):
-        table.texts("split", "folds")
-    with pytest.raises(UserError, match="split=Person has 'ann', which is none of train"):
-        parse_splits(table.texts("split", "Person"), "split=Person")
+        table.read_values("split", "folds")
+    with pytest.raises(
+        UserError, match="split=Person has the value 'ann': use train, valid and test"
+    ):
+        parse_splits(table.read_values("split", "Person"), "split=Person")
     (tmp_path / "binary.csv").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UserError, match="is not a text file"):
         read_labels(tmp_path / "binary.csv")
-    with pytest.raises(UserError, match="is no file"):
+    with pytest.raises(UserError, match="is not a file"):
         read_labels(tmp_path / "gone.csv")
 
 
-def test_images_are_divided_eight_to_one_to_one(tmp_path):
+def test_random_splits_have_80_10_and_10_percent_of_the_images(tmp_path):
     splits = random_splits([str(i) for i in range(1000)], seed=0)
     assert np.bincount(splits).tolist() == [800, 100, 100]
     assert (splits != random_splits([str(i) for i in range(1000)], seed=1)).any()
@@ -87,7 +89,7 @@ def test_all_images_of_a_person_are_in_one_split():
     by_person = {}
     for person, split in zip(people, splits, strict=True):
         by_person.setdefault(person, set()).add(split)
-    assert all(len(found) == 1 for found in by_person.values())
+    assert all(len(splits) == 1 for splits in by_person.values())
     shares = np.bincount(splits) / 1000
     assert np.abs(shares - (0.8, 0.1, 0.1)).max() < 0.03
 
@@ -95,37 +97,39 @@ def test_all_images_of_a_person_are_in_one_split():
 ROWS = [("image", "Smiling", "Male"), ("1.jpg", "1", "0"), ("2.jpg", "0", "1"), ("3.jpg", "1", "1")]
 
 
-def written(delimiter=",", end="\n", rows=ROWS):
+def format_rows(delimiter=",", end="\n", rows=ROWS):
     return end.join(delimiter.join(row) for row in rows) + end
 
 
 FORMS = {
-    "comma": written().encode(),
-    "semicolon": written(";").encode(),
-    "tab": written("\t").encode(),
-    "bar": written("|").encode(),
-    "blanks": written("  ").encode(),
-    "lines of Windows, a mark": b"\xef\xbb\xbf" + written(end="\r\n").encode(),
-    "UTF-16": written("\t").encode("utf-16"),
-    "UTF-16 without a mark": written(";", "\r\n").encode("utf-16-le"),
-    "quoted": written(";", rows=[[f'"{text}"' for text in row] for row in ROWS]).encode(),
-    "blanks around": written(" ,  ").encode(),
-    "comma at the end": written(rows=[(*row, "") for row in ROWS]).encode(),
-    "comma at the end of rows": written(rows=[ROWS[0], *((*r, "") for r in ROWS[1:])]).encode(),
-    "empty lines": (written() + "\n,,\n\n").encode(),
-    "sep": ("sep=;\r\n" + written(";", "\r\n")).encode(),
-    "index": written(rows=[(str(i - 1) if i else "", *row) for i, row in enumerate(ROWS)]).encode(),
-    "index of pandas": written(
+    "comma": format_rows().encode(),
+    "semicolon": format_rows(";").encode(),
+    "tab": format_rows("\t").encode(),
+    "bar": format_rows("|").encode(),
+    "blanks": format_rows("  ").encode(),
+    "Windows line endings, a byte order mark": b"\xef\xbb\xbf" + format_rows(end="\r\n").encode(),
+    "UTF-16": format_rows("\t").encode("utf-16"),
+    "UTF-16 without a byte order mark": format_rows(";", "\r\n").encode("utf-16-le"),
+    "quoted": format_rows(";", rows=[[f'"{text}"' for text in row] for row in ROWS]).encode(),
+    "blanks around values": format_rows(" ,  ").encode(),
+    "comma at the end": format_rows(rows=[(*row, "") for row in ROWS]).encode(),
+    "comma at the end of rows": format_rows(rows=[ROWS[0], *((*r, "") for r in ROWS[1:])]).encode(),
+    "empty lines": (format_rows() + "\n,,\n\n").encode(),
+    "sep line": ("sep=;\r\n" + format_rows(";", "\r\n")).encode(),
+    "index": format_rows(
+        rows=[(str(i - 1) if i else "", *row) for i, row in enumerate(ROWS)]
+    ).encode(),
+    "pandas index": format_rows(
         rows=[(str(i) if i else "Unnamed: 0", *row) for i, row in enumerate(ROWS)]
     ).encode(),
-    "images last": written(rows=[(row[1], row[2], row[0]) for row in ROWS]).encode(),
-    "count": ("3\n" + written(" ")).encode(),
-    "names without a column": written(" ", rows=[ROWS[0][1:], *ROWS[1:]]).encode(),
+    "image column last": format_rows(rows=[(row[1], row[2], row[0]) for row in ROWS]).encode(),
+    "declared count": ("3\n" + format_rows(" ")).encode(),
+    "image column without a name": format_rows(" ", rows=[ROWS[0][1:], *ROWS[1:]]).encode(),
 }
 
 
 @pytest.mark.parametrize("content", FORMS.values(), ids=FORMS.keys())
-def test_a_table_is_read_whatever_wrote_it(content, tmp_path):
+def test_tables_in_all_formats_are_read(content, tmp_path):
     path = tmp_path / "labels.txt"
     path.write_bytes(content)
     table = read_labels(path)
@@ -135,14 +139,14 @@ def test_a_table_is_read_whatever_wrote_it(content, tmp_path):
     assert table.notes == ()
 
 
-def test_the_column_that_names_the_files_names_the_images(tmp_path):
+def test_the_image_column_is_the_one_that_matches_the_files(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text("id,portrait,Smiling\n7,ann,1\n8,bob,0\n")
     assert read_labels(path, ["a/ann.png", "bob.jpg"]).names == ("ann", "bob")
     assert read_labels(path, ["7.png", "8.png"]).names == ("7", "8")
 
 
-def test_an_index_never_names_images_where_another_column_may(tmp_path):
+def test_a_row_index_is_not_taken_as_the_image_column(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_text(",id,Smiling\n0,1,1\n1,2,0\n2,3,0\n3,4,1\n4,5,1\n5,6,1\n6,7,0\n")
     table = read_labels(path, [f"{number:06d}.jpg" for number in range(1, 8)])
@@ -150,7 +154,7 @@ def test_an_index_never_names_images_where_another_column_may(tmp_path):
     assert table.attribute_names == ("Smiling",)
 
 
-def test_names_in_another_alphabet_of_bytes_are_read_and_it_is_said(tmp_path):
+def test_names_in_windows_1252_are_read_with_a_note(tmp_path):
     path = tmp_path / "labels.csv"
     path.write_bytes("image,Smiling\nmüller.jpg,1\n".encode("cp1252"))
     table = read_labels(path)
@@ -167,16 +171,16 @@ def test_names_in_another_alphabet_of_bytes_are_read_and_it_is_said(tmp_path):
         ("True false TRUE", [1, 0, 1]),
         ("yes NO Yes", [1, 0, 1]),
         ("Y n y", [1, 0, 1]),
-        ("1 0 -1", None),  # -1 is often what is not known
+        ("1 0 -1", None),  # -1 often means unknown
         ("1 0 2", None),
         ("smiling neutral smiling", None),
         ("1 ? 0", None),
         ("1 NaN 0", None),
     ],
 )
-def test_what_counts_as_yes_and_no(texts, values, tmp_path):
+def test_which_values_are_binary(texts, values, tmp_path):
     rows = [f"{n}.jpg,{text}" for n, text in enumerate(texts.split())]
-    table = labels(tmp_path, "\n".join(["image,a", *rows]))
+    table = labels_from(tmp_path, "\n".join(["image,a", *rows]))
     assert table.attribute_names == (("a",) if values else ())
     if values:
         assert table.attributes()[:, 0].tolist() == values
@@ -185,51 +189,51 @@ def test_what_counts_as_yes_and_no(texts, values, tmp_path):
         assert "not measured" in line
 
 
-def test_columns_that_are_no_attributes_are_named_with_the_reason(tmp_path):
-    table = labels(
-        tmp_path, "image,a,b,who,note\n1.jpg,1,,ann,x\n2.jpg,0,1,bob,y\n3.jpg,1,NA,ann,\n"
+def test_excluded_columns_are_listed_with_the_reason(tmp_path):
+    table = labels_from(
+        tmp_path, "image,a,b,person,note\n1.jpg,1,,ann,x\n2.jpg,0,1,bob,y\n3.jpg,1,NA,ann,\n"
     )
     assert table.attribute_names == ("a",)
     assert table.excluded_columns() == [
-        "b is not measured: 2 of 3 images have no value in it, such as 1.jpg",
-        "columns that say something else than yes and no are not measured: who (ann, bob), note "
+        "b is not measured: it has no value for 2 of 3 images, such as 1.jpg",
+        "columns with values other than yes and no are not measured: person (ann, bob), note "
         "(, x, ...)",
     ]
 
 
-def test_capitals_and_blanks_in_the_names_of_columns_do_not_matter(tmp_path):
-    table = labels(tmp_path, "Image , Smiling ,Fold\n1.jpg,1,train\n2.jpg,0,test\n")
+def test_column_names_ignore_case_and_surrounding_blanks(tmp_path):
+    table = labels_from(tmp_path, "Image , Smiling ,Fold\n1.jpg,1,train\n2.jpg,0,test\n")
     assert table.find_attribute_column("smiling") == "Smiling"
-    assert table.texts("split", "fold") == ("train", "test")
+    assert table.read_values("split", "fold") == ("train", "test")
 
 
-def test_an_image_that_stands_twice_counts_once_where_both_lines_agree(tmp_path):
-    table = labels(tmp_path, "image,a\n1.jpg,1\n2.jpg,0\n1.jpg,1\n")
+def test_duplicate_rows_with_the_same_values_are_ignored_with_a_note(tmp_path):
+    table = labels_from(tmp_path, "image,a\n1.jpg,1\n2.jpg,0\n1.jpg,1\n")
     assert table.names == ("1.jpg", "2.jpg")
-    assert "1 images, such as 1.jpg, stand in " in table.notes[0]
+    assert table.notes[0].startswith("ignored duplicate rows of 1 image in ")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("1.jpg,1,0\n2.jpg,0,1\n", r"begins with 1\.jpg 1 0, not with the names of its columns"),
+        ("1.jpg,1,0\n2.jpg,0,1\n", r"begins with 1\.jpg 1 0, not with column names"),
         ("image,a\n", "lists no images: it ends after the column names"),
-        ("image,a,a\n1.jpg,1,0\n", "two columns that are called a"),
-        ("image\n1.jpg\n", "has one column alone, image"),
-        ("image,a\n1.jpg,1\n2.jpg,1,0\n", r"line 3 \(2\.jpg\) has 3 fields, not 2"),
+        ("image,a,a\n1.jpg,1,0\n", "two columns named a"),
+        ("image\n1.jpg\n", "has only one column, image"),
+        ("image,a\n1.jpg,1\n2.jpg,1,0\n", r"line 3 \(2\.jpg\) has 3 instead of 2 fields"),
     ],
 )
-def test_what_is_no_table_of_labels_is_one_line(text, message, tmp_path):
-    with pytest.raises(UserError, match=message) as refused:
-        labels(tmp_path, text)
-    assert "\n" not in str(refused.value)
+def test_invalid_label_tables_raise_a_one_line_error(text, message, tmp_path):
+    with pytest.raises(UserError, match=message) as error:
+        labels_from(tmp_path, text)
+    assert "\n" not in str(error.value)
 
 
-def test_a_file_of_splits_may_name_images_otherwise(tmp_path):
-    table = labels(tmp_path, "image,a\n1.jpg,1\n2.jpg,0\n")
-    given = tmp_path / "splits.csv"
-    given.write_text("image_id;partition\nfaces/2.png;2\nfaces/1.png;0\n")
-    assert table.texts("split", str(given)) == ("0", "2")
-    given.write_text("1.jpg 0\n1.jpg 1\n2.jpg 1\n")
-    with pytest.raises(UserError, match=r"says two things of 1\.jpg, the second in line 2"):
-        table.texts("split", str(given))
+def test_a_split_file_may_write_image_names_differently(tmp_path):
+    table = labels_from(tmp_path, "image,a\n1.jpg,1\n2.jpg,0\n")
+    split_file = tmp_path / "splits.csv"
+    split_file.write_text("image_id;partition\nfaces/2.png;2\nfaces/1.png;0\n")
+    assert table.read_values("split", str(split_file)) == ("0", "2")
+    split_file.write_text("1.jpg 0\n1.jpg 1\n2.jpg 1\n")
+    with pytest.raises(UserError, match=r"has two values for 1\.jpg, the second in line 2"):
+        table.read_values("split", str(split_file))

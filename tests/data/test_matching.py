@@ -1,4 +1,4 @@
-"""Names in a list find their files, as programs write them; what is open is refused."""
+"""Image names are matched to files, and ambiguous matches raise an error."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from privacy_gan.errors import UserError
 NUMBERS = [f"{number:06d}" for number in range(1, 21)]
 
 
-def named(form):
-    return [form.format(number) for number in NUMBERS]
+def format_names(template):
+    return [template.format(number) for number in NUMBERS]
 
 
 @pytest.mark.parametrize(
-    ("names", "files", "told"),
+    ("names", "files", "note"),
     [
         ("{}.jpg", "{}.jpg", None),
         ("{}", "{}.jpg", "without suffixes: 000001 is 000001.jpg"),
@@ -24,93 +24,98 @@ def named(form):
         ("C:\\faces\\{}.jpg", "{}.png", "without folders"),
         ("{}.jpg", "blurred/a/{}.png", "without folders"),
         ("a/{}.jpg", "b/{}.jpg", "without folders"),
-        ("{}.jpg", "{}_anonymized.jpg", "apart from what was added to all of them"),
-        ("{}.jpg", "anon_{}.jpg", "apart from what was added"),
-        ("img_{}.jpg", "{}.jpg", "apart from what was added"),
-        ("{}.jpg", "{}.jpg.png", "apart from what was added"),
-        ("a/{}.jpg", "out/face-{}-blur.webp", "apart from what was added"),
+        ("{}.jpg", "{}_anonymized.jpg", "without a prefix or suffix common to all of them"),
+        ("{}.jpg", "anon_{}.jpg", "without a prefix or suffix"),
+        ("img_{}.jpg", "{}.jpg", "without a prefix or suffix"),
+        ("{}.jpg", "{}.jpg.png", "without a prefix or suffix"),
+        ("a/{}.jpg", "out/face-{}-blur.webp", "without a prefix or suffix"),
     ],
 )
-def test_each_name_finds_its_file_and_it_is_said_how(names, files, told):
-    files = named(files)
-    found = match_names(named(names), files[::-1], "images=FOLDER")
-    assert [found.files[row] for row in range(20)] == files
-    assert found.unlabelled == []
-    assert (told in found.notes[0] and "20 of 20" in found.notes[0]) if told else not found.notes
+def test_names_are_matched_to_files_with_a_note(names, files, note):
+    files = format_names(files)
+    matches = match_names(format_names(names), files[::-1], "images=FOLDER")
+    assert [matches.files[row] for row in range(20)] == files
+    assert matches.unlabelled == []
+    if note is None:
+        assert not matches.notes
+    else:
+        assert note in matches.notes[0]
+        assert "20 of 20" in matches.notes[0]
 
 
-def test_numbers_find_files_whose_zeros_a_spreadsheet_dropped():
-    found = match_names([str(number) for number in range(1, 21)], named("{}.jpg"), "FOLDER")
-    assert found.files == dict(enumerate(named("{}.jpg")))
+def test_numbers_without_leading_zeros_match_files_with_them():
+    matches = match_names(
+        [str(number) for number in range(1, 21)], format_names("{}.jpg"), "FOLDER"
+    )
+    assert matches.files == dict(enumerate(format_names("{}.jpg")))
 
 
-def test_unpadded_numbers_are_told_apart():
+def test_unpadded_numbers_match_exactly():
     names = [f"{number}.jpg" for number in range(1, 201)]
     files = [f"face_{number}.png" for number in range(1, 201)]
     assert match_names(names, files, "FOLDER").files == dict(enumerate(files))
 
 
 @pytest.mark.parametrize("first", [1, 51, 101])
-def test_images_whose_numbers_end_alike_are_not_taken_for_each_other(first):
+def test_numbers_with_the_same_ending_do_not_match(first):
     names = [f"{number}.jpg" for number in range(1, 101)]
     files = [f"{number}.jpg" for number in range(first, 201)]
-    found = match_names(names, files, "FOLDER").files
-    assert found == {n: name for n, name in enumerate(names) if name in files}
+    files_by_index = match_names(names, files, "FOLDER").files
+    assert files_by_index == {n: name for n, name in enumerate(names) if name in files}
 
 
-def test_umlauts_are_the_same_however_a_system_composes_them():
+def test_composed_and_decomposed_umlauts_match():
     assert match_names(["Ju\u0308rgen.jpg"], ["J\u00fcrgen.jpg"], "F").files == {
         0: "J\u00fcrgen.jpg"
     }
 
 
-def test_a_file_of_another_folder_is_not_taken_where_folders_tell_images_apart():
+def test_files_in_another_folder_do_not_match_if_folders_distinguish_images():
     names = ["a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg"]
-    found = match_names(names, ["a/1.png", "a/2.png", "c/1.png"], "FOLDER")
-    assert found.files == {0: "a/1.png", 1: "a/2.png"}
-    assert found.unlabelled == ["c/1.png"]
+    matches = match_names(names, ["a/1.png", "a/2.png", "c/1.png"], "FOLDER")
+    assert matches.files == {0: "a/1.png", 1: "a/2.png"}
+    assert matches.unlabelled == ["c/1.png"]
 
 
-def test_what_only_looks_alike_is_not_matched():
-    found = match_names(["1.jpg", "2.jpg", "3.jpg"], ["a7.png", "b8.png", "c9.png"], "FOLDER")
-    assert found.files == {}
+def test_similar_names_do_not_match():
+    matches = match_names(["1.jpg", "2.jpg", "3.jpg"], ["a7.png", "b8.png", "c9.png"], "FOLDER")
+    assert matches.files == {}
 
 
-OPEN = {
+AMBIGUOUS = {
     "two suffixes": (["1.jpg"], ["1.png", "1.webp"], ["1.png", "1.webp", "1.jpg"]),
     "the image and another format": (["1.jpg"], ["1.jpg", "1.png"], ["1.jpg", "1.png"]),
     "two folders": (["1.jpg"], ["a/1.png", "b/1.png"], ["a/1.png", "b/1.png", "1.jpg"]),
     "a copy below": (["1.jpg"], ["1.jpg", "old/1.jpg"], ["1.jpg", "old/1.jpg"]),
     "two names": (["a/1.jpg", "b/1.jpg"], ["1.png"], ["1.png", "a/1.jpg", "b/1.jpg"]),
-    "two additions": (
-        named("{}.jpg"),
-        [*named("{}_blur.jpg"), *named("{}_mask.jpg")],
+    "two suffixes added by tools": (
+        format_names("{}.jpg"),
+        [*format_names("{}_blur.jpg"), *format_names("{}_mask.jpg")],
         ["_blur.jpg", "_mask.jpg"],
     ),
-    "the censored beside the original": (
-        named("{}.jpg"),
-        [*named("{}.jpg"), *named("{}_anonymized.jpg")],
+    "censored and original images in one folder": (
+        format_names("{}.jpg"),
+        [*format_names("{}.jpg"), *format_names("{}_anonymized.jpg")],
         ["000001.jpg", "000001_anonymized.jpg"],
     ),
-    "more of one addition than of another": (
-        named("{}.jpg"),
-        [*named("{}_blur.jpg"), *named("{}_mask.jpg")[:-1]],
+    "two added suffixes, one for fewer files": (
+        format_names("{}.jpg"),
+        [*format_names("{}_blur.jpg"), *format_names("{}_mask.jpg")[:-1]],
         ["_blur.jpg", "_mask.jpg"],
     ),
 }
 
 
-@pytest.mark.parametrize(("names", "files", "told"), OPEN.values(), ids=OPEN.keys())
-def test_what_is_open_is_refused_and_both_are_named(names, files, told):
-    with pytest.raises(UserError) as refused:
+@pytest.mark.parametrize(("names", "files", "parts"), AMBIGUOUS.values(), ids=AMBIGUOUS.keys())
+def test_ambiguous_matches_raise_an_error_that_names_both(names, files, parts):
+    with pytest.raises(UserError) as error:
         match_names(names, files, "images=FOLDER")
-    assert all(part in str(refused.value) for part in told)
-    assert "\n" not in str(refused.value)
+    assert all(part in str(error.value) for part in parts)
+    assert "\n" not in str(error.value)
 
 
-def test_examples_name_either_side_and_what_nearly_fits():
-    told = format_examples(["face-17.jpg"], ["alice.png", "face_17_x.png"])
-    assert told == (
-        "the labels name face-17.jpg, the folder holds alice.png, and face_17_x.png is most like "
-        "face-17.jpg"
+def test_examples_include_the_most_similar_file():
+    assert format_examples(["face-17.jpg"], ["alice.png", "face_17_x.png"]) == (
+        "the labels list face-17.jpg, the folder contains alice.png, and face_17_x.png is most "
+        "similar to face-17.jpg"
     )

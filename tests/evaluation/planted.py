@@ -1,4 +1,4 @@
-"""Data whose attribute anyone can see, and mechanisms that leak it in known ways."""
+"""Data with an obvious attribute, and mechanisms that leak it in known ways."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SIZE, FEATURES = 16, 128
 
 
 class LightAndDark(TableDataModule):
-    """Noise that is light where "Light" is 1, and redder where "Red", independent of it, is."""
+    """Noise that is lighter if "Light" is 1 and redder if "Red" is 1; both are independent."""
 
     data_name = "light-and-dark"
     attribute_names = ("Light", "Red")
@@ -50,48 +50,48 @@ class LightAndDark(TableDataModule):
 
 
 class Planted(Privatizer):
-    """Reads s from an image and makes a new image from s and noise, or from noise alone."""
+    """Reads s from an image and creates a new image from s and noise, or from noise alone."""
 
     def draw(self, images, rng):
         return {"noise": torch.rand(images.shape, generator=rng)}
 
     def forward(self, images, draws):
         light = (images[:, 1:].mean(dim=(1, 2, 3)) > 0.4).long()
-        return Censored(self.show(light, **draws), None)
+        return Censored(self.render(light, **draws), None)
 
 
 class InOnePixel(Planted):
-    """Noise, but for one pixel."""
+    """Noise, except for one pixel."""
 
-    def show(self, light, noise):
+    def render(self, light, noise):
         shown = noise.clone()
         shown[:, :, 3, 5] = light[:, None].float()
         return shown
 
 
 class InTheNoise(Planted):
-    """Noise that has the same distribution in every pixel, but is alike in neighbours where s."""
+    """Noise with the same distribution in every pixel; neighbours are equal if s is 1."""
 
-    def show(self, light, noise):
-        alike = noise.clone()
-        alike[..., 1::2] = alike[..., ::2]
-        return torch.where(light[:, None, None, None] == 1, alike, noise)
+    def render(self, light, noise):
+        paired = noise.clone()
+        paired[..., 1::2] = paired[..., ::2]
+        return torch.where(light[:, None, None, None] == 1, paired, noise)
 
 
 class OverManyQueries(Planted):
-    """Shows s three times of five, and the opposite otherwise."""
+    """Shows s with probability 0.6 and the opposite otherwise."""
 
     def draw(self, images, rng):
         draws = super().draw(images, rng)
         return {**draws, "lies": torch.rand(len(images), generator=rng) < 0.4}
 
-    def show(self, light, noise, lies):
+    def render(self, light, noise, lies):
         shown = torch.where(lies, 1 - light, light)
         return (noise + shown[:, None, None, None]) / 2
 
 
 class AtRandom(Planted):
-    """Shows an attribute that is drawn afresh."""
+    """Shows a random attribute."""
 
     def draw(self, images, rng):
         synthetic = torch.randint(2, (len(images),), generator=rng)
@@ -103,7 +103,7 @@ class AtRandom(Planted):
 
 
 class ChangedWithATrace(AtRandom):
-    """Shows a random attribute; where that is not the true one, the image is smoother."""
+    """Shows a random attribute; where it differs from the true one, the image is smoother."""
 
     def forward(self, images, draws):
         light = (images[:, 1:].mean(dim=(1, 2, 3)) > 0.4).long()
@@ -117,18 +117,18 @@ def adam(parameters):
 
 
 def small_network(num_classes):
-    """Two convolutions that keep track of places, quick to train."""
+    """A network of two convolutions that keeps positions and is quick to train."""
     body = nn.Sequential(
         *(nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
         *(nn.Conv2d(16, 32, 3, padding=1), nn.BatchNorm2d(32), nn.ReLU(), nn.AvgPool2d(2)),
-        # few features, for the judge takes the roots of their covariance again and again
+        # few features, since the judge often computes roots of their covariance
         *(nn.Conv2d(32, FEATURES // (SIZE // 4) ** 2, 1), nn.Flatten()),
     )
     return Classifier(body, FEATURES, num_classes)
 
 
 def judge_in(folder, epochs=5, adversaries=None, resamples=200, queries=(1, 4, 16), retrained=None):
-    """A small judge whose classifiers lie in a folder."""
+    """Return a small judge whose classifiers are in a folder."""
     recipe = Recipe(adam)
     classifiers = FixedClassifiers(folder, small_network, recipe, 5, 32, seed=0, settings="small")
     if adversaries is None:
@@ -154,9 +154,9 @@ def scratch(**task):
     return from_scratch(network=small_network, recipe=Recipe(adam), **task)
 
 
-def observed(answers, labels):
-    """Return what was seen where adversaries answered so, and splits are all alike."""
+def observations_of(probabilities, labels):
+    """Return observations of adversaries, with the same labels in all splits."""
     by_name = {"s": labels}
     return Observations(
-        "s", ("0", "1"), (), by_name, by_name, Bootstrap(20, 0), build_scores("01"), answers
+        "s", ("0", "1"), (), by_name, by_name, Bootstrap(20, 0), build_scores("01"), probabilities
     )

@@ -1,4 +1,4 @@
-"""experiments/audit.py: images that somebody censored, and what they still tell."""
+"""experiments/audit.py: what images that another tool censored still leak."""
 
 import json
 import subprocess
@@ -20,8 +20,8 @@ SMALL = [
     *("image_size=16", "judge=quick", "judge.epochs=4", "judge.batch_size=16"),
     *("judge.resamples=100", "classifiers=quick", "classifiers.epochs=3"),
     "classifiers.batch_size=16",
-    *(f"{who}.network._target_=small_networks.classifier" for who in LEARNERS),
-    *(f"{who}.recipe.optimizer.lr=2e-2" for who in LEARNERS),
+    *(f"{name}.network._target_=small_networks.classifier" for name in LEARNERS),
+    *(f"{name}.recipe.optimizer.lr=2e-2" for name in LEARNERS),
 ]
 
 
@@ -33,7 +33,7 @@ def write(folder, pixels):
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Return a folder: photographs that are light where "light" is 1; light ones; grey ones."""
+    """Return a folder of photographs, lighter if "light" is 1, and two censored copies."""
     folder = tmp_path_factory.mktemp("my data, (1)")
     rng = np.random.default_rng(0)
     light, red = rng.integers(0, 2, (2, COUNT))
@@ -50,17 +50,17 @@ def data(tmp_path_factory):
 
 
 def audit_words(data, output, images, *options):
-    named = [f"images={data / images}", f"labels={data / 'labels.csv'}", "attribute=light"]
-    kept = [f"output={output}", f"cache_dir={data / 'cache'}"]
-    where = [f"classifiers.folder='{data / 'classifiers'}'"]
-    return [*named, *kept, *where, *SMALL, *options]
+    inputs = [f"images={data / images}", f"labels={data / 'labels.csv'}", "attribute=light"]
+    outputs = [f"output={output}", f"cache_dir={data / 'cache'}"]
+    classifiers = [f"classifiers.folder='{data / 'classifiers'}'"]
+    return [*inputs, *outputs, *classifiers, *SMALL, *options]
 
 
-def audit(data, output, images, *options, **how):
-    return cli("audit", *audit_words(data, output, images, *options), **how)
+def audit(data, output, images, *options, **settings):
+    return cli("audit", *audit_words(data, output, images, *options), **settings)
 
 
-def test_a_leak_is_found_and_said_in_words_and_in_the_result(data, tmp_path):
+def test_an_audit_reports_a_leak_in_its_output_and_its_result(data, tmp_path):
     process = audit(data, tmp_path / "out", "brighter", "person=person", real=True)
     assert process.returncode == 0, process.stderr
     first = next(line for line in process.stdout.splitlines() if line.startswith("light leaks"))
@@ -77,7 +77,7 @@ def test_a_leak_is_found_and_said_in_words_and_in_the_result(data, tmp_path):
     assert "retrained_utility/tired" not in evaluation.measures
     assert {each.adversary for each in evaluation.adversaries} == {"resnet10"}
     assert result.fingerprint["epsilon"] is None
-    # again: found finished; judged otherwise: judged again
+    # the same audit is skipped; one with other judge settings is judged again
     before = (tmp_path / "out/result.json").stat().st_mtime_ns
     again = audit(data, tmp_path / "out", "brighter", "person=person")
     assert "already finished" in again.stdout
@@ -94,7 +94,7 @@ def test_a_leak_is_found_and_said_in_words_and_in_the_result(data, tmp_path):
     assert "audit.images=brighter (this one: grey)" in error_line(other)
 
 
-def test_with_originals_the_cost_is_measured_too_and_the_report_shows_both(data, tmp_path):
+def test_with_originals_distortion_is_measured_and_the_report_compares_audits(data, tmp_path):
     options = [f"original={data / 'original'}", "judge.adversaries.inversion=null"]
     for images in ("brighter", "grey"):
         process = audit(data, tmp_path / "runs" / images, images, *options)
@@ -131,12 +131,12 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("options", "message"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_one_line_and_nothing_is_begun(options, message, data, tmp_path):
+def test_invalid_options_raise_one_line_and_write_nothing(options, message, data, tmp_path):
     assert message in error_line(audit(data, tmp_path / "out", "grey", *options))
     assert not (tmp_path / "out").exists()
 
 
-def test_one_class_only_is_one_line(data, tmp_path):
+def test_labels_with_a_single_class_raise_one_line(data, tmp_path):
     rows = [f"{n}.jpg,1" for n in range(COUNT)]
     labels = tmp_path / "ones.csv"
     labels.write_text("\n".join(["file,light", *rows]))
@@ -144,7 +144,7 @@ def test_one_class_only_is_one_line(data, tmp_path):
     assert "none of the 192 train images of ones-16 has light=0" in line
 
 
-def test_a_killed_audit_goes_on_to_the_same_result(data, tmp_path):
+def test_a_killed_audit_resumes_to_the_same_result(data, tmp_path):
     options = ["judge.retrained=null", "checkpoint_minutes=0", "judge.epochs=10"]
     whole = audit(data, tmp_path / "whole", "brighter", *options)
     assert whole.returncode == 0, whole.stderr

@@ -31,7 +31,7 @@ def test_a_run_on_a_categorical_attribute_has_all_measures(judged):
     found = record.evaluations[name]
     assert found.classes == ("Young", "Male", "other")
     measures = found.measures
-    # its members would give it away: neither are they useful, nor is the floor taken from them
+    # its members reveal it, so they are not utility attributes or part of the baseline
     assert [key for key in measures if key.startswith("utility/")] == [
         "utility/Smiling",
         "utility/Heavy_Makeup",
@@ -45,22 +45,22 @@ def test_a_run_on_a_categorical_attribute_has_all_measures(judged):
     assert "association with Smiling" in full_summary(run, record)
     filters = torch.load(run.checkpoint, weights_only=True)["state_dict"]
     assert filters["filter.discriminator.head.bias"].shape == (3,)
-    assert filters["generator.discriminator.head.bias"].shape == (4,)  # and fake
+    assert filters["generator.discriminator.head.bias"].shape == (4,)  # with fake
     assert evaluate(config)[1] == record
 
 
-def test_the_same_attribute_may_be_named_in_one_word(judged):
+def test_a_group_can_be_given_as_one_name_or_as_a_list(judged):
     words = judged("attribute=Young+Male", "group_rule=other", "evaluate=false", ALL)
     listed = judged(*GROUP, "evaluate=false", ALL)
     assert train(words)[0] == train(listed)[0]
 
 
-def test_a_member_of_other_data_is_refused(judged):
+def test_a_member_that_the_data_lack_raises_an_error(judged):
     with pytest.raises(UserError, match="no attribute 'Bald'"):
         train(judged("attribute=[Male,Bald]", "group_rule=other"))
 
 
-def test_images_that_are_left_out_are_nowhere(judged):
+def test_dropped_images_are_in_no_split(judged):
     _, record = train(judged("attribute=[Young,Male]", "group_rule=drop", ALL))
     (found,) = record.evaluations.values()
     assert found.classes == ("Young", "Male")
@@ -68,7 +68,7 @@ def test_images_that_are_left_out_are_nowhere(judged):
     assert "correlation/Smiling" in found.measures  # two classes have one
 
 
-def test_an_empirical_distribution_is_that_of_the_training_images(judged):
+def test_an_empirical_distribution_has_the_training_frequencies(judged):
     empirical = ["synthetic=empirical", "evaluate=false"]
     run, _ = train(judged(*GROUP, *empirical))
     state = torch.load(run.checkpoint, weights_only=True)["state_dict"]
@@ -84,14 +84,18 @@ def test_scores_take_the_mean_over_the_classes_that_occur():
         [[0.8, 0.1, 0.1], [0.2, 0.7, 0.1], [0.6, 0.3, 0.1], [0.1, 0.1, 0.8]], dtype=torch.float64
     )
     labels = torch.tensor([0, 0, 1, 1])  # class 2 is absent
-    # relative to the prior: predicted 0, 1, 0, 2 (0.6 / 0.5 > 0.3 / 0.3); recalls 1/2 and 0
-    assert compute_on_all(balanced_accuracy, probabilities, labels, frequencies) == pytest.approx(0.25)
+    # relative to the frequencies: predicted 0, 1, 0, 2 (0.6 / 0.5 > 0.3 / 0.3); recalls 1/2 and 0
+    assert compute_on_all(balanced_accuracy, probabilities, labels, frequencies) == pytest.approx(
+        0.25
+    )
     # class 0 orders 0.8, 0.2 above 0.6, 0.1: pairs (1 + 1 + 0 + 1) / 4; class 1: 0.3, 0.1 above
     # 0.1, 0.7: (1 + 0 + 1/2 + 0) / 4
-    assert compute_on_all(auroc, probabilities, labels, frequencies) == pytest.approx((0.75 + 0.375) / 2)
+    assert compute_on_all(auroc, probabilities, labels, frequencies) == pytest.approx(
+        (0.75 + 0.375) / 2
+    )
 
 
-def test_association_of_binary_attributes_is_their_correlation_without_sign():
+def test_association_of_binary_attributes_is_their_absolute_correlation():
     one = torch.tensor([0, 0, 0, 1, 1, 1])
     other = torch.tensor([1, 1, 0, 0, 0, 1])
     # 2 x 2 table [[1, 2], [2, 1]]: phi = (1 * 1 - 2 * 2) / 9
@@ -100,7 +104,7 @@ def test_association_of_binary_attributes_is_their_correlation_without_sign():
     assert compute_on_all(cramers_v, same, same) == pytest.approx(1)
 
 
-def test_association_does_not_mind_a_class_that_nobody_sees():
+def test_association_ignores_classes_that_do_not_occur():
     one = torch.tensor([0, 0, 1, 1, 4, 4] * 5)
     other = torch.tensor([0, 0, 1, 1, 1, 0] * 5)
     relabelled = torch.where(one == 4, 2, one)

@@ -1,36 +1,36 @@
-"""What the other attributes tell of one."""
+"""Predicting one attribute from the others."""
 
 import pytest
 import torch
 
 from privacy_gan.data.faces.factors import ATTRIBUTE_NAMES, draw_factors, joint_frequencies
-from privacy_gan.evaluation.observations import correlation_baseline, class_frequencies
+from privacy_gan.evaluation.observations import class_frequencies, correlation_baseline
 
 # from the paper's data, all of CelebA, see the description of the method
 CELEBAS = {"Smiling": 0.838, "Male": 0.910, "Wearing_Lipstick": 0.894, "Young": 0.755}
 
 
-def test_prior_is_the_share_of_each_class():
+def test_class_frequencies():
     assert class_frequencies(torch.tensor([1, 1, 1, 0])).tolist() == [0.25, 0.75]
 
 
-def test_each_combination_predicts_its_frequencies_with_one_image_more():
+def test_each_combination_predicts_its_frequencies_with_one_pseudo_image():
     train = torch.tensor([1, 1, 0, 0, 0, 0])
     others = torch.tensor([[1], [1], [1], [0], [0], [0]])
     found = correlation_baseline(train, others, torch.tensor([[1], [0]]))
-    # prior (4/6, 2/6); cell 1 has counts (1, 2), cell 0 has (3, 0), each and the prior
+    # overall (4/6, 2/6); cell 1 has counts (1, 2), cell 0 has (3, 0), each plus the overall ones
     assert found[0].tolist() == pytest.approx([(1 + 4 / 6) / 4, (2 + 2 / 6) / 4])
     assert found[1].tolist() == pytest.approx([(3 + 4 / 6) / 4, (2 / 6) / 4])
 
 
-def test_a_combination_that_training_lacks_predicts_the_prior():
+def test_a_combination_that_training_lacks_predicts_the_overall_frequencies():
     train, others = torch.tensor([1, 0, 0, 0]), torch.zeros(4, 2, dtype=torch.long)
     found = correlation_baseline(train, others, torch.tensor([[1, 1]]))
     assert found[0].tolist() == pytest.approx([0.75, 0.25])
 
 
-def literal_floor(name):
-    """Count the majority of each cell in the joint table."""
+def literal_baseline(name):
+    """Return the accuracy of predicting the majority of each cell in the joint table."""
     combinations, counts = joint_frequencies()
     column = ATTRIBUTE_NAMES.index(name)
     cells = {}
@@ -41,17 +41,17 @@ def literal_floor(name):
 
 
 @pytest.mark.parametrize("name", ATTRIBUTE_NAMES)
-def test_the_floor_of_drawn_faces_is_that_of_their_joint_table(name):
+def test_the_baseline_of_drawn_faces_is_that_of_their_joint_table(name):
     labels = torch.from_numpy(draw_factors(0, 0, 60_000).attributes).long()
     column = ATTRIBUTE_NAMES.index(name)
     truth = labels[:, column]
     others = torch.cat([labels[:, :column], labels[:, column + 1 :]], dim=1)
     found = correlation_baseline(truth[:40_000], others[:40_000], others[40_000:])
     accuracy = (found.argmax(dim=1) == truth[40_000:]).double().mean().item()
-    assert accuracy == pytest.approx(literal_floor(name), abs=0.01)
+    assert accuracy == pytest.approx(literal_baseline(name), abs=0.01)
 
 
 @pytest.mark.parametrize(("name", "expected"), CELEBAS.items())
-def test_the_joint_tables_floor_is_near_that_of_celebas_test_split(name, expected):
-    # the table counts all of CelebA, in whose test split fewer are young
-    assert literal_floor(name) == pytest.approx(expected, abs=0.03)
+def test_the_baseline_of_the_joint_table_is_near_that_of_celebas_test_split(name, expected):
+    # the table counts all of CelebA; in its test split, fewer people are young
+    assert literal_baseline(name) == pytest.approx(expected, abs=0.03)

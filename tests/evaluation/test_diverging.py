@@ -1,4 +1,4 @@
-"""Adversaries that diverge: begun anew once at half their rate, then left out and named."""
+"""Adversaries that diverge: restarted once at half their learning rate, then excluded."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ from privacy_gan.runs.result import Evaluation
 
 
 class Breaks(Ramp):
-    """Breaks a weight where its rate is above a limit."""
+    """Makes weights nan if the learning rate is above a limit."""
 
     limit = 0.75
 
@@ -31,38 +31,38 @@ class BreaksAlways(Breaks):
     limit = 0
 
 
-MADE = {
-    "sound": lambda: Learner(Bias(-4), Recipe(Ramp), 0),
+LEARNERS = {
+    "healthy": lambda: Learner(Bias(-4), Recipe(Ramp), 0),
     "hasty": lambda: Learner(Bias(-2), Recipe(Breaks), 0),
     "hopeless": lambda: Learner(Bias(-2), Recipe(BreaksAlways), 0),
 }
 
 
 def learn(*names, resume=None):
-    made = []
+    created = []
 
     def make(name):
-        made.append(name)
-        return MADE[name]()
+        created.append(name)
+        return LEARNERS[name]()
 
     learners = fit_or_exclude(make, names, Source(2), 2, 2, 0, "test", resume)
-    return learners, made
+    return learners, created
 
 
-def test_who_diverges_is_begun_anew_at_half_the_rate_and_the_others_do_not_notice():
-    learners, made = learn("hasty", "sound", "hopeless")
-    assert list(learners) == ["hasty", "sound"]
-    assert made == ["hasty", "sound", "hopeless", "hasty", "hopeless"]
-    # two epochs of two steps of a half each, from -2: the last is best
+def test_a_diverged_learner_restarts_at_half_the_rate_without_affecting_the_others():
+    learners, created = learn("hasty", "healthy", "hopeless")
+    assert list(learners) == ["hasty", "healthy"]
+    assert created == ["hasty", "healthy", "hopeless", "hasty", "hopeless"]
+    # from -2, two epochs of two steps of 0.5 each: the last epoch is best
     assert learners["hasty"].network.log_odds.item() == 0
-    alone = learn("sound")[0]["sound"]
-    assert alone.network.log_odds.item() == learners["sound"].network.log_odds.item()
-    assert alone.best_loss == learners["sound"].best_loss
+    without = learn("healthy")[0]["healthy"]
+    assert without.network.log_odds.item() == learners["healthy"].network.log_odds.item()
+    assert without.best_loss == learners["healthy"].best_loss
 
 
-def test_who_learned_is_not_trained_again_after_an_interruption_of_the_second_attempt(tmp_path):
+def test_an_interrupted_second_attempt_does_not_train_the_others_again(tmp_path):
     resume = ResumeCheckpoint(tmp_path / "file.pt", "key", every_minutes=1e9)
-    expected, _ = learn("hasty", "sound", resume=resume)
+    expected, _ = learn("hasty", "healthy", resume=resume)
     steps = []
 
     class Counting(Ramp):
@@ -70,16 +70,16 @@ def test_who_learned_is_not_trained_again_after_an_interruption_of_the_second_at
             steps.append(self)
             super().step()
 
-    again = {"hasty": MADE["hasty"](), "sound": Learner(Bias(-4), Recipe(Counting), 0)}
-    found = fit_or_exclude(again.__getitem__, list(again), Source(2), 2, 2, 0, "t", resume)
+    resumed = {"hasty": LEARNERS["hasty"](), "healthy": Learner(Bias(-4), Recipe(Counting), 0)}
+    found = fit_or_exclude(resumed.__getitem__, list(resumed), Source(2), 2, 2, 0, "t", resume)
     assert not steps
-    assert found["sound"].network.log_odds.item() == expected["sound"].network.log_odds.item()
+    assert found["healthy"].network.log_odds.item() == expected["healthy"].network.log_odds.item()
     resume.remove()
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
-def test_a_buffer_or_a_prediction_that_is_not_finite_counts_as_diverging(value):
+def test_a_buffer_or_a_prediction_that_is_not_finite_counts_as_divergence(value):
     class Overflows(Bias):
         def forward(self, images):
             self.steps += value
@@ -91,9 +91,13 @@ def test_a_buffer_or_a_prediction_that_is_not_finite_counts_as_diverging(value):
 
     learners = {
         name: Learner(network(0), Recipe(Ramp), 0)
-        for name, network in {"buffer": Overflows, "told": Undefined, "sound": Bias}.items()
+        for name, network in {
+            "buffer": Overflows,
+            "predictions": Undefined,
+            "healthy": Bias,
+        }.items()
     }
-    assert fit_all(learners, Source(1), 1, 2, 0, "test") == ["buffer", "told"]
+    assert fit_all(learners, Source(1), 1, 2, 0, "test") == ["buffer", "predictions"]
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +107,7 @@ def data():
     return module
 
 
-def sound(**task):
+def healthy(**task):
     return from_scratch(small_network, Recipe(torch.optim.Adam), **task)
 
 
@@ -119,29 +123,31 @@ def judged(data, folder, mechanism=InOnePixel, **adversaries):
     return judge.judge(source, "Light", epsilon=0.1, epsilon_batch_size=32).evaluation
 
 
-def test_the_judgement_goes_on_without_who_diverged_and_names_it(data, tmp_path):
-    found = judged(data, tmp_path / "a", wild=wild, sound=sound)
-    alone = judged(data, tmp_path / "a", sound=sound)
-    assert found.left_out == {"censored": ["wild"], "original": ["wild"]}
-    assert found.warnings[0].startswith("wild diverged on censored images, the second time at half")
-    assert found.adversaries == alone.adversaries
-    assert found.measures == alone.measures
-    assert found.strongest == alone.strongest
-    assert alone.left_out == {}
+def test_the_evaluation_excludes_and_names_adversaries_that_diverged(data, tmp_path):
+    evaluation = judged(data, tmp_path / "a", wild=wild, healthy=healthy)
+    without = judged(data, tmp_path / "a", healthy=healthy)
+    assert evaluation.left_out == {"censored": ["wild"], "original": ["wild"]}
+    assert evaluation.warnings[0].startswith(
+        "wild diverged on censored images, the second time at half"
+    )
+    assert evaluation.adversaries == without.adversaries
+    assert evaluation.measures == without.measures
+    assert evaluation.strongest == without.strongest
+    assert without.left_out == {}
 
 
-def test_where_all_diverge_the_judgement_ends_in_a_line(data, tmp_path):
+def test_an_error_is_raised_if_all_adversaries_diverge(data, tmp_path):
     with pytest.raises(UserError, match=r"^all adversaries diverged on the censored images \(wild"):
         judged(data, tmp_path, AtRandom, wild=wild)
 
 
-def test_results_from_before_this_was_recorded_are_read():
+def test_results_without_left_out_can_be_read():
     tree = {"attribute": "s", "classes": ["0", "1"], "images": {}, "measures": {}, "strongest": {}}
     rest = {"adversaries": [], "warnings": [], "settings": {}}
     assert Evaluation.from_json({**tree, **rest}).left_out == {}
 
 
-def test_a_calibration_that_is_not_found_changes_nothing():
+def test_a_calibration_that_diverges_changes_nothing():
     undefined = torch.full((4, 2), torch.nan, dtype=torch.float64)
     found = calibrate(undefined, torch.tensor([0, 1, 0, 1]))
     assert (found.slope, found.bias) == (1, (0, 0))

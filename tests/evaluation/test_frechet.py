@@ -1,4 +1,4 @@
-"""The distance between two sets of features."""
+"""The Frechet distance between two sets of features."""
 
 import pytest
 import torch
@@ -12,18 +12,18 @@ def normal(count, features, seed):
     return torch.randn(count, features, generator=torch.Generator().manual_seed(seed))
 
 
-def test_of_two_numbers_each_it_is_worked_by_hand():
+def test_the_distance_of_two_numbers_each():
     one, other = torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [9.0]])
     # means 1 and 5, variances 2 and 32: 16 + (sqrt 2 - sqrt 32)^2 = 16 + 18
     assert frechet_distance(one, other) == pytest.approx(34)
 
 
-def test_a_set_is_at_no_distance_from_itself():
+def test_the_distance_of_a_set_to_itself_is_zero():
     features = normal(50, 8, 0)
     assert frechet_distance(features, features) == pytest.approx(0, abs=1e-6)
 
 
-def test_it_is_torchmetrics_distance_over_the_same_features():
+def test_it_equals_the_distance_of_torchmetrics():
     class Flat(nn.Module):
         num_features = 12
 
@@ -40,7 +40,7 @@ def test_it_is_torchmetrics_distance_over_the_same_features():
     assert found == pytest.approx(metric.compute().item(), rel=1e-3)
 
 
-def test_several_networks_count_alike():
+def test_all_networks_have_the_same_weight():
     one, other = normal(60, 5, 1), normal(60, 5, 2) + 1
     expected = (
         frechet_distance(one[:, :2], other[:, :2]) + frechet_distance(one[:, 2:], other[:, 2:])

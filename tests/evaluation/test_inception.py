@@ -1,4 +1,4 @@
-"""The usual FID, from a local file."""
+"""The standard FID with weights from a local file."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ CPU = torch.device("cpu")
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    """Random weights in the published ones' form; those are not to be had without the network."""
+    """Return random weights in the form of the published ones, which need a download."""
     extractor = pytest.importorskip("torch_fidelity.feature_extractor_inceptionv3")
     file = tmp_path_factory.mktemp("inception") / "weights.pth"
     with pytest.MonkeyPatch.context() as patched:
@@ -23,11 +23,11 @@ def weights(tmp_path_factory):
     return file
 
 
-def test_without_a_file_there_is_no_network():
+def test_without_a_file_no_network_is_loaded():
     assert load_inception(None, CPU) is None
 
 
-def test_features_come_from_the_files_weights(weights):
+def test_features_come_from_the_weights_in_the_file(weights):
     network = load_inception(weights, CPU)
     images = torch.rand(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
@@ -36,9 +36,9 @@ def test_features_come_from_the_files_weights(weights):
     assert not torch.equal(features[0], features[1])
 
 
-def test_a_missing_or_a_wrong_file_is_named(tmp_path):
+def test_a_missing_or_wrong_file_is_named_in_the_error(tmp_path):
     with pytest.raises(UserError, match=r"none.pth does not exist"):
         load_inception(tmp_path / "none.pth", CPU)
     torch.save({"some": torch.zeros(1)}, tmp_path / "other.pth")
-    with pytest.raises(UserError, match=r"other.pth holds no weights of"):
+    with pytest.raises(UserError, match=r"other.pth does not contain the weights of"):
         load_inception(tmp_path / "other.pth", CPU)

@@ -11,8 +11,8 @@ from privacy_gan.evaluation.learning import Recipe
 from privacy_gan.evaluation.source import CensoredBatch
 
 
-class Says(nn.Module):
-    """The same logits of every image."""
+class Constant(nn.Module):
+    """Returns the same logits for every image."""
 
     def __init__(self, *logits):
         super().__init__()
@@ -24,24 +24,26 @@ class Says(nn.Module):
 
 @pytest.fixture
 def adversary():
-    """Finds a change in three images of four, where the fixed classifier sees class 0."""
-    network, fixed = Says(0.0, math.log(3)), Says(9.0, 0.0, 0.0)
+    """Predicts a change with probability 3/4; its fixed classifier always predicts class 0."""
+    network, fixed = Constant(0.0, math.log(3)), Constant(9.0, 0.0, 0.0)
     return Inversion(network, Recipe(torch.optim.Adam), 0, fixed, num_classes=3)
 
 
-def of_one_image(adversary):
+def probabilities_of_one_image(adversary):
     with torch.no_grad():
         return adversary.log_probabilities(torch.zeros(1, 3, 16, 16)).exp()[0].tolist()
 
 
 def test_unchanged_images_show_the_attribute_and_changed_ones_any_other(adversary):
-    assert of_one_image(adversary) == pytest.approx([0.25, 0.375, 0.375])
+    assert probabilities_of_one_image(adversary) == pytest.approx([0.25, 0.375, 0.375])
 
 
-def test_what_changed_images_hid_in_training_is_what_they_are_taken_to_hide(adversary):
+def test_changed_images_are_assumed_to_hide_what_they_hid_in_training(adversary):
     attributes = torch.tensor([[1], [1], [2], [0], [1]])  # four changed images and one unchanged
     images = torch.zeros(5, 3, 16, 16)
     loss = adversary.loss(CensoredBatch(images, images, attributes, None))
     assert loss.item() == pytest.approx(-(4 * math.log(0.75) + math.log(0.25)) / 5)
-    # one of each to begin with, then three times class 1 and once class 2
-    assert of_one_image(adversary) == pytest.approx([0.25, 0.75 * 4 / 6, 0.75 * 2 / 6])
+    # one pseudo-count each, then three times class 1 and once class 2
+    assert probabilities_of_one_image(adversary) == pytest.approx(
+        [0.25, 0.75 * 4 / 6, 0.75 * 2 / 6]
+    )

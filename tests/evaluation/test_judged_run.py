@@ -1,4 +1,4 @@
-"""Runs that end by being judged, and are judged again."""
+"""Runs that are judged at their end, and judged again."""
 
 import json
 import shutil
@@ -23,14 +23,14 @@ PRESET = [*TINY, *JUDGED]
 
 @pytest.fixture
 def judged(tiny, tmp_path):
-    """Compose a tiny run with its judge; its classifiers lie in the test's folder."""
+    """Compose a tiny run with its judge; its classifiers are in the test's folder."""
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     return lambda *overrides: tiny(where, *overrides, preset=PRESET)
 
 
 @pytest.fixture
 def finished(once, tmp_path):
-    """Return the folder, in the test's own, of what ``train(judged())`` leaves."""
+    """Return the folder of a run ``train(judged())``, copied into the test's folder."""
 
     def make(folder):
         where = f"classifiers.folder={folder / 'classifiers'}"
@@ -43,10 +43,10 @@ def finished(once, tmp_path):
 
 
 def refuse(*args, **kwargs):
-    raise AssertionError("done again")
+    raise AssertionError("repeated")
 
 
-def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, monkeypatch):
+def test_a_run_ends_with_all_measures_in_its_result_and_its_table(judged, monkeypatch):
     shipped = [*SHIPPED_DISCRIMINATORS, *SHIPPED_JUDGE, "trainer.max_epochs=1"]
     run, record = train(judged(*shipped))
     assert Result.read(run.result_file) == record
@@ -103,7 +103,7 @@ def test_a_run_ends_with_every_measure_in_its_record_and_in_the_table(judged, mo
     assert train(judged(*shipped))[1] == record
 
 
-def test_a_run_trained_without_being_judged_is_judged_when_asked(judged, monkeypatch):
+def test_a_run_that_was_only_trained_can_be_judged_later(judged, monkeypatch):
     run, record = train(judged("evaluate=false"))
     assert record.evaluations == {}
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
@@ -113,7 +113,7 @@ def test_a_run_trained_without_being_judged_is_judged_when_asked(judged, monkeyp
     assert judged_record.training == pytest.approx(record.training)
 
 
-def test_judging_again_is_the_same_and_can_be_more_thorough(finished, judged):
+def test_judging_again_gives_the_same_result_and_accepts_other_settings(finished, judged):
     run, record = train(judged())
     assert run.path == finished
     _, same = evaluate(judged(f"run_dir={run.path}"))
@@ -127,13 +127,15 @@ def test_judging_again_is_the_same_and_can_be_more_thorough(finished, judged):
     assert after.training == record.training
 
 
-def test_a_finished_run_judged_otherwise_says_how_to_judge_it_so(finished, judged, caplog):
+def test_a_finished_run_with_other_judge_settings_names_the_command_to_judge_it(
+    finished, judged, caplog
+):
     train(judged())
     train(judged("judge.epochs=2"))
     assert "judged with judge.epochs=1, not 2: privacy-gan evaluate run=" in caplog.text
 
 
-def test_a_result_of_an_earlier_version_is_judged_again_and_not_trained_again(
+def test_a_result_of_an_earlier_version_is_judged_again_but_not_trained_again(
     finished, judged, monkeypatch
 ):
     run, record = train(judged())
@@ -144,22 +146,22 @@ def test_a_result_of_an_earlier_version_is_judged_again_and_not_trained_again(
     assert train(judged())[1] == record
 
 
-def test_classifiers_that_know_too_little_are_warned_of(judged, caplog):
+def test_a_warning_names_classifiers_below_the_correlation_baseline(judged, caplog):
     run, record = train(judged("privatizer=noise", "data.num_test=64"))
     found = record.evaluations["Smiling"]
-    floors = {
+    baselines = {
         "Smiling": found.measures["privacy_loss"].correlation_baseline.value,
         "Male": found.measures["utility/Male"].correlation_baseline.value,
     }
-    worse = [name for name, accuracy in found.classifiers.items() if accuracy < floors[name]]
-    assert worse  # after an epoch of four batches
+    weak = [name for name, accuracy in found.classifiers.items() if accuracy < baselines[name]]
+    assert weak  # after an epoch of four batches
     (warning,) = found.warnings
-    assert all(name in warning for name in worse)
+    assert all(name in warning for name in weak)
     assert warning in caplog.text
     assert f"warning: {warning}" in full_summary(run, record)
 
 
-def test_identity_has_nothing_to_train_and_hides_nothing(judged):
+def test_identity_trains_nothing_and_hides_nothing(judged):
     _, record = train(judged("privatizer=identity", "judge.adversaries.inversion=null"))
     assert record.training == {}
     measures = record.evaluations["Smiling"].measures
@@ -168,7 +170,7 @@ def test_identity_has_nothing_to_train_and_hides_nothing(judged):
     assert measures["utility_score"].censored == measures["utility_score"].original
 
 
-def test_classifiers_are_trained_once_and_say_how_good_they_are(judged, monkeypatch):
+def test_classifiers_are_trained_once_and_cached(judged, monkeypatch):
     first = train_classifiers(judged())
     assert list(first) == ["Smiling", "Male"]
     monkeypatch.setattr("privacy_gan.evaluation.classifiers.fit_or_exclude", refuse)
@@ -178,7 +180,7 @@ def test_classifiers_are_trained_once_and_say_how_good_they_are(judged, monkeypa
         torch.testing.assert_close(
             again[name].network.state_dict(), classifier.network.state_dict()
         )
-    with pytest.raises(AssertionError, match="done again"):  # other settings are other classifiers
+    with pytest.raises(AssertionError, match="repeated"):  # other settings need other classifiers
         train_classifiers(judged("classifiers.epochs=2"))
 
 
@@ -187,7 +189,7 @@ def the_classifier(tmp_path, attribute="Male"):
     return file
 
 
-def test_a_damaged_classifier_is_named(judged, tmp_path):
+def test_a_damaged_classifier_is_named_in_the_error(judged, tmp_path):
     train_classifiers(judged())
     file = the_classifier(tmp_path)
     file.write_bytes(file.read_bytes()[:500])
@@ -195,7 +197,7 @@ def test_a_damaged_classifier_is_named(judged, tmp_path):
         train_classifiers(judged())
 
 
-def test_classifiers_of_another_size_are_refused(judged, tmp_path):
+def test_classifiers_of_another_size_raise_an_error(judged, tmp_path):
     train_classifiers(judged())
     file = the_classifier(tmp_path)
     torch.save(torch.load(file, weights_only=True) | {"data": "synthetic-faces-64"}, file)
@@ -203,7 +205,7 @@ def test_classifiers_of_another_size_are_refused(judged, tmp_path):
         train_classifiers(judged())
 
 
-def test_a_classifier_that_is_code_is_not_run(judged, tmp_path):
+def test_code_in_a_classifier_file_is_not_executed(judged, tmp_path):
     class Hostile:
         def __reduce__(self):
             return (refuse, ())
@@ -215,15 +217,15 @@ def test_a_classifier_that_is_code_is_not_run(judged, tmp_path):
         train_classifiers(judged())
 
 
-def test_a_split_with_one_class_only_is_refused_before_training(judged):
-    # the eight test faces of this seed have both classes, the only one does not
+def test_a_split_with_a_single_class_raises_an_error_before_training(judged):
+    # the eight test faces of this seed have both classes, a single one cannot
     with pytest.raises(
-        UserError, match=r"none of the 1 test images .* has Smiling=\d: nothing can"
+        UserError, match=r"none of the 1 test images .* has Smiling=\d: the judge needs"
     ):
         train(judged("data.num_test=1"))
 
 
-def test_what_cannot_be_judged_is_refused_in_one_line(finished, tmp_path):
+def test_runs_that_cannot_be_judged_raise_one_line(finished, tmp_path):
     assert "give its folder, run=FOLDER" in error_line(cli("evaluate"))
     assert "is not a run folder" in error_line(cli("evaluate", f"run={tmp_path}"))
     larger = error_line(cli("evaluate", f"run={finished}", "image_size=32"))
@@ -244,7 +246,7 @@ def test_what_cannot_be_judged_is_refused_in_one_line(finished, tmp_path):
         ("judge.queries=[]", "judge.queries=[] must be numbers of 1 or more"),
         (
             "++judge.adversaries.convnext.recipe.annealed=true",
-            "convnext cannot be made",
+            "convnext cannot be created",
         ),
         ("judge.queries=[0,1]", "must be numbers of 1 or more"),
         ("judge.epochs=0", "judge.epochs must be 1 or more"),
@@ -252,7 +254,7 @@ def test_what_cannot_be_judged_is_refused_in_one_line(finished, tmp_path):
         ("judge.inception_weights=none.pth", "none.pth does not exist"),
     ],
 )
-def test_a_judge_that_makes_no_sense_is_refused_before_training(
+def test_invalid_judge_settings_raise_an_error_before_training(
     override, message, judged, monkeypatch
 ):
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", refuse)
@@ -261,7 +263,7 @@ def test_a_judge_that_makes_no_sense_is_refused_before_training(
     assert message in str(refused.value)
 
 
-def test_two_processes_that_need_classifiers_train_them_once(tmp_path):
+def test_two_concurrent_processes_train_classifiers_once(tmp_path):
     folders = [f"classifiers.folder={tmp_path / 'c'}", f"data.cache_dir={tmp_path / 'cache'}"]
     command = command_line("train_classifiers", *PRESET, *folders, f"output_dir={tmp_path}")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
@@ -277,13 +279,13 @@ def test_two_processes_that_need_classifiers_train_them_once(tmp_path):
     )
     afterwards = run(command, real=True)
     assert afterwards.returncode == 0, afterwards.stderr
-    told = [*outputs, afterwards.stdout]
-    figures = [[line for line in out.splitlines() if "test accuracy" in line] for out in told]
+    stdouts = [*outputs, afterwards.stdout]
+    figures = [[line for line in out.splitlines() if "test accuracy" in line] for out in stdouts]
     assert figures[0] == figures[1] == figures[2]
     assert len(figures[0]) == 2
 
 
-def test_a_signal_while_judging_leaves_a_run_that_the_same_command_finishes(tmp_path):
+def test_a_signal_while_judging_leaves_a_run_that_the_same_command_resumes(tmp_path):
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     hours = ["judge.resamples=1000000", "trainer.enable_progress_bar=true"]
     process = start(
@@ -292,9 +294,9 @@ def test_a_signal_while_judging_leaves_a_run_that_the_same_command_finishes(tmp_
         stderr=subprocess.PIPE,
     )
     folder = tmp_path / "outputs"
-    said = ""
-    while "querying (test)" not in said:
-        said += process.stderr.read(1)
+    stderr = ""
+    while "querying (test)" not in stderr:
+        stderr += process.stderr.read(1)
     process.terminate()
     rest = process.communicate(timeout=60)[1]
     assert process.returncode == 128 + signal.SIGTERM

@@ -1,4 +1,4 @@
-"""Judging data whose optimum is known: never below it, and as far above as is true."""
+"""Judging data whose optimum is known: measured accuracies match the true ones."""
 
 from contextlib import nullcontext
 
@@ -31,7 +31,7 @@ BUDGETS = [0.1, 0.5, 1.0, 2.5]
 
 
 class BestChannel(Privatizer):
-    """The linear program's own mechanism: the nearest grid point, sent on by Q(x'|x)."""
+    """The solution of the linear program: maps the nearest grid point by Q(x'|x)."""
 
     def __init__(self, budget):
         super().__init__()
@@ -51,8 +51,8 @@ class BestChannel(Privatizer):
 
 @pytest.fixture(scope="module")
 def shipped(once):
-    """The judge of experiment=gaussian with one query and a third of the epochs, and its data."""
-    folder = once("judge of numbers", lambda _: None)  # trains its classifiers there, for all
+    """Return the judge of experiment=gaussian, with one query and fewer epochs, and its data."""
+    folder = once("judge of numbers", lambda _: None)  # classifiers are trained there once
     register_with_hydra()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose(
@@ -84,29 +84,29 @@ def half(estimate):
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
-def test_the_best_mechanism_is_found_to_be_as_good_as_it_is_and_no_better(budget, shipped):
+def test_the_judge_measures_the_optimum_for_the_best_channel(budget, shipped):
     accuracy, distortion = judged(BestChannel(budget), shipped)
     (optimum,) = gaussian_optimum(MU, SIGMA, [distortion.value])
     assert distortion.value == pytest.approx(budget, rel=0.06)
-    # a weak adversary would be below, a judge that flatters the adversary above
+    # a weak adversary would be below, a judge biased in its favour above
     assert accuracy.value == pytest.approx(optimum, abs=half(accuracy) + 0.005)
 
 
 def bayes_accuracy(privatizer, draws=2_000_000, bins=10_000):
-    """What nobody can beat who sees x': the likelier sign of each of many bins, told of new draws.
+    """Return the Bayes accuracy given x': predict the majority sign of each of many bins.
 
-    The bins hold equally many numbers, so that they are finest where a filter puts most of them.
+    The bins contain the same number of values, so they are finest where a filter puts most values.
     """
     rng = torch.Generator().manual_seed(1)
     signs = torch.randint(2, (2 * draws,), generator=rng)
     numbers = (2 * signs - 1) * MU + SIGMA * torch.randn(2 * draws, generator=rng)
     with torch.no_grad():
-        seen = privatizer.privatize(numbers.view(-1, 1, 1, 1), rng).images.flatten()
-    edges = seen[:draws].sort().values[:: draws // bins].contiguous()
-    places = torch.searchsorted(edges, seen)
+        censored = privatizer.privatize(numbers.view(-1, 1, 1, 1), rng).images.flatten()
+    edges = censored[:draws].sort().values[:: draws // bins].contiguous()
+    places = torch.searchsorted(edges, censored)
     votes = torch.zeros(len(edges) + 1).index_add_(0, places[:draws], 2.0 * signs[:draws] - 1)
-    told = votes[places[draws:]] > 0
-    return float((told == signs[draws:].bool()).double().mean())
+    predicted = votes[places[draws:]] > 0
+    return float((predicted == signs[draws:].bool()).double().mean())
 
 
 def trained(tiny, *overrides):
@@ -120,19 +120,17 @@ def trained(tiny, *overrides):
 
 
 @pytest.mark.parametrize("budget", [0.1, 2.5])
-def test_a_trained_filter_leaks_what_it_leaks_and_never_less_than_the_optimum(
-    budget, shipped, tiny
-):
+def test_the_judge_measures_the_bayes_accuracy_of_a_trained_filter(budget, shipped, tiny):
     privatizer = trained(tiny, f"epsilon={budget}", "trainer.max_epochs=60")
     accuracy, distortion = judged(privatizer, shipped)
     truth = bayes_accuracy(privatizer)
     assert accuracy.value == pytest.approx(truth, abs=half(accuracy) + 0.005)
     (optimum,) = gaussian_optimum(MU, SIGMA, [distortion.value])
-    assert truth >= optimum - 0.002  # of the program's grid and the bins
+    assert truth >= optimum - 0.002  # tolerance for the program's grid and the bins
     assert accuracy.high >= optimum
 
 
-def test_the_robust_game_ends_within_three_points_of_the_optimum_and_keeps_its_budget(tiny):
+def test_the_robust_game_ends_within_three_points_of_the_optimum_and_within_budget(tiny):
     budget = 0.5
     privatizer = trained(tiny, f"epsilon={budget}", "game=robust", "trainer.max_epochs=125")
     rng = torch.Generator().manual_seed(2)
@@ -147,7 +145,7 @@ def test_the_robust_game_ends_within_three_points_of_the_optimum_and_keeps_its_b
 
 
 class AddNoise(Privatizer):
-    """x + n, the simplest mechanism; known to be worse than the best."""
+    """Returns x + n, the simplest mechanism, known to be worse than the best."""
 
     def __init__(self, budget):
         super().__init__()
@@ -160,10 +158,10 @@ class AddNoise(Privatizer):
         return Censored(images + self.deviation * draws["noise"], None)
 
 
-def test_added_noise_leaves_what_theory_says_which_is_more_than_the_optimum(shipped):
+def test_added_noise_leaves_its_theoretical_accuracy_above_the_optimum(shipped):
     budget = 0.5
     accuracy, distortion = judged(AddNoise(budget), shipped)
-    # the sign of x + n, of variance sigma^2 + budget around +-mu
+    # from the sign of x + n, which has variance sigma^2 + budget around +-mu
     expected = normal_cdf(MU / (SIGMA**2 + budget) ** 0.5)
     assert accuracy.value == pytest.approx(expected, abs=half(accuracy) + 0.005)
     assert bayes_accuracy(AddNoise(budget)) == pytest.approx(expected, abs=0.003)

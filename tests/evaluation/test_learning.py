@@ -1,4 +1,4 @@
-"""How adversaries and fixed classifiers learn: best epochs, falling rates, moved images."""
+"""Training of adversaries and fixed classifiers: best epochs, learning rates, augmentation."""
 
 from contextlib import nullcontext
 
@@ -15,7 +15,7 @@ CPU = Compute(torch.device("cpu"), nullcontext)
 
 
 class Bias(nn.Module):
-    """Says the same of every image: one log-odds. Counts its steps as batch norm does."""
+    """Predicts the same log-odds for every image and counts training steps, as batch norm does."""
 
     def __init__(self, value):
         super().__init__()
@@ -30,7 +30,7 @@ class Bias(nn.Module):
 
 
 class Ramp(torch.optim.Optimizer):
-    """Adds its rate to every parameter, whatever the gradient is, and remembers its rates."""
+    """Adds its learning rate to every parameter, whatever the gradient, and records it."""
 
     def __init__(self, parameters, lr=1.0):
         super().__init__(parameters, {"lr": lr})
@@ -71,7 +71,7 @@ def learn(learners, epochs, batches=1, seed=0):
     fit_all(learners, Source(batches), epochs, 2, seed, "test")
 
 
-def test_each_is_left_at_its_own_best_epoch_by_validation_loss():
+def test_each_learner_ends_at_its_own_best_epoch_by_validation_loss():
     # half of the validation images are of each class, so log-odds of 0 are best
     late, early = Bias(-4), Bias(-2)
     learn({"late": Learner(late, Recipe(Ramp), 0), "early": Learner(early, Recipe(Ramp), 0)}, 6)
@@ -79,7 +79,7 @@ def test_each_is_left_at_its_own_best_epoch_by_validation_loss():
     assert (early.log_odds.item(), early.steps.item()) == (0, 2)
 
 
-def test_what_has_learned_predicts_and_learns_no_more():
+def test_networks_are_frozen_after_training():
     learner = Learner(Bias(-1), Recipe(Ramp), 0)
     learn({"one": learner}, 2)
     assert learner.best_loss == pytest.approx(0.6931, abs=1e-4)
@@ -87,45 +87,45 @@ def test_what_has_learned_predicts_and_learns_no_more():
     assert not learner.network.log_odds.requires_grad
 
 
-def test_rates_stay_or_fall_along_half_a_cosine():
-    made = []
+def test_learning_rates_are_constant_or_follow_a_cosine():
+    optimizers = []
 
     def ramp(parameters):
-        made.append(Ramp(parameters))
-        return made[-1]
+        optimizers.append(Ramp(parameters))
+        return optimizers[-1]
 
     learners = {
         "constant": Learner(Bias(0), Recipe(ramp), 0),
         "annealed": Learner(Bias(0), Recipe(ramp, annealed=True), 0),
     }
     learn(learners, epochs=2, batches=2)
-    assert made[0].rates == [1, 1, 1, 1]
+    assert optimizers[0].rates == [1, 1, 1, 1]
     # (1 + cos(pi step / 4)) / 2
-    assert made[1].rates == pytest.approx([1, 0.8536, 0.5, 0.1464], abs=1e-4)
+    assert optimizers[1].rates == pytest.approx([1, 0.8536, 0.5, 0.1464], abs=1e-4)
 
 
-class Watching(Learner):
+class Recording(Learner):
     def loss(self, batch):
-        self.seen = batch
+        self.batch = batch
         return super().loss(batch)
 
 
-def test_images_are_moved_only_for_those_that_want_it_and_for_all_of_them_alike():
-    still = Watching(Bias(0), Recipe(Ramp), 0)
-    moved = [Watching(Bias(0), Recipe(Ramp, augmented=True), 0) for _ in range(2)]
-    learn({"still": still, "a": moved[0], "b": moved[1]}, 1)
-    plain = batch_of([0, 1]).images
-    assert torch.equal(still.seen.images, plain)
-    assert not torch.equal(moved[0].seen.images, plain)
-    assert torch.equal(moved[0].seen.images, moved[1].seen.images)
-    # of a censored image and its original, both are moved in the same way
-    assert torch.equal(moved[0].seen.images, moved[0].seen.original)
-    again = Watching(Bias(0), Recipe(Ramp, augmented=True), 0)
+def test_only_recipes_with_augmentation_augment_and_all_in_the_same_way():
+    plain = Recording(Bias(0), Recipe(Ramp), 0)
+    augmented = [Recording(Bias(0), Recipe(Ramp, augmented=True), 0) for _ in range(2)]
+    learn({"plain": plain, "a": augmented[0], "b": augmented[1]}, 1)
+    images = batch_of([0, 1]).images
+    assert torch.equal(plain.batch.images, images)
+    assert not torch.equal(augmented[0].batch.images, images)
+    assert torch.equal(augmented[0].batch.images, augmented[1].batch.images)
+    # a censored image and its original get the same transform
+    assert torch.equal(augmented[0].batch.images, augmented[0].batch.original)
+    again = Recording(Bias(0), Recipe(Ramp, augmented=True), 0)
     learn({"again": again}, 1, seed=1)
-    assert not torch.equal(again.seen.images, moved[0].seen.images)
+    assert not torch.equal(again.batch.images, augmented[0].batch.images)
 
 
-def test_shifts_are_by_whole_pixels_and_repeat_the_edge():
+def test_shifts_are_by_whole_pixels_and_repeat_edge_pixels():
     image = torch.arange(9.0).view(1, 1, 3, 3)
     down, right = torch.tensor([1]), torch.tensor([-1])
     expected = [[1, 2, 2], [1, 2, 2], [4, 5, 5]]
@@ -134,13 +134,13 @@ def test_shifts_are_by_whole_pixels_and_repeat_the_edge():
     assert shift(image, -down, -right)[0, 0].tolist() == back
 
 
-def test_half_of_the_images_are_mirrored_and_none_moves_far():
+def test_half_of_the_images_are_flipped_and_shifts_are_bounded():
     row = torch.arange(64.0).expand(400, 1, 64, 64)
     batch = CensoredBatch(row, row, torch.zeros(400, 1).long(), None)
     moved = random_flip_and_shift(batch, torch.Generator().manual_seed(0)).images
     centres = moved[:, 0, 0, 30:34]
-    mirrored = centres[:, 0] > centres[:, 1]
-    assert 150 < int(mirrored.sum()) < 250
-    places = torch.where(mirrored, 63 - centres[:, 0], centres[:, 0]) - 30
-    assert set(places[~mirrored].tolist()) == set(range(-4, 5))  # a sixteenth of 64
+    flipped = centres[:, 0] > centres[:, 1]
+    assert 150 < int(flipped.sum()) < 250
+    places = torch.where(flipped, 63 - centres[:, 0], centres[:, 0]) - 30
+    assert set(places[~flipped].tolist()) == set(range(-4, 5))  # a sixteenth of 64
     assert set(places.tolist()) == set(range(-4, 5))

@@ -1,4 +1,4 @@
-"""What complete hiding costs, against distributions whose optimal transport is known."""
+"""The cost of complete hiding, for distributions whose optimal transport is known."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ COUNT = 40_000
 
 
 def normal(means, deviations, labels):
-    """Rows of normal values; mean and deviation of each column by label."""
+    """Return rows of normal values, with mean and deviation of each column by label."""
     noise = torch.randn(len(labels), means.shape[1], generator=RNG)
     return means[labels] + deviations[labels] * noise
 
@@ -21,7 +21,7 @@ def draw(*frequencies):
     return torch.multinomial(weights, COUNT, replacement=True, generator=RNG)
 
 
-def test_gaussian_toy_data_cost_what_their_means_are_apart():
+def test_gaussian_toy_data_cost_the_distance_of_their_means():
     data = GaussianDataModule(
         num_train=16384,
         num_valid=8,
@@ -36,7 +36,7 @@ def test_gaussian_toy_data_cost_what_their_means_are_apart():
     assert found == {"hidden": pytest.approx(2, abs=0.05), "replaced": pytest.approx(4, abs=0.1)}
 
 
-def test_means_and_deviations_both_count_and_so_does_how_rare_a_class_is():
+def test_means_deviations_and_class_frequencies_all_count():
     labels = draw(0.8, 0.2)
     means = torch.tensor([[0.0, 0.0, 0.0], [1.0, 0.0, 0.0]])
     deviations = torch.tensor([[1.0, 2.0, 0.5], [1.0, 0.5, 0.5]])
@@ -46,7 +46,7 @@ def test_means_and_deviations_both_count_and_so_does_how_rare_a_class_is():
     assert found["replaced"] == pytest.approx(squared / 2 / 3, rel=0.05)
 
 
-def test_of_three_classes_every_pair_counts():
+def test_all_pairs_of_three_classes_count():
     labels = draw(0.5, 0.25, 0.25)
     means = torch.tensor([[0.0], [1.0], [3.0]])
     found = least_error(normal(means, torch.ones(3, 1), labels), labels, 3)
@@ -56,15 +56,15 @@ def test_of_three_classes_every_pair_counts():
     assert found["replaced"] == pytest.approx((10 / 2 + 5 / 4 + 13 / 4) / 3, rel=0.05)
 
 
-def test_labels_that_tell_nothing_cost_nothing_even_where_there_are_few_images():
+def test_random_labels_cost_almost_nothing_even_with_few_images():
     labels = torch.arange(400) % 2
     values = torch.randn(400, 60, generator=RNG)
     found = least_error(values, labels, 2)
-    uncorrected = 400 / 400 * (60 / 200 + 60 / 200) / 4 / 60  # of the means alone
+    uncorrected = 400 / 400 * (60 / 200 + 60 / 200) / 4 / 60  # bias from the means alone
     assert found["hidden"] < uncorrected / 3
 
 
-def test_the_bound_of_blocks_is_not_above_that_of_the_whole():
+def test_the_bound_for_pooled_images_is_below_the_exact_distance():
     labels = draw(0.5, 0.5)[:2000]
     images = torch.rand(2000, 3, 64, 64, generator=RNG)
     shift = 0.3 * (torch.rand(3, 64, 64, generator=RNG) > 0.5)
@@ -75,5 +75,5 @@ def test_the_bound_of_blocks_is_not_above_that_of_the_whole():
     assert 0 < least_error(small.flatten(1), labels, 2)["hidden"] < exact
 
 
-def test_a_class_of_one_image_tells_nothing():
+def test_a_class_with_one_image_gives_no_bound():
     assert least_error(torch.rand(5, 3), torch.tensor([0, 0, 0, 0, 1]), 2) == {}

@@ -1,4 +1,4 @@
-"""The paper's measures, worked by hand on four test images."""
+"""Metrics worked by hand on four test images."""
 
 import math
 
@@ -19,14 +19,15 @@ BOOTSTRAP = Bootstrap(resamples=20, seed=0)
 SCORES = build_scores(("no", "yes"))
 
 
-def sees(*classes):
-    """Probabilities of a classifier that is sure of what it sees."""
+def certain(*classes):
+    """Return the probabilities of a classifier that is certain of these classes."""
     return torch.eye(2, dtype=torch.float64)[torch.tensor(classes)]
 
 
-def outputs(**seen):
-    features = torch.randn(4, 2, generator=torch.Generator().manual_seed(len(seen)))
-    return Outputs({name: sees(*classes) for name, classes in seen.items()}, features, None)
+def outputs(**predicted):
+    features = torch.randn(4, 2, generator=torch.Generator().manual_seed(len(predicted)))
+    probabilities = {name: certain(*classes) for name, classes in predicted.items()}
+    return Outputs(probabilities, features, None)
 
 
 OUTPUTS = TestOutputs(
@@ -59,73 +60,73 @@ def values(measure):
     return [None if column is None else pytest.approx(column.value) for column in columns]
 
 
-def seen(*utilities, **what):
+def observations(*utilities, **what):
     return Observations("s", ("no", "yes"), utilities, TRAIN, TEST, BOOTSTRAP, SCORES, **what)
 
 
 def predicting(name, probabilities, valid=0.0, queries=1):
-    """Return an adversary that predicts the same in whatever score."""
+    """Return an adversary with the same predictions for every score."""
     prediction = Prediction(valid, probabilities, "as answered")
     return AdversaryPredictions(name, queries, dict.fromkeys(SCORES, prediction))
 
 
-CERTAIN = {"predictions": [predicting("certain", sees(0, 1, 1, 1))]}  # three right
+CERTAIN = {"predictions": [predicting("certain", certain(0, 1, 1, 1))]}  # three correct
 
 
-def found_of(*utilities, **what):
-    return compute_measures(seen(*utilities, outputs=OUTPUTS, **CERTAIN, **what))
+def measures_of(*utilities, **what):
+    return compute_measures(observations(*utilities, outputs=OUTPUTS, **CERTAIN, **what))
 
 
-def test_utility_is_each_attributes_accuracy_and_their_mean():
-    found = found_of("u", "v")
-    # u: censored right in images 1 and 4, original in 1, 2 and 4; prior is a tie, won by class 0
+def test_utility_is_the_accuracy_per_attribute_and_the_score_their_mean():
+    found = measures_of("u", "v")
+    # u: correct on censored images 1 and 4, on originals 1, 2 and 4; the majority is a tie, so 0
     assert values(found["utility/u"])[:3] == [0.5, 0.75, 0.25]
-    # v: always 1 is right thrice, as is the prior; original in images 2, 3 and 4
+    # v: always 1, as the majority, is correct three times; on originals 2, 3 and 4
     assert values(found["utility/v"])[:3] == [0.75, 0.75, 0.75]
     assert values(found["utility_score"])[:3] == [(0.5 + 0.75) / 2, 0.75, 0.5]
 
 
-def test_the_retrained_utility_is_that_of_who_learned_from_censored_images():
-    found = found_of("u", retrained={"u": torch.tensor([1, 1, 0, 0])})
+def test_the_retrained_utility_is_the_accuracy_of_the_retrained_classifier():
+    found = measures_of("u", retrained={"u": torch.tensor([1, 1, 0, 0])})
     assert values(found["retrained_utility/u"])[:3] == [0.75, None, 0.25]
     assert values(found["retrained_utility_score"]) == values(found["retrained_utility/u"])
-    assert "retrained_utility_score" not in found_of("u")
+    assert "retrained_utility_score" not in measures_of("u")
 
 
-def test_floors_come_from_all_other_attributes():
-    found = found_of("u", "v")
-    # in training u is s: cells (s, v) = (0, 0), (0, 1), (1, 1) predict u = 0, 0, 1 and (1, 0) its
-    # prior, a tie won by 0; test cells are (0, 1), (1, 0), (1, 1), (0, 1): right in 3 and 4
+def test_the_correlation_baseline_uses_all_other_attributes():
+    found = measures_of("u", "v")
+    # in training u is s: cells (s, v) = (0, 0), (0, 1), (1, 1) predict u = 0, 0, 1 and (1, 0) the
+    # overall tie, so 0; test cells are (0, 1), (1, 0), (1, 1), (0, 1): correct in 3 and 4
     assert values(found["utility/u"])[3] == 0.5
 
 
-def test_success_is_seeing_the_synthetic_attribute():
-    # censored shows 1, 1, 0, 0 where 1, 1, 1, 0 was put in; originals show 1, 0, 1, 0
-    assert values(found_of()["success_rate"]) == [0.75, 0.75, None, None]
+def test_the_success_rate_counts_predictions_of_the_synthetic_attribute():
+    # s' is 1, 1, 1, 0; predictions are 1, 1, 0, 0 on censored images and 1, 0, 1, 0 on originals
+    assert values(measures_of()["success_rate"]) == [0.75, 0.75, None, None]
 
 
-def test_correlations_are_between_what_classifiers_see():
-    found = found_of("u", "v")
+def test_correlations_are_between_predictions_of_classifiers():
+    found = measures_of("u", "v")
     # s and u censored: covariance 1/8, variances 1/4 and 3/16
     expected = (1 / 8) / math.sqrt(1 / 4 * 3 / 16)
     assert values(found["correlation/u"]) == [expected, 0, None, None]
-    # v is always seen as 1 in censored images
+    # v is always predicted as 1 on censored images
     assert values(found["correlation/v"]) == [None, 0, None, None]
 
 
-def test_change_is_measured_by_image_and_by_batch():
-    found = found_of(epsilon=0.015, epsilon_batch_size=2)
+def test_distortion_is_measured_by_image_and_by_batch():
+    found = measures_of(epsilon=0.015, epsilon_batch_size=2)
     assert values(found["distortion"])[0] == 0.01
     assert values(found["images_over_budget"])[0] == 0.25
     assert values(found["batches_over_budget"])[0] == 0.5  # of 0.02 and 0
     assert values(found["psnr"])[0] == 20  # -10 log10 0.01
     assert values(found["ssim"])[0] == 0.925
-    assert "images_over_budget" not in found_of()
+    assert "images_over_budget" not in measures_of()
 
 
 @pytest.mark.parametrize(("size", "share"), [(3, 1), (5, 0)])
-def test_a_last_smaller_batch_does_not_count_unless_it_is_the_only_one(size, share):
-    found = found_of(epsilon=0.011, epsilon_batch_size=size)
+def test_a_smaller_last_batch_counts_only_if_it_is_the_only_batch(size, share):
+    found = measures_of(epsilon=0.011, epsilon_batch_size=size)
     assert values(found["batches_over_budget"])[0] == share  # of 0.0133 alone, or of 0.01
 
 
@@ -133,85 +134,93 @@ def test_unchanged_images_have_no_finite_psnr():
     assert compute_on_all(decibels, torch.zeros(3)) == math.inf
 
 
-def right(*images):
+def correct(*images):
     return torch.tensor(images, dtype=torch.float64)
 
 
-def test_the_normalized_gain_is_nothing_at_the_prior_and_one_at_the_original():
-    majority, original = right(1, 1, 0, 0), right(1, 1, 1, 1)
-    gains = [compute_on_all(gain, majority, original, who) for who in (majority, original)]
+def test_the_normalized_gain_is_0_at_the_majority_baseline_and_1_at_the_original():
+    majority, original = correct(1, 1, 0, 0), correct(1, 1, 1, 1)
+    gains = [compute_on_all(gain, majority, original, each) for each in (majority, original)]
     assert gains == [0, 1]
-    # (3/4 - 2/4) / (4/4 - 2/4), and less than nothing for who is worse than the prior
-    assert compute_on_all(gain, majority, original, right(0, 1, 1, 1)) == 0.5
-    assert compute_on_all(gain, majority, original, right(0, 1, 0, 0)) == -0.5
+    # (3/4 - 2/4) / (4/4 - 2/4), and negative below the majority baseline
+    assert compute_on_all(gain, majority, original, correct(0, 1, 1, 1)) == 0.5
+    assert compute_on_all(gain, majority, original, correct(0, 1, 0, 0)) == -0.5
     assert math.isnan(compute_on_all(gain, majority, majority, original))
 
 
-def test_what_is_learned_is_held_against_the_same_adversaries_on_original_images():
+def test_privacy_measures_have_the_same_adversaries_on_originals_as_reference():
     found = compute_measures(
-        seen("u", **CERTAIN, original_predictions=[predicting("certain", sees(0, 1, 1, 0))])
+        observations(
+            "u", **CERTAIN, original_predictions=[predicting("certain", certain(0, 1, 1, 0))]
+        )
     )
     assert list(found) == [
         *("privacy_loss", "normalized_gain", "balanced_accuracy", "auroc", "leaked_bits"),
         *("tpr_at_1_percent_fpr/no", "tpr_at_1_percent_fpr/yes"),
     ]
-    # the prior is a tie, won by class 0; from (u, v) the floor tells 1, 0 (a tie), 1 and 0
+    # the majority is a tie, so 0; the baseline predicts 1, 0 (a tie), 1 and 0 from (u, v)
     assert values(found["privacy_loss"]) == [0.75, 1.0, 0.5, 0.5]
     assert values(found["normalized_gain"]) == [0.5, 1.0, 0.0, 0.0]
 
 
-def test_without_original_images_there_is_nothing_to_be_held_against():
-    found = compute_measures(seen(**CERTAIN))
+def test_without_originals_privacy_measures_have_no_reference():
+    found = compute_measures(observations(**CERTAIN))
     assert "normalized_gain" not in found
     assert values(found["privacy_loss"]) == [0.75, None, 0.5, 0.5]
 
 
-def test_an_adversary_is_bootstrapped_once_in_each_score(monkeypatch):
-    both = seen(**CERTAIN)
+def test_each_score_of_an_adversary_is_bootstrapped_once(monkeypatch):
+    both = observations(**CERTAIN)
     first = both.score_of("accuracy", CERTAIN["predictions"][0])
     monkeypatch.setattr(BOOTSTRAP, "percentile", None)
     assert both.score_of("accuracy", both.strongest("accuracy")) is first
 
 
-def test_the_papers_measure_is_its_own_adversary_asked_once_and_taken_at_its_word():
-    once, later = sees(0, 1, 0, 1), sees(0, 1, 1, 0)
-    answers = {
+def test_the_papers_measure_uses_one_uncalibrated_query_of_its_own_adversary():
+    once, later = certain(0, 1, 0, 1), certain(0, 1, 1, 0)
+    probabilities = {
         "resnet10": {"test": torch.stack([once, later])},
         "convnext": {"test": later[None]},
     }
     originals = {"resnet10": {"test": later[None]}}
-    found = paper_privacy_loss(seen(answers=answers, original_probabilities=originals))
+    found = paper_privacy_loss(
+        observations(probabilities=probabilities, original_probabilities=originals)
+    )
     assert values(found) == [0.5, 1.0, None, None]
-    assert paper_privacy_loss(seen(answers={"mlp": {"test": once[None]}})) is None
+    assert paper_privacy_loss(observations(probabilities={"mlp": {"test": once[None]}})) is None
 
 
-def test_the_probing_gap_is_what_the_best_with_one_query_knows_and_the_discriminator_did_not():
+def test_the_probing_gap_is_the_best_one_query_adversarys_bits_minus_the_discriminators():
     knows = torch.tensor([[0.9, 0.1], [0.1, 0.9], [0.1, 0.9], [0.9, 0.1]], dtype=torch.float64)
     adversaries = [
         predicting("best on validation images", knows, 0.3),
-        predicting("best on test images", sees(0, 1, 1, 0), 0.2),
-        predicting("asks again", sees(0, 1, 1, 0), 0.9, queries=16),
+        predicting("best on test images", certain(0, 1, 1, 0), 0.2),
+        predicting("several queries", certain(0, 1, 1, 0), 0.9, queries=16),
     ]
-    found = probing_gap(seen(predictions=adversaries, discriminator_bits=0.25)).censored
+    found = probing_gap(observations(predictions=adversaries, discriminator_bits=0.25)).censored
     bits = 1 + math.log2(0.9)
     assert found.value == pytest.approx(bits - 0.25)
     assert found.low <= found.value <= found.high
-    assert probing_gap(seen(predictions=adversaries[2:], discriminator_bits=0.25)) is None
-    assert probing_gap(seen(predictions=adversaries)) is None  # there is no filter
+    assert probing_gap(observations(predictions=adversaries[2:], discriminator_bits=0.25)) is None
+    assert probing_gap(observations(predictions=adversaries)) is None  # without a filter
 
 
-def test_a_cross_entropy_in_nats_is_what_is_known_in_bits():
+def test_known_bits_from_a_cross_entropy_in_nats():
     labels = torch.tensor([0, 0, 1, 1])  # one bit
     assert known_bits(0.0, labels) == pytest.approx(1)
     assert known_bits(math.log(2) / 2, labels) == pytest.approx(0.5)
-    assert known_bits(1.0, labels) == 0  # who is worse than a guess knows nothing
+    assert known_bits(1.0, labels) == 0  # worse than guessing is 0 bits
 
 
-def test_classifiers_that_labels_beat_are_warned_of():
-    def of(floor):
-        return Measure(None, correlation_baseline=Estimate(floor, floor, floor))
+def test_a_warning_names_the_classifiers_that_labels_beat():
+    def with_baseline(value):
+        return Measure(None, correlation_baseline=Estimate(value, value, value))
 
-    found = {"privacy_loss": of(0.84), "utility/u": of(0.87), "utility/v": of(0.70)}
+    found = {
+        "privacy_loss": with_baseline(0.84),
+        "utility/u": with_baseline(0.87),
+        "utility/v": with_baseline(0.70),
+    }
     (warning,) = weak_classifier_warnings(found, "s", {"s": 0.86, "u": 0.85, "v": 0.71})
     assert "u (85.0%, from labels 87.0%)" in warning
     assert "classifiers.epochs=N" in warning

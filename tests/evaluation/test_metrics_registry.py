@@ -1,21 +1,21 @@
-"""Metrics are records: complete, in the docs as they are, and read without torch."""
+"""Metric records: complete, documented, and importable without torch."""
 
 import subprocess
 import sys
 
 import pytest
-from documented_metrics import PAGE, replaced
+from documented_metrics import PAGE, replace_table
 
 from privacy_gan.evaluation.metrics import METRICS, find_metric
 
 
-def test_the_docs_have_the_table_that_the_records_make():
+def test_the_table_in_the_docs_is_current():
     page = PAGE.read_text(encoding="utf-8")
-    assert replaced(page) == page, "python tests/documented_metrics.py renews it"
+    assert replace_table(page) == page, "run python tests/documented_metrics.py"
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=lambda metric: metric.name)
-def test_a_record_says_all_that_is_asked_of_it(metric):
+def test_records_are_complete(metric):
     assert metric.title
     assert metric.explanation
     assert metric.format_value(0.5)
@@ -23,18 +23,18 @@ def test_a_record_says_all_that_is_asked_of_it(metric):
     assert not metric.can_lead or metric.score is not None
 
 
-def test_what_is_measured_for_each_attribute_has_one_record():
+def test_measures_per_attribute_share_one_record():
     assert find_metric("utility/Male") is METRICS["utility"]
     assert find_metric("auroc") is METRICS["auroc"]
-    assert find_metric("tea_time/Male").title == "tea time"  # of another version's file
+    assert find_metric("tea_time/Male").title == "tea time"  # from a file of another version
 
 
-def test_chance_is_below_perfection():
+def test_chance_is_below_the_perfect_score():
     for metric in METRICS.values():
         for classes in (2, 5):
             assert not metric.can_lead or metric.chance(classes) < metric.perfect(classes)
 
 
-def test_records_are_read_without_torch():
+def test_reading_records_does_not_import_torch():
     code = "import sys, privacy_gan.evaluation.metrics; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

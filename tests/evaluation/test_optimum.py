@@ -1,4 +1,4 @@
-"""The optimum: known figures, cases worked by hand, and channels that must not beat it."""
+"""The optimum: known values, cases worked by hand, and random channels that do not beat it."""
 
 import math
 import sys
@@ -25,33 +25,33 @@ def test_overlapping_gaussians_have_the_known_trade_off():
     assert percent.round(1).tolist() == [97.8, 87.2, 73.0, 63.0, 50.0]
 
 
-def test_a_finer_grid_hardly_changes_it():
+def test_a_finer_grid_hardly_changes_the_optimum():
     budgets = [0, 0.1, 0.5, 1, 2.5]
     fine = gaussian_optimum(MU, SIGMA, budgets, points=101)
     assert gaussian_optimum(MU, SIGMA, budgets) == pytest.approx(fine, abs=1e-3)
 
 
 @pytest.mark.parametrize(("mu", "sigma"), [(MU, SIGMA), (0.5, 1.0), (1.0, 0.3)])
-def test_without_a_budget_it_is_the_bayes_accuracy_of_the_data(mu, sigma):
-    # the sign of x is the best guess, right with probability Phi(mu / sigma)
+def test_at_budget_0_the_optimum_is_the_bayes_accuracy(mu, sigma):
+    # the best prediction is the sign of x, correct with probability Phi(mu / sigma)
     assert gaussian_optimum(mu, sigma, [0])[0] == pytest.approx(normal_cdf(mu / sigma), abs=1e-3)
 
 
-def test_more_budget_leaves_less_and_ever_less_quickly():
+def test_the_optimum_is_decreasing_and_convex_in_the_budget():
     accuracies = gaussian_optimum(MU, SIGMA, np.linspace(0, 3, 13), points=31)
     gains = -np.diff(accuracies)
     assert (gains >= -1e-9).all()
     assert (np.diff(gains) <= 1e-9).all()  # convex, as values of linear programs are
 
 
-def test_all_numbers_at_one_place_tell_nothing():
+def test_a_budget_that_allows_a_constant_leaves_chance_accuracy():
     # with variance mu^2 + sigma^2 as the budget, x' = 0 is within it
     grid, joint = gaussian_grid(MU, SIGMA, 31)
     assert least_accuracy(grid, joint, [joint.sum(axis=0) @ grid**2])[0] == pytest.approx(0.5)
 
 
 def test_two_points_lose_accuracy_in_proportion_to_the_budget():
-    # s = x in {0, 1}: a number is flipped with probability D, the adversary errs as often
+    # s = x in {0, 1}: the channel flips a number, and the adversary errs, with probability D
     joint = np.eye(2) / 2
     accuracies = least_accuracy(np.array([0.0, 1.0]), joint, [0, 0.1, 0.3, 0.5, 0.9])
     assert accuracies == pytest.approx([1, 0.9, 0.7, 0.5, 0.5])
@@ -63,21 +63,21 @@ def test_points_further_apart_cost_the_square_of_their_distance():
 
 
 def test_three_classes_meet_in_the_middle():
-    # a share a of either outer point moves to the middle: D = 2a/3, accuracy 1 - 2a/3
+    # a share a of each outer point moves to the middle: D = 2a/3, accuracy 1 - 2a/3
     accuracies = least_accuracy(np.array([-1.0, 0.0, 1.0]), np.eye(3) / 3, [0, 0.25, 2 / 3, 2])
     assert accuracies == pytest.approx([1, 0.75, 1 / 3, 1 / 3])
 
 
-def test_an_adversary_always_has_the_majority_rate():
+def test_the_optimum_is_at_least_the_majority_rate():
     joint = np.array([[0.4, 0.3], [0.1, 0.2]])
     assert least_accuracy(np.array([0.0, 1.0]), joint, [9])[0] == pytest.approx(0.7)
 
 
-def test_no_channel_drawn_at_random_is_better():
+def test_random_channels_do_not_beat_the_optimum():
     rng = np.random.default_rng(0)
     points, joint = rng.normal(size=4), rng.dirichlet(np.ones(8)).reshape(2, 4)
     squares = (points[None] - points[:, None]) ** 2
-    # from nearly still to wild, since the better ones are rarely drawn
+    # from almost the identity to random, since good channels are rarely drawn
     channels = [
         (1 - share) * np.eye(4) + share * rng.dirichlet(np.full(4, 0.3), size=4)
         for share in rng.uniform(size=300)
@@ -88,15 +88,15 @@ def test_no_channel_drawn_at_random_is_better():
 
 
 @pytest.mark.parametrize(
-    ("points", "joint", "budgets", "said"),
+    ("points", "joint", "budgets", "message"),
     [
-        ([0.0, 1.0], [[0.5, 0.0], [0.0, 0.5]], [-0.1], "below 0"),
+        ([0.0, 1.0], [[0.5, 0.0], [0.0, 0.5]], [-0.1], "0 or more"),
         ([0.0, 1.0], [[0.5, 0.0], [0.0, 0.4]], [0.1], "sums to 0.9"),
         ([0.0, 1.0, 2.0], [[0.5, 0.0], [0.0, 0.5]], [0.1], "do not match"),
     ],
 )
-def test_what_makes_no_sense_is_refused(points, joint, budgets, said):
-    with pytest.raises(UserError, match=said):
+def test_invalid_arguments_raise_an_error(points, joint, budgets, message):
+    with pytest.raises(UserError, match=message):
         least_accuracy(np.array(points), np.array(joint), budgets)
 
 
@@ -105,7 +105,7 @@ def test_a_grid_needs_two_points():
         gaussian_optimum(MU, SIGMA, [1], points=1)
 
 
-def test_without_scipy_it_says_what_to_install(monkeypatch):
+def test_without_scipy_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "scipy", None)
     with pytest.raises(UserError, match="pip install"):
         gaussian_optimum(MU, SIGMA, [1])

@@ -1,4 +1,4 @@
-"""Leaks that are known to be there are found, and where there is none, none is reported."""
+"""The judge finds known leaks, and reports none where there is none."""
 
 from contextlib import nullcontext
 
@@ -28,7 +28,7 @@ CPU = Compute(torch.device("cpu"), nullcontext)
 
 @pytest.fixture(scope="module")
 def folder(once):
-    """Fixed classifiers and references, trained by whoever comes first."""
+    """Return the folder of fixed classifiers and references, which the first test trains."""
     return once("planted", lambda _: None)
 
 
@@ -39,16 +39,16 @@ def data():
     return module
 
 
-def judged(privatizer, data, folder, **how):
+def judged(privatizer, data, folder, **settings):
     source = MechanismSource(privatizer, data, CPU)
-    return judge_in(folder, **how).judge(source, "Light", 0.01, 32).evaluation
+    return judge_in(folder, **settings).judge(source, "Light", 0.01, 32).evaluation
 
 
 def by_queries(evaluation, adversary="small"):
     return {a.queries: a.test for a in evaluation.adversaries if a.adversary == adversary}
 
 
-def test_uncensored_images_tell_all(data, folder):
+def test_adversaries_learn_everything_from_uncensored_images(data, folder):
     found = judged(Identity(), data, folder)
     assert found.measures["privacy_loss"].censored.value > 0.99
     assert found.measures["privacy_loss"].original.value > 0.99
@@ -57,7 +57,7 @@ def test_uncensored_images_tell_all(data, folder):
     assert found.measures["ssim"].censored.value == pytest.approx(1)
     assert found.measures["psnr"].censored is None
     assert found.measures["frechet_distance"].censored.value == pytest.approx(0, abs=1e-4)
-    # what shows is s, and what is compared with it is drawn at random
+    # the images show s, and the s' to compare with is random
     success = found.measures["success_rate"].censored
     assert success.low < 0.5 < success.high
     assert found.measures["utility/Red"].censored == found.measures["utility/Red"].original
@@ -70,17 +70,17 @@ def test_an_attribute_hidden_in_one_pixel_or_in_the_noise_is_found(mechanism, ep
     assert found.measures["leaked_bits"].censored.low > 0.5
 
 
-def test_a_leak_that_shows_over_many_queries_only_is_found_by_many_queries(data, folder):
+def test_many_queries_find_a_leak_that_one_query_does_not_show(data, folder):
     found = judged(OverManyQueries(), data, folder)
     scores = by_queries(found)
-    # one look is right in 60 %; the majority of 16, ties counting half, in 79 %
+    # one query is correct in 60 %, the majority of 16, with ties counting half, in 79 %
     assert scores[1]["accuracy"].value == pytest.approx(0.6, abs=0.08)
     assert scores[16]["accuracy"].value == pytest.approx(0.79, abs=0.07)
     assert scores[16]["leaked_bits"].low > scores[1]["leaked_bits"].high
     assert found.strongest["accuracy"].queries == 16
 
 
-def test_no_leak_is_reported_where_the_attribute_was_replaced_at_random(data, folder):
+def test_no_leak_is_reported_for_a_random_replacement(data, folder):
     found = judged(AtRandom(), data, folder)
     accuracy = found.measures["privacy_loss"].censored
     assert accuracy.low < 0.53
@@ -98,14 +98,14 @@ def test_inversion_recovers_the_attribute_from_traces_of_a_change(data, folder):
     assert by_queries(found, "inversion")[1]["accuracy"].low > 0.9
 
 
-def test_the_strongest_is_chosen_on_validation_images(data, folder):
+def test_the_strongest_adversary_is_chosen_on_validation_images(data, folder):
     found = judged(OverManyQueries(), data, folder)
     for score, winner in found.strongest.items():
         valid = {a.queries: a.valid[score] for a in found.adversaries}
         assert valid[winner.queries] == max(valid.values())
 
 
-def test_the_same_seed_judges_the_same_whoever_else_attacks(data, folder):
+def test_an_adversary_does_not_depend_on_the_other_adversaries(data, folder):
     alone = judged(InTheNoise(), data, folder, epochs=1, queries=[1])
 
     def attack(**task):
@@ -120,7 +120,7 @@ def test_the_same_seed_judges_the_same_whoever_else_attacks(data, folder):
     assert by_queries(alone) == by_queries(both)
 
 
-def test_a_mechanism_that_makes_the_same_each_time_is_asked_once(data, folder):
+def test_deterministic_mechanisms_are_queried_once(data, folder):
     found = judged(Identity(), data, folder, queries=[1, 4])
     assert {each.queries for each in found.adversaries} == {1}
     again = judged(AtRandom(), data, folder, queries=[1, 4])

@@ -1,4 +1,4 @@
-"""Answers are combined for each score as is best on validation images, never on test images."""
+"""Combining queries, for each score by the method that is best on validation images."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ from privacy_gan.evaluation.predictions import (
     select_strongest,
 )
 
-PRIOR = torch.tensor([0.5, 0.5], dtype=torch.float64)
+FREQUENCIES = torch.tensor([0.5, 0.5], dtype=torch.float64)
 SCORES = build_scores(("no", "yes"))
 
 
@@ -22,25 +22,25 @@ def probabilities(*of_one):
     return torch.stack([1 - ones, ones], dim=1)
 
 
-def accuracy(answers, labels):
-    return float((answers.argmax(dim=1) == labels).double().mean())
+def accuracy(probabilities, labels):
+    return float((probabilities.argmax(dim=1) == labels).double().mean())
 
 
-def test_an_accuracy_that_calibration_would_spoil_is_kept():
-    # a small lean tells something; a few answers that are sure and say nothing spoil the fit
+def test_calibration_is_not_used_for_a_score_that_it_worsens():
+    # most predictions are weak but informative; a few confident random ones spoil the fit
     labels = torch.tensor([1] * 60 + [0] * 40 + [1] * 40 + [0] * 60 + [1, 0] * 25)
-    seen = probabilities(*[0.574] * 100, *[0.426] * 100, *[0.9975] * 50)
-    found = combine_queries(seen[None], seen[None], labels, PRIOR, SCORES)
-    mended = calibrate(seen, labels).apply(seen)
-    assert accuracy(mended, labels) < accuracy(seen, labels)
-    assert found["accuracy"].valid == accuracy(seen, labels)
+    predicted = probabilities(*[0.574] * 100, *[0.426] * 100, *[0.9975] * 50)
+    found = combine_queries(predicted[None], predicted[None], labels, FREQUENCIES, SCORES)
+    calibrated = calibrate(predicted, labels).apply(predicted)
+    assert accuracy(calibrated, labels) < accuracy(predicted, labels)
+    assert found["accuracy"].valid == accuracy(predicted, labels)
     assert found["accuracy"].method == "as answered"
-    assert torch.equal(found["accuracy"].test, seen)
+    assert torch.equal(found["accuracy"].test, predicted)
     assert found["leaked_bits"].method == "as answered, calibrated"
-    assert torch.equal(found["leaked_bits"].test, mended)
+    assert torch.equal(found["leaked_bits"].test, calibrated)
 
 
-def test_answers_are_put_together_in_two_ways():
+def test_queries_are_combined_by_two_methods():
     # odds of 19, 1/4 and 1/4: their product is 1.1875, while the mean probability is below a half
     both = combinations(torch.stack([probabilities(0.95), probabilities(0.2), probabilities(0.2)]))
     assert both["mean"][0, 1].item() == pytest.approx(0.45)
@@ -48,30 +48,30 @@ def test_answers_are_put_together_in_two_ways():
     assert list(combinations(probabilities(0.7)[None])) == ["as answered"]
 
 
-def test_where_answers_are_independent_log_odds_are_summed():
+def test_independent_queries_are_combined_by_the_sum_of_log_odds():
     rng = torch.Generator().manual_seed(0)
     labels = torch.randint(2, (2000,), generator=rng)
-    # an answer is right as often as it says, in 99 or in 60 %, and knows nothing of the others
+    # queries are calibrated, at 99 or 60 %, and independent
     certainty = torch.where(torch.rand(8, 2000, generator=rng) < 0.1, 0.99, 0.6).double()
-    right = torch.rand(8, 2000, generator=rng) < certainty
-    shown = torch.where(right, labels, 1 - labels)
+    correct = torch.rand(8, 2000, generator=rng) < certainty
+    shown = torch.where(correct, labels, 1 - labels)
     ones = torch.where(shown == 1, certainty, 1 - certainty)
-    answers = torch.stack([1 - ones, ones], dim=2)
-    found = combine_queries(answers, answers, labels, PRIOR, SCORES)
+    queries = torch.stack([1 - ones, ones], dim=2)
+    found = combine_queries(queries, queries, labels, FREQUENCIES, SCORES)
     assert found["leaked_bits"].method.startswith("sum of log-odds")
 
 
-def test_where_one_answer_may_be_sure_and_wrong_the_mean_is_taken():
+def test_queries_that_can_be_confident_and_wrong_are_combined_by_the_mean():
     rng = torch.Generator().manual_seed(0)
     labels = torch.randint(2, (2000,), generator=rng)
-    right = torch.rand(5, 2000, generator=rng) < 0.8
-    shown = torch.where(right, labels, 1 - labels)
-    # one answer of ten is as sure as can be of the wrong class; the others say 0.7
+    correct = torch.rand(5, 2000, generator=rng) < 0.8
+    shown = torch.where(correct, labels, 1 - labels)
+    # one query in ten is certain of the wrong class; the others predict 0.7
     poisoned = torch.rand(5, 2000, generator=rng) < 0.1
     ones = torch.where(shown == 1, 0.7, 0.3).double()
     ones = torch.where(poisoned, torch.where(labels == 1, 1e-9, 1 - 1e-9).double(), ones)
-    answers = torch.stack([1 - ones, ones], dim=2)
-    found = combine_queries(answers, answers, labels, PRIOR, SCORES)
+    queries = torch.stack([1 - ones, ones], dim=2)
+    found = combine_queries(queries, queries, labels, FREQUENCIES, SCORES)
     assert found["accuracy"].method.startswith("mean")
 
 
@@ -87,7 +87,7 @@ def predictions_with(name, accuracy, bits):
     )
 
 
-def test_the_strongest_is_the_best_on_validation_and_of_equals_the_most_informative():
+def test_the_strongest_is_the_best_on_validation_and_ties_go_to_the_most_informative():
     some = [
         predictions_with("a", 0.8, 0.2),
         predictions_with("b", 0.9, 0.1),

@@ -1,4 +1,4 @@
-"""The reference on original images: the same adversaries, trained once."""
+"""References on original images: the same adversaries, trained once."""
 
 import shutil
 
@@ -22,7 +22,7 @@ def judged(tiny, tmp_path):
 
 @pytest.fixture
 def noise_judged(once, tmp_path):
-    """Have in the test's folder what ``train(judged("privatizer=noise"))`` leaves."""
+    """Copy a run ``train(judged("privatizer=noise"))`` into the test's folder."""
 
     def make(folder):
         where = f"classifiers.folder={folder / 'classifiers'}"
@@ -34,7 +34,7 @@ def noise_judged(once, tmp_path):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Which adversaries were trained, and on whose images, in their order."""
+    """Return a list of the mechanism, the attribute and the adversaries of each training."""
     found = []
     original = Attack.train
 
@@ -47,7 +47,7 @@ def trained(monkeypatch):
 
 
 def test_uncensored_images_leak_exactly_as_much_as_the_reference(judged):
-    # the judge's seed is the run's, the reference's that of the classifiers: both are 0 here
+    # the judge uses the run's seed, the references the classifiers' seed; both are 0 here
     _, record = train(judged("privatizer=identity", "judge.queries=[1]"))
     measures = record.evaluations["Smiling"].measures
     for name in (
@@ -75,7 +75,7 @@ def test_reference_adversaries_are_trained_once_for_all_runs_on_the_same_images(
 
 
 @pytest.mark.parametrize(
-    ("override", "anew"),
+    ("override", "retrained"),
     [
         ("judge.adversaries.resnet10.recipe.optimizer.lr=1e-3", ("resnet10",)),
         ("judge.epochs=2", ("resnet10", "inversion", "retrained")),
@@ -85,20 +85,24 @@ def test_reference_adversaries_are_trained_once_for_all_runs_on_the_same_images(
     ],
 )
 @pytest.mark.usefixtures("noise_judged")
-def test_only_those_that_would_turn_out_otherwise_are_trained_anew(override, anew, judged, trained):
+def test_only_references_affected_by_a_setting_are_trained_again(
+    override, retrained, judged, trained
+):
     train(judged("privatizer=blur", override))
-    assert [entry[2:] for entry in trained if entry[0] == "Identity"] == ([anew] if anew else [])
+    assert [entry[2:] for entry in trained if entry[0] == "Identity"] == (
+        [retrained] if retrained else []
+    )
 
 
 @pytest.mark.usefixtures("noise_judged")
-def test_a_damaged_reference_is_named(judged, tmp_path):
+def test_a_damaged_reference_is_named_in_the_error(judged, tmp_path):
     (file,) = (tmp_path / "classifiers").rglob("Smiling-inversion-*.pt")
     file.write_bytes(b"PK")
     with pytest.raises(UserError, match=rf"{file} is damaged: delete it to train it again"):
         train(judged("privatizer=blur"))
 
 
-def test_a_folder_that_cannot_be_written_says_which_option_chooses_another(tmp_path):
+def test_the_error_for_a_folder_that_is_not_writable_names_its_option(tmp_path):
     (tmp_path / "folder").write_text("a file")
     cache = ArtifactCache(tmp_path / "folder", "references", 5, "classifiers.folder")
     with pytest.raises(UserError, match=r"choose another folder with classifiers\.folder=FOLDER"):

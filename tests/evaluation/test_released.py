@@ -1,4 +1,4 @@
-"""Images judged as the files hold them in which they are handed out."""
+"""Images judged as the released files contain them."""
 
 from io import BytesIO
 
@@ -19,11 +19,11 @@ from privacy_gan.privatizers.base import Censored, Privatizer
 IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-def test_a_png_rounds_to_bytes_and_nothing_more():
+def test_a_png_only_rounds_to_bytes():
     values = torch.tensor([0.0, 0.4 / 255, 0.6 / 255, 100.2 / 255, 1.0])
-    read = round_trip(values.expand(1, 3, 1, 5), ReleaseFormat.parse("png"))
-    torch.testing.assert_close(read[0, 0, 0] * 255, torch.tensor([0.0, 0, 1, 100, 255]))
-    # and that is what such a file holds
+    decoded = round_trip(values.expand(1, 3, 1, 5), ReleaseFormat.parse("png"))
+    torch.testing.assert_close(decoded[0, 0, 0] * 255, torch.tensor([0.0, 0, 1, 100, 255]))
+    # which is what the file contains
     file = ReleaseFormat.parse("png").encode(
         Image.fromarray((IMAGES[0] * 255).round().byte().permute(1, 2, 0).numpy())
     )
@@ -31,7 +31,7 @@ def test_a_png_rounds_to_bytes_and_nothing_more():
     assert torch.equal(round_trip(IMAGES, ReleaseFormat.parse("png"))[0], pixels / 255)
 
 
-def test_a_jpeg_loses_more_the_lower_its_quality():
+def test_a_jpeg_of_lower_quality_loses_more():
     errors = [
         (round_trip(IMAGES, ReleaseFormat.parse(f"jpeg-{quality}")) - IMAGES).square().mean().item()
         for quality in (95, 50, 5)
@@ -40,7 +40,7 @@ def test_a_jpeg_loses_more_the_lower_its_quality():
 
 
 class Faint(Privatizer):
-    """Shows s by less than the half of what a byte can tell apart."""
+    """Shows s by less than half of a step between byte values."""
 
     deterministic = True
 
@@ -49,7 +49,7 @@ class Faint(Privatizer):
         return Censored((100 + 0.4 * light).expand_as(images) / 255, None)
 
 
-def test_what_rounding_takes_away_an_adversary_does_not_see(tmp_path):
+def test_adversaries_do_not_see_what_rounding_removes(tmp_path):
     data = LightAndDark(train=256, valid=128, test=128)
     data.setup()
     leaks = {}
@@ -62,7 +62,7 @@ def test_what_rounding_takes_away_an_adversary_does_not_see(tmp_path):
     assert leaks["png"].censored.value == leaks["png"].majority_baseline.value
 
 
-def test_all_but_the_images_stays_as_it_was():
+def test_originals_and_labels_do_not_change():
     data = LightAndDark(train=32, valid=16, test=16)
     data.setup()
     source = MechanismSource(Noise(), data, CPU)
@@ -78,12 +78,12 @@ def test_all_but_the_images_stays_as_it_was():
             assert torch.equal(round_trip(one.images, ReleaseFormat.parse("jpeg-90")), other.images)
 
 
-def test_what_cannot_be_is_refused(tmp_path):
+def test_unusable_formats_raise_an_error(tmp_path):
     with pytest.raises(UserError, match="released_as=gif is unknown"):
         Judge(None, None, [], {"a": print}, 0, 1, 1, [1], 1, released_as="gif")
     data = GaussianDataModule(64, 64, 64, batch_size=16, seed=0)
     data.setup()
     judge = judge_in(tmp_path)
     judge.released_as = "png"
-    with pytest.raises(UserError, match=r"judge\.released_as=png is about pictures"):
+    with pytest.raises(UserError, match=r"judge\.released_as=png needs images"):
         judge.check(data, "Sign")

@@ -1,4 +1,4 @@
-"""Judging goes on where it was interrupted, and ends bit for bit as if it had not been."""
+"""Interrupted judging resumes to exactly the same result."""
 
 import json
 import os
@@ -34,7 +34,7 @@ def data():
 
 
 def stop_at(step, monkeypatch):
-    """Send this process SIGTERM while some learner takes a certain step; return all that took."""
+    """Send this process SIGTERM during a training step; return the learners of all steps."""
     taken = []
     original = Learner.training_step
 
@@ -48,17 +48,15 @@ def stop_at(step, monkeypatch):
     return taken
 
 
-def answers(learners, source):
+def predictions(learners, source):
     return {
         name: torch.cat([learner.log_probabilities(b.images) for b in source.query("test", 0, 0)])
         for name, learner in learners.items()
     }
 
 
-def test_adversaries_stopped_at_any_step_learn_what_they_would_have_learned(
-    data, tiny, tmp_path, monkeypatch
-):
-    """Stopped at the end of their first epoch of two steps, and in the midst of their second."""
+def test_adversaries_interrupted_at_any_step_resume_exactly(data, tiny, tmp_path, monkeypatch):
+    """Interrupted at the end of the first epoch of two steps, and within the second."""
     shipped = tiny("judge=standard", f"image_size={SIZE}").judge.adversaries
 
     def fresh():
@@ -72,7 +70,7 @@ def test_adversaries_stopped_at_any_step_learn_what_they_would_have_learned(
         return learners
 
     source = MechanismSource(ChangedWithATrace(), data, CPU)
-    expected = answers(learn(fresh()), source)
+    expected = predictions(learn(fresh()), source)
     for step in (2, 3):  # of 2 + 2
         resume = ResumeCheckpoint(tmp_path / f"{step}.pt", "key", every_minutes=1e9)
         with monkeypatch.context() as patched:
@@ -83,10 +81,10 @@ def test_adversaries_stopped_at_any_step_learn_what_they_would_have_learned(
             taken = stop_at(None, patched)
             resumed = learn(fresh(), resume)
         assert len(taken) == (4 - step) * len(shipped)
-        torch.testing.assert_close(answers(resumed, source), expected, rtol=0, atol=0)
+        torch.testing.assert_close(predictions(resumed, source), expected, rtol=0, atol=0)
 
 
-def test_without_a_resume_state_a_signal_ends_learning_all_the_same(data, monkeypatch):
+def test_a_signal_stops_training_without_a_checkpoint_too(data, monkeypatch):
     taken = stop_at(1, monkeypatch)
     source = MechanismSource(ChangedWithATrace(), data, CPU)
     with pytest.raises(Interrupted):
@@ -106,8 +104,8 @@ def judged(tiny, tmp_path):
     return compose
 
 
-def test_a_run_goes_on_in_the_midst_of_being_judged(judged, monkeypatch):
-    """Each of its trainings in turn: fixed classifiers, adversaries, the same on originals."""
+def test_a_run_resumes_in_the_middle_of_judging(judged, monkeypatch):
+    """Interrupted in the training of classifiers, of adversaries and of references."""
     with monkeypatch.context() as patched:
         steps = stop_at(None, patched)
         _, expected = train(judged("uninterrupted", "baseline=true"))
@@ -124,22 +122,22 @@ def test_a_run_goes_on_in_the_midst_of_being_judged(judged, monkeypatch):
         taken += len(steps)
     steps = stop_at(None, monkeypatch)
     run, result = train(judged("resumed", "baseline=true"))
-    assert taken + len(steps) == needed  # nobody learned anything twice
+    assert taken + len(steps) == needed  # no step is repeated
     assert without_time(result) == without_time(expected)
     assert not run.judging.exists()
     assert not list(run.path.parents[4].rglob("*.begun"))
 
 
 def without_time(result):
-    told = json.loads(json.dumps(result, default=vars))
-    return {key: told[key] for key in ("training", "evaluations", "baseline")}
+    tree = json.loads(json.dumps(result, default=vars))
+    return {key: tree[key] for key in ("training", "evaluations", "baseline")}
 
 
 def refuse(*args):
     raise AssertionError("trained again")
 
 
-def test_another_judge_or_another_mechanism_does_not_go_on_from_there(judged, monkeypatch):
+def test_another_judge_or_mechanism_does_not_resume_from_the_checkpoint(judged, monkeypatch):
     run, _ = train(judged("run"))
 
     def steps(*overrides, stop=None):
@@ -149,7 +147,7 @@ def test_another_judge_or_another_mechanism_does_not_go_on_from_there(judged, mo
                 evaluate(judged("run", f"run_dir={run.path}", *overrides))
         return len(taken)
 
-    whole = steps()  # classifiers and answers on original images are there already
+    whole = steps()  # classifiers and references are cached
     half = steps(stop=whole // 2)
     assert steps() == whole - half
     steps(stop=whole // 2)

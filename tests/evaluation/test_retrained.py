@@ -1,4 +1,4 @@
-"""Utility that a classifier finds after it has learned from censored images."""
+"""Utility measured by a classifier trained on censored images."""
 
 from contextlib import nullcontext
 from functools import partial
@@ -19,14 +19,14 @@ CPU = Compute(torch.device("cpu"), nullcontext)
 
 
 class Cyan(Privatizer):
-    """Shows red as its opposite, which nobody who knows original images expects."""
+    """Inverts the red channel, which no original image does."""
 
     def forward(self, images, draws):
         red = torch.cat([1 - images[:, :1], images[:, 1:]], dim=1)
         return Censored(red, None)
 
 
-def test_what_is_shown_otherwise_is_lost_to_a_fixed_classifier_and_not_to_a_retrained_one(tmp_path):
+def test_a_retrained_classifier_recognises_what_looks_different_to_the_fixed_one(tmp_path):
     data = LightAndDark()
     data.setup()
     retrained = partial(RetrainedClassifier, small_network, Recipe(adam))
@@ -44,7 +44,7 @@ def test_what_is_shown_otherwise_is_lost_to_a_fixed_classifier_and_not_to_a_retr
 
 
 class Constant(nn.Module):
-    """The same logits for every image."""
+    """Returns the same logits for every image."""
 
     def __init__(self, *logits):
         super().__init__()
@@ -54,7 +54,7 @@ class Constant(nn.Module):
         return self.logits.expand(len(images), -1)
 
 
-def test_attributes_of_two_and_three_classes_are_told_side_by_side():
+def test_one_network_predicts_attributes_of_two_and_three_classes():
     logits = torch.tensor([0.0, 2.0, 1.0, 0.0, -1.0])
     learner = RetrainedClassifier(
         lambda size: Constant(*logits[:size]), Recipe(adam), [2, 0], [2, 3]
@@ -62,15 +62,18 @@ def test_attributes_of_two_and_three_classes_are_told_side_by_side():
     batch = CensoredBatch(
         torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4), torch.tensor([[0, 9, 1], [2, 9, 0]]), None
     )
-    told = learner.log_probabilities(batch.images)
+    log_probabilities = learner.log_probabilities(batch.images)
     two, three = logits[:2].log_softmax(0), logits[2:].log_softmax(0)
-    torch.testing.assert_close(told[0], torch.cat([two, three]))
+    torch.testing.assert_close(log_probabilities[0], torch.cat([two, three]))
     expected = -(two[1] + three[0] + two[0] + three[2])  # by column 2, then by column 0
     torch.testing.assert_close(learner.summed_nll(batch), expected)
     torch.testing.assert_close(learner.loss(batch), expected / 4)
-    assert [of.tolist() for of in predicted_classes(told, [2, 3])] == [[1, 1], [0, 0]]
+    assert [classes.tolist() for classes in predicted_classes(log_probabilities, [2, 3])] == [
+        [1, 1],
+        [0, 0],
+    ]
 
 
-def test_no_adversary_can_have_its_name(tmp_path):
-    with pytest.raises(UserError, match="retrained is taken"):
+def test_adversaries_cannot_be_named_retrained(tmp_path):
+    with pytest.raises(UserError, match="retrained is reserved"):
         judge_in(tmp_path, adversaries={"retrained": lambda **task: None})

@@ -1,10 +1,10 @@
-"""The strongest adversary is kept when a run was judged, and answers as it did then."""
+"""The strongest adversary is saved with a judged run and predicts the same when loaded."""
 
 from contextlib import nullcontext
 
 import pytest
 import torch
-from planted import observed
+from planted import observations_of
 from presets import JUDGED, TINY
 
 from privacy_gan.commands.evaluate import evaluate
@@ -17,37 +17,37 @@ from privacy_gan.hardware import Compute
 from privacy_gan.models.resnet import resnet10
 from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.checkpoint import save_atomically
-from privacy_gan.runs.fingerprint import flatten, nested
-from privacy_gan.runs.loading import load_privatizer
+from privacy_gan.runs.fingerprint import flatten, unflatten
+from privacy_gan.runs.loading import load_mechanism
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 
 
-def sure_of(*classes):
+def confident(*classes):
     return torch.nn.functional.one_hot(torch.tensor(classes), 2).double() * 0.8 + 0.1
 
 
-def test_who_tells_most_of_single_images_is_kept_whatever_several_tell():
+def test_the_adversary_with_the_best_one_query_accuracy_is_saved():
     labels = torch.tensor([0, 0, 1, 1])
-    right, half, unsure = sure_of(0, 0, 1, 1), sure_of(0, 1, 1, 1), torch.full((4, 2), 0.5)
-    answers = {
-        "patient": {split: torch.stack([unsure, right, right]) for split in ("valid", "test")},
+    correct, half, unsure = confident(0, 0, 1, 1), confident(0, 1, 1, 1), torch.full((4, 2), 0.5)
+    probabilities = {
+        "patient": {split: torch.stack([unsure, correct, correct]) for split in ("valid", "test")},
         "quick": {split: torch.stack([half, unsure, unsure]) for split in ("valid", "test")},
     }
-    found = describe_strongest(observed(answers, labels), labels)
+    found = describe_strongest(observations_of(probabilities, labels), labels)
     assert found["adversary"] == "quick"
     assert found["accuracy"][0] == 0.75
     assert found["accuracy"][1] <= 0.75 <= found["accuracy"][2]
 
 
-def test_a_calibration_that_helps_is_kept_with_it():
+def test_a_calibration_that_helps_is_saved():
     labels = torch.tensor([0, 1] * 40)
-    leaning = sure_of(*labels.tolist()) ** 0.1  # right order, but all say class 1
+    leaning = confident(*labels.tolist()) ** 0.1  # in the right order, but all predict class 1
     leaning[:, 1] += 0.3
     leaning /= leaning.sum(dim=1, keepdim=True)
     assert (leaning.argmax(dim=1) == 1).all()
-    answers = {"leaning": dict.fromkeys(("valid", "test"), leaning[None])}
-    found = describe_strongest(observed(answers, labels), labels)
+    probabilities = {"leaning": dict.fromkeys(("valid", "test"), leaning[None])}
+    found = describe_strongest(observations_of(probabilities, labels), labels)
     assert found["accuracy"][0] == 1
     _, bias = found["calibration"]
     assert bias[0] > bias[1]
@@ -56,7 +56,7 @@ def test_a_calibration_that_helps_is_kept_with_it():
 @pytest.mark.parametrize(
     "name", ["resnet10", "resnet18", "fixed_classifier", "convnext", "inversion", "restoration"]
 )
-def test_every_shipped_adversary_answers_the_same_after_it_was_kept(name, tiny, tmp_path):
+def test_every_shipped_adversary_predicts_the_same_after_loading(name, tiny, tmp_path):
     config = tiny("judge=standard", "image_size=32")
     make = instantiate(config.judge.adversaries[name])
     torch.manual_seed(0)
@@ -65,19 +65,21 @@ def test_every_shipped_adversary_answers_the_same_after_it_was_kept(name, tiny, 
     if name == "inversion":
         learner.changed_counts = torch.tensor([[0.0, 3.0], [2.0, 0.0]])
     content = {"adversary": name, "calibration": [2.0, [0.1, -0.1]], "accuracy": [0.7, 0.6, 0.8]}
-    save_atomically(tmp_path / "kept.pt", {**content, "learned": learner.export_weights()})
+    save_atomically(tmp_path / "adversary.pt", {**content, "learned": learner.export_weights()})
     images = torch.rand(4, 3, 32, 32)
     torch.manual_seed(1)
-    again = load_adversary(read_artifact(tmp_path / "kept.pt"), make, resnet10(2), num_classes=2)
+    again = load_adversary(
+        read_artifact(tmp_path / "adversary.pt"), make, resnet10(2), num_classes=2
+    )
     assert torch.equal(again.learner.log_probabilities(images), learner.log_probabilities(images))
     calibrated = again.calibration.apply(learner.log_probabilities(images).double().exp())
     assert torch.equal(again.probabilities(images, CPU), calibrated)
     other = instantiate(config.judge.adversaries["convnext" if name == "resnet18" else "resnet18"])
-    with pytest.raises(UserError, match="another adversary was kept"):
-        load_adversary(read_artifact(tmp_path / "kept.pt"), other, resnet10(2), num_classes=2)
+    with pytest.raises(UserError, match="the saved adversary does not match"):
+        load_adversary(read_artifact(tmp_path / "adversary.pt"), other, resnet10(2), num_classes=2)
 
 
-def test_a_judged_run_keeps_it_and_judging_again_replaces_it(tiny, tmp_path):
+def test_a_judged_run_saves_its_adversary_and_judging_again_replaces_it(tiny, tmp_path):
     def judged(*overrides):
         where = f"classifiers.folder={tmp_path / 'classifiers'}"
         return tiny(where, *overrides, preset=[*TINY, *JUDGED])
@@ -87,15 +89,15 @@ def test_a_judged_run_keeps_it_and_judging_again_replaces_it(tiny, tmp_path):
     assert [path.name for path in (run.path / "adversaries").iterdir()] == ["Smiling.pt"]
     content, evaluation = read_artifact(run.adversary("Smiling")), result.evaluations["Smiling"]
     assert content["settings"] == evaluation.settings
-    settings = nested(evaluation.settings)
+    settings = unflatten(evaluation.settings)
     assert flatten(settings) == evaluation.settings
     make = instantiate(settings["judge"]["adversaries"][content["adversary"]])
-    kept = load_adversary(content, make, resnet10(2), num_classes=2)
+    saved = load_adversary(content, make, resnet10(2), num_classes=2)
     (scores,) = (
-        each for each in evaluation.adversaries if (each.adversary, each.queries) == (kept.name, 1)
+        each for each in evaluation.adversaries if (each.adversary, each.queries) == (saved.name, 1)
     )
-    assert kept.accuracy == scores.test["accuracy"]
-    assert accuracy_now(kept, run, config) == kept.accuracy.value
+    assert saved.accuracy == scores.test["accuracy"]
+    assert compute_accuracy(saved, run, config) == saved.accuracy.value
 
     evaluate(judged(f"run_dir={run.path}", "judge.queries=[2]", "judge.adversaries.inversion=null"))
     again = read_artifact(run.adversary("Smiling"))
@@ -103,11 +105,11 @@ def test_a_judged_run_keeps_it_and_judging_again_replaces_it(tiny, tmp_path):
     assert again["adversary"] == "resnet10"
 
 
-def accuracy_now(kept, run, config):
-    """Return how often it is right about the test images, seen once as the judge showed them."""
+def compute_accuracy(saved, run, config):
+    """Return its accuracy on the test images, censored as the judge censored them."""
     data = instantiate(config.data)
     data.setup()
-    source, column = MechanismSource(load_privatizer(run.path), data, CPU), data.column("Smiling")
+    source, column = MechanismSource(load_mechanism(run.path), data, CPU), data.column("Smiling")
     (batch,) = source.query("test", 0, seed=0)
-    told = kept.probabilities(batch.images, CPU).argmax(dim=1)
-    return (told == batch.attributes[:, column]).double().mean().item()
+    predicted = saved.probabilities(batch.images, CPU).argmax(dim=1)
+    return (predicted == batch.attributes[:, column]).double().mean().item()

@@ -1,10 +1,10 @@
-"""Test images choose nothing: who is strongest is decided on validation images alone."""
+"""The strongest adversary is chosen on validation images, never on test images."""
 
 from contextlib import nullcontext
 
 import pytest
 import torch
-from planted import LightAndDark, judge_in, observed
+from planted import LightAndDark, judge_in, observations_of
 from torch import nn
 
 from privacy_gan.evaluation.adversaries import from_scratch
@@ -19,7 +19,7 @@ CPU = Compute(torch.device("cpu"), nullcontext)
 
 
 class OnOneSide(MechanismSource):
-    """Shows s on both sides in training, on the left in validation and on the right in testing."""
+    """Shows s on both sides in training, on the left in validation and on the right in test."""
 
     def query(self, split, number, seed):
         for batch in super().query(split, number, seed):
@@ -52,7 +52,7 @@ def looking_at(columns):
     return make
 
 
-def test_the_judge_reports_who_was_best_on_validation_images(tmp_path):
+def test_the_judge_reports_the_adversary_that_is_best_on_validation_images(tmp_path):
     data = LightAndDark(train=256, valid=128, test=128)
     data.setup()
     adversaries = {"left": looking_at(slice(None, 8)), "right": looking_at(slice(8, None))}
@@ -67,14 +67,14 @@ def test_the_judge_reports_who_was_best_on_validation_images(tmp_path):
     assert reported.value < 0.7
 
 
-def test_who_is_kept_was_best_on_validation_images_and_tells_what_it_does_on_test_images():
+def test_the_saved_adversary_is_best_on_validation_images_and_records_its_test_accuracy():
     labels = torch.tensor([0, 1] * 20)
     knows = torch.nn.functional.one_hot(labels, 2).double() * 0.8 + 0.1
-    guesses = torch.tensor([[0.6, 0.4]], dtype=torch.float64).expand(40, 2)
-    answers = {
-        "at first": {"valid": knows[None], "test": guesses[None]},
-        "in the end": {"valid": guesses[None], "test": knows[None]},
+    guess = torch.tensor([[0.6, 0.4]], dtype=torch.float64).expand(40, 2)
+    probabilities = {
+        "best on validation": {"valid": knows[None], "test": guess[None]},
+        "best on test": {"valid": guess[None], "test": knows[None]},
     }
-    found = describe_strongest(observed(answers, labels), labels)
-    assert found["adversary"] == "at first"
+    found = describe_strongest(observations_of(probabilities, labels), labels)
+    assert found["adversary"] == "best on validation"
     assert found["accuracy"][0] == pytest.approx(0.5)

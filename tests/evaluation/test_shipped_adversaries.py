@@ -1,4 +1,4 @@
-"""Every adversary that is shipped, as configured, against leaks that are known to be there."""
+"""Every shipped adversary, as configured, against known leaks."""
 
 from contextlib import nullcontext
 from copy import deepcopy
@@ -27,7 +27,7 @@ def adam(parameters):
 
 
 class Dimmed(Privatizer):
-    """Turns lightness nearly off: what is left of it needs to be learned."""
+    """Removes most of the lightness; adversaries must learn to see the rest."""
 
     def draw(self, images, rng):
         return {"noise": 0.1 * torch.rand(images.shape, generator=rng)}
@@ -37,7 +37,7 @@ class Dimmed(Privatizer):
 
 
 class Darkened(Privatizer):
-    """Takes half of the light away."""
+    """Halves the lightness."""
 
     def forward(self, images, draws):
         return Censored(images / 2, None)
@@ -52,7 +52,7 @@ def data():
 
 @pytest.fixture(scope="module")
 def fixed(data):
-    """A fixed classifier of lightness that sees it in original images."""
+    """Return a fixed classifier of lightness, trained on original images."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = resnet10(2)
@@ -67,7 +67,7 @@ def fixed(data):
 
 
 def shipped(tiny, name):
-    """Return what makes a shipped adversary, as conf/judge/standard.yaml has it."""
+    """Return the factory of a shipped adversary from conf/judge/standard.yaml."""
     config = tiny("judge=standard", f"image_size={SIZE}")
     return instantiate(config.judge.adversaries[name])
 
@@ -78,28 +78,28 @@ def accuracy_of(make, mechanism, data, fixed, epochs):
         adversary = make(num_classes=2, column=0, fixed=fixed)
     source = MechanismSource(mechanism, data, CPU)
     fit_all({"one": adversary}, source, epochs, 16, 0, "test")
-    right = [
+    correct = [
         adversary.log_probabilities(batch.images).argmax(dim=1) == batch.attributes[:, 0]
         for batch in source.query("test", 0, 0)
     ]
-    return float(torch.cat(right).double().mean())
+    return float(torch.cat(correct).double().mean())
 
 
-def test_these_are_all_that_are_shipped(tiny):
+def test_all_shipped_adversaries_are_tested(tiny):
     names = set(tiny("judge=standard", f"image_size={SIZE}").judge.adversaries)
     assert names == {*FROM_DIMMED, "inversion"}
 
 
 @pytest.mark.parametrize("name", FROM_DIMMED)
-def test_a_shipped_adversary_learns_what_is_there_to_be_learned(name, tiny, data, fixed):
+def test_shipped_adversaries_find_a_faint_leak(name, tiny, data, fixed):
     assert accuracy_of(shipped(tiny, name), Dimmed(), data, fixed, epochs=4) > 0.9
 
 
-def test_the_shipped_inversion_sees_through_a_change_that_leaves_a_trace(tiny, data, fixed):
+def test_the_shipped_inversion_finds_a_change_that_leaves_a_trace(tiny, data, fixed):
     assert accuracy_of(shipped(tiny, "inversion"), ChangedWithATrace(), data, fixed, 5) > 0.9
 
 
-def test_the_warm_start_knows_what_the_fixed_classifier_knows_and_leaves_it_alone(data, fixed):
+def test_the_warm_start_predicts_as_the_fixed_classifier_and_does_not_change_it(data, fixed):
     adversary = from_fixed_classifier(Recipe(adam), num_classes=2, column=0, fixed=fixed)
     adversary.network.eval()
     before = deepcopy(fixed.state_dict())
@@ -115,7 +115,7 @@ def test_the_warm_start_knows_what_the_fixed_classifier_knows_and_leaves_it_alon
     assert not torch.equal(adversary.network.head.weight, fixed.head.weight)
 
 
-def test_restoration_brings_images_nearer_to_what_they_were(tiny, data, fixed):
+def test_restoration_reduces_the_distance_to_the_original_images(tiny, data, fixed):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         adversary = shipped(tiny, "restoration")(num_classes=2, column=0, fixed=fixed)
@@ -126,11 +126,11 @@ def test_restoration_brings_images_nearer_to_what_they_were(tiny, data, fixed):
     before = (batch.images - batch.original).square().mean()
     assert (
         restored - batch.original
-    ).square().mean() < 0.5 * before  # the mean colour would come to three quarters
+    ).square().mean() < 0.5 * before  # the mean colour would reach three quarters
 
 
 def numbers(rng):
-    """A batch of numbers of which 97.8 % have the sign of their class."""
+    """Return a batch of numbers, 97.8 % of which have the sign of their class."""
     classes = torch.randint(2, (256, 1), generator=rng)
     values = (2 * classes - 1) * 2**0.5 + 0.7 * torch.randn(256, 1, generator=rng)
     images = values[:, :, None, None]
@@ -138,7 +138,7 @@ def numbers(rng):
 
 
 @pytest.mark.parametrize("name", ["mlp", "wide_mlp"])
-def test_the_adversaries_of_gaussian_toy_data_learn(name, tiny):
+def test_the_adversaries_for_gaussian_toy_data_learn(name, tiny):
     config = tiny(preset=["experiment=gaussian"], cached=False)
     make = instantiate(config.judge.adversaries[name])
     adversary = make(num_classes=2, column=0, fixed=mlp_classifier(2))
@@ -147,5 +147,5 @@ def test_the_adversaries_of_gaussian_toy_data_learn(name, tiny):
     for _ in range(200):
         adversary.training_step(numbers(rng), CPU)
     batch = numbers(rng)
-    right = adversary.log_probabilities(batch.images).argmax(dim=1) == batch.attributes[:, 0]
-    assert right.double().mean() > 0.9
+    correct = adversary.log_probabilities(batch.images).argmax(dim=1) == batch.attributes[:, 0]
+    assert correct.double().mean() > 0.9

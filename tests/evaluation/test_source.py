@@ -1,4 +1,4 @@
-"""How the judge queries a mechanism: which images, in which order, with which noise."""
+"""Sources of censored batches: images, order and noise."""
 
 from contextlib import nullcontext
 
@@ -37,20 +37,20 @@ def epoch_of(source, epoch):
 
 
 @pytest.mark.parametrize(("train", "sizes"), [(48, [16] * 3), (50, [16] * 3 + [2])])
-def test_an_epoch_has_every_training_image_once_in_an_order_of_its_own(train, sizes):
+def test_an_epoch_has_every_training_image_once_in_a_new_order(train, sizes):
     source = source_of(train)
     epochs = [list(epoch_of(source, epoch)) for epoch in (0, 1)]
     assert [[len(batch.images) for batch in epoch] for epoch in epochs] == [sizes, sizes]
-    seen = [torch.cat([batch.original.sum(dim=(1, 2, 3)) for batch in epoch]) for epoch in epochs]
-    assert torch.equal(seen[0].sort().values, seen[1].sort().values)
-    assert not torch.equal(*seen)
+    sums = [torch.cat([batch.original.sum(dim=(1, 2, 3)) for batch in epoch]) for epoch in epochs]
+    assert torch.equal(sums[0].sort().values, sums[1].sort().values)
+    assert not torch.equal(*sums)
 
 
-def test_a_single_image_is_no_batch_to_learn_from():
+def test_a_last_batch_of_one_image_is_dropped():
     assert [len(batch.images) for batch in epoch_of(source_of(33), 0)] == [16, 16]
 
 
-def test_batches_are_counted_as_they_come():
+def test_count_batches_matches_the_batches():
     for train, count in [(48, 3), (49, 3), (50, 4), (32, 2)]:
         source = source_of(train)
         assert (
@@ -63,7 +63,7 @@ def test_batches_are_counted_as_they_come():
 SOME = [(0, 0), (1, 0), (0, 1)]  # numbers and seeds
 
 
-def test_no_two_queries_share_their_noise():
+def test_every_query_has_its_own_noise():
     source = source_of(48)
     passes = [
         *(epoch_of(source, epoch) for epoch in (0, 1)),
@@ -75,8 +75,8 @@ def test_no_two_queries_share_their_noise():
     assert again == first[-1]
 
 
-class SomebodyElses:
-    """Images that were censored elsewhere, once: here their noise is replaced by a shade of s."""
+class CensoredElsewhere:
+    """Images that another tool censored once: a uniform grey whose lightness shows s."""
 
     compute = CPU
     deterministic = True
@@ -98,18 +98,20 @@ class SomebodyElses:
         return CensoredBatch(shade.expand_as(images), images, attributes, None)
 
 
-def test_images_that_someone_else_censored_are_judged_without_a_mechanism(tmp_path):
+def test_images_that_another_tool_censored_are_judged_without_a_mechanism(tmp_path):
     data = LightAndDark(train=128, valid=64, test=64)
     data.setup()
-    found = judge_in(tmp_path, epochs=3).judge(SomebodyElses(data), "Light", 0.01, 32).evaluation
+    found = (
+        judge_in(tmp_path, epochs=3).judge(CensoredElsewhere(data), "Light", 0.01, 32).evaluation
+    )
     assert found.measures["privacy_loss"].censored.value > 0.9
     assert found.measures["distortion"].censored.value > 0.01
-    assert found.measures["utility/Red"].censored.value < 0.7  # no colour is left
+    assert found.measures["utility/Red"].censored.value < 0.7  # no colour remains
     assert {each.queries for each in found.adversaries} == {1}
 
 
 class Normed(Privatizer):
-    """Batch norm, which in training mode looks at an image's companions and remembers them."""
+    """Batch norm, which in training mode uses and tracks batch statistics."""
 
     def __init__(self):
         super().__init__()
@@ -119,13 +121,13 @@ class Normed(Privatizer):
         return Censored(self.norm(images), None)
 
 
-def test_a_mechanism_is_judged_as_it_is_used_not_as_it_is_trained():
+def test_a_mechanism_is_judged_in_evaluation_mode():
     data = LightAndDark(train=32, valid=32, test=32)
     data.setup()
     mechanism = Normed().train()
     mechanism.norm.running_mean += 0.25
-    remembered = mechanism.norm.running_mean.clone()
+    before = mechanism.norm.running_mean.clone()
     source = MechanismSource(mechanism, data, CPU)
     for batch in (*epoch_of(source, 0), *source.query("test", 0, 0)):
         torch.testing.assert_close(batch.images, (batch.original - 0.25) / (1 + 1e-5) ** 0.5)
-    assert torch.equal(mechanism.norm.running_mean, remembered)
+    assert torch.equal(mechanism.norm.running_mean, before)

@@ -1,4 +1,4 @@
-"""What runs may be chosen by: the trade-off on the validation split, worked by hand."""
+"""The trade-off on the validation split, worked by hand."""
 
 import math
 from types import SimpleNamespace
@@ -17,20 +17,20 @@ from privacy_gan.hardware import Compute, choose_compute
 
 
 def predictions(valid):
-    # on test everything else: it must not be looked at
+    # the test predictions are empty, since they must not be used
     return AdversaryPredictions("one", 1, {"accuracy": Prediction(valid, torch.empty(0), "")})
 
 
-def test_the_gain_is_the_strongests_share_of_what_original_images_tell():
+def test_the_gain_is_normalized_by_the_gain_on_original_images():
     labels = torch.tensor([0, 0, 1, 1, 1])
-    frequencies = torch.tensor([0.3, 0.7], dtype=torch.float64)  # always 1 is right of three in five
+    frequencies = torch.tensor([0.3, 0.7], dtype=torch.float64)  # always 1: three of five
     gain = normalized_gain(predictions(0.7), predictions(0.8), frequencies, labels)
     assert gain == pytest.approx(0.5)
     assert math.isnan(normalized_gain(predictions(0.7), predictions(0.6), frequencies, labels))
 
 
 class Sees(torch.nn.Module):
-    """Sees one pixel's channel as a class."""
+    """Predicts one channel of a pixel as the class."""
 
     def __init__(self, channel):
         super().__init__()
@@ -41,16 +41,16 @@ class Sees(torch.nn.Module):
         return torch.stack([1 - bright, bright], dim=1)
 
 
-def test_utility_is_the_mean_share_of_what_original_images_tell():
+def test_utility_is_normalized_by_the_utility_of_original_images():
     truth = torch.tensor([[0, 0, 1], [0, 1, 0], [0, 1, 1], [0, 1, 1]])
     original = torch.zeros(4, 3, 1, 1)
     original[:, :, 0, 0] = truth.float()
     censored = original.clone()
-    censored[0, 1] = 1  # one of four is now wrong of the first utility attribute
+    censored[0, 1] = 1  # now one of four is wrong in the first utility attribute
     censored[:, 2] = 0  # and three of the second
     batches = [
-        SimpleNamespace(images=censored[some], original=original[some], attributes=truth[some])
-        for some in (slice(0, 3), slice(3, 4))
+        SimpleNamespace(images=censored[part], original=original[part], attributes=truth[part])
+        for part in (slice(0, 3), slice(3, 4))
     ]
     source = SimpleNamespace(
         query=lambda split, number, seed: iter(batches) if split == "valid" else None,
@@ -66,7 +66,7 @@ def test_utility_is_the_mean_share_of_what_original_images_tell():
     assert math.isnan(normalized_utility(source, classifiers, [], train, seed=0))
 
 
-def test_nothing_done_and_everything_gone_are_worth_the_same():
+def test_censoring_nothing_and_removing_everything_have_trade_off_0():
     assert trade_off(1.0, 1.0)["trade_off"] == trade_off(0.0, 0.0)["trade_off"] == 0
     assert trade_off(0.25, 0.75)["trade_off"] == 0.5
     assert math.isnan(trade_off(0.25, math.nan)["trade_off"])

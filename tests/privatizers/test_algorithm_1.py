@@ -1,11 +1,11 @@
-"""One step of training against Algorithm 1 written out literally, in float64."""
+"""Training steps compared with a literal transcription of Algorithm 1, in float64."""
 
 import copy
 
 import pytest
 import torch
 import torch.nn.functional as F
-from games import BATCH, NOISE, LiteralAdam, batches, small_discriminator, train, unet
+from games import BATCH, NOISE, LiteralAdam, make_batches, small_discriminator, train, unet
 
 from privacy_gan.losses import complement_cross_entropy, negative_entropy
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
@@ -15,10 +15,10 @@ from privacy_gan.privatizers.generator import Generator
 from privacy_gan.randomness import Purpose, keyed_generator
 
 EPSILON, LAMBDA, LEARNING_RATE, BETAS, SEED = 0.01, 1e5, 5e-4, (0.9, 0.999), 3
-SENSITIVE = 1  # the column
+SENSITIVE = 1  # column
 
 
-def privatizer_with(adversarial_loss, with_filter=True, with_generator=True):
+def make_privatizer(adversarial_loss, with_filter=True, with_generator=True):
     torch.manual_seed(0)
     return AdversarialPrivatizer(
         attribute_index=SENSITIVE,
@@ -39,10 +39,10 @@ def privatizer_with(adversarial_loss, with_filter=True, with_generator=True):
     ).double()
 
 
-def literal_algorithm_1(f, h_f, g, h_g, given, adversarial):
-    """The paper's Algorithm 1 with every loss taken from forward passes of its own."""
+def literal_algorithm_1(f, h_f, g, h_g, batches, adversarial):
+    """Run the paper's Algorithm 1, with separate forward passes for every loss."""
     adams = {net: LiteralAdam(net.parameters(), LEARNING_RATE, BETAS) for net in (f, h_f, g, h_g)}
-    for t, (x, attributes) in enumerate(given):
+    for t, (x, attributes) in enumerate(batches):
         s = attributes[:, SENSITIVE]
         rng = keyed_generator("cpu", SEED, Purpose.TRAIN, 0, t)
         z1 = torch.randn(BATCH, NOISE, generator=rng, dtype=torch.float64)
@@ -63,7 +63,7 @@ def literal_algorithm_1(f, h_f, g, h_g, given, adversarial):
         fake = torch.full((BATCH,), 2)
         phi_g = (F.cross_entropy(h_g(x2), fake) + F.cross_entropy(h_g(x), s)) / 2
 
-        # all gradients at the parameters before the step, then all updates
+        # all gradients are computed before all updates
         losses = [(f, theta_f), (h_f, phi_f), (g, theta_g)] + ([(h_g, phi_g)] if t % 3 == 0 else [])
         gradients = [torch.autograd.grad(loss, list(net.parameters())) for net, loss in losses]
         for (net, _), gradient in zip(losses, gradients, strict=True):
@@ -81,7 +81,7 @@ def literal_complement_loss(logits, s):
 
 
 def networks(privatizer):
-    return [player for game in privatizer.games for player in (game.network, game.discriminator)]
+    return [net for game in privatizer.games for net in (game.network, game.discriminator)]
 
 
 @pytest.mark.parametrize(
@@ -93,11 +93,11 @@ def networks(privatizer):
 )
 @pytest.mark.parametrize("steps", [1, 5])
 def test_training_equals_algorithm_1_parameter_by_parameter(adversarial, literal, steps):
-    privatizer = privatizer_with(adversarial)
+    privatizer = make_privatizer(adversarial)
     f, h_f, g, h_g = copies = copy.deepcopy(networks(privatizer))
-    given = batches(steps)
-    train(privatizer, given)
-    literal_algorithm_1(f, h_f, g, h_g, given, literal)
+    batches = make_batches(steps)
+    train(privatizer, batches)
+    literal_algorithm_1(f, h_f, g, h_g, batches, literal)
     for trained, expected in zip(networks(privatizer), copies, strict=True):
         for (name, p), q in zip(trained.named_parameters(), expected.parameters(), strict=True):
             torch.testing.assert_close(
@@ -112,33 +112,33 @@ def changed(before, after):
     ]
 
 
-def test_h_g_learns_in_every_third_step_and_the_others_in_each():
-    for steps, h_g_learns in [(1, True), (2, False), (3, False), (4, True)]:
-        given = batches(4)
-        until, beyond = (privatizer_with(negative_entropy) for _ in range(2))
-        train(until, given[: steps - 1]) if steps > 1 else None
-        train(beyond, given[:steps])
-        assert changed(networks(until), networks(beyond)) == [True, True, True, h_g_learns]
+def test_h_g_is_updated_every_third_step_and_the_other_networks_in_every_step():
+    for steps, h_g_is_updated in [(1, True), (2, False), (3, False), (4, True)]:
+        batches = make_batches(4)
+        before, after = (make_privatizer(negative_entropy) for _ in range(2))
+        train(before, batches[: steps - 1]) if steps > 1 else None
+        train(after, batches[:steps])
+        assert changed(networks(before), networks(after)) == [True, True, True, h_g_is_updated]
 
 
 @pytest.mark.parametrize(
     ("with_filter", "with_generator"), [(True, False), (False, True)], ids=["filter", "generator"]
 )
-def test_an_ablation_trains_its_own_two_networks(with_filter, with_generator):
-    privatizer = privatizer_with(negative_entropy, with_filter, with_generator)
+def test_an_ablation_trains_both_of_its_networks(with_filter, with_generator):
+    privatizer = make_privatizer(negative_entropy, with_filter, with_generator)
     before = copy.deepcopy(networks(privatizer))
-    train(privatizer, batches(1))
+    train(privatizer, make_batches(1))
     assert changed(before, networks(privatizer)) == [True, True]
 
 
-def test_the_filter_trains_without_regard_to_the_generator():
+def test_the_filter_trains_independently_of_the_generator():
     alone, together = (
-        privatizer_with(negative_entropy, True, False),
-        privatizer_with(negative_entropy),
+        make_privatizer(negative_entropy, True, False),
+        make_privatizer(negative_entropy),
     )
     together.filter.load_state_dict(alone.filter.state_dict())
-    given = batches(3)
-    train(alone, given)
-    train(together, given)
+    batches = make_batches(3)
+    train(alone, batches)
+    train(together, batches)
     for p, q in zip(alone.filter.parameters(), together.filter.parameters(), strict=True):
         assert torch.equal(p, q)

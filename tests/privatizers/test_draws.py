@@ -1,4 +1,4 @@
-"""Every mechanism draws first; what it makes of images is a function of them and the draws."""
+"""Every mechanism is a function of the images and its draws."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def mechanism(request, tiny):
     return privatizer
 
 
-def test_what_is_made_is_a_function_of_images_and_draws(mechanism):
+def test_censored_images_are_a_function_of_images_and_draws(mechanism):
     draws = mechanism.draw(IMAGES, rng())
     first, again = mechanism(IMAGES, draws), mechanism(IMAGES, draws)
     together = mechanism.privatize(IMAGES, rng())
@@ -37,7 +37,7 @@ def test_what_is_made_is_a_function_of_images_and_draws(mechanism):
         assert torch.equal(first.synthetic, draws["synthetic"])
 
 
-def test_draws_have_a_row_for_each_image_and_rows_do_not_mix(mechanism):
+def test_draws_have_a_row_for_each_image_which_affects_no_other_image(mechanism):
     draws = mechanism.draw(IMAGES, rng())
     assert all(len(rows) == len(IMAGES) for rows in draws.values())
     whole = mechanism(IMAGES, draws).images
@@ -48,7 +48,7 @@ def test_draws_have_a_row_for_each_image_and_rows_do_not_mix(mechanism):
     torch.testing.assert_close(torch.cat(parts), whole, rtol=1e-4, atol=1e-5)
 
 
-def test_what_draws_nothing_is_deterministic_and_the_rest_is_not(mechanism):
+def test_a_mechanism_is_deterministic_if_it_draws_nothing(mechanism):
     draws = mechanism.draw(IMAGES, rng())
     assert mechanism.deterministic == (draws == {})
     if draws:
@@ -56,7 +56,7 @@ def test_what_draws_nothing_is_deterministic_and_the_rest_is_not(mechanism):
         assert not all(torch.equal(draws[name], other[name]) for name in draws)
 
 
-def test_a_synthetic_attribute_can_be_chosen_with_all_else_the_same(tiny):
+def test_the_synthetic_attribute_can_be_set_with_all_other_draws_the_same(tiny):
     setup = prepare_run(tiny(cached=False))
     mechanism = build_privatizer(setup).eval().requires_grad_(False)
     draws = mechanism.draw(IMAGES, rng())

@@ -1,4 +1,4 @@
-"""Blur, mosaic and noise: what they do, and that they are as strong as the budget allows."""
+"""Blur, pixelation and noise: what they compute, and that they meet the budget."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ def rng(seed=0):
 
 
 def smooth_images(count=64, size=32):
-    """Return blurred noise: neighbouring pixels resemble each other, as in photographs."""
+    """Return blurred noise, whose neighbouring pixels are similar, as in photographs."""
     noise = torch.rand(count, 3, size + 8, size + 8, generator=rng(7))
     smooth = torch.nn.functional.avg_pool2d(noise, 9, stride=1)
     return ((smooth - 0.5) * 4 + 0.5).clamp(0, 1)
@@ -35,10 +35,10 @@ def batches():
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("epsilon", [0.001, 0.005, 0.01])
-def test_the_distortion_of_other_draws_is_the_budget(operation, epsilon):
+def test_the_distortion_with_other_draws_equals_the_budget(operation, epsilon):
     mechanism = operation(epsilon=epsilon)
-    found = mechanism.fit(batches)
-    assert found["strength"] == mechanism.strength > 0
+    values = mechanism.fit(batches)
+    assert values["strength"] == mechanism.strength > 0
     draws = [mechanism.privatize(IMAGES, rng(seed)).images for seed in range(100)]
     measured = torch.stack([(draw - IMAGES).square().mean() for draw in draws]).mean()
     assert measured == pytest.approx(epsilon, rel=0.02)
@@ -46,7 +46,7 @@ def test_the_distortion_of_other_draws_is_the_budget(operation, epsilon):
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_nothing_is_put_in_and_shapes_stay(operation):
+def test_shapes_stay_and_no_attribute_is_inserted(operation):
     mechanism = operation(epsilon=0.01)
     mechanism.fit(batches)
     images, synthetic = mechanism.privatize(IMAGES[:, :, :, :20], rng())
@@ -55,12 +55,12 @@ def test_nothing_is_put_in_and_shapes_stay(operation):
 
 
 @pytest.mark.parametrize("operation", [Blur, Pixelate])
-def test_more_than_can_be_done_is_refused(operation):
+def test_a_budget_that_cannot_be_reached_is_rejected(operation):
     with pytest.raises(UserError, match=f"more than {operation.__name__} can distort"):
         operation(epsilon=0.9).fit(batches)
 
 
-def test_a_mosaic_shows_the_means_of_blocks():
+def test_a_mosaic_consists_of_block_means():
     image = torch.arange(15.0).view(1, 1, 3, 5)
     # columns 0-1, 2-3 and 4; rows 0-1 and 2
     expected = torch.tensor(
@@ -70,12 +70,12 @@ def test_a_mosaic_shows_the_means_of_blocks():
     assert torch.equal(mosaic(image, 1), image)
 
 
-def test_a_fractional_strength_mixes_two_mosaics_in_its_proportion():
+def test_a_fractional_strength_chooses_between_two_block_sizes():
     images = IMAGES[:1].expand(4000, -1, -1, -1)
     mechanism = Pixelate(epsilon=1)
-    made = mechanism.operate(images, 3.25, mechanism.draw(images, rng()))
-    larger = (made == mosaic(IMAGES[:1], 5)).flatten(1).all(dim=1)
-    smaller = (made == mosaic(IMAGES[:1], 4)).flatten(1).all(dim=1)
+    censored = mechanism.operate(images, 3.25, mechanism.draw(images, rng()))
+    larger = (censored == mosaic(IMAGES[:1], 5)).flatten(1).all(dim=1)
+    smaller = (censored == mosaic(IMAGES[:1], 4)).flatten(1).all(dim=1)
     assert bool((larger ^ smaller).all())
     assert larger.float().mean() == pytest.approx(0.25, abs=0.03)
 
@@ -87,37 +87,39 @@ def test_blur_spreads_a_point_as_a_gaussian_does():
     offsets = torch.arange(33.0) - 16
     assert blurred.sum() == pytest.approx(1, rel=1e-5)
     variance = (blurred * offsets.square()[:, None]).sum() / blurred.sum()
-    assert variance == pytest.approx(4, rel=0.05)  # a little less: the kernel ends at 3 deviations
+    assert variance == pytest.approx(
+        4, rel=0.05
+    )  # a little less, because the kernel ends at 3 deviations
 
 
-def test_blur_is_torchvisions():
-    found = Blur(epsilon=1).operate(IMAGES, 2.0, {})
+def test_blur_equals_torchvisions():
+    blurred = Blur(epsilon=1).operate(IMAGES, 2.0, {})
     expected = gaussian_blur(IMAGES, [13, 13], [2.0, 2.0])
-    assert torch.allclose(found, expected, atol=1e-6)
+    assert torch.allclose(blurred, expected, atol=1e-6)
 
 
-def noised(images):
+def add_noise(images):
     mechanism = Noise(epsilon=1)
     return mechanism.operate(images, 0.1, mechanism.draw(images, rng()))
 
 
-def test_noise_has_the_deviation_and_stays_in_range():
+def test_noise_has_its_standard_deviation_and_stays_in_range():
     grey = torch.full((8, 3, 32, 32), 0.5)
-    noise = noised(grey) - grey
+    noise = add_noise(grey) - grey
     assert noise.std() == pytest.approx(0.1, rel=0.02)
     assert noise.mean().abs() < 0.003
-    black = noised(torch.zeros(1, 3, 8, 8))
+    black = add_noise(torch.zeros(1, 3, 8, 8))
     assert black.min() == 0
 
 
 @pytest.mark.parametrize("privatizer", ["blur", "pixelate", "noise"])
-def test_a_run_is_as_strong_when_it_is_judged_again(privatizer, tiny):
+def test_the_strength_is_saved_in_the_checkpoint(privatizer, tiny):
     config = tiny(f"privatizer={privatizer}")
     run, record = train(config)
     assert record.training["train/distortion"] == pytest.approx(0.01, rel=0.002)
     assert run.faces.exists()
-    stored = torch.load(run.checkpoint, weights_only=True)["state_dict"]["strength"]
-    assert stored == record.training["strength"]
+    saved = torch.load(run.checkpoint, weights_only=True)["state_dict"]["strength"]
+    assert saved == record.training["strength"]
     run.checkpoint.unlink()
     with pytest.raises(UserError, match=r"no checkpoint last.ckpt"):
         evaluate(config)
@@ -139,7 +141,7 @@ def test_gaussian_toy_data_cannot_be_blurred(tiny):
 
 @pytest.mark.parametrize("power", [0.5, 1, 1.5, 3])
 @pytest.mark.parametrize("target", [1e-3, 0.3, 7.0])
-def test_the_strength_is_found_in_few_steps(power, target):
+def test_solve_needs_few_evaluations(power, target):
     calls = []
 
     def function(x):
@@ -152,13 +154,13 @@ def test_the_strength_is_found_in_few_steps(power, target):
     assert len(calls) < 30
 
 
-def test_beyond_the_limit_there_is_the_limit():
+def test_solve_returns_the_limit_if_the_target_is_beyond_it():
     assert solve(lambda x: x, 5.0, start=1.0, limit=3.0) == (3.0, 3.0)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
-def test_what_says_that_it_is_deterministic_is(operation):
+def test_deterministic_operations_do_not_depend_on_the_seed(operation):
     mechanism = operation(epsilon=0.01)
     mechanism.fit(batches)
-    one, other = (mechanism.privatize(IMAGES, rng(seed)).images for seed in (0, 1))
-    assert torch.equal(one, other) == mechanism.deterministic
+    first, second = (mechanism.privatize(IMAGES, rng(seed)).images for seed in (0, 1))
+    assert torch.equal(first, second) == mechanism.deterministic

@@ -1,4 +1,4 @@
-"""Finished mechanisms one after the other."""
+"""Stacks of finished runs."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ IMAGES = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 
 @pytest.fixture
 def runs(once, tmp_path):
-    """Return a filter against Male and a filter with generator against Young, the test's own."""
+    """Return copies of two runs: a filter hiding Male, and filter and generator hiding Young."""
     choices = {"Male": "filter", "Young": "filter_generator"}
 
     def make(folder):
@@ -39,75 +39,76 @@ def runs(once, tmp_path):
     ]
 
 
-def stacked(runs):
-    listed = ",".join(f"'{run}'" for run in runs)
-    return ["privatizer=stack", f"privatizer.runs=[{listed}]"]
+def stack_options(runs):
+    folders = ",".join(f"'{run}'" for run in runs)
+    return ["privatizer=stack", f"privatizer.runs=[{folders}]"]
 
 
 def rng():
     return torch.Generator().manual_seed(0)
 
 
-def built(runs):
-    """Return a stack as a run has it after its training."""
+def make_stack(runs):
+    """Return a stack as it is after the training of its run."""
     parts = OmegaConf.create(stacked_parts([str(run) for run in runs]))
     stack = Stack(instantiate(parts), image_size=16, read_weights=read_weights)
     stack.fit(list)
     return stack.eval().to(memory_format=torch.channels_last)
 
 
-def test_a_stack_is_its_mechanisms_in_their_order(runs):
-    stack = built(runs)
+def test_a_stack_applies_its_mechanisms_in_order(runs):
+    stack = make_stack(runs)
     first, second = map(load_mechanism, runs)
     noise = rng()
     expected = second.privatize(first.privatize(IMAGES, noise).images, noise)
-    found = stack.for_attribute("Young").privatize(IMAGES, rng())
-    assert torch.equal(found.images, expected.images)
-    assert torch.equal(found.synthetic, expected.synthetic)
-    assert stack.for_attribute("Male").privatize(IMAGES, rng()).synthetic is None  # a filter's
+    censored = stack.for_attribute("Young").privatize(IMAGES, rng())
+    assert torch.equal(censored.images, expected.images)
+    assert torch.equal(censored.synthetic, expected.synthetic)
+    assert stack.for_attribute("Male").privatize(IMAGES, rng()).synthetic is None  # of a filter
 
 
-def test_a_stack_is_judged_for_every_attribute_that_it_hides(runs, tiny, tmp_path):
+def test_a_stack_is_evaluated_for_every_attribute_that_it_hides(runs, tiny, tmp_path):
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     judged = [*TINY, *JUDGED, "judge.attributes=[Smiling,Male,Young]"]
-    config = tiny(where, *stacked(runs), preset=judged)
+    config = tiny(where, *stack_options(runs), preset=judged)
     run, record = train(config)
     assert run.path.parts[-4].startswith("stack-")
     assert run.path.parts[-3] == "Male"
     assert list(record.evaluations) == ["Male", "Young"]
     for attribute, utility in [("Male", "Young"), ("Young", "Male")]:
-        found = record.evaluations[attribute]
-        assert found.attribute == attribute
-        assert f"utility/{utility}" in found.measures
-    shown = full_summary(run, record)
-    assert shown.startswith("Male and Young censored with epsilon 0.01 ")
+        evaluation = record.evaluations[attribute]
+        assert evaluation.attribute == attribute
+        assert f"utility/{utility}" in evaluation.measures
+    text = full_summary(run, record)
+    assert text.startswith("Male and Young censored with epsilon 0.01 ")
     assert run.faces.exists()
 
 
-def test_a_stack_is_its_own_folder_alone(runs, tiny):
-    config = tiny(*stacked(runs))
+def test_the_checkpoint_of_a_stack_contains_the_weights_of_its_parts(runs, tiny):
+    config = tiny(*stack_options(runs))
     run, _ = train(config)
-    stored = torch.load(run.checkpoint, weights_only=True)["state_dict"]
-    of_first = load_mechanism(runs[0]).state_dict()
-    assert all(torch.equal(stored[f"parts.0.{name}"], value) for name, value in of_first.items())
+    saved = torch.load(run.checkpoint, weights_only=True)["state_dict"]
+    first_weights = load_mechanism(runs[0]).state_dict()
+    for name, value in first_weights.items():
+        assert torch.equal(saved[f"parts.0.{name}"], value)
 
 
-def test_a_finished_stack_needs_its_parts_no_more(runs, tiny, tmp_path, monkeypatch):
+def test_a_finished_stack_does_not_need_the_folders_of_its_parts(runs, tiny, tmp_path, monkeypatch):
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     judged = [*TINY, *JUDGED, "judge.attributes=[Smiling,Male,Young]"]
-    run, record = train(tiny(where, *stacked(runs), preset=judged))
+    run, record = train(tiny(where, *stack_options(runs), preset=judged))
     before = load_mechanism(run.path).privatize(IMAGES, rng())
     for part in runs:
         shutil.rmtree(part)
-    monkeypatch.chdir(tmp_path)  # where the parts' folders were, if relative, is forgotten, too
-    again = load_mechanism(run.path).privatize(IMAGES, rng())
-    assert torch.equal(again.images, before.images)
+    monkeypatch.chdir(tmp_path)  # relative paths of the parts' folders are invalid, too
+    loaded = load_mechanism(run.path).privatize(IMAGES, rng())
+    assert torch.equal(loaded.images, before.images)
     config = open_folder(run.path).config()
     assert evaluate(config)[1] == record
 
 
 @pytest.mark.parametrize(
-    ("damage", "said"),
+    ("damage", "message"),
     [
         (lambda run: (run / "result.json").unlink(), "training is not finished"),
         (lambda run: (run / "last.ckpt").unlink(), "has no checkpoint last.ckpt"),
@@ -116,27 +117,27 @@ def test_a_finished_stack_needs_its_parts_no_more(runs, tiny, tmp_path, monkeypa
         (lambda run: (run / "config.yaml").write_text("- a"), "is not the configuration of a run"),
     ],
 )
-def test_what_is_no_finished_run_is_refused(damage, said, runs):
+def test_an_unfinished_or_damaged_run_is_rejected(damage, message, runs):
     damage(runs[1])
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         load_mechanism(runs[1])
 
 
-def test_runs_of_another_size_are_refused(runs, tiny):
+def test_runs_of_another_image_size_are_rejected(runs, tiny):
     with pytest.raises(UserError, match=r"on images of 16 pixels, which cannot be stacked with i"):
-        train(tiny(*stacked(runs), "image_size=32"))
+        train(tiny(*stack_options(runs), "image_size=32"))
 
 
-def test_a_stack_of_nothing_is_refused(tiny):
+def test_a_stack_of_no_runs_is_rejected(tiny):
     with pytest.raises(UserError, match=r"privatizer\.runs is empty"):
         train(tiny("privatizer=stack"))
 
 
-def test_a_categorical_attribute_is_not_stacked(tiny):
+def test_a_run_on_a_categorical_attribute_is_rejected(tiny):
     group = ["attribute=[Male,Young]", "group_rule=other", "privatizer=filter"]
     run, _ = train(tiny(*group))
     with pytest.raises(UserError, match=r"Male\+Young-other, which is not a binary attribute"):
-        train(tiny(*stacked([run.path])))
+        train(tiny(*stack_options([run.path])))
 
 
 def test_a_planted_pickle_is_not_executed(runs, tmp_path):
@@ -150,29 +151,29 @@ def test_a_planted_pickle_is_not_executed(runs, tmp_path):
     assert not (tmp_path / "executed").exists()
 
 
-def test_the_order_of_a_stack_is_part_of_what_it_is(runs, tiny):
-    one, _ = train(tiny(*stacked(runs)))
-    other, _ = train(tiny(*stacked(runs[::-1]), "attribute=Male"))
-    assert one.path != other.path
-    assert one.path.parts[-3] == other.path.parts[-3] == "Male"
+def test_stacks_in_another_order_are_other_runs(runs, tiny):
+    first, _ = train(tiny(*stack_options(runs)))
+    second, _ = train(tiny(*stack_options(runs[::-1]), "attribute=Male"))
+    assert first.path != second.path
+    assert first.path.parts[-3] == second.path.parts[-3] == "Male"
 
 
-def test_a_stack_whose_part_was_trained_again_is_not_taken_for_finished(runs, tiny):
-    config = tiny(*stacked(runs))
+def test_a_stack_whose_part_was_trained_again_is_another_run(runs, tiny):
+    config = tiny(*stack_options(runs))
     _, record = train(config)
-    assert train(tiny(*stacked(runs)))[1] == record
-    # the same command, the same folder, another outcome: as on another machine
+    assert train(tiny(*stack_options(runs)))[1] == record
+    # as if the same command gave another result on another machine
     result = runs[1] / "result.json"
     other = json.loads(result.read_text())
     other["training"]["valid/filter/distortion"] += 1e-9
     result.write_text(json.dumps(other))
     with pytest.raises(UserError, match=r"belongs to a run with privatizer.parts.1.training="):
-        train(tiny(*stacked(runs)))
+        train(tiny(*stack_options(runs)))
 
 
-def test_judging_a_part_again_leaves_its_stack_finished(runs, tiny, tmp_path):
-    _, record = train(tiny(*stacked(runs)))
+def test_a_stack_stays_finished_when_a_part_is_evaluated_again(runs, tiny, tmp_path):
+    _, record = train(tiny(*stack_options(runs)))
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     part = tiny(where, "attribute=Male", "privatizer=filter", preset=[*TINY, *JUDGED])
     assert evaluate(part)[0].path == runs[0]
-    assert train(tiny(*stacked(runs)))[1] == record
+    assert train(tiny(*stack_options(runs)))[1] == record

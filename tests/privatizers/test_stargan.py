@@ -1,4 +1,4 @@
-"""StarGAN's training against its losses written out literally, in float64."""
+"""StarGAN's training compared with a literal transcription of its losses, in float64."""
 
 import copy
 import math
@@ -15,15 +15,15 @@ from privacy_gan.privatizers.stargan import StarGAN, gradient_penalty
 from privacy_gan.randomness import Purpose, keyed_generator
 
 SEED, SIZE, BATCH, RATE = 3, 16, 6, 0.01
-SENSITIVE = 1  # the column
+SENSITIVE = 1  # column
 
 
-def stargan(num_classes=2, **options):
+def make_stargan(num_classes=2, **options):
     torch.manual_seed(0)
     return StarGAN(
         attribute_index=SENSITIVE,
         seed=SEED,
-        # whose steps are in proportion to the gradients, which Adam's first ones are not
+        # SGD, because its steps are proportional to the gradients; Adam's first steps are not
         optimizer=lambda parameters: torch.optim.SGD(parameters, RATE),
         image_size=SIZE,
         num_classes=num_classes,
@@ -33,7 +33,7 @@ def stargan(num_classes=2, **options):
     )
 
 
-def batches(count, num_classes=2, dtype=torch.float64):
+def make_batches(count, num_classes=2, dtype=torch.float64):
     rng = torch.Generator().manual_seed(1)
     return [
         Batch(
@@ -44,16 +44,16 @@ def batches(count, num_classes=2, dtype=torch.float64):
     ]
 
 
-class Fixed(LightningDataModule):
-    def __init__(self, given):
+class FixedBatches(LightningDataModule):
+    def __init__(self, batches):
         super().__init__()
-        self.given = given
+        self.batches = batches
 
     def train_dataloader(self):
-        return DataLoader(self.given, batch_size=None)
+        return DataLoader(self.batches, batch_size=None)
 
 
-def fit(privatizer, given, precision="64-true", **options):
+def fit(privatizer, batches, precision="64-true", **options):
     trainer = Trainer(
         accelerator="cpu",
         precision=precision,
@@ -64,7 +64,7 @@ def fit(privatizer, given, precision="64-true", **options):
         enable_model_summary=False,
         **options,
     )
-    trainer.fit(privatizer, datamodule=Fixed(given))
+    trainer.fit(privatizer, datamodule=FixedBatches(batches))
     return trainer
 
 
@@ -96,9 +96,9 @@ def descend(network, loss):
             p -= RATE * gradient
 
 
-def literal_stargan(g, d, given, num_classes, discriminator_steps, lambda_rec):
-    """Each player's loss and step, from forward passes of their own."""
-    for t, (images, attributes) in enumerate(given):
+def literal_stargan(g, d, batches, num_classes, discriminator_steps, lambda_rec):
+    """Run each network's loss and step, with separate forward passes."""
+    for t, (images, attributes) in enumerate(batches):
         x, s = images * 2 - 1, attributes[:, SENSITIVE]
         rng = keyed_generator("cpu", SEED, Purpose.TRAIN, 0, t)
         s_new = torch.randint(num_classes, (BATCH,), generator=rng)
@@ -125,13 +125,13 @@ def literal_stargan(g, d, given, num_classes, discriminator_steps, lambda_rec):
 def test_training_equals_stargan_parameter_by_parameter(
     num_classes, lambda_rec, discriminator_steps, steps
 ):
-    privatizer = stargan(
+    privatizer = make_stargan(
         num_classes, lambda_rec=lambda_rec, discriminator_steps=discriminator_steps
     ).double()
     g, d = copy.deepcopy((privatizer.generator, privatizer.discriminator))
-    given = batches(steps, num_classes)
-    fit(privatizer, given)
-    literal_stargan(g, d, given, num_classes, discriminator_steps, lambda_rec)
+    batches = make_batches(steps, num_classes)
+    fit(privatizer, batches)
+    literal_stargan(g, d, batches, num_classes, discriminator_steps, lambda_rec)
     for trained, expected in [(privatizer.generator, g), (privatizer.discriminator, d)]:
         for (name, p), q in zip(trained.named_parameters(), expected.parameters(), strict=True):
             torch.testing.assert_close(
@@ -139,8 +139,8 @@ def test_training_equals_stargan_parameter_by_parameter(
             )
 
 
-class Turns(Callback):
-    """Notes after every batch which players' weights changed."""
+class RecordUpdates(Callback):
+    """Records after every batch which networks were updated."""
 
     def on_train_batch_start(self, trainer, privatizer, *step):
         self.before = copy.deepcopy([list(p.parameters()) for p in self.networks(privatizer)])
@@ -150,55 +150,55 @@ class Turns(Callback):
             any(not torch.equal(p, q) for p, q in zip(before, now.parameters(), strict=True))
             for before, now in zip(self.before, self.networks(privatizer), strict=True)
         ]
-        self.turns.append(changed)
+        self.updates.append(changed)
 
     def on_train_start(self, *args):
-        self.turns = []
+        self.updates = []
 
     def networks(self, privatizer):
         return privatizer.generator, privatizer.discriminator
 
 
-def turns(privatizer, count):
-    callback = Turns()
-    fit(privatizer.double(), batches(count), callbacks=[callback])
-    return callback.turns
+def record_updates(privatizer, count):
+    callback = RecordUpdates()
+    fit(privatizer.double(), make_batches(count), callbacks=[callback])
+    return callback.updates
 
 
-def test_the_discriminator_learns_in_every_step_and_the_generator_in_every_fifth():
+def test_the_discriminator_is_updated_in_every_step_and_the_generator_in_every_fifth():
     alone, both = [False, True], [True, True]
-    assert turns(stargan(), 11) == [*[alone] * 4, both, *[alone] * 4, both, alone]
+    assert record_updates(make_stargan(), 11) == [*[alone] * 4, both, *[alone] * 4, both, alone]
 
 
-def test_the_generator_learns_once_in_an_epoch_shorter_than_that():
-    assert turns(stargan(), 3) == [[False, True], [False, True], [True, True]]
+def test_the_generator_is_updated_once_in_an_epoch_of_fewer_batches():
+    assert record_updates(make_stargan(), 3) == [[False, True], [False, True], [True, True]]
 
 
-def test_neither_players_loss_reaches_the_other(monkeypatch):
-    privatizer = stargan(discriminator_steps=2).double()
-    stepped = []
+def test_each_loss_updates_one_network_only(monkeypatch):
+    privatizer = make_stargan(discriminator_steps=2).double()
+    updated = []
     original = StarGAN.compute_gradients
 
     def compute_gradients(self, optimizer, loss, player):
         self.zero_grad(set_to_none=True)
         original(self, optimizer, loss, player)
-        stepped.append({n.split(".")[0] for n, p in self.named_parameters() if p.grad is not None})
+        updated.append({n.split(".")[0] for n, p in self.named_parameters() if p.grad is not None})
 
     monkeypatch.setattr(StarGAN, "compute_gradients", compute_gradients)
-    fit(privatizer, batches(2))
-    assert stepped == [{"discriminator"}, {"discriminator"}, {"generator"}]
+    fit(privatizer, make_batches(2))
+    assert updated == [{"discriminator"}, {"discriminator"}, {"generator"}]
 
 
 @pytest.mark.parametrize(("lambda_rec", "passes"), [(0, 1), (10, 2)])
-def test_without_a_weight_the_cycle_is_not_computed(lambda_rec, passes):
-    privatizer = stargan(lambda_rec=lambda_rec, discriminator_steps=1).double()
-    seen = []
-    privatizer.generator.register_forward_hook(lambda *call: seen.append(call))
-    fit(privatizer, batches(1))
-    assert len(seen) == passes
+def test_the_cycle_is_not_computed_if_its_weight_is_0(lambda_rec, passes):
+    privatizer = make_stargan(lambda_rec=lambda_rec, discriminator_steps=1).double()
+    calls = []
+    privatizer.generator.register_forward_hook(lambda *call: calls.append(call))
+    fit(privatizer, make_batches(1))
+    assert len(calls) == passes
 
 
-def test_penalty_of_a_linear_discriminator_is_the_one_worked_by_hand():
+def test_penalty_of_a_linear_discriminator_equals_the_value_by_hand():
     # D_src is 0.5 times the sum of 12 pixels: its gradient's norm is 0.5 sqrt(12) = sqrt(3)
     linear = lambda x: ((0.5 * x).sum(dim=(1, 2, 3)), None)  # noqa: E731
     images = torch.zeros(2, 3, 2, 2)
@@ -206,7 +206,7 @@ def test_penalty_of_a_linear_discriminator_is_the_one_worked_by_hand():
     assert penalty.item() == pytest.approx((math.sqrt(3) - 1) ** 2)
 
 
-def test_penalty_is_taken_between_the_images_each_at_its_own_share():
+def test_penalty_is_computed_at_mixtures_with_one_alpha_per_image():
     # half the squared norm has the mixture itself as its gradient: alpha times ones
     quadratic = lambda x: (x.square().sum(dim=(1, 2, 3)) / 2, None)  # noqa: E731
     real, fake = torch.ones(2, 3, 2, 2), torch.zeros(2, 3, 2, 2)
@@ -223,18 +223,20 @@ def test_penalty_is_computed_in_full_precision_under_autocast_and_in_validation(
     exact = copy.deepcopy(discriminator).double()
     expected = gradient_penalty(exact, *(argument.double() for argument in arguments)).item()
     with torch.autocast("cpu", torch.bfloat16):
-        found = [gradient_penalty(discriminator, *arguments)]
+        penalties = [gradient_penalty(discriminator, *arguments)]
         with torch.inference_mode():
-            made_here = [argument.clone() for argument in arguments]
-            found.append(gradient_penalty(discriminator, *made_here))
-    assert [value.item() for value in found] == pytest.approx([expected] * 2, rel=1e-6)
+            inference_tensors = [argument.clone() for argument in arguments]
+            penalties.append(gradient_penalty(discriminator, *inference_tensors))
+    assert [value.item() for value in penalties] == pytest.approx([expected] * 2, rel=1e-6)
 
 
-def test_under_autocast_the_generator_meets_the_discriminator_of_after_its_step():
-    privatizer = stargan(discriminator_steps=1, lambda_rec=0)
+def test_under_autocast_the_generators_loss_uses_the_updated_discriminator():
+    privatizer = make_stargan(discriminator_steps=1, lambda_rec=0)
     calls = []
-    privatizer.discriminator.register_forward_hook(lambda m, given, out: calls.append((given, out)))
-    fit(privatizer, batches(1, dtype=torch.float32), precision="bf16-mixed")
+    privatizer.discriminator.register_forward_hook(
+        lambda m, inputs, out: calls.append((inputs, out))
+    )
+    fit(privatizer, make_batches(1, dtype=torch.float32), precision="bf16-mixed")
     (fake,), (source, _) = calls[-1]
     with torch.autocast("cpu", torch.bfloat16):
         now, _ = privatizer.discriminator(fake)
@@ -245,8 +247,8 @@ def test_under_autocast_the_generator_meets_the_discriminator_of_after_its_step(
 
 
 @pytest.mark.parametrize("num_classes", [2, 3])
-def test_images_come_out_in_their_range_with_a_random_attribute(num_classes):
-    privatizer = stargan(num_classes).eval()
+def test_censored_images_are_in_range_with_a_random_attribute(num_classes):
+    privatizer = make_stargan(num_classes).eval()
     images = torch.rand(64, 3, SIZE, SIZE)
     with torch.no_grad():
         censored, synthetic = privatizer.privatize(images, torch.Generator().manual_seed(0))
@@ -259,8 +261,8 @@ def test_images_come_out_in_their_range_with_a_random_attribute(num_classes):
     assert list(rows) == ["x", *(f"x''  s'={value}" for value in range(num_classes))]
     assert torch.equal(rows["x"], images)
     for value in range(num_classes):
-        shown = rows[f"x''  s'={value}"][synthetic == value]
-        torch.testing.assert_close(shown, censored[synthetic == value])
+        row = rows[f"x''  s'={value}"][synthetic == value]
+        torch.testing.assert_close(row, censored[synthetic == value])
 
 
 @pytest.mark.parametrize(
@@ -271,6 +273,6 @@ def test_images_come_out_in_their_range_with_a_random_attribute(num_classes):
         ({"synthetic": "other"}, "synthetic=other is unknown"),
     ],
 )
-def test_what_is_out_of_range_is_refused(options, message):
+def test_options_out_of_range_are_rejected(options, message):
     with pytest.raises(UserError, match=message):
-        stargan(**options)
+        make_stargan(**options)

@@ -1,4 +1,4 @@
-"""StarGAN as a run: resumed exactly, configured as its authors did."""
+"""Runs with StarGAN: exact resume, and the authors' configuration."""
 
 import math
 import os
@@ -12,7 +12,7 @@ from privacy_gan.config import instantiate
 from privacy_gan.errors import Interrupted, UserError
 from privacy_gan.privatizers.stargan import StarGAN
 
-# An epoch has eight batches: the generator learns in the fifth.
+# An epoch has eight batches; the generator is updated in the fifth.
 TINY_STARGAN = [
     "privatizer=stargan",
     "privatizer.width=2",
@@ -21,22 +21,20 @@ TINY_STARGAN = [
 ]
 
 
-def state(run):
+def load_state(run):
     checkpoint = torch.load(run.checkpoint, weights_only=True)
     return checkpoint["state_dict"], checkpoint["optimizer_states"]
 
 
-def test_a_run_stopped_and_repeated_ends_bit_for_bit_as_if_it_had_not_been(
-    tiny, tmp_path, monkeypatch
-):
+def test_a_resumed_run_ends_bit_for_bit_like_an_uninterrupted_one(tiny, tmp_path, monkeypatch):
     expected, record = train(tiny(*TINY_STARGAN, f"output_dir={tmp_path / 'uninterrupted'}"))
-    taken = 0
+    steps = 0
     original = StarGAN.training_step
 
     def training_step(self, batch, batch_idx):
-        nonlocal taken
-        taken += 1
-        if taken == 3:
+        nonlocal steps
+        steps += 1
+        if steps == 3:
             os.kill(os.getpid(), signal.SIGTERM)
         return original(self, batch, batch_idx)
 
@@ -45,7 +43,7 @@ def test_a_run_stopped_and_repeated_ends_bit_for_bit_as_if_it_had_not_been(
         with pytest.raises(Interrupted):
             train(tiny(*TINY_STARGAN))
     resumed, resumed_record = train(tiny(*TINY_STARGAN))
-    torch.testing.assert_close(state(resumed), state(expected), rtol=0, atol=0)
+    torch.testing.assert_close(load_state(resumed), load_state(expected), rtol=0, atol=0)
     assert resumed.result_file.exists()
     assert resumed_record.training == record.training
     assert 0 < record.training["valid/stargan/distortion"] < 1
@@ -63,17 +61,17 @@ def test_a_run_stopped_and_repeated_ends_bit_for_bit_as_if_it_had_not_been(
     assert list((resumed.path / "images").glob("*.png"))
 
 
-def test_a_categorical_attribute_is_drawn_as_often_as_it_occurs(tiny):
+def test_an_empirical_categorical_attribute_has_the_training_frequencies(tiny):
     group = ["attribute=[Male,Young]", "group_rule=other", "synthetic=empirical"]
     run, record = train(tiny(*TINY_STARGAN, *group, "trainer.max_epochs=1"))
-    probabilities = state(run)[0]["synthetic.probabilities"]
+    probabilities = load_state(run)[0]["synthetic.probabilities"]
     assert probabilities.shape == (3,)
     assert probabilities.sum() == pytest.approx(1)
     assert probabilities.tolist() != [pytest.approx(1 / 3)] * 3
     assert 0 < record.training["valid/stargan/distortion"] < 1
 
 
-def test_the_configuration_is_the_authors(tiny):
+def test_the_default_configuration_is_the_authors(tiny):
     config = tiny("privatizer=stargan", "image_size=8", "num_classes=2")
     privatizer = instantiate(config.privatizer, attribute_index=0, seed=0)
     options = "discriminator_steps", "lambda_cls", "lambda_rec", "lambda_gp"
@@ -84,7 +82,7 @@ def test_the_configuration_is_the_authors(tiny):
         assert tuple(optimizer.defaults["betas"]) == (0.5, 0.999)
 
 
-def test_images_that_cannot_be_halved_are_refused_before_anything_is_written(tiny, tmp_path):
+def test_an_image_size_that_cannot_be_halved_is_rejected_before_anything_is_written(tiny, tmp_path):
     with pytest.raises(UserError, match="image_size=80 cannot be halved 5 times"):
         train(tiny(*TINY_STARGAN, "image_size=80"))
     assert not (tmp_path / "outputs").exists()

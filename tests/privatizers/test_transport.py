@@ -1,4 +1,4 @@
-"""Optimal transport between classes, against normal distributions whose maps are known."""
+"""Optimal transport between classes, compared with known maps between normal distributions."""
 
 import pytest
 import torch
@@ -21,8 +21,8 @@ def covariance(seed, size=4):
     return factor @ factor.T
 
 
-def far_apart(frequency=0.3):
-    """Images of 2 x 2 values of two classes that are easily told, and their covariances."""
+def separable_batch(frequency=0.3):
+    """Return images of 2 x 2 values in two classes that are easy to classify."""
     labels = (torch.rand(COUNT, generator=rng(1)) < frequency).long()
     roots = torch.stack([torch.linalg.cholesky(covariance(seed)) for seed in (2, 3)])
     noise = torch.randn(COUNT, 4, 1, generator=rng(4), dtype=torch.float64)
@@ -30,9 +30,9 @@ def far_apart(frequency=0.3):
     return Batch(values.float().view(-1, 1, 2, 2), labels[:, None])
 
 
-def adapted(data, epsilon, **how):
+def fit_transport(data, epsilon, **options):
     mechanism = Transport(
-        epsilon, num_classes=2, image_size=2, attribute_index=0, channels=1, limits=None, **how
+        epsilon, num_classes=2, image_size=2, attribute_index=0, channels=1, limits=None, **options
     )
     return mechanism, mechanism.fit(lambda: [data])
 
@@ -42,14 +42,14 @@ def moments(images):
     return flat.mean(dim=0), flat.T.cov()
 
 
-def test_a_map_takes_one_covariance_to_the_other():
+def test_linear_map_maps_one_covariance_to_the_other():
     one, other = covariance(0), covariance(1)
-    found = linear_map(one, other)
-    torch.testing.assert_close(found @ one @ found, other)
-    torch.testing.assert_close(found, found.T)  # the gradient of something convex
+    transport = linear_map(one, other)
+    torch.testing.assert_close(transport @ one @ transport, other)
+    torch.testing.assert_close(transport, transport.T)  # the gradient of a convex function
 
 
-def test_the_barycentre_of_two_lies_on_the_way_from_one_to_the_other():
+def test_the_barycentre_of_two_is_between_them():
     one, other = covariance(0), covariance(1)
     way = 0.7 * torch.eye(4, dtype=torch.float64) + 0.3 * linear_map(one, other)
     weights = torch.tensor([0.7, 0.3], dtype=torch.float64)
@@ -57,16 +57,16 @@ def test_the_barycentre_of_two_lies_on_the_way_from_one_to_the_other():
     torch.testing.assert_close(found, way @ one @ way, rtol=1e-5, atol=1e-5)
 
 
-def test_the_barycentre_of_deviations_on_one_axis_is_their_mean():
+def test_the_barycentre_of_one_dimensional_deviations_is_their_mean():
     weights = torch.tensor([0.2, 0.3, 0.5], dtype=torch.float64)
     deviations = torch.tensor([1.0, 2.0, 4.0], dtype=torch.float64)
     found = barycentre(deviations.square()[:, None, None], weights)
     assert found.item() == pytest.approx((weights @ deviations).item() ** 2)
 
 
-def test_the_whole_way_leaves_no_trace_in_mean_and_covariance():
-    data = far_apart()
-    mechanism, found = adapted(data, epsilon=1e6)
+def test_the_whole_way_makes_means_and_covariances_equal():
+    data = separable_batch()
+    mechanism, found = fit_transport(data, epsilon=1e6)
     assert found["train/told"] == 1
     assert found["strength"] == 1
     images, synthetic = mechanism.privatize(data.images, rng())
@@ -76,9 +76,9 @@ def test_the_whole_way_leaves_no_trace_in_mean_and_covariance():
     torch.testing.assert_close(one[1], other[1], atol=0.01, rtol=0.01)
 
 
-def test_a_random_class_looks_like_the_class_whatever_it_was_before():
-    data = far_apart()
-    mechanism, _ = adapted(data, epsilon=1e6, target="random")
+def test_images_moved_to_a_random_class_have_its_mean_and_covariance():
+    data = separable_batch()
+    mechanism, _ = fit_transport(data, epsilon=1e6, target="random")
     images, synthetic = mechanism.privatize(data.images, rng())
     true = data.attributes[:, 0]
     for value in (0, 1):
@@ -92,16 +92,16 @@ def test_a_random_class_looks_like_the_class_whatever_it_was_before():
 
 
 @pytest.mark.parametrize("target", ["barycentre", "random"])
-def test_a_small_budget_is_met_and_a_large_one_is_left(target):
-    data = far_apart()
-    whole = adapted(data, epsilon=1e6, target=target)[1]["train/distortion"]
+def test_a_small_budget_is_met_and_a_large_one_is_not_used_up(target):
+    data = separable_batch()
+    whole = fit_transport(data, epsilon=1e6, target=target)[1]["train/distortion"]
     assert whole < 1e6
-    found = adapted(data, epsilon=whole / 4, target=target)[1]
+    found = fit_transport(data, epsilon=whole / 4, target=target)[1]
     assert found["train/distortion"] == pytest.approx(whole / 4, rel=2e-3)
     assert found["strength"] == pytest.approx(0.5, rel=2e-3)
 
 
-def test_gaussian_toy_data_are_hidden_at_the_cost_of_their_barycentre(tiny, tmp_path):
+def test_the_distortion_on_gaussian_toy_data_is_that_of_their_barycentre(tiny, tmp_path):
     run, record = train(
         tiny(
             *("data=gaussian", "privatizer=transport", "epsilon=100", "trainer=cpu"),
@@ -112,14 +112,14 @@ def test_gaussian_toy_data_are_hidden_at_the_cost_of_their_barycentre(tiny, tmp_
         )
     )
     assert run.path.parts[-4] == "transport-barycentre"
-    # W2^2 / 4 = 2, and classes that are told wrong once in fifty
+    # W2^2 / 4 = 2; the discriminant misclassifies one image in fifty
     assert record.training["train/distortion"] == pytest.approx(2, abs=0.1)
     loaded = load_mechanism(run.path)
     images = torch.randn(5, 1, 1, 1, generator=rng())
     assert not torch.equal(loaded.privatize(images, rng()).images, images)
 
 
-def test_a_tiny_run_on_pictures_puts_a_random_class_in(tiny):
+def test_a_tiny_run_on_images_inserts_a_random_class(tiny):
     run, _ = train(
         tiny("privatizer=transport", "privatizer.target=random", "privatizer.components=20")
     )
@@ -131,11 +131,11 @@ def test_a_tiny_run_on_pictures_puts_a_random_class_in(tiny):
     assert 0 <= moved.min() <= moved.max() <= 1
 
 
-def test_too_few_images_are_refused(tiny):
+def test_too_few_images_are_rejected(tiny):
     with pytest.raises(UserError, match="32 training images are too few for 200 principal"):
         train(tiny("privatizer=transport"))
 
 
-def test_another_target_is_refused():
+def test_an_unknown_target_is_rejected():
     with pytest.raises(UserError, match="choose barycentre or random"):
         Transport(0.01, 2, 16, 0, target="nowhere")

@@ -5,10 +5,10 @@ from dataclasses import replace
 from sample_results import evaluation, measure, write_run
 
 from privacy_gan.reporting.budget import describe_distortion, describe_excess, budget_warnings
-from privacy_gan.reporting.model_card import model_card
+from privacy_gan.reporting.model_card import render_model_card
 from privacy_gan.reporting.report import make_report
 from privacy_gan.reporting.run_summary import run_summary
-from privacy_gan.reporting.sweep_chart import COLUMNS, points
+from privacy_gan.reporting.sweep_chart import COLUMNS, table_rows
 from privacy_gan.reporting.verdict import run_verdict, verdict
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Estimate, Measure, Result
@@ -75,6 +75,6 @@ def test_every_output_says_it(tmp_path):
     assert "2.5 times the budget of 0.02" in page
     assert "0.04900, over budget" in page
     facts = {"mechanism": "m", "epsilon": 0.02, "seed": 0, "data": "faces", "made_by": "us"}
-    assert f"Warning: {TOLD}." in model_card(result, facts, ["Smiling"], 64, with_onnx=False)
-    (row,) = points("run", run)
+    assert f"Warning: {TOLD}." in render_model_card(result, facts, ["Smiling"], 64, with_onnx=False)
+    (row,) = table_rows("run", run)
     assert dict(zip(COLUMNS, row, strict=True))["budget"] == "missed"

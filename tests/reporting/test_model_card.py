@@ -6,7 +6,7 @@ import pytest
 from huggingface_hub import ModelCard
 from sample_results import evaluation
 
-from privacy_gan.reporting.model_card import model_card
+from privacy_gan.reporting.model_card import render_model_card
 from privacy_gan.runs.result import Estimate, Measure, Result
 
 FACTS = {
@@ -28,7 +28,7 @@ def result(*attributes):
 
 def card(*attributes, with_onnx=True, **facts):
     """Return a card as the hub's library reads it, with line breaks as blanks."""
-    text = model_card(result(*attributes), FACTS | facts, attributes or ["Smiling"], 64, with_onnx)
+    text = render_model_card(result(*attributes), FACTS | facts, attributes or ["Smiling"], 64, with_onnx)
     return ModelCard(text)
 
 
@@ -71,14 +71,14 @@ def test_it_says_from_whom_and_what_they_had():
 def test_what_was_judged_as_files_says_so():
     found = evaluation(0.8, auroc=AUROC, settings={"judge.released_as": "jpeg-90"})
     judged = Result("celeba-64", {}, {}, {"Smiling": found})
-    text = model_card(judged, FACTS, ["Smiling"], 64, with_onnx=False)
+    text = render_model_card(judged, FACTS, ["Smiling"], 64, with_onnx=False)
     assert "They saw images as jpeg-90 files hold them." in " ".join(text.split())
     assert "model.onnx" not in text
 
 
 def test_warnings_of_the_judge_are_passed_on():
     found = replace(evaluation(0.8, auroc=AUROC), warnings=("the data are few",))
-    text = model_card(Result("x", {}, {}, {"Smiling": found}), FACTS, ["Smiling"], 64, False)
+    text = render_model_card(Result("x", {}, {}, {"Smiling": found}), FACTS, ["Smiling"], 64, False)
     assert "\nWarning: the data are few\n" in text
 
 

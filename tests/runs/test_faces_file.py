@@ -1,4 +1,4 @@
-"""faces.png gives back what was written, and says when it cannot."""
+"""faces.png preserves pixels and labels, and damaged files are errors."""
 
 import numpy as np
 import pytest
@@ -15,14 +15,14 @@ def faces():
     return Faces.from_tensors({"x": values[0], "x''  s'=1": values[1]}, ("s=0", "s=1", "s=0"))
 
 
-def test_labels_and_pixels_come_back(faces, tmp_path):
+def test_reading_returns_the_labels_and_pixels_that_were_written(faces, tmp_path):
     faces.write(tmp_path / "faces.png")
-    back = Faces.read(tmp_path / "faces.png")
-    assert back.columns == faces.columns
-    assert list(back.rows) == ["x", "x''  s'=1"]
+    read = Faces.read(tmp_path / "faces.png")
+    assert read.columns == faces.columns
+    assert list(read.rows) == ["x", "x''  s'=1"]
     for label, images in faces.rows.items():
         assert images.shape == (3, 4, 5, 3)
-        np.testing.assert_array_equal(back.rows[label], images)
+        np.testing.assert_array_equal(read.rows[label], images)
 
 
 def test_values_are_rounded_to_the_nearest_byte():
@@ -31,20 +31,21 @@ def test_values_are_rounded_to_the_nearest_byte():
     assert pixels[0, :, :, 1].tolist() == [[0, 0], [1, 255]]
 
 
-def test_a_picture_of_somebody_else_is_no_sheet_of_faces(tmp_path):
+def test_another_picture_is_rejected(tmp_path):
     Image.new("RGB", (8, 8)).save(tmp_path / "faces.png")
     with pytest.raises(UserError, match="damaged"):
         Faces.read(tmp_path / "faces.png")
 
 
-def test_a_truncated_file_is_damaged(faces, tmp_path):
+def test_a_truncated_file_is_rejected(faces, tmp_path):
     path = tmp_path / "faces.png"
     faces.write(path)
     for length in range(0, path.stat().st_size - 1, 7):
-        whole = path.read_bytes()
-        (tmp_path / "cut.png").write_bytes(whole[:length])
+        (tmp_path / "cut.png").write_bytes(path.read_bytes()[:length])
         try:
-            back = Faces.read(tmp_path / "cut.png")
+            read = Faces.read(tmp_path / "cut.png")
         except UserError:
             continue
-        np.testing.assert_array_equal(back.rows["x"], faces.rows["x"])  # only the end was missing
+        np.testing.assert_array_equal(
+            read.rows["x"], faces.rows["x"]
+        )  # only the end of the file was missing

@@ -1,4 +1,4 @@
-"""What a run is stays what it is, and a new setting changes that on purpose only."""
+"""Fingerprints of existing runs do not change, and every new setting has a role."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from privacy_gan.runs.result import Result
 
 SHIPPED = "cd9d80e4e6a8693d"
 
-# Runs that exist are known by these. Who must change one makes all such runs other runs.
+# Fingerprints of existing runs. Changing one invalidates all such runs.
 FINGERPRINTS = {
     "": SHIPPED,
     "trainer=ddp logger=wandb judge=quick classifiers=quick baseline=true": SHIPPED,
@@ -37,15 +37,15 @@ FINGERPRINTS = {
 }
 
 
-@pytest.mark.parametrize("typed", FINGERPRINTS)
-def test_a_run_is_known_by_what_it_was_known_by(typed, tiny):
-    config = tiny(*typed.split(), preset=[], cached=False)
-    found = run_fingerprint(config_to_dict(resolve_config(config, resolve_task(config))), "key")
-    fingerprint = hashlib.sha256(json.dumps(found, sort_keys=True).encode()).hexdigest()[:16]
-    assert fingerprint == FINGERPRINTS[typed]
+@pytest.mark.parametrize("overrides", FINGERPRINTS)
+def test_fingerprints_of_existing_runs_do_not_change(overrides, tiny):
+    config = tiny(*overrides.split(), preset=[], cached=False)
+    settings = run_fingerprint(config_to_dict(resolve_config(config, resolve_task(config))), "key")
+    fingerprint = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:16]
+    assert fingerprint == FINGERPRINTS[overrides]
 
 
-def test_what_told_committed_results_apart_still_does():
+def test_all_settings_in_the_fingerprints_of_committed_results_still_belong_to_fingerprints():
     paths = {
         path
         for file in (ROOT / "docs" / "results").rglob("result.json")
@@ -63,7 +63,9 @@ def test_every_setting_of_a_node_with_mixed_roles_has_a_role(tiny):
     mixed = {name.rpartition(".")[0] for name in ROLES if "." in name}
     assert mixed == {"data", "privatizer.optimizer", "trainer"}
     choices = [
-        (group, choice) for group in ("data", "privatizer", "trainer") for choice in of(group)
+        (group, choice)
+        for group in ("data", "privatizer", "trainer")
+        for choice in choices_of(group)
     ]
     for group, choice in choices:
         config = tiny(f"{group}={choice}", preset=[], cached=False)
@@ -73,7 +75,7 @@ def test_every_setting_of_a_node_with_mixed_roles_has_a_role(tiny):
                 assert f"{part}.{name}" in ROLES, f"add {part}.{name} to ROLES"
 
 
-def of(group):
+def choices_of(group):
     return [path.stem for path in sorted((ROOT / "conf" / group).glob("*.yaml"))]
 
 

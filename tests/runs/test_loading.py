@@ -1,4 +1,4 @@
-"""A trained mechanism from its folder alone."""
+"""Loading a trained mechanism from its run folder alone."""
 
 import sys
 from pathlib import Path
@@ -26,18 +26,18 @@ def finished(tiny):
     return train(tiny("trainer.max_epochs=1"))[0]
 
 
-def test_what_is_loaded_is_what_was_trained(finished):
+def test_the_loaded_mechanism_has_the_trained_weights(finished):
     privatizer = load_privatizer(str(finished.path))
-    stored = torch.load(finished.checkpoint, weights_only=True)["state_dict"]
-    found = dict(privatizer.mechanism.state_dict())
-    torch.testing.assert_close(found, dict(stored), rtol=0, atol=0)
+    expected = torch.load(finished.checkpoint, weights_only=True)["state_dict"]
+    weights = dict(privatizer.mechanism.state_dict())
+    torch.testing.assert_close(weights, dict(expected), rtol=0, atol=0)
     assert not privatizer.training
     assert not any(parameter.requires_grad for parameter in privatizer.parameters())
     assert torch.equal(censored(privatizer), censored(load_privatizer(finished.path)))
 
 
-def test_it_is_the_packages_own_function_and_importing_the_package_is_light(finished):
-    assert privacy_gan.load_privatizer is release.trained.load_privatizer
+def test_the_package_exports_load_privatizer_without_importing_torch(finished):
+    assert privacy_gan.load_privatizer is release.trained_model.load_privatizer
     code = (
         "import sys, privacy_gan; assert 'torch' not in sys.modules;"
         "privacy_gan.load_privatizer(sys.argv[1])"
@@ -48,16 +48,16 @@ def test_it_is_the_packages_own_function_and_importing_the_package_is_light(fini
         _ = privacy_gan.load_discriminator
 
 
-def test_a_folder_that_an_earlier_version_wrote_is_refused_in_one_line(finished):
+def test_the_folder_of_an_earlier_version_is_rejected_in_one_line(finished):
     earlier = finished.result_file.read_text().replace('"version": 7', '"version": 3')
     finished.result_file.write_text(earlier)
     assert Result.read(finished.result_file).version == 3
-    with pytest.raises(UserError, match=r"another version.*: repeat the command") as refused:
+    with pytest.raises(UserError, match=r"another version.*: repeat the command") as raised:
         load_privatizer(finished.path)
-    assert "\n" not in str(refused.value)
+    assert "\n" not in str(raised.value)
 
 
-def test_a_run_whose_settings_an_earlier_version_named_otherwise_is_trained_elsewhere(tiny):
+def test_a_run_of_an_earlier_version_with_other_names_of_settings_needs_another_folder(tiny):
     folder, _ = train(tiny("trainer.max_epochs=1"))
     earlier = folder.result_file.read_text().replace('"version": 7', '"version": 5')
     folder.result_file.write_text(earlier.replace("filter.Filter", "filter.FilterStage"))
@@ -65,19 +65,19 @@ def test_a_run_whose_settings_an_earlier_version_named_otherwise_is_trained_else
         train(tiny("trainer.max_epochs=1"))
 
 
-def test_weights_of_another_run_are_not_taken(finished, tiny):
+def test_weights_of_another_run_are_rejected(finished, tiny):
     other, _ = train(tiny("trainer.max_epochs=1", "seed=1"))
     finished.checkpoint.write_bytes(other.checkpoint.read_bytes())
     with pytest.raises(UserError, match=r"belongs to another run than .*result.json"):
         load_privatizer(finished.path)
 
 
-def test_what_is_no_trained_mechanism_is_said_to_be_none(tmp_path):
+def test_a_folder_without_a_trained_mechanism_is_rejected(tmp_path):
     with pytest.raises(UserError, match=r"neither a run folder nor an exported one"):
         privacy_gan.load_privatizer(tmp_path)
 
 
-def test_what_is_not_a_run_folder_is_said_to_be_none(tmp_path):
+def test_a_folder_without_a_run_is_rejected(tmp_path):
     with pytest.raises(UserError, match=r"is not a run folder: it contains no config\.yaml"):
         open_folder(tmp_path)
 
@@ -90,7 +90,7 @@ def test_what_is_not_a_run_folder_is_said_to_be_none(tmp_path):
         "+trainer.limit_train_batches=2",
     ],
 )
-def test_a_run_that_ends_within_an_epoch_can_be_loaded_again(limit, tiny):
+def test_a_run_that_ends_within_an_epoch_can_be_loaded(limit, tiny):
     folder, result = train(tiny(limit))
     assert folder.checkpoint.exists()
     assert 0 < result.training["valid/generator/distortion"] < 1
@@ -99,7 +99,7 @@ def test_a_run_that_ends_within_an_epoch_can_be_loaded_again(limit, tiny):
     assert train(tiny(limit))[1] == result
 
 
-def test_a_run_that_leaves_nothing_to_load_has_no_result(tiny):
+def test_a_run_without_training_batches_is_rejected_without_a_result(tiny):
     config = tiny("+trainer.limit_train_batches=0")
     with pytest.raises(UserError, match=r"limit_train_batches=0 must be a number of batches"):
         train(config)

@@ -1,4 +1,4 @@
-"""Whether a run is finished is what its folder says, and one answer."""
+"""Whether a run is finished, and results of other runs in its folder."""
 
 import pytest
 
@@ -18,42 +18,43 @@ def config(tiny):
     return resolve_config(config, resolve_task(config))
 
 
-def leave(config, **more):
-    """Leave a result where a run would."""
-    result = Result("faces", run_fingerprint(config_to_dict(config), "key"), {}, **more)
+def write_result(config, **parts):
+    """Write a result of the run to its folder."""
+    result = Result("faces", run_fingerprint(config_to_dict(config), "key"), {}, **parts)
     result.write(run_from_config(config, "key").folder.result_file)
 
 
-def test_a_run_that_left_nothing_is_not(config):
+def test_a_run_without_a_result_is_not_finished(config):
     assert run_from_config(config).complete_result(evaluate=False, baseline=False) is None
 
 
 @pytest.mark.parametrize(
-    ("left", "finished"),
+    ("parts", "complete_for"),
     [
         ({}, {(False, False), (False, True)}),
         ({"evaluations": JUDGED}, {(False, False), (False, True), (True, False)}),
-        ({"evaluations": JUDGED, "baseline": JUDGED}, "always"),
-        ({"evaluations": JUDGED, "baseline": None}, "always"),  # no mechanism within it
+        ({"evaluations": JUDGED, "baseline": JUDGED}, "all requests"),
+        ({"evaluations": JUDGED, "baseline": None}, "all requests"),  # has no baseline
     ],
 )
-def test_it_is_where_all_that_is_asked_for_is_there(left, complete_result, config):
-    leave(config, **left)
-    asked = [(evaluate, baseline) for evaluate in (False, True) for baseline in (False, True)]
-    for each in asked:
-        is_finished = run_from_config(config, "key").complete_result(*each) is not None
-        assert is_finished == (complete_result == "always" or each in complete_result), each
+def test_a_run_is_finished_if_its_result_contains_everything_requested(parts, complete_for, config):
+    write_result(config, **parts)
+    requests = [(evaluate, baseline) for evaluate in (False, True) for baseline in (False, True)]
+    for request in requests:
+        is_finished = run_from_config(config, "key").complete_result(*request) is not None
+        expected = complete_for == "all requests" or request in complete_for
+        assert is_finished == expected, request
 
 
-def test_what_another_run_left_is_refused(config):
-    leave(config)
+def test_the_result_of_another_run_is_rejected(config):
+    write_result(config)
     config.epsilon = 0.5
     with pytest.raises(UserError, match=r"belongs to a run with epsilon=.* \(this one: 0.5\)"):
         run_from_config(config, "key").complete_result(evaluate=False, baseline=False)
 
 
-def test_other_data_are_refused_by_those_alone_who_opened_them(config):
-    leave(config)
+def test_a_result_of_other_data_is_rejected_once_the_data_were_opened(config):
+    write_result(config)
     assert run_from_config(config).complete_result(evaluate=False, baseline=False) is not None
     with pytest.raises(UserError, match=r"belongs to a run with data.key=key"):
         run_from_config(config, "other").complete_result(evaluate=False, baseline=False)

@@ -83,9 +83,8 @@ def load_checkpoint(folder):
 
 
 def steps_taken(folder):
-    return load_checkpoint(folder)["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"][
-        "completed"
-    ]
+    loop = load_checkpoint(folder)["loops"]["fit_loop"]
+    return loop["epoch_loop.batch_progress"]["total"]["completed"]
 
 
 def weights(folder):

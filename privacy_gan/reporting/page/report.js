@@ -1,32 +1,32 @@
 "use strict";
-// Draws the trade-off of each panel, and shows what is behind a point.
+// Draws the trade-off of each panel, and shows the details of a point.
 const { panels, runs } = JSON.parse(document.getElementById("data").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const percent = (value) => (100 * value).toFixed(1) + "%";
-// Plotly takes some tags in labels for its own
-const literal = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
+// Plotly interprets some HTML tags in labels
+const escapeHtml = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 
 function element(tag, text, children = []) {
-  const made = document.createElement(tag);
-  if (text) made.textContent = text;
-  made.append(...children);
-  return made;
+  const node = document.createElement(tag);
+  if (text) node.textContent = text;
+  node.append(...children);
+  return node;
 }
 
-// what may be wider than the screen is scrolled by itself, by keys as well
-function wide(content) {
+// a box that scrolls by itself, also with the keyboard, if its content is wider than the screen
+function scrollBox(content) {
   const box = element("div", "", [content]);
   box.className = "scroll";
   box.tabIndex = 0;
   return box;
 }
 
-// Gives each label the first place around its point where it covers no other label and no point, or
-// none: pointing at a point tells its budget, too.
+// Puts each label in the first place around its point where it overlaps no other label and no point.
+// A label without such a place is omitted: hovering over a point shows its budget, too.
 const PLACES = [["top right", 1, 1], ["bottom right", 1, -1], ["top left", -1, 1], ["bottom left", -1, -1]];
-function labelled(drawn, bounds, size) {
+function placeLabels(drawn, bounds, size) {
   const points = drawn.flatMap((trace) => trace.x.map((x, index) => ({ x, y: trace.y[index] })));
-  // about what Plotly will show: all points and bounds, and a margin
+  // about the range that Plotly will choose: all points and bounds, and a margin
   const spread = (values) => {
     const low = Math.min(...values), range = Math.max(Math.max(...values) - low, 1e-9);
     return [low - range / 20, range * 1.1];
@@ -34,17 +34,17 @@ function labelled(drawn, bounds, size) {
   const [left, width] = spread([...points.map((point) => point.x), ...bounds.map(([, value]) => value)]);
   const [bottom, height] = spread(points.map((point) => point.y));
   const at = (x, y) => [(x - left) / width * size[0], (y - bottom) / height * size[1]];
-  const taken = points.map((point) => { const [x, y] = at(point.x, point.y); return [x - 5, y - 5, x + 5, y + 5]; });
-  const meets = (box) => box[0] < 0 || box[2] > size[0] || taken.some((other) =>
+  const occupied = points.map((point) => { const [x, y] = at(point.x, point.y); return [x - 5, y - 5, x + 5, y + 5]; });
+  const overlaps = (box) => box[0] < 0 || box[2] > size[0] || occupied.some((other) =>
     box[0] < other[2] && other[0] < box[2] && box[1] < other[3] && other[1] < box[3]);
   for (const trace of drawn.filter((each) => each.text)) {
     trace.textposition = trace.text.map(() => "top right");
     trace.text = trace.text.map((text, index) => {
-      const [x, y] = at(trace.x[index], trace.y[index]), wide = 8 * text.length;
+      const [x, y] = at(trace.x[index], trace.y[index]), textWidth = 8 * text.length;
       for (const [place, right, up] of PLACES) {
-        const box = [right > 0 ? x + 6 : x - 6 - wide, up > 0 ? y + 6 : y - 20, right > 0 ? x + 6 + wide : x - 6, up > 0 ? y + 20 : y - 6];
-        if (!meets(box)) {
-          taken.push(box);
+        const box = [right > 0 ? x + 6 : x - 6 - textWidth, up > 0 ? y + 6 : y - 20, right > 0 ? x + 6 + textWidth : x - 6, up > 0 ? y + 20 : y - 6];
+        if (!overlaps(box)) {
+          occupied.push(box);
           trace.textposition[index] = place;
           return text;
         }
@@ -57,13 +57,13 @@ function labelled(drawn, bounds, size) {
 
 const valueOf = (axis, value) => (axis.is_share ? percent(value) : value.toFixed(3));
 
-function traces(panel, attacker, shown, size) {
+function traces(panel, attacker, visible, size) {
   const axis = panel.axes[attacker];
   const drawn = panel.curves.flatMap((curve, number) => {
     const points = curve.points
       .map((point, index) => ({ ...point, index, x: point.privacy[attacker], y: point.utility }))
       .filter((point) => point.x && point.y);
-    if (!shown.has(number) || !points.length) return [];
+    if (!visible.has(number) || !points.length) return [];
     const bars = (key) => ({
       type: "data", symmetric: false, thickness: 1, width: 3,
       array: points.map((point) => Math.max(0, point[key][2] - point[key][0])),
@@ -75,11 +75,11 @@ function traces(panel, attacker, shown, size) {
       customdata: points.map((point) => [number, point.index]),
       text: points.map((point) => point.epsilon_text),
       hovertext: points.map((point) => [
-        literal(curve.name), point.where,
+        escapeHtml(curve.name), point.where,
         `${axis.title} ${valueOf(axis, point.x[0])}`, "utility score " + percent(point.y[0]),
         "distortion " + point.distortion_text, point.seeds + (point.seeds === 1 ? " seed" : " seeds"),
       ].join("<br>")),
-      hoverinfo: "text", mode: "lines+markers+text", name: literal(curve.name),
+      hoverinfo: "text", mode: "lines+markers+text", name: escapeHtml(curve.name),
       marker: { color: curve.colour, symbol: curve.symbol, size: 9 }, line: { color: curve.colour, width: 1.5 },
     }];
   });
@@ -91,7 +91,7 @@ function traces(panel, attacker, shown, size) {
       marker: { symbol: "star", size: 14, color: dark.matches ? "#ccc" : "#444" },
     });
   }
-  return labelled(drawn, axis.bounds, size);
+  return placeLabels(drawn, axis.bounds, size);
 }
 
 function layout(panel, attacker, narrow) {
@@ -104,8 +104,7 @@ function layout(panel, attacker, narrow) {
     x: value, y: 0, yref: "paper", text: name, showarrow: false, textangle: -90, xanchor: "right", yanchor: "bottom",
     font: { size: 11, color: "#888" },
   }));
-  // the paper's numbers are those of its own adversary
-  for (const value of attacker === "the paper's way" ? panel.papers : []) {
+  for (const value of attacker === panel.paper_attacker ? panel.paper_accuracies : []) {
     lines.push({ type: "line", x0: value, x1: value, yref: "paper", y0: 0, y1: 0.04, line: { color: ink, width: 3 } });
   }
   const axis = (title, format) => ({ title: { text: title }, tickformat: format, gridcolor: grid, zeroline: false, fixedrange: true });
@@ -116,67 +115,67 @@ function layout(panel, attacker, narrow) {
   };
 }
 
-function show(article, panel, number, index) {
+function showDetails(article, panel, number, index) {
   const curve = panel.curves[number], point = curve.points[index];
   const details = article.querySelector(".details");
   const parts = point.runs.map((id) => {
     const run = runs[id];
     const rows = run.numbers.map(([name, value]) => element("tr", "", [element("th", name), element("td", value)]));
-    const shown = [element("h4", run.title)];
+    const nodes = [element("h4", run.title)];
     if (run.faces) {
       const image = element("img");
       image.src = run.faces;
       image.width = run.faces_width;
       image.height = run.faces_height;
       image.alt = run.faces_alt;
-      shown.push(wide(image));
+      nodes.push(scrollBox(image));
     }
-    shown.push(wide(element("table", "", [element("tbody", "", rows)])));
+    nodes.push(scrollBox(element("table", "", [element("tbody", "", rows)])));
     const config = element("details", "", [element("summary", "configuration"), element("pre", run.configuration)]);
-    shown.push(config, element("p", run.folder));
-    return element("div", "", shown);
+    nodes.push(config, element("p", run.folder));
+    return element("div", "", nodes);
   });
   details.replaceChildren(element("h3", `${curve.name} ${point.where}`), ...parts);
   details.hidden = false;
-  hints();
+  updateScrollHints();
   details.focus({ preventScroll: true });
   details.scrollIntoView({ block: "start" });
 }
 
-// says of a box that is wider than the screen that it goes on, until its end is in sight
-function hints() {
+// marks boxes that are wider than the screen, and whether there is more to the right
+function updateScrollHints() {
   for (const box of document.querySelectorAll(".scroll")) {
-    const tell = () => {
+    const update = () => {
       box.classList.toggle("wider", box.scrollWidth > box.clientWidth + 1);
       box.classList.toggle("more", box.scrollLeft + box.clientWidth < box.scrollWidth - 1);
     };
-    box.onscroll = tell;
-    tell();
+    box.onscroll = update;
+    update();
   }
 }
-addEventListener("resize", hints);
+addEventListener("resize", updateScrollHints);
 
 for (const article of document.querySelectorAll("[data-panel]")) {
   const panel = panels[article.dataset.panel];
   const plot = article.querySelector(".plot"), select = article.querySelector("select");
   const boxes = [...article.querySelectorAll("input")];
   const draw = () => {
-    const shown = new Set(boxes.filter((box) => box.checked).map((box) => Number(box.value)));
+    const visible = new Set(boxes.filter((box) => box.checked).map((box) => Number(box.value)));
     const size = [plot.clientWidth - 64, plot.clientHeight - 80];
-    Plotly.react(plot, traces(panel, select.value, shown, size), layout(panel, select.value, plot.clientWidth < 500),
+    Plotly.react(plot, traces(panel, select.value, visible, size), layout(panel, select.value, plot.clientWidth < 500),
       { displayModeBar: false, responsive: true });
   };
   if (panel.has_trade_off) {
     draw();
     plot.on("plotly_click", ({ points: [point] }) => {
-      if (point.customdata) show(article, panel, ...point.customdata);
+      if (point.customdata) showDetails(article, panel, ...point.customdata);
     });
     select.addEventListener("change", draw);
     boxes.forEach((box) => box.addEventListener("change", draw));
     dark.addEventListener("change", draw);
   }
   for (const button of article.querySelectorAll("button[data-point]")) {
-    button.addEventListener("click", () => show(article, panel, Number(button.dataset.curve), Number(button.dataset.point)));
+    button.addEventListener("click", () => showDetails(article, panel, Number(button.dataset.curve), Number(button.dataset.point)));
   }
 }
-hints();
+updateScrollHints();
