@@ -18,9 +18,9 @@ def is_out_of_memory(error: BaseException | None) -> bool:
 
     Libraries raise various exceptions in that case, often while they handle a MemoryError.
     """
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
+    visited: set[int] = set()
+    while error is not None and id(error) not in visited:
+        visited.add(id(error))
         is_memory_error = type(error).__name__ in ("MemoryError", "OutOfMemoryError")
         if is_memory_error or "allocate memory" in str(error):
             return True

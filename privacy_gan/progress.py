@@ -38,27 +38,27 @@ def progress_listener(listener: Listener) -> Iterator[None]:
         _listener.reset(token)
 
 
-def report_progress(what: str, done: int, total: int) -> None:
+def report_progress(description: str, done: int, total: int) -> None:
     """Report progress to the listener, if there is one."""
     if (listener := _listener.get()) is not None:
-        listener(what, done, total)
+        listener(description, done, total)
 
 
 @contextmanager
-def progress(what: str, total: int, unit: str = "it") -> Iterator[Callable[[int], None]]:
+def progress_bar(description: str, total: int, unit: str = "it") -> Iterator[Callable[[int], None]]:
     """Show a progress bar and report progress; yields a function that advances both.
 
     If the output is not a terminal, a new line is printed for every tenth of the work.
 
     Args:
-        what: description of the work.
+        description: what the work is, for display.
         total: number of steps.
         unit: what a step is called.
     """
     redraws = sys.stderr.isatty()
     done = 0
     with tqdm(
-        desc=what,
+        desc=description,
         total=total,
         unit=unit,
         disable=not _shown.get(),
@@ -72,7 +72,7 @@ def progress(what: str, total: int, unit: str = "it") -> Iterator[Callable[[int]
             nonlocal done
             done += steps
             bar.update(steps)
-            report_progress(what, done, total)
+            report_progress(description, done, total)
 
-        report_progress(what, 0, total)
+        report_progress(description, 0, total)
         yield advance

@@ -1,7 +1,7 @@
-"""Commands as users type them.
+"""Runs commands as users type them.
 
-They run in processes of their own, which a fork server starts at once; ``real=True`` starts Python
-itself, which takes seven seconds of a processor.
+Commands run in processes that a fork server starts quickly; ``real=True`` starts a fresh Python
+interpreter, which takes seven seconds of CPU time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TESTS = str(Path(__file__).parent)
 
 
 def environment(**changed: str) -> dict[str, str]:
-    """Return this process's environment with changes, and with the tests' modules in reach."""
+    """Return this process's environment with changes, and with tests/ on PYTHONPATH."""
     variables = {**os.environ, **changed}
     paths = [variables.get("PYTHONPATH", ""), TESTS]
     return {**variables, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
@@ -37,13 +37,13 @@ def start(
 
     Args:
         command: its arguments, with ``sys.executable`` first.
-        env: variables that differ from this process's.
-        real: whether Python itself is started.
+        env: environment variables that differ from this process's.
+        real: whether to start a fresh interpreter.
         options: passed to Popen.
     """
-    kind = subprocess.Popen if real else fork_server.Popen
+    popen = subprocess.Popen if real else fork_server.Popen
     arguments = [str(word) for word in command]
-    return kind(arguments, env=environment(**(env or {})), text=True, **options)
+    return popen(arguments, env=environment(**(env or {})), text=True, **options)
 
 
 def run(
@@ -54,7 +54,7 @@ def run(
     timeout: float = 300,
     real: bool = False,
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end; return its exit code and what it said."""
+    """Run a command to its end; return its exit code and output."""
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     with start(command, env=env, real=real, cwd=cwd, **pipes) as process:
         try:
@@ -65,26 +65,26 @@ def run(
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def command_line(verb: str, *arguments: object) -> list[str]:
-    """Return a command line of one of ours: experiments/VERB.py ARGUMENTS."""
-    return [sys.executable, str(ROOT / "experiments" / f"{verb}.py"), *map(str, arguments)]
+def command_line(name: str, *arguments: object) -> list[str]:
+    """Return the command line ``python experiments/NAME.py ARGUMENTS``."""
+    return [sys.executable, str(ROOT / "experiments" / f"{name}.py"), *map(str, arguments)]
 
 
-def cli(verb: str, *arguments: object, **how: object) -> subprocess.CompletedProcess[str]:
-    """Run experiments/VERB.py with these arguments to its end, see ``run``."""
-    return run(command_line(verb, *arguments), **how)
+def cli(name: str, *arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run experiments/NAME.py with arguments to its end, see ``run``."""
+    return run(command_line(name, *arguments), **options)
 
 
 def train_command(
     folder: Path, *overrides: str, preset: Sequence[str] = TINY, cached: bool = True
 ) -> list[str]:
-    """Return the command line of a run below a folder."""
+    """Return the command line of a run whose outputs and cache are in a folder."""
     folders = [f"output_dir={folder / 'outputs'}"]
     if cached:
         folders.append(f"data.cache_dir={folder / 'cache'}")
-    multirun = ["-m"] if "-m" in overrides else []  # overrides are not to be on both its sides
-    changes = [override for override in overrides if override != "-m"]
-    return command_line("train", *multirun, *preset, *folders, *changes)
+    multirun = ["-m"] if "-m" in overrides else []  # Hydra wants all overrides on one side of it
+    others = [override for override in overrides if override != "-m"]
+    return command_line("train", *multirun, *preset, *folders, *others)
 
 
 def run_train(
@@ -92,14 +92,14 @@ def run_train(
     *overrides: str,
     preset: Sequence[str] = TINY,
     cached: bool = True,
-    **how: object,
+    **options: object,
 ) -> subprocess.CompletedProcess[str]:
-    """Run experiments/train.py to its end."""
-    return run(train_command(folder, *overrides, preset=preset, cached=cached), **how)
+    """Run experiments/train.py to its end, see ``train_command`` and ``run``."""
+    return run(train_command(folder, *overrides, preset=preset, cached=cached), **options)
 
 
 def error_line(process: subprocess.CompletedProcess[str], exit_code: int = 2) -> str:
-    """Return the one line in which a command says what is wrong, after checking that it is one."""
+    """Return a failed command's error line, after checking that there is one and no traceback."""
     assert process.returncode == exit_code, process.stderr
     assert "Traceback" not in process.stderr + process.stdout
     *before, last = process.stderr.strip().splitlines()

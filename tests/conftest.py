@@ -1,4 +1,4 @@
-"""What tests of whole runs share."""
+"""Fixtures shared by all tests."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"  # for torch here, and for all processes that tests start
+os.environ["OMP_NUM_THREADS"] = "1"  # for torch in this process and in those that tests start
 
 import pytest
 import torch
@@ -28,19 +28,19 @@ assert Path(privacy_gan.__file__).is_relative_to(ROOT), "another checkout is ins
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Take one worker more than there are cores: tests wait as often as they compute."""
+    """Use one worker more than there are cores, because tests spend much time waiting."""
     return (os.cpu_count() or 1) + 1
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest, so that all workers end at about the same time."""
+    """Start with the slowest tests, so that all workers finish at about the same time."""
     places = {name: place for place, name in enumerate(SLOW)}
     items.sort(key=lambda item: min(places.get(part, len(SLOW)) for part in item.path.parts))
 
 
 @pytest.fixture
 def tiny(tmp_path):
-    """Compose a tiny run's configuration in a folder of the test's own."""
+    """Return a function that composes a tiny run's configuration in the test's folder."""
 
     def compose_tiny(*overrides, preset=TINY, cached=True):
         folders = [f"output_dir={tmp_path / 'outputs'}"]
@@ -59,39 +59,39 @@ def tiny(tmp_path):
 
 @pytest.fixture(scope="session")
 def once(tmp_path_factory):
-    """Make folders once for all workers: ``once(name, make)`` returns the folder.
+    """Create folders once for all workers: ``once(name, make)`` returns the folder.
 
-    ``make`` is given the folder and fills it. Tests that change what lies there change a copy.
+    ``make(folder)`` fills it. Tests that change its content must change a copy.
     """
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
 
-    def made(name, make):
+    def create_once(name, make):
         folder = shared / "once" / name
         folder.parent.mkdir(exist_ok=True)
         with FileLock(f"{folder}.lock"):
             done = folder.with_name(f"{name}.done")
             if not done.exists():
-                shutil.rmtree(folder, ignore_errors=True)  # of one who failed at it
+                shutil.rmtree(folder, ignore_errors=True)  # left by a worker that failed
                 folder.mkdir()
                 make(folder)
                 done.touch()
         return folder
 
-    return made
+    return create_once
 
 
 @pytest.fixture(scope="session")
 def chromium_of_session(tmp_path_factory):
-    """Start one browser for all tests of pages."""
+    """Start one browser for the whole session."""
     with chromium(tmp_path_factory.mktemp("chromium")) as driver:
         yield driver
 
 
 @pytest.fixture
 def browser(chromium_of_session):
-    """Return the session's browser with a fresh tab, and nothing kept of earlier pages."""
+    """Return the session's browser with a fresh tab, empty cache and empty storage."""
     driver = chromium_of_session
     before = driver.current_window_handle
     driver.switch_to.new_window("tab")

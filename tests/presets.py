@@ -1,14 +1,14 @@
-"""Overrides for runs that take seconds, and what each set is for."""
+"""Overrides for runs that take seconds."""
 
 from __future__ import annotations
 
-# The discriminators of TINY. Those that are shipped, ResNets, make a checkpoint of 193 MB.
+# The discriminators of TINY. With the shipped ones, ResNets, a checkpoint has 193 MB.
 SMALL_DISCRIMINATORS = [
     "networks.filter_discriminator._target_=small_networks.classifier",
     "networks.generator_discriminator._target_=small_networks.classifier",
 ]
 
-# For most: a run on drawn faces, 16 pixels, four batches an epoch, arithmetic that repeats exactly.
+# For most tests: drawn faces of 16 pixels, four batches per epoch, reproducible arithmetic.
 TINY = [
     "trainer=cpu",
     "trainer.precision=32-true",
@@ -26,7 +26,7 @@ TINY = [
     *SMALL_DISCRIMINATORS,
 ]
 
-# For what is judged: to be added to TINY. The adversaries are called as those that are shipped.
+# For runs that are judged: add to TINY. The adversaries have the names of the shipped ones.
 JUDGED = [
     "evaluate=true",
     "classifiers=quick",
@@ -45,7 +45,7 @@ JUDGED = [
     "judge.resamples=50",
 ]
 
-# Where the shipped networks are the point: to be added to TINY, and to JUDGED.
+# For tests of the shipped networks: add to TINY, or to TINY and JUDGED.
 SHIPPED_DISCRIMINATORS = [
     "networks.filter_discriminator._target_=privacy_gan.models.resnet.resnet18",
     "networks.generator_discriminator._target_=privacy_gan.models.resnet.resnet10",
@@ -60,7 +60,7 @@ SHIPPED_JUDGE = [
     )
 ]
 
-# For what has nothing to do with images: a run on scalars, judged unless that is left out.
+# For tests that need no images: a run on scalars, judged unless evaluate=false.
 NUMBERS = [
     "data=gaussian",
     "trainer=cpu",

@@ -1,4 +1,4 @@
-"""Errors on the command line: one clear line before any training, and a failing exit code."""
+"""Mistakes on the command line give one clear line before any training, and an exit code."""
 
 import pytest
 from celeba_layouts import make_fake, official_zip
@@ -35,7 +35,9 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize(("overrides", "expected"), MISTAKES.values(), ids=MISTAKES.keys())
-def test_a_mistake_is_reported_in_one_line_before_anything_is_written(overrides, expected, tmp_path):
+def test_a_mistake_is_reported_in_one_line_before_anything_is_written(
+    overrides, expected, tmp_path
+):
     preset = ["trainer=cpu"] if "data=celeba" in overrides else TINY
     process = run_train(tmp_path, *overrides, preset=preset)
     assert expected in error_line(process)
@@ -77,6 +79,6 @@ def test_a_missing_gpu_is_reported(tmp_path):
 
 
 def test_hydra_calls_the_function_that_run_hydra_main_replaces():
-    replaced = utils.run_and_report.__name__  # private: if it goes, command_line.start must change
+    replaced = utils.run_and_report.__name__  # private: if it changes, adapt run_hydra_main
     assert replaced in utils._run_hydra.__code__.co_names
     assert replaced in utils._run_app.__code__.co_names

@@ -1,4 +1,4 @@
-"""A run on real faces, where there are any."""
+"""A run on real faces; skipped without CelebA."""
 
 import os
 from pathlib import Path
@@ -8,9 +8,9 @@ from commands import ROOT, run_train
 from presets import SMALL_DISCRIMINATORS
 
 CELEBA = Path(os.environ.get("PRIVACY_GAN_CELEBA", ROOT.parent / "shared" / "celeba64"))
-BRIEF = ["evaluate=false", "trainer=cpu", "trainer.max_epochs=1", "image_size=32", "width=2"]
-BRIEF += ["+trainer.limit_train_batches=3", "+trainer.limit_val_batches=2"]
-BRIEF += SMALL_DISCRIMINATORS
+SHORT = ["evaluate=false", "trainer=cpu", "trainer.max_epochs=1", "image_size=32", "width=2"]
+SHORT += ["+trainer.limit_train_batches=3", "+trainer.limit_val_batches=2"]
+SHORT += SMALL_DISCRIMINATORS
 
 
 @pytest.mark.skipif(
@@ -23,7 +23,7 @@ def test_a_run_on_real_faces_trains_and_prints_the_path_of_its_result(tmp_path):
         "data=celeba",
         f"data.root={CELEBA}",
         "attribute=age",
-        preset=BRIEF,
+        preset=SHORT,
     )
     assert process.returncode == 0, process.stderr
     folder = tmp_path / "outputs/celeba-32/filter_generator-entropy/Young/epsilon-0.01/seed-0"

@@ -1,4 +1,4 @@
-"""What a shell offers when a command is half typed."""
+"""Shell completion of an incomplete command."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ from commands import ROOT
 from privacy_gan.commands.completion import complete, shell_script
 
 CONF = ROOT / "conf"
-VERBS = {"train": ("train", ()), "privatize": ("privatize", ("run", "input", "output"))}
+COMMANDS = {"train": ("train", ()), "privatize": ("privatize", ("run", "input", "output"))}
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def folder(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("typed", "offered"),
+    ("typed", "expected"),
     [
         (["pri"], ["privatize"]),
         (["nothing", "da"], []),
@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
         (["train", "judge.ep"], ["judge.epochs="]),
         (["train", "evaluate="], ["evaluate=true", "evaluate=false"]),
         (["privatize", "ov"], ["overwrite="]),
-        (["privatize", "da"], []),  # it reads no data set
+        (["privatize", "da"], []),  # privatize has no data option
         (["privatize", "input=m"], ["input=my photos/"]),
         (["privatize", r"input=my\ photos/"], ["input=my photos/a b.jpg"]),
         (["privatize", "input='my photos/a"], ["input=my photos/a b.jpg"]),
@@ -39,18 +39,18 @@ def folder(tmp_path, monkeypatch):
     ],
 )
 @pytest.mark.usefixtures("folder")
-def test_completions_of_the_last_word(typed, offered):
-    assert complete(typed, VERBS, CONF) == offered
+def test_completions_of_the_last_word(typed, expected):
+    assert complete(typed, COMMANDS, CONF) == expected
 
 
 def test_bash_quotes_completions(folder):
-    program = folder / "my photos" / "program"  # where the program lies may have blanks, too
+    program = folder / "my photos" / "program"  # the program's path may contain spaces, too
     program.write_text("#!/bin/sh\nprintf '%s\\n' \"got $4\" 'a b'\n")
     program.chmod(0o755)
     words = 'COMP_WORDS=(privacy-gan privatize "run=x y"); COMP_CWORD=2'
-    shown = "_privacy_gan; printf '<%s>' \"${COMPREPLY[@]}\""
+    show = "_privacy_gan; printf '<%s>' \"${COMPREPLY[@]}\""
     process = subprocess.run(
-        ["bash", "-c", f"{shell_script('bash', str(program))}\n{words}\n{shown}"],
+        ["bash", "-c", f"{shell_script('bash', str(program))}\n{words}\n{show}"],
         capture_output=True,
         text=True,
         check=True,

@@ -12,7 +12,7 @@ from privacy_gan.hardware import choose_precision, supports_bfloat16
     ("trainer", "message"),
     [
         ({"devices": 2}, "trainer.devices=2 needs trainer=ddp"),
-        ({"devices": [1]}, "CUDA_VISIBLE_DEVICES chooses"),
+        ({"devices": [1]}, "CUDA_VISIBLE_DEVICES selects"),
         ({"devices": "auto", "strategy": {}, "accelerator": "cpu"}, "must be a whole number"),
         ({"devices": 0, "strategy": {}}, "must be a whole number"),
         ({"devices": "auto", "strategy": {}, "sync_batchnorm": False}, "depends on the number of"),

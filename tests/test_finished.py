@@ -1,4 +1,4 @@
-"""A command that was done before says so at once, without torch."""
+"""Finished runs are found without importing torch."""
 
 import pytest
 from celeba_layouts import make_fake, official_zip
@@ -8,7 +8,7 @@ from presets import NUMBERS
 from privacy_gan.config import config_to_dict, instantiate
 from privacy_gan.data.image_source import content_key
 
-# runs the script that its arguments begin with, then looks what was imported
+# runs the script given as its first argument, then checks what was imported
 WITHOUT_TORCH = """
 import runpy, sys
 sys.argv = sys.argv[1:]

@@ -1,4 +1,4 @@
-"""What ``--help`` prints: short, from the comments in conf/, and true of every verb."""
+"""``--help`` of every command is short and comes from the comments in conf/."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ from commands import cli, command_line, start
 from privacy_gan.commands.cli import COMMANDS, help_for
 from privacy_gan.commands.help import Option, command_help, parse_options
 
-FILE = """# What a verb does.
+FILE = """# What a command does.
 defaults:
   - _self_
   - override hydra/job_logging: stdout
@@ -18,7 +18,7 @@ defaults:
 # How many
 # there are.
 count: 3
-folder: ???  # where they lie
+folder: ???  # where they are
 plain: 0.5
 name: ${hydra:runtime.choices.data}
 derived: ${count}
@@ -35,7 +35,7 @@ hydra:
 def test_options_are_parsed_with_their_comments():
     assert parse_options(FILE) == [
         Option("count", "3", "How many there are."),
-        Option("folder", "???", "where they lie"),
+        Option("folder", "???", "where they are"),
         Option("plain", "0.5", ""),
         Option("part.inner", "[1, 2]", "of a part"),
     ]
@@ -50,19 +50,19 @@ def test_a_commands_help_starts_with_its_own_options(tmp_path):
         "  count=3",
         "      How many there are.",
         "  folder=FOLDER",
-        "      Where they lie",
+        "      Where they are",
         "  plain=0.5",
     ]
-    assert "  data=drawn  of drawn" in lines
-    more = command_help("do", "do it", tmp_path, "do", ["data"]).splitlines()
-    assert more[4:] == ["data=drawn  Drawn.", "  data.size=4", "      Of each"]
+    assert "  data=drawn  from drawn" in lines
+    details = command_help("do", "do it", tmp_path, "do", ["data"]).splitlines()
+    assert details[4:] == ["data=drawn  Drawn.", "  data.size=4", "      Of each"]
 
 
-@pytest.mark.parametrize("verb", COMMANDS)
-def test_every_help_text_is_short_and_hides_internals(verb):
-    text = help_for(verb, [])
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_help_text_is_short_and_hides_internals(command):
+    text = help_for(command, [])
     lines = text.splitlines()
-    assert lines[0].startswith(f"usage: privacy-gan {verb} ")
+    assert lines[0].startswith(f"usage: privacy-gan {command} ")
     assert len(lines) < 90
     assert max(map(len, lines)) <= 120
     assert "_target_" not in text

@@ -1,4 +1,4 @@
-"""Every option that a message of ours names is one that can be composed."""
+"""Every option that a message names exists in conf/."""
 
 import ast
 import re
@@ -18,8 +18,7 @@ OPTION = re.compile(r"(?<![\w./'{-])([a-z]\w*(?:\.[a-z_]\w*)*)=")
 DOTTED = re.compile(r"(?:data|judge|classifiers|trainer|privatizer|networks)(?:\.[a-z_]\w*)+")
 GROUPS = {"data", "privatizer", "loss", "networks", "trainer", "logger", "experiment"}
 COMMANDS = ("report", "privatize", "audit", "export", "demo")
-# of evaluate.py; of Hydra itself, its shell completion among it; of Lightning alone; arguments of
-# gaussian_grid; a part of %s=%s; of a spreadsheet; of shells
+# options of Hydra and Lightning, arguments of gaussian_grid, CSV dialects, and shell variables
 OTHERS = {"hydra.run.dir", "hydra.output_subdir", "trainer.max_steps"}
 OTHERS |= {
     "found",
@@ -38,7 +37,7 @@ OTHERS |= {
 
 
 def messages():
-    """Yield all words of the code that a user may read, and the file that says them."""
+    """Yield all string literals of the code except docstrings, with their files."""
     for path in PACKAGE.rglob("*.py"):
         tree = ast.parse(path.read_text())
         docstrings = {
@@ -58,11 +57,11 @@ def messages():
 
 
 def named_options():
-    """Return the options named in messages, by the message."""
+    """Return the options named in messages, each with a message."""
     found = {}
     for path, message in messages():
         if " " not in message and "=" not in message:
-            continue  # a key, not a message
+            continue  # a word, not a message
         for option in {*OPTION.findall(message), *DOTTED.findall(message)}:
             found[option] = f"{path.name}: {message}"
     return found
@@ -70,7 +69,7 @@ def named_options():
 
 @pytest.fixture(scope="module")
 def options():
-    """All options that there are, in whichever choice of data and mechanism."""
+    """All options that exist, for any choice of data and mechanism."""
     register_with_hydra()
     choices = [f"data={path.stem}" for path in (ROOT / "conf" / "data").iterdir()]
     choices += [f"privatizer={path.stem}" for path in (ROOT / "conf" / "privatizer").iterdir()]

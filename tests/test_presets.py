@@ -1,4 +1,4 @@
-"""Every preset through the real command, at a tiny size."""
+"""Every preset in conf/experiment runs through the real command, at a tiny size."""
 
 import celeba_layouts
 import pytest
@@ -13,9 +13,9 @@ from privacy_gan.config import instantiate
 from privacy_gan.reporting.report import make_report
 
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "experiment").iterdir())
-# are other grids of Figure 1's runs, see sweeping/test_documented_sweeps.py
+# other grids of Figure 1's runs, see sweeping/test_documented_sweeps.py
 PRESETS = [preset for preset in PRESETS if preset not in ("table1", "table2")]
-# one run of each sweep; what a preset does not sweep over is left to it
+# overrides that select one run of each sweep; other settings come from the preset
 ONE = {
     "ablation": ["epsilon=0.5"],
     "figure1": ["attribute=Smiling", "epsilon=0.01", "loss=cross_entropy", "seed=3"],
@@ -27,17 +27,17 @@ ONE = {
 ON_NUMBERS = ["ablation", "gaussian"]
 ON_FACES = ["figure1", "figure2", "table3"]
 WITH_ALL_ADVERSARIES = ["mechanisms", "small"]
-WITH_SHIPPED_NETWORKS = ["mechanisms", "quick"]  # others have small ones in their place
+WITH_SHIPPED_NETWORKS = ["mechanisms", "quick"]  # the others get small networks
 SIZES = [
     override
     for override in TINY + JUDGED
     if not override.startswith(("evaluate=", "data.num_", "classifiers=", "judge=", "trainer=cpu"))
 ]
-# adversaries of a preset's own stay, with small networks
+# keep a preset's own adversaries, with small networks
 SHORT = [override for override in SIZES if not override.endswith("=null")]
 SHIPPED = [override for override in SHORT if "small_networks" not in override]
 SHIPPED += ["trainer.max_epochs=1"]
-# resampled distances between the many features of ResNets take ten seconds
+# bootstrapping distances between the many features of ResNets takes ten seconds
 SMALL_CLASSIFIERS = [override for override in SHORT if override.startswith("classifiers.network")]
 SMALLER = [
     f"judge.adversaries.{name}.network._target_=small_networks.classifier"
@@ -52,7 +52,7 @@ FEW_NUMBERS = [
 
 @pytest.fixture
 def faces(tmp_path, monkeypatch):
-    """Return the folder of a tiny CelebA with its forty attributes."""
+    """Return the folder of a tiny CelebA with all forty attributes."""
     monkeypatch.setattr(celeba_layouts, "ATTRIBUTE_NAMES", CELEBA_ATTRIBUTES)
     root = tmp_path / "celeba"
     official_zip(root, make_fake(90, (32, 40)))
@@ -60,11 +60,11 @@ def faces(tmp_path, monkeypatch):
 
 
 def overrides_of(preset, faces):
-    chosen = [f"experiment={preset}", *ONE.get(preset, [])]
+    selected = [f"experiment={preset}", *ONE.get(preset, [])]
     if preset in ON_NUMBERS:
-        return [*chosen, *FEW_NUMBERS]
+        return [*selected, *FEW_NUMBERS]
     sizes = [*SHIPPED, *SMALL_CLASSIFIERS] if preset in WITH_SHIPPED_NETWORKS else SHORT
-    small = [*chosen, "trainer=cpu", "classifiers=quick", *sizes]
+    small = [*selected, "trainer=cpu", "classifiers=quick", *sizes]
     if preset in ON_FACES:
         return [*small, "judge=quick", f"data.root={faces}"]
     small += ["data.num_train=32", "data.num_valid=16", "data.num_test=8"]
@@ -76,30 +76,30 @@ def overrides_of(preset, faces):
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_runs_to_a_result(preset, faces, tmp_path):
-    where = f"classifiers.folder={tmp_path / 'classifiers'}"
+    folder = f"classifiers.folder={tmp_path / 'classifiers'}"
     process = run_train(
-        tmp_path, *overrides_of(preset, faces), where, preset=[], cached=preset not in ON_NUMBERS
+        tmp_path, *overrides_of(preset, faces), folder, preset=[], cached=preset not in ON_NUMBERS
     )
     assert process.returncode == 0, process.stderr
     results = list((tmp_path / "outputs").rglob("result.json"))
     assert len(results) == 1
-    said = process.stdout
-    if preset in ONE:  # a sweep by itself
-        assert "sweep of 1 run: 1 finished" in said
-        said = (results[0].parent / "output.log").read_text()
-    if preset != "figure2":  # whose pictures are what it is for
-        assert "privacy loss" in said
+    output = process.stdout
+    if preset in ONE:  # a sweep
+        assert "sweep of 1 run: 1 finished" in output
+        output = (results[0].parent / "output.log").read_text()
+    if preset != "figure2":  # which is not judged
+        assert "privacy loss" in output
     if preset not in ON_NUMBERS:
         report = make_report(tmp_path / "outputs", tmp_path / "report", with_faces=True)
         assert any(path.name.startswith("faces-") for path in report.files)
-        typed = OmegaConf.load(results[0].parent / "config.yaml").overrides
-        assert f"experiment={preset}" in typed
-        assert set(ONE.get(preset, [])) <= set(typed)
+        overrides = OmegaConf.load(results[0].parent / "config.yaml").overrides
+        assert f"experiment={preset}" in overrides
+        assert set(ONE.get(preset, [])) <= set(overrides)
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_the_networks_of_a_preset_can_be_instantiated(preset, tiny):
-    single = [typed for typed in ONE.get(preset, []) if not typed.startswith("image_size")]
+    single = [word for word in ONE.get(preset, []) if not word.startswith("image_size")]
     single += ["data.root=none"] if preset in ON_FACES else []
     config = tiny(preset=[f"experiment={preset}", *single], cached=False)
     networks = [config.networks.filter_discriminator, config.networks.generator_discriminator]
@@ -107,5 +107,5 @@ def test_the_networks_of_a_preset_can_be_instantiated(preset, tiny):
     for adversary in config.judge.adversaries.values():
         networks += [adversary.network] if adversary and "network" in adversary else []
     for network in networks:
-        classes = () if "image_size" in network else (2,)  # a UNet restores images
+        classes = () if "image_size" in network else (2,)  # a UNet that restores images has none
         assert isinstance(instantiate(network)(*classes), nn.Module)

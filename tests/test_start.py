@@ -1,10 +1,13 @@
-"""Every command, started by Python itself: what a mistake looks like, and the way out."""
+"""Every command in a fresh interpreter: a mistake gives one line and exit code 2."""
 
 import pytest
 from commands import ROOT, cli, error_line
 
 MISTAKES = {
-    "audit": (["images=nowhere", "labels=nowhere", "attribute=x"], "images=nowhere is no folder"),
+    "audit": (
+        ["images=nowhere", "labels=nowhere", "attribute=x"],
+        "images=nowhere is not a folder",
+    ),
     "benchmark": (["--rounds", "0"], "--rounds 0 must be 1 or more"),
     "dashboard": (["group=some"], "needs a key"),
     "demo": (["run=nowhere"], "nowhere is not a run folder"),
@@ -16,8 +19,8 @@ MISTAKES = {
     "train_classifiers": (["image_size=17"], "image_size=17 is not a multiple of 16"),
 }
 
-# what !python in a notebook sets, where the module need not be installed; and a bare locale
-SURROUNDINGS = {
+# a notebook's environment, whose matplotlib backend may not be installed, and a bare locale
+ENVIRONMENT = {
     "MPLBACKEND": "module://not_installed.backend",
     "LC_ALL": "C",
     "PYTHONIOENCODING": "ascii",
@@ -29,13 +32,13 @@ def test_every_command_is_covered():
     assert set(MISTAKES) == {path.stem for path in (ROOT / "experiments").glob("*.py")}
 
 
-@pytest.mark.parametrize("verb", MISTAKES)
-def test_a_mistake_gives_one_line_and_exit_code_2(verb, tmp_path, monkeypatch):
+@pytest.mark.parametrize("command", MISTAKES)
+def test_a_mistake_gives_one_line_and_exit_code_2(command, tmp_path, monkeypatch):
     for name in ("WANDB_API_KEY", "WANDB_MODE", "WANDB_BASE_URL"):
         monkeypatch.delenv(name, raising=False)
-    words, message = MISTAKES[verb]
-    surroundings = {**SURROUNDINGS, "NETRC": str(tmp_path / "none")}
-    process = cli(verb, *words, env=surroundings, cwd=tmp_path, real=True)
+    words, message = MISTAKES[command]
+    environment = {**ENVIRONMENT, "NETRC": str(tmp_path / "none")}
+    process = cli(command, *words, env=environment, cwd=tmp_path, real=True)
     assert message in error_line(process)
     assert process.stdout == ""
     assert not list(tmp_path.iterdir())

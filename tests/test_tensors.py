@@ -54,9 +54,9 @@ def test_read_tensors_returns_what_was_saved(file):
         read_tensors(file.with_name("none"))
 
 
-@pytest.mark.parametrize("kept", [0, 1, 100, 2000, -1])
-def test_a_truncated_file_is_damaged(kept, file):
-    file.write_bytes(file.read_bytes()[:kept])
+@pytest.mark.parametrize("size", [0, 1, 100, 2000, -1])
+def test_truncated_file_is_reported_as_damaged(size, file):
+    file.write_bytes(file.read_bytes()[:size])
     for mmap in (False, True):
         with pytest.raises(DamagedFile, match=r"file\.pt is damaged"):
             read_tensors(file, mmap)

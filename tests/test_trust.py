@@ -1,4 +1,4 @@
-"""No file that somebody else may have made is executed, wherever it comes in."""
+"""No code in a file from an untrusted source is executed, wherever the file is read."""
 
 import json
 import pickle
@@ -23,7 +23,7 @@ from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.checkpoint import read_checkpoint
 from privacy_gan.runs.loading import read_weights
 
-FORMATS = ["zip", "pickle", "legacy"]  # what torch.load would read
+FORMATS = ["zip", "pickle", "legacy"]  # that torch.load reads
 
 
 @pytest.fixture
@@ -42,9 +42,9 @@ def hostile(executed):
 
 @pytest.fixture(params=FORMATS)
 def plant(request, hostile):
-    """Put a checkpoint that executes something where another should be."""
+    """Return a function that writes a checkpoint with code to a path."""
 
-    def planted(path):
+    def write(path):
         content = {"state_dict": hostile, "identity": hostile, "content": hostile}
         if request.param == "pickle":
             path.write_bytes(pickle.dumps(content, protocol=2))
@@ -52,22 +52,22 @@ def plant(request, hostile):
             torch.save(content, path, _use_new_zipfile_serialization=request.param == "zip")
         return path
 
-    return planted
+    return write
 
 
 def test_an_unsafe_load_would_execute_the_planted_file(plant, executed, tmp_path):
     path = plant(tmp_path / "file")
-    with suppress(RuntimeError):  # a bare pickle is none of torch's, which it notices too late
+    with suppress(RuntimeError):  # torch refuses a bare pickle, but only after executing it
         torch.load(path, weights_only=False)
     assert executed.exists()
 
 
 READERS = {
     "checkpoint": read_checkpoint,
-    "checkpoint on the disk": lambda path: read_checkpoint(path, mmap=True),
+    "memory-mapped checkpoint": lambda path: read_checkpoint(path, mmap=True),
     "fixed classifiers, references, adversaries": artifacts.read_artifact,
-    "a discriminator's first weights": lambda path: resnet10(2, path),
-    "weights of Inception": lambda path: load_inception(path, torch.device("cpu")),
+    "a discriminator's initial weights": lambda path: resnet10(2, path),
+    "Inception weights": lambda path: load_inception(path, torch.device("cpu")),
 }
 
 
@@ -89,9 +89,9 @@ def test_a_hostile_checkpoint_is_neither_loaded_nor_judged(plant, executed, tiny
     config = tiny("trainer.max_epochs=1", *JUDGED)
     run, _ = train(tiny("trainer.max_epochs=1"))
     plant(run.checkpoint)
-    for use in (load_privatizer, read_weights, lambda _: evaluate(config)):
+    for load in (load_privatizer, read_weights, lambda _: evaluate(config)):
         with pytest.raises(UserError, match=r"last\.ckpt is damaged"):
-            use(run.path)
+            load(run.path)
     assert not executed.exists()
 
 
@@ -100,12 +100,12 @@ def test_training_does_not_resume_from_a_hostile_checkpoint(plant, executed, tin
     run, before = train(config)
     run.result_file.unlink()
     found = plant(run.checkpoint).read_bytes()
-    if zipfile.is_zipfile(run.checkpoint):  # sound, and not for the command to throw away
+    if zipfile.is_zipfile(run.checkpoint):  # a valid file, which training must not overwrite
         with pytest.raises(UserError, match="not a checkpoint of this project"):
             train(config)
         assert run.checkpoint.read_bytes() == found
     else:
-        assert train(config)[1].training == before.training  # begun again
+        assert train(config)[1].training == before.training  # restarted
     assert not executed.exists()
 
 

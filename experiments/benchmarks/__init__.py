@@ -1,1 +1,1 @@
-"""How fast the project is, beside the way of the paper's released code, in one process."""
+"""Benchmarks of the project against the paper's released code."""

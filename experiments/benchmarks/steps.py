@@ -76,7 +76,7 @@ class PlainUNet(UNet):
             hidden = block(hidden if level == 0 else self.pool(hidden))
             skips.append(hidden)
         skips.pop()
-        hidden = torch.cat([hidden, *self._inputs_at_bottleneck(noise, classes)], dim=1)
+        hidden = torch.cat([hidden, *self._bottleneck_inputs(noise, classes)], dim=1)
         for block in self.up:
             hidden = torch.cat([F.interpolate(hidden, scale_factor=2), skips.pop()], dim=1)
             for layer in block.children():

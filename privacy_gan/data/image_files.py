@@ -95,9 +95,8 @@ def members_by_name(members: list[zipfile.ZipInfo], path: Path) -> Mapping[str, 
     images = [
         member
         for member in members
-        if is_image_name(member_path(member).name)
-        and "__MACOSX"
-        not in member_path(member).parts  # macOS adds this folder; it holds no images
+        # macOS adds the folder __MACOSX, which has no images
+        if is_image_name(member_path(member).name) and "__MACOSX" not in member_path(member).parts
     ]
     folders = {member_path(member).parent for member in images}
     aligned = [folder for folder in folders if folder.name.lower().startswith(ALIGNED_PREFIX)]

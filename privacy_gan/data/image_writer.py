@@ -16,7 +16,7 @@ import numpy as np
 
 from privacy_gan.data.image_source import ImageSource
 from privacy_gan.errors import DISK_FULL, UserError
-from privacy_gan.progress import progress
+from privacy_gan.progress import progress_bar
 
 CHUNK = 256  # images decoded and written at a time
 
@@ -72,7 +72,7 @@ def write_images(source: ImageSource, file: ImageArrayFile, num_workers: int | N
     chunks = [(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
     # a worker process must have at least two chunks to be worth starting
     workers = min(available_cores() if num_workers is None else num_workers, len(chunks) // 2)
-    with progress(f"caching {source.name}", count, " images") as advance:
+    with progress_bar(f"caching {source.name}", count, " images") as advance:
         if workers > 1:
             _write_in_processes(source, file, chunks, workers, advance)
         else:

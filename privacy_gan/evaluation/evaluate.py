@@ -20,7 +20,7 @@ from privacy_gan.evaluation.outputs import outputs_on_test
 from privacy_gan.evaluation.predictions import AdversaryPredictions, QueryProbabilities, predict_all
 from privacy_gan.evaluation.retrained import RETRAINED, predicted_classes
 from privacy_gan.evaluation.validation import normalized_gain, normalized_utility, trade_off
-from privacy_gan.progress import progress
+from privacy_gan.progress import progress_bar
 from privacy_gan.runs.result import AdversaryScores, Evaluation, Measure, Strongest, pack
 
 
@@ -201,7 +201,7 @@ def compute_measures(observations: Observations) -> dict[str, Measure]:
 def score_adversaries(observations: Observations) -> tuple[AdversaryScores, ...]:
     """Return the scores of all adversaries, at every number of queries, on both splits."""
     scores = []
-    with progress("scoring", len(observations.predictions)) as advance:
+    with progress_bar("scoring", len(observations.predictions)) as advance:
         for each in observations.predictions:
             by_score = each.by_score
             methods = {score: prediction.method for score, prediction in by_score.items()}

@@ -14,7 +14,7 @@ from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, count_batches
 from privacy_gan.hardware import Compute
 from privacy_gan.interruption import StopRequests
-from privacy_gan.progress import progress
+from privacy_gan.progress import progress_bar
 from privacy_gan.randomness import Purpose, keyed_generator
 from privacy_gan.runs.artifacts import ResumeCheckpoint
 
@@ -105,7 +105,7 @@ def fit_all(
         learner.to(compute.device)
         learner.start_training(epochs * batches)
     epoch, done = load_progress(learners, resume)
-    with progress(description, epochs * batches) as advance, StopRequests() as requests:
+    with progress_bar(description, epochs * batches) as advance, StopRequests() as requests:
         advance(epoch * batches + done)
         while epoch < epochs and healthy(learners):
             for learner in healthy(learners).values():

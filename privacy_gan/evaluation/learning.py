@@ -16,7 +16,7 @@ from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
 
 from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, count_batches
 from privacy_gan.hardware import Compute
-from privacy_gan.progress import progress
+from privacy_gan.progress import progress_bar
 from privacy_gan.tensors import find_non_finite
 
 STEPS_BETWEEN_CHECKS = 20  # for divergence on GPUs, where each check synchronizes
@@ -172,7 +172,7 @@ def predict_queries(
     """
     probabilities: dict[str, list[Tensor]] = {name: [] for name in learners}
     batches = queries * count_batches(source.datamodule, split)
-    with progress(f"querying ({split})", batches) as advance:
+    with progress_bar(f"querying ({split})", batches) as advance:
         for number in range(queries):
             for batch in source.query(split, number, seed):
                 for name, learner in learners.items():

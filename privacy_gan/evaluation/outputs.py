@@ -16,7 +16,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.source import CensoredSource, count_batches
 from privacy_gan.models.classifier import Classifier
-from privacy_gan.progress import progress
+from privacy_gan.progress import progress_bar
 from privacy_gan.randomness import Purpose, keyed_generator
 from privacy_gan.tensors import DamagedFile, UnsupportedFile, read_tensors
 
@@ -90,7 +90,7 @@ def outputs_on_test(
     censored: list[dict[str, Any]] = []
     original: list[dict[str, Any]] = []
     synthetic, distortion, ssim = [], [], []
-    with progress("measuring", count_batches(source.datamodule, "test")) as advance:
+    with progress_bar("measuring", count_batches(source.datamodule, "test")) as advance:
         for index, batch in enumerate(source.query("test", 0, seed)):
             with torch.no_grad():
                 with source.compute.autocast():

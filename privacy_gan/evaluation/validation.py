@@ -18,7 +18,7 @@ from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE, accuracy
 from privacy_gan.evaluation.observations import class_frequencies
 from privacy_gan.evaluation.predictions import AdversaryPredictions
 from privacy_gan.evaluation.source import CensoredSource, count_batches
-from privacy_gan.progress import progress
+from privacy_gan.progress import progress_bar
 
 
 def normalize(value: float, minimum: float, maximum: float) -> float:
@@ -86,7 +86,7 @@ def normalized_utility(
     majority = torch.stack([class_frequencies(train_labels[name]).argmax() for name in names])
     columns = [source.datamodule.column(name) for name in names]
     correct, count = torch.zeros(3, dtype=torch.float64), 0
-    with progress("validating", count_batches(source.datamodule, "valid")) as advance:
+    with progress_bar("validating", count_batches(source.datamodule, "valid")) as advance:
         for batch in source.query("valid", 0, seed):
             truth = batch.attributes[:, columns].cpu()
             predictions = [majority.expand(len(truth), -1)]

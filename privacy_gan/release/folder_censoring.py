@@ -17,7 +17,7 @@ from privacy_gan.data.decoding import UndecodableImageError
 from privacy_gan.data.image_writer import available_cores
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.errors import UserError
-from privacy_gan.progress import progress
+from privacy_gan.progress import progress_bar
 from privacy_gan.release.censoring import FIT_MODES, Pixels, PreparedPhoto, prepare_photo
 from privacy_gan.release.file_formats import open_regular_file
 from privacy_gan.release.output_folder import (
@@ -183,7 +183,7 @@ def censor_photos(
     with (
         warnings.catch_warnings(),
         ThreadPool(available_cores()) as pool,  # daemon threads, which never delay an exit
-        progress("censoring", len(photos), " images") as advance,
+        progress_bar("censoring", len(photos), " images") as advance,
     ):
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # check_size refuses these
         for start in range(0, len(photos), settings.batch_size):

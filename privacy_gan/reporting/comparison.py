@@ -18,7 +18,7 @@ OVER = " over"  # follows a distortion that exceeds the budget
 LEAST_DISTORTION = "(least distortion)"
 # a text that may occur in a table, and the line that explains it
 LEGEND = {
-    "largest leak": "largest leak: the measure by which most leaks here, of its strongest adversary",
+    "largest leak": "largest leak: the measure by which most leaks, for its strongest adversary",
     **{
         metric.heading: f"{metric.heading}: {metric.note}"
         for metric in METRICS.values()

@@ -158,9 +158,7 @@ def mechanism_grid(mechanisms: Sequence[tuple[str, list[RunFaces]]]) -> Faces:
 def censored_face(faces: Faces, index: int) -> Pixels:
     """Return a face in its final form: x'' with another s' than its s, else the last row."""
     value = faces.columns[index].removeprefix("s=")
-    others = [
-        label for label in faces.rows if "s'=" in label and not label.endswith(f"s'={value}")
-    ]
+    others = [label for label in faces.rows if "s'=" in label and not label.endswith(f"s'={value}")]
     label = others[0] if others else list(faces.rows)[-1]
     return faces.rows[label][index]  # type: ignore[no-any-return]
 

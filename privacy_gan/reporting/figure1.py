@@ -202,7 +202,7 @@ def overlap(one: Box, other: Box) -> bool:
 
 
 def mark_paper_values(axes: Axes) -> None:
-    """Mark the accuracies of the paper's Table 3 on the axis; the paper prints no utility scores."""
+    """Mark the accuracies of the paper's Table 3 on the axis; it prints no utility scores."""
     for mechanism, colour in (("filter", "0.6"), ("filter_generator", "0.2")):
         values = 100 * paper_values.table3().xs(mechanism, level="column")["paper"]
         axes.plot(

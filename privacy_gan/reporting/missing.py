@@ -177,4 +177,6 @@ def sweep_command(missing: Sequence[MissingRun]) -> str:
     # run_dir was the folder of the existing run
     replaced = {*changes, "run_dir"}
     unchanged = [o for o in overrides if o.lstrip("+").partition("=")[0] not in replaced]
-    return train_command(["-m"], [*unchanged, *(f"{key}={value}" for key, value in changes.items())])
+    return train_command(
+        ["-m"], [*unchanged, *(f"{key}={value}" for key, value in changes.items())]
+    )

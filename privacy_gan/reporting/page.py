@@ -49,9 +49,9 @@ GLOSSARY = (
     ),
     (
         "largest leak",
-        f"the measure by which most leaks: of {', '.join(LEADING_TITLES)}, the one whose interval's "
-        "lower end is furthest above guessing, relative to original images. Accuracy alone can "
-        "hide a leak if one value is frequent.",
+        f"the measure by which most leaks: of {', '.join(LEADING_TITLES)}, the one whose "
+        "interval's lower end is furthest above guessing, relative to original images. Accuracy "
+        "alone can hide a leak if one value is frequent.",
     ),
     ("over budget", "the whole interval of the distortion is above epsilon."),
     ("majority baseline", "the score of the most frequent value, without looking at the image."),

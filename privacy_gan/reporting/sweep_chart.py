@@ -85,43 +85,45 @@ def table_row(name: str, entry: EvaluationRow) -> list[object]:
 def save_dashboard(
     project: str, group: str, attributes: Sequence[str], entity: str | None = None
 ) -> str:
-    """Save a dashboard of a sweep's runs; return its address.
+    """Save a dashboard of a sweep's runs in Weights & Biases; return its URL.
 
     Args:
         project: W&B project.
-        group: that the runs belong to.
-        attributes: the hidden attributes, each with a trade-off.
-        entity: user or team whose project it is; None for the key's own.
+        group: of the runs.
+        attributes: the hidden attributes; each gets a scatter plot.
+        entity: user or team that owns the project; None for the API key's own.
 
     Raises:
-        UserError: the wandb-workspaces package is missing, no key is configured, or the server does
-            not answer or refuses.
+        UserError: the wandb-workspaces package is not installed, there is no API key, or the server
+            does not respond or refuses.
     """
     if not has_api_key():
-        raise UserError("a dashboard is saved on W&B's server, which needs a key: wandb login")
+        raise UserError(
+            "a dashboard is saved on W&B's server and needs an API key: run wandb login"
+        )
     try:
         check_server()
     except OSError as error:
-        raise UserError(f"{server_url()} does not answer ({error}); try again later") from error
-    os.environ.setdefault("WANDB_SILENT", "true")  # the address is said once
+        raise UserError(f"{server_url()} does not respond ({error}): try again later") from error
+    os.environ.setdefault("WANDB_SILENT", "true")  # the URL is printed once
     import wandb
 
     try:
         owner = entity or wandb.Api().default_entity
-        saved = dashboard(owner or "", project, group, attributes).save()
+        saved = build_dashboard(owner or "", project, group, attributes).save()
         return str(saved.url)
     except UserError:
         raise
-    except Exception as error:  # W&B raises its own, requests' and gql's errors, and bare ones
+    except Exception as error:  # of W&B, requests or gql, or a bare Exception
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{server_url()} does not save the dashboard: {reason}") from error
+        raise UserError(f"{server_url()} cannot save the dashboard: {reason}") from error
 
 
-def dashboard(entity: str, project: str, group: str, attributes: Sequence[str]) -> Workspace:
-    """Lay out a dashboard of a sweep's runs, see ``save_dashboard``.
+def build_dashboard(entity: str, project: str, group: str, attributes: Sequence[str]) -> Workspace:
+    """Return a dashboard of a sweep's runs, see ``save_dashboard``.
 
-    Privacy against utility for each attribute, distortions against their budget over steps, and
-    image grids.
+    It has a scatter plot of privacy and utility for each attribute, the distortions and their
+    budget over steps, and grids of images.
     """
     try:
         import wandb_workspaces.reports.v2 as panel

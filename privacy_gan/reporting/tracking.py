@@ -35,7 +35,9 @@ def track_result(tracker: Logger, folder: RunFolder, result: Result) -> None:
         import wandb
 
         for key, records in records_by_key.items():
-            tracker.experiment.summary.update({f"{key}/{each.metric}": each.value for each in records})
+            tracker.experiment.summary.update(
+                {f"{key}/{each.metric}": each.value for each in records}
+            )
             table = wandb.Table(columns=list(COLUMNS), data=list(map(table_row, records)))
             tracker.log_metrics({key: table})
         tracker.experiment.finish()

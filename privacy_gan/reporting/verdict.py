@@ -69,7 +69,9 @@ def leak_clause(evaluation: Evaluation, after: str) -> str:
             f"Whether {name} leaks{after} is unknown: the adversaries cannot predict it from the "
             f"original images either, with {format_score(leak)}"
         )
-    return f"No leak of {name} was found{after}: adversaries reach no more than {format_score(leak)}"
+    return (
+        f"No leak of {name} was found{after}: adversaries reach no more than {format_score(leak)}"
+    )
 
 
 def format_score(leak: Leak) -> str:
@@ -159,8 +161,8 @@ def verdict(evaluation: Evaluation, budget: float | None = None) -> list[str]:
         f"no leak of {name} was found: {claim}",
         *original_lines(leak),
         f"this does not prove that nothing leaks: with {evaluation.images['test']:,} test images, "
-        f"up to {leak.metric.format_value(leak.censored.high)} is possible, and adversaries with more "
-        "images, longer training or other methods may find more",
+        f"up to {leak.metric.format_value(leak.censored.high)} is possible, and adversaries with "
+        "more images, longer training or other methods may find more",
         *notes,
     ]
 
@@ -190,9 +192,7 @@ def accuracy_lines(evaluation: Evaluation, leak: Leak) -> list[str]:
     show = accuracy.metric.format_value
     interval = format_interval(ACCURACY, accuracy.censored, accuracy.guess)
     hidden = "" if accuracy.is_found else "; accuracy alone would not show the leak"
-    return [
-        f"accuracy, the paper's measure, is {show(accuracy.censored.value)} {interval}{hidden}"
-    ]
+    return [f"accuracy, the paper's measure, is {show(accuracy.censored.value)} {interval}{hidden}"]
 
 
 def original_lines(leak: Leak) -> list[str]:
@@ -211,8 +211,8 @@ def missing_measure_lines(evaluation: Evaluation) -> list[str]:
     if not missing:
         return []
     return [
-        f"this result has no {' or '.join(missing)}, which can show a leak that accuracy hides when "
-        "one value is frequent: judge the run again"
+        f"this result has no {' or '.join(missing)}, which can show a leak that accuracy hides "
+        "when one value is frequent: judge the run again"
     ]
 
 

@@ -99,7 +99,9 @@ class Faces:
         except FileNotFoundError:
             raise
         except (OSError, SyntaxError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:
-            if getattr(error, "errno", None) is not None:  # from the operating system, not the decoder
+            if (
+                getattr(error, "errno", None) is not None
+            ):  # from the operating system, not the decoder
                 raise UserError(f"{path} cannot be read ({error})") from error
             raise UserError(f"{path} is damaged ({error}): delete it") from error
 

@@ -166,7 +166,7 @@ def exit_with_parent(pid: int) -> None:
     Args:
         pid: PID of the parent process, or of the process that the parent works for.
     """
-    is_parent = os.getppid() == pid  # then getppid() changes even if nobody waits for the parent
+    is_parent = os.getppid() == pid  # then getppid() changes at its end, even if it stays a zombie
 
     def is_alive() -> bool:
         if is_parent:

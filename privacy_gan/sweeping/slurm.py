@@ -209,7 +209,7 @@ def get_job_return(job: Job[JobReturn], cancelled: bool) -> JobReturn:
         if has_result(job):
             return job.results()[0]
         failed.return_value = missing_result_error(job, log, cancelled)
-    except Exception as error:  # raised by submitit in the job; the last line says most
+    except Exception as error:  # with the job's traceback, whose last line is the error
         failed.return_value = RunFailed(str(error).strip().splitlines()[-1], 1)
     return failed
 

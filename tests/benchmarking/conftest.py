@@ -1,4 +1,4 @@
-"""Puts experiments/ in reach, as for python experiments/benchmark.py."""
+"""Makes ``benchmarks`` importable, as in ``python experiments/benchmark.py``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Figures of a benchmark, by hand."""
+"""A benchmark's measurements and table, compared with values worked by hand."""
 
 import pytest
 import torch
@@ -17,16 +17,21 @@ from benchmarks.table import estimate_hours, format_table
 
 
 def test_rates_and_ratios_are_medians_of_rounds():
-    assert summarize_rate(12, [1, 2, 4]) == {"median": 6, "least": 3, "most": 12, "rounds": [12, 6, 3]}
+    assert summarize_rate(12, [1, 2, 4]) == {
+        "median": 6,
+        "least": 3,
+        "most": 12,
+        "rounds": [12, 6, 3],
+    }
     assert summarize_speedup([6, 8, 10], [2, 2, 2])["median"] == 4
 
 
 def test_contestants_take_turns_after_a_warm_up():
     order = []
     work = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
-    taken = time_interleaved(work, 2, torch.device("cpu"))
+    seconds = time_interleaved(work, 2, torch.device("cpu"))
     assert order == ["a", "b"] * 3
-    assert {name: len(seconds) for name, seconds in taken.items()} == {"a": 2, "b": 2}
+    assert {name: len(each) for name, each in seconds.items()} == {"a": 2, "b": 2}
 
 
 def test_a_multiplication_and_addition_count_two_operations():
@@ -49,7 +54,11 @@ def test_time_is_divided_among_kinds_of_operations():
     shares = time_shares(lambda: one @ one, torch.device("cpu"))
     assert sum(shares.values()) == pytest.approx(1)
     assert max(shares, key=shares.__getitem__) == "matrix products"
-    assert operation_kind("aten::convolution_backward") == operation_kind("aten::conv2d") == "convolutions"
+    assert (
+        operation_kind("aten::convolution_backward")
+        == operation_kind("aten::conv2d")
+        == "convolutions"
+    )
     assert operation_kind("aten::native_batch_norm_backward") == "batch norm"
     assert operation_kind("aten::_fused_adam_") == "Adam"
     assert operation_kind("aten::threshold_backward") == "ReLU, pooling and sums"
@@ -57,17 +66,17 @@ def test_time_is_divided_among_kinds_of_operations():
 
 
 def test_peak_memory_is_measured_in_a_new_process():
-    held = torch.ones(2**26)  # 256 MB, which the process that is asked does not hold
+    block = torch.ones(2**26)  # 256 MB, in this process only
     assert measure_peak_memory(list) > 2**20
-    assert peak_resident_bytes() - measure_peak_memory(list) > held.nbytes / 2
+    assert peak_resident_bytes() - measure_peak_memory(list) > block.nbytes / 2
 
 
 def test_estimated_hours_of_the_papers_run():
-    # a second for each training image and epoch; nothing else costs anything
+    # one second per training image and epoch, and no other costs
     assert estimate_hours(1, 0, 0, 0, 5, 16)[0] == pytest.approx(100 * 162_770 / 3600)
     assert estimate_hours(1, 1, 0, 0, 5, 16)[1] == pytest.approx(5 * 162_770 / 3600)
-    queried = 5 * 19_867 + 16 * (19_867 + 19_962)
-    assert estimate_hours(1, 0, 1, 0, 5, 16)[1] == pytest.approx(queried / 3600)
+    predictions = 5 * 19_867 + 16 * (19_867 + 19_962)
+    assert estimate_hours(1, 0, 1, 0, 5, 16)[1] == pytest.approx(predictions / 3600)
     assert estimate_hours(1, 0, 0, 1, 5, 16)[1] == pytest.approx(19_962 / 3600)
 
 
@@ -86,7 +95,8 @@ def test_the_table_shows_the_measurements():
         "startup": {"seconds": dict.fromkeys(["help", "finished_run", "first_step"], figures)},
     }
     text = format_table(record)
-    assert text.startswith("2 x Z, torch 2, bf16-mixed, 2 threads, 64 pixels, batch 8, 2026-01-01")
+    head = "2 x Z, torch 2, bf16-mixed, 2 threads, 64 pixels, batch size 8, 2026-01-01"
+    assert text.startswith(head)
     row = "| batches from image files | 24.6 (20 to 1,234) | 24.6 (20 to 1,234) times |"
     assert row in text
     assert "- privacy-gan train --help: 24.6 (20 to 1,234) s." in text

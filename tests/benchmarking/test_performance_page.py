@@ -1,4 +1,4 @@
-"""docs/performance.md shows what the benchmark printed."""
+"""docs/performance.md shows the benchmark's output."""
 
 import json
 
@@ -15,6 +15,6 @@ def test_records_exist():
 
 @pytest.mark.parametrize("path", RECORDS, ids=lambda path: path.stem)
 def test_the_page_shows_each_record_as_printed(path):
-    shown = (ROOT / "docs" / "performance.md").read_text().splitlines()
+    page = (ROOT / "docs" / "performance.md").read_text().splitlines()
     for line in format_table(json.loads(path.read_text())).splitlines():
-        assert line in shown, line
+        assert line in page, line

@@ -1,4 +1,4 @@
-"""The steps that are timed beside training: in a plain loop, and the released code's way."""
+"""The benchmark's training steps: ours in a plain loop, and the released code's."""
 
 from functools import partial
 from itertools import cycle
@@ -59,18 +59,18 @@ def test_the_references_unet_computes_the_same_as_ours():
 
 
 def test_all_networks_are_updated_the_generators_discriminator_every_third_step(step):
-    learned = []
+    updated = []
     for _ in range(4):
-        before = [player.state_dict() for player in step.networks]
+        before = [network.state_dict() for network in step.networks]
         before = [{name: value.clone() for name, value in state.items()} for state in before]
         step(batches(), 1)
-        learned.append(
+        updated.append(
             [
-                any(not torch.equal(old[name], p) for name, p in player.named_parameters())
-                for old, player in zip(before, step.networks, strict=True)
+                any(not torch.equal(old[name], p) for name, p in network.named_parameters())
+                for old, network in zip(before, step.networks, strict=True)
             ]
         )
-    assert learned == [
+    assert updated == [
         [True, True, True, True],
         [True, True, True, False],
         [True, True, True, False],
@@ -78,15 +78,15 @@ def test_all_networks_are_updated_the_generators_discriminator_every_third_step(
     ]
 
 
-def test_the_gradient_of_the_generators_loss_reaches_the_filter_as_in_the_released_code(step, monkeypatch):
+def test_gradients_of_the_generators_loss_reach_the_filter_as_in_released_code(step, monkeypatch):
     filter, gradients = step.networks[0], []
 
-    def watched(optimizer, loss):
-        update(optimizer, loss)
+    def optimize_and_record(optimizer, loss):
+        optimize(optimizer, loss)
         gradients.append(filter.to_rgb.weight.grad.clone())
 
-    update = steps.optimize
-    monkeypatch.setattr(steps, "update", watched)
+    optimize = steps.optimize
+    monkeypatch.setattr(steps, "optimize", optimize_and_record)
     step(batches(), 1)
     after_filter, after_generator = gradients[:2]
     assert not torch.equal(after_filter, after_generator)

@@ -1,4 +1,4 @@
-"""A configuration is what its files declare: types, ranges, options that exist, one truth."""
+"""Overrides are checked against conf/: existing options, types, ranges, consistent copies."""
 
 from functools import cache
 
@@ -21,7 +21,7 @@ def declared_by(name):
     return DeclaredConfig(GlobalHydra.instance().config_loader(), name)
 
 
-def look_at(name, *overrides):
+def compose_and_check(name, *overrides):
     """Compose a configuration and check it, as a command does."""
     config = compose(name, list(overrides), return_hydra_config=True)
     HydraConfig.instance().set_config(config)
@@ -36,14 +36,14 @@ def look_at(name, *overrides):
 
 
 @pytest.fixture(scope="module", autouse=True)
-def composing():
+def hydra():
     register_with_hydra()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         yield
     declared_by.cache_clear()
 
 
-TWO_TRUTHS = {
+CONTRADICTIONS = {
     "constraint.epsilon=0.02": "contradicts epsilon=0.01: give epsilon=0.02",
     "++privatizer.filter.constraint.epsilon=0.02": "contradicts epsilon=0.01: give epsilon=0.02",
     "networks.privatizer.width=3": "contradicts width=32: give width=3",
@@ -55,17 +55,17 @@ TWO_TRUTHS = {
 }
 
 
-@pytest.mark.parametrize(("override", "told"), TWO_TRUTHS.items())
-def test_a_copied_setting_must_equal_its_source(override, told):
-    with pytest.raises(UserError, match=told):
-        look_at("train", override)
+@pytest.mark.parametrize(("override", "message"), CONTRADICTIONS.items())
+def test_a_copied_setting_must_equal_its_source(override, message):
+    with pytest.raises(UserError, match=message):
+        compose_and_check("train", override)
 
 
 @pytest.mark.parametrize(
     "overrides",
     [
         ["epsilon=0.02", "constraint.epsilon=0.02"],
-        ["privatizer.optimizer.lr=0.1"],  # the run's identity names it
+        ["privatizer.optimizer.lr=0.1"],  # part of the run's fingerprint
         ["constraint=multiplier", "constraint.rate=0.1"],
         ["judge.seed=3"],
         ["privatizer=transport", "privatizer.limits=null", "privatizer.channels=1"],
@@ -78,10 +78,10 @@ def test_a_copied_setting_must_equal_its_source(override, told):
     ],
 )
 def test_valid_overrides_are_accepted(overrides):
-    look_at("train", *overrides)
+    compose_and_check("train", *overrides)
 
 
-WRONG = {
+INVALID = {
     "judge.queries=4": "judge.queries=4: give a list, numbers of 1 or more",
     "judge.queries=[0]": r"judge.queries=\[0\] must be numbers of 1 or more",
     "judge.attributes=Smiling": r"give a list, such as \[Smiling",
@@ -109,19 +109,19 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("override", "told"), WRONG.items())
-def test_invalid_overrides_are_refused(override, told):
-    with pytest.raises((UserError, ValueError), match=told):
-        look_at("train", override)
+@pytest.mark.parametrize(("override", "message"), INVALID.items())
+def test_invalid_overrides_are_refused(override, message):
+    with pytest.raises((UserError, ValueError), match=message):
+        compose_and_check("train", override)
 
 
-@pytest.mark.parametrize("given", ["[]", "1", "true", "null", "[Male,2]", "''"])
-def test_an_attribute_must_be_a_word(given):
+@pytest.mark.parametrize("value", ["[]", "1", "true", "null", "[Male,2]", "''"])
+def test_an_attribute_must_be_a_word(value):
     with pytest.raises(UserError, match="names no attribute"):
-        resolve_task(compose("train", [f"attribute={given}"]))
+        resolve_task(compose("train", [f"attribute={value}"]))
 
 
-OF_OTHER_VERBS = {
+INVALID_BY_COMMAND = {
     "report": {"faces=maybe": "faces=maybe: give true or false", "+fases=true": "faces=true"},
     "privatize": {
         "overwrite=flase": "overwrite=flase: give true or false",
@@ -135,30 +135,30 @@ OF_OTHER_VERBS = {
 }
 
 
-@pytest.mark.parametrize("verb", OF_OTHER_VERBS)
-def test_invalid_overrides_of_other_commands_are_refused(verb):
-    for override, told in OF_OTHER_VERBS[verb].items():
-        with pytest.raises(UserError, match=told):
-            look_at(verb, override)
+@pytest.mark.parametrize("command", INVALID_BY_COMMAND)
+def test_invalid_overrides_of_other_commands_are_refused(command):
+    for override, message in INVALID_BY_COMMAND[command].items():
+        with pytest.raises(UserError, match=message):
+            compose_and_check(command, override)
 
 
 def test_a_users_mechanism_must_have_the_runs_budget(tmp_path):
     (tmp_path / "privatizer").mkdir()
     (tmp_path / "privatizer" / "mine.yaml").write_text("_target_: mine.Mine\nepsilon: 0.02\n")
-    searched = f"hydra.searchpath=[file://{tmp_path}]"
+    search_path = f"hydra.searchpath=[file://{tmp_path}]"
     with pytest.raises(UserError, match=r"privatizer\.epsilon=0\.02 contradicts epsilon=0\.01"):
-        look_at("train", searched, "privatizer=mine")
-    look_at("train", searched, "privatizer=mine", "epsilon=0.02")
+        compose_and_check("train", search_path, "privatizer=mine")
+    compose_and_check("train", search_path, "privatizer=mine", "epsilon=0.02")
 
 
 @pytest.mark.parametrize(
-    "words",
+    "overrides",
     [
-        ["privatizer=stargan", "privatizer.lambda_cls=0.5"],  # which conf/ writes as a whole number
-        ["privatizer._target_=mine.M", "++privatizer.filters=3"],  # nearly filter, of ours
+        ["privatizer=stargan", "privatizer.lambda_cls=0.5"],  # a whole number in conf/
+        ["privatizer._target_=mine.M", "++privatizer.filters=3"],  # similar to our "filter"
         ["privatizer._target_=mine.M", "++privatizer.options={size:4,rate:0}"],
         ["+judge.adversaries.convnext2={_target_:a.b}"],
     ],
 )
-def test_arguments_of_a_users_classes_are_not_checked(words):
-    look_at("train", *words)
+def test_arguments_of_a_users_classes_are_not_checked(overrides):
+    compose_and_check("train", *overrides)

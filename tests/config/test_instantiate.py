@@ -1,4 +1,4 @@
-"""Mechanisms are told of their run what their constructors declare, and nothing else."""
+"""Mechanisms get the arguments ``seed`` and ``attribute_index`` that their constructors declare."""
 
 import pytest
 from omegaconf import OmegaConf
@@ -16,69 +16,72 @@ class Bare(Privatizer):
 class Seeded(Bare):
     def __init__(self, seed):
         super().__init__()
-        self.told = {"seed": seed}
+        self.context = {"seed": seed}
 
 
 class Both(Bare):
     def __init__(self, attribute_index, seed):
         super().__init__()
-        self.told = {"attribute_index": attribute_index, "seed": seed}
+        self.context = {"attribute_index": attribute_index, "seed": seed}
 
 
-class Whatever(Bare):
+class AnyKeyword(Bare):
     def __init__(self, **context):
         super().__init__()
-        self.told = context
+        self.context = context
 
 
-class Several(Bare):
-    """A mechanism of others, as a stack is."""
-
+class Stack(Bare):
     def __init__(self, parts):
         super().__init__()
-        self.told = [part["privatizer"].told for part in parts]
+        self.context = [part["privatizer"].context for part in parts]
 
 
-def built(kind, **arguments):
-    node = OmegaConf.create({"_target_": f"test_instantiate.{kind}", **arguments})
+def create(name, **arguments):
+    node = OmegaConf.create({"_target_": f"test_instantiate.{name}", **arguments})
     return instantiate_mechanism(node, seed=3, attribute_index=1)
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("name", "context"),
     [
         ("Seeded", {"seed": 3}),
         ("Both", {"attribute_index": 1, "seed": 3}),
-        ("Whatever", {"attribute_index": 1, "seed": 3}),
+        ("AnyKeyword", {"attribute_index": 1, "seed": 3}),
     ],
 )
-def test_a_mechanism_gets_the_context_arguments_that_it_declares(kind, told):
-    assert built(kind).told == told
+def test_a_mechanism_gets_the_context_arguments_that_it_declares(name, context):
+    assert create(name).context == context
 
 
 def test_a_mechanism_that_declares_none_gets_none():
-    assert isinstance(built("Bare"), Bare)
+    assert isinstance(create("Bare"), Bare)
 
 
 def test_parts_of_a_stack_keep_their_own_context_arguments():
     parts = [
-        {"privatizer": {"_target_": f"test_instantiate.{kind}", "attribute_index": 0, "seed": 5}}
-        for kind in ("Seeded", "Whatever")
+        {"privatizer": {"_target_": f"test_instantiate.{name}", "attribute_index": 0, "seed": 5}}
+        for name in ("Seeded", "AnyKeyword")
     ]
-    assert built("Several", parts=parts).told == [{"seed": 5}, {"attribute_index": 0, "seed": 5}]
+    assert create("Stack", parts=parts).context == [{"seed": 5}, {"attribute_index": 0, "seed": 5}]
 
 
 @pytest.mark.parametrize(
-    ("kind", "said"),
-    [("Other", r"test_instantiate\.Other cannot be set up"), ("Bare", r"Bare cannot be set up.*side")],
+    ("name", "message"),
+    [
+        ("Other", r"test_instantiate\.Other cannot be set up"),
+        ("Bare", r"Bare cannot be set up.*side"),
+    ],
 )
-def test_a_failed_instantiation_gives_its_reason_once(kind, said, caplog):
-    with pytest.raises(UserError, match=said):
-        built(kind, side=3)
+def test_a_failed_instantiation_gives_its_reason_once(name, message, caplog):
+    with pytest.raises(UserError, match=message):
+        create(name, side=3)
     assert not caplog.records
 
 
 @pytest.mark.parametrize("node", [{"_target_": None}, {"_target_": "Bare"}, {"a": "${nowhere}"}])
 def test_an_invalid_node_is_a_user_error(node):
     with pytest.raises(UserError):
-        instantiate_mechanism(OmegaConf.create({"_target_": "test_instantiate.Bare", **node}), seed=0)
+        instantiate_mechanism(
+            OmegaConf.create({"_target_": "test_instantiate.Bare", **node}), seed=0
+        )

@@ -1,4 +1,4 @@
-"""Names of files and folders mean what they say, whatever characters they hold."""
+"""Names of files and folders may contain any characters."""
 
 from pathlib import Path
 
@@ -15,23 +15,23 @@ NAMES = [
 ]
 
 
-def read(argument):
-    """Return what Hydra reads."""
+def parse(argument):
+    """Return the value that Hydra parses."""
     return OverridesParser.create().parse_override(argument).value()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hydra_reads_a_path_as_typed(name):
-    (taken,) = quote_paths([f"data.root={name}"], ["data.root"])
-    assert read(taken) == name
-    (again,) = quote_paths([taken], ["data.root"])  # as config.yaml keeps what was typed
-    assert again == taken
-    assert unquote(taken.removeprefix("data.root=")) == name
+    (quoted,) = quote_paths([f"data.root={name}"], ["data.root"])
+    assert parse(quoted) == name
+    (again,) = quote_paths([quoted], ["data.root"])  # config.yaml stores quoted overrides
+    assert again == quoted
+    assert unquote(quoted.removeprefix("data.root=")) == name
 
 
 def test_tilde_is_expanded():
-    (taken,) = quote_paths(["+data.root=~/faces"], ["data.root"])
-    assert read(taken) == str(Path.home() / "faces")
+    (quoted,) = quote_paths(["+data.root=~/faces"], ["data.root"])
+    assert parse(quoted) == str(Path.home() / "faces")
     config = OmegaConf.create({"data": {"root": "~/faces"}, "output_dir": "${data.root}/x"})
     resolve_paths(config, ["data.root", "output_dir", "run_dir"])
     assert config.output_dir == str(Path.home() / "faces" / "x")
@@ -48,10 +48,10 @@ def test_an_empty_path_is_refused(name):
 
 
 def test_paths_in_a_list_are_quoted_one_by_one():
-    (taken,) = quote_paths(["privatizer.runs=[a b/c=1,'d,e']"], [])
-    assert read(taken) == ["a b/c=1", "d,e"]
+    (quoted,) = quote_paths(["privatizer.runs=[a b/c=1,'d,e']"], [])
+    assert parse(quoted) == ["a b/c=1", "d,e"]
 
 
 def test_references_and_other_values_are_not_quoted():
-    typed = ["run_dir=${output_dir}/${seed}", "run_dir=null", "epsilon=0.1,0.2", "run_dir='a','b'"]
-    assert quote_paths(typed, ["run_dir"]) == typed
+    words = ["run_dir=${output_dir}/${seed}", "run_dir=null", "epsilon=0.1,0.2", "run_dir='a','b'"]
+    assert quote_paths(words, ["run_dir"]) == words

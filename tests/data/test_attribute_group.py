@@ -21,9 +21,7 @@ COLOURS = ("Black", "Brown", "Blond")
         ("first", [0, 1, 2, None, 1], [1, 1, 1, 0, 1]),
     ],
 )
-def test_the_rule_decides_on_images_with_none_or_several_of_the_attributes(
-    rule, expected, selected
-):
+def test_the_rule_classifies_images_with_none_or_several_attributes(rule, expected, selected):
     labels, is_selected = AttributeGroup(COLOURS, rule).labels(LABELS, NAMES)
     assert is_selected.tolist() == [bool(each) for each in selected]
     assert labels[is_selected].tolist() == [label for label in expected if label is not None]

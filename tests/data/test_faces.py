@@ -1,4 +1,4 @@
-"""Synthetic faces: the same everywhere, as frequent as CelebA's, each attribute in its place."""
+"""Synthetic faces: reproducibility, attribute frequencies, and the effect of each attribute."""
 
 import dataclasses
 import hashlib
@@ -21,11 +21,11 @@ from privacy_gan.data.faces.source import SyntheticFacesSource, draw_faces
 from privacy_gan.data.faces.traits import HAIR_COLOURS, hair_colour
 from privacy_gan.errors import UserError
 
-VISIBLE_DEVICES = 8 / 255  # a change that a person notices
-NOTHING = 1e-5  # float32's rounding
+VISIBLE_CHANGE = 8 / 255
+ROUNDING = 1e-5  # float32 rounding errors
 
-# Where each attribute may change an upright, centred face: x within +-width, y from top to
-# bottom, in half image sides from the centre, y downwards. And a narrower place where it must.
+# Boxes in which each attribute may change an upright, centred face, and smaller boxes in which it
+# must: (width, top, bottom), x within +-width, in half image sides from the centre, y downwards.
 HEAD = (0.75, -1.0, 0.95)
 MAY_CHANGE = {
     "Smiling": (0.6, -0.25, 0.75),
@@ -52,7 +52,7 @@ def faces(size=64, seed=3):
 
 
 def make_upright(count, seed=1):
-    """Return faces that look straight ahead, so that their own coordinates are the image's."""
+    """Return upright, centred faces, whose coordinates are those of the image."""
     factors = draw_factors(seed, 0, count)
     zero = np.zeros_like(factors.nuisances.roll)
     straight = {"shift_x": zero, "shift_y": zero, "roll": zero, "yaw": zero, "scale": zero + 1}
@@ -66,14 +66,14 @@ def flip_attribute(factors, attribute):
 
 
 def inside(box, size):
-    """Return which pixels lie in a box, bool [size, size]."""
+    """Return which pixels are in a box, bool [size, size]."""
     width, top, bottom = box
     position = (2 * np.arange(size) + 1) / size - 1
     return ((position > top) & (position < bottom))[:, None] & (np.abs(position) < width)
 
 
 @pytest.mark.parametrize("size", [16, 64, 128])
-def test_images_are_bytes_of_the_asked_shape(size):
+def test_images_are_uint8_of_the_requested_size(size):
     images = faces(size).images(2, 5)
     assert images.shape == (3, size, size, 3)
     assert images.dtype == np.uint8
@@ -82,12 +82,12 @@ def test_images_are_bytes_of_the_asked_shape(size):
 
 
 def test_a_face_does_not_depend_on_its_batch():
-    together = faces().images(0, 40)
+    batch = faces().images(0, 40)
     pieces = [faces().images(start, stop) for start, stop in [(0, 1), (1, 18), (18, 18), (18, 40)]]
-    np.testing.assert_array_equal(together, np.concatenate(pieces))
+    np.testing.assert_array_equal(batch, np.concatenate(pieces))
 
 
-def test_labels_do_not_depend_on_the_batch_and_belong_to_the_images():
+def test_labels_match_the_factors_of_the_images():
     attributes, splits = faces().labels()
     np.testing.assert_array_equal(attributes[50:60, :7], draw_factors(3, 50, 60).attributes)
     assert splits.tolist() == [0] * 60 + [1] * 10 + [2] * 5
@@ -95,7 +95,7 @@ def test_labels_do_not_depend_on_the_batch_and_belong_to_the_images():
     assert attributes.shape == (75, 11)
 
 
-def test_a_fresh_process_draws_the_same_faces_without_torch_or_pillow():
+def test_another_process_draws_the_same_faces_without_torch_or_pillow():
     script = (
         "import hashlib, sys\n"
         "from privacy_gan.data.faces.source import SyntheticFacesSource\n"
@@ -105,19 +105,19 @@ def test_a_fresh_process_draws_the_same_faces_without_torch_or_pillow():
     )
     process = run([sys.executable, "-c", script], real=True)
     assert process.returncode == 0, process.stderr
-    here = hashlib.sha256(faces().images(7, 12).tobytes()).hexdigest()
-    assert process.stdout.split() == [here, "False", "False"]
+    expected = hashlib.sha256(faces().images(7, 12).tobytes()).hexdigest()
+    assert process.stdout.split() == [expected, "False", "False"]
 
 
-def test_faces_are_bit_for_bit_those_of_renderer_version_1():
-    # A failure after a change to the drawing: raise RENDERER_VERSION, so that caches of the old
-    # faces are rebuilt, and pin the new digest. A failure without one: this machine or this numpy
-    # computes something differently, and figures would not compare across machines.
+def test_faces_have_not_changed_since_renderer_version_1():
+    # If this fails after a change to the renderer, raise RENDERER_VERSION, so that caches are
+    # rebuilt, and update the digest. If it fails without a change, this machine or this version of
+    # numpy computes differently, and results are not comparable across machines.
     digest = hashlib.sha256(faces(64, seed=0).images(0, 8).tobytes()).hexdigest()
     assert digest[:16] == "316c6c0b38816553"
 
 
-def test_seed_and_index_make_different_faces():
+def test_seed_and_index_change_the_face():
     first = faces(seed=0).images(0, 2)
     assert np.abs(first[0].astype(int) - first[1]).mean() > 5
     assert np.abs(first.astype(int) - faces(seed=1).images(0, 2)).mean() > 5
@@ -133,8 +133,8 @@ def test_attribute_combinations_are_as_frequent_as_in_celeba():
     expected = np.zeros(128)
     expected[combinations @ bits] = counts * (count / counts.sum())
     assert drawn[expected == 0].sum() == 0
-    # Combinations of fewer than five expected faces are too rare for a chi-square. Its mean is
-    # the degrees of freedom and its deviation the root of twice that: five deviations at most.
+    # Combinations with fewer than five expected faces are too rare for a chi-square test. Its mean
+    # is the degrees of freedom, and its variance is twice that: allow five standard deviations.
     frequent = expected >= 5
     chi_square = ((drawn - expected)[frequent] ** 2 / expected[frequent]).sum()
     freedom = frequent.sum() - 1
@@ -154,18 +154,18 @@ def test_nuisances_are_independent_of_the_attributes_and_of_each_other():
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTE_NAMES)
-def test_an_attribute_changes_the_face_in_its_place_and_nowhere_else(attribute):
+def test_an_attribute_changes_only_its_region_of_the_face(attribute):
     factors = make_upright(48)
     change = np.abs(
         draw_faces(factors, 64) - draw_faces(flip_attribute(factors, attribute), 64)
     ).max(0)
-    assert change[:, ~inside(MAY_CHANGE[attribute], 64)].max(initial=0) < NOTHING
-    position = change[:, inside(MUST_CHANGE[attribute], 64)].max(1)
-    assert (position > VISIBLE_DEVICES).mean() > 0.95
+    assert change[:, ~inside(MAY_CHANGE[attribute], 64)].max(initial=0) < ROUNDING
+    largest_change = change[:, inside(MUST_CHANGE[attribute], 64)].max(1)
+    assert (largest_change > VISIBLE_CHANGE).mean() > 0.95
 
 
 @pytest.mark.parametrize("attribute", ATTRIBUTE_NAMES)
-def test_nuisances_stay_as_they_are_when_an_attribute_is_flipped(attribute):
+def test_flipping_an_attribute_leaves_the_nuisances_unchanged(attribute):
     factors = draw_factors(2, 0, 32)
     before, after = draw_faces(factors, 64), draw_faces(flip_attribute(factors, attribute), 64)
     np.testing.assert_array_equal(before[:, :, :3, :8], after[:, :, :3, :8])  # the background
@@ -178,7 +178,7 @@ def test_nuisances_stay_as_they_are_when_an_attribute_is_flipped(attribute):
         )
 
 
-def test_hair_has_three_colours_and_gray_with_age():
+def test_young_faces_have_three_hair_colours_and_others_may_be_gray():
     factors = draw_factors(0, 0, 20_000)
     young = factors.attributes[:, ATTRIBUTE_NAMES.index("Young")] == 1
     colours = hair_colour(factors)
@@ -188,20 +188,20 @@ def test_hair_has_three_colours_and_gray_with_age():
     assert np.bincount(colours[young], minlength=4)[:3].min() > 0.1 * young.sum()
 
 
-def test_the_label_of_the_hair_is_the_colour_that_it_shows():
+def test_the_hair_label_matches_the_visible_colour():
     source = faces()
     names = source.attribute_names[7:]
     assert names == ("Black_Hair", "Brown_Hair", "Blond_Hair", "Gray_Hair")
     factors = make_upright(400)
     labels = hair_colour(factors)
     crown = inside((0.2, -0.78, -0.66), 64)
-    shown = draw_faces(factors, 64)[..., crown].mean(-1).T  # [400, 3]
-    centres = np.stack([shown[:200][labels[:200] == colour].mean(0) for colour in range(4)])
-    nearest = np.square(shown[200:, None] - centres).sum(-1).argmin(1)
+    colours = draw_faces(factors, 64)[..., crown].mean(-1).T  # [400, 3]
+    centres = np.stack([colours[:200][labels[:200] == colour].mean(0) for colour in range(4)])
+    nearest = np.square(colours[200:, None] - centres).sum(-1).argmin(1)
     assert (nearest == labels[200:]).mean() > 0.95
 
 
-def test_every_face_has_one_colour_of_the_hair():
+def test_every_face_has_one_hair_colour():
     source = faces()
     hair = source.labels()[0][:, 7:]
     assert (hair.sum(1) == 1).all()
@@ -209,22 +209,24 @@ def test_every_face_has_one_colour_of_the_hair():
 
 
 def test_men_have_no_long_hair_and_most_women_do():
-    # Long hair covers what is beside the neck, where otherwise the background shows.
+    # long hair covers the area next to the neck, which is background otherwise
     women = make_upright(200)
     women.attributes[:, ATTRIBUTE_NAMES.index("Male")] = 0
     men = flip_attribute(women, "Male")
     bald = dataclasses.replace(women.nuisances, hair_length=0 * women.nuisances.hair_length)
-    bare = draw_faces(Factors(women.attributes, bald), 64)  # women of the shortest hair
-    beside = inside((0.62, 0.45, 0.6), 64) & ~inside((0.58, 0.45, 0.6), 64)
+    bare = draw_faces(Factors(women.attributes, bald), 64)  # women with the shortest hair
+    next_to_neck = inside((0.62, 0.45, 0.6), 64) & ~inside((0.58, 0.45, 0.6), 64)
 
     def covered(factors):
-        return np.abs(draw_faces(factors, 64) - bare)[..., beside].max((0, 2)) > VISIBLE_DEVICES
+        return (
+            np.abs(draw_faces(factors, 64) - bare)[..., next_to_neck].max((0, 2)) > VISIBLE_CHANGE
+        )
 
     assert covered(men).mean() == 0
     assert covered(women).mean() > 0.6
 
 
-def test_the_same_face_at_both_sizes():
+def test_a_face_is_the_same_at_both_sizes():
     factors = draw_factors(4, 0, 32)
     small = draw_faces(factors, 64)
     large = draw_faces(factors, 128).reshape(3, 32, 64, 2, 64, 2).mean((3, 5))
@@ -234,29 +236,29 @@ def test_the_same_face_at_both_sizes():
     assert difference.mean((0, 2, 3)).max() < 0.006
 
 
-def test_no_part_is_cut_off_by_its_window_in_the_most_extreme_poses(monkeypatch):
+def test_windows_do_not_cut_off_any_part_in_extreme_poses(monkeypatch):
     count = 32
     factors = draw_factors(6, 0, count)
     extremes = {}
     for bit, name in enumerate(("shift_x", "shift_y", "roll", "yaw", "scale")):
         ends = np.array(shapes.RANGES[name], dtype=np.float32)
         extremes[name] = ends[(np.arange(count) >> bit) & 1][:, None, None]
-    everything = np.ones_like(factors.attributes)
-    posed = Factors(everything, dataclasses.replace(factors.nuisances, **extremes))
+    all_present = np.ones_like(factors.attributes)
+    posed = Factors(all_present, dataclasses.replace(factors.nuisances, **extremes))
     windowed = draw_faces(posed, 64)
     for part in (features, head):
         monkeypatch.setattr(part, "window", lambda canvas, *box: canvas)
-    np.testing.assert_allclose(windowed, draw_faces(posed, 64), atol=NOTHING)
+    np.testing.assert_allclose(windowed, draw_faces(posed, 64), atol=ROUNDING)
 
 
-def test_drawing_stays_in_single_precision_and_finite():
+def test_drawing_is_float32_and_finite():
     pixels = draw_faces(draw_factors(5, 0, 64), 64)
     assert pixels.dtype == np.float32
     assert np.isfinite(pixels).all()
     assert -0.01 < pixels.min() < pixels.max() < 1.7
 
 
-def test_noise_is_even_and_as_strong_as_its_factor():
+def test_noise_is_uniform_with_the_amplitude_of_its_factor():
     factors = draw_factors(3, 0, 8)
     clean = 255 * draw_faces(factors, 64).transpose(1, 2, 3, 0)
     noise = faces().images(0, 8) - clean
@@ -269,7 +271,7 @@ def test_noise_is_even_and_as_strong_as_its_factor():
         assert values.std() == pytest.approx(np.hypot(amplitude, 0.5) / np.sqrt(3), rel=0.05)
 
 
-def test_the_fingerprint_follows_everything_that_determines_the_images():
+def test_the_fingerprint_depends_on_all_arguments():
     source = faces()
     others = [
         dataclasses.replace(source, **{name: value})
@@ -281,8 +283,8 @@ def test_the_fingerprint_follows_everything_that_determines_the_images():
             ("seed", 4),
         ]
     ]
-    prints = {one.fingerprint() for one in [source, *others]}
-    assert len(prints) == 6
+    fingerprints = {each.fingerprint() for each in [source, *others]}
+    assert len(fingerprints) == 6
     assert source.fingerprint() == faces().fingerprint()
     assert source.name == "synthetic-faces-64"
     assert pickle.loads(pickle.dumps(source)) == source
@@ -299,7 +301,7 @@ def test_the_fingerprint_follows_everything_that_determines_the_images():
         ({"seed": -1}, "drawing_seed=-1"),
     ],
 )
-def test_impossible_sources_are_refused_in_one_line(change, message):
+def test_invalid_arguments_raise_a_one_line_error(change, message):
     with pytest.raises(UserError, match=message) as error:
         dataclasses.replace(faces(), **change)
     assert "\n" not in str(error.value)

@@ -66,7 +66,7 @@ def test_an_audit_reports_a_leak_in_its_output_and_its_result(data, tmp_path):
     first = next(line for line in process.stdout.splitlines() if line.startswith("light leaks"))
     assert "an adversary who has 192 labelled images of yours tells it " in first
     assert "original=FOLDER and are excluded: fixed_classifier, inversion" in process.stdout
-    assert "tired is not measured: 1 of 240 images have no value in it" in process.stdout
+    assert "tired is not measured: it has no value for 1 of 240 images" in process.stdout
     assert "without suffixes: 0.jpg is 0.png" in process.stdout
     result = Result.read(tmp_path / "out/result.json")
     evaluation = result.evaluations["light"]
@@ -122,9 +122,9 @@ def test_with_originals_distortion_is_measured_and_the_report_compares_audits(da
 
 MISTAKES = {
     "no such attribute": (["attribute=lihgt"], "did you mean light?"),
-    "column of words": (["attribute=person"], "has in its column person the values p0, p1, p10"),
-    "no labels": (["labels=nowhere.csv"], "labels=nowhere.csv is no file"),
-    "no images": (["images=nowhere"], "images=nowhere is no folder"),
+    "column of words": (["attribute=person"], "has the values p0, p1, p10"),
+    "no labels": (["labels=nowhere.csv"], "labels=nowhere.csv is not a file"),
+    "no images": (["images=nowhere"], "images=nowhere is not a folder"),
     "no split": (["split=fold"], "split=fold is neither a file nor a column"),
     "odd size": (["image_size=20"], "image_size=20 is not a multiple of 16"),
 }

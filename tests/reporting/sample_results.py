@@ -1,4 +1,4 @@
-"""Results as runs would leave them, with numbers that a test chooses."""
+"""Result files like those of runs, with numbers that a test chooses."""
 
 from __future__ import annotations
 
@@ -13,10 +13,11 @@ from privacy_gan.runs.result import (
     pack,
 )
 
-WHOLE = {"privatizer.filter.loss": "entropy", "privatizer.generator.rate": 1}
-PARTS = {
-    "filter_generator-entropy": WHOLE,
-    "filter_generator-cross_entropy": WHOLE | {"privatizer.filter.loss": "cross_entropy"},
+FILTER_AND_GENERATOR = {"privatizer.filter.loss": "entropy", "privatizer.generator.rate": 1}
+PRIVATIZER_SETTINGS = {
+    "filter_generator-entropy": FILTER_AND_GENERATOR,
+    "filter_generator-cross_entropy": FILTER_AND_GENERATOR
+    | {"privatizer.filter.loss": "cross_entropy"},
     "generator": {"privatizer.generator.rate": 1},
     "filter-entropy": {"privatizer.filter.loss": "entropy"},
 }
@@ -26,15 +27,17 @@ def estimate(value, reach=0.01):
     return Estimate(value, value - reach, value + reach)
 
 
-def measure(value, original=None, prior=None, floor=None):
-    bounds = (None if bound is None else estimate(bound) for bound in (original, prior, floor))
+def measure(value, original=None, majority=None, correlation=None):
+    bounds = (
+        None if bound is None else estimate(bound) for bound in (original, majority, correlation)
+    )
     return Measure(estimate(value), *bounds)
 
 
 def evaluation(
-    leak, utility=0.8, attribute="Smiling", right=None, settings=(), seed=0, success=0.8, **more
+    leak, utility=0.8, attribute="Smiling", correct=None, settings=(), seed=0, success=0.8, **more
 ):
-    """Return what a judge found: so much leaks, so much stays useful."""
+    """Return an evaluation with a privacy loss and a utility score."""
     measures = {
         "privacy_loss": measure(leak, 0.9, 0.5, 0.7),
         "paper_privacy_loss": measure(leak - 0.02, 0.88),
@@ -44,15 +47,15 @@ def evaluation(
         "correlation/Male": measure(-0.2, -0.1),
         "distortion": measure(0.01),
     }
-    correct = {} if right is None else {name: pack(of) for name, of in right.items()}
-    tested = 100 if right is None else len(right["privacy_loss"])
+    correct = correct or {}
+    num_test = len(correct["privacy_loss"]) if correct else 100
     return Evaluation(
         attribute=attribute,
         classes=("0", "1"),
         images={
             "train": 1000,
             "valid": 100,
-            "test": tested,
+            "test": num_test,
         },
         measures=measures | more,
         strongest={"accuracy": Strongest("resnet18", 4)},
@@ -61,13 +64,13 @@ def evaluation(
                 name,
                 queries,
                 {"accuracy": "mean"},
-                {"accuracy": leak - less},
-                {"accuracy": estimate(leak - less)},
+                {"accuracy": leak - deficit},
+                {"accuracy": estimate(leak - deficit)},
             )
-            for name, less in (("resnet10", 0.02), ("resnet18", 0.0))
+            for name, deficit in (("resnet10", 0.02), ("resnet18", 0.0))
             for queries in (1, 4)
         ),
-        correct=correct,
+        correct={name: pack(each) for name, each in correct.items()},
         settings={"judge.epochs": 5, "judge.seed": seed, **dict(settings)},
     )
 
@@ -84,28 +87,32 @@ def write_run(
     baseline=None,
     setup=(),
     version=RESULT_VERSION,
-    **found,
+    **evaluation_options,
 ):
-    """Write a result; ``leaks`` of one attribute, of several by name, or None for not judged."""
+    """Write a result; return the run's folder.
+
+    ``leaks`` is the privacy loss: a number, a dict for several attributes, or None if the run was not
+    judged. ``baseline`` is that of the filter alone.
+    """
     run = folder / data / mechanism / attribute / f"epsilon-{epsilon:g}" / f"seed-{seed}"
     run.mkdir(parents=True)
     by_attribute = {} if leaks is None else leaks if isinstance(leaks, dict) else {attribute: leaks}
     evaluations = {
-        name: evaluation(leak, attribute=name, seed=seed, **found)
+        name: evaluation(leak, attribute=name, seed=seed, **evaluation_options)
         for name, leak in by_attribute.items()
     }
-    identity = {
+    fingerprint = {
         "attribute": attribute,
         "epsilon": epsilon,
         "seed": seed,
         "data.key": key,
         "privatizer.filter.constraint.epsilon": epsilon,
-        **PARTS.get(mechanism, {"privatizer.name": mechanism}),
+        **PRIVATIZER_SETTINGS.get(mechanism, {"privatizer.name": mechanism}),
         **dict(setup),
     }
     if "filter" not in mechanism:
-        del identity["privatizer.filter.constraint.epsilon"]
+        del fingerprint["privatizer.filter.constraint.epsilon"]
     alone = None if baseline is None else {attribute: evaluation(baseline, attribute=attribute)}
-    result = Result(data, identity, {}, evaluations, alone, {"device": "cpu"}, version)
+    result = Result(data, fingerprint, {}, evaluations, alone, {"device": "cpu"}, version)
     result.write(run / "result.json")
     return run

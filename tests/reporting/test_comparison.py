@@ -10,7 +10,9 @@ ALONE = "epsilon-0.01 seed-0"
 
 def tables(folder):
     """Return the tables by title, each a list of lines, and the legend."""
-    *found, legend = comparison_tables(all_evaluation_rows(find_runs(folder).finished)).split("\n\n")
+    *found, legend = comparison_tables(all_evaluation_rows(find_runs(folder).finished)).split(
+        "\n\n"
+    )
     titles, bodies = found[::2], found[1::2]
     return {t: b.splitlines() for t, b in zip(titles, bodies, strict=True)}, legend
 

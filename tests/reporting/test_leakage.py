@@ -89,7 +89,9 @@ def test_luck_does_not_choose():
         privacy_loss=measure(0.5, 0.5, 0.9), auroc=measure(0.52, 0.5, 0.95, reach=0.03)
     )
     assert leading_leak(nothing).measure == ACCURACY
-    assert summary_sentence(nothing, "blur", None).startswith("Smiling, hidden by blur, was not found")
+    assert summary_sentence(nothing, "blur", None).startswith(
+        "Smiling, hidden by blur, was not found"
+    )
     # and where two are equal
     equal = judged(privacy_loss=measure(0.7, 0.5, 0.9), balanced_accuracy=measure(0.7, 0.5, 0.9))
     assert leading_leak(equal).measure == ACCURACY

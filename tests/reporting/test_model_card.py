@@ -28,7 +28,9 @@ def result(*attributes):
 
 def card(*attributes, with_onnx=True, **facts):
     """Return a card as the hub's library reads it, with line breaks as blanks."""
-    text = render_model_card(result(*attributes), FACTS | facts, attributes or ["Smiling"], 64, with_onnx)
+    text = render_model_card(
+        result(*attributes), FACTS | facts, attributes or ["Smiling"], 64, with_onnx
+    )
     return ModelCard(text)
 
 

@@ -173,15 +173,15 @@ def test_run_locked_by_another_process_is_not_trained(tiny, uninterrupted, tmp_p
 
 
 def test_every_epoch_has_a_different_order(tiny, monkeypatch):
-    seen = []
+    images = []
     original = AdversarialPrivatizer.training_step
 
     def training_step(self, batch, batch_idx):
-        seen.extend(image.sum().item() for image in batch.images)
+        images.extend(image.sum().item() for image in batch.images)
         return original(self, batch, batch_idx)
 
     monkeypatch.setattr(AdversarialPrivatizer, "training_step", training_step)
     train(tiny())
-    first, second = seen[:32], seen[32:]
+    first, second = images[:32], images[32:]
     assert sorted(first) == sorted(second)
     assert first != second

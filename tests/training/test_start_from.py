@@ -31,7 +31,7 @@ def test_start_from_trains_another_run_from_the_given_weights(tiny, source, tmp_
         assert torch.allclose(before[name].float(), after[name].float(), atol=1e-6), name
     assert len(result.fingerprint["start_key"]) == 8
     assert train(config)[1] == result  # it is finished
-    assert "start_key" not in train(tiny(f"output_dir={tmp_path / 'anew'}"))[1].fingerprint
+    assert "start_key" not in train(tiny(f"output_dir={tmp_path / 'no_start'}"))[1].fingerprint
 
 
 def test_start_from_an_incompatible_run_fails_before_training(tiny, source, tmp_path):

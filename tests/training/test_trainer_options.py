@@ -16,7 +16,7 @@ from privacy_gan.config.checks import TRAINER_OPTIONS
 UNSUPPORTED = {
     "+trainer.accumulate_grad_batches=2": "data.batch_size=N",
     "+trainer.overfit_batches=2": "+trainer.limit_train_batches=N",
-    "+trainer.fast_dev_run=true": "a short one is trainer.max_epochs=1",
+    "+trainer.fast_dev_run=true": "for a short run use trainer.max_epochs=1",
     "+trainer.barebones=true": "leave it out",
     "+trainer.enable_checkpointing=false": "last.ckpt",
     "trainer.use_distributed_sampler=true": "leave it false",
