@@ -1,4 +1,4 @@
-"""What the documentation shows, run as written."""
+"""The commands, examples and tables in the documentation are correct."""
 
 import re
 import shlex
@@ -14,12 +14,12 @@ from privacy_gan.reporting.comparison import comparison_tables
 from privacy_gan.reporting.records import all_evaluation_rows, find_runs
 from privacy_gan.reporting.report import make_report
 
-OF_RESULTS = re.compile(r"privacy-gan report folder=(docs/results/\w+)")
+RESULT_FOLDER = re.compile(r"privacy-gan report folder=(docs/results/\w+)")
 BLOCK = re.compile(r"```(?:python|yaml)\n# (mine/\S+)\n(.*?)```", re.DOTALL)
 COMMAND = re.compile(r"```sh\nPYTHONPATH=mine privacy-gan (.*?)\n```")
 
 
-def test_a_mechanism_of_ones_own_is_trained_and_judged(tmp_path):
+def test_the_custom_mechanism_example_is_trained_and_judged(tmp_path):
     page = (ROOT / "docs" / "mechanisms.md").read_text()
     files = BLOCK.findall(page)
     assert [name for name, _ in files] == ["mine/patch.py", "mine/privatizer/patch.yaml"]
@@ -42,26 +42,26 @@ def test_a_mechanism_of_ones_own_is_trained_and_judged(tmp_path):
     assert "privacy loss" in process.stdout
 
 
-def test_the_tables_of_the_mechanisms_are_what_the_report_prints():
+def test_the_mechanism_tables_match_the_report():
     runs = find_runs(ROOT / "docs" / "results" / "mechanisms").finished
-    shown = {line.strip() for line in (ROOT / "docs" / "results.md").read_text().splitlines()}
+    documented = {line.strip() for line in (ROOT / "docs" / "results.md").read_text().splitlines()}
     for line in comparison_tables(all_evaluation_rows(runs)).splitlines():
-        assert line.strip() in shown, line
+        assert line.strip() in documented, line
 
 
-def test_every_folder_of_results_that_a_page_names_can_be_reported_on(tmp_path):
+def test_every_result_folder_in_the_docs_can_be_reported(tmp_path):
     pages = [path.read_text() for path in (ROOT / "docs").glob("*.md")]
-    folders = {folder for page in pages for folder in OF_RESULTS.findall(page)}
+    folders = {folder for page in pages for folder in RESULT_FOLDER.findall(page)}
     assert len(folders) >= 4
     for folder in folders:
-        found = find_runs(ROOT / folder)
-        assert found.finished, folder
-        assert not found.unreadable, folder
+        runs = find_runs(ROOT / folder)
+        assert runs.finished, folder
+        assert not runs.unreadable, folder
         report = make_report(ROOT / folder, tmp_path / folder, with_faces=False)
         assert all(path.exists() for path in report.files)
 
 
-def test_the_example_is_what_the_report_makes_of_its_results(tmp_path):
+def test_the_example_files_match_the_report(tmp_path):
     committed = ROOT / "docs" / "example"
     report = make_report(ROOT / "docs" / "results" / "example", tmp_path, with_faces=False)
     names = {path.name for path in report.files} - {"report.html", "results.csv"}
@@ -70,11 +70,11 @@ def test_the_example_is_what_the_report_makes_of_its_results(tmp_path):
         if name.startswith("table"):
             assert (committed / name).read_text() == (tmp_path / name).read_text(), name
     page = (ROOT / "docs" / "report.md").read_text()
-    table = (committed / "table3.md").read_text().split("###")[1]  # the paper's way
+    table = (committed / "table3.md").read_text().split("###")[1]  # in the paper's format
     assert all(line in page for line in table.splitlines() if line.startswith("|"))
 
 
-def test_the_readmes_run_is_the_one_that_the_demo_makes():
+def test_the_run_folder_in_the_readme_is_that_of_the_demo():
     register_with_hydra()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         config = compose("train", ["experiment=demo"], return_hydra_config=True)
@@ -84,13 +84,13 @@ def test_the_readmes_run_is_the_one_that_the_demo_makes():
     assert f"RUN={folder}\n" in section.partition("\n## ")[0]
 
 
-def test_every_option_that_the_pages_on_folders_name_can_be_composed():
+def test_every_option_in_the_tables_of_privatize_and_audit_exists():
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         for name in ("privatize", "audit"):
             page = (ROOT / "docs" / f"{name}.md").read_text()
             config = compose(name)
             column = re.findall(r"^\| (`.*?`) \|", page, re.MULTILINE)
-            named = {option for cell in column for option in re.findall(r"`(\w+)[=`]", cell)}
-            options = named - {"float", "png"}  # which are formats
+            options = {option for cell in column for option in re.findall(r"`(\w+)[=`]", cell)}
+            options -= {"float", "png"}  # formats
             assert len(options) >= 5
             assert options <= set(config), name

@@ -1,6 +1,6 @@
-"""README.md as a newcomer reads it: its commands work in the order in which they stand.
+"""The commands in README.md work in order.
 
-Only sizes are added to what is typed, so that all of it takes seconds.
+Only options for small sizes are added, so that each command takes seconds.
 """
 
 import os
@@ -28,38 +28,38 @@ SHELL = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 ENVIRONMENT = Path(sys.executable).parent.parent
-QUICKLY = [*TINY, "trainer.max_epochs=1"]
-NOT_FOR_FACES = ("data.num_t", "data.num_v", "image_size=")
-ON_FACES = [each for each in QUICKLY if not each.startswith(NOT_FOR_FACES)]
-DEMO = [*QUICKLY, *JUDGED, "image_size=32", "judge.attributes=[Young,Smiling]"]
+SMALL_RUN = [*TINY, "trainer.max_epochs=1"]
+NOT_FOR_CELEBA = ("data.num_t", "data.num_v", "image_size=")
+ON_CELEBA = [each for each in SMALL_RUN if not each.startswith(NOT_FOR_CELEBA)]
+DEMO = [*SMALL_RUN, *JUDGED, "image_size=32", "judge.attributes=[Young,Smiling]"]
 AUDIT = [each for each in JUDGED if not each.startswith(("evaluate=", "judge.attributes="))]
-SIZES = {
-    "train": ON_FACES,
+SMALL_OPTIONS = {
+    "train": ON_CELEBA,
     "evaluate": ["judge.batch_size=8"],
     "audit": [*AUDIT, "image_size=16"],
     "demo": ["port=0", "browser=false"],
 }
 
 
-def typed(text):
-    """Yield the commands that a text shows, in their order, without comments."""
-    for found in SHELL.finditer(text):
-        for line in (found["block"] or found["line"] or found["inline"]).splitlines():
+def find_commands(text):
+    """Yield the commands in a text, in order and without comments."""
+    for match in SHELL.finditer(text):
+        for line in (match["block"] or match["line"] or match["inline"]).splitlines():
             if words := shlex.split(line, comments=True):
                 yield words
 
 
-def made_by(target):
-    """Return the last command that make would run for a target, where all is installed."""
+def make_command(target):
+    """Return the last command that make would run for a target if everything is installed."""
     installed = [f"--old-file={ENVIRONMENT}/installed{dev}" for dev in ("", "-dev")]
     make = ["make", "-n", "--no-print-directory", f"VENV={ENVIRONMENT}", *installed, target]
-    told = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
-    return shlex.split(told.stdout.splitlines()[-1])
+    process = subprocess.run(make, cwd=ROOT, capture_output=True, text=True, check=True)
+    return shlex.split(process.stdout.splitlines()[-1])
 
 
 @pytest.fixture
-def yours(tmp_path):
-    """Return what stands for a newcomer's own files, which are made in a folder."""
+def user_files(tmp_path):
+    """Create a user's files, and return them by the placeholders in README.md."""
     fake = make_fake(24, (44, 54))
     faces = tmp_path / "celeba"
     faces.mkdir()
@@ -77,28 +77,27 @@ def yours(tmp_path):
     return {"PATH": faces, "PHOTOS": photos, "FILE": labels, "NAME": "glasses"}
 
 
-def test_its_commands_work_in_their_order(yours, tmp_path):
+def test_the_commands_work_in_order(user_files, tmp_path):
     variables, done = {}, []
-    for words in typed(README):
+    for words in find_commands(README):
         name, *rest = (Template(word).safe_substitute(variables) for word in words)
         if name == "make" and rest != ["demo"]:
-            assert made_by(*rest)
+            assert make_command(*rest)
         elif name == "make":
-            _, script, *options = made_by("demo")
-            told = ours(Path(script).stem, *options, *DEMO, cwd=tmp_path)
-            assert "finished" in told if "privatize" in done else "result.json" in told
+            _, script, *options = make_command("demo")
+            output = run_command(Path(script).stem, *options, *DEMO, cwd=tmp_path)
+            assert "finished" in output if "privatize" in done else "result.json" in output
         elif name == "source":
             assert (ENVIRONMENT / Path(*Path(rest[0]).parts[1:])).exists()
         elif "=" in name:
             variables.update([name.split("=", 1)])
         else:
             verb, *options = rest or ["--help"]
-            folders = {"FOLDER": yours["PHOTOS"] if verb == "audit" else variables.get("RUN")}
-            given = [own(option, yours | folders) for option in options]
-            sizes = SIZES.get(verb, []) if "=" in "".join(options) else []
-            serving = verb == "demo"
-            told = (shown if serving else ours)(verb, *given, *sizes, cwd=tmp_path)
-            assert told
+            folders = {"FOLDER": user_files["PHOTOS"] if verb == "audit" else variables.get("RUN")}
+            arguments = [fill_placeholder(option, user_files | folders) for option in options]
+            sizes = SMALL_OPTIONS.get(verb, []) if "=" in "".join(options) else []
+            call = fetch_page if verb == "demo" else run_command
+            assert call(verb, *arguments, *sizes, cwd=tmp_path)
             done.append(verb)
     verbs = {"train", "privatize", "export", "demo", "audit", "evaluate", "report", "--help"}
     assert verbs == set(done)
@@ -106,20 +105,20 @@ def test_its_commands_work_in_their_order(yours, tmp_path):
     assert (tmp_path / "MODEL" / "model.onnx").exists()
 
 
-def own(option, yours):
-    """Put a newcomer's file in the place of a word in capitals."""
+def fill_placeholder(option, user_files):
+    """Replace a placeholder in capitals with the user's file."""
     name, equals, value = option.partition("=")
-    return f"{name}={yours.get(value, value)}" if equals else option
+    return f"{name}={user_files.get(value, value)}" if equals else option
 
 
-def ours(*words, cwd):
+def run_command(*words, cwd):
     process = run([sys.executable, "-m", "privacy_gan", *words], cwd=cwd)
     assert process.returncode == 0, (words, process.stderr)
     return process.stdout + process.stderr
 
 
-def shown(*words, cwd):
-    """Return the page that the demo serves."""
+def fetch_page(*words, cwd):
+    """Start the demo and return its page."""
     command = [sys.executable, "-m", "privacy_gan", *words]
     with start(command, cwd=cwd, stdout=subprocess.PIPE) as process:
         try:
@@ -140,6 +139,6 @@ def test_make_shell_finds_the_command_and_can_be_left():
         text=True,
     )
     assert process.returncode == 0, process.stderr
-    first, *found = process.stdout.splitlines()
+    first, *paths = process.stdout.splitlines()
     assert "exit leaves it" in first
-    assert found == [str(ENVIRONMENT / "bin" / name) for name in ("privacy-gan", "python")]
+    assert paths == [str(ENVIRONMENT / "bin" / name) for name in ("privacy-gan", "python")]

@@ -118,7 +118,7 @@ def test_an_image_cache_that_holds_objects_is_rebuilt(executed, hostile, tiny, t
     np.save(folder / image_cache.IMAGES, objects, allow_pickle=True)
     np.savez(folder / "labels", attributes=objects, splits=objects, allow_pickle=True)
     for name in (image_cache.IMAGES, image_cache.LABELS):
-        meta["files"][name] = image_cache._described(folder / name)
+        meta["files"][name] = image_cache._file_record(folder / name)
     meta_file.write_text(json.dumps(meta))
     again = tiny("trainer.max_epochs=1", f"output_dir={tmp_path / 'others'}")
     assert train(again)[1].training == before.training

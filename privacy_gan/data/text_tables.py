@@ -77,7 +77,7 @@ class TextTable:
     def image_column(self, files: frozenset[str] = frozenset()) -> int:
         """Return the index of the column with the image names.
 
-        This is the column that contains the most of `files`. Ties are broken in this order: a
+        This is the column that matches the most files. Ties are broken in this order: a
         column with a usual name such as `image`, a column of image file names, a column of
         distinct values, and the first column.
 

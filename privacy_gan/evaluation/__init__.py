@@ -1,1 +1,1 @@
-"""What an adversary still learns, and what stays useful."""
+"""The judge: adversaries that attack censored images, classifiers, metrics and the optimum."""

@@ -14,7 +14,7 @@ from privacy_gan.runs.result import ENDED_AFTER, AdversaryScores, Estimate, Eval
 
 COLUMNS = ("censored", "original", "majority_baseline", "correlation_baseline")  # of a Measure
 HEADINGS = tuple(column.replace("_", " ") for column in COLUMNS)
-SHORT_HEADINGS = ("censored", "original", "majority", "correlation")
+SHORT_HEADINGS = ("censored", "original", "majority", "corr.")  # for 80 columns
 FIRST = [name for name, metric in METRICS.items() if metric.prominence == "first"]
 INTERVALS_NOTE = (
     "[95% bootstrap intervals over test images; they exclude the variation between training seeds]"
@@ -24,7 +24,8 @@ BASELINES_NOTE = (
     "correlation baseline: from the other attributes alone"
 )
 SHORT_TABLE_NOTE = (
-    f"{BASELINES_NOTE}\n"
+    "majority: baseline without looking at the image\n"
+    "corr.: correlation baseline, from the other attributes alone\n"
     "95% intervals over test images; details=true shows all measures and every adversary"
 )
 TITLE = (

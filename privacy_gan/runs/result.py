@@ -1,4 +1,4 @@
-"""result.json, which docs/judging.md describes, as typed objects."""
+"""Typed objects for result.json, which docs/judging.md describes."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ import numpy.typing as npt
 from privacy_gan.errors import UserError
 from privacy_gan.runs.files import atomic_write
 
-# of what is known of training: the number of epochs, where a limit or a callback ended it early
+# key in ``Result.training``: number of epochs, if a limit or a callback ended the training early
 ENDED_AFTER = "ended_after_epochs"
 
-RESULT_VERSION = 7  # rises when a name or a meaning in result.json changes
+RESULT_VERSION = 7  # increases when a name or a meaning in result.json changes
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A measured value and the interval that holds the true one in 95 of 100 test splits."""
+    """A measured value with its 95% confidence interval over the choice of test images."""
 
     value: float
     low: float
@@ -32,11 +32,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure on the test split, None where it is not defined.
+    """One measure on the test split; values are None where it is not defined.
 
     Attributes:
         censored: on censored images.
-        original: on the same images uncensored; for what adversaries learn, by the same adversaries
+        original: on the same images uncensored; for adversaries, the value of the same adversaries
             trained in the same way on uncensored images.
         majority_baseline: by always predicting the most frequent class, without looking at the
             image.
@@ -51,11 +51,11 @@ class Measure:
 
 @dataclass(frozen=True)
 class Strongest:
-    """Who was strongest in a score on the validation split.
+    """The adversary with the best value of a score on the validation split.
 
     Attributes:
         adversary: its name.
-        queries: censored versions of each image that it saw.
+        queries: number of censored versions of each image that it used.
     """
 
     adversary: str
@@ -64,16 +64,15 @@ class Strongest:
 
 @dataclass(frozen=True)
 class AdversaryScores:
-    """What one adversary achieved with one number of queries.
+    """The scores of one adversary with one number of queries.
 
     Attributes:
         adversary: its name.
-        queries: censored versions of each image that it saw.
-        methods: for each score, how its predictions were combined, as was best on the validation
-            split.
-        valid: its scores on the validation split, by which the strongest is chosen; None where not
-            defined.
-        test: the same on the test split.
+        queries: number of censored versions of each image that it used.
+        methods: for each score, how its predictions were combined; chosen on the validation split.
+        valid: its scores on the validation split, on which the strongest adversary is chosen; None
+            where not defined.
+        test: its scores on the test split.
     """
 
     adversary: str
@@ -85,25 +84,25 @@ class AdversaryScores:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Everything that the judge found about one sensitive attribute.
+    """The evaluation of one sensitive attribute.
 
     Attributes:
-        attribute: the sensitive one.
-        classes: what its values are called.
+        attribute: the sensitive attribute.
+        classes: names of its values.
         images: number of images in each split.
-        measures: by name.
-        strongest: for each score, who was strongest in it on the validation split.
-        adversaries: all of them, at every number of queries.
+        measures: all measures by name.
+        strongest: for each score, the strongest adversary on the validation split.
+        adversaries: scores of all adversaries at every number of queries.
         classifiers: the fixed classifiers' accuracies on original test images.
-        validation: what of the trade-off is measured on the validation split, to choose by.
-        least_distortion: at which it could be "hidden" completely, and at which "replaced" by a
-            random one, by whatever mechanism; see evaluation/least_distortion.py.
+        validation: measures of the trade-off on the validation split, for model selection.
+        least_distortion: least distortion at which any mechanism could make the attribute "hidden"
+            completely, or "replaced" by a random one; see evaluation/least_distortion.py.
         correct: for the privacy loss and each utility attribute, by the measure's name, which test
             images were classified correctly, packed; see ``is_correct``.
-        warnings: what a reader should know before believing the numbers.
-        left_out: names of adversaries, and of the retrained classifier, that diverged twice while
-            they learned from "censored" or from "original" images, and do not count there.
-        settings: of judge and classifiers, by dotted path.
+        warnings: caveats about the numbers.
+        left_out: names of adversaries, and of the retrained classifier, that diverged twice when
+            trained on "censored" or "original" images and were excluded.
+        settings: settings of judge and classifiers, by dotted path.
     """
 
     attribute: str
@@ -127,7 +126,7 @@ class Evaluation:
         measure's value.
 
         Args:
-            measure: "privacy_loss", of the strongest adversary, or "utility/NAME", of a fixed
+            measure: "privacy_loss" for the strongest adversary, or "utility/NAME" for a fixed
                 classifier.
         """
         text = self.correct.get(measure)
@@ -135,7 +134,7 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Evaluation:
-        """Return what ``to_json`` wrote."""
+        """Return an evaluation from its entry in result.json."""
         return cls(
             **{
                 **tree,
@@ -153,7 +152,7 @@ class Evaluation:
 
 
 def complete(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return settings of a judge, with those that it had before there was a choice."""
+    """Return settings of a judge, with defaults for options that earlier versions did not have."""
     return {"judge.released_as": "float", **settings}
 
 
@@ -168,17 +167,17 @@ def _adversary_scores(tree: Mapping[str, Any]) -> AdversaryScores:
 
 @dataclass(frozen=True)
 class Result:
-    """What came out of a run.
+    """The results of a run.
 
     Attributes:
-        data: what the images are called.
-        fingerprint: the settings that determine the outcome, by dotted path.
-        training: what was measured on validation images at the end of training.
-        evaluations: what the judge found, by sensitive attribute; empty where it did not judge.
-        baseline: the same of the filter alone; None where there is none within the mechanism.
-        environment: versions, device and precision, on which last digits depend.
-        version: of the file's format.
-        mechanism: what the configuration calls it; "" in files from before it was recorded.
+        data: name of the data.
+        fingerprint: the settings that determine the results, by dotted path.
+        training: validation metrics at the end of training.
+        evaluations: evaluations by sensitive attribute; empty if the run was not evaluated.
+        baseline: evaluations of the filter alone; None if the mechanism has no such baseline.
+        environment: versions, device and precision, on which the last digits depend.
+        version: version of the file format.
+        mechanism: name of the mechanism in the configuration; "" in files of earlier versions.
     """
 
     data: str
@@ -195,11 +194,11 @@ class Result:
         """Read a result file.
 
         Version 6 differs in names only and is converted. Of an older result, only the fingerprint
-        and the training metrics are read: the run can be judged again.
+        and the training metrics are read: the run can be evaluated again.
 
         Raises:
             UserError: the file is unreadable.
-            FileNotFoundError, NotADirectoryError: there is none.
+            FileNotFoundError, NotADirectoryError: the file does not exist.
         """
         try:
             tree = with_current_keys(json.loads(path.read_text(encoding="utf-8")))
@@ -227,31 +226,31 @@ class Result:
             ) from error
 
     def is_complete(self, evaluate: bool, baseline: bool) -> bool:
-        """Tell whether the result holds all that is asked for.
+        """Return whether the result contains everything requested.
 
         Args:
-            evaluate: whether the run is to be judged.
-            baseline: whether the filter alone is, too.
+            evaluate: whether the run should be evaluated.
+            baseline: whether its filter alone should be evaluated, too.
         """
         if not evaluate:
             return True
-        # None where the mechanism has no baseline within it, empty where it was not judged
+        # None if the mechanism has no baseline, empty if the baseline was not evaluated
         return bool(self.evaluations) and not (baseline and self.baseline == {})
 
     def require_current(self, path: Path) -> None:
-        """Refuse a result whose numbers mean something else.
+        """Require a result of this version, whose numbers have the same meaning.
 
         Raises:
             UserError: another version wrote it.
         """
         if self.version != RESULT_VERSION:
             raise UserError(
-                f"{path} was written by another version, whose numbers mean something else: repeat "
-                "the command that made it, which judges it again or says what to do"
+                f"{path} was written by another version, whose numbers have other meanings: repeat "
+                "the command that made it, which evaluates it again or says what to do"
             )
 
     def write(self, path: Path) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file atomically."""
         with atomic_write(path) as file:
             file.write_text(json.dumps(json_safe(asdict(self)), indent=2) + "\n", encoding="utf-8")
 
@@ -266,7 +265,7 @@ RENAMED = {
 
 
 def with_current_keys(tree: dict[str, Any]) -> dict[str, Any]:
-    """Return what result.json holds, with keys of version 6 renamed as in version 7."""
+    """Return the content of result.json with keys of version 6 renamed as in version 7."""
 
     def rename(entry: Mapping[str, Any]) -> dict[str, Any]:
         return {RENAMED.get(key, key): value for key, value in entry.items()}
@@ -285,7 +284,7 @@ def with_current_keys(tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def json_safe(value: Any) -> Any:
-    """Return a value with null for all numbers in it that JSON does not know."""
+    """Return a value with None in place of numbers that JSON does not support, such as NaN."""
     if isinstance(value, dict):
         return {key: json_safe(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -296,15 +295,15 @@ def json_safe(value: Any) -> Any:
 
 
 def pack(right: npt.ArrayLike) -> str:
-    """Return yes or no for each of N images as hexadecimal digits, four images each."""
+    """Return N booleans as hexadecimal digits, four booleans per digit."""
     return np.packbits(np.asarray(right, bool)).tobytes().hex()
 
 
 def unpack(text: str, count: int) -> npt.NDArray[np.bool_]:
-    """Return what ``pack`` was given, [count].
+    """Return the booleans from which ``pack`` returned a text, [count].
 
     Raises:
-        ValueError: the text holds something else.
+        ValueError: the text does not encode ``count`` booleans.
     """
     packed = np.frombuffer(bytes.fromhex(text), np.uint8)
     if len(packed) != -(-count // 8):

@@ -64,7 +64,7 @@ def test_an_audit_reports_a_leak_in_its_output_and_its_result(data, tmp_path):
     process = audit(data, tmp_path / "out", "brighter", "person=person", real=True)
     assert process.returncode == 0, process.stderr
     first = next(line for line in process.stdout.splitlines() if line.startswith("light leaks"))
-    assert "an adversary who has 192 labelled images of yours tells it " in first
+    assert "an adversary trained on 192 labelled censored images predicts it " in first
     assert "original=FOLDER and are excluded: fixed_classifier, inversion" in process.stdout
     assert "tired is not measured: it has no value for 1 of 240 images" in process.stdout
     assert "without suffixes: 0.jpg is 0.png" in process.stdout
@@ -99,8 +99,8 @@ def test_with_originals_distortion_is_measured_and_the_report_compares_audits(da
     for images in ("brighter", "grey"):
         process = audit(data, tmp_path / "runs" / images, images, *options)
         assert process.returncode == 0, process.stderr
-    assert "light was not found" in process.stdout
-    assert "of the originals the same adversaries tell it " in process.stdout
+    assert "no leak of light was found" in process.stdout
+    assert "trained on the original images, the same adversaries predict it " in process.stdout
     found = {
         name: Result.read(tmp_path / "runs" / name / "result.json").evaluations["light"]
         for name in ("brighter", "grey")
@@ -113,10 +113,10 @@ def test_with_originals_distortion_is_measured_and_the_report_compares_audits(da
     assert "fixed_classifier" in {a.adversary for a in found["grey"].adversaries}
     report = make_report(tmp_path / "runs", tmp_path / "report", with_faces=True)
     assert "audit of brighter:\n  light leaks: " in report.text
-    assert "audit of grey:\n  light was not found: " in report.text
+    assert "audit of grey:\n  no leak of light was found: " in report.text
     page = (tmp_path / "report/report.html").read_text()
-    assert "Audits of images that were censored elsewhere" in page
-    assert "audit of brighter tells more than" not in page
+    assert "Audits of images censored elsewhere" in page
+    assert "higher than audit of" not in page
     assert "nan" not in report.text.lower().replace("nanc", "")
 
 

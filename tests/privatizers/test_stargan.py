@@ -179,9 +179,9 @@ def test_each_loss_updates_one_network_only(monkeypatch):
     updated = []
     original = StarGAN.compute_gradients
 
-    def compute_gradients(self, optimizer, loss, player):
+    def compute_gradients(self, optimizer, loss, network):
         self.zero_grad(set_to_none=True)
-        original(self, optimizer, loss, player)
+        original(self, optimizer, loss, network)
         updated.append({n.split(".")[0] for n, p in self.named_parameters() if p.grad is not None})
 
     monkeypatch.setattr(StarGAN, "compute_gradients", compute_gradients)

@@ -44,7 +44,7 @@ def test_an_image_that_is_not_finite_is_skipped_and_the_others_are_written(tmp_p
 
 
 def test_values_that_are_not_finite_are_not_converted_to_bytes():
-    with pytest.raises(UserError, match="values are not finite"):
+    with pytest.raises(UserError, match="values that are not finite"):
         to_uint8(torch.tensor([0.5, torch.nan]))
 
 

@@ -91,8 +91,8 @@ def write_run(
 ):
     """Write a result; return the run's folder.
 
-    ``leaks`` is the privacy loss: a number, a dict for several attributes, or None if the run was not
-    judged. ``baseline`` is that of the filter alone.
+    ``leaks`` is the privacy loss: a number, a dict for several attributes, or None if the run was
+    not judged. ``baseline`` is that of the filter alone.
     """
     run = folder / data / mechanism / attribute / f"epsilon-{epsilon:g}" / f"seed-{seed}"
     run.mkdir(parents=True)

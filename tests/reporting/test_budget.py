@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sample_results import evaluation, measure, write_run
 
-from privacy_gan.reporting.budget import describe_distortion, describe_excess, budget_warnings
+from privacy_gan.reporting.budget import budget_warnings, describe_distortion, describe_excess
 from privacy_gan.reporting.model_card import render_model_card
 from privacy_gan.reporting.report import make_report
 from privacy_gan.reporting.run_summary import run_summary

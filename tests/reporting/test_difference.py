@@ -64,8 +64,8 @@ def test_a_comparison_image_by_image_finds_smaller_differences_than_intervals(tm
     assert unpaired.high - unpaired.value == pytest.approx(0.01 * 2**0.5)  # from two intervals
     assert not unpaired.is_significant
     assert unpaired.sentence() == (
-        "noise and blur: no significant difference in privacy loss at epsilon 0.01, 1.0 points (95% "
-        "interval -0.4 to 2.4; unpaired test images, 1 seed)"
+        "noise and blur: no significant difference in privacy loss at epsilon 0.01, 1.0 points "
+        "(95% interval -0.4 to 2.4; unpaired test images, 1 seed)"
     )
 
 

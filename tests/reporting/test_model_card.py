@@ -1,4 +1,4 @@
-"""The model card: what a reader of an exported mechanism is told, and that it was measured."""
+"""The model card of an exported mechanism shows what was measured."""
 
 from dataclasses import replace
 
@@ -27,31 +27,32 @@ def result(*attributes):
 
 
 def card(*attributes, with_onnx=True, **facts):
-    """Return a card as the hub's library reads it, with line breaks as blanks."""
+    """Return a card as the Hub's library reads it."""
     text = render_model_card(
         result(*attributes), FACTS | facts, attributes or ["Smiling"], 64, with_onnx
     )
     return ModelCard(text)
 
 
-def flat(read):
+def text_of(read):
+    """Return the text with line breaks as spaces."""
     return " ".join(read.text.split())
 
 
-def test_the_hub_reads_what_was_measured_from_its_metadata():
+def test_the_metadata_has_the_measures_for_the_hub():
     data = card("Smiling").data
     assert (data.library_name, data.pipeline_tag) == ("privacy_gan", "image-to-image")
     assert data.model_name == "filter_generator-entropy on Smiling"
     found = {each.metric_name: each.metric_value for each in data.eval_results}
     assert found == {
-        "ROC AUC, Smiling": 0.9,  # by which most leaks
+        "ROC AUC, Smiling": 0.9,  # the leading measure
         "privacy loss (accuracy), Smiling": 0.8,
         "distortion, Smiling": 0.01,
     }
     assert {each.dataset_name for each in data.eval_results} == {"celeba-64"}
 
 
-def test_it_says_what_leaks_beside_prior_and_floor_with_intervals():
+def test_the_card_has_what_leaks_and_the_baselines_with_intervals():
     text = card("Smiling").text
     row = (
         "| privacy loss (accuracy) | 80.0% [79.0, 81.0%] | 90.0% [89.0, 91.0%] "
@@ -59,26 +60,26 @@ def test_it_says_what_leaks_beside_prior_and_floor_with_intervals():
     )
     assert row in text.splitlines()
     assert "| Male | 80.0% [79.0, 81.0%] |" in text.splitlines()
-    assert "Smiling leaks: an adversary who has 1,000 labelled images" in text
+    assert "Smiling leaks: an adversary trained on 1,000 labelled censored images" in text
 
 
-def test_it_says_from_whom_and_what_they_had():
-    text = flat(card("Smiling"))
-    assert "Attacked by resnet10, resnet18; each had 1,000 labelled images" in text
-    assert "5 epochs, and 1 query or 4 queries for each image" in text
-    assert "The strongest on 100 validation images is reported on 100 test images" in text
-    assert "as the network makes them, not as files hold them" in text
+def test_the_card_has_the_adversaries_and_their_training():
+    text = text_of(card("Smiling"))
+    assert "Adversaries: resnet10, resnet18. Each was trained on 1,000 labelled images" in text
+    assert "for 5 epochs, and saw 1 or 4 censored versions of each image" in text
+    assert "strongest on 100 validation images is reported on 100 test images" in text
+    assert "as the network outputs them, not rounded as in image files" in text
 
 
-def test_what_was_judged_as_files_says_so():
+def test_the_card_has_the_file_format_that_adversaries_saw():
     found = evaluation(0.8, auroc=AUROC, settings={"judge.released_as": "jpeg-90"})
     judged = Result("celeba-64", {}, {}, {"Smiling": found})
     text = render_model_card(judged, FACTS, ["Smiling"], 64, with_onnx=False)
-    assert "They saw images as jpeg-90 files hold them." in " ".join(text.split())
+    assert "The adversaries saw images as jpeg-90 files store them." in " ".join(text.split())
     assert "model.onnx" not in text
 
 
-def test_warnings_of_the_judge_are_passed_on():
+def test_the_card_has_the_judges_warnings():
     found = replace(evaluation(0.8, auroc=AUROC), warnings=("the data are few",))
     text = render_model_card(Result("x", {}, {}, {"Smiling": found}), FACTS, ["Smiling"], 64, False)
     assert "\nWarning: the data are few\n" in text
@@ -90,23 +91,23 @@ def test_several_attributes_have_a_section_each():
     assert [line for line in text.splitlines() if line[:4] == "### "] == ["### Smiling", "### Male"]
 
 
-def test_what_nobody_judged_claims_nothing():
+def test_the_card_of_a_run_that_was_not_judged_claims_nothing():
     read = card()
-    assert "Nobody judged this mechanism" in read.text
+    assert "This mechanism was not evaluated" in read.text
     assert "%" not in read.text
     assert read.data.eval_results is None
 
 
 @pytest.mark.parametrize("attributes", [(), ("Smiling",)])
-def test_it_says_what_it_is_not(attributes):
-    text = flat(card(*attributes))
+def test_the_card_says_what_the_mechanism_does_not_do(attributes):
+    text = text_of(card(*attributes))
     assert "is not the epsilon of differential privacy" in text
-    assert "As anonymisation. It hides one attribute" in text
+    assert "As anonymisation. It hides an attribute, not a person's identity" in text
 
 
-def test_the_licence_of_celeba_is_noted_and_no_other_is_made_up():
+def test_the_card_has_the_licence_of_celeba_and_no_other():
     of_celeba, of_drawn = card("Smiling"), card("Smiling", data="synthetic_faces-32")
     assert of_celeba.data.license_name == "celeba-non-commercial-research"
-    assert "non-commercial research purposes only" in flat(of_celeba)
+    assert "non-commercial research purposes only" in text_of(of_celeba)
     assert of_drawn.data.license is None
     assert "CelebA" not in of_drawn.text

@@ -1,4 +1,4 @@
-"""Runs on Gaussian toy data beside the optimum."""
+"""Runs on Gaussian toy data compared with the optimum."""
 
 import pytest
 from presets import NUMBERS
@@ -10,26 +10,26 @@ from privacy_gan.reporting.optimum_gap import compare_with_optimum, gaussian_run
 from privacy_gan.reporting.records import find_runs
 
 
-def test_a_run_is_held_against_the_optimum_at_its_own_distortion(tiny, tmp_path):
+def test_a_run_is_compared_with_the_optimum_at_its_measured_distortion(tiny, tmp_path):
     epsilon = 0.5
     where = f"classifiers.folder={tmp_path / 'classifiers'}"
     run, record = train(
         tiny(where, f"epsilon={epsilon}", "privatizer=filter", preset=NUMBERS, cached=False)
     )
     (gaussian,) = gaussian_runs(find_runs(tmp_path).finished)
-    (found,) = compare_with_optimum([gaussian])
-    assert found.folder == run
-    assert found.epsilon == epsilon
+    (comparison,) = compare_with_optimum([gaussian])
+    assert comparison.folder == run
+    assert comparison.epsilon == epsilon
     measured = record.evaluations["Sign"].measures["distortion"].censored.value
-    assert found.distortion == pytest.approx(measured)
+    assert comparison.distortion == pytest.approx(measured)
     (optimum,) = gaussian_optimum(2**0.5, 0.7, [measured])
-    assert found.optimum == pytest.approx(optimum, abs=0.005)
-    assert found.gap == found.accuracy.value - found.optimum
+    assert comparison.optimum == pytest.approx(optimum, abs=0.005)
+    assert comparison.gap == comparison.accuracy.value - comparison.optimum
     (table,) = optimum_table([gaussian])
-    assert f"{found.optimum:.1%}" in table.splitlines()[2]
+    assert f"{comparison.optimum:.1%}" in table.splitlines()[2]
 
 
-def test_runs_on_pictures_do_not_count(tmp_path):
+def test_runs_on_images_are_not_compared(tmp_path):
     write_run(tmp_path)
     runs = find_runs(tmp_path).finished
     assert gaussian_runs(runs) == []

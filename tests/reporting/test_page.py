@@ -14,7 +14,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
-from test_report import leave_faces
+from test_report import write_faces
 
 from privacy_gan.reporting.report import make_report
 
@@ -24,14 +24,14 @@ HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    """Make a report of mechanisms, budgets and seeds; some names and settings are hostile."""
+    """Write a report on several mechanisms, budgets and seeds; some names are hostile."""
     folder = tmp_path_factory.mktemp("sweep")
     for epsilon, leaks in ((0.001, 0.85), (0.01, 0.7)):
         for seed in (0, 1):
             more = {"data": "celeba-64", "epsilon": epsilon, "seed": seed}
-            leave_faces(write_run(folder, leaks=leaks, baseline=0.88, **more))
+            write_faces(write_run(folder, leaks=leaks, baseline=0.88, **more))
             run = write_run(folder, "generator", leaks=0.87, setup={"hostile": HOSTILE}, **more)
-            leave_faces(run, ("x", "x''  s'=0", "x''  s'=1"))
+            write_faces(run, ("x", "x''  s'=0", "x''  s'=1"))
     hostile = write_run(folder, HOSTILE.replace("/", ":"), data="celeba-64", leaks=0.8)
     assert hostile.exists()
     make_report(folder, folder / "report", with_faces=True)
@@ -44,13 +44,13 @@ def open_page(browser, address, width=1440):
     wait(browser).until(lambda _: browser.find_elements(By.CSS_SELECTOR, ".plot .point"))
 
 
-def curves(browser):
-    """Return how many curves are drawn; the star of the originals is not one."""
+def count_curves(browser):
+    """Return the number of curves, without the star of the originals."""
     return len(browser.find_elements(By.CSS_SELECTOR, ".plot .scatterlayer .trace")) - 1
 
 
-def places(browser):
-    """Return where the points of all curves are drawn."""
+def point_positions(browser):
+    """Return the horizontal positions of the points of all curves."""
     script = "return document.querySelector('.plot').data.map(trace => trace.x)"
     return browser.execute_script(script)
 
@@ -59,13 +59,13 @@ def details(browser):
     return browser.find_element(By.CSS_SELECTOR, ".details")
 
 
-def test_it_loads_without_an_error_and_asks_nobody_for_anything(browser, address):
+def test_the_page_loads_without_errors_and_without_requests(browser, address):
     open_page(browser, address)
-    time.sleep(1)  # whatever would be fetched later
+    time.sleep(1)  # for requests that would come later
     assert console(browser) == []
-    asked = requests(browser, address)
-    assert address in asked
-    assert all(url == address or url.startswith("data:") for url in asked)
+    urls = requests(browser, address)
+    assert address in urls
+    assert all(url == address or url.startswith("data:") for url in urls)
     script = "return performance.getEntriesByType('resource').map(entry => entry.name)"
     assert all(name.startswith("data:") for name in browser.execute_script(script))
 
@@ -74,35 +74,35 @@ def test_it_loads_without_an_error_and_asks_nobody_for_anything(browser, address
 def test_nothing_is_wider_than_the_screen(width, browser, address):
     open_page(browser, address, width)
     browser.find_elements(By.CSS_SELECTOR, "button[data-point]")[0].click()
-    shown = browser.execute_script("return document.documentElement.scrollWidth")
-    assert shown <= width
+    page_width = browser.execute_script("return document.documentElement.scrollWidth")
+    assert page_width <= width
     plot = browser.find_element(By.CSS_SELECTOR, ".plot .main-svg").size
     assert 300 < plot["width"] <= width
-    told = browser.execute_script("""
+    hints = browser.execute_script("""
         return [...document.querySelectorAll(".scroll")]
           .filter((box) => box.scrollWidth > box.clientWidth + 1)
           .map((box) => getComputedStyle(box, "::before").content)""")
-    assert all("scroll to the right" in words for words in told)
-    assert bool(told) or width > 390
+    assert all("scroll to the right" in hint for hint in hints)
+    assert bool(hints) or width > 390
 
 
-def test_hovering_shows_the_numbers(browser, address):
+def test_hovering_over_a_point_shows_its_numbers(browser, address):
     open_page(browser, address)
     point = browser.find_elements(By.CSS_SELECTOR, ".plot .point")[1]  # the hostile curve has one
     ActionChains(browser).move_to_element(point).perform()
     wait(browser).until(lambda _: browser.find_elements(By.CSS_SELECTOR, ".hovertext"))
-    told = browser.find_element(By.CSS_SELECTOR, ".hovertext").text
-    for words in (
+    tooltip = browser.find_element(By.CSS_SELECTOR, ".hovertext").text
+    for text in (
         "epsilon",
         "privacy loss",
         "utility score 80.0%",
         "distortion 0.01000",
         "2 seeds",
     ):
-        assert words in told
+        assert text in tooltip
 
 
-def test_a_click_shows_faces_and_configuration(browser, address):
+def test_a_click_on_a_point_shows_faces_and_configuration(browser, address):
     open_page(browser, address)
     assert not details(browser).is_displayed()
     point = browser.find_elements(By.CSS_SELECTOR, ".plot .point")[1]  # the hostile curve has one
@@ -110,7 +110,7 @@ def test_a_click_shows_faces_and_configuration(browser, address):
     wait(browser).until(lambda _: details(browser).is_displayed())
     assert "at epsilon 0.001" in details(browser).text
     top = "return arguments[0].getBoundingClientRect().top"
-    assert -1 <= browser.execute_script(top, details(browser)) < 50  # its beginning is seen
+    assert -1 <= browser.execute_script(top, details(browser)) < 50  # its top is visible
     images = details(browser).find_elements(By.TAG_NAME, "img")
     assert len(images) == 2  # of two seeds
     assert all(
@@ -120,34 +120,34 @@ def test_a_click_shows_faces_and_configuration(browser, address):
     assert "epsilon=0.001" in details(browser).find_element(By.TAG_NAME, "pre").text
 
 
-def test_curves_can_be_hidden_and_adversaries_chosen(browser, address):
+def test_curves_can_be_hidden_and_adversaries_selected(browser, address):
     open_page(browser, address)
-    everything = curves(browser)
-    assert everything == 4
+    total = count_curves(browser)
+    assert total == 4
     box = browser.find_element(By.CSS_SELECTOR, ".controls input")
     box.click()
-    wait(browser).until(lambda _: curves(browser) == everything - 1)
+    wait(browser).until(lambda _: count_curves(browser) == total - 1)
     box.click()
-    wait(browser).until(lambda _: curves(browser) == everything)
-    before = places(browser)
+    wait(browser).until(lambda _: count_curves(browser) == total)
+    before = point_positions(browser)
     select = Select(browser.find_element(By.CSS_SELECTOR, ".controls select"))
     assert [each.text for each in select.options] == [
         "strongest",
-        "the paper's way",
+        "the paper's adversary",
         "resnet10",
         "resnet18",
     ]
     marks = "return document.querySelector('.plot').layout.shapes.length"
-    assert browser.execute_script(marks) == 2  # prior and floor
-    select.select_by_visible_text("the paper's way")
+    assert browser.execute_script(marks) == 2  # the baselines
+    select.select_by_visible_text("the paper's adversary")
     wait(browser).until(lambda _: browser.execute_script(marks) == 2 + 4)  # Table 3's budgets
     select.select_by_visible_text("resnet10")
-    wait(browser).until(lambda _: places(browser) != before)
-    for strongest, chosen in zip(before[:everything], places(browser), strict=False):
-        assert np.allclose(np.subtract(strongest, chosen), 0.02)
+    wait(browser).until(lambda _: point_positions(browser) != before)
+    for strongest, selected in zip(before[:total], point_positions(browser), strict=False):
+        assert np.allclose(np.subtract(strongest, selected), 0.02)
 
 
-def test_keys_alone_are_enough(browser, address):
+def test_the_page_works_with_the_keyboard_alone(browser, address):
     open_page(browser, address)
     seen = []
     for _ in range(60):
@@ -155,9 +155,9 @@ def test_keys_alone_are_enough(browser, address):
         active = browser.switch_to.active_element
         seen.append(active.tag_name)
         if active.tag_name == "input" and "space" not in seen:
-            before = curves(browser)
+            before = count_curves(browser)
             active.send_keys(Keys.SPACE)
-            wait(browser).until(lambda _, before=before: curves(browser) == before - 1)
+            wait(browser).until(lambda _, before=before: count_curves(browser) == before - 1)
             seen.append("space")
         if active.tag_name == "button":
             break
@@ -167,7 +167,7 @@ def test_keys_alone_are_enough(browser, address):
     assert browser.switch_to.active_element == details(browser)
 
 
-def test_hostile_words_are_words(browser, address):
+def test_hostile_names_are_shown_as_text(browser, address):
     open_page(browser, address)  # an alert would have raised
     button = next(
         button
@@ -182,7 +182,7 @@ def test_hostile_words_are_words(browser, address):
     assert len(browser.find_elements(By.TAG_NAME, "script")) == 3
 
 
-def test_in_a_dark_room_the_page_and_the_chart_are_dark(browser, address):
+def test_page_and_chart_have_a_dark_mode(browser, address):
     dark = {"features": [{"name": "prefers-color-scheme", "value": "dark"}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dark)
     open_page(browser, address)
@@ -191,13 +191,13 @@ def test_in_a_dark_room_the_page_and_the_chart_are_dark(browser, address):
     assert np.median(values) < 60
 
 
-def test_what_is_printed_has_text_and_charts_and_nothing_to_press(browser, address):
+def test_the_printed_page_has_text_and_charts_without_controls(browser, address):
     open_page(browser, address)
     printed = browser.execute_cdp_cmd("Page.printToPDF", {"printBackground": False})
     document = pypdfium2.PdfDocument(base64.b64decode(printed["data"]))
     text = "".join(page.get_textpage().get_text_bounded() for page in document)
     assert "Privacy against utility" in text
     assert "Table 3" in text
-    assert "utility score" in text  # the chart's axis, too
+    assert "utility score" in text  # including the chart's axis
     assert "Curves" not in text
     assert len(document) < 15

@@ -1,4 +1,4 @@
-"""What a terminal shows at a run's end, and how a run's mechanism is called."""
+"""The summary at the end of a run, and the name of a run's mechanism."""
 
 import sys
 from dataclasses import replace
@@ -16,25 +16,25 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs/results/h100/celeba-64/filter_generator-entropy/Smiling/epsilon-0.05/seed-0"
 
 
-def test_it_begins_with_a_sentence_and_a_table_as_short_as_a_screen():
+def test_the_summary_starts_with_a_sentence_and_a_table_that_fits_a_screen():
     result = Result.read(RESULTS / "result.json")
     first, *lines = run_summary(RunFolder(RESULTS), result, details=False).splitlines()
-    assert first.startswith("Smiling, hidden by filter_generator-entropy, still leaks: ")
+    assert first.startswith("Smiling still leaks after filter_generator-entropy: ")
     assert first.endswith(".")
     start = next(number for number, line in enumerate(lines) if "censored" in line)
     table = lines[start : lines.index("", start)]
     assert len(table) <= 15
     assert max(map(len, table)) <= 80
-    assert table[2].startswith("ROC AUC")  # what leads
+    assert table[2].startswith("ROC AUC")  # the leading measure
     assert any(line.startswith("privacy loss (accuracy)") for line in table)
     assert not any("correlation" in line for line in lines)
-    everything = run_summary(RunFolder(RESULTS), result, details=True)
-    assert everything.splitlines()[0] == first
-    assert "correlation with Male" in everything
-    assert "adversary's accuracy" in everything
+    details = run_summary(RunFolder(RESULTS), result, details=True)
+    assert details.splitlines()[0] == first
+    assert "correlation with Male" in details
+    assert "adversary's accuracy" in details
 
 
-def test_a_mechanism_is_called_as_was_recorded_wherever_its_folder_lies(tmp_path):
+def test_a_mechanism_has_its_recorded_name_in_any_folder(tmp_path):
     run = write_run(tmp_path, "blur")
     named = replace(Result.read(run / "result.json"), mechanism="filter-mine")
     anywhere = tmp_path / "a" / "b" / "c" / "d"
@@ -42,7 +42,7 @@ def test_a_mechanism_is_called_as_was_recorded_wherever_its_folder_lies(tmp_path
     named.write(anywhere / "result.json")
     (entry,) = evaluation_rows(*find_runs(tmp_path / "a").finished)
     assert (entry.mechanism, entry.run_label) == ("filter-mine", "epsilon-0.01 seed-0")
-    # of a result from before it was recorded: config.yaml, then a folder in the usual layout
+    # an old result does not record it: config.yaml, then a folder with the usual layout
     old = replace(named, mechanism="")
     assert mechanism_name(RunFolder(run), old) == "blur"
     assert mechanism_name(RunFolder(anywhere), old) == "unknown"
@@ -50,8 +50,8 @@ def test_a_mechanism_is_called_as_was_recorded_wherever_its_folder_lies(tmp_path
     assert evaluation_rows(FinishedRun(RunFolder(anywhere), old))[0].mechanism == "filter-old"
 
 
-def test_a_finished_run_is_told_of_without_torch_and_pandas():
+def test_the_summary_needs_neither_torch_nor_pandas():
     block = "import sys; sys.modules |= dict.fromkeys(('torch', 'pandas', 'matplotlib'))"
-    told = "from privacy_gan.reporting import records, run_summary, sweep_chart, verdict"
-    process = run([sys.executable, "-c", f"{block}; {told}"])
+    imports = "from privacy_gan.reporting import records, run_summary, sweep_chart, verdict"
+    process = run([sys.executable, "-c", f"{block}; {imports}"])
     assert process.returncode == 0, process.stderr

@@ -37,7 +37,7 @@ def test_sweep_reports_a_full_disk_as_each_runs_reason(tmp_path, small_disk):
     assert "Traceback" not in process.stderr + process.stdout
     assert "sweep of 1 run: 1 failed" in process.stdout
     reason = next(line for line in process.stdout.splitlines() if "no space left to write" in line)
-    assert "last.ckpt: free some and repeat" in reason
+    assert "last.ckpt: free some space and repeat" in reason
 
 
 def test_sweep_into_a_read_only_folder_fails_with_one_line(tmp_path, read_only_disk):

@@ -50,15 +50,15 @@ def test_images_use_the_papers_penalty_and_networks(tiny):
 
 
 @pytest.mark.parametrize(
-    ("override", "said"),
+    ("override", "message"),
     [
-        ("attribute=Smiling", "no attribute 'Smiling': there are Sign"),
+        ("attribute=Smiling", "no attribute 'Smiling': choose from Sign"),
         ("image_size=64", "image_size=64 is invalid: Gaussian toy data are images of one pixel"),
         ("networks=unet", "multiples of 16"),
         ("data.sigma=0", "data.sigma=0"),
         ("penalty_weight=-1", "penalty_weight=-1.0 must be 0 or above"),
     ],
 )
-def test_settings_that_toy_data_do_not_support_are_rejected(override, said, toy):
-    with pytest.raises(UserError, match=said):
+def test_settings_that_toy_data_do_not_support_are_rejected(override, message, toy):
+    with pytest.raises(UserError, match=message):
         train(toy(override))

@@ -120,8 +120,8 @@ def test_dashboard_shows_metrics_that_runs_log(interrupted):
 @pytest.mark.parametrize(
     ("surroundings", "message"),
     [
-        ({}, "needs a key"),
-        ({"WANDB_API_KEY": KEY, "WANDB_BASE_URL": "http://127.0.0.1:1"}, "does not answer"),
+        ({}, "needs an API key"),
+        ({"WANDB_API_KEY": KEY, "WANDB_BASE_URL": "http://127.0.0.1:1"}, "does not respond"),
     ],
 )
 def test_dashboard_that_cannot_be_saved_fails_with_one_line(surroundings, message):
