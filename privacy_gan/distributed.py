@@ -3,7 +3,7 @@
 Every process holds a full copy of the model and an equal shard of each batch. All means over a
 batch (gradients, the distortion, batch norm's moments) are averaged over the processes, so that any
 number of processes computes the same as one. Work that is not batched is scattered over the
-processes by `scatter_work`.
+processes by ``scatter_work``.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class _AllReduceMean(torch.autograd.Function):
     """Mean over processes; its gradient is the mean of the gradients.
 
     The gradient of the mean of all processes' losses has the factor 1 / world_size twice: backward
-    applies one of them, and `average_gradients` the other.
+    applies one of them, and ``average_gradients`` the other.
     """
 
     @staticmethod

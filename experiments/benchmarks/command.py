@@ -60,7 +60,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
         epilog="Also takes options of privacy-gan train, such as data=celeba data.root=PATH.",
     )
     parser.add_argument("--parts", default=",".join(PARTS), help="from %(default)s,changes")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each contestant is timed")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each variant is timed")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmark.json"))
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_intermixed_args(list(arguments))

@@ -56,7 +56,7 @@ def summarize_rate(amount: float, seconds: Sequence[float]) -> Summary:
 
 
 def summarize_speedup(slower: Sequence[float], faster: Sequence[float]) -> Summary:
-    """Summarize how many times faster one contestant is, from the seconds of each round."""
+    """Summarize how many times faster one variant is, from the seconds of each round."""
     return summarize([one / other for one, other in zip(slower, faster, strict=True)])
 
 
@@ -76,14 +76,14 @@ def time_call(work: Callable[[], object], device: torch.device) -> float:
 
 
 def time_interleaved(
-    contestants: Mapping[str, Callable[[], object]], rounds: int, device: torch.device
+    variants: Mapping[str, Callable[[], object]], rounds: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Time all contestants in every round, after a warm-up; return their seconds by name."""
-    for work in contestants.values():
+    """Time all variants in every round, after a warm-up; return their seconds by name."""
+    for work in variants.values():
         work()
-    seconds: dict[str, list[float]] = {name: [] for name in contestants}
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
     for _ in range(rounds):
-        for name, work in contestants.items():
+        for name, work in variants.items():
             seconds[name].append(time_call(work, device))
     return seconds
 

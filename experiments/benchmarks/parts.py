@@ -33,7 +33,7 @@ from benchmarks.run import BenchmarkRun, num_workers, train_run
 from benchmarks.table import EPOCHS, TRAIN
 from privacy_gan.data.batch import Batch
 
-PROJECT = "project"  # name of this project among the contestants
+PROJECT = "project"  # name of this project among the variants
 WARM_UP_STEPS = 3  # memory is allocated and kernels are selected
 LOADED_BATCHES = 16  # batches per round of the data benchmark
 FLOPS_BATCH_SIZE = 4  # images per batch when operations are counted
@@ -51,17 +51,17 @@ TINY += ["evaluate=false", "trainer.enable_progress_bar=false"]
 
 
 class InterleavedTimer(Callback):
-    """Times rounds of the Trainer's steps, and after each round as many steps of other contestants.
+    """Times rounds of the Trainer's steps, and after each round as many steps of other variants.
 
-    The first step of every turn is not timed, because the contestant before has used the caches
+    The first step of every turn is not timed, because the previous variant has used the caches
     and the memory allocator differently.
 
     Args:
-        others: contestants by name; each takes a number of steps.
+        others: variants by name; each takes a number of steps.
         run: gives the number of rounds and of steps per round.
 
     Attributes:
-        seconds: of each round, by contestant.
+        seconds: of each round, by variant.
     """
 
     def __init__(self, others: Mapping[str, Callable[[int], object]], run: BenchmarkRun) -> None:
@@ -194,12 +194,12 @@ def benchmark_startup(run: BenchmarkRun) -> dict[str, Any]:
 def compare_with_project(
     seconds: Mapping[str, list[float]], images: int, *excluded: str
 ) -> dict[str, Any]:
-    """Return images per second of each contestant, and the project's speedup over the others.
+    """Return images per second of each variant, and the project's speedup over the others.
 
     Args:
-        seconds: of each round, by contestant.
+        seconds: of each round, by variant.
         images: in a round.
-        excluded: contestants without a speedup.
+        excluded: variants without a speedup.
     """
     speedups: dict[str, Summary] = {
         name: summarize_speedup(each, seconds[PROJECT])

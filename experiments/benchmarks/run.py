@@ -50,7 +50,7 @@ class BenchmarkRun:
         conf: the folder conf/.
         overrides: of conf/train.yaml.
         folder: for all files that are written.
-        rounds: how often each contestant is timed.
+        rounds: how often each variant is timed.
     """
 
     conf: Path

@@ -60,7 +60,7 @@ def format_table(record: Mapping[str, Any]) -> str:
 
 
 def format_rates(record: Mapping[str, Any]) -> list[str]:
-    """Return a table row for each contestant."""
+    """Return a table row for each variant."""
     rows = []
     for part, labels in ROWS.items():
         measured = record.get(part, {"images_per_second": {}})

@@ -60,10 +60,10 @@ def number_key(name: str) -> str:
     return str(int(key)) if key.isascii() and key.isdigit() else ""
 
 
-IGNORING_SUFFIXES = ("without suffixes", path_key)
-IGNORING_FOLDERS = ("without folders and suffixes", file_key)
-AS_NUMBERS = ("as numbers", number_key)
-IGNORING_AFFIXES = "without a prefix or suffix common to all of them"
+IGNORING_SUFFIXES = ("ignoring suffixes", path_key)
+IGNORING_FOLDERS = ("ignoring folders and suffixes", file_key)
+COMPARING_NUMBERS = ("comparing numbers", number_key)
+IGNORING_AFFIXES = "ignoring a common prefix or suffix"
 
 Pairs = dict[str, str]  # a file's key by a name's key
 
@@ -80,7 +80,7 @@ def match_names(names: Sequence[str], files: Collection[str], location: str) -> 
         UserError: a name matches several files, or a file several names; names two of them.
     """
     matcher = NameMatcher(names, files, location)
-    for method, key in (IGNORING_SUFFIXES, IGNORING_FOLDERS, AS_NUMBERS):
+    for method, key in (IGNORING_SUFFIXES, IGNORING_FOLDERS, COMPARING_NUMBERS):
         matcher.match_by(method, key)
     matcher.match_by_affixes()
     matcher.reject_rivals()
@@ -169,7 +169,7 @@ class NameMatcher:
             row, file = next(iter(pairs.items()))
             self.notes.append(
                 f"matched {len(pairs):,} of {pluralize(len(self.names), 'name')} to files in "
-                f"{self.location} {method}: {self.names[row]} is {file}"
+                f"{self.location}, {method}: {self.names[row]} is {file}"
             )
             self.matched |= pairs
             self.remaining -= set(pairs.values())

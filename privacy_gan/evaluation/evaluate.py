@@ -16,7 +16,7 @@ from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE
 from privacy_gan.evaluation.metrics.samples import information
 from privacy_gan.evaluation.metrics.utility import fixed_classifier_predictions
 from privacy_gan.evaluation.observations import Observations, class_frequencies
-from privacy_gan.evaluation.outputs import outputs_on_test
+from privacy_gan.evaluation.outputs import compute_test_outputs
 from privacy_gan.evaluation.predictions import AdversaryPredictions, QueryProbabilities, predict_all
 from privacy_gan.evaluation.retrained import RETRAINED, predicted_classes
 from privacy_gan.evaluation.validation import normalized_gain, normalized_utility, trade_off
@@ -52,7 +52,7 @@ def collect_observations(
     source, attribute = attack.source, attack.attribute
     classes = source.datamodule.classes(attribute)
     measured = [attribute, *attack.utilities]
-    labels = {split: split_labels(source.datamodule, split, measured) for split in SPLITS}
+    labels = {split: labels_by_attribute(source.datamodule, split, measured) for split in SPLITS}
     valid = labels["valid"][attribute]
     frequencies = class_frequencies(labels["train"][attribute], len(classes))
     scores = build_scores(classes)
@@ -62,13 +62,13 @@ def collect_observations(
     ) -> list[AdversaryPredictions]:
         return predict_all(probabilities, valid, frequencies, queries, scores)
 
-    probabilities = only_adversaries(censored)
+    probabilities = select_adversaries(censored)
     references = None
     if originals is not None:
-        references = matching_references(probabilities, only_adversaries(originals))
+        references = matching_references(probabilities, select_adversaries(originals))
     outputs = None
     if source.has_originals:
-        outputs = outputs_on_test(source, attack.fixed, inception, len(classes), attack.seed)
+        outputs = compute_test_outputs(source, attack.fixed, inception, len(classes), attack.seed)
     known = None if discriminator_loss is None else known_bits(discriminator_loss, valid)
     return Observations(
         attribute=attribute,
@@ -91,7 +91,7 @@ def collect_observations(
     )
 
 
-def only_adversaries(probabilities: QueryProbabilities) -> QueryProbabilities:
+def select_adversaries(probabilities: QueryProbabilities) -> QueryProbabilities:
     """Return the probabilities of the adversaries that did not diverge."""
     return {
         name: by_split for name, by_split in probabilities.items() if by_split and name != RETRAINED
@@ -106,7 +106,7 @@ def matching_references(
     A reference by a stronger adversary than all attackers would make the leakage look small. If no
     adversary is in both, all references are returned.
     """
-    matching = {name: of for name, of in originals.items() if name in probabilities}
+    matching = {name: originals[name] for name in originals if name in probabilities}
     return matching or originals
 
 
@@ -168,14 +168,16 @@ def validation_trade_off(attack: Attack, observations: Observations) -> dict[str
     reference = observations.strongest_on_originals(ACCURACY_SCORE)
     if reference is None:
         return {}
-    labels = split_labels(attack.source.datamodule, "valid", [attack.attribute])[attack.attribute]
+    labels = labels_by_attribute(attack.source.datamodule, "valid", [attack.attribute])[
+        attack.attribute
+    ]
     strongest = observations.strongest(ACCURACY_SCORE)
     gain = normalized_gain(strongest, reference, observations.frequencies, labels)
     settings = (attack.utilities, observations.train_labels, attack.seed)
     return trade_off(gain, normalized_utility(attack.source, attack.fixed, *settings))
 
 
-def split_labels(
+def labels_by_attribute(
     datamodule: TableDataModule, split: str, attributes: Sequence[str]
 ) -> dict[str, Tensor]:
     """Return a split's labels by attribute, [N] each."""

@@ -107,11 +107,11 @@ def fit_all(
     epoch, done = load_progress(learners, resume)
     with progress_bar(description, epochs * batches) as advance, StopRequests() as requests:
         advance(epoch * batches + done)
-        while epoch < epochs and healthy(learners):
-            for learner in healthy(learners).values():
+        while epoch < epochs and healthy_learners(learners):
+            for learner in healthy_learners(learners).values():
                 learner.network.train().requires_grad_(True)
             for batch in islice(source.training_epoch(epoch, batch_size, seed), done, None):
-                if not (training := healthy(learners)):
+                if not (training := healthy_learners(learners)):
                     break
                 augmented = batch
                 if augmenting:
@@ -123,20 +123,22 @@ def fit_all(
                 done += 1
                 advance(1)
                 save_if_due(learners, epoch, done, resume, requests)
-            training = healthy(learners)
+            training = healthy_learners(learners)
             losses = validation_losses(training, source.query("valid", 0, seed), compute)
             for learner, loss in zip(training.values(), losses, strict=True):
                 learner.track_best(loss)
             epoch, done = epoch + 1, 0
         diverged = [name for name, learner in learners.items() if learner.has_diverged]
-        if resume is not None and diverged:  # so that the second attempt need not repeat the first
+        if (
+            resume is not None and diverged
+        ):  # so that resuming the second attempt does not repeat the first
             save_progress(resume, learners, epoch, done)
     for learner in learners.values():
         learner.finish_training()
     return diverged
 
 
-def healthy(learners: Mapping[str, Learner]) -> dict[str, Learner]:
+def healthy_learners(learners: Mapping[str, Learner]) -> dict[str, Learner]:
     """Return the learners that have not diverged."""
     return {name: learner for name, learner in learners.items() if not learner.has_diverged}
 

@@ -21,14 +21,14 @@ from privacy_gan.evaluation.classifiers import (
     FixedClassifiers,
     require_all_classes,
 )
-from privacy_gan.evaluation.evaluate import collect_observations, evaluate, split_labels
+from privacy_gan.evaluation.evaluate import collect_observations, evaluate, labels_by_attribute
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.outputs import load_inception
 from privacy_gan.evaluation.predictions import QueryProbabilities
 from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.evaluation.saved_adversary import describe_strongest
-from privacy_gan.evaluation.source import CensoredSource, original_images, with_file_format
+from privacy_gan.evaluation.source import CensoredSource, apply_file_format, original_images
 from privacy_gan.runs.artifacts import ArtifactCache, Content
 from privacy_gan.runs.result import Evaluation
 
@@ -197,7 +197,7 @@ class Judge:
                 classifier is damaged; or all adversaries diverge.
             Interrupted: a signal asked to stop. With a cache, the same call resumes.
         """
-        source = with_file_format(source, self.released_as)
+        source = apply_file_format(source, self.released_as)
         utilities = self.check(source.datamodule, attribute)
         fixed: Mapping[str, FixedClassifier] = {}
         if source.has_originals:
@@ -290,7 +290,7 @@ class Judge:
             images: [name for name, by_split in probabilities.items() if not by_split]
             for images, probabilities in (("censored", censored), ("original", originals or {}))
         }
-        labels = split_labels(attack.source.datamodule, "valid", [attack.attribute])
+        labels = labels_by_attribute(attack.source.datamodule, "valid", [attack.attribute])
         strongest = describe_strongest(observations, labels[attack.attribute])
         return Judgement(evaluate(attack, observations, excluded), strongest)
 

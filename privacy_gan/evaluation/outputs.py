@@ -67,7 +67,7 @@ class TestOutputs:
     ssim: Tensor | None
 
 
-def outputs_on_test(
+def compute_test_outputs(
     source: CensoredSource,
     classifiers: Mapping[str, FixedClassifier],
     inception: nn.Module | None,

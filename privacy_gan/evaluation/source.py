@@ -174,8 +174,8 @@ class FileFormatSource:
         return batch._replace(images=round_trip(batch.images, self.file_format))
 
 
-def with_file_format(source: CensoredSource, name: str) -> CensoredSource:
-    """Return a source of the images as files of a format hold them; "float" changes nothing.
+def apply_file_format(source: CensoredSource, name: str) -> CensoredSource:
+    """Return a source of the images, converted to a file format; "float" changes nothing.
 
     Raises:
         UserError: the format is unknown.

@@ -39,7 +39,7 @@ class NetworkPrivatizer(Privatizer):
         """The network that changes images; subclasses may return an averaged copy."""
         return self.network
 
-    def noise(self, images: Tensor, rng: torch.Generator) -> Tensor:
+    def draw_noise(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Draw the network's noise from N(0, I), [B, noise_size]."""
         size = (len(images), cast(int, self.active_network.noise_size))
         return torch.randn(size, generator=rng, device=rng.device).to(images.device)
@@ -59,7 +59,7 @@ class FilterInference(NetworkPrivatizer):
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
         """Draw z1, and the noise added to the output."""
-        draws = {"filter_noise": self.noise(images, rng)}
+        draws = {"filter_noise": self.draw_noise(images, rng)}
         if self.deviation:
             noise = torch.randn(images.shape, generator=rng, device=rng.device)
             draws["added_noise"] = noise.to(images)
@@ -96,7 +96,7 @@ class GeneratorInference(NetworkPrivatizer):
         """Draw s', then z2."""
         return {
             "synthetic": self.synthetic.draw(images, rng),
-            "generator_noise": self.noise(images, rng),
+            "generator_noise": self.draw_noise(images, rng),
         }
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:

@@ -27,25 +27,25 @@ class Chain(Privatizer):
         self.parts = nn.ModuleList(parts)
         self.hidden = tuple(hidden)
         self.attributes = tuple(dict.fromkeys(self.hidden))
-        self.deterministic = all(part.deterministic for _, part in self.steps())
+        self.deterministic = all(part.deterministic for _, part in self.named_parts())
         self.reported = self.attributes[0]
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
         """Draw what each mechanism needs; names are prefixed with the mechanism's number."""
         return {
             f"{number}.{name}": rows
-            for number, (_, part) in enumerate(self.steps())
+            for number, (_, part) in enumerate(self.named_parts())
             for name, rows in part.draw(images, rng).items()
         }
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Apply all mechanisms; return s' of the last one that hides the reported attribute."""
         synthetic: dict[str, Tensor | None] = {}
-        for number, (attribute, part) in enumerate(self.steps()):
+        for number, (attribute, part) in enumerate(self.named_parts()):
             images, synthetic[attribute] = part(images, draws_for(number, draws))
         return Censored(images, synthetic[self.reported])
 
-    def steps(self) -> Iterator[tuple[str, Privatizer]]:
+    def named_parts(self) -> Iterator[tuple[str, Privatizer]]:
         """Yield each mechanism with the attribute that it hides, in order."""
         for attribute, part in zip(self.hidden, self.parts, strict=True):
             yield attribute, cast(Privatizer, part)
@@ -58,17 +58,17 @@ class Chain(Privatizer):
 
     def for_inference(self) -> Privatizer:
         """Return a chain of the parts' versions for inference."""
-        return Chain([part.for_inference() for _, part in self.steps()], self.hidden)
+        return Chain([part.for_inference() for _, part in self.named_parts()], self.hidden)
 
     def arguments(self) -> dict[str, Any]:
         """See Privatizer.arguments."""
-        return {"parts": [part for _, part in self.steps()], "hidden": list(self.hidden)}
+        return {"parts": [part for _, part in self.named_parts()], "hidden": list(self.hidden)}
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the images, and their versions after each mechanism."""
         rows = {"x": images}
         draws = self.draw(images, rng)
-        for number, (attribute, part) in enumerate(self.steps()):
+        for number, (attribute, part) in enumerate(self.named_parts()):
             images = part(images, draws_for(number, draws)).images
             rows[f"{number + 1} {attribute}"] = images
         return rows
@@ -118,7 +118,7 @@ class Stack(Chain):
             UserError: a run's checkpoint is missing or damaged.
         """
         del batches
-        for folder, (_, part) in zip(self.folders, self.steps(), strict=True):
+        for folder, (_, part) in zip(self.folders, self.named_parts(), strict=True):
             if part.state_dict():
                 part.load_state_dict(self.read_weights(folder))
         return {}

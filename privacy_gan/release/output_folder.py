@@ -35,8 +35,8 @@ NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
 MANIFEST_VERSION = 1
 MANIFEST_NOTE = (
     "The random numbers of each image (noise, the synthetic attribute) came from the operating "
-    "system and were not stored: with them, one could learn more about the sensitive attribute "
-    "than the images tell."
+    "system and were not stored: they would reveal more about the sensitive attribute than the "
+    "images do."
 )
 
 log = logging.getLogger(__name__)

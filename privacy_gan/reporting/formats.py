@@ -12,8 +12,8 @@ from privacy_gan.reporting.tables import Table
 
 SUBCOLUMNS = ["measured", "paper", "difference"]
 NOTE = (
-    "measured: mean ± standard deviation over seeds (number of seeds); difference: measured minus "
-    "paper, on CelebA only."
+    "Measured: mean ± standard deviation over seeds (number of seeds). Difference: measured minus "
+    "paper, only on CelebA."
 )
 CSV_COLUMNS = [
     *("table", "variant", "row", "column", "mean", "std", "seeds"),

@@ -66,8 +66,8 @@ def build_trainer(
         ProgressReport(),
         UpdateBatchNorm(),
         BroadcastBuffers(),
+        DivergenceCheck(),
     ]
-    callbacks.append(DivergenceCheck())
     if datamodule.viewable:
         callbacks.append(ImageGrid(run.folder, column))
     callbacks.append(SaveLastCheckpoint(run.folder.checkpoint, checkpoint_minutes))

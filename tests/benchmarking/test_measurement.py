@@ -26,7 +26,7 @@ def test_rates_and_ratios_are_medians_of_rounds():
     assert summarize_speedup([6, 8, 10], [2, 2, 2])["median"] == 4
 
 
-def test_contestants_take_turns_after_a_warm_up():
+def test_variants_take_turns_after_a_warm_up():
     order = []
     work = {"a": lambda: order.append("a"), "b": lambda: order.append("b")}
     seconds = time_interleaved(work, 2, torch.device("cpu"))

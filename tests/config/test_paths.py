@@ -36,7 +36,7 @@ def test_tilde_is_expanded():
     resolve_paths(config, ["data.root", "output_dir", "run_dir"])
     assert config.output_dir == str(Path.home() / "faces" / "x")
     with pytest.raises(UserError, match="no such user"):
-        quote_paths(["folder=~nobody-of-this-name/x"], ["folder"])
+        quote_paths(["folder=~no-such-user-here/x"], ["folder"])
 
 
 @pytest.mark.parametrize("name", ["", " "])

@@ -143,9 +143,9 @@ def test_a_zip_with_duplicate_names_is_refused_and_both_are_named(
     members: tuple[str, ...], message: str, tmp_path: Path
 ) -> None:
     path = make_zip(tmp_path / "images.zip", *members)
-    with pytest.raises(UserError, match=message) as refused:
+    with pytest.raises(UserError, match=message) as error:
         open_images(path)
-    assert str(path) in str(refused.value)
+    assert str(path) in str(error.value)
 
 
 def test_an_encrypted_or_unsupported_zip_raises_a_user_error(tmp_path: Path) -> None:
@@ -180,6 +180,6 @@ def test_folders_broken_links_and_pipes_named_like_images_are_skipped(tmp_path: 
 
 
 def test_an_unreadable_file_is_not_reported_as_damaged(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"gone.jpg in .* cannot be read \(No such file") as refused:
+    with pytest.raises(UserError, match=r"gone.jpg in .* cannot be read \(No such file") as error:
         decode_image(open_images(tmp_path), "gone.jpg")
-    assert not isinstance(refused.value, DamagedError)
+    assert not isinstance(error.value, DamagedError)

@@ -36,7 +36,7 @@ def test_images_are_matched_with_labels_of_other_suffixes(data):
     audited = find_images_of(data)
     (note,) = audited.notes
     assert note.startswith("matched 120 of 120 names to files in images=")
-    assert note.endswith("without suffixes: 0.jpg is 0.png")
+    assert note.endswith("ignoring suffixes: 0.jpg is 0.png")
     source = audited.censored
     assert source.attribute_names == ("light", "dark")
     shades = source.images(0, 120)[:, 0, 0, 0]

@@ -67,7 +67,7 @@ def test_an_audit_reports_a_leak_in_its_output_and_its_result(data, tmp_path):
     assert "an adversary trained on 192 labelled censored images predicts it " in first
     assert "original=FOLDER and are excluded: fixed_classifier, inversion" in process.stdout
     assert "tired is not measured: it has no value for 1 of 240 images" in process.stdout
-    assert "without suffixes: 0.jpg is 0.png" in process.stdout
+    assert "ignoring suffixes: 0.jpg is 0.png" in process.stdout
     result = Result.read(tmp_path / "out/result.json")
     evaluation = result.evaluations["light"]
     assert evaluation.measures["privacy_loss"].censored.value > 0.9

@@ -13,7 +13,7 @@ from privacy_gan.data.gaussian import GaussianDataModule
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.judge import Judge
-from privacy_gan.evaluation.source import MechanismSource, round_trip, with_file_format
+from privacy_gan.evaluation.source import MechanismSource, apply_file_format, round_trip
 from privacy_gan.privatizers.base import Censored, Privatizer
 
 IMAGES = torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0))
@@ -66,8 +66,8 @@ def test_originals_and_labels_do_not_change():
     data = LightAndDark(train=32, valid=16, test=16)
     data.setup()
     source = MechanismSource(Noise(), data, CPU)
-    assert with_file_format(source, "float") is source
-    released = with_file_format(source, "jpeg-90")
+    assert apply_file_format(source, "float") is source
+    released = apply_file_format(source, "jpeg-90")
     for before, after in [
         (source.query("test", 1, 0), released.query("test", 1, 0)),
         (source.training_epoch(0, 16, 0), released.training_epoch(0, 16, 0)),

@@ -37,7 +37,7 @@ def test_only_predictors_that_belong_to_the_result_are_loaded(run, tmp_path):
 
     moved = page_content(load_trained_model(run), "whole", str(tmp_path / "elsewhere"))
     assert moved.predictors.classifiers == {}
-    assert any("classifiers=FOLDER says where they are" in note for note in moved.notes)
+    assert any("give classifiers=FOLDER" in note for note in moved.notes)
 
     adversary_file = RunFolder(run).adversary("Smiling")
     saved = read_artifact(adversary_file)

@@ -103,7 +103,9 @@ def test_predictions_of_adversary_and_classifiers_are_shown(browser, demo):
     cells = [*rows[0][3:], *rows[1][1:], *rows[2][1:]]
     assert all(re.fullmatch(r"(<1|\d{1,3})%", text) for text in cells)
     measured = element(browser, "section[aria-labelledby=measured-heading]").text
-    assert re.search(r"shown here, (resnet10|inversion), is the best at predicting Smiling", measured)
+    assert re.search(
+        r"shown here, (resnet10|inversion), is the best at predicting Smiling", measured
+    )
 
 
 @needs_chromium

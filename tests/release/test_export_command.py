@@ -89,7 +89,7 @@ def test_the_export_of_a_judged_run_censors_photographs(tiny, tmp_path):
     arguments = [f"run={output}", f"input={tmp_path / 'photos'}", f"output={tmp_path / 'censored'}"]
     process = cli("privatize", *arguments)
     assert process.returncode == 0, process.stderr
-    assert "an adversary who has 32 labelled images" in process.stdout
+    assert "an adversary trained on 32 labelled censored images" in process.stdout
     assert {path.name for path in (tmp_path / "censored").iterdir()} >= {"a.png", "manifest.json"}
     manifest = json.loads((tmp_path / "censored" / "manifest.json").read_text())
     assert manifest["model"]["mechanism"] == "filter_generator-entropy"
@@ -136,7 +136,9 @@ def test_a_full_disk_is_a_one_line_error_and_leaves_nothing(blurred, tmp_path):
     with mount_tmpfs(tmp_path / "disk", "size=8k") as disk:
         process = cli("export", f"run={blurred}", f"output={disk}/out", "onnx=false")
         assert process.returncode == 2
-        assert process.stderr == f"error: no space left to write {disk}/out: free some and repeat\n"
+        assert process.stderr == (
+            f"error: no space left to write {disk}/out: free some space and repeat the command\n"
+        )
         assert not list(disk.iterdir())
 
 

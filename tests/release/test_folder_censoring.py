@@ -213,8 +213,8 @@ def test_only_one_job_writes_to_a_folder_at_a_time(photos):
         ({"fit": "most"}, "fit=most is unknown: choose whole or center"),
         ({"size": "large"}, "size=large is unknown: choose original or model"),
         ({"format": "gif"}, "released_as=gif is unknown"),
-        ({"format": "jpeg-0"}, "jpeg-1 to jpeg-100"),
-        ({"format": "jpeg-101"}, "jpeg-1 to jpeg-100"),
+        ({"format": "jpeg-0"}, "a quality from 1 to 100"),
+        ({"format": "jpeg-101"}, "a quality from 1 to 100"),
     ],
 )
 def test_unknown_choices_are_refused(changes, message, photos):

@@ -19,7 +19,7 @@ def frechet_distance(one: Tensor, other: Tensor) -> float:
         other: features [M, F].
     """
     one, other = one.double(), other.double()
-    covariance, other_covariance = covariance_of(one), covariance_of(other)
+    covariance, other_covariance = covariance_matrix(one), covariance_matrix(other)
     values, vectors = torch.linalg.eigh(covariance)
     root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
     product = torch.linalg.eigvalsh(root @ other_covariance @ root)
@@ -28,7 +28,7 @@ def frechet_distance(one: Tensor, other: Tensor) -> float:
     return max(0.0, float(mean_distance + trace - 2 * product.clamp_min(0).sqrt().sum()))
 
 
-def covariance_of(features: Tensor) -> Tensor:
+def covariance_matrix(features: Tensor) -> Tensor:
     """Return the unbiased covariance matrix of features [N, F], also for F = 1."""
     centred = features - features.mean(dim=0)
     return centred.T @ centred / (len(features) - 1)
