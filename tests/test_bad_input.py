@@ -19,7 +19,7 @@ MISTAKES = {
     "other number of classes": (["num_classes=3"], "num_classes=3, but Smiling has 2 classes"),
     "group of one": (["attribute=[Male,gender]"], "must list two or more different attributes"),
     "group without a rule": (["attribute=[Male,Young]"], "set group_rule=RULE to one of these"),
-    "unknown rule": (["attribute=[Male,Young]", "group_rule=any"], "choose one of other, drop, first"),
+    "unknown rule": (["attribute=[Male,Young]", "group_rule=any"], "choose one of other, drop"),
     "unknown distribution": (["synthetic=normal"], "choose uniform or empirical"),
     "odd size": (["image_size=70"], "image_size=70 is not a multiple of 16"),
     "negative seed": (["seed=-1"], "seed=-1 must be between"),

@@ -30,7 +30,7 @@ from privacy_gan.runs.result import Result
 from privacy_gan.runs.run import Run
 
 MIN_EPOCHS = 5
-IMAGES_SHOWN = 80_000  # 5 epochs of 16,000 images, what a run's judge uses
+IMAGES_SHOWN = 80_000  # 5 epochs of 16,000 images, as when a run on that many is judged
 
 log = logging.getLogger(__name__)
 

@@ -203,6 +203,7 @@ def usage() -> str:
         [
             f"usage: {PROGRAM} COMMAND [OPTION=VALUE ...]",
             "",
+            "commands:",
             *lines,
             "",
             f"{PROGRAM} COMMAND --help lists the options of a command and their defaults.",

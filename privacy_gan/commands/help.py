@@ -136,7 +136,8 @@ def command_help(
             entry = f"  {group}={choice.replace('null', '...')}  from {names}"
             lines += textwrap.wrap(entry, WIDTH, subsequent_indent=" " * 6)
         example = "judge" if "judge" in choices else next(iter(choices))
-        lines += ["", f"privacy-gan {name} {example} --help lists the options of a group."]
+        hint = f"lists the options of the group {example}; the same works for every group."
+        lines += ["", f"privacy-gan {name} {example} --help {hint}"]
     lines += ["", f"privacy-gan {name} --cfg job prints the whole configuration."]
     return "\n".join(lines)
 

@@ -71,7 +71,7 @@ class AuditDataModule(ImageDataModule):
         super().__init__(source, batch_size=1, **loading)  # the judge sets its own batch size
 
     def split_name(self) -> str:
-        """Return a name that also depends on the files, since folders differ in their pixels."""
+        """Return a name that depends on the files, since labels do not determine the pixels."""
         return f"{self.data_name}-{self.source.fingerprint()[:8]}"
 
 

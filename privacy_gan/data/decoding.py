@@ -21,7 +21,7 @@ DATASET_FORMATS = (
     "BMP",
     "GIF",
     "TIFF",
-)  # in data sets, whatever the suffix
+)  # accepted in data sets, whatever the suffix
 MAX_PIXELS = 89_478_485  # 268 MB of RGB, where Pillow starts to warn
 MAX_SIDE = 65_500  # pixels; the largest width and height of a JPEG
 GREY_MODES = ("1", "L", "LA")

@@ -144,7 +144,7 @@ def check_unpackable(
 
 
 def is_image_name(name: str) -> bool:
-    """Return whether a file name is an image's. macOS adds hidden files such as `._000001.jpg`."""
+    """Return whether a file name has an image suffix and is not hidden like `._000001.jpg`."""
     return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 

@@ -129,9 +129,8 @@ def fit_all(
                 learner.track_best(loss)
             epoch, done = epoch + 1, 0
         diverged = [name for name, learner in learners.items() if learner.has_diverged]
-        if (
-            resume is not None and diverged
-        ):  # so that resuming the second attempt does not repeat the first
+        # so that resuming the second attempt does not repeat the first
+        if resume is not None and diverged:
             save_progress(resume, learners, epoch, done)
     for learner in learners.values():
         learner.finish_training()

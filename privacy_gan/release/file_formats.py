@@ -16,7 +16,7 @@ HEADER_SIZE = 64  # bytes that are enough to detect every format below
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
 
 TIFF = "TIFF or raw"  # both start with the same bytes
-# Picture formats that are detected but not supported, by their first bytes.
+# Image formats that are detected but not supported, by their first bytes.
 UNSUPPORTED_SIGNATURES = {
     b"GIF8": "GIF",
     b"II*\0": TIFF,
@@ -103,7 +103,7 @@ def is_supported(header: bytes) -> bool:
 
 
 def unsupported_format(header: bytes, suffix: str) -> str | None:
-    """Return the name of a picture's unsupported format, or None if the file is not such a picture.
+    """Return the name of an image's unsupported format, or None if the file is not such an image.
 
     Args:
         header: the first bytes of the file.

@@ -1,6 +1,6 @@
 """The folder of censored images: its lock, its manifest, and the record of its source photographs.
 
-manifest.json is in the folder and may be handed on with the images. The record of which file each
+manifest.json is in the folder and may be shared with the images. The record of which file each
 image was made from is next to the folder, not in it.
 
 A photograph can be replaced by one that is older than the censored image, for example by a copy

@@ -153,7 +153,9 @@ class ArtifactCache:
                         self._save(results, paths)
                     distributed.barrier()
         return {
-            name: read_artifact(path) if name not in results or self._saves(results[name]) else {}
+            name: read_artifact(path)
+            if name not in results or self._should_save(results[name])
+            else {}
             for name, path in paths.items()
         }
 
@@ -174,22 +176,22 @@ class ArtifactCache:
     def _save(self, results: Mapping[str, Content], paths: Mapping[str, Path]) -> None:
         """Save results, then delete their resume checkpoints."""
         for name, content in results.items():
-            if self._saves(content):
+            if self._should_save(content):
                 save_atomically(paths[name], content)
         for name in results:
             self._resume_checkpoint([paths[name]]).remove()
 
-    def _saves(self, content: Content) -> bool:
-        """Return whether content is saved: empty content only in a run's own cache."""
+    def _should_save(self, content: Content) -> bool:
+        """Return whether to save content: empty content only in a run's own cache."""
         return bool(content) or not self.is_shared
 
     def _missing(self, paths: Mapping[str, Path]) -> list[str]:
         """Return the names of missing files, as rank 0 sees them."""
         return distributed.broadcast_from_rank_zero(
-            lambda: [name for name, path in paths.items() if not self._has(path)]
+            lambda: [name for name, path in paths.items() if not self._is_available(path)]
         )
 
-    def _has(self, path: Path) -> bool:
+    def _is_available(self, path: Path) -> bool:
         if self.is_shared or not path.exists():
             return path.exists()
         try:

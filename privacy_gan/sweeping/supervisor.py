@@ -74,7 +74,7 @@ def run_in_sweep(config: DictConfig) -> None:
         raise
 
 
-def run_in_subprocess(config: DictConfig, verb: str) -> None:
+def run_in_subprocess(config: DictConfig, name: str) -> None:
     """Run a command in new processes, which end with this one.
 
     There is one process, or one for each of the trainer's devices. Within a sweep, their output
@@ -82,7 +82,7 @@ def run_in_subprocess(config: DictConfig, verb: str) -> None:
 
     Args:
         config: the command's configuration.
-        verb: the command's name among ``privacy_gan.commands``.
+        name: the command's name among ``privacy_gan.commands``.
 
     Raises:
         RunFailed: it ended without a result.
@@ -114,7 +114,7 @@ def run_in_subprocess(config: DictConfig, verb: str) -> None:
             now = f"{datetime.now():%Y-%m-%d %H:%M:%S}"
             output.write(f"{now} started{format_resources(environments)}\n")
             output.flush()
-        command = [sys.executable, "-m", WORKER, verb]
+        command = [sys.executable, "-m", WORKER, name]
         processes = Processes(command, environments, output, Path(failures_folder))
         received = wait_for_run(processes, heartbeats)
         if not processes.failed:

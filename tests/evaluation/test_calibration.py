@@ -9,8 +9,8 @@ from torch.nn.functional import nll_loss
 from privacy_gan.evaluation.calibration import calibrate
 
 
-def predictions(*of_one):
-    one = torch.tensor(of_one, dtype=torch.float64)
+def predictions(*class_one):
+    one = torch.tensor(class_one, dtype=torch.float64)
     return torch.stack([1 - one, one], dim=1)
 
 

@@ -132,7 +132,8 @@ def test_a_finished_run_with_other_judge_settings_names_the_command_to_judge_it(
 ):
     train(judged())
     train(judged("judge.epochs=2"))
-    assert "judged with judge.epochs=1, not 2: privacy-gan evaluate run=" in caplog.text
+    assert "judged with judge.epochs=1, not 2; to judge it with your settings: " in caplog.text
+    assert f"privacy-gan evaluate run={finished} judge.epochs=2" in caplog.text
 
 
 def test_a_result_of_an_earlier_version_is_judged_again_but_not_trained_again(

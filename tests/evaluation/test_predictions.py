@@ -17,8 +17,8 @@ FREQUENCIES = torch.tensor([0.5, 0.5], dtype=torch.float64)
 SCORES = build_scores(("no", "yes"))
 
 
-def probabilities(*of_one):
-    ones = torch.tensor(of_one, dtype=torch.float64)
+def probabilities(*class_one):
+    ones = torch.tensor(class_one, dtype=torch.float64)
     return torch.stack([1 - ones, ones], dim=1)
 
 
@@ -88,11 +88,11 @@ def predictions_with(name, accuracy, bits):
 
 
 def test_the_strongest_is_the_best_on_validation_and_ties_go_to_the_most_informative():
-    some = [
+    candidates = [
         predictions_with("a", 0.8, 0.2),
         predictions_with("b", 0.9, 0.1),
         predictions_with("c", 0.9, 0.3),
     ]
-    assert select_strongest(some, "accuracy").adversary == "c"
-    assert select_strongest(some, "leaked_bits").adversary == "c"
-    assert select_strongest(some[:2], "leaked_bits").adversary == "a"
+    assert select_strongest(candidates, "accuracy").adversary == "c"
+    assert select_strongest(candidates, "leaked_bits").adversary == "c"
+    assert select_strongest(candidates[:2], "leaked_bits").adversary == "a"

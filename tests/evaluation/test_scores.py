@@ -18,8 +18,8 @@ from privacy_gan.evaluation.metrics.privacy import (
 HALF = torch.tensor([0.5, 0.5], dtype=torch.float64)
 
 
-def predictions(*of_one):
-    one = torch.tensor(of_one, dtype=torch.float64)
+def predictions(*class_one):
+    one = torch.tensor(class_one, dtype=torch.float64)
     return torch.stack([1 - one, one], dim=1)
 
 

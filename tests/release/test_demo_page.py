@@ -111,9 +111,7 @@ def test_predictions_of_adversary_and_classifiers_are_shown(browser, demo):
 @needs_chromium
 def test_the_synthetic_value_can_be_chosen_and_noise_redrawn(browser, demo):
     open_page(browser, demo)
-    for _ in range(
-        20
-    ):  # with some noise, this small a network returns the same bytes for both values
+    for _ in range(20):  # with some noise, the tiny network returns the same bytes for both values
         choose_value(browser, 0)
         zero = sources(browser)
         assert captions(browser)[2] == "x'' (Smiling: no)"

@@ -38,7 +38,7 @@ def rewrite(folder, config):
     (folder / "config.json").write_text(json.dumps(config))
 
 
-def refused(folder):
+def load_error(folder):
     """Return the one-line error that loading a folder raises."""
     with pytest.raises(UserError) as error:
         load_privatizer(folder)
@@ -94,10 +94,10 @@ def test_the_file_mode_of_the_weights_follows_the_umask(folder):
 def test_a_config_cannot_name_code(kind, folder, config):
     config["mechanism"] = {"kind": kind, "command": "touch planted"}
     rewrite(folder, config)
-    assert f"kind {kind!r} is unknown" in refused(folder)
+    assert f"kind {kind!r} is unknown" in load_error(folder)
     config["mechanism"] = {"_target_": "os.system", "command": "touch planted"}
     rewrite(folder, config)
-    assert "does not describe a mechanism" in refused(folder)
+    assert "does not describe a mechanism" in load_error(folder)
 
 
 def plant(path, marker):
@@ -110,10 +110,10 @@ def plant(path, marker):
 
 def test_a_pickle_in_place_of_the_weights_is_not_executed(folder, tmp_path):
     plant(folder / "model.safetensors", tmp_path / "executed")
-    assert "damaged" in refused(folder)
+    assert "damaged" in load_error(folder)
     (folder / "model.safetensors").unlink()
     plant(folder / "pytorch_model.bin", tmp_path / "executed")
-    assert "contains no model.safetensors" in refused(folder)
+    assert "contains no model.safetensors" in load_error(folder)
     with pytest.raises(FileNotFoundError):
         ExportedPrivatizer.from_pretrained(folder)
     assert not (tmp_path / "executed").exists()
@@ -136,32 +136,32 @@ def test_a_pickle_in_place_of_the_weights_is_not_executed(folder, tmp_path):
 def test_a_config_that_does_not_fit_the_weights_is_refused(change, folder, config):
     config["mechanism"]["filter"]["network"] |= change
     rewrite(folder, config)
-    assert "damaged" in refused(folder)
+    assert "damaged" in load_error(folder)
 
 
 def test_a_mechanism_without_its_networks_is_refused(folder, config):
     config["mechanism"] = {"kind": "filter_generator"}
     rewrite(folder, config)
     save_file({}, folder / "model.safetensors")
-    assert "damaged" in refused(folder)
+    assert "damaged" in load_error(folder)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"format": 1}', "[" * 100_000])
 def test_an_invalid_config_is_refused(text, folder):
     (folder / "config.json").write_text(text)
-    assert "config.json is damaged" in refused(folder)
+    assert "config.json is damaged" in load_error(folder)
 
 
 def test_another_format_is_refused_and_both_versions_are_named(folder, config):
     rewrite(folder, config | {"format": 2})
-    assert "its format is 2, but this version of privacy_gan reads format 1" in refused(folder)
+    assert "its format is 2, but this version of privacy_gan reads format 1" in load_error(folder)
 
 
 @pytest.mark.parametrize("length", [0, 7, 1000, -1])
 def test_truncated_weights_are_refused(length, folder):
     weights = folder / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:length])
-    assert "model.safetensors is damaged" in refused(folder)
+    assert "model.safetensors is damaged" in load_error(folder)
 
 
 def test_missing_surplus_and_mistyped_weights_are_refused(folder):
@@ -175,12 +175,12 @@ def test_missing_surplus_and_mistyped_weights_are_refused(folder):
         weights | {first: weights[first][:2].contiguous()},
     ):
         save_file(changed, path)
-        assert "model.safetensors is damaged" in refused(folder)
+        assert "model.safetensors is damaged" in load_error(folder)
 
 
 def test_a_folder_without_a_config_is_refused(folder):
     (folder / "config.json").unlink()
-    assert "neither a run folder nor an exported one" in refused(folder)
+    assert "neither a run folder nor an exported one" in load_error(folder)
 
 
 def test_custom_classes_cannot_be_exported():

@@ -85,13 +85,13 @@ WRONG = {
 @pytest.mark.parametrize(("images", "message"), WRONG.values(), ids=WRONG.keys())
 def test_other_inputs_are_refused_and_described(images, message, privatizer):
     before = np.array(images) if isinstance(images, np.ndarray) else None
-    with pytest.raises(ValueError, match="images must be a float32 tensor") as refused:
+    with pytest.raises(ValueError, match="images must be a float32 tensor") as error:
         privatizer.privatize(images, 0)
-    line = str(refused.value)
+    line = str(error.value)
     assert f"[B, 3, {SIZE}, {SIZE}] in [0, 1] on cpu, but are " in line
     assert message.format(S=SIZE) in line
     assert "\n" not in line
-    assert isinstance(refused.value, UserError)
+    assert isinstance(error.value, UserError)
     assert before is None or (before == images).all()
 
 

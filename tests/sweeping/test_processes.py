@@ -149,7 +149,7 @@ def test_a_sweep_of_runs_with_two_processes_continues_after_a_failed_run(tmp_pat
         config = OmegaConf.load(path.parent / "config.yaml")
         assert config.epsilon == json.loads(path.read_text())["fingerprint"]["epsilon"]
         output = (path.parent / "output.log").read_text()
-        assert output.count(", hidden by filter-entropy, ") == 1, output
+        assert output.count(" after filter-entropy") == 1, output
     process = run(tmp_path, *grid, cwd=tmp_path)
     assert process.returncode == 0, process.stdout + process.stderr
     assert all_exited(tmp_path, seconds=1)
