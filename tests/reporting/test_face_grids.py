@@ -6,7 +6,7 @@ from test_report import write_faces
 
 from privacy_gan.reporting.face_grids import load_run_faces, make_face_grids
 from privacy_gan.reporting.records import find_runs
-from privacy_gan.runs.faces import draw_grid
+from privacy_gan.runs.faces import Faces, draw_grid
 
 
 def grids_below(folder):
@@ -52,7 +52,7 @@ def test_the_grid_of_mechanisms_shows_faces_with_another_s(tmp_path):
     assert brightness(faces.rows["blur"]) == [255, 40]  # blank without a run at the first budget
 
 
-def test_each_attribute_and_data_set_has_its_own_grid_below(tmp_path):
+def test_each_attribute_and_data_set_has_its_own_grid(tmp_path):
     for more in ({}, {"attribute": "Male"}, {"data": "celeba-64"}):
         write_faces(write_run(tmp_path, **more))
     assert len(grids_below(tmp_path)[0]) == 3
@@ -66,6 +66,35 @@ def test_runs_with_the_same_name_and_other_settings_are_numbered(tmp_path):
         "faces-faces-64-Smiling-filter_generator-entropy (2)",
         "faces-faces-64-Smiling-all",
     ]
+
+
+def test_columns_name_the_class_of_each_face():
+    faces = Faces(("s=0", "s=1"), {"x": np.zeros((2, 8, 8, 3), np.uint8)})
+    binary = faces.with_class_names("Wearing_Lipstick", ("0", "1"))
+    assert binary.columns == ("Wearing Lipstick: no", "Wearing Lipstick: yes")
+    classes = ("Black_Hair", "Blond_Hair")
+    assert faces.with_class_names("+".join(classes), classes).columns == (
+        "Black Hair",
+        "Blond Hair",
+    )
+
+
+def test_faces_of_a_run_that_was_not_judged_have_labels_too(tmp_path):
+    write_faces(write_run(tmp_path, leaks=None))
+    write_faces(write_run(tmp_path, leaks=None, attribute="Black_Hair+Blond_Hair"))
+    by_name = grids_below(tmp_path)[0]
+    columns = {label for faces in by_name.values() for label in faces.columns}
+    assert columns == {
+        *("Smiling: no\nepsilon 0.01", "Smiling: yes\nepsilon 0.01"),
+        *("s=0\nepsilon 0.01", "s=1\nepsilon 0.01"),  # classes are unknown
+    }
+
+
+def test_a_long_column_label_fits():
+    faces = Faces(("s=0", "s=1"), {"x": np.full((2, 8, 8, 3), 255, np.uint8)})
+    picture = draw_grid(faces.with_class_names("Mouth_Slightly_Open", ("0", "1")))
+    between = np.asarray(picture.convert("L"))[:, 96 + 128 : 96 + 132]  # between the columns
+    assert between.min() > 200, "labels overlap"
 
 
 def test_a_long_name_fits(tmp_path):

@@ -54,10 +54,10 @@ def test_seeds_form_a_point_and_budgets_form_a_curve(tmp_path):
             write_run(tmp_path, epsilon=epsilon, seed=seed, leaks=leaks)
     ((curve,),) = (panel.curves for panel in panels_below(tmp_path))
     assert curve.name == "filter_generator-entropy"
-    over = curve.over_seeds("privacy_loss")
-    assert list(over.index) == list(curve.points) == [0.001, 0.05]
+    table = curve.over_seeds("privacy_loss")
+    assert list(table.index) == list(curve.points) == [0.001, 0.05]
     std = 0.1 / 2**0.5
-    for _, point in over.iterrows():
+    for _, point in table.iterrows():
         assert tuple(point) == pytest.approx((0.75, std, 2, 0.75 - std, 0.75 + std))
 
 
@@ -171,8 +171,10 @@ def test_the_notebook_example_of_the_docs_works(tmp_path, monkeypatch):
     text = (ROOT / "docs/report.md").read_text()
     (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    found = {}
-    exec(code, found)
-    assert found["leaks"].loc[("Smiling", "filter_generator-entropy"), 0.01] == pytest.approx(0.75)
+    variables = {}
+    exec(code, variables)
+    assert variables["leaks"].loc[("Smiling", "filter_generator-entropy"), 0.01] == pytest.approx(
+        0.75
+    )
     columns = re.findall(r"^\| `(\w+)`", text[text.index("## In a notebook") :], re.MULTILINE)
-    assert columns == list(found["results"].columns)
+    assert columns == list(variables["results"].columns)
