@@ -140,7 +140,7 @@ def test_installed_package_exports_loads_demonstrates_and_privatizes(program, py
     (trained / "photos").mkdir()
     Image.new("RGB", (40, 30), "red").save(trained / "photos" / "a.jpg")
     folders = ["run=model", "input=photos", "output=censored"]
-    assert "1 images censored" in run(program, "privatize", *folders, cwd=trained)
+    assert "1 image censored" in run(program, "privatize", *folders, cwd=trained)
 
 
 def test_installed_package_sweeps(program, trained):
