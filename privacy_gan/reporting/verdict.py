@@ -67,7 +67,7 @@ def leak_clause(evaluation: Evaluation, after: str) -> str:
     if not is_learned_from_originals(evaluation):
         return (
             f"Whether {name} leaks{after} is unknown: the adversaries cannot predict it from the "
-            f"original images either, with {format_score(leak)}"
+            f"original images either; they reach {format_score(leak)}"
         )
     return (
         f"No leak of {name} was found{after}: adversaries reach no more than {format_score(leak)}"

@@ -18,8 +18,8 @@ from privacy_gan.cluster_environment import is_launched_by_torchrun
 class UnwrappedDDPStrategy(DDPStrategy):
     """DDPStrategy that does not wrap the model in DistributedDataParallel.
 
-    DistributedDataParallel expects one backward pass through all parameters per step. The networks
-    of a game compute gradients of their own parameters only, and ``find_unused_parameters`` would
+    DistributedDataParallel expects one backward pass through all parameters per step. Each network
+    of a game computes gradients of its parameters only, and ``find_unused_parameters`` would
     cost time at every step. Instead, ``distributed.average_gradients`` averages gradients right
     after they are computed. Initial weights agree because they depend on the seed only.
     """

@@ -124,9 +124,8 @@ def test_restoration_reduces_the_distance_to_the_original_images(tiny, data, fix
     batch = next(source.query("test", 0, 0))
     restored = adversary.restorer.restoring(batch.images)
     before = (batch.images - batch.original).square().mean()
-    assert (
-        restored - batch.original
-    ).square().mean() < 0.5 * before  # the mean colour would reach three quarters
+    after = (restored - batch.original).square().mean()
+    assert after < 0.5 * before  # the mean colour would reach three quarters
 
 
 def numbers(rng):
