@@ -140,5 +140,5 @@ def test_make_shell_finds_the_command_and_can_be_left():
     )
     assert process.returncode == 0, process.stderr
     first, *paths = process.stdout.splitlines()
-    assert "exit leaves it" in first
+    assert "Leave it with exit" in first
     assert paths == [str(ENVIRONMENT / "bin" / name) for name in ("privacy-gan", "python")]

@@ -1,16 +1,16 @@
-"""Words that the project does not use: names of its own invention and sentences that are riddles.
+"""Banned names and phrases, in code, configuration, documentation and pages.
 
-CONTRIBUTING.md says what to write instead. Where a word is right after all, reword the sentence or
-narrow the pattern here.
+Each has a suggestion. If a match is correct English after all, reword it or narrow the pattern.
 """
 
+import functools
 import re
 import subprocess
 
 import pytest
 from commands import ROOT
 
-# identifiers that once stood for something that the field has a name for
+# former names, and the field's terms
 NAMES = {
     "replicas": "distributed",
     "own_part": "local_shard",
@@ -28,7 +28,7 @@ NAMES = {
     "average_of": "ema_of",
     "learn_together": "fit_all",
     r"(?<!/)told": "format_..., predicted",  # train/told is a key on disk
-    "untold_keys": "unset_keys",
+    "untold_keys": "unnamed_keys",
     "told_apart": "rank_environments",
     "run_apart": "run_in_subprocess",
     "die_with": "exit_with_parent",
@@ -45,7 +45,7 @@ NAMES = {
     "in_words": "format_...",
 }
 
-# what to write instead of each phrase
+# phrases, as regular expressions, and what to write instead
 PHRASES = {
     r"who(ever| is asked)": "name the subject",
     r"(no|some)body": "name the subject",
@@ -61,43 +61,52 @@ PHRASES = {
     r"at hand|at work": "say which",
     r"of (its|their|one's) own": "own, separate",
     r"so many": "say how many",
-    r"(?<!there )is no (?!\w*er\b|more|\d)": "is not a",
+    r"(?<!there\s)is no (?!\w*er\b|more|\d)": "is not a",
     r"what there is to": "list",
     r"2506\.08307": "2506.07308",
 }
-TEXT = (".py", ".md", ".yaml", ".html", ".js", ".css", ".toml", ".cfg", "Makefile")
-OWN = "tests/test_words.py"
-# where an old name is what is written about
-HISTORY = {"CHANGELOG.md"}
+TEXT = (".py", ".md", ".yaml", ".html", ".js", ".css", ".toml", "Makefile")
+EXCLUDED = {"tests/test_words.py"}
+HISTORY = {"CHANGELOG.md"}  # mentions former names
 
 
+@functools.cache
 def texts():
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True)
-    for name in listed.stdout.splitlines():
-        if name.endswith(TEXT) and name != OWN and (ROOT / name).exists():
-            yield name, (ROOT / name).read_text()
+    names = [name for name in listed.stdout.splitlines() if name.endswith(TEXT)]
+    return {
+        name: (ROOT / name).read_text()
+        for name in names
+        if name not in EXCLUDED and (ROOT / name).exists()
+    }
 
 
-def places(pattern, exempt=()):
-    """Return where a pattern occurs, as file:line: text."""
+def matches(pattern, excluded=()):
+    """Return each match of a pattern as "file:line: match"."""
     return [
-        f"{name}:{number}: {line.strip()}"
-        for name, text in texts()
-        if name not in exempt
-        for number, line in enumerate(text.splitlines(), 1)
-        if pattern.search(line)
+        f"{name}:{text.count(chr(10), 0, match.start()) + 1}: {match[0]!r}"
+        for name, text in texts().items()
+        if name not in excluded
+        for match in pattern.finditer(text)
     ]
 
 
+def compile_phrase(phrase):
+    wrapped = phrase.replace(" ", r"\s+(?:[#*>]\s+)?")  # lines may break within a phrase
+    return re.compile(rf"\b(?:{wrapped})\b", re.IGNORECASE)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_the_fields_name_is_used(name):
-    found = places(re.compile(rf"\b{name}\b"), HISTORY)
+def test_former_names_are_not_used(name):
+    found = matches(re.compile(rf"\b{name}\b"), HISTORY)
     assert not found, f"write {NAMES[name]}:\n" + "\n".join(found)
 
 
 @pytest.mark.parametrize("phrase", PHRASES)
-def test_sentences_are_plain(phrase):
-    # a phrase may run over the end of a line
-    pattern = re.compile(rf"\b({phrase})\b".replace(" ", r"\s+(?:[#*>]\s+)?"), re.IGNORECASE)
-    found = [f"{name}: {match[0]!r}" for name, text in texts() for match in pattern.finditer(text)]
+def test_banned_phrases_are_not_used(phrase):
+    found = matches(compile_phrase(phrase))
     assert not found, f"{PHRASES[phrase]}:\n" + "\n".join(found)
+
+
+def test_patterns_match_across_a_line_break_in_a_comment():
+    assert compile_phrase("what there is to").search("# It lists what there\n    # is to do.")

@@ -14,7 +14,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from privacy_gan.errors import UserError
 
 # Hydra 1.4 asks its caller which code a configuration may execute. Configurations come from the
-# user, who may name mechanisms of their own.
+# user, who may name their own mechanisms.
 TRUSTED: dict[str, Any] = (
     {"_execution_whitelist_": hydra.utils.UNSAFE_DISABLE_EXECUTION_CHECKS}
     if hasattr(hydra.utils, "UNSAFE_DISABLE_EXECUTION_CHECKS")

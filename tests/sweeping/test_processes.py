@@ -15,7 +15,7 @@ from commands import cli, start, train_command
 from commands import run as run_command
 from omegaconf import OmegaConf
 from presets import NUMBERS
-from processes import all_exited
+from processes import all_exited, kill_at_end
 
 from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
@@ -169,7 +169,7 @@ def test_ctrl_c_stops_two_parallel_runs_with_two_processes_each(tmp_path):
     at_once = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "trainer.max_epochs=100000"]
     both = command(tmp_path, "-m", TWO, "seed=0,1", *at_once)
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-    with start(both, cwd=tmp_path, **pipes) as sweep:
+    with start(both, cwd=tmp_path, **pipes) as sweep, kill_at_end(tmp_path):
         deadline = time.monotonic() + 60
         while len(list(tmp_path.rglob("last.ckpt"))) < 2 and time.monotonic() < deadline:
             time.sleep(0.1)

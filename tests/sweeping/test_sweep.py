@@ -11,7 +11,7 @@ import pytest
 import torch
 from commands import run, start, train_command
 from presets import TINY
-from processes import all_exited
+from processes import all_exited, kill_at_end
 from sweeps import finish_times, results, sweep
 
 from privacy_gan.commands.train import train
@@ -134,7 +134,7 @@ def test_all_errors_in_a_grid_are_reported_on_a_line_each_before_anything_runs(
 def test_ctrl_c_saves_the_active_run_and_ends_the_sweep_with_a_summary(tmp_path):
     command = train_command(tmp_path, "-m", "trainer.max_epochs=2000", "seed=0,1")
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with start(command, cwd=tmp_path, **pipes) as process:
+    with start(command, cwd=tmp_path, **pipes) as process, kill_at_end(tmp_path):
         while not list(tmp_path.rglob("epoch-0001.png")) and process.poll() is None:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
