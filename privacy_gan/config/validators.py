@@ -56,7 +56,7 @@ def at_most(high: int) -> Validator:
 
 
 def one_of(*words: str) -> Validator:
-    """Accept some words."""
+    """Accept any of some words."""
     listed = " or ".join(words)
     return Validator(listed, lambda value: value in words, "is unknown: choose {words}")
 

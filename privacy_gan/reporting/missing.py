@@ -75,7 +75,7 @@ def format_missing(description: str, command: str) -> str:
 def find_missing_runs(tables: Sequence[Table]) -> list[MissingRun]:
     """Return the runs that would fill the empty cells of the paper's tables, each once.
 
-    Table 2 needs no runs of its own; the filter alone is part of the filter and generator.
+    Table 2 needs no separate runs; the filter alone is part of the filter and generator.
     """
     runs: dict[tuple[str, float, str, str], MissingRun] = {}
     for table in sorted(tables, key=lambda table: table.number):

@@ -31,7 +31,7 @@ COLUMNS: list[str | int] = [
     "leak",
     "normalized leak",
     "privacy loss",
-    "privacy loss, the paper's way",
+    "privacy loss, paper's measure",
     "utility score",
 ]
 

@@ -42,7 +42,7 @@ def test_each_attribute_has_a_table_with_the_largest_leak_first(tmp_path):
 def test_the_papers_measure_has_a_column(tmp_path):
     write_run(tmp_path, "blur", leaks=0.6)
     (lines,) = tables_below(tmp_path)[0].values()
-    assert "the paper's way" in lines[0]
+    assert "paper's measure" in lines[0]
     assert "60.0% [59.0, 61.0%]" in lines[2]
     assert "58.0%" in lines[2]
     assert "88.0%" in lines[3]  # the same adversary on original images

@@ -98,7 +98,7 @@ def test_a_long_column_label_fits():
 
 
 def test_a_long_name_fits(tmp_path):
-    name = "a mechanism of one's own with a rather long name"
+    name = "a mechanism defined by a user, with a long name"
     write_faces(write_run(tmp_path, name))
     write_faces(write_run(tmp_path, "blur"), ("x", "x'"))
     faces = grids_below(tmp_path)[0]["faces-faces-64-Smiling-all"]

@@ -56,7 +56,7 @@ def test_a_verdict_without_a_leak_says_that_it_is_no_proof():
         "this does not prove that nothing leaks: with 200 test images, up to "
     )
     assert "65.0% is possible" in lines[-1]
-    # an interval that starts at guessing is no leak
+    # an interval that starts at guessing does not show a leak
     at_edge = verdict(judged((0.65, 0.6, 0.7), (0.55, 0.5, 0.6)))
     assert at_edge[0].startswith("no leak of Smiling was found: ")
 

@@ -194,13 +194,13 @@ METRICS = (
     Metric(
         "paper_privacy_loss",
         "privacy",
-        "privacy loss, the paper's way",
+        "privacy loss, paper's measure",
         "accuracy of one ResNet-10 that sees each image once, without calibration; if `resnet10` "
         "is among the adversaries",
         paper_privacy_loss,
         source="Figure 1, Table 3",
         higher_is_better=False,
-        heading="the paper's way",
+        heading="paper's measure",
         note="accuracy of one ResNet-10 that sees each image once",
     ),
     Metric(
