@@ -148,7 +148,7 @@ class PredictorLoader:
             path = RunFolder(self.trained.path).adversary(attribute)
             raise UserError(f"{path} is damaged ({error}); {self.hint}") from error
         baseline = evaluation.measures["privacy_loss"].majority_baseline
-        guessing = "" if baseline is None else f" (guessing: {baseline.value:.1%})"
+        guessing = "" if baseline is None else f"; guessing achieves {baseline.value:.1%}"
         self.notes.append(
             f"The adversary shown here, {adversary.name}, is the best at predicting {attribute} "
             "from one censored version of an image. It was trained on "

@@ -16,13 +16,13 @@ from privacy_gan.config.task import (
 __all__ = [
     "Task",
     "TrainConfig",
-    "instantiate",
-    "instantiate_mechanism",
     "check_config",
     "check_devices",
-    "resolve_config",
-    "is_distributed",
-    "resolve_task",
     "config_to_dict",
+    "instantiate",
+    "instantiate_mechanism",
+    "is_distributed",
+    "resolve_config",
+    "resolve_task",
     "unwrap_user_errors",
 ]
