@@ -6,7 +6,7 @@ RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check
 
 # Tests that depend on library versions; a few minutes.
-QUICK := tests/models tests/privatizers tests/runs tests/data tests/test_losses.py tests/test_rooms.py \
+QUICK := tests/models tests/privatizers tests/runs tests/data tests/test_losses.py tests/test_import_order.py \
   tests/test_messages.py tests/test_bad_input.py tests/sweeping/test_gpus.py \
   tests/training/test_run_folder.py tests/training/test_resume.py \
   tests/evaluation/test_metrics.py tests/evaluation/test_learning.py

@@ -1,4 +1,4 @@
-"""Rank of this process by its environment variables, before any process group exists."""
+"""Rank of this process, from its environment variables, before any process group exists."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def is_rank_zero() -> bool:
     return all(int(os.environ.get(name) or 0) == 0 for name in RANK_VARIABLES)
 
 
-def is_launched_by_torchrun() -> bool:
+def is_launched_as_rank() -> bool:
     """Return whether privacy_gan or torchrun started this process as one of several."""
     return "LOCAL_RANK" in os.environ
 
@@ -25,11 +25,11 @@ def is_launched_by_slurm() -> bool:
 
 def is_launched_externally() -> bool:
     """Return whether the run's processes exist already, this one among them."""
-    return is_launched_by_torchrun() or is_launched_by_slurm()
+    return is_launched_as_rank() or is_launched_by_slurm()
 
 
 def local_rank() -> int:
     """Return the rank of this process among those of its run on this machine."""
-    if is_launched_by_torchrun():
+    if is_launched_as_rank():
         return int(os.environ["LOCAL_RANK"])
     return int(os.environ.get("SLURM_LOCALID") or 0) if is_launched_by_slurm() else 0

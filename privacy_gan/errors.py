@@ -65,7 +65,6 @@ class Interrupted(BaseException):
         self.exit_code = 128 + signum  # as a shell reports it
 
     def __str__(self) -> str:
-        """Return the message."""
         return self.message
 
 
@@ -83,7 +82,6 @@ class RunFailed(Exception):
         self.exit_code = exit_code
 
     def __str__(self) -> str:
-        """Return the reason."""
         return self.reason
 
 

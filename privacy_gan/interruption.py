@@ -36,12 +36,10 @@ class StopRequests:
             signal.signal(*self._previous_handlers.popitem())
 
     def __enter__(self) -> StopRequests:
-        """Install the signal handlers."""
         self.listen()
         return self
 
     def __exit__(self, *error: object) -> None:
-        """Restore the previous signal handlers."""
         self.restore()
 
     def _record(self, signum: int, frame: FrameType | None) -> None:

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from privacy_gan.errors import UserError
 
-# adversarial loss of a filter: h_f(x') [B, C], s [B], finished share of the training -> scalar
+# adversarial loss of a filter: h_f(x') [B, C], s [B], progress in [0, 1] -> scalar
 AdversarialLoss = Callable[[Tensor, Tensor, float], Tensor]
 
 
-def negative_entropy(logits: Tensor, sensitive: Tensor, done: float = 1.0) -> Tensor:
+def negative_entropy(logits: Tensor, sensitive: Tensor, progress: float = 1.0) -> Tensor:
     """Adversarial loss of the paper's filter (section 3.3): negative entropy of h_f(x').
 
     It is smallest if the discriminator is undecided, and does not depend on the true attribute.
@@ -22,28 +22,28 @@ def negative_entropy(logits: Tensor, sensitive: Tensor, done: float = 1.0) -> Te
     Args:
         logits: h_f(x'), [B, C].
         sensitive: unused; part of the signature that all adversarial losses share.
-        done: unused, for the same reason.
+        progress: unused, for the same reason.
 
     Returns:
         Mean over the batch in nats, between -log C and 0.
     """
-    del sensitive, done
+    del sensitive, progress
     log_probabilities = F.log_softmax(logits, dim=1)
     return (log_probabilities.exp() * log_probabilities).sum(dim=1).mean()
 
 
-def complement_cross_entropy(logits: Tensor, sensitive: Tensor, done: float = 1.0) -> Tensor:
+def complement_cross_entropy(logits: Tensor, sensitive: Tensor, progress: float = 1.0) -> Tensor:
     """Adversarial loss that the paper calls log-likelihood: cross-entropy with the target 1 - s.
 
     Args:
         logits: h_f(x'), [B, 2].
         sensitive: s in {0, 1}, [B].
-        done: unused; part of the signature that all adversarial losses share.
+        progress: unused; part of the signature that all adversarial losses share.
 
     Raises:
         UserError: there are more than two classes, so that 1 - s is not defined.
     """
-    del done
+    del progress
     if logits.shape[1] != 2:
         raise UserError(
             f"loss=cross_entropy needs a binary attribute, this one has {logits.shape[1]} classes: "
@@ -56,7 +56,7 @@ def complement_cross_entropy(logits: Tensor, sensitive: Tensor, done: float = 1.
 def smoothed_accuracy(
     logits: Tensor,
     sensitive: Tensor,
-    done: float = 1.0,
+    progress: float = 1.0,
     begin: float = 0.05,
     end: float = 0.05,
     until: float = 1.0,
@@ -71,7 +71,7 @@ def smoothed_accuracy(
     Args:
         logits: h_f(x'), [B, C].
         sensitive: s, [B].
-        done: finished share of the training, in [0, 1].
+        progress: share of the training that is over, in [0, 1].
         begin: initial tau.
         end: final tau; tau decays geometrically from ``begin`` to it.
         until: share of the training in which tau decays.
@@ -79,7 +79,7 @@ def smoothed_accuracy(
     Returns:
         Mean over the batch, between 0 and 1 + tau log C.
     """
-    temperature = begin * (end / begin) ** min(1.0, done / until)
+    temperature = begin * (end / begin) ** min(1.0, progress / until)
     probabilities = F.softmax(logits, dim=1)
     scaled = probabilities / temperature
     gradient = F.softmax(scaled, dim=1)

@@ -59,12 +59,9 @@ def read_tensors(path: Path, mmap: bool = False) -> dict[str, Any]:
                 raise DamagedFile(f"{path} is damaged") from error
             if isinstance(error, CONTENT_ERRORS):
                 raise UnsupportedFile(
-                    f"{path} is damaged or is not a dictionary of tensors"
+                    f"{path} is intact, but not a dictionary of tensors"
                 ) from error
-        raise UserError(
-            f"{path} cannot be read ({read_error(error)}), which is not a fault of the "
-            "file: it was left unchanged, fix the cause and run the same command again"
-        ) from error
+        raise unreadable_error(path, error) from error
 
 
 def is_damaged(path: Path) -> bool:
@@ -77,11 +74,17 @@ def is_damaged(path: Path) -> bool:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is not None
     except (OSError, MemoryError) as unreadable:
-        raise UserError(
-            f"{path} cannot be read ({read_error(unreadable)}): it was left unchanged"
-        ) from unreadable
+        raise unreadable_error(path, unreadable) from unreadable
     except Exception:  # its type depends on which byte is wrong
         return True
+
+
+def unreadable_error(path: Path, error: Exception) -> UserError:
+    """Return an error for a file that cannot be read for a reason other than its content."""
+    return UserError(
+        f"{path} cannot be read ({read_error(error)}); the file was left unchanged: fix the cause "
+        "and run the same command again"
+    )
 
 
 def read_error(error: Exception) -> str:

@@ -283,7 +283,7 @@ BREAKAGES = [
         ["release/test_load_privatizer.py::test_other_inputs_are_refused_and_described"],
     ),
     Breakage(
-        "the leading measure is chosen by its value, not by the lower end of its interval",
+        "the leading metric is chosen by its value, not by the lower end of its interval",
         "reporting/leakage.py",
         "each[name].gain_low)",
         "each[name].gain)",

@@ -8,7 +8,7 @@ from pathlib import Path
 from privacy_gan.evaluation.metrics import METRICS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "judging.md"
-HEADER = "| measure | meaning | unit | better | source |"
+HEADER = "| metric | meaning | unit | better | source |"
 KEY_SUFFIX = {"": "", "utility attribute": "/NAME", "class": "/CLASS"}
 BETTER = {True: "high", False: "low", None: ""}
 
@@ -25,7 +25,7 @@ def table() -> str:
 
 def replace_table(text: str) -> str:
     """Return a page with its table replaced by the current one."""
-    before, _, rest = text.partition("| measure | ")
+    before, _, rest = text.partition("| metric | ")
     return f"{before}{table()}\n\n{rest.partition(chr(10) * 2)[2]}"
 
 

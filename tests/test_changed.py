@@ -19,16 +19,16 @@ def test_direct_and_indirect_importers_are_affected():
     graph = {
         "privacy_gan/a.py": ["privacy_gan/b.py"],
         "privacy_gan/b.py": ["privacy_gan/a.py", "tests/help.py"],
-        "tests/help.py": ["tests/room/test_b.py"],
-        "tests/room/test_b.py": [],
-        "tests/room/conftest.py": [],
-        "tests/room/test_c.py": [],
+        "tests/help.py": ["tests/package/test_b.py"],
+        "tests/package/test_b.py": [],
+        "tests/package/conftest.py": [],
+        "tests/package/test_c.py": [],
         "tests/test_d.py": [],
     }
-    assert affected_tests({"privacy_gan/a.py"}, graph) == ["tests/room/test_b.py"]
-    assert affected_tests({"tests/help.py"}, graph) == ["tests/room/test_b.py"]
-    below = ["tests/room/test_b.py", "tests/room/test_c.py"]
-    assert affected_tests({"tests/room/conftest.py"}, graph) == below
+    assert affected_tests({"privacy_gan/a.py"}, graph) == ["tests/package/test_b.py"]
+    assert affected_tests({"tests/help.py"}, graph) == ["tests/package/test_b.py"]
+    below = ["tests/package/test_b.py", "tests/package/test_c.py"]
+    assert affected_tests({"tests/package/conftest.py"}, graph) == below
     assert affected_tests({"tests/test_d.py", "LICENSE"}, graph) == ["tests/test_d.py"]
     assert affected_tests({"tests/test_deleted.py"}, graph) == []
     assert affected_tests({"pyproject.toml"}, graph) == ["tests"]

@@ -114,16 +114,16 @@ def test_descent_on_smoothed_accuracy_lowers_the_logit_of_the_true_class():
 
 
 def test_temperature_decays_geometrically_and_then_stays_constant():
-    def at(done):
+    def at(progress):
         return losses.smoothed_accuracy(
-            LOGITS, torch.tensor([0, 1, 1]), done, begin=0.4, end=0.1, until=0.5
+            LOGITS, torch.tensor([0, 1, 1]), progress, begin=0.4, end=0.1, until=0.5
         )
 
     def fixed(tau):
         return losses.smoothed_accuracy(LOGITS, torch.tensor([0, 1, 1]), 1.0, tau, tau)
 
-    for done, tau in [(0.0, 0.4), (0.25, 0.2), (0.5, 0.1), (0.8, 0.1), (1.0, 0.1)]:
-        assert at(done).item() == pytest.approx(fixed(tau).item())
+    for progress, tau in [(0.0, 0.4), (0.25, 0.2), (0.5, 0.1), (0.8, 0.1), (1.0, 0.1)]:
+        assert at(progress).item() == pytest.approx(fixed(tau).item())
 
 
 @pytest.mark.parametrize(

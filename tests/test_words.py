@@ -63,6 +63,11 @@ PHRASES = {
     r"so many": "say how many",
     r"(?<!there\s)is no (?!\w*er\b|more|\d)": "is not a",
     r"what there is to": "list",
+    r"(by which|that) most leaks": "the leading metric, the largest leak",
+    r"one knows": "you know",
+    r"replac(e|es|ed|ing) (\w+ ){1,4}by": "replace with",
+    r"(minim|maxim|normal|synchron|initial|recogn|penal)is(e[sd]?|ing)": "write -ize",
+    r"licence": "license",
     r"2506\.08307": "2506.07308",
 }
 TEXT = (".py", ".md", ".yaml", ".html", ".js", ".css", ".toml", "Makefile")

@@ -1,4 +1,4 @@
-"""Times judging: adversaries trained together and one by one, predictions, and measures."""
+"""Times judging: adversaries trained together and one by one, predictions, and metrics."""
 
 from __future__ import annotations
 

@@ -153,7 +153,7 @@ def estimate_hours(
         training: seconds per training image and epoch.
         learning: seconds per training image and epoch of the adversaries.
         querying: seconds per image and query, for predictions.
-        measuring: seconds per test image, for measures.
+        measuring: seconds per test image, for metrics.
         epochs: of the adversaries, each with a pass over the validation split.
         queries: of the validation and the test split.
     """

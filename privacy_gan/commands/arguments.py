@@ -112,7 +112,9 @@ def arguments_for_run(arguments: Sequence[str], path_options: Sequence[str]) -> 
         raise UserError("which run? give its folder, run=FOLDER")
     folder = Path(expand_home(unquote(folders[0]))).absolute()
     if not (folder / "config.yaml").is_file():
-        raise UserError(f"{folder} is not a run folder: it contains no config.yaml")
+        raise UserError(
+            f"{folder} is not a run folder: it contains no config.yaml; give the folder of a run"
+        )
     flags = ["--config-path", str(folder), "--config-name", "config"]
     # the folder may have been moved since the run
     location = [f"run_dir={quote(str(folder))}", "hydra.run.dir=.", "hydra.output_subdir=null"]

@@ -184,7 +184,8 @@ def main() -> None:
     if name in COMPLETION_FLAGS:
         print_completion(arguments)
     elif name in HELP_FLAGS:
-        print(usage())
+        with report_errors():
+            print(usage(), flush=True)
     elif name == "--version":
         print(f"{PROGRAM} {privacy_gan.__version__}")
     elif name in COMMANDS:

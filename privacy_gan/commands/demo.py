@@ -14,7 +14,7 @@ from privacy_gan.config import instantiate
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifiers
-from privacy_gan.evaluation.saved_adversary import SavedAdversary, load_adversary
+from privacy_gan.evaluation.saved_adversary import REMEDY, SavedAdversary, load_adversary
 from privacy_gan.hardware import choose_compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.release.censoring import FIT_MODES
@@ -90,7 +90,8 @@ class PredictorLoader:
         self.folder = folder
         self.notes: list[str] = []
         command = shlex.join(["privacy-gan", "evaluate", f"run={trained.path}"])
-        self.hint = f"to judge it: {command}"
+        self.command = command
+        self.hint = f"{REMEDY} with {command}"
 
     def load(self) -> Predictors:
         """Return all predictors that are available."""
@@ -104,7 +105,7 @@ class PredictorLoader:
                 "the folder of a run to see what they predict."
             )
         elif not evaluations:
-            self.notes.append(f"This run was not judged; {self.hint}")
+            self.notes.append(f"This run was not judged: judge it with {self.command}")
         else:
             for attribute, evaluation in evaluations.items():
                 is_binary = evaluation.classes == ("0", "1")
@@ -123,7 +124,7 @@ class PredictorLoader:
             content = read_artifact(path, self.hint)
             if complete(content.get("settings", {})) == evaluation.settings:
                 return content
-        self.notes.append(f"The adversary of {attribute} was not saved; {self.hint}")
+        self.notes.append(f"The adversary of {attribute} was not saved: {self.hint}")
         return None
 
     def load_adversary(
@@ -146,7 +147,8 @@ class PredictorLoader:
             )
         except (UserError, LookupError, TypeError) as error:
             path = RunFolder(self.trained.path).adversary(attribute)
-            raise UserError(f"{path} is damaged ({error}); {self.hint}") from error
+            reason = str(error).removesuffix(f": {REMEDY}")
+            raise UserError(f"{path} is damaged ({reason}): {self.hint}") from error
         baseline = evaluation.measures["privacy_loss"].majority_baseline
         guessing = "" if baseline is None else f"; guessing achieves {baseline.value:.1%}"
         self.notes.append(

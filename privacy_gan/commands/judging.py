@@ -59,9 +59,9 @@ def build_fixed_classifiers(config: DictConfig) -> FixedClassifiers:
 
 
 def reference_settings(config: DictConfig) -> dict[str, str]:
-    """Return, for each network, the settings that its predictions on clean images depend on.
+    """Return, for each network, the settings that its predictions on original images depend on.
 
-    They are part of the cache keys of the clean references.
+    They are part of the cache keys of the reference adversaries.
     """
     settings = judge_settings(config)
     shared = {

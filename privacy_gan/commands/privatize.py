@@ -87,8 +87,8 @@ def build_manifest(trained: TrainedModel, settings: ReleaseSettings) -> Manifest
         "format": settings.format.name,
     }
     judged = {
-        name: {key: value for key, value in asdict(of).items() if key != "correct"}
-        for name, of in trained.result.evaluations.items()
+        name: {key: value for key, value in asdict(evaluation).items() if key != "correct"}
+        for name, evaluation in trained.result.evaluations.items()
     }
     return Manifest(model, released, judged)
 

@@ -128,7 +128,10 @@ def train_privatizer(
             log.info("training in %s", run.folder.path)
         return fit(trainer, privatizer, datamodule, checkpoint)
     if config.get("start_from") is not None:
-        raise UserError(f"start_from={config.start_from}: {config.mechanism} trains no networks")
+        raise UserError(
+            f"start_from={config.start_from}: {config.mechanism} trains no networks, so remove "
+            "start_from"
+        )
     device = choose_compute(setup.task.accelerator, setup.task.precision).device
     metrics = fit_without_gradients(run, privatizer, datamodule, setup.column, device)
     if is_rank_zero():

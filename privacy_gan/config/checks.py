@@ -48,18 +48,18 @@ UNSUPPORTED: dict[str, tuple[tuple[Any, ...], str]] = {
     ),
     "barebones": (
         (None, False),
-        "it disables checkpoints and validation, which are needed: leave it out",
+        "it disables checkpoints and validation, which are needed: remove it",
     ),
     "enable_checkpointing": (
         (None, True),
-        "without last.ckpt the mechanism could not be loaded: leave it out",
+        "without last.ckpt the mechanism could not be loaded: remove it",
     ),
     "use_distributed_sampler": (
         (False,),
         "the data module distributes batches to the processes itself: leave it false",
     ),
-    "limit_test_batches": ((None,), "the judge uses all test images: leave it out"),
-    "limit_predict_batches": ((None,), "Trainer.predict is not used: leave it out"),
+    "limit_test_batches": ((None,), "the judge uses all test images: remove it"),
+    "limit_predict_batches": ((None,), "Trainer.predict is not used: remove it"),
 }
 
 PRECISIONS = ("auto", "32-true", "32", "bf16-mixed", "bf16")
@@ -114,7 +114,7 @@ def find_run_settings(tree: Any, prefix: str) -> Iterator[tuple[str, Any]]:
 def contradiction_error(path: str, value: Any, source: str, source_value: Any) -> UserError:
     """Return an error about a setting whose value differs from that of its source."""
     is_derived = "." not in path or source_value is None  # the source cannot take the value
-    remedy = f"leave {path} out" if is_derived else f"give {source}={format_value(value)}"
+    remedy = f"remove {path}" if is_derived else f"give {source}={format_value(value)}"
     return UserError(
         f"{path}={format_value(value)} contradicts {source}={format_value(source_value)}: {remedy}"
     )

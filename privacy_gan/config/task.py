@@ -72,7 +72,7 @@ def resolve_task(config: DictConfig, attribute_names: Sequence[str] | None = Non
     if config.num_classes not in (None, num_classes):
         raise UserError(
             f"num_classes={config.num_classes}, but {attribute} has {num_classes} classes: "
-            "leave num_classes out, the attribute determines it"
+            "remove num_classes, which the attribute determines"
         )
     trainer = config.trainer
     return Task(

@@ -72,7 +72,7 @@ class AuditDataModule(ImageDataModule):
 
     def split_name(self) -> str:
         """Return a name that depends on the files, since labels do not determine the pixels."""
-        return f"{self.data_name}-{self.source.fingerprint()[:8]}"
+        return f"{self.data_name}-{self.source.content_hash()[:8]}"
 
 
 def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: int) -> AuditImages:
@@ -89,7 +89,9 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
             of images and labels is ambiguous, or too few images remain.
     """
     if image_size < 1 or image_size % 16:
-        raise UserError(f"image_size={image_size} is not a multiple of 16")
+        raise UserError(
+            f"image_size={image_size} is not a multiple of 16: use 64 or 128, for example"
+        )
     if files.split and files.person:
         raise UserError("person=... applies only to random splits: remove split=...")
     folders = {"images": files.images, "original": files.original}

@@ -59,8 +59,8 @@ class GaussianDataModule(TableDataModule):
     def _check_arguments(self, image_size: int) -> None:
         if image_size != 1:
             raise UserError(
-                f"image_size={image_size} is invalid: Gaussian toy data are images of one pixel: "
-                "set it to 1"
+                f"image_size={image_size} is invalid, because Gaussian toy data are images of one "
+                "pixel: set it to 1"
             )
         for name, count in self.counts.items():
             if count < 1:
@@ -96,7 +96,7 @@ class GaussianDataModule(TableDataModule):
             attributes=signs.astype(np.uint8).reshape(-1, 1),
             splits=np.repeat(np.arange(3, dtype=np.uint8), list(self.counts.values())),
             attribute_names=self.attribute_names,
-            fingerprint=self.content_key(),
+            content_hash=self.content_key(),
         )
 
     def _draw(

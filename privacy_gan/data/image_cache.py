@@ -1,10 +1,10 @@
 """Cache decoded images on disk, so that later runs map them into memory.
 
-A cache is the folder `<source's name>-<fingerprint>` with three files:
+A cache is the folder `<source's name>-<content hash>` with three files:
 
     images.npy   uint8 [N, S, S, 3]
     labels.npz   attributes uint8 [N, A] and splits uint8 [N]
-    meta.json    fingerprint, attribute names, and size, time and checksum of the other two
+    meta.json    content hash, attribute names, and size, time and checksum of the other two
 
 It is built under a lock in a temporary folder, which is renamed when complete, so a cache is either
 complete or absent. This module does not import torch, so worker processes start quickly.
@@ -50,14 +50,14 @@ class ImageTable:
         attributes: uint8 [N, A] in {0, 1}.
         splits: uint8 [N], 0 train, 1 valid, 2 test.
         attribute_names: names of the A attributes.
-        fingerprint: the source's fingerprint.
+        content_hash: the source's content hash.
     """
 
     images: npt.NDArray[np.uint8 | np.float32]
     attributes: npt.NDArray[np.uint8]
     splits: npt.NDArray[np.uint8]
     attribute_names: tuple[str, ...]
-    fingerprint: str
+    content_hash: str
 
 
 def load_or_build(
@@ -74,14 +74,14 @@ def load_or_build(
         UserError: the source cannot be read, the folder cannot be written, or the disk is full. No
             partial cache remains.
     """
-    fingerprint = source.fingerprint()
-    folder = cache_dir / f"{source.name}-{fingerprint[:12]}"
-    table = _open_if_valid(folder, fingerprint)
+    content_hash = source.content_hash()
+    folder = cache_dir / f"{source.name}-{content_hash[:12]}"
+    table = _open_if_valid(folder, content_hash)
     if table is not None:
         return table
     with _hold_lock(folder):
         # another process may have built it while this one waited
-        table = _open_if_valid(folder, fingerprint)
+        table = _open_if_valid(folder, content_hash)
         if table is not None:
             return table
         if folder.exists():
@@ -90,23 +90,23 @@ def load_or_build(
                 shutil.rmtree(folder)
             except OSError as error:
                 raise _unusable_error(cache_dir, error) from error
-        _build(source, folder, fingerprint, num_workers)
-        return _open(folder, fingerprint)
+        _build(source, folder, content_hash, num_workers)
+        return _open(folder, content_hash)
 
 
-def _open_if_valid(folder: Path, fingerprint: str) -> ImageTable | None:
+def _open_if_valid(folder: Path, content_hash: str) -> ImageTable | None:
     try:
-        return _open(folder, fingerprint)
+        return _open(folder, content_hash)
     except (FileNotFoundError, NotADirectoryError, *DAMAGE_ERRORS):
         return None
     except OSError as error:  # permission denied, too many open files: the cache may be intact
         raise _unusable_error(folder.parent, error) from error
 
 
-def _open(folder: Path, fingerprint: str) -> ImageTable:
+def _open(folder: Path, content_hash: str) -> ImageTable:
     meta = json.loads((folder / META).read_text(encoding="utf-8"))
-    if (meta["version"], meta["fingerprint"]) != (CACHE_VERSION, fingerprint):
-        raise ValueError(f"{folder} has another version or fingerprint")
+    if (meta["version"], meta["fingerprint"]) != (CACHE_VERSION, content_hash):
+        raise ValueError(f"{folder} has another version or content hash")
     for name in (IMAGES, LABELS):
         _check_unchanged(folder / name, meta["files"][name])
     images = np.load(folder / IMAGES, mmap_mode="r")
@@ -114,7 +114,7 @@ def _open(folder: Path, fingerprint: str) -> ImageTable:
         attributes, splits = labels["attributes"], labels["splits"]
     if not len(images) == len(attributes) == len(splits) == meta["image_count"]:
         raise ValueError(f"{folder} has different numbers of images and labels")
-    return ImageTable(images, attributes, splits, tuple(meta["attribute_names"]), fingerprint)
+    return ImageTable(images, attributes, splits, tuple(meta["attribute_names"]), content_hash)
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def _hold_lock(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _build(source: ImageSource, folder: Path, fingerprint: str, num_workers: int | None) -> None:
+def _build(source: ImageSource, folder: Path, content_hash: str, num_workers: int | None) -> None:
     attributes, splits = source.labels()
     shape = (len(splits), source.image_size, source.image_size, 3)
     partial = folder.with_name(f"{folder.name}.partial")
@@ -149,7 +149,7 @@ def _build(source: ImageSource, folder: Path, fingerprint: str, num_workers: int
         _write_durably(partial / LABELS, content.getvalue())
         meta = {
             "version": CACHE_VERSION,
-            "fingerprint": fingerprint,
+            "fingerprint": content_hash,
             "attribute_names": source.attribute_names,
             "image_count": len(splits),
             "files": {name: _file_record(partial / name) for name in (IMAGES, LABELS)},

@@ -49,11 +49,11 @@ class ImageFolder:
         self.path = path
 
     def names(self) -> Collection[str]:
-        """See StoredImages."""
+        """See ImageCollection."""
         return [entry.name for entry in scan_images(self.path)]
 
     def read(self, name: str) -> bytes:
-        """See StoredImages."""
+        """See ImageCollection."""
         return (self.path / name).read_bytes()
 
 
@@ -75,11 +75,11 @@ class ImageZip:
         check_unpackable(self._zip, self._members.values(), path)
 
     def names(self) -> Collection[str]:
-        """See StoredImages."""
+        """See ImageCollection."""
         return self._members
 
     def read(self, name: str) -> bytes:
-        """See StoredImages."""
+        """See ImageCollection."""
         return self._zip.read(self._members[name])
 
 

@@ -1,4 +1,4 @@
-"""Data module for synthetic faces, for demonstrations and tests."""
+"""Data module for drawn faces, for demonstrations and tests."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 Functions in this file create adversaries. Their first arguments come from the configuration, the
 others from the judge:
 
-    make(num_classes=C, column=COLUMN_OF_S, fixed=FIXED_CLASSIFIER_OF_S) -> Learner
+    factory(num_classes=C, column=COLUMN_OF_S, fixed=FIXED_CLASSIFIER_OF_S) -> Learner
 
 ``fixed`` is None if there are no original images to train it on.
 """

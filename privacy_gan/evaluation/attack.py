@@ -81,15 +81,15 @@ class Attack:
     def train(self, names: Sequence[str], resume: ResumeCheckpoint | None) -> dict[str, Learner]:
         """Train networks on the same batches and return those that did not diverge."""
 
-        def create(name: str) -> Learner:
+        def factory(name: str) -> Learner:
             with torch.random.fork_rng():  # a network's weights do not depend on the others
                 torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, *name.encode()))
-                return self.create(name)
+                return self.create_learner(name)
 
         settings = (self.epochs, self.batch_size, self.seed, "adversaries")
-        return fit_or_exclude(create, names, self.source, *settings, resume)
+        return fit_or_exclude(factory, names, self.source, *settings, resume)
 
-    def create(self, name: str) -> Learner:
+    def create_learner(self, name: str) -> Learner:
         """Create a network, untrained."""
         datamodule = self.source.datamodule
         if name == RETRAINED:

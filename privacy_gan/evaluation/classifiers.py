@@ -159,7 +159,7 @@ class FixedClassifiers:
             for name in attributes:
                 require_all_classes(datamodule, split, name)
 
-        def create(name: str) -> Learner:
+        def factory(name: str) -> Learner:
             column = datamodule.column(name)
             with torch.random.fork_rng():
                 torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, column))
@@ -167,7 +167,7 @@ class FixedClassifiers:
                 return Learner(network, self.recipe, column)
 
         settings = (self.epochs, self.batch_size, self.seed, "fixed classifiers", resume)
-        learners = fit_or_exclude(create, attributes, source, *settings)
+        learners = fit_or_exclude(factory, attributes, source, *settings)
         if missing := [name for name in attributes if name not in learners]:
             raise UserError(
                 f"the fixed classifiers of {', '.join(missing)} diverged twice, the second time at "

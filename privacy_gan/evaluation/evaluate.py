@@ -43,7 +43,7 @@ def collect_observations(
         originals: what the same networks predict for original images after training on original
             images, or None.
         bootstrap: computes the intervals.
-        inception: InceptionV3 for the Inception FID, or None to leave it out.
+        inception: InceptionV3 for the Inception FID, or None to disable it.
         epsilon: the distortion budget, or None.
         epsilon_batch_size: number of images over which the budget bounds the mean distortion.
         discriminator_loss: cross-entropy of the filter's discriminator on validation images, in
@@ -217,7 +217,7 @@ def score_adversaries(observations: Observations) -> tuple[AdversaryScores, ...]
 
 
 def packed_correctness(observations: Observations) -> dict[str, str]:
-    """Return which test images were classified correctly, by measure, see ``pack``.
+    """Return which test images were classified correctly, by metric, see ``pack``.
 
     Two evaluations of the same images can then be compared image by image.
     """
@@ -245,7 +245,7 @@ def weak_classifier_warnings(
     """Return a warning if fixed classifiers are worse than the correlation baseline.
 
     Args:
-        measures: all measures.
+        measures: all metrics.
         attribute: the sensitive attribute.
         accuracies: accuracies of the fixed classifiers on original test images.
     """

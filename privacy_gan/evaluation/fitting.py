@@ -25,7 +25,7 @@ MAX_SHIFT = 1 / 16  # of an image's side
 
 
 def fit_or_exclude(
-    make: Callable[[str], Learner],
+    factory: Callable[[str], Learner],
     names: Sequence[str],
     source: CensoredSource,
     epochs: int,
@@ -41,7 +41,7 @@ def fit_or_exclude(
     excluded. The other networks are not affected.
 
     Args:
-        make: creates the network of a name, the same one at each call.
+        factory: creates the network of a name, the same one at each call.
         names: names of the networks.
         source: see ``fit_all`` for this and all following arguments.
         epochs: passes over the training split.
@@ -54,14 +54,14 @@ def fit_or_exclude(
         Interrupted: a signal asked to stop. The same call resumes from the checkpoint.
     """
     settings = (source, epochs, batch_size, seed, description)
-    learners = {name: make(name) for name in names}
+    learners = {name: factory(name) for name in names}
     diverged = fit_all(learners, *settings, resume)
     if not diverged:
         return learners
     log.warning(
         "%s diverged during training: restarted with half the learning rate", ", ".join(diverged)
     )
-    restarted = {name: make(name) for name in diverged}
+    restarted = {name: factory(name) for name in diverged}
     for learner in restarted.values():
         learner.lr_scale = RETRY_LR_SCALE
     second = None if resume is None else resume.for_retry()

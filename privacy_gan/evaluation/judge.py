@@ -37,7 +37,7 @@ class Judgement(NamedTuple):
     """What a judge returns.
 
     Attributes:
-        evaluation: all measures.
+        evaluation: all metrics.
         strongest: the strongest adversary, see ``describe_strongest``.
     """
 
@@ -80,7 +80,7 @@ class Judge:
             images, in any form that changes with it.
         attributes: the attributes to measure; all but the sensitive one are utility attributes.
         adversaries: functions that create the adversaries, by name, see evaluation/adversaries.py;
-            None leaves one out.
+            None disables one.
         seed: seed of the adversaries' weights, of the order of batches and of all noise.
         epochs: epochs of training; the best epoch by validation loss is used.
         batch_size: images per training batch.
@@ -90,7 +90,7 @@ class Judge:
         released_as: format in which adversaries get the images: "float", as the mechanism computes
             them, or as read from files, "png" or "jpeg-QUALITY".
         retrained: creates the classifier of the utility attributes that is trained on censored
-            images, see evaluation/retrained.py; None leaves it out.
+            images, see evaluation/retrained.py; None disables it.
 
     Raises:
         UserError: there are no adversaries or no queries, or a setting is invalid.
@@ -114,7 +114,9 @@ class Judge:
         self.classifiers = classifiers
         self.reference_settings = reference_settings
         self.attributes = attributes
-        self.factories = {name: make for name, make in adversaries.items() if make is not None}
+        self.factories = {
+            name: factory for name, factory in adversaries.items() if factory is not None
+        }
         self.seed = seed
         self.epochs = epochs
         self.batch_size = batch_size
@@ -128,11 +130,11 @@ class Judge:
     def _validate_settings(self) -> None:
         if self.released_as != FLOAT:
             ReleaseFormat.parse(self.released_as)  # raises an error for unknown formats
-        for name, make in self.factories.items():
-            if not callable(make):
+        for name, factory in self.factories.items():
+            if not callable(factory):
                 raise UserError(
                     f"judge.adversaries.{name} cannot be created: it lacks _target_ and "
-                    "_partial_=true (did judge=quick leave it out?); complete it, or leave it out "
+                    "_partial_=true (did judge=quick disable it?); complete it, or disable it "
                     f"with judge.adversaries.{name}=null"
                 )
         if RETRAINED in self.factories:
@@ -180,7 +182,7 @@ class Judge:
     ) -> Judgement:
         """Attack censored images and measure the result.
 
-        Several processes share the training of the adversaries; rank 0 computes the measures.
+        Several processes share the training of the adversaries; rank 0 computes the metrics.
 
         Args:
             source: source of the censored images: a mechanism, or images that another tool
@@ -266,7 +268,7 @@ class Judge:
         epsilon_batch_size: int,
         discriminator_loss: float | None = None,
     ) -> Judgement:
-        """Compute all measures.
+        """Compute all metrics.
 
         Args:
             attack: the attack on the censored images.

@@ -79,7 +79,6 @@ class Learner:
         return F.log_softmax(self.network(images), dim=1)
 
     def to(self, device: torch.device) -> None:
-        """Move the networks to a device."""
         self.network.to(device)
 
     def start_training(self, steps: int) -> None:

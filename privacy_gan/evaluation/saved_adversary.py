@@ -21,6 +21,8 @@ from privacy_gan.runs.artifacts import Content
 from privacy_gan.runs.result import Estimate
 from privacy_gan.tensors import require_finite
 
+REMEDY = "judge the run again"  # for messages about a file that cannot be used
+
 
 @dataclass(frozen=True)
 class SavedAdversary:
@@ -74,13 +76,13 @@ def describe_strongest(observations: Observations, labels: Tensor) -> Content:
 
 
 def load_adversary(
-    content: Content, make: Callable[..., Learner], fixed: Classifier, num_classes: int
+    content: Content, factory: Callable[..., Learner], fixed: Classifier, num_classes: int
 ) -> SavedAdversary:
     """Load a saved adversary.
 
     Args:
         content: what was saved, with the weights as "learned".
-        make: creates an adversary of this kind, see evaluation/adversaries.py.
+        factory: creates an adversary of this kind, see evaluation/adversaries.py.
         fixed: a fixed classifier with the right architecture; its weights do not matter.
         num_classes: number of values of the sensitive attribute.
 
@@ -88,8 +90,8 @@ def load_adversary(
         UserError: the content is not of this kind of adversary, or its weights are not finite.
     """
     try:
-        learner = make(num_classes=num_classes, column=0, fixed=fixed)
-        require_finite(content["learned"], "the saved adversary", "judge the run again")
+        learner = factory(num_classes=num_classes, column=0, fixed=fixed)
+        require_finite(content["learned"], "the saved adversary", REMEDY)
         learner.load_weights(content["learned"])
         return SavedAdversary(
             str(content["adversary"]),
@@ -100,7 +102,7 @@ def load_adversary(
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         if is_out_of_memory(error):
             raise
-        raise UserError("the saved adversary does not match the result") from error
+        raise UserError(f"the saved adversary does not match the result: {REMEDY}") from error
 
 
 def parse_calibration(saved: Sequence[Any] | None) -> Calibration | None:

@@ -1,6 +1,6 @@
 """The privacy-utility trade-off on the validation split, for choosing between runs.
 
-Choosing by test measures would bias the reported test results.
+Choosing by test metrics would bias the reported test results.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def resnet(layers: list[int], num_classes: int, weights: str | Path | None = Non
     Args:
         layers: residual blocks in each of the four stages.
         num_classes: number of logits.
-        weights: file with a torchvision state_dict to initialise all layers but the last from.
+        weights: file with a torchvision state_dict to initialize all layers but the last from.
 
     Raises:
         UserError: see ``load_backbone``.
@@ -54,7 +54,9 @@ def load_backbone(network: ResNet, file: Path) -> None:
     except FileNotFoundError as error:
         raise UserError(f"{file} does not exist: weights must be a local file") from error
     except (DamagedFile, UnsupportedFile) as error:
-        raise UserError(f"{file} holds no weights or is damaged: set a state_dict file") from error
+        raise UserError(
+            f"{file} holds no weights or is damaged: give a file with a torchvision state_dict"
+        ) from error
     except (RuntimeError, TypeError, AttributeError) as error:  # other shapes, or no tensors
         reason = str(error).strip().partition("\n")[0]
         raise UserError(f"{file} holds no weights for this ResNet: {reason}") from error

@@ -53,14 +53,14 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         self.generator = generator
 
     @property
-    def games(self) -> list[Game]:
+    def parts(self) -> list[Game]:
         """The games in use, in the order in which images pass through their networks."""
         return [game for game in (self.filter, self.generator) if game is not None]
 
     @property
     def networks(self) -> list[nn.Module]:
         """Two for each game: the network that changes images, then its discriminator."""
-        return [network for game in self.games for network in (game.network, game.discriminator)]
+        return [network for game in self.parts for network in (game.network, game.discriminator)]
 
     @property
     def baseline(self) -> Privatizer | None:
@@ -73,7 +73,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         All gradients are computed at the parameters before the step; only then are they updated.
         """
         draws = self.draw_local(batch.images, self.training_rng(batch_idx))
-        turns = [game.turn(batch_idx, self.training_progress(batch_idx)) for game in self.games]
+        turns = [game.turn(batch_idx, self.training_progress(batch_idx)) for game in self.parts]
         results = [  # the budget applies to the distortion of the whole batch
             result._replace(distortion=distributed.all_reduce_mean(result.distortion))
             for result in self.game_losses(batch, draws, turns)
@@ -81,7 +81,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         values = self.values_to_log(results)
         optimizers: list[Any] = self.optimizers()  # type: ignore[assignment]
         steps = []
-        for index, (game, turn, result) in enumerate(zip(self.games, turns, results, strict=True)):
+        for index, (game, turn, result) in enumerate(zip(self.parts, turns, results, strict=True)):
             network, discriminator = optimizers[2 * index : 2 * index + 2]
             if result.discriminator is not None:
                 # first: the network's backward pass below may free the graph that both share
@@ -95,7 +95,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
                 steps.append((network, self.network_rate))
         for optimizer, rate in steps:
             self.step_optimizer(optimizer, batch_idx, rate)
-        for game, turn, result in zip(self.games, turns, results, strict=True):
+        for game, turn, result in zip(self.parts, turns, results, strict=True):
             if turn.network:
                 game.after_step(result.distortion)
         self.log_training(values)
@@ -103,7 +103,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the losses of the mechanism as it would be released, always with the same noise."""
         draws = self.draw(batch.images, self.validation_rng(batch_idx))
-        turns = [Turn(network=True, discriminator=True, progress=1.0)] * len(self.games)
+        turns = [Turn(network=True, discriminator=True, progress=1.0)] * len(self.parts)
         results = self.game_losses(batch, draws, turns)
         self.log_validation(self.values_to_log(results), len(batch.images))
 
@@ -111,7 +111,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         """Pass a batch through all games; each game's output is a constant for the next."""
         incoming = batch.images
         results = []
-        for game, turn in zip(self.games, turns, strict=True):
+        for game, turn in zip(self.parts, turns, strict=True):
             result = game.losses(batch.images, incoming, self.sensitive(batch), draws, turn)
             incoming = result.output.detach()
             results.append(result)
@@ -120,7 +120,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
     def values_to_log(self, results: list[Losses]) -> dict[str, Tensor]:
         """Return losses and metrics by name."""
         values: dict[str, Tensor] = {}
-        for game, result in zip(self.games, results, strict=True):
+        for game, result in zip(self.parts, results, strict=True):
             game_values = {
                 "loss": result.adversarial + game.constraint(result.distortion),
                 "distortion": result.distortion,
@@ -144,7 +144,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
 
         was_training = self.training
         self.eval()
-        for game in self.games:
+        for game in self.parts:
             if game.average is not None:
                 update_bn(inputs(), UpdateBNAdapter(game.average, self.forward).eval())
         self.train(was_training)
@@ -152,7 +152,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
     def for_inference(self) -> Privatizer:
         """Return the networks that change images, without their discriminators."""
         if self.filter is None or self.generator is None:
-            (game,) = self.games
+            (game,) = self.parts
             return game.for_inference()
         return FilterGeneratorInference(self.filter.for_inference(), self.generator.for_inference())
 

@@ -128,30 +128,30 @@ class FilterGeneratorInference(Privatizer):
         self.generator = generator
 
     @property
-    def games(self) -> Sequence[Privatizer]:
+    def parts(self) -> Sequence[Privatizer]:
         """Filter and generator, where present, in the order in which images pass through them."""
-        return [game for game in (self.filter, self.generator) if game is not None]
+        return [part for part in (self.filter, self.generator) if part is not None]
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
         """Draw z1 for the filter, then s' and z2 for the generator."""
         draws: Draws = {}
-        for game in self.games:
-            draws |= game.draw(images, rng)
+        for part in self.parts:
+            draws |= part.draw(images, rng)
         return draws
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """See Privatizer.forward."""
         censored = Censored(images, None)
-        for game in self.games:
-            censored = game(censored.images, draws)
+        for part in self.parts:
+            censored = part(censored.images, draws)
         return censored
 
     def figure_rows(self, images: Tensor, rng: torch.Generator) -> dict[str, Tensor]:
         """Return the rows of Figure 2: x, then x' of the filter and x'' of the generator."""
         rows = {"x": images}
         incoming = images
-        for game in self.games:
-            rows |= game.figure_rows(incoming, rng) | {"x": images}
+        for part in self.parts:
+            rows |= part.figure_rows(incoming, rng) | {"x": images}
             incoming = rows.get("x'", images)
         return rows
 

@@ -12,7 +12,7 @@ from privacy_gan.privatizers.operation import Operation
 
 
 class Pixelate(Operation):
-    """Replaces square blocks by their mean colours; the blocks' side is 1 + strength pixels.
+    """Replaces square blocks with their mean colours; the blocks' side is 1 + strength pixels.
 
     Sides are integers. To meet any budget, a strength of 3.3 gives an image blocks of 5 pixels with
     probability 0.3 and of 4 pixels otherwise.

@@ -1,6 +1,6 @@
 """Base class of mechanisms that are trained: several networks with one optimizer each.
 
-Each network minimises its own loss. This class provides random draws, gradients and learning rates
+Each network minimizes its own loss. This class provides random draws, gradients and learning rates
 for all such mechanisms, so that training resumes exactly and gives the same result on any number of
 processes.
 """
@@ -30,9 +30,9 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         attribute_index: column of the sensitive attribute among the batch's attributes.
         seed: seed of all noise and synthetic attributes in training.
         optimizer: returns an optimizer for a list of parameters; called once for each network.
-        decay: final share of the training over which learning rates fall linearly to 0; 0 keeps
-            them constant, as in the paper. Decay lets networks that oscillate around each other
-            converge.
+        decay: share of the training, at its end, over which all learning rates fall linearly to
+            0; 0 keeps them constant, as in the paper. Decay lets networks that oscillate around
+            each other converge.
 
     Attributes:
         logged: scalars of the last training step, including the losses; they should be finite.

@@ -221,7 +221,7 @@ def linear_map(source: Tensor, target: Tensor) -> Tensor:
 def barycentre(covariances: Tensor, weights: Tensor) -> Tensor:
     """Return the Wasserstein barycentre of centred normal distributions as its covariance.
 
-    It minimises the weighted mean of W2^2 to the distributions and is the fixed point of
+    It minimizes the weighted mean of W2^2 to the distributions and is the fixed point of
     S -> S^(-1/2) (sum_s p_s (S^(1/2) S_s S^(1/2))^(1/2))^2 S^(-1/2)
     (Alvarez-Esteban et al., 2016).
 

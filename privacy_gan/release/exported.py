@@ -148,7 +148,7 @@ def load_exported(path: Path) -> ExportedPrivatizer:
     try:
         exported = build_without_weights(json.loads(config.read_text(encoding="utf-8")))
     except OSError as error:
-        raise UserError(f"{config} cannot be read ({error.strerror})") from error
+        raise unreadable_error(config, error.strerror) from error
     except Exception as error:  # a hostile description can cause any
         raise damaged_error(config, error) from error
     try:
@@ -156,7 +156,7 @@ def load_exported(path: Path) -> ExportedPrivatizer:
     except FileNotFoundError as error:
         raise UserError(f"{path} contains no {WEIGHTS}: export the run again") from error
     except OSError as error:
-        raise UserError(f"{weights} cannot be read ({error.strerror or error})") from error
+        raise unreadable_error(weights, error.strerror or error) from error
     except (
         SafetensorError,
         RuntimeError,
@@ -232,10 +232,19 @@ def prepare_for_inference(exported: ExportedPrivatizer) -> ExportedPrivatizer:
     return exported.eval().requires_grad_(False).to(memory_format=torch.channels_last)
 
 
+def unreadable_error(path: Path, reason: object) -> UserError:
+    """Return a one-line error for a file that cannot be read."""
+    return UserError(
+        f"{path} cannot be read ({reason}): make it readable and run the same command again"
+    )
+
+
 def damaged_error(path: Path, error: Exception) -> UserError:
     """Return a one-line error for a file that cannot be used."""
     if is_out_of_memory(error):
-        return UserError(f"{path} cannot be read: not enough memory")
+        return UserError(
+            f"{path} cannot be read: not enough memory; free some and run the same command again"
+        )
     why = " ".join(str(error).split()) or type(error).__name__
     return UserError(
         f"{path} is damaged or not part of an exported mechanism ({why[:200]}): "

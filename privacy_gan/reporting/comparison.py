@@ -18,7 +18,7 @@ OVER = " over"  # follows a distortion that exceeds the budget
 LEAST_DISTORTION = "(least distortion)"
 # a text that may occur in a table, and the line that explains it
 LEGEND = {
-    "largest leak": "largest leak: the measure by which most leaks, for its strongest adversary",
+    "largest leak": "largest leak: the metric in which the strongest adversary gains most over guessing",
     **{
         metric.heading: f"{metric.heading}: {metric.note}"
         for metric in METRICS.values()
@@ -67,7 +67,7 @@ def table_rows(entries: Sequence[EvaluationRow]) -> list[list[str]]:
         if exceeds_budget(entry.evaluation, entry.budget):
             cells[list(headings).index("distortion")] += OVER
         rows.append([label, *cells])
-    measures = entries[0].evaluation.measures  # bounds are the same for all entries
+    measures = entries[0].evaluation.measures  # references are the same for all entries
     for column in ("original", "correlation_baseline", "majority_baseline"):
         label = f"({column.replace('_', ' ')})"
         rows.append([label, *format_cells(measures, column, measure)])
@@ -89,7 +89,7 @@ def share_run_label(entries: Sequence[EvaluationRow]) -> bool:
 
 
 def column_headings(leading: str) -> dict[str, str]:
-    """Return the columns' headings by measure, the leading measure first."""
+    """Return the columns' headings by metric, the leading metric first."""
     if leading == ACCURACY:
         return COLUMNS
     return {leading: f"largest leak ({METRICS[leading].title})"} | {
@@ -98,7 +98,7 @@ def column_headings(leading: str) -> dict[str, str]:
 
 
 def format_cells(measures: Mapping[str, Measure], column: str, leading: str) -> list[str]:
-    """Return the cells of a row; main measures on censored images have an interval."""
+    """Return the cells of a row; main metrics on censored images have an interval."""
     with_interval = (leading, *WITH_INTERVALS)
     return [
         format_cell(

@@ -29,7 +29,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Difference:
-    """The difference between two mechanisms in one measure, at one budget.
+    """The difference between two mechanisms in one metric, at one budget.
 
     Attributes:
         measure: its name.
@@ -100,7 +100,7 @@ def compare(
     first: Sequence[EvaluationRow],
     second: Sequence[EvaluationRow],
 ) -> Difference | None:
-    """Compare two mechanisms in one measure; return None if they share no seed with a value.
+    """Compare two mechanisms in one metric; return None if they share no seed with a value.
 
     The variance of the difference is that over test images, plus that of the mean over seeds. With
     one seed only the former is known; with several, Student's t replaces the normal distribution.
@@ -145,7 +145,7 @@ def image_differences(
 
 
 def values_by_image(entry: EvaluationRow, measure: str) -> Floats | None:
-    """Return each test image's value, whose mean is the measure, [N]; None if not recorded."""
+    """Return each test image's value, whose mean is the metric, [N]; None if not recorded."""
     evaluation = entry.evaluation
     names = [measure]
     if measure == UTILITY:
@@ -190,10 +190,10 @@ def unpaired_interval(
 
 @dataclass(frozen=True, eq=False)
 class Matrix:
-    """The differences between all mechanisms in one measure, at one budget.
+    """The differences between all mechanisms in one metric, at one budget.
 
     Attributes:
-        title: the measure and the budget.
+        title: the metric and the budget.
         cells: by the names of two mechanisms, the row minus the column in percentage points, with
             sign, followed by "*" if significant; "" if the two were not compared.
     """
@@ -222,7 +222,7 @@ def needs_matrix(differences: Sequence[Difference]) -> bool:
 
 
 def difference_matrices(differences: Sequence[Difference]) -> list[Matrix]:
-    """Return a matrix for each measure and budget."""
+    """Return a matrix for each metric and budget."""
     groups: dict[tuple[str, float], list[Difference]] = {}
     for each in differences:
         groups.setdefault((each.measure, each.epsilon), []).append(each)

@@ -1,6 +1,6 @@
 """Figure 1: utility score against privacy loss, for print.
 
-A panel's horizontal axis is its leading measure. If that is not accuracy, the paper's measure, a
+A panel's horizontal axis is its leading metric. If that is not accuracy, the paper's metric, a
 second plot of the same panel shows accuracy.
 """
 
@@ -74,7 +74,7 @@ def draw_figure(panels: Sequence[Panel], folder: Path) -> list[Path]:
 
 
 def axis_measures(panel: Panel) -> list[str]:
-    """Return the measures to plot a panel by: the leading one, and accuracy."""
+    """Return the metrics to plot a panel by: the leading one, and accuracy."""
     return list(dict.fromkeys((panel.leading, ACCURACY)))
 
 
@@ -90,11 +90,11 @@ def draw_panel(panel: Panel, measure: str, axes: Axes) -> None:
     for index, curve in enumerate(panel.curves):
         labels += draw_curve(panel, curve, index, measure, axes)
     for column, style in (("majority_baseline", ":"), ("correlation_baseline", "--")):
-        bound = panel.bound(measure, column)
-        if bound is not None:
+        value = panel.reference_value(measure, column)
+        if value is not None:
             name = column.replace("_", " ")
-            axes.axvline(100 * bound, color="0.45", linestyle=style, linewidth=1, label=name)
-    leak, utility = (panel.bound(name, "original") for name in (measure, UTILITY))
+            axes.axvline(100 * value, color="0.45", linestyle=style, linewidth=1, label=name)
+    leak, utility = (panel.reference_value(name, "original") for name in (measure, UTILITY))
     if leak is not None and utility is not None:
         axes.plot(100 * leak, 100 * utility, "*", color="0.2", markersize=11, label="original")
     is_accuracy = measure == ACCURACY
@@ -134,12 +134,12 @@ def draw_curve(panel: Panel, curve: Curve, index: int, measure: str, axes: Axes)
         return []
     areas = panel.hypervolume(curve)
     size = "" if areas is None or measure != ACCURACY else f" [{areas.mean():.2f}]"
-    xs, ys = (100 * points[name].to_numpy() for name in ("mean_leak", "mean_use"))
+    xs, ys = (100 * points[name].to_numpy() for name in ("mean_leak", "mean_utility"))
     axes.errorbar(
         xs,
         ys,
         xerr=error_bars(points, "leak"),
-        yerr=error_bars(points, "use"),
+        yerr=error_bars(points, "utility"),
         color=curve_colour(index),
         marker=MARKERS[index % len(MARKERS)],
         markersize=5,
@@ -197,7 +197,6 @@ def place_labels(labels: Sequence[Label], axes: Axes) -> None:
 
 
 def overlap(one: Box, other: Box) -> bool:
-    """Return whether two boxes overlap."""
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 

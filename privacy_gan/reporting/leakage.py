@@ -1,4 +1,4 @@
-"""How much of an attribute leaks by each measure, and which measure reports lead with."""
+"""How much of an attribute leaks by each metric, and which metric reports lead with."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from privacy_gan.evaluation.metrics import METRICS, Metric
 from privacy_gan.runs.result import Estimate, Evaluation, Measure
 
-ACCURACY = "privacy_loss"  # the paper's measure
+ACCURACY = "privacy_loss"  # the paper's metric
 MEASURES = [metric.name for metric in METRICS.values() if metric.can_lead]  # accuracy first
 
 
 @dataclass(frozen=True)
 class Leak:
-    """How much leaks by one measure.
+    """How much leaks by one metric.
 
     Attributes:
         measure: its name.
@@ -58,26 +58,26 @@ class Leak:
         return self.original is None or self.original.low > self.guess
 
     def normalize(self, value: float) -> float:
-        """Return a value on the scale that all measures share, see ``gain``."""
+        """Return a value on the scale that all metrics share, see ``gain``."""
         return (value - self.guess) / (self.ceiling - self.guess)
 
 
 def leading_leak(evaluation: Evaluation) -> Leak:
-    """Return the leak by the leading measure, the one with the largest leak.
+    """Return the leak by the leading metric, the one with the largest leak.
 
     Measures are compared by their normalized gain, (value - guess) / (original - guess), at the
     lower ends of their intervals: the largest of several values would be biased upwards, and a
-    measure with a wide interval would win by chance. If no measure is above guessing, or two are
-    equal, accuracy, the paper's measure, leads.
+    metric with a wide interval would win by chance. If no metric is above guessing, or two are
+    equal, accuracy, the paper's metric, leads.
     """
     return leaks_by_measure(evaluation)[leading_measure([evaluation])]
 
 
 def leading_measure(evaluations: Sequence[Evaluation]) -> str:
-    """Return the name of the measure with the largest leak, on average over evaluations.
+    """Return the name of the metric with the largest leak, on average over evaluations.
 
     Args:
-        evaluations: at least one; only measures that all of them have are compared.
+        evaluations: at least one; only metrics that all of them have are compared.
     """
     leaks = [leaks_by_measure(evaluation) for evaluation in evaluations]
     shared = [name for name in MEASURES if all(name in each for each in leaks)]
@@ -89,7 +89,7 @@ def leading_measure(evaluations: Sequence[Evaluation]) -> str:
 
 
 def leaks_by_measure(evaluation: Evaluation) -> dict[str, Leak]:
-    """Return the leak by each measure that is defined, accuracy first."""
+    """Return the leak by each metric that is defined, accuracy first."""
     num_classes = len(evaluation.classes)
     return {
         name: leak_by(name, measure, measure.censored, num_classes)
@@ -99,9 +99,9 @@ def leaks_by_measure(evaluation: Evaluation) -> dict[str, Leak]:
 
 
 def leak_by(name: str, measure: Measure, censored: Estimate, num_classes: int) -> Leak:
-    """Return the leak by a measure."""
+    """Return the leak by a metric."""
     metric = METRICS[name]
-    assert metric.chance is not None  # every measure that can lead has it
+    assert metric.chance is not None  # every metric that can lead has it
     baseline = measure.majority_baseline
     guess = metric.chance(num_classes) if baseline is None else baseline.value
     original = measure.original
@@ -113,5 +113,5 @@ def leak_by(name: str, measure: Measure, censored: Estimate, num_classes: int) -
 
 
 def missing_measures(evaluation: Evaluation) -> list[str]:
-    """Return measures that an old result lacks and that can show a leak which accuracy hides."""
+    """Return metrics that an old result lacks and that can show a leak which accuracy hides."""
     return [name for name in ("balanced_accuracy", "auroc") if name not in evaluation.measures]

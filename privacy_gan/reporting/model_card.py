@@ -61,14 +61,14 @@ def render_model_card(
 
 
 def license_metadata(data: str) -> dict[str, Any]:
-    """Return the licence for the Hub's metadata; nothing if only the owner knows it."""
+    """Return the license for the Hub's metadata; nothing if only the owner knows it."""
     if not data.startswith("celeba"):
         return {}
     return {"license": "other", "license_name": "celeba-non-commercial-research"}
 
 
 def evaluation_data(evaluation: Evaluation, budget: float | None) -> dict[str, Any]:
-    """Return what the card shows of one attribute, the leading measure first."""
+    """Return what the card shows of one attribute, the leading metric first."""
     rows = []
     for name in dict.fromkeys((leading_leak(evaluation).measure, *CARD_MEASURES)):
         if (measure := evaluation.measures.get(name)) is None or measure.censored is None:
@@ -101,7 +101,7 @@ def utility_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
 
 
 def hub_results(result: Result, facts: Mapping[str, Any]) -> list[EvalResult]:
-    """Return the measures for the Hub's metadata, where it compares models."""
+    """Return the metrics for the Hub's metadata, where it compares models."""
     return [
         EvalResult(
             task_type="image-to-image",
@@ -119,7 +119,7 @@ def hub_results(result: Result, facts: Mapping[str, Any]) -> list[EvalResult]:
 
 
 def hub_measures(evaluation: Evaluation) -> list[str]:
-    """Return the measures for the Hub: the leading one, accuracy, and those that cannot lead."""
+    """Return the metrics for the Hub: the leading one, accuracy, and those that cannot lead."""
     leading = leading_leak(evaluation).measure
     others = (
         name

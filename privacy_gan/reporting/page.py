@@ -49,12 +49,12 @@ GLOSSARY = (
     ),
     (
         "largest leak",
-        f"the measure by which most leaks: of {', '.join(LEADING_TITLES)}, the one whose "
+        f"the leading metric: of {', '.join(LEADING_TITLES)}, the one whose "
         "interval's lower end is furthest above guessing, relative to original images. Accuracy "
         "alone can hide a leak if one value is frequent.",
     ),
     ("over budget", "the whole interval of the distortion is above epsilon."),
-    ("majority baseline", "the score of the most frequent value, without looking at the image."),
+    ("majority baseline", "the score of the class frequencies, without looking at the image."),
     (
         "correlation baseline",
         "the score of a prediction from the labels of the other attributes alone.",
@@ -70,7 +70,7 @@ DIFFERENCE_NOTE = (
     "which images were predicted correctly, the comparison is image by image (a paired bootstrap "
     "over images); otherwise it uses each mechanism's own interval, which is wider. With several "
     "seeds, the variance over seeds is added, and the interval is Student's. There is one "
-    "comparison for each pair, budget and measure, without a correction for multiple comparisons: "
+    "comparison for each pair, budget and metric, without a correction for multiple comparisons: "
     "about one in twenty would look significant by chance."
 )
 

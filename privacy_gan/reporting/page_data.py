@@ -46,31 +46,34 @@ def panel_data(panel: Panel, entry_index: Mapping[int, int]) -> dict[str, Any]:
             f"{STRONGEST}, by accuracy": ACCURACY,
         }
     metrics = strongest | {PAPER_ADVERSARY: PAPER_METRIC}
-    attackers = list(strongest)
+    adversary_choices = list(strongest)
     if panel.example.value(PAPER_METRIC) is not None:
-        attackers.append(PAPER_ADVERSARY)
+        adversary_choices.append(PAPER_ADVERSARY)
     adversaries = list(adversary_accuracies(panel)["adversary"].unique())
-    attackers += adversaries
+    adversary_choices += adversaries
     choices: dict[str, tuple[str, str | None]] = {
         **{name: (metric, None) for name, metric in metrics.items()},
         **{name: (ACCURACY, name) for name in adversaries},
     }
-    utility = panel.bound(UTILITY, "original")
+    utility = panel.reference_value(UTILITY, "original")
     return {
         "title": panel.title,
         "has_trade_off": panel.has_trade_off,
-        "attackers": attackers,
-        "paper_attacker": PAPER_ADVERSARY,
+        "adversary_choices": adversary_choices,
+        "paper_choice": PAPER_ADVERSARY,
         "curves": [
             curve_data(panel, curve, index, entry_index, choices)
             for index, curve in enumerate(panel.curves)
         ],
         "leading": "" if leading == ACCURACY else METRICS[leading].title,
-        "axes": {name: axis_data(panel, strongest.get(name, ACCURACY)) for name in attackers},
+        "axes": {
+            name: axis_data(panel, strongest.get(name, ACCURACY)) for name in adversary_choices
+        },
         "originals": {
             name: (leak, utility)
             for name, metric in metrics.items()
-            if (leak := panel.bound(metric, "original")) is not None and utility is not None
+            if (leak := panel.reference_value(metric, "original")) is not None
+            and utility is not None
         },
         "paper_accuracies": paper_accuracies(panel),
         "hypervolume_note": hypervolume_note(panel),
@@ -79,13 +82,13 @@ def panel_data(panel: Panel, entry_index: Mapping[int, int]) -> dict[str, Any]:
 
 def axis_data(panel: Panel, metric: str) -> dict[str, Any]:
     """Return the axis of a privacy metric, with the baselines."""
-    bounds = [
+    references = [
         (column.replace("_", " "), value, dash)
         for column, dash in (("majority_baseline", "dot"), ("correlation_baseline", "dash"))
-        if (value := panel.bound(metric, column)) is not None
+        if (value := panel.reference_value(metric, column)) is not None
     ]
     record = METRICS[metric]
-    return {"title": record.title, "is_share": record.unit == "share", "bounds": bounds}
+    return {"title": record.title, "is_share": record.unit == "share", "references": references}
 
 
 def paper_accuracies(panel: Panel) -> list[float]:

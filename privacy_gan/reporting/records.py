@@ -26,7 +26,7 @@ STRONGEST = "strongest"  # in place of a name: the strongest adversary on valida
 
 
 class Record(NamedTuple):
-    """One number of an evaluation, with its interval and bounds; None where that is not defined.
+    """One number of an evaluation, with its interval and references; None where undefined.
 
     Attributes:
         run: the run's folder.
@@ -36,7 +36,7 @@ class Record(NamedTuple):
         is_baseline: whether this is the filter alone, within a mechanism that has a generator too.
         epsilon: the distortion budget; nan for images that were censored elsewhere.
         seed: of the training.
-        adversary: whose score it is, "strongest" for reported measures; "" for metrics that are not
+        adversary: whose score it is, "strongest" for reported metrics; "" for metrics that are not
             an adversary's score.
         queries: censored versions of each image that a single adversary saw; 0 for all else.
         metric: its name in the registry.
@@ -246,7 +246,7 @@ class EvaluationRow:
         return None if estimate is None else float(estimate.value)
 
     def measure_records(self) -> list[Record]:
-        """Return a record for each measure."""
+        """Return a record for each metric."""
         return [
             self._record(reported_adversary(name), 0, name, measure)
             for name, measure in self.evaluation.measures.items()

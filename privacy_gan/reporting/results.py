@@ -138,10 +138,10 @@ class Panel:
 
     @property
     def leading(self) -> str:
-        """The measure with the largest leak, on average over the entries."""
+        """The metric with the largest leak, on average over the entries."""
         return leading_measure([entry.evaluation for entry in self.entries])
 
-    def bound(self, metric: str, column: str) -> float | None:
+    def reference_value(self, metric: str, column: str) -> float | None:
         """Return a metric's value on original images or of a baseline, as ``column`` says.
 
         It is the same for all entries: the references are trained once.
@@ -156,7 +156,7 @@ class Panel:
         the majority baseline in either, or one of these values is unknown.
         """
         max_leak, min_leak, max_utility, min_utility = (
-            math.nan if (bound := self.bound(metric, column)) is None else bound
+            math.nan if (value := self.reference_value(metric, column)) is None else value
             for metric in (ACCURACY, UTILITY)
             for column in ("original", "majority_baseline")
         )
@@ -176,7 +176,9 @@ class Panel:
         seeds = [[entry.seed for entry in entries] for entries in curve.points.values()]
         if any(each != seeds[0] for each in seeds):
             means = trade_off_points(curve, ACCURACY)
-            areas = [hypervolume(zip(means["mean_leak"], means["mean_use"], strict=True), *corners)]
+            areas = [
+                hypervolume(zip(means["mean_leak"], means["mean_utility"], strict=True), *corners)
+            ]
         else:
             areas = [
                 hypervolume(
@@ -197,10 +199,10 @@ class Panel:
 def trade_off_points(curve: Curve, metric: str) -> pd.DataFrame:
     """Return a curve's points over seeds, by budget: a metric of what leaks, and the utility score.
 
-    The columns are those of ``aggregate_over_seeds`` with the suffixes _leak and _use.
+    The columns are those of ``aggregate_over_seeds`` with the suffixes _leak and _utility.
     """
     leak, utility = curve.over_seeds(metric), curve.over_seeds(UTILITY)
-    return leak.add_suffix("_leak").join(utility.add_suffix("_use"), how="inner")
+    return leak.add_suffix("_leak").join(utility.add_suffix("_utility"), how="inner")
 
 
 def hypervolume(points: Iterable[Corner], reference: Corner, ideal: Corner) -> float:
@@ -293,7 +295,7 @@ def group_titles(groups: Sequence[Sequence[EvaluationRow]]) -> list[str]:
     )
     titles = []
     for name, entry, difference in zip(names, examples, differences, strict=True):
-        keys = {of.data[1] for other, of in zip(names, examples, strict=True) if other == name}
+        keys = {each.data[1] for other, each in zip(names, examples, strict=True) if other == name}
         key = f" ({entry.data[1][:8]})" if len(keys) > 1 else ""
         titles.append(f"{name}{key}{difference and ', judged with '}{difference}")
     return titles

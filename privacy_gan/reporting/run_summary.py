@@ -26,7 +26,7 @@ BASELINES_NOTE = (
 SHORT_TABLE_NOTE = (
     "majority: baseline without looking at the image\n"
     "corr.: correlation baseline, from the other attributes alone\n"
-    "95% intervals over test images; details=true shows all measures and every adversary"
+    "95% intervals over test images; details=true shows all metrics and every adversary"
 )
 TITLE = (
     "{attribute} censored with epsilon {epsilon:g} "
@@ -40,7 +40,7 @@ def run_summary(folder: RunFolder, result: Result, details: bool) -> str:
     Args:
         folder: of the run.
         result: of the run.
-        details: whether to show all measures and adversaries, or only the most important ones.
+        details: whether to show all metrics and adversaries, or only the most important ones.
     """
     mechanism = mechanism_name(folder, result)
     lines = [
@@ -98,13 +98,13 @@ def result_warnings(result: Result) -> Iterator[str]:
 
 
 def short_table(evaluation: Evaluation) -> list[str]:
-    """Return a table of the most important measures, the leading one first."""
+    """Return a table of the most important metrics, the leading one first."""
     names = dict.fromkeys((leading_leak(evaluation).measure, *FIRST))
     return measure_table(evaluation, names, SHORT_HEADINGS, measure_label)
 
 
 def full_tables(evaluation: Evaluation) -> list[str]:
-    """Return a table of all measures and one of all adversaries, with notes."""
+    """Return a table of all metrics and one of all adversaries, with notes."""
     return [
         *measure_table(evaluation, evaluation.measures, HEADINGS, indented_label),
         "",
@@ -115,7 +115,7 @@ def full_tables(evaluation: Evaluation) -> list[str]:
         BASELINES_NOTE,
         *metric_notes(evaluation.measures),
         *adversary_training_lines(evaluation),
-        "privacy measures are those of the strongest adversary on validation images:",
+        "privacy metrics are those of the strongest adversary on validation images:",
         *(
             f"  {measure_label(score)}: {strongest.adversary} with "
             f"{format_queries(strongest.queries)}"
@@ -161,7 +161,7 @@ def measure_table(
     headings: Sequence[str],
     label: Callable[[str], str],
 ) -> list[str]:
-    """Return a table with a line for each of the named measures that the evaluation has."""
+    """Return a table with a line for each of the named metrics that the evaluation has."""
     rows = [[evaluation.attribute, *headings]]
     for name in names:
         if (measure := evaluation.measures.get(name)) is not None:

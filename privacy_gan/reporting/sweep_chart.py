@@ -27,11 +27,11 @@ COLUMNS: list[str | int] = [
     "epsilon",
     "distortion",
     "budget",
-    "most leaks by",
+    "leading metric",
     "leak",
     "normalized leak",
     "privacy loss",
-    "privacy loss, paper's measure",
+    "privacy loss, paper's metric",
     "utility score",
 ]
 
@@ -60,7 +60,7 @@ def chart_sweep(runs: Mapping[str, Path], project: str, group: str, output_dir: 
 def table_rows(name: str, folder: Path) -> list[list[object]]:
     """Return a row for each evaluation of a run, with the columns ``COLUMNS``.
 
-    The leak is that by the leading measure; normalized, it is 0 for guessing and 1 for original
+    The leak is that by the leading metric; normalized, it is 0 for guessing and 1 for original
     images.
     """
     run = RunFolder(folder)
@@ -116,7 +116,10 @@ def save_dashboard(
         raise
     except Exception as error:  # of W&B, requests or gql, or a bare Exception
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{server_url()} cannot save the dashboard: {reason}") from error
+        raise UserError(
+            f"{server_url()} cannot save the dashboard ({reason}): check the entity, the project and "
+            "your API key, then run the same command again"
+        ) from error
 
 
 def build_dashboard(entity: str, project: str, group: str, attributes: Sequence[str]) -> Workspace:

@@ -24,8 +24,8 @@ COLUMNS = (
 def track_result(tracker: Logger, folder: RunFolder, result: Result) -> None:
     """Log a finished run's result to its tracker, and end the tracking.
 
-    In Weights & Biases each measure becomes a summary value, to compare runs in charts, and all
-    measures a table.
+    In Weights & Biases each metric becomes a summary value, to compare runs in charts, and all
+    metrics a table.
     """
     records_by_key = {
         f"{'baseline' if row.is_baseline else 'result'}/{row.attribute}": row.measure_records()
@@ -54,5 +54,5 @@ def track_result(tracker: Logger, folder: RunFolder, result: Result) -> None:
 
 def table_row(record: Record) -> list[object]:
     """Return a record's values in the order of ``COLUMNS``."""
-    bounds = (record.original, record.majority_baseline, record.correlation_baseline)
-    return [record.metric, record.value, record.low, record.high, *bounds]
+    references = (record.original, record.majority_baseline, record.correlation_baseline)
+    return [record.metric, record.value, record.low, record.high, *references]

@@ -53,7 +53,7 @@ def summary_sentence(evaluation: Evaluation, mechanism: str, budget: float | Non
 
 
 def leak_clause(evaluation: Evaluation, after: str) -> str:
-    """Return whether the attribute leaks, with the leading measure and accuracy."""
+    """Return whether the attribute leaks, with the leading metric and accuracy."""
     leak, name = leading_leak(evaluation), evaluation.attribute
     if leak.is_found:
         clause = f"{name} still leaks{after}: an adversary predicts it with {format_score(leak)}"
@@ -77,19 +77,19 @@ def leak_clause(evaluation: Evaluation, after: str) -> str:
 def format_score(leak: Leak) -> str:
     """Return a measure's title and value, with its values by guessing and on original images."""
     show = leak.metric.format_value
-    bounds = f"guessing {show(leak.guess)}"
+    references = f"guessing {show(leak.guess)}"
     if leak.original is not None:
-        bounds += f", original images {show(leak.original.value)}"
+        references += f", original images {show(leak.original.value)}"
     value, title = show(leak.censored.value), leak.metric.title
     score = {
         ACCURACY: f"accuracy {value}",
         "leaked_bits": f"{value} {title}",
     }.get(leak.measure, f"{title} {value}")
-    return f"{score} ({bounds})"
+    return f"{score} ({references})"
 
 
 def is_learned_from_originals(evaluation: Evaluation) -> bool:
-    """Return whether adversaries can predict the attribute from original images, by any measure."""
+    """Return whether adversaries can predict the attribute from original images, by any metric."""
     return any(leak.is_learned_from_originals for leak in leaks_by_measure(evaluation).values())
 
 
@@ -100,8 +100,10 @@ def utility_clause(evaluation: Evaluation) -> str:
     if score is None or score.censored is None:
         return ""
     original = score.original
-    bound = "" if original is None else f" (original images {metric.format_value(original.value)})"
-    return f"{metric.title} {metric.format_value(score.censored.value)}{bound}"
+    reference = (
+        "" if original is None else f" (original images {metric.format_value(original.value)})"
+    )
+    return f"{metric.title} {metric.format_value(score.censored.value)}{reference}"
 
 
 def unjudged_sentence(result: Result, mechanism: str, budget: float | None) -> str:
@@ -111,10 +113,11 @@ def unjudged_sentence(result: Result, mechanism: str, budget: float | None) -> s
     distortions = validation_distortions(result.training)
     if not distortions or budget is None:
         return f"{start}."
-    released = list(distortions.values())[-1]  # of the network whose output is the final image
-    excess = f"; {format_excess(released, budget)}" if released > budget else ""
+    # of the network whose output is the final image
+    final_distortion = list(distortions.values())[-1]
+    excess = f"; {format_excess(final_distortion, budget)}" if final_distortion > budget else ""
     return (
-        f"{start}; distortion {format_distortion(released)} on validation images "
+        f"{start}; distortion {format_distortion(final_distortion)} on validation images "
         f"(budget {budget:g}{excess})."
     )
 
@@ -128,8 +131,8 @@ def run_verdict(result: Result) -> list[str]:
 def verdict(evaluation: Evaluation, budget: float | None = None) -> list[str]:
     """Return whether the attribute leaks, and the evidence, as lines.
 
-    It leaks if the whole 95% interval of one of the adversaries' measures is above guessing. The
-    leading measure comes first: when one value of the attribute is frequent, an adversary can learn
+    It leaks if the whole 95% interval of one of the adversaries' metrics is above guessing. The
+    leading metric comes first: when one value of the attribute is frequent, an adversary can learn
     much and still be no more accurate than guessing.
 
     Args:
@@ -185,14 +188,14 @@ def format_interval(measure: str, estimate: Estimate, guess: float | None = None
 
 
 def accuracy_lines(evaluation: Evaluation, leak: Leak) -> list[str]:
-    """Return accuracy, the paper's measure, if another measure leads."""
+    """Return accuracy, the paper's metric, if another metric leads."""
     if leak.measure == ACCURACY:
         return []
     accuracy = leaks_by_measure(evaluation)[ACCURACY]
     show = accuracy.metric.format_value
     interval = format_interval(ACCURACY, accuracy.censored, accuracy.guess)
     hidden = "" if accuracy.is_found else "; accuracy alone would not show the leak"
-    return [f"accuracy, the paper's measure, is {show(accuracy.censored.value)} {interval}{hidden}"]
+    return [f"accuracy, the paper's metric, is {show(accuracy.censored.value)} {interval}{hidden}"]
 
 
 def original_lines(leak: Leak) -> list[str]:
@@ -206,7 +209,7 @@ def original_lines(leak: Leak) -> list[str]:
 
 
 def missing_measure_lines(evaluation: Evaluation) -> list[str]:
-    """Return which measures an old result lacks that can show a leak which accuracy hides."""
+    """Return which metrics an old result lacks that can show a leak which accuracy hides."""
     missing = [METRICS[name].title for name in missing_measures(evaluation)]
     if not missing:
         return []

@@ -102,7 +102,9 @@ class Faces:
             if (
                 getattr(error, "errno", None) is not None
             ):  # from the operating system, not the decoder
-                raise UserError(f"{path} cannot be read ({error})") from error
+                raise UserError(
+                    f"{path} cannot be read ({error}): make it readable and run the same command again"
+                ) from error
             raise UserError(f"{path} is damaged ({error}): delete it") from error
 
 

@@ -83,14 +83,21 @@ class RunFolder:
             config = OmegaConf.load(self.config_file)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UserError(
-                f"{self.path} is not a run folder: it contains no config.yaml"
+                f"{self.path} is not a run folder: it contains no config.yaml; give the folder of a run"
             ) from error
         except OSError as error:
-            raise UserError(f"{self.config_file} cannot be read ({error.strerror})") from error
+            raise UserError(
+                f"{self.config_file} cannot be read ({error.strerror}): make it readable and run the "
+                "same command again"
+            ) from error
         except (ValueError, YAMLError, OmegaConfBaseException) as error:
-            raise UserError(f"{self.config_file} is damaged: {error}") from error
+            raise UserError(
+                f"{self.config_file} is damaged ({error}): train the run again in another folder"
+            ) from error
         if not isinstance(config, DictConfig) or "privatizer" not in config:
-            raise UserError(f"{self.config_file} is not the configuration of a run")
+            raise UserError(
+                f"{self.config_file} is not the configuration of a run: give the folder of a run"
+            )
         return config
 
     def result(self) -> Result | None:

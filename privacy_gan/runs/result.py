@@ -32,13 +32,13 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure on the test split; values are None where it is not defined.
+    """One metric on the test split; values are None where it is not defined.
 
     Attributes:
         censored: on censored images.
         original: on the same images uncensored; for adversaries, the value of the same adversaries
             trained in the same way on uncensored images.
-        majority_baseline: by always predicting the most frequent class, without looking at the
+        majority_baseline: by predicting the class frequencies in training, without looking at the
             image.
         correlation_baseline: by predicting from the other attributes' labels alone.
     """
@@ -90,11 +90,11 @@ class Evaluation:
         attribute: the sensitive attribute.
         classes: names of its values.
         images: number of images in each split.
-        measures: all measures by name.
+        measures: all metrics by name.
         strongest: for each score, the strongest adversary on the validation split.
         adversaries: scores of all adversaries at every number of queries.
         classifiers: the fixed classifiers' accuracies on original test images.
-        validation: measures of the trade-off on the validation split, for model selection.
+        validation: metrics of the trade-off on the validation split, for model selection.
         least_distortion: least distortion at which any mechanism could make the attribute "hidden"
             completely, or "replaced" by a random one; see evaluation/least_distortion.py.
         correct: for the privacy loss and each utility attribute, by the measure's name, which test
@@ -141,10 +141,14 @@ class Evaluation:
                 "settings": complete(tree["settings"]),
                 "classes": tuple(tree["classes"]),
                 "measures": {
-                    name: Measure(**{column: _estimate(of) for column, of in columns.items()})
+                    name: Measure(
+                        **{column: _estimate(estimate) for column, estimate in columns.items()}
+                    )
                     for name, columns in tree["measures"].items()
                 },
-                "strongest": {score: Strongest(**who) for score, who in tree["strongest"].items()},
+                "strongest": {
+                    score: Strongest(**entry) for score, entry in tree["strongest"].items()
+                },
                 "adversaries": tuple(_adversary_scores(entry) for entry in tree["adversaries"]),
                 "warnings": tuple(tree["warnings"]),
             }
@@ -161,7 +165,7 @@ def _estimate(tree: Mapping[str, float] | None) -> Estimate | None:
 
 
 def _adversary_scores(tree: Mapping[str, Any]) -> AdversaryScores:
-    test = {score: _estimate(of) for score, of in tree["test"].items()}
+    test = {score: _estimate(estimate) for score, estimate in tree["test"].items()}
     return AdversaryScores(**{**tree, "test": test})
 
 
@@ -219,7 +223,10 @@ class Result:
         except (FileNotFoundError, NotADirectoryError):
             raise
         except OSError as error:
-            raise UserError(f"{path} cannot be read ({error.strerror})") from error
+            raise UserError(
+                f"{path} cannot be read ({error.strerror}): make it readable and run the same command "
+                "again"
+            ) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(
                 f"{path} is unreadable ({error}): delete it and repeat the command that made it"
@@ -279,7 +286,7 @@ def with_current_keys(tree: dict[str, Any]) -> dict[str, Any]:
         return tree
     for part in ("evaluations", "baseline"):
         if tree[part] is not None:
-            tree[part] = {name: rename_in(of) for name, of in tree[part].items()}
+            tree[part] = {name: rename_in(evaluation) for name, evaluation in tree[part].items()}
     return {**tree, "version": 7}
 
 
@@ -294,9 +301,9 @@ def json_safe(value: Any) -> Any:
     return value
 
 
-def pack(right: npt.ArrayLike) -> str:
+def pack(correct: npt.ArrayLike) -> str:
     """Return N booleans as hexadecimal digits, four booleans per digit."""
-    return np.packbits(np.asarray(right, bool)).tobytes().hex()
+    return np.packbits(np.asarray(correct, bool)).tobytes().hex()
 
 
 def unpack(text: str, count: int) -> npt.NDArray[np.bool_]:

@@ -166,11 +166,11 @@ class Composer:
         if keys:
             renamed = [[*run.overrides, folder_override(run, keys)] for run in runs]
             for run, composed in zip(runs, self.compose_all(renamed), strict=True):
-                run.config, run.launched = composed.config, composed.overrides
+                run.config, run.launch_overrides = composed.config, composed.overrides
         require_distinct_folders(runs)
         for run, name in zip(runs, run_names(runs), strict=True):
             if OmegaConf.select(run.config, "logger.wandb") is not None:
-                run.launched = [*run.launched, f"logger.wandb.name={quote(name)}"]
+                run.launch_overrides = [*run.launch_overrides, f"logger.wandb.name={quote(name)}"]
         return runs
 
     def compose_all(self, grid: Sequence[Sequence[str]]) -> list[SweptRun]:

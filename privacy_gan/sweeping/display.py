@@ -130,7 +130,7 @@ class ProgressView:
         self.runs = runs
         self.display = display
         self.names = run_names(runs)
-        self.launched = [i for i, run in enumerate(runs) if run.status == PENDING]
+        self.pending_indices = [i for i, run in enumerate(runs) if run.status == PENDING]
         self.started_at: dict[int, float] = {}
         self.ended: set[int] = set()  # without preempted runs that have started again
         self.durations: list[float] = []  # seconds that finished runs took
@@ -139,7 +139,7 @@ class ProgressView:
 
     def update(self) -> None:
         """Read the heartbeats, print new events and show the progress."""
-        read = {i: self.heartbeats.read(self.runs[i].folder) for i in self.launched}
+        read = {i: self.heartbeats.read(self.runs[i].folder) for i in self.pending_indices}
         known = {i: heartbeat for i, heartbeat in read.items() if heartbeat is not None}
         active = {i: heartbeat for i, heartbeat in known.items() if heartbeat.activity}
         now = time.monotonic()
@@ -179,7 +179,7 @@ class ProgressView:
 
     def format_total(self, num_active: int) -> str:
         """Return the number of ended runs and the time left, from the mean time of a run."""
-        num_remaining = len(self.launched) - len(self.ended)
+        num_remaining = len(self.pending_indices) - len(self.ended)
         text = f"  {len(self.runs) - num_remaining} of {len(self.runs)} runs ended"
         if not self.durations:
             return text

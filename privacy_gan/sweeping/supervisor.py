@@ -177,8 +177,8 @@ def rank_environments(
     if count == "auto":
         if VISIBLE_DEVICES not in gpus:
             raise UserError(
-                "trainer=ddp uses all GPUs, and nvidia-smi shows none here: trainer=ddp_cpu, "
-                "or trainer.accelerator=cpu trainer.devices=N, trains on the CPU"
+                "trainer=ddp uses all GPUs, but nvidia-smi shows none here: to train on the CPU, "
+                "set trainer=ddp_cpu, or trainer.accelerator=cpu trainer.devices=N"
             )
         count = len(gpus[VISIBLE_DEVICES].split(","))
     return torchrun_environments(count, trainer.num_nodes)

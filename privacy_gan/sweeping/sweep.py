@@ -127,8 +127,8 @@ class Sweep:
         with forward_stop_signals(self.heartbeats):
             with show_progress(self.heartbeats, runs):
                 try:
-                    launched = [run.launched for run in pending]
-                    returns = self.launcher.launch(launched, initial_job_idx=0)
+                    overrides = [run.launch_overrides for run in pending]
+                    returns = self.launcher.launch(overrides, initial_job_idx=0)
                 except UserError:
                     raise  # nothing was launched
                 except Exception as error:  # a job was lost; the folders hold the runs' statuses

@@ -31,15 +31,15 @@ class SweptRun:
     Attributes:
         overrides: the overrides that describe it.
         config: its resolved configuration.
-        launched: the overrides to launch it with, which may set its folder and its tracked name,
-            too.
+        launch_overrides: the overrides to launch it with, which may set its folder and its tracked
+            name, too.
         status: one of ``STATUSES``.
         reason: why it failed.
     """
 
     overrides: Sequence[str]
     config: DictConfig
-    launched: Sequence[str]
+    launch_overrides: Sequence[str]
     status: str = PENDING
     reason: str = ""
 

@@ -12,7 +12,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.strategies import DDPStrategy
 
 from privacy_gan import distributed
-from privacy_gan.cluster_environment import is_launched_by_torchrun
+from privacy_gan.cluster_environment import is_launched_as_rank
 
 
 class UnwrappedDDPStrategy(DDPStrategy):
@@ -42,7 +42,7 @@ class BroadcastBuffers(Callback):
 
 def detect_cluster_environment() -> ClusterEnvironment | None:
     """Return the environment that started this process as one of several, or None."""
-    if is_launched_by_torchrun():
+    if is_launched_as_rank():
         return TorchElasticEnvironment()
     if SLURMEnvironment.detect():
         return SLURMEnvironment(auto_requeue=False)  # see sweeping/slurm.py

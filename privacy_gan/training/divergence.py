@@ -14,7 +14,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.privatizers.trainable import TrainablePrivatizer
 from privacy_gan.tensors import find_non_finite
 
-STEPS_BETWEEN_CHECKS = 20  # on accelerators, where a check synchronises host and device
+STEPS_BETWEEN_CHECKS = 20  # on accelerators, where a check synchronizes host and device
 
 
 class DivergenceCheck(Callback):
@@ -58,7 +58,6 @@ class DivergenceCheck(Callback):
                     raise divergence_error(trainer, name, float(value), batch_idx)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Check the validation metrics."""
         for name, value in trainer.callback_metrics.items():
             if name.startswith("valid/") and not math.isfinite(value):
                 raise divergence_error(trainer, name, float(value))

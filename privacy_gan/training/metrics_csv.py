@@ -63,7 +63,6 @@ class MetricsCSV(Logger):
             self.write()
 
     def finalize(self, status: str) -> None:
-        """Write the file."""
         self.write()
 
     def _read(self) -> dict[int, dict[str, str]]:
@@ -80,7 +79,6 @@ class MetricsCSV(Logger):
 
     @rank_zero_only
     def write(self) -> None:
-        """Replace the file."""
         columns = {column: None for row in self.rows.values() for column in row}
         with (
             atomic_write(self.path) as temporary,

@@ -1,4 +1,4 @@
-"""Synchronised batch norm for CPUs; torch's SyncBatchNorm supports GPUs only."""
+"""Synchronized batch norm for CPUs; torch's SyncBatchNorm supports GPUs only."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from privacy_gan import distributed
 
 
 class CPUSyncBatchNormPlugin(LayerSync):
-    """Replaces the batch norms of a model with synchronised ones."""
+    """Replaces the batch norms of a model with synchronized ones."""
 
     def apply(self, model: nn.Module) -> nn.Module:
         """Convert all batch norms in place."""
@@ -32,10 +32,10 @@ class CPUSyncBatchNormPlugin(LayerSync):
 
 
 class CPUSyncBatchNorm2d(nn.BatchNorm2d):
-    """BatchNorm2d that normalises with the moments of all processes' images in training."""
+    """BatchNorm2d that normalizes with the moments of all processes' images in training."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise [B, C, H, W], where B is the same in all processes."""
+        """Normalize [B, C, H, W], where B is the same in all processes."""
         if not self.training or distributed.world_size() == 1:
             return super().forward(input)
         mean, variance = self._moments(input.detach())
@@ -77,7 +77,7 @@ class _Normalize(torch.autograd.Function):
     """Batch norm with given moments, those of all processes' inputs.
 
     Forward and backward use torch's kernels. The backward kernel takes the means of the gradient,
-    and of the gradient times the normalised input, over the local images only. The difference from
+    and of the gradient times the normalized input, over the local images only. The difference from
     the means over all images is then added.
     """
 

@@ -67,7 +67,7 @@ def init_run(folder: Path, project: str, group: str, name: str) -> wandb.Run:
     mode = os.environ.get("WANDB_MODE")  # if not set, W&B reads its own settings file
     if mode is None and not has_api_key():
         mode = "offline"
-        log.info("W&B: offline in %s, wandb sync uploads it later", folder / "wandb")
+        log.info("W&B: offline in %s; run wandb sync later to upload the run", folder / "wandb")
     try:
         if mode in (None, "online"):
             check_server()
@@ -76,7 +76,7 @@ def init_run(folder: Path, project: str, group: str, name: str) -> wandb.Run:
         wandb.teardown()
         os.environ.pop("WANDB_SERVICE", None)  # that service is gone, and had started the run
         log.warning(
-            "W&B cannot be used (%s): the run is offline, wandb sync %s uploads it later",
+            "W&B cannot be used (%s): the run is offline; run wandb sync %s later to upload it",
             *(str(error).splitlines()[0], folder / "wandb" / "offline-run-*"),
         )
         return init("offline")

@@ -49,7 +49,7 @@ CONTRADICTIONS = {
     "networks.privatizer.width=3": "contradicts width=32: give width=3",
     "data.image_size=32": "contradicts image_size=64: give image_size=32",
     "data.seed=3": "contradicts seed=0: give seed=3",
-    "privatizer.filter.num_classes=3": "leave privatizer.filter.num_classes out",
+    "privatizer.filter.num_classes=3": "remove privatizer.filter.num_classes",
     "+privatizer.seed=4": "privatizer.seed follows from seed",
     "+privatizer.epsilon=0.02": "privatizer.epsilon",
 }

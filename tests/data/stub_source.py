@@ -30,7 +30,7 @@ class StubSource:
     name: str = "stub-16"
     attribute_names: tuple[str, ...] = ("Odd", "Late")
 
-    def fingerprint(self):
+    def content_hash(self):
         return self.version.encode().hex() * 32
 
     def labels(self):
@@ -66,7 +66,7 @@ def check_table(table, source):
     np.testing.assert_array_equal(table.attributes, attributes)
     np.testing.assert_array_equal(table.splits, splits)
     assert table.attribute_names == source.attribute_names
-    assert table.fingerprint == source.fingerprint()
+    assert table.content_hash == source.content_hash()
 
 
 def cache_folders(cache_dir):

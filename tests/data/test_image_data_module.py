@@ -21,11 +21,11 @@ class NumberedImages:
     image_size: int = SIZE
     attribute_names: tuple[str, ...] = ("even", "third")
 
-    def fingerprint(self):
+    def content_hash(self):
         return f"{self.count:040x}"
 
     def content_key(self):
-        return self.fingerprint()
+        return self.content_hash()
 
     def labels(self):
         number = np.arange(self.count)

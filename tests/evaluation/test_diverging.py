@@ -41,11 +41,11 @@ LEARNERS = {
 def learn(*names, resume=None):
     created = []
 
-    def make(name):
+    def factory(name):
         created.append(name)
         return LEARNERS[name]()
 
-    learners = fit_or_exclude(make, names, Source(2), 2, 2, 0, "test", resume)
+    learners = fit_or_exclude(factory, names, Source(2), 2, 2, 0, "test", resume)
     return learners, created
 
 

@@ -58,9 +58,9 @@ def test_a_calibration_that_helps_is_saved():
 )
 def test_every_shipped_adversary_predicts_the_same_after_loading(name, tiny, tmp_path):
     config = tiny("judge=standard", "image_size=32")
-    make = instantiate(config.judge.adversaries[name])
+    factory = instantiate(config.judge.adversaries[name])
     torch.manual_seed(0)
-    learner = make(num_classes=2, column=3, fixed=resnet10(2).eval())
+    learner = factory(num_classes=2, column=3, fixed=resnet10(2).eval())
     learner.network.eval()
     if name == "inversion":
         learner.changed_counts = torch.tensor([[0.0, 3.0], [2.0, 0.0]])
@@ -69,7 +69,7 @@ def test_every_shipped_adversary_predicts_the_same_after_loading(name, tiny, tmp
     images = torch.rand(4, 3, 32, 32)
     torch.manual_seed(1)
     again = load_adversary(
-        read_artifact(tmp_path / "adversary.pt"), make, resnet10(2), num_classes=2
+        read_artifact(tmp_path / "adversary.pt"), factory, resnet10(2), num_classes=2
     )
     assert torch.equal(again.learner.log_probabilities(images), learner.log_probabilities(images))
     calibrated = again.calibration.apply(learner.log_probabilities(images).double().exp())
@@ -91,8 +91,8 @@ def test_a_judged_run_saves_its_adversary_and_judging_again_replaces_it(tiny, tm
     assert content["settings"] == evaluation.settings
     settings = unflatten(evaluation.settings)
     assert flatten(settings) == evaluation.settings
-    make = instantiate(settings["judge"]["adversaries"][content["adversary"]])
-    saved = load_adversary(content, make, resnet10(2), num_classes=2)
+    factory = instantiate(settings["judge"]["adversaries"][content["adversary"]])
+    saved = load_adversary(content, factory, resnet10(2), num_classes=2)
     (scores,) = (
         each for each in evaluation.adversaries if (each.adversary, each.queries) == (saved.name, 1)
     )

@@ -43,13 +43,13 @@ class Half(nn.Module):
 
 
 def looking_at(columns):
-    def make(**task):
+    def factory(**task):
         def network(num_classes):
             return Classifier(nn.Sequential(Half(columns), nn.BatchNorm1d(3)), 3, num_classes)
 
         return from_scratch(network=network, recipe=Recipe(quick), **task)
 
-    return make
+    return factory
 
 
 def test_the_judge_reports_the_adversary_that_is_best_on_validation_images(tmp_path):

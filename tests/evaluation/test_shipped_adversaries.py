@@ -72,10 +72,10 @@ def shipped(tiny, name):
     return instantiate(config.judge.adversaries[name])
 
 
-def accuracy_of(make, mechanism, data, fixed, epochs):
+def accuracy_of(factory, mechanism, data, fixed, epochs):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        adversary = make(num_classes=2, column=0, fixed=fixed)
+        adversary = factory(num_classes=2, column=0, fixed=fixed)
     source = MechanismSource(mechanism, data, CPU)
     fit_all({"one": adversary}, source, epochs, 16, 0, "test")
     correct = [
@@ -139,8 +139,8 @@ def numbers(rng):
 @pytest.mark.parametrize("name", ["mlp", "wide_mlp"])
 def test_the_adversaries_for_gaussian_toy_data_learn(name, tiny):
     config = tiny(preset=["experiment=gaussian"], cached=False)
-    make = instantiate(config.judge.adversaries[name])
-    adversary = make(num_classes=2, column=0, fixed=mlp_classifier(2))
+    factory = instantiate(config.judge.adversaries[name])
+    adversary = factory(num_classes=2, column=0, fixed=mlp_classifier(2))
     adversary.start_training(200)
     rng = torch.Generator().manual_seed(0)
     for _ in range(200):

@@ -1,4 +1,4 @@
-"""ResNets and their initialisation from a file of weights."""
+"""ResNets and their initialization from a file of weights."""
 
 import pytest
 import torch

@@ -90,7 +90,7 @@ def test_skipped_files_of_a_phone_are_listed_and_a_pipe_does_not_block(trained, 
     assert "3 images censored" in process.stdout
     assert "1 input file is not an image and was not copied: IMG_1.MOV" in process.stdout
     assert (tmp_path / "out/photo.jfif.png").exists()
-    # replace a photograph by an older one
+    # replace a photograph with an older one
     flat((1, 2, 3)).save(tmp_path / "older.jpg")
     os.utime(tmp_path / "older.jpg", (1e9, 1e9))
     (tmp_path / "older.jpg").replace(photos / "one.jpg")

@@ -16,7 +16,7 @@ def photos(tmp_path):
 
 
 def by_copy(path, image):
-    """Replace a file by a copy that keeps the old time of another image."""
+    """Replace a file with a copy that keeps the old time of another image."""
     image.save(path.parent / "other.tmp", format="PNG")
     os.utime(path.parent / "other.tmp", (1e9, 1e9))
     shutil.copy2(path.parent / "other.tmp", path)

@@ -28,10 +28,11 @@ def estimate(value, reach=0.01):
 
 
 def measure(value, original=None, majority=None, correlation=None):
-    bounds = (
-        None if bound is None else estimate(bound) for bound in (original, majority, correlation)
+    references = (
+        None if reference is None else estimate(reference)
+        for reference in (original, majority, correlation)
     )
-    return Measure(estimate(value), *bounds)
+    return Measure(estimate(value), *references)
 
 
 def evaluation(

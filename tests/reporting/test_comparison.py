@@ -42,13 +42,13 @@ def test_each_attribute_has_a_table_with_the_largest_leak_first(tmp_path):
 def test_the_papers_measure_has_a_column(tmp_path):
     write_run(tmp_path, "blur", leaks=0.6)
     (lines,) = tables_below(tmp_path)[0].values()
-    assert "paper's measure" in lines[0]
+    assert "paper's metric" in lines[0]
     assert "60.0% [59.0, 61.0%]" in lines[2]
     assert "58.0%" in lines[2]
     assert "88.0%" in lines[3]  # the same adversary on original images
 
 
-def test_other_images_have_another_table_with_other_bounds(tmp_path):
+def test_other_images_have_another_table_with_other_references(tmp_path):
     write_run(tmp_path / "a", "blur", leaks=0.6, data="celeba-64")
     write_run(tmp_path / "b", "blur", leaks=0.7, data="celeba-128")
     found, _ = tables_below(tmp_path)

@@ -1,4 +1,4 @@
-"""Which measure leads: the one with the largest leak, beyond sampling error."""
+"""Which metric leads: the one with the largest leak, beyond sampling error."""
 
 from dataclasses import replace
 
@@ -30,7 +30,7 @@ def judged(classes=("0", "1"), **measures):
     return replace(base, classes=classes, measures=measures | others)
 
 
-# the demo's measures of Young, which applies to 76% of the faces
+# the demo's metrics of Young, which applies to 76% of the faces
 YOUNG = judged(
     privacy_loss=measure(0.756, 0.762, 0.975),
     balanced_accuracy=measure(0.765, 0.5, 0.96),
@@ -86,7 +86,7 @@ def test_the_leading_measure_is_chosen_by_the_lower_end_of_its_interval():
         balanced_accuracy=measure(0.72, 0.5, 0.9, reach=0.1),
     )
     assert leading_leak(found).measure == ACCURACY
-    # if no measure is above guessing, accuracy leads, whatever is largest
+    # if no metric is above guessing, accuracy leads, whatever is largest
     nothing = judged(
         privacy_loss=measure(0.5, 0.5, 0.9), auroc=measure(0.52, 0.5, 0.95, reach=0.03)
     )

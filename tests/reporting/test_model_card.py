@@ -45,7 +45,7 @@ def test_the_metadata_has_the_measures_for_the_hub():
     assert data.model_name == "filter_generator-entropy on Smiling"
     found = {each.metric_name: each.metric_value for each in data.eval_results}
     assert found == {
-        "ROC AUC, Smiling": 0.9,  # the leading measure
+        "ROC AUC, Smiling": 0.9,  # the leading metric
         "privacy loss (accuracy), Smiling": 0.8,
         "distortion, Smiling": 0.01,
     }

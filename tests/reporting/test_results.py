@@ -35,13 +35,13 @@ def test_mean_and_spread_over_seeds():
     assert tuple(table.loc["b"]) == pytest.approx((0.6, math.nan, 1, 0.5, 0.9), nan_ok=True)
 
 
-def test_a_row_has_the_adversary_and_the_bounds_of_its_value(tmp_path):
+def test_a_row_has_the_adversary_and_the_references_of_its_value(tmp_path):
     run = write_run(tmp_path, leaks=0.7)
     ((curve,),) = (panel.curves for panel in panels_below(tmp_path))
     rows = curve.results.set_index(["metric", "adversary", "queries"])
-    bounds = ["value", "original", "majority_baseline", "correlation_baseline"]
-    assert list(rows.loc[("privacy_loss", "strongest", 0), bounds]) == [0.7, 0.9, 0.5, 0.7]
-    assert list(rows.loc[("utility/Male", "", 0), bounds]) == [0.8, 0.95, 0.55, 0.8]
+    references = ["value", "original", "majority_baseline", "correlation_baseline"]
+    assert list(rows.loc[("privacy_loss", "strongest", 0), references]) == [0.7, 0.9, 0.5, 0.7]
+    assert list(rows.loc[("utility/Male", "", 0), references]) == [0.8, 0.95, 0.55, 0.8]
     single = rows.loc[("privacy_loss", "resnet10", 4)]
     assert single["value"] == pytest.approx(0.68)
     assert math.isnan(single["original"])
@@ -123,7 +123,7 @@ def test_the_hypervolume_is_computed_for_each_seed_if_all_seeds_have_all_budgets
     assert list(panel.hypervolume(panel.curves[0])) == pytest.approx([0.75 * 0.5])
 
 
-def test_without_bounds_there_is_no_hypervolume(tmp_path):
+def test_without_references_there_is_no_hypervolume(tmp_path):
     write_run(tmp_path, utility_score=measure(0.8))
     (panel,) = panels_below(tmp_path)
     assert panel.hypervolume_corners() is None

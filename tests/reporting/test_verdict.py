@@ -44,7 +44,7 @@ def test_an_adversary_no_more_accurate_than_guessing_may_still_learn_something()
     )
     assert line.endswith("with ROC AUC 0.700 (95% interval 0.650 to 0.750; guessing 0.500)")
     assert accuracy == (
-        "accuracy, the paper's measure, is 61.0% (95% interval 59.0 to 63.0%; guessing 60.0%); "
+        "accuracy, the paper's metric, is 61.0% (95% interval 59.0 to 63.0%; guessing 60.0%); "
         "accuracy alone would not show the leak"
     )
 

@@ -16,8 +16,8 @@ def test_pack_encodes_eight_images_as_two_digits_most_significant_first():
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=40))
-def test_unpack_inverts_pack(right):
-    np.testing.assert_array_equal(unpack(pack(right), len(right)), right)
+def test_unpack_inverts_pack(correct):
+    np.testing.assert_array_equal(unpack(pack(correct), len(correct)), correct)
 
 
 @pytest.mark.parametrize("text", ["af", "af8000", "no hexadecimals"])

@@ -295,13 +295,13 @@ def test_a_launchers_process_exits_with_the_sweep_even_if_that_ended_before(ends
     if ends_before:
         sweep.kill()
         sweep.wait()
-    launched = subprocess.Popen([sys.executable, "-c", WATCHING, str(sweep.pid)])
+    launcher = subprocess.Popen([sys.executable, "-c", WATCHING, str(sweep.pid)])
     if not ends_before:
         time.sleep(0.5)
-        assert launched.poll() is None
+        assert launcher.poll() is None
         sweep.kill()
         sweep.wait()
-    assert launched.wait(timeout=60) == -signal.SIGKILL
+    assert launcher.wait(timeout=60) == -signal.SIGKILL
 
 
 def test_root_cause_of_a_failed_run():
@@ -322,10 +322,12 @@ def test_root_cause_of_a_failed_run():
 
 
 @pytest.mark.parametrize(
-    "launched", [{"LOCAL_RANK": "1"}, {"SLURM_PROCID": "1", "SLURM_NTASKS": "2"}]
+    "environment", [{"LOCAL_RANK": "1"}, {"SLURM_PROCID": "1", "SLURM_NTASKS": "2"}]
 )
-def test_a_process_of_torchrun_or_slurm_starts_no_other_and_reserves_no_gpu(launched, monkeypatch):
-    for name, value in launched.items():
+def test_a_process_of_torchrun_or_slurm_starts_no_other_and_reserves_no_gpu(
+    environment, monkeypatch
+):
+    for name, value in environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr("privacy_gan.sweeping.gpus.visible_gpus", lambda: ["GPU-a"])
     trainer = {"strategy": {}, "devices": 1, "accelerator": "gpu"}

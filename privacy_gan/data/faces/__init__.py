@@ -1,1 +1,1 @@
-"""A small renderer of parametric faces, whose seven attributes are known factors."""
+"""A small renderer of drawn faces, whose seven attributes are known factors."""

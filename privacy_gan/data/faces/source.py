@@ -1,4 +1,4 @@
-"""Synthetic faces as a source for the image cache, drawn from back to front."""
+"""Drawn faces as a source for the image cache, painted from back to front."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ PIXELS_PER_CHUNK = 65_536  # drawn at a time; fits the processor's cache
 
 @dataclass(frozen=True)
 class SyntheticFacesSource:
-    """Synthetic faces that are determined by `seed` and their index.
+    """Drawn faces that are determined by `seed` and their index.
 
     The first `num_train` faces are the training split, followed by `num_valid` and `num_test`. A
     face is the same at every image size, except for its noise.
@@ -72,13 +72,13 @@ class SyntheticFacesSource:
     def attribute_names(self) -> tuple[str, ...]:
         return (*ATTRIBUTE_NAMES, *HAIR_ATTRIBUTES)
 
-    def fingerprint(self) -> str:
+    def content_hash(self) -> str:
         """Return a hash of everything that determines images and labels."""
         return hashlib.sha256(repr((RENDERER_VERSION, *astuple(self))).encode()).hexdigest()[:16]
 
     def content_key(self) -> str:
-        """Return the fingerprint, since drawn faces have no files."""
-        return self.fingerprint()
+        """Return the content hash, since drawn faces have no files."""
+        return self.content_hash()
 
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """Return attributes uint8 [N, 11] in {0, 1}, splits uint8 [N]: 0 train, 1 valid, 2 test.

@@ -22,7 +22,7 @@ CHUNK_SIZE = 100  # samples
 
 
 class Bootstrap:
-    """Resamples test images with replacement, with the same draws for every measure.
+    """Resamples test images with replacement, with the same draws for every metric.
 
     Args:
         resamples: number of bootstrap samples.

@@ -48,7 +48,8 @@ class Metric:
         source: where it is defined.
         unit: unit of its values.
         format: format specification of its values.
-        higher_is_better: from the point of view of hiding the attribute; None where neither is.
+        higher_is_better: whether higher values are better for the user of a mechanism; None for
+            neither.
         per: what the metric is computed for each of; "" for one value.
         prominence: "first" metrics are in the short table at a run's end and on the model card,
             "card" metrics on the card, "details" only where all metrics are listed.
@@ -60,7 +61,7 @@ class Metric:
             also takes ``value``, the class.
         score_name: the score's name in result.json.
         chance: the score when guessing among C equally frequent classes. Metrics that have it can
-            lead a report; the one by which most leaks does.
+            lead a report; the one with the largest leak does.
         perfect: the highest possible score with C classes.
     """
 

@@ -38,12 +38,12 @@ def balanced_accuracy(
     """Return the mean recall over the classes that occur in a sample.
 
     The predicted class is the one with the highest ratio of probability to training frequency,
-    which maximises this score. Otherwise, a frequent class would hide what is known about a rare
+    which maximizes this score. Otherwise, a frequent class would hide what is known about a rare
     one.
     """
-    recognised = (probabilities / frequencies).argmax(dim=1) == labels
+    recognized = (probabilities / frequencies).argmax(dim=1) == labels
     totals = counts(weights, labels, len(frequencies))  # [R, C]
-    recalls = counts(weights * recognised, labels, len(frequencies)) / totals
+    recalls = counts(weights * recognized, labels, len(frequencies)) / totals
     return recalls.nansum(dim=1) / (totals > 0).sum(dim=1)
 
 
@@ -194,13 +194,13 @@ METRICS = (
     Metric(
         "paper_privacy_loss",
         "privacy",
-        "privacy loss, paper's measure",
+        "privacy loss, paper's metric",
         "accuracy of one ResNet-10 that sees each image once, without calibration; if `resnet10` "
         "is among the adversaries",
         paper_privacy_loss,
         source="Figure 1, Table 3",
         higher_is_better=False,
-        heading="paper's measure",
+        heading="paper's metric",
         note="accuracy of one ResNet-10 that sees each image once",
     ),
     Metric(
@@ -255,8 +255,8 @@ METRICS = (
         "tpr_at_1_percent_fpr",
         "privacy",
         "TPR at 1% FPR",
-        "share of a class's images that the strongest adversary recognises when it mistakes 1% of "
-        "all other images for this class: what it can be sure of. Guessing gives 1%",
+        "share of a class's images that the strongest adversary identifies at a false positive "
+        "rate of 1%; guessing gives 1%",
         partial(score_strongest, score="tpr_at_1_percent_fpr"),
         source="Carlini et al., 2022, for membership inference",
         higher_is_better=False,
@@ -268,9 +268,9 @@ METRICS = (
         "probing_gap",
         "privacy",
         "probing gap (bits)",
-        "bits that the most informed adversary learns from one query, minus the bits that the "
-        "filter's discriminator h_f has about x' on validation images at the end of training; for "
-        "mechanisms with a filter. Near 0, h_f is representative of later adversaries; well above "
+        "bits that the most informed adversary learns from one query, minus the bits about s "
+        "that the filter's discriminator h_f learns from x', on validation images at the end of "
+        "training; for mechanisms with a filter. Near 0, h_f is representative of later adversaries; well above "
         "0, the filter fools h_f but does not hide the attribute",
         probing_gap,
         unit="bits",

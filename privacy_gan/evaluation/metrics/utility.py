@@ -110,8 +110,8 @@ METRICS = (
         "utility",
         "utility score, retrained",
         "utility score of one network, with an output for each utility attribute, trained on "
-        "censored images and true labels, as the adversaries are. What it cannot predict is lost, "
-        "and not just unlike original images",
+        "censored images and true labels, as the adversaries are. What it cannot predict is lost; "
+        "a fixed classifier may only fail because the images look different",
         partial(mean_accuracy, predict=retrained_predictions),
         source="PASS, arXiv 2506.07308",
         higher_is_better=True,

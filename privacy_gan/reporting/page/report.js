@@ -24,14 +24,14 @@ function scrollBox(content) {
 // Puts each label in the first place around its point where it overlaps no other label and no point.
 // A label without such a place is omitted: hovering over a point shows its budget, too.
 const PLACES = [["top right", 1, 1], ["bottom right", 1, -1], ["top left", -1, 1], ["bottom left", -1, -1]];
-function placeLabels(drawn, bounds, size) {
+function placeLabels(drawn, references, size) {
   const points = drawn.flatMap((trace) => trace.x.map((x, index) => ({ x, y: trace.y[index] })));
-  // about the range that Plotly will choose: all points and bounds, and a margin
+  // about the range that Plotly will choose: all points and references, and a margin
   const spread = (values) => {
     const low = Math.min(...values), range = Math.max(Math.max(...values) - low, 1e-9);
     return [low - range / 20, range * 1.1];
   };
-  const [left, width] = spread([...points.map((point) => point.x), ...bounds.map(([, value]) => value)]);
+  const [left, width] = spread([...points.map((point) => point.x), ...references.map(([, value]) => value)]);
   const [bottom, height] = spread(points.map((point) => point.y));
   const at = (x, y) => [(x - left) / width * size[0], (y - bottom) / height * size[1]];
   const occupied = points.map((point) => { const [x, y] = at(point.x, point.y); return [x - 5, y - 5, x + 5, y + 5]; });
@@ -57,11 +57,11 @@ function placeLabels(drawn, bounds, size) {
 
 const valueOf = (axis, value) => (axis.is_share ? percent(value) : value.toFixed(3));
 
-function traces(panel, attacker, visible, size) {
-  const axis = panel.axes[attacker];
+function traces(panel, choice, visible, size) {
+  const axis = panel.axes[choice];
   const drawn = panel.curves.flatMap((curve, number) => {
     const points = curve.points
-      .map((point, index) => ({ ...point, index, x: point.privacy[attacker], y: point.utility }))
+      .map((point, index) => ({ ...point, index, x: point.privacy[choice], y: point.utility }))
       .filter((point) => point.x && point.y);
     if (!visible.has(number) || !points.length) return [];
     const bars = (key) => ({
@@ -83,7 +83,7 @@ function traces(panel, attacker, visible, size) {
       marker: { color: curve.colour, symbol: curve.symbol, size: 9 }, line: { color: curve.colour, width: 1.5 },
     }];
   });
-  const original = panel.originals[attacker];
+  const original = panel.originals[choice];
   if (original) {
     drawn.push({
       x: [original[0]], y: [original[1]], mode: "markers", name: "original", hoverinfo: "text",
@@ -91,20 +91,20 @@ function traces(panel, attacker, visible, size) {
       marker: { symbol: "star", size: 14, color: dark.matches ? "#ccc" : "#444" },
     });
   }
-  return placeLabels(drawn, axis.bounds, size);
+  return placeLabels(drawn, axis.references, size);
 }
 
-function layout(panel, attacker, narrow) {
-  const measure = panel.axes[attacker];
+function layout(panel, choice, narrow) {
+  const measure = panel.axes[choice];
   const ink = dark.matches ? "#e8e8ea" : "#1c1c1e", grid = dark.matches ? "#33343a" : "#e6e6ea";
-  const lines = measure.bounds.map(([name, value, dash]) => ({
+  const lines = measure.references.map(([name, value, dash]) => ({
     type: "line", x0: value, x1: value, yref: "paper", y0: 0, y1: 1, line: { color: "#888", width: 1, dash },
   }));
-  const names = measure.bounds.map(([name, value]) => ({
+  const names = measure.references.map(([name, value]) => ({
     x: value, y: 0, yref: "paper", text: name, showarrow: false, textangle: -90, xanchor: "right", yanchor: "bottom",
     font: { size: 11, color: "#888" },
   }));
-  for (const value of attacker === panel.paper_attacker ? panel.paper_accuracies : []) {
+  for (const value of choice === panel.paper_choice ? panel.paper_accuracies : []) {
     lines.push({ type: "line", x0: value, x1: value, yref: "paper", y0: 0, y1: 0.04, line: { color: ink, width: 3 } });
   }
   const axis = (title, format) => ({ title: { text: title }, tickformat: format, gridcolor: grid, zeroline: false, fixedrange: true });

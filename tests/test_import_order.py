@@ -1,4 +1,4 @@
-"""Rooms (subpackages and modules) import in one direction, and documentation matches the tree."""
+"""Packages and modules import in one direction, and the guides match the tree."""
 
 import ast
 import re
@@ -7,7 +7,7 @@ import pytest
 from commands import ROOT
 
 PACKAGE = ROOT / "privacy_gan"
-# each room may import from itself and from those before it
+# each package may import from itself and from those before it
 ORDER = [
     *("errors", "interruption", "randomness", "tensors", "losses", "attributes"),
     *("cluster_environment", "progress"),
@@ -17,16 +17,16 @@ ORDER = [
     *("reporting", "sweeping", "release", "commands"),
 ]
 FILES = sorted(PACKAGE.rglob("*.py"))
-# only these rooms handle whole configurations: to check, store and sweep them
+# only these packages handle whole configurations: to check, store and sweep them
 WHOLE_CONFIGURATION = {"config", "runs", "sweeping", "commands"}
 
 
-def room_of(path):
+def package_of(path):
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported_rooms(path):
-    """Return the rooms that a file imports from, anywhere in the file."""
+def imported_packages(path):
+    """Return the packages that a file imports from, anywhere in the file."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
@@ -41,30 +41,30 @@ def imported_rooms(path):
     return found
 
 
-def test_order_lists_every_room():
-    rooms = {room_of(path) for path in FILES} - {"__init__", "__main__"}
-    assert rooms == set(ORDER)
+def test_order_lists_every_package():
+    packages = {package_of(path) for path in FILES} - {"__init__", "__main__"}
+    assert packages == set(ORDER)
 
 
-@pytest.mark.parametrize("room", ORDER)
-def test_rooms_import_only_from_earlier_rooms(room):
-    allowed = ORDER[: ORDER.index(room) + 1]
+@pytest.mark.parametrize("package", ORDER)
+def test_packages_import_only_from_earlier_packages(package):
+    allowed = ORDER[: ORDER.index(package) + 1]
     for path in FILES:
-        if room_of(path) == room:
-            assert imported_rooms(path) <= set(allowed), path
+        if package_of(path) == package:
+            assert imported_packages(path) <= set(allowed), path
 
 
-def test_check_detects_an_import_from_a_later_room(tmp_path):
+def test_check_detects_an_import_from_a_later_package(tmp_path):
     path = tmp_path / "sneaky.py"
     path.write_text("def later():\n    from privacy_gan.commands.train import train\n")
-    assert imported_rooms(path) == {"commands"}
+    assert imported_packages(path) == {"commands"}
     path.write_text("from privacy_gan import distributed\n")
-    assert imported_rooms(path) == {"distributed"}
+    assert imported_packages(path) == {"distributed"}
 
 
-def test_only_some_rooms_use_the_whole_configuration():
+def test_only_some_packages_use_the_whole_configuration():
     for path in FILES:
-        if room_of(path) not in WHOLE_CONFIGURATION:
+        if package_of(path) not in WHOLE_CONFIGURATION:
             assert "DictConfig" not in path.read_text(), path
 
 
