@@ -31,7 +31,7 @@ class Compute:
 
 
 # CPUs use float32 for smaller images. In bfloat16, oneDNN leaves parts of the weight gradient of a
-# padded convolution uninitialised if its stride exceeds the side of its input: gradients are wrong
+# padded convolution uninitialized if its stride exceeds the side of its input: gradients are wrong
 # and sometimes nan. A ResNet halves images five times, so below 32 pixels its last convolutions
 # with stride 2 see a single pixel. tests/nan_in_bfloat16.py reproduces this.
 SMALLEST_IN_BFLOAT16 = 32

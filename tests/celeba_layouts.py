@@ -68,8 +68,8 @@ def renumber(fake: FakeCelebA, numbers: list[int]) -> FakeCelebA:
 
 
 def read_everything(source: CelebASource) -> None:
-    """Read the content hash, labels and images of a copy."""
-    source.content_hash()
+    """Read the cache key, labels and images of a copy."""
+    source.cache_key()
     _, splits = source.labels()
     source.images(0, len(splits))
 

@@ -5,7 +5,7 @@
 The script runs every kind of operation of our networks, forward and backward, REPEATS times on the
 same inputs. It prints a line for each operation whose results are not finite, differ between
 repeats, or are far from those in float32. It fills memory with nan before each repeat to reveal
-reads of uninitialised memory. Set ``ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16`` to disable AMX.
+reads of uninitialized memory. Set ``ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16`` to disable AMX.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def test_a_mistake_is_reported_in_one_line_before_anything_is_written(
     assert not list(tmp_path.rglob("config.yaml"))
 
 
-def test_a_download_page_instead_of_the_zip_is_recognised(tmp_path):
+def test_a_download_page_instead_of_the_zip_is_recognized(tmp_path):
     root = tmp_path / "celeba"
     official_zip(root, make_fake())
     (root / "img_align_celeba.zip").write_text("<!DOCTYPE html><title>Quota exceeded</title>")

@@ -150,7 +150,7 @@ def environment(server):
 
 
 def sync_offline_runs(folder):
-    """Send the offline runs in a folder with ``wandb sync``; return the runs that arrived, by ID."""
+    """Send a folder's offline runs with ``wandb sync``; return the runs that arrived, by ID."""
     offline = sorted(path.parent for path in folder.rglob("offline-run-*/*.wandb"))
     with serve_wandb() as server:
         subprocess.run(

@@ -42,7 +42,7 @@ def benchmark_judging(run: BenchmarkRun) -> dict[str, Any]:
     }
 
     def create_learners() -> dict[str, Learner]:
-        learners = {name: attack.create(name) for name in names}
+        learners = {name: attack.create_learner(name) for name in names}
         for learner in learners.values():
             learner.to(run.device)
         return learners

@@ -137,7 +137,7 @@ class BenchmarkRun:
         """
         setup = self.prepare("run", *changes) if changes else self.setup
         privatizer = build_privatizer(setup)
-        if not isinstance(privatizer, AdversarialPrivatizer) or len(privatizer.games) != 2:
+        if not isinstance(privatizer, AdversarialPrivatizer) or len(privatizer.parts) != 2:
             raise UserError("only privatizer=filter_generator has a reference to compare with")
         return BareStep(privatizer, choose_run_compute(setup))
 

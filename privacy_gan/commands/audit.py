@@ -107,8 +107,8 @@ def audit_run(config: DictConfig, attribute: str, audited: AuditImages) -> Run:
         "image_size": config.image_size,
         "data.key": audited.censored.key,
         "audit.images": images,
-        "audit.files": audited.censored.fingerprint()[:16],
-        "audit.original": None if originals is None else originals.fingerprint()[:16],
+        "audit.files": audited.censored.cache_key()[:16],
+        "audit.original": None if originals is None else originals.cache_key()[:16],
     }
     return Run(RunFolder(Path(output)), fingerprint)
 

@@ -72,7 +72,7 @@ class AuditDataModule(ImageDataModule):
 
     def split_name(self) -> str:
         """Return a name that depends on the files, since labels do not determine the pixels."""
-        return f"{self.data_name}-{self.source.content_hash()[:8]}"
+        return f"{self.data_name}-{self.source.cache_key()[:8]}"
 
 
 def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: int) -> AuditImages:

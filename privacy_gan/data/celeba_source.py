@@ -79,7 +79,7 @@ class CelebASource:
         """The attribute names (40 in the release), in the order of the file's header."""
         return read_attribute_names(find_celeba_files(self.root).attributes)
 
-    def content_hash(self) -> str:
+    def cache_key(self) -> str:
         """Hash the lists and the images' sizes and modification times. No image is opened."""
         files = find_celeba_files(self.root)
         settings = (DECODING_VERSION, self.image_size, self.crop, self.content_key())

@@ -96,7 +96,7 @@ class GaussianDataModule(TableDataModule):
             attributes=signs.astype(np.uint8).reshape(-1, 1),
             splits=np.repeat(np.arange(3, dtype=np.uint8), list(self.counts.values())),
             attribute_names=self.attribute_names,
-            content_hash=self.content_key(),
+            cache_key=self.content_key(),
         )
 
     def _draw(

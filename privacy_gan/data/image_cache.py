@@ -1,10 +1,10 @@
 """Cache decoded images on disk, so that later runs map them into memory.
 
-A cache is the folder `<source's name>-<content hash>` with three files:
+A cache is the folder `<source's name>-<cache key>` with three files:
 
     images.npy   uint8 [N, S, S, 3]
     labels.npz   attributes uint8 [N, A] and splits uint8 [N]
-    meta.json    content hash, attribute names, and size, time and checksum of the other two
+    meta.json    cache key, attribute names, and size, time and checksum of the other two
 
 It is built under a lock in a temporary folder, which is renamed when complete, so a cache is either
 complete or absent. This module does not import torch, so worker processes start quickly.
@@ -50,14 +50,14 @@ class ImageTable:
         attributes: uint8 [N, A] in {0, 1}.
         splits: uint8 [N], 0 train, 1 valid, 2 test.
         attribute_names: names of the A attributes.
-        content_hash: the source's content hash.
+        cache_key: the source's cache key.
     """
 
     images: npt.NDArray[np.uint8 | np.float32]
     attributes: npt.NDArray[np.uint8]
     splits: npt.NDArray[np.uint8]
     attribute_names: tuple[str, ...]
-    content_hash: str
+    cache_key: str
 
 
 def load_or_build(
@@ -74,14 +74,14 @@ def load_or_build(
         UserError: the source cannot be read, the folder cannot be written, or the disk is full. No
             partial cache remains.
     """
-    content_hash = source.content_hash()
-    folder = cache_dir / f"{source.name}-{content_hash[:12]}"
-    table = _open_if_valid(folder, content_hash)
+    cache_key = source.cache_key()
+    folder = cache_dir / f"{source.name}-{cache_key[:12]}"
+    table = _open_if_valid(folder, cache_key)
     if table is not None:
         return table
     with _hold_lock(folder):
         # another process may have built it while this one waited
-        table = _open_if_valid(folder, content_hash)
+        table = _open_if_valid(folder, cache_key)
         if table is not None:
             return table
         if folder.exists():
@@ -90,23 +90,23 @@ def load_or_build(
                 shutil.rmtree(folder)
             except OSError as error:
                 raise _unusable_error(cache_dir, error) from error
-        _build(source, folder, content_hash, num_workers)
-        return _open(folder, content_hash)
+        _build(source, folder, cache_key, num_workers)
+        return _open(folder, cache_key)
 
 
-def _open_if_valid(folder: Path, content_hash: str) -> ImageTable | None:
+def _open_if_valid(folder: Path, cache_key: str) -> ImageTable | None:
     try:
-        return _open(folder, content_hash)
+        return _open(folder, cache_key)
     except (FileNotFoundError, NotADirectoryError, *DAMAGE_ERRORS):
         return None
     except OSError as error:  # permission denied, too many open files: the cache may be intact
         raise _unusable_error(folder.parent, error) from error
 
 
-def _open(folder: Path, content_hash: str) -> ImageTable:
+def _open(folder: Path, cache_key: str) -> ImageTable:
     meta = json.loads((folder / META).read_text(encoding="utf-8"))
-    if (meta["version"], meta["fingerprint"]) != (CACHE_VERSION, content_hash):
-        raise ValueError(f"{folder} has another version or content hash")
+    if (meta["version"], meta["fingerprint"]) != (CACHE_VERSION, cache_key):
+        raise ValueError(f"{folder} has another version or cache key")
     for name in (IMAGES, LABELS):
         _check_unchanged(folder / name, meta["files"][name])
     images = np.load(folder / IMAGES, mmap_mode="r")
@@ -114,7 +114,7 @@ def _open(folder: Path, content_hash: str) -> ImageTable:
         attributes, splits = labels["attributes"], labels["splits"]
     if not len(images) == len(attributes) == len(splits) == meta["image_count"]:
         raise ValueError(f"{folder} has different numbers of images and labels")
-    return ImageTable(images, attributes, splits, tuple(meta["attribute_names"]), content_hash)
+    return ImageTable(images, attributes, splits, tuple(meta["attribute_names"]), cache_key)
 
 
 @contextmanager
@@ -136,7 +136,7 @@ def _hold_lock(folder: Path) -> Iterator[None]:
         lock.release()
 
 
-def _build(source: ImageSource, folder: Path, content_hash: str, num_workers: int | None) -> None:
+def _build(source: ImageSource, folder: Path, cache_key: str, num_workers: int | None) -> None:
     attributes, splits = source.labels()
     shape = (len(splits), source.image_size, source.image_size, 3)
     partial = folder.with_name(f"{folder.name}.partial")
@@ -149,7 +149,7 @@ def _build(source: ImageSource, folder: Path, content_hash: str, num_workers: in
         _write_durably(partial / LABELS, content.getvalue())
         meta = {
             "version": CACHE_VERSION,
-            "fingerprint": content_hash,
+            "fingerprint": cache_key,
             "attribute_names": source.attribute_names,
             "image_count": len(splits),
             "files": {name: _file_record(partial / name) for name in (IMAGES, LABELS)},

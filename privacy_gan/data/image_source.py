@@ -32,7 +32,7 @@ class ImageSource(Protocol):
     def attribute_names(self) -> tuple[str, ...]:
         """Names of the A attributes, in the order of the labels' columns."""
 
-    def content_hash(self) -> str:
+    def cache_key(self) -> str:
         """Return a hexadecimal hash that changes whenever the images or labels change."""
 
     def content_key(self) -> str:

@@ -42,7 +42,7 @@ class LabelledFolder:
     splits: npt.NDArray[np.uint8] = field(repr=False)
     key: str
 
-    def content_hash(self) -> str:
+    def cache_key(self) -> str:
         """Hash the labels, and the images' names, sizes and times, without opening an image."""
         digest = hashlib.sha256(repr((DECODING_VERSION, self.image_size, self.key)).encode())
         digest.update(self.attributes.tobytes() + self.splits.tobytes())

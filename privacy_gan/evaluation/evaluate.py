@@ -103,7 +103,7 @@ def matching_references(
 ) -> QueryProbabilities:
     """Return the references of those adversaries that also attacked the censored images.
 
-    A reference by a stronger adversary than all attackers would make the leakage look small. If no
+    The reference of a stronger adversary than these would make the leakage look small. If no
     adversary is in both, all references are returned.
     """
     matching = {name: originals[name] for name in originals if name in probabilities}

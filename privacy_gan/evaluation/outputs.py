@@ -198,7 +198,7 @@ def load_inception(weights: str | Path | None, device: torch.device) -> nn.Modul
         AttributeError,
     ) as error:
         raise UserError(
-            f"{weights} does not contain the weights of torch-fidelity's InceptionV3: give the file "
-            "that torch-fidelity publishes"
+            f"{weights} does not contain the weights of torch-fidelity's InceptionV3: give the "
+            "file that torch-fidelity publishes"
         ) from error
     return network.to(device).eval()

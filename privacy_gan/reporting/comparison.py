@@ -18,7 +18,9 @@ OVER = " over"  # follows a distortion that exceeds the budget
 LEAST_DISTORTION = "(least distortion)"
 # a text that may occur in a table, and the line that explains it
 LEGEND = {
-    "largest leak": "largest leak: the metric in which the strongest adversary gains most over guessing",
+    "largest leak": (
+        "largest leak: the metric in which the strongest adversary gains most over guessing"
+    ),
     **{
         metric.heading: f"{metric.heading}: {metric.note}"
         for metric in METRICS.values()

@@ -117,8 +117,8 @@ def save_dashboard(
     except Exception as error:  # of W&B, requests or gql, or a bare Exception
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"{server_url()} cannot save the dashboard ({reason}): check the entity, the project and "
-            "your API key, then run the same command again"
+            f"{server_url()} cannot save the dashboard ({reason}): check the entity, the project "
+            "and your API key, then run the same command again"
         ) from error
 
 

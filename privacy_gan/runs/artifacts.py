@@ -162,7 +162,10 @@ class ArtifactCache:
     def _compute(
         self, names: Sequence[str], paths: Mapping[str, Path], make: Make
     ) -> Mapping[str, Content]:
-        """Compute this rank's share; with several ranks, save the share until every rank has finished."""
+        """Compute this rank's share.
+
+        With several ranks, save the share until every rank has finished.
+        """
         resume = self._resume_checkpoint([paths[name] for name in names])
         saved = resume.read()
         if saved is not None and RESULTS in saved:

@@ -103,7 +103,8 @@ class Faces:
                 getattr(error, "errno", None) is not None
             ):  # from the operating system, not the decoder
                 raise UserError(
-                    f"{path} cannot be read ({error}): make it readable and run the same command again"
+                    f"{path} cannot be read ({error}): make it readable and run the same command "
+                    "again"
                 ) from error
             raise UserError(f"{path} is damaged ({error}): delete it") from error
 

@@ -83,12 +83,13 @@ class RunFolder:
             config = OmegaConf.load(self.config_file)
         except (FileNotFoundError, NotADirectoryError) as error:
             raise UserError(
-                f"{self.path} is not a run folder: it contains no config.yaml; give the folder of a run"
+                f"{self.path} is not a run folder: it contains no config.yaml; give the folder of "
+                "a run"
             ) from error
         except OSError as error:
             raise UserError(
-                f"{self.config_file} cannot be read ({error.strerror}): make it readable and run the "
-                "same command again"
+                f"{self.config_file} cannot be read ({error.strerror}): make it readable and run "
+                "the same command again"
             ) from error
         except (ValueError, YAMLError, OmegaConfBaseException) as error:
             raise UserError(

@@ -224,8 +224,8 @@ class Result:
             raise
         except OSError as error:
             raise UserError(
-                f"{path} cannot be read ({error.strerror}): make it readable and run the same command "
-                "again"
+                f"{path} cannot be read ({error.strerror}): make it readable and run the same "
+                "command again"
             ) from error
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise UserError(

@@ -30,7 +30,7 @@ class StubSource:
     name: str = "stub-16"
     attribute_names: tuple[str, ...] = ("Odd", "Late")
 
-    def content_hash(self):
+    def cache_key(self):
         return self.version.encode().hex() * 32
 
     def labels(self):
@@ -66,7 +66,7 @@ def check_table(table, source):
     np.testing.assert_array_equal(table.attributes, attributes)
     np.testing.assert_array_equal(table.splits, splits)
     assert table.attribute_names == source.attribute_names
-    assert table.content_hash == source.content_hash()
+    assert table.cache_key == source.cache_key()
 
 
 def cache_folders(cache_dir):

@@ -1,4 +1,4 @@
-"""CelebA is read in every layout, with correct content hashes, and cached."""
+"""CelebA is read in every layout, with correct cache keys, and cached."""
 
 import os
 import pickle
@@ -109,7 +109,7 @@ def test_differences_from_the_release_log_a_warning(layout, warning, fake, tmp_p
     assert bool(warning) == bool(caplog.text)
 
 
-# --- Names and content hashes
+# --- Names and cache keys
 
 
 def test_the_name_includes_size_and_crop(tmp_path):
@@ -118,14 +118,14 @@ def test_the_name_includes_size_and_crop(tmp_path):
 
 
 @pytest.mark.parametrize("layout", ["official_zip", "official_folder"])
-def test_the_content_hash_changes_with_every_file_and_setting(layout, fake, tmp_path):
+def test_the_cache_key_changes_with_every_file_and_setting(layout, fake, tmp_path):
     LAYOUTS[layout](tmp_path, fake)
     source = CelebASource(tmp_path, 16)
-    hashes = [source.content_hash()]
-    assert CelebASource(tmp_path, 16).content_hash() == hashes[0]
+    hashes = [source.cache_key()]
+    assert CelebASource(tmp_path, 16).cache_key() == hashes[0]
 
     def is_new(source):
-        hashes.append(source.content_hash())
+        hashes.append(source.cache_key())
         return len(set(hashes)) == len(hashes)
 
     assert is_new(replace(source, image_size=32))

@@ -271,7 +271,7 @@ def test_noise_is_uniform_with_the_amplitude_of_its_factor():
         assert values.std() == pytest.approx(np.hypot(amplitude, 0.5) / np.sqrt(3), rel=0.05)
 
 
-def test_the_content_hash_depends_on_all_arguments():
+def test_the_cache_key_depends_on_all_arguments():
     source = faces()
     others = [
         dataclasses.replace(source, **{name: value})
@@ -283,9 +283,9 @@ def test_the_content_hash_depends_on_all_arguments():
             ("seed", 4),
         ]
     ]
-    hashes = {each.content_hash() for each in [source, *others]}
+    hashes = {each.cache_key() for each in [source, *others]}
     assert len(hashes) == 6
-    assert source.content_hash() == faces().content_hash()
+    assert source.cache_key() == faces().cache_key()
     assert source.name == "synthetic-faces-64"
     assert pickle.loads(pickle.dumps(source)) == source
 

@@ -25,7 +25,7 @@ def test_the_cache_is_built_once_and_then_opened(num_workers, source, cache_dir)
     table = load_or_build(source, cache_dir, num_workers)
     check_table(table, source)
     assert count_started_chunks(source) == 5
-    assert cache_folders(cache_dir) == [f"stub-16-{source.content_hash()[:12]}"]
+    assert cache_folders(cache_dir) == [f"stub-16-{source.cache_key()[:12]}"]
     assert isinstance(table.images, np.memmap)
     assert not table.images.flags.writeable
 
@@ -73,7 +73,7 @@ def write_meta(text):
     return damage
 
 
-def forge_content_hash(folder):
+def forge_cache_key(folder):
     meta = json.loads((folder / "meta.json").read_text())
     (folder / "meta.json").write_text(json.dumps({**meta, "fingerprint": "61" * 6 + "00"}))
 
@@ -87,7 +87,7 @@ def delete(name):
     [
         truncate,
         flip_a_byte,
-        forge_content_hash,
+        forge_cache_key,
         write_meta("garbage"),
         write_meta("[]"),
         write_meta("{}"),

@@ -21,11 +21,11 @@ class NumberedImages:
     image_size: int = SIZE
     attribute_names: tuple[str, ...] = ("even", "third")
 
-    def content_hash(self):
+    def cache_key(self):
         return f"{self.count:040x}"
 
     def content_key(self):
-        return self.content_hash()
+        return self.cache_key()
 
     def labels(self):
         number = np.arange(self.count)

@@ -79,13 +79,13 @@ def test_a_note_says_that_adversaries_see_resized_images(data):
     )
 
 
-def test_files_change_the_content_hash_and_labels_change_the_key(data):
+def test_files_change_the_cache_key_and_labels_change_the_key(data):
     before = find_images_of(data).censored
-    content_hash = before.content_hash()
+    cache_key = before.cache_key()
     write_image(data / "images/0.png", 99, size=(16, 16))
     changed = find_images_of(data).censored
     assert before.key == changed.key
-    assert content_hash != changed.content_hash()
+    assert cache_key != changed.cache_key()
     text = (data / "labels.csv").read_text()
     (data / "labels.csv").write_text(text.replace("0.jpg,1,0", "0.jpg,0,0", 1))
     assert find_images_of(data).censored.key != before.key

@@ -26,7 +26,7 @@ class Cyan(Privatizer):
         return Censored(red, None)
 
 
-def test_a_retrained_classifier_recognises_what_looks_different_to_the_fixed_one(tmp_path):
+def test_a_retrained_classifier_recognizes_what_looks_different_to_the_fixed_one(tmp_path):
     data = LightAndDark()
     data.setup()
     retrained = partial(RetrainedClassifier, small_network, Recipe(adam))

@@ -28,7 +28,7 @@ def test_logits_have_one_column_per_class(size):
     assert resnet10(3)(torch.rand(2, 3, size, size)).shape == (2, 3)
 
 
-def test_weights_from_a_file_initialise_all_but_the_head(tmp_path):
+def test_weights_from_a_file_initialize_all_but_the_head(tmp_path):
     source = models.resnet18()
     torch.save(source.state_dict(), tmp_path / "resnet18.pth")
     network = resnet18(2, weights=tmp_path / "resnet18.pth")

@@ -102,10 +102,10 @@ def test_the_card_of_a_run_that_was_not_judged_claims_nothing():
 def test_the_card_says_what_the_mechanism_does_not_do(attributes):
     text = text_of(card(*attributes))
     assert "is not the epsilon of differential privacy" in text
-    assert "As anonymisation. It hides an attribute, not a person's identity" in text
+    assert "As anonymization. It hides an attribute, not a person's identity" in text
 
 
-def test_the_card_has_the_licence_of_celeba_and_no_other():
+def test_the_card_has_the_license_of_celeba_and_no_other():
     of_celeba, of_drawn = card("Smiling"), card("Smiling", data="synthetic_faces-32")
     assert of_celeba.data.license_name == "celeba-non-commercial-research"
     assert "non-commercial research purposes only" in text_of(of_celeba)

@@ -53,7 +53,7 @@ def test_images_use_the_papers_penalty_and_networks(tiny):
     ("override", "message"),
     [
         ("attribute=Smiling", "no attribute 'Smiling': choose from Sign"),
-        ("image_size=64", "image_size=64 is invalid, because Gaussian toy data are images of one pixel"),
+        ("image_size=64", "image_size=64 is invalid, because Gaussian toy data are images of one"),
         ("networks=unet", "multiples of 16"),
         ("data.sigma=0", "data.sigma=0"),
         ("penalty_weight=-1", "penalty_weight=-1.0 must be 0 or above"),

@@ -72,13 +72,13 @@ class SyntheticFacesSource:
     def attribute_names(self) -> tuple[str, ...]:
         return (*ATTRIBUTE_NAMES, *HAIR_ATTRIBUTES)
 
-    def content_hash(self) -> str:
+    def cache_key(self) -> str:
         """Return a hash of everything that determines images and labels."""
         return hashlib.sha256(repr((RENDERER_VERSION, *astuple(self))).encode()).hexdigest()[:16]
 
     def content_key(self) -> str:
-        """Return the content hash, since drawn faces have no files."""
-        return self.content_hash()
+        """Return the cache key, since drawn faces have no files."""
+        return self.cache_key()
 
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """Return attributes uint8 [N, 11] in {0, 1}, splits uint8 [N]: 0 train, 1 valid, 2 test.

@@ -270,8 +270,8 @@ METRICS = (
         "probing gap (bits)",
         "bits that the most informed adversary learns from one query, minus the bits about s "
         "that the filter's discriminator h_f learns from x', on validation images at the end of "
-        "training; for mechanisms with a filter. Near 0, h_f is representative of later adversaries; well above "
-        "0, the filter fools h_f but does not hide the attribute",
+        "training; for mechanisms with a filter. Near 0, h_f is representative of later "
+        "adversaries; well above 0, the filter fools h_f but does not hide the attribute",
         probing_gap,
         unit="bits",
         format=".3f",
