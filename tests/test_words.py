@@ -29,6 +29,12 @@ NAMES = {
     "learn_together": "fit_all",
     r"(?<!/)told": "format_..., predicted",  # train/told is a key on disk
     "untold_keys": "unnamed_keys",
+    "learn_or_leave_out": "fit_or_exclude",
+    "keep_if_best": "track_best",
+    "KeptAdversary": "SavedAdversary",
+    "ReplicaStrategy": "UnwrappedDDPStrategy",
+    "players": "networks",
+    "settle": "update_bn",
     "told_apart": "rank_environments",
     "run_apart": "run_in_subprocess",
     "die_with": "exit_with_parent",
