@@ -17,7 +17,6 @@ from privacy_gan.config import instantiate
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge, Judgement, JudgingCache
-from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import choose_compute
 from privacy_gan.privatizers.base import Privatizer
@@ -25,7 +24,7 @@ from privacy_gan.progress import show_bars
 from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.checkpoint import save_atomically
 from privacy_gan.runs.fingerprint import classifier_settings, judge_settings
-from privacy_gan.runs.result import Evaluation, Result
+from privacy_gan.runs.result import RETRAINED, Evaluation, Result
 from privacy_gan.tensors import hash_weights
 
 log = logging.getLogger(__name__)

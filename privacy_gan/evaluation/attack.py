@@ -15,11 +15,11 @@ from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.fitting import fit_or_exclude
 from privacy_gan.evaluation.learning import Learner, predict_queries
 from privacy_gan.evaluation.predictions import QueryProbabilities
-from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.evaluation.source import CensoredSource
 from privacy_gan.randomness import Purpose, keyed_seed
 from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.checkpoint import save_atomically
+from privacy_gan.runs.result import RETRAINED
 from privacy_gan.tensors import find_non_finite
 
 log = logging.getLogger(__name__)

@@ -18,10 +18,10 @@ from privacy_gan.evaluation.metrics.utility import fixed_classifier_predictions
 from privacy_gan.evaluation.observations import Observations, class_frequencies
 from privacy_gan.evaluation.outputs import compute_test_outputs
 from privacy_gan.evaluation.predictions import AdversaryPredictions, QueryProbabilities, predict_all
-from privacy_gan.evaluation.retrained import RETRAINED, predicted_classes
+from privacy_gan.evaluation.retrained import predicted_classes
 from privacy_gan.evaluation.validation import normalized_gain, normalized_utility, trade_off
 from privacy_gan.progress import progress_bar
-from privacy_gan.runs.result import AdversaryScores, Evaluation, Measure, Strongest, pack
+from privacy_gan.runs.result import RETRAINED, AdversaryScores, Evaluation, Measure, Strongest, pack
 
 
 def collect_observations(

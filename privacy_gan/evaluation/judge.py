@@ -26,11 +26,10 @@ from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.outputs import load_inception
 from privacy_gan.evaluation.predictions import QueryProbabilities
-from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.evaluation.saved_adversary import describe_strongest
 from privacy_gan.evaluation.source import CensoredSource, apply_file_format, original_images
 from privacy_gan.runs.artifacts import ArtifactCache, Content
-from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.result import RETRAINED, Evaluation
 
 
 class Judgement(NamedTuple):

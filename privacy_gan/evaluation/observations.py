@@ -17,7 +17,7 @@ from privacy_gan.evaluation.predictions import (
     QueryProbabilities,
     select_strongest,
 )
-from privacy_gan.runs.result import Estimate
+from privacy_gan.runs.estimate import Estimate
 
 
 @dataclass

@@ -16,8 +16,6 @@ from torch import Tensor, nn
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredBatch
 
-RETRAINED = "retrained"  # its name among the networks of an attack
-
 
 class RetrainedClassifier(Learner):
     """One network that is trained to predict several attributes from images.

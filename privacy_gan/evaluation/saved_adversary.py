@@ -18,7 +18,7 @@ from privacy_gan.evaluation.predictions import CALIBRATED, predict_all, select_s
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.runs.artifacts import Content
-from privacy_gan.runs.result import Estimate
+from privacy_gan.runs.estimate import Estimate
 from privacy_gan.tensors import require_finite
 
 REMEDY = "judge the run again"  # for messages about a file that cannot be used

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privacy_gan.evaluation.metrics import METRICS, Metric
-from privacy_gan.runs.result import Estimate, Evaluation, Measure
+from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.result import Evaluation, Measure
 
 ACCURACY = "privacy_loss"  # the paper's metric
 MEASURES = [metric.name for metric in METRICS.values() if metric.can_lead]  # accuracy first

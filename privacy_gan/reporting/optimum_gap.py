@@ -10,8 +10,8 @@ from privacy_gan.evaluation.optimum import gaussian_optimum
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.records import FinishedRun
 from privacy_gan.reporting.run_summary import align_columns, format_cell
+from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import Estimate
 
 GRID_POINTS = 101  # takes half a minute for a few budgets; within 0.1 points of the limit
 

@@ -17,8 +17,9 @@ from privacy_gan.errors import UserError
 from privacy_gan.evaluation.metrics import METRICS, find_metric
 from privacy_gan.reporting.budget import budget_of
 from privacy_gan.reporting.verdict import summary_sentence
+from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import Estimate, Evaluation, Measure, Result
+from privacy_gan.runs.result import Evaluation, Measure, Result
 
 AUDITED = "audit.images"  # the fingerprint's key for the folder of an audit
 NO_BUDGET = math.nan  # of images that were censored elsewhere

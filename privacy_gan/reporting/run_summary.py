@@ -9,8 +9,9 @@ from privacy_gan.reporting.budget import budget_of, budget_warnings
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
 from privacy_gan.reporting.records import mechanism_name
 from privacy_gan.reporting.verdict import summary_sentence, summary_sentences
+from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import ENDED_AFTER, AdversaryScores, Estimate, Evaluation, Result
+from privacy_gan.runs.result import ENDED_AFTER, AdversaryScores, Evaluation, Result
 
 COLUMNS = ("censored", "original", "majority_baseline", "correlation_baseline")  # of a Measure
 HEADINGS = tuple(column.replace("_", " ") for column in COLUMNS)

@@ -19,7 +19,8 @@ from privacy_gan.reporting.leakage import (
     leaks_by_measure,
     missing_measures,
 )
-from privacy_gan.runs.result import Estimate, Evaluation, Result
+from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.result import Evaluation, Result
 
 
 def summary_sentences(result: Result, mechanism: str) -> list[str]:

@@ -13,21 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.errors import UserError
+from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.files import atomic_write
+from privacy_gan.runs.learning_curve import LearningCurve, all_done
 
 # key in ``Result.training``: number of epochs, if a limit or a callback ended the training early
 ENDED_AFTER = "ended_after_epochs"
 
+RETRAINED = "retrained"  # name of the retrained classifier among the networks of the judge
+
 RESULT_VERSION = 7  # increases when a name or a meaning in result.json changes
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A measured value with its 95% confidence interval over the choice of test images."""
-
-    value: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -103,6 +98,10 @@ class Evaluation:
         left_out: names of adversaries, and of the retrained classifier, that diverged twice when
             trained on "censored" or "original" images and were excluded.
         settings: settings of judge and classifiers, by dotted path.
+        panel: name of the judge's adversaries if they are a named panel, such as "standard-1";
+            "custom" for others, "" in results of earlier versions.
+        curves: learning curves by network, of those trained on "censored" and on "original"
+            images; empty in results of earlier versions.
     """
 
     attribute: str
@@ -118,6 +117,32 @@ class Evaluation:
     warnings: tuple[str, ...] = ()
     left_out: dict[str, list[str]] = field(default_factory=dict)
     settings: dict[str, Any] = field(default_factory=dict)
+    panel: str = ""
+    curves: dict[str, dict[str, LearningCurve]] = field(default_factory=dict)
+
+    def adversaries_done(self, images: str = "censored", score: str = "") -> bool:
+        """Return whether the adversaries had stopped gaining when their training ended.
+
+        Otherwise, their values are lower bounds: longer training may find more. It is False for
+        results of earlier versions, which have no learning curves.
+
+        Args:
+            images: "censored" or "original".
+            score: also require that the strongest adversary in this score was not dropped.
+        """
+        curves = {
+            name: curve for name, curve in self.curves.get(images, {}).items() if name != RETRAINED
+        }
+        winner = self.strongest.get(score)
+        dropped = winner is not None and (
+            winner.adversary in curves and curves[winner.adversary].ending == "dropped"
+        )
+        return all_done(curves) and not dropped
+
+    def retrained_done(self, images: str = "censored") -> bool:
+        """Return whether the retrained classifier had stopped gaining; see ``adversaries_done``."""
+        curve = self.curves.get(images, {}).get(RETRAINED)
+        return curve is not None and curve.ending == "done"
 
     def is_correct(self, measure: str) -> npt.NDArray[np.bool_] | None:
         """Return whether each test image was classified correctly, [N]; None if not recorded.
@@ -151,6 +176,10 @@ class Evaluation:
                 },
                 "adversaries": tuple(_adversary_scores(entry) for entry in tree["adversaries"]),
                 "warnings": tuple(tree["warnings"]),
+                "curves": {
+                    images: {name: LearningCurve.from_json(curve) for name, curve in entry.items()}
+                    for images, entry in tree.get("curves", {}).items()
+                },
             }
         )
 

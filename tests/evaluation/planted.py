@@ -15,9 +15,9 @@ from privacy_gan.evaluation.learning import Recipe
 from privacy_gan.evaluation.metrics import build_scores
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.observations import Observations
-from privacy_gan.evaluation.retrained import RETRAINED
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.privatizers.base import Censored, Privatizer
+from privacy_gan.runs.result import RETRAINED
 
 SIZE, FEATURES = 16, 128
 

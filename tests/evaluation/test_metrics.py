@@ -13,7 +13,8 @@ from privacy_gan.evaluation.metrics.privacy import gain, paper_privacy_loss, pro
 from privacy_gan.evaluation.observations import Observations
 from privacy_gan.evaluation.outputs import Outputs, TestOutputs
 from privacy_gan.evaluation.predictions import AdversaryPredictions, Prediction
-from privacy_gan.runs.result import Estimate, Measure
+from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.result import Measure
 
 BOOTSTRAP = Bootstrap(resamples=20, seed=0)
 SCORES = build_scores(("no", "yes"))

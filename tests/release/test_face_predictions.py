@@ -22,7 +22,7 @@ from privacy_gan.release.face_predictions import (
     Predictors,
     make_versions,
 )
-from privacy_gan.runs.result import Estimate
+from privacy_gan.runs.estimate import Estimate
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 PNG = ReleaseFormat.parse("png")

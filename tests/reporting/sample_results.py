@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.result import (
     RESULT_VERSION,
     AdversaryScores,
-    Estimate,
     Evaluation,
     Measure,
     Result,

@@ -14,7 +14,8 @@ from privacy_gan.reporting.leakage import (
     missing_measures,
 )
 from privacy_gan.reporting.verdict import summary_sentence, verdict
-from privacy_gan.runs.result import Estimate, Measure
+from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.result import Measure
 
 
 def measure(censored, guess, original=None, reach=0.03):

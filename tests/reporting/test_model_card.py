@@ -7,7 +7,8 @@ from huggingface_hub import ModelCard
 from sample_results import evaluation
 
 from privacy_gan.reporting.model_card import render_model_card
-from privacy_gan.runs.result import Estimate, Measure, Result
+from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.result import Measure, Result
 
 FACTS = {
     "mechanism": "filter_generator-entropy",

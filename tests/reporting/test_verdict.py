@@ -5,7 +5,8 @@ from dataclasses import replace
 from sample_results import evaluation
 
 from privacy_gan.reporting.verdict import verdict
-from privacy_gan.runs.result import Estimate, Measure
+from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.result import Measure
 
 
 def judged(

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from privacy_gan.randomness import Purpose, keyed_generator
-from privacy_gan.runs.result import Estimate
+from privacy_gan.runs.estimate import Estimate
 
 # Computes a statistic [R] from weights [R, N], the number of times each image occurs in each of R
 # samples, and from columns [N, ...].

@@ -15,7 +15,8 @@ from privacy_gan.evaluation.metrics.samples import (
     negative_log_likelihood,
     true_positive_rate,
 )
-from privacy_gan.runs.result import Estimate, Measure
+from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.result import Measure
 
 if TYPE_CHECKING:
     from torch import Tensor
