@@ -51,7 +51,10 @@ class Learner:
         best_loss: lowest validation loss so far, nats per image.
         lr_scale: factor by which the recipe's learning rate is multiplied.
         has_diverged: whether a loss or a weight was not finite. Training then stops.
+        trained_by_gradient: False for learners that ``prepare`` fits in closed form.
     """
+
+    trained_by_gradient = True
 
     def __init__(self, network: nn.Module, recipe: Recipe, column: int) -> None:
         self.network = network.to(memory_format=torch.channels_last)
@@ -80,6 +83,18 @@ class Learner:
 
     def to(self, device: torch.device) -> None:
         self.network.to(device)
+
+    def prepare(self, source: CensoredSource, batch_size: int, seed: int) -> None:
+        """Fit from training images what is not trained by gradient; by default, nothing.
+
+        What is fitted is part of the network's state_dict. Called once, on the source's device,
+        before training starts.
+
+        Args:
+            source: source of the images.
+            batch_size: images per batch.
+            seed: seed of all noise.
+        """
 
     def start_training(self, steps: int) -> None:
         """Create the optimizer and the schedule for this number of steps."""

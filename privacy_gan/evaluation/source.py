@@ -58,8 +58,10 @@ class CensoredSource(Protocol):
     deterministic: bool
     has_originals: bool
 
-    def training_epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[CensoredBatch]:
-        """Yield the training split, with order and noise keyed by epoch and seed."""
+    def training_epoch(
+        self, epoch: int, batch_size: int, seed: int, start: int = 0
+    ) -> Iterator[CensoredBatch]:
+        """Yield the training split from a batch on, with order and noise keyed by epoch and seed."""
 
     def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
         """Yield a split in order, QUERY_BATCH images at a time, with noise keyed by the query."""
@@ -84,22 +86,30 @@ class MechanismSource:
         self.compute = compute
         self.deterministic = privatizer.deterministic
 
-    def training_epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[CensoredBatch]:
+    def training_epoch(
+        self, epoch: int, batch_size: int, seed: int, start: int = 0
+    ) -> Iterator[CensoredBatch]:
         """See CensoredSource."""
         rows = training_order(self.datamodule, epoch, batch_size, seed)
-        yield from self._censor(rows, batch_size, seed, Purpose.JUDGE_TRAIN, epoch)
+        yield from self._censor(rows, batch_size, start, seed, Purpose.JUDGE_TRAIN, epoch)
 
     def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
         """See CensoredSource."""
         rows = torch.from_numpy(self.datamodule.rows(split))
         key = (Purpose.JUDGE_SCORE, SPLIT_NUMBERS[split], number)
-        yield from self._censor(rows, QUERY_BATCH, seed, *key)
+        yield from self._censor(rows, QUERY_BATCH, 0, seed, *key)
 
     def _censor(
-        self, rows: Tensor, batch_size: int, seed: int, purpose: Purpose, *counters: int
+        self,
+        rows: Tensor,
+        batch_size: int,
+        start: int,
+        seed: int,
+        purpose: Purpose,
+        *counters: int,
     ) -> Iterator[CensoredBatch]:
         device = self.compute.device
-        for index, chunk in enumerate(torch.split(rows, batch_size)):
+        for index, chunk in enumerate(torch.split(rows[start * batch_size :], batch_size), start):
             batch = self.datamodule.gather(chunk, device)
             rng = keyed_generator(device, seed, purpose, *counters, index)
             with torch.no_grad(), self.compute.autocast():
@@ -127,10 +137,12 @@ class FolderSource:
         self.datamodule = originals or censored
         self.compute = compute
 
-    def training_epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[CensoredBatch]:
+    def training_epoch(
+        self, epoch: int, batch_size: int, seed: int, start: int = 0
+    ) -> Iterator[CensoredBatch]:
         """See CensoredSource."""
         rows = training_order(self.datamodule, epoch, batch_size, seed)
-        yield from map(self._batch, torch.split(rows, batch_size))
+        yield from map(self._batch, torch.split(rows[start * batch_size :], batch_size))
 
     def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
         """See CensoredSource; every query returns the same images."""
@@ -162,9 +174,11 @@ class FileFormatSource:
         self.deterministic = source.deterministic
         self.has_originals = source.has_originals
 
-    def training_epoch(self, epoch: int, batch_size: int, seed: int) -> Iterator[CensoredBatch]:
+    def training_epoch(
+        self, epoch: int, batch_size: int, seed: int, start: int = 0
+    ) -> Iterator[CensoredBatch]:
         """See CensoredSource."""
-        yield from map(self._convert, self.source.training_epoch(epoch, batch_size, seed))
+        yield from map(self._convert, self.source.training_epoch(epoch, batch_size, seed, start))
 
     def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
         """See CensoredSource."""
