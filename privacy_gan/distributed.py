@@ -151,6 +151,15 @@ def broadcast_from_rank_zero(function: Callable[[], T]) -> T:
     return results[0]  # type: ignore[return-value]
 
 
+def all_gather(value: T) -> list[T]:
+    """Return the values of all ranks, in the order of the ranks."""
+    if world_size() == 1:
+        return [value]
+    values: list[Any] = [None] * world_size()
+    dist.all_gather_object(values, value, group=_long_timeout_group)
+    return values
+
+
 def scatter_work(
     names: Sequence[str], function: Callable[[Sequence[str]], Mapping[str, T]]
 ) -> dict[str, T]:
@@ -163,8 +172,6 @@ def scatter_work(
     if world_size() == 1:
         return dict(function(names))
     local_names = names[rank() :: world_size()]
-    parts: list[Any] = [None] * world_size()
     local = dict(function(local_names)) if local_names else {}
-    dist.all_gather_object(parts, local, group=_long_timeout_group)
-    results = {name: result for part in parts for name, result in part.items()}
+    results = {name: result for part in all_gather(local) for name, result in part.items()}
     return {name: results[name] for name in names}

@@ -28,6 +28,12 @@ class Purpose(IntEnum):
     JUDGE_AUGMENT = 10
     UPDATE_BN = 11
     SPLIT = 12
+    PRINCIPAL_COMPONENTS = 13
+    KERNEL_RIDGE = 14
+    STACK = 15
+    DATA_SCALING = 16
+    JUDGE_DROPOUT = 17
+    JUDGE_CONTROL = 18
 
 
 def keyed_generator(

@@ -10,23 +10,27 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 
 from privacy_gan.attributes import PAPER_ATTRIBUTES
 from privacy_gan.commands.judging import build_judge
 from privacy_gan.commands.run_setup import describe_environment
 from privacy_gan.data.audit_data import AuditDataModule, AuditFiles, AuditImages, find_audit_images
+from privacy_gan.data.labelled_folder import LabelledFolder
+from privacy_gan.data.persons import number_persons
 from privacy_gan.data.table_data_module import SPLITS
 from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
 from privacy_gan.evaluation.judge import JudgingCache
+from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.source import FolderSource
 from privacy_gan.hardware import choose_compute
 from privacy_gan.progress import show_bars
-from privacy_gan.reporting.run_summary import SHORT_TABLE_NOTE, full_tables, short_table
+from privacy_gan.reporting.run_summary import full_tables, short_table, short_table_notes
 from privacy_gan.reporting.verdict import summary_sentence, verdict
 from privacy_gan.runs.fingerprint import judge_settings
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import Result
+from privacy_gan.runs.result import Evaluation, Result
 from privacy_gan.runs.run import Run
 
 MIN_EPOCHS = 5
@@ -57,12 +61,25 @@ def main(config: DictConfig) -> None:
     run = audit_run(config, attribute, audited)
     result = run.result()
     evaluation = result.evaluations.get(attribute) if result is not None else None
-    is_finished = evaluation is not None and evaluation.settings == judge_settings(config)
+    is_finished = (
+        evaluation is not None
+        and evaluation.settings == judge_settings(config)
+        and counts_persons(evaluation, audited.censored)
+    )
     if result is not None and is_finished:
         log.info("already finished: %s", run.folder.result_file)
     else:
         result = judge_images(config, attribute, audited, run)
     print(format_result(result, run.folder, config.details))
+
+
+def counts_persons(evaluation: Evaluation, source: LabelledFolder) -> bool:
+    """Return whether the intervals of a result are over the persons that the files now name."""
+    persons = evaluation.test_persons()
+    if persons is None or source.person_ids is None:
+        return persons is source.person_ids
+    named = source.person_ids[source.splits == SPLITS["test"]]
+    return np.array_equal(persons, number_persons(named))
 
 
 def fill_defaults(config: DictConfig, audited: AuditImages) -> None:
@@ -130,7 +147,8 @@ def judge_images(config: DictConfig, attribute: str, audited: AuditImages, run: 
         originals = datamodules[1] if len(datamodules) > 1 else None
         source = FolderSource(datamodules[0], originals, compute)
         judge.check(source.datamodule, attribute)
-        key = json.dumps([run.fingerprint, judge_settings(config)], sort_keys=True, default=str)
+        key_parts = [run.fingerprint, judge_settings(config), persons_key(source.datamodule)]
+        key = json.dumps(key_parts, sort_keys=True, default=str)
         cache = JudgingCache(run.folder.judging, key, config.checkpoint_minutes)
         evaluation = judge.judge(source, attribute, None, 1, cache=cache).evaluation
         for warning in evaluation.warnings:
@@ -153,7 +171,9 @@ def format_result(result: Result, folder: RunFolder, details: bool) -> str:
     lines = []
     for evaluation in result.evaluations.values():
         table = (
-            full_tables(evaluation) if details else [*short_table(evaluation), "", SHORT_TABLE_NOTE]
+            full_tables(evaluation)
+            if details
+            else [*short_table(evaluation), "", *short_table_notes([evaluation])]
         )
         sentence = summary_sentence(evaluation, "", None)
         lines += [sentence, "", *verdict(evaluation), "", *table, ""]

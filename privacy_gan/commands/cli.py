@@ -56,7 +56,7 @@ class Command:
     flags: Sequence[str] = ()
 
 
-JUDGE_PATHS = ("classifiers.folder", "judge.inception_weights")
+JUDGE_PATHS = ("classifiers.folder", "judge.inception_weights", "judge.weights")
 COMMANDS = {
     "train": Command("train a mechanism and judge it", "launch.train", "train", PATHS),
     "sweep": Command(

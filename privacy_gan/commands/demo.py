@@ -27,6 +27,7 @@ from privacy_gan.release.demo_server import (
 )
 from privacy_gan.release.face_predictions import Predictors
 from privacy_gan.release.trained_model import TrainedModel, load_trained_model
+from privacy_gan.reporting.lower_bounds import AT_LEAST
 from privacy_gan.reporting.verdict import format_share, run_verdict
 from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.fingerprint import unflatten
@@ -34,6 +35,7 @@ from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Evaluation, complete
 
 BINARY = ("no", "yes")
+NOT_DONE = " The adversaries were not known to be done learning: longer training may find more."
 
 
 def main(config: DictConfig) -> None:
@@ -155,7 +157,9 @@ class PredictorLoader:
             f"The adversary shown here, {adversary.name}, is the best at predicting {attribute} "
             "from one censored version of an image. It was trained on "
             f"{evaluation.images['train']:,} labelled images and is right about "
+            f"{'' if adversary.done else AT_LEAST}"
             f"{format_share(adversary.accuracy, 'test images')}{guessing}."
+            f"{'' if adversary.done else NOT_DONE}"
         )
         return adversary
 

@@ -15,8 +15,10 @@ from privacy_gan.cluster_environment import is_rank_zero
 from privacy_gan.commands.run_setup import RunSetup, describe_environment
 from privacy_gan.config import instantiate
 from privacy_gan.errors import UserError
+from privacy_gan.evaluation.attack import PAPER
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge, Judgement, JudgingCache
+from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import choose_compute
 from privacy_gan.privatizers.base import Privatizer
@@ -58,20 +60,18 @@ def build_fixed_classifiers(config: DictConfig) -> FixedClassifiers:
 
 
 def reference_settings(config: DictConfig) -> dict[str, str]:
-    """Return, for each network, the settings that its predictions on original images depend on.
+    """Return the settings that the predictions of networks on original images depend on.
 
     They are part of the cache keys of the reference adversaries.
     """
     settings = judge_settings(config)
-    shared = {
-        key: value
-        for key, value in settings.items()
-        if key.startswith("classifiers.") or key in ("judge.epochs", "judge.batch_size")
-    }
+    shared_prefixes = ("classifiers.", "judge.max_epochs", "judge.max_minutes", "judge.batch_size")
+    shared = {key: value for key, value in settings.items() if key.startswith(shared_prefixes)}
     prefixes: dict[str, tuple[str, ...]] = {
-        name: (f"judge.adversaries.{name}.",) for name in config.judge.adversaries
+        "panel": ("judge.adversaries.",),
+        PAPER: ("judge.paper.",),
+        RETRAINED: ("judge.retrained.", "judge.attributes"),
     }
-    prefixes[RETRAINED] = ("judge.retrained.", "judge.attributes")
     return {
         name: json.dumps(
             shared | {key: value for key, value in settings.items() if key.startswith(starts)},
@@ -139,6 +139,8 @@ def judge_mechanism(
     settings = judge_settings(config)
     folder = setup.run.folder.judging / name
     key_parts = [setup.run.fingerprint, settings, name, hash_weights(privatizer)]
+    if persons := persons_key(setup.datamodule):
+        key_parts.append(persons)
     key = json.dumps(key_parts, sort_keys=True, default=str)
     cache = JudgingCache(folder, key, config.checkpoint_minutes, name == MECHANISM)
     evaluations = {}

@@ -20,6 +20,7 @@ PATHS = (
     "data.cache_dir",
     "classifiers.folder",
     "judge.inception_weights",
+    "judge.weights",
     "networks.filter_discriminator.weights",
     "networks.generator_discriminator.weights",
 )

@@ -16,6 +16,7 @@ from privacy_gan.data.image_metadata import metadata_notes
 from privacy_gan.data.labelled_folder import LabelledFolder, find_images, image_sizes
 from privacy_gan.data.labels import Labels, parse_splits, random_splits, read_labels
 from privacy_gan.data.matching import Matches, format_examples, match_names
+from privacy_gan.data.persons import IDENTITIES, number_persons, read_identities
 from privacy_gan.data.plural import pluralize
 from privacy_gan.data.table_data_module import ImageDataModule
 from privacy_gan.data.text_tables import is_missing
@@ -34,8 +35,9 @@ class AuditFiles:
         labels: file with the attributes of each image.
         original: folder of the same images uncensored, or None.
         split: column of the labels, or file, with the split of each image; None for a random split.
-        person: column or file with the person in each image, or None. A random split then keeps
-            all images of a person together.
+        person: column or file with the person in each image; None for CelebA's list of identities
+            next to CelebA's list of attributes, if there is one. A random split keeps all images of
+            a person together.
     """
 
     images: Path
@@ -92,8 +94,6 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
         raise UserError(
             f"image_size={image_size} is not a multiple of 16: use 64 or 128, for example"
         )
-    if files.split and files.person:
-        raise UserError("person=... applies only to random splits: remove split=...")
     folders = {"images": files.images, "original": files.original}
     images = {
         option: find_images(folder, option)
@@ -127,13 +127,12 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
         )
     is_complete = len(selected) == len(labels.names)
     labels = labels.select_rows(selected)
+    persons, person_notes = read_persons(labels, files)
+    notes += person_notes
     if files.split is not None:
         splits = parse_splits(labels.read_values("split", files.split), f"split={files.split}")
     else:
-        people = labels.names
-        if files.person is not None:
-            people = labels.read_values("person", files.person)
-        splits = random_splits(people, seed)
+        splits = random_splits(labels.names if persons is None else persons, seed)
     sources = [source for source in (files.split, files.person) if source]
     labels = labels.drop_columns([labels.find_column(source) for source in sources])
     notes += labels.excluded_columns()
@@ -150,6 +149,7 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
             labels.attributes(),
             splits,
             key,
+            None if persons is None else number_persons(persons),
         )
 
     censored = make_source("images", files.images)
@@ -159,6 +159,24 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
     notes += metadata_notes(files.images, censored.files)
     originals = make_source("original", files.original) if files.original is not None else None
     return AuditImages(censored, originals, column, tuple(labels.columns), tuple(notes))
+
+
+def read_persons(labels: Labels, files: AuditFiles) -> tuple[tuple[str, ...] | None, list[str]]:
+    """Return a text for the person in each image, None if the files name none, and warnings.
+
+    Raises:
+        UserError: a file that names them is damaged, or ``files.person`` lacks images.
+    """
+    if files.person is not None:
+        return labels.read_values("person", files.person), []
+    if labels.path.stem != CELEBA_LIST:
+        return None, []
+    lists = (labels.path.with_name(f"{IDENTITIES}{suffix}") for suffix in (".txt", ".csv"))
+    path = next((path for path in lists if path.is_file()), None)
+    if path is None:
+        return None, []
+    ids, notes = read_identities(path, labels.names)
+    return tuple(map(str, ids)), notes
 
 
 def excluded_notes(

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from privacy_gan.data.image_files import is_image_name
 from privacy_gan.data.matching import IGNORING_FOLDERS, IGNORING_SUFFIXES, NameMatcher, file_key
+from privacy_gan.data.persons import IDENTITIES
 from privacy_gan.data.plural import pluralize
 from privacy_gan.data.text_tables import BINARY, SPLIT_WORDS, TableError, TextTable, read_table
 from privacy_gan.errors import UserError
@@ -49,11 +50,13 @@ class CelebaFiles:
         images: folder or zip of the images.
         attributes: the list of attributes.
         partition: the list of splits, or None if the copy has none.
+        identities: the list of persons, or None if the copy has none.
     """
 
     images: Path
     attributes: Path
     partition: Path | None
+    identities: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,7 @@ def find_celeba_files(root: Path) -> CelebaFiles:
     places = list(dict.fromkeys((_find_base_folder(root), root)))
     attributes = next(filter(None, (_find_list(place, ATTRIBUTES) for place in places)), None)
     partition = next(filter(None, (_find_list(place, PARTITION) for place in places)), None)
+    identities = next(filter(None, (_find_list(place, IDENTITIES) for place in places)), None)
     images = next(filter(None, map(_find_images, places)), None)
     if images is None:
         raise release_error(
@@ -95,7 +99,7 @@ def find_celeba_files(root: Path) -> CelebaFiles:
         )
     if attributes is None:
         raise release_error(f"{ATTRIBUTES} (.txt or .csv) is missing in {root}")
-    return CelebaFiles(images, attributes, partition)
+    return CelebaFiles(images, attributes, partition, identities)
 
 
 def read_attribute_list(path: Path) -> ImageList:

@@ -32,6 +32,7 @@ from privacy_gan.data.image_files import (
     open_images,
     resize_to_square,
 )
+from privacy_gan.data.persons import Ids, read_identities
 from privacy_gan.data.text_tables import declared_count_note
 from privacy_gan.errors import UserError
 
@@ -120,6 +121,23 @@ class CelebASource:
         # so worker processes need not parse the list again.
         self.__dict__["_names"] = stored
         return attributes.values, splits
+
+    def persons(self) -> Ids | None:
+        """Return the id of the person in each image, [N], from the list of identities.
+
+        None without such a list. Logs a warning for images that it lacks.
+
+        Raises:
+            UserError: the list is damaged.
+        """
+        files = find_celeba_files(self.root)
+        if files.identities is None:
+            return None
+        check_not_html(files.identities)
+        ids, notes = read_identities(files.identities, read_attribute_list(files.attributes).names)
+        for note in notes:
+            logger.warning(note)
+        return ids
 
     def _splits(self, files: CelebaFiles, attributes: ImageList) -> npt.NDArray[np.uint8]:
         if files.partition is None:

@@ -37,6 +37,7 @@ class GaussianDataModule(TableDataModule):
     """
 
     viewable = False
+    independent_images = True
 
     def __init__(
         self,

@@ -41,6 +41,9 @@ class ImageSource(Protocol):
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """Return attributes uint8 [N, A] in {0, 1}, splits uint8 [N]: 0 train, 1 valid, 2 test."""
 
+    def persons(self) -> npt.NDArray[np.int64] | None:
+        """Return the id of the person in each image, [N]; None if that is not known."""
+
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Return images `start` to `stop`, uint8 [stop - start, S, S, 3], RGB."""
 

@@ -31,6 +31,7 @@ class LabelledFolder:
         attributes: uint8 [N, A] in {0, 1}.
         splits: uint8 [N], 0 train, 1 valid, 2 test.
         key: hash of the labels and splits.
+        person_ids: the person in each image, [N]; None if that is not known.
     """
 
     name: str
@@ -41,6 +42,7 @@ class LabelledFolder:
     attributes: npt.NDArray[np.uint8] = field(repr=False)
     splits: npt.NDArray[np.uint8] = field(repr=False)
     key: str
+    person_ids: npt.NDArray[np.int64] | None = field(default=None, repr=False)
 
     def cache_key(self) -> str:
         """Hash the labels, and the images' names, sizes and times, without opening an image."""
@@ -58,6 +60,10 @@ class LabelledFolder:
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """Return the attributes and the splits."""
         return self.attributes, self.splits
+
+    def persons(self) -> npt.NDArray[np.int64] | None:
+        """Return the id of the person in each image, [N]; None if that is not known."""
+        return self.person_ids
 
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Decode images ``start`` to ``stop`` into uint8 [stop - start, S, S, 3], RGB.

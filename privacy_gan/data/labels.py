@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from privacy_gan.attributes import find_attribute
 from privacy_gan.data.matching import file_key, match_names
+from privacy_gan.data.name_values import read_name_values
 from privacy_gan.data.plural import pluralize
 from privacy_gan.data.text_tables import (
     SPLIT_WORDS,
@@ -238,27 +239,6 @@ def drop_duplicate_rows(
         f"ignored duplicate rows of {pluralize(len(duplicates), 'image')} in {table.path}, such as "
         f"{min(duplicates)}"
     ]
-
-
-def read_name_values(path: Path) -> dict[str, str]:
-    """Return the value of each image from a file with an image name and a value on each line.
-
-    Raises:
-        UserError: the file has other columns, or two values for an image.
-    """
-    table = read_table(path)
-    image_column = table.image_column()
-    others = table.value_columns(image_column)
-    if len(others) != 1:
-        raise UserError(
-            f"{path} has {len(others)} columns besides the image names: it must have exactly one"
-        )
-    values: dict[str, str] = {}
-    for row, number in zip(table.rows, table.lines, strict=True):
-        name, value = row[image_column], row[others[0]]
-        if values.setdefault(name, value) != value:
-            raise UserError(f"{path} has two values for {name}, the second in line {number}")
-    return values
 
 
 def parse_splits(texts: Sequence[str], option: str) -> npt.NDArray[np.uint8]:

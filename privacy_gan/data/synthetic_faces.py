@@ -20,6 +20,8 @@ class SyntheticFacesDataModule(ImageDataModule):
         loading: batch and cache options, see ImageDataModule.
     """
 
+    independent_images = True
+
     def __init__(
         self,
         image_size: int,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from abc import ABC, abstractmethod
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -19,8 +21,11 @@ from privacy_gan.attributes import AttributeGroup
 from privacy_gan.data.batch import Batch, RowIndices, SequentialBatches, ShuffledBatches, TableRows
 from privacy_gan.data.image_cache import ImageTable, load_or_build
 from privacy_gan.data.image_source import ImageSource
+from privacy_gan.data.persons import number_persons, shared_persons_note
 from privacy_gan.data.plural import pluralize
 from privacy_gan.errors import UserError
+
+logger = logging.getLogger(__name__)
 
 SPLITS = {"train": 0, "valid": 1, "test": 2}
 EXCLUDED = 255
@@ -37,11 +42,13 @@ class TableDataModule(LightningDataModule, ABC):
 
     Attributes:
         viewable: whether the data can be viewed and compared as images, unlike toy data.
+        independent_images: whether the images are independent by construction, as drawn ones are.
         group: categorical attribute in the last attribute column of a batch, after the binary
             ones, or None; set it before ``setup``.
     """
 
     viewable = True
+    independent_images = False
     group: AttributeGroup | None = None
 
     def __init__(self, batch_size: int, seed: int, on_device: bool | None = None) -> None:
@@ -51,6 +58,8 @@ class TableDataModule(LightningDataModule, ABC):
         self.on_device = on_device
         self._table: ImageTable | None = None
         self._resident: Batch | None = None
+        self._persons: Tensor | None = None
+        self._persons_are_read = False
 
     @property
     @abstractmethod
@@ -127,6 +136,16 @@ class TableDataModule(LightningDataModule, ABC):
             splits=np.where(selected, table.splits, np.uint8(EXCLUDED)),
         )
 
+    def with_splits(self, splits: np.ndarray) -> Self:
+        """Return a data module of the same images, which are not copied, with other splits.
+
+        Args:
+            splits: for each row of the table, a value of ``SPLITS`` or ``EXCLUDED``, uint8 [rows].
+        """
+        changed = copy(self)
+        changed._table = replace(self.table, splits=splits)
+        return changed
+
     def rows(self, split: str) -> np.ndarray:
         """Return the table rows of a split, int64 [N] in ascending order."""
         return np.flatnonzero(self.table.splits == SPLITS[split])
@@ -134,6 +153,31 @@ class TableDataModule(LightningDataModule, ABC):
     def labels(self, split: str) -> Tensor:
         """Return the attributes of a split, int64 [N, A], in the order of ``rows``."""
         return torch.from_numpy(self.table.attributes[self.rows(split)]).long()
+
+    def read_persons(self) -> np.ndarray | None:
+        """Return the integer id of the person in each image of the table, [N].
+
+        None if the data name no persons, or if every image is independent of the others.
+        """
+        return None
+
+    def persons(self, split: str) -> Tensor | None:
+        """Return the integer id of the person in each image of a split, int64 [N].
+
+        They are in the order of ``rows``. None if the data name no persons.
+
+        Raises:
+            UserError: the file that names them is damaged.
+        """
+        if not self._persons_are_read:
+            ids = self.read_persons()
+            if ids is not None:
+                used = self.table.splits != EXCLUDED
+                for note in shared_persons_note(ids[used], self.table.splits[used]):
+                    logger.warning("%s: %s", self.data_name, note)
+                self._persons = torch.from_numpy(number_persons(ids))
+            self._persons_are_read = True
+        return None if self._persons is None else self._persons[self.rows(split)]
 
     def gather(self, rows: Tensor, device: torch.device | str = "cpu") -> Batch:
         """Return a batch of these table rows, of any split, on a device."""
@@ -239,6 +283,10 @@ class ImageDataModule(TableDataModule):
     def content_key(self) -> str:
         """Return the source's content key."""
         return self.source.content_key()
+
+    def read_persons(self) -> np.ndarray | None:
+        """Return the source's ids."""
+        return self.source.persons()
 
     def prepare_data(self) -> None:
         """Build the cache if it is missing."""

@@ -12,13 +12,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import deepcopy
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from privacy_gan.evaluation.component_adversaries import ComponentLearner, KernelRidgeLearner
 from privacy_gan.evaluation.learning import Learner, Recipe
+from privacy_gan.evaluation.pretrained import PretrainedLearner
 from privacy_gan.evaluation.source import CensoredBatch
 from privacy_gan.models.classifier import Classifier
 
@@ -38,6 +41,39 @@ def from_scratch(
     """Return an adversary trained from scratch; with a ResNet-10, the paper's adversary."""
     del fixed
     return Learner(network(num_classes), recipe, column)
+
+
+def on_components(
+    network: Callable[[int], nn.Module],
+    recipe: Recipe,
+    num_classes: int,
+    column: int,
+    fixed: Classifier | None,
+) -> Learner:
+    """Return an adversary that sees the leading principal components of censored images."""
+    del fixed
+    return ComponentLearner(network(num_classes), recipe, column)
+
+
+def kernel_ridge(
+    components: int, landmarks: int, num_classes: int, column: int, fixed: Classifier | None
+) -> Learner:
+    """Return kernel ridge regression on principal components, in closed form."""
+    del fixed
+    return KernelRidgeLearner(components, landmarks, num_classes, column)
+
+
+def pretrained(
+    weights: str | Path,
+    weights_key: str,
+    recipe: Recipe,
+    num_classes: int,
+    column: int,
+    fixed: Classifier | None,
+) -> Learner:
+    """Return an adversary that starts from a file's weights; the key identifies their content."""
+    del weights_key, fixed
+    return PretrainedLearner(Path(weights), recipe, num_classes, column)
 
 
 def from_fixed_classifier(

@@ -4,25 +4,45 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from privacy_gan import distributed
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.fitting import fit_or_exclude
+from privacy_gan.evaluation.halving import Gather, Limits, Trained, fit_until_done
 from privacy_gan.evaluation.learning import Learner, predict_queries
-from privacy_gan.evaluation.predictions import QueryProbabilities
 from privacy_gan.evaluation.source import CensoredSource
 from privacy_gan.randomness import Purpose, keyed_seed
 from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.checkpoint import save_atomically
+from privacy_gan.runs.learning_curve import LearningCurve
 from privacy_gan.runs.result import RETRAINED
 from privacy_gan.tensors import find_non_finite
 
 log = logging.getLogger(__name__)
+
+
+PAPER = "paper"  # name of the paper's adversary among the networks of an attack
+PAPER_EPOCHS = 5  # section 4.3
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a network predicts after its training.
+
+    Attributes:
+        probabilities: from each query, float64 [queries, N, C] by split ("valid" and "test"); empty
+            if the network diverged.
+        curve: its learning curve; None if it diverged, and for the paper's adversary.
+    """
+
+    probabilities: dict[str, Tensor] = field(default_factory=dict)
+    curve: LearningCurve | None = None
 
 
 @dataclass(frozen=True)
@@ -34,9 +54,10 @@ class Attack:
         attribute: the attribute that the adversaries predict.
         utilities: the attributes that the retrained classifier predicts.
         fixed: fixed classifiers of all these attributes; empty without original images.
-        factories: create the networks, by name: the adversaries and, optionally, ``RETRAINED``.
+        factories: create the networks, by name: the adversaries and, optionally, ``RETRAINED`` and
+            ``PAPER``.
         seed: seed of the weights, the order, the noise and the augmentation.
-        epochs: epochs of training.
+        limits: bounds of the training.
         batch_size: images per training batch.
         queries: numbers of queries to predict from, in ascending order.
     """
@@ -47,16 +68,17 @@ class Attack:
     fixed: Mapping[str, FixedClassifier]
     factories: Mapping[str, Callable[..., Learner]]
     seed: int
-    epochs: int
+    limits: Limits
     batch_size: int
     queries: Sequence[int]
 
     def run(
         self,
         names: Sequence[str],
-        resume: ResumeCheckpoint | None,
+        resume: ResumeCheckpoint | None = None,
         weights_path: Callable[[str], Path | None] = lambda _: None,
-    ) -> QueryProbabilities:
+        gather: Gather = lambda value: [value],
+    ) -> dict[str, Outcome]:
         """Train networks on the training split and predict the validation and test splits.
 
         Args:
@@ -64,30 +86,75 @@ class Attack:
             resume: checkpoint of their training.
             weights_path: returns the file to which an adversary's weights are saved after its
                 training, None to save none.
+            gather: exchanges values with the processes that train other networks of the same
+                attack, see ``fit_until_done``.
 
         Returns:
-            Probabilities by network and split; those of a network that diverged are empty.
+            The outcomes of these networks by name.
+
+        Raises:
+            Interrupted: a signal asked to stop. The same call resumes from the checkpoint.
         """
-        learners = self.train(names, resume)
-        for name in learners.keys() - {RETRAINED}:
+        trained = self.train(names, resume, gather)
+        learners = {name: each.learner for name, each in trained.items()}
+        for name in learners.keys() - {RETRAINED, PAPER}:
             if (path := weights_path(name)) is not None:
                 save_atomically(path, learners[name].export_weights())
+        queries = 1 if set(names) <= {RETRAINED, PAPER} else self.queries[-1]
         by_split = {
-            split: predict_queries(learners, self.source, split, self.queries[-1], self.seed)
+            split: predict_queries(learners, self.source, split, queries, self.seed)
             for split in ("valid", "test")
         }
-        return {name: finite_probabilities(name, by_split) for name in names}
+        return {
+            name: Outcome(finite_probabilities(name, by_split), trained[name].curve)
+            if name in trained
+            else Outcome()
+            for name in names
+        }
 
-    def train(self, names: Sequence[str], resume: ResumeCheckpoint | None) -> dict[str, Learner]:
-        """Train networks on the same batches and return those that did not diverge."""
+    def run_on_all_ranks(
+        self,
+        names: Sequence[str],
+        resume: ResumeCheckpoint | None = None,
+        weights_path: Callable[[str], Path | None] = lambda _: None,
+    ) -> dict[str, Outcome]:
+        """Do what ``run`` does, with the networks divided among the ranks; all return the same."""
+        local_names = names[distributed.rank() :: distributed.world_size()]
+        local = self.run(local_names, resume, weights_path, distributed.all_gather)
+        outcomes = {
+            name: each for part in distributed.all_gather(local) for name, each in part.items()
+        }
+        return {name: outcomes[name] for name in names}
+
+    def train(
+        self,
+        names: Sequence[str],
+        resume: ResumeCheckpoint | None = None,
+        gather: Gather = lambda value: [value],
+    ) -> dict[str, Trained]:
+        """Train networks on the same batches and return those that did not diverge; see ``run``."""
 
         def factory(name: str) -> Learner:
             with torch.random.fork_rng():  # a network's weights do not depend on the others
                 torch.manual_seed(keyed_seed(self.seed, Purpose.JUDGE_INIT, *name.encode()))
                 return self.create_learner(name)
 
-        settings = (self.epochs, self.batch_size, self.seed, "adversaries")
-        return fit_or_exclude(factory, names, self.source, *settings, resume)
+        if list(names) == [PAPER]:
+            settings = (self.source, PAPER_EPOCHS, self.batch_size, self.seed, "paper's adversary")
+            found = fit_or_exclude(factory, names, *settings, resume)
+            return {name: Trained(learner, None) for name, learner in found.items()}
+        return fit_until_done(
+            factory,
+            names,
+            self.source,
+            self.limits,
+            self.batch_size,
+            self.seed,
+            "adversaries",
+            resume,
+            exempt=[RETRAINED],
+            gather=gather,
+        )
 
     def create_learner(self, name: str) -> Learner:
         """Create a network, untrained."""
@@ -116,14 +183,14 @@ def finite_probabilities(
 
 
 def require_any_adversary(
-    probabilities: QueryProbabilities, adversaries: Iterable[str], images: str
+    outcomes: Mapping[str, Outcome], adversaries: Iterable[str], images: str
 ) -> None:
     """Require that at least one adversary did not diverge.
 
     Raises:
         UserError: all adversaries were excluded.
     """
-    if not any(probabilities[name] for name in adversaries):
+    if not any(outcomes[name].probabilities for name in adversaries):
         raise UserError(
             f"all adversaries diverged on {images} ({', '.join(adversaries)}), so the leakage is "
             "unknown: set smaller learning rates with judge.adversaries.NAME.recipe.optimizer.lr, "

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
-from privacy_gan.evaluation.attack import Attack
+from privacy_gan.evaluation.attack import PAPER, Attack
 from privacy_gan.evaluation.least_distortion import least_distortion
 from privacy_gan.evaluation.metrics import METRICS, build_scores, result_key
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, compute_on_all
@@ -17,11 +17,20 @@ from privacy_gan.evaluation.metrics.samples import information
 from privacy_gan.evaluation.metrics.utility import fixed_classifier_predictions
 from privacy_gan.evaluation.observations import Observations, class_frequencies
 from privacy_gan.evaluation.outputs import compute_test_outputs
+from privacy_gan.evaluation.persons import (
+    count_persons,
+    few_persons_warnings,
+    pack_test_persons,
+    resampled_persons,
+)
 from privacy_gan.evaluation.predictions import AdversaryPredictions, QueryProbabilities, predict_all
 from privacy_gan.evaluation.retrained import predicted_classes
+from privacy_gan.evaluation.stack import with_stack
+from privacy_gan.evaluation.slices import measure_slices
 from privacy_gan.evaluation.validation import normalized_gain, normalized_utility, trade_off
 from privacy_gan.progress import progress_bar
 from privacy_gan.runs.result import RETRAINED, AdversaryScores, Evaluation, Measure, Strongest, pack
+from privacy_gan.runs.slices import Slices
 
 
 def collect_observations(
@@ -42,7 +51,7 @@ def collect_observations(
         censored: what its networks predict.
         originals: what the same networks predict for original images after training on original
             images, or None.
-        bootstrap: computes the intervals.
+        bootstrap: computes the intervals; resamples the test images' persons if they are known.
         inception: InceptionV3 for the Inception FID, or None to disable it.
         epsilon: the distortion budget, or None.
         epsilon_batch_size: number of images over which the budget bounds the mean distortion.
@@ -62,10 +71,14 @@ def collect_observations(
     ) -> list[AdversaryPredictions]:
         return predict_all(probabilities, valid, frequencies, queries, scores)
 
-    probabilities = select_adversaries(censored)
+    def stacked(probabilities: QueryProbabilities) -> QueryProbabilities:
+        return with_stack(probabilities, valid, source.datamodule.persons("valid"), attack.seed)
+
+    adversaries = select_adversaries(censored)
+    probabilities = stacked(adversaries)
     references = None
     if originals is not None:
-        references = matching_references(probabilities, select_adversaries(originals))
+        references = stacked(matching_references(adversaries, select_adversaries(originals)))
     outputs = None
     if source.has_originals:
         outputs = compute_test_outputs(source, attack.fixed, inception, len(classes), attack.seed)
@@ -76,10 +89,15 @@ def collect_observations(
         utilities=tuple(attack.utilities),
         train_labels=labels["train"],
         test_labels=labels["test"],
-        bootstrap=bootstrap,
+        bootstrap=bootstrap.over(resampled_persons(source.datamodule)),
         scores=scores,
         probabilities=probabilities,
         predictions=predictions(probabilities, attack.queries),
+        paper_probabilities={
+            images: found[PAPER]["test"][0]
+            for images, found in (("censored", censored), ("original", originals or {}))
+            if found.get(PAPER)
+        },
         original_probabilities=references,
         original_predictions=None if references is None else predictions(references, [1]),
         outputs=outputs,
@@ -94,7 +112,9 @@ def collect_observations(
 def select_adversaries(probabilities: QueryProbabilities) -> QueryProbabilities:
     """Return the probabilities of the adversaries that did not diverge."""
     return {
-        name: by_split for name, by_split in probabilities.items() if by_split and name != RETRAINED
+        name: by_split
+        for name, by_split in probabilities.items()
+        if by_split and name not in (RETRAINED, PAPER)
     }
 
 
@@ -157,10 +177,23 @@ def evaluate(
         correct=packed_correctness(observations),
         warnings=(
             *exclusion_warnings(excluded, attribute),
+            *few_persons_warnings(source.datamodule),
             *weak_classifier_warnings(measures, attribute, accuracies),
         ),
         left_out={images: list(names) for images, names in excluded.items() if names},
+        persons=count_persons(source.datamodule),
+        person_ids=pack_test_persons(source.datamodule),
+        independent_images=source.datamodule.independent_images,
+        slices=slices_of(attack, observations),
     )
+
+
+def slices_of(attack: Attack, observations: Observations) -> Slices:
+    """Return what the strongest adversary finds within each value of each utility attribute."""
+    datamodule = attack.source.datamodule
+    names = [attack.attribute, *attack.utilities]
+    classes = {name: tuple(datamodule.classes(name)) for name in attack.utilities}
+    return measure_slices(observations, labels_by_attribute(datamodule, "valid", names), classes)
 
 
 def validation_trade_off(attack: Attack, observations: Observations) -> dict[str, float | None]:

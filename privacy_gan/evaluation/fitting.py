@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import islice
 
 import torch
-from torch import Tensor
 
 from privacy_gan.errors import Interrupted
+from privacy_gan.evaluation.augmentation import random_flip_and_shift
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, count_batches
 from privacy_gan.hardware import Compute
@@ -21,7 +21,6 @@ from privacy_gan.runs.artifacts import ResumeCheckpoint
 log = logging.getLogger(__name__)
 
 RETRY_LR_SCALE = 0.5  # of the learning rate, when a network that diverged is restarted
-MAX_SHIFT = 1 / 16  # of an image's side
 
 
 def fit_or_exclude(
@@ -103,14 +102,14 @@ def fit_all(
     augmenting = any(learner.recipe.augmented for learner in learners.values())
     for learner in learners.values():
         learner.to(compute.device)
-        learner.start_training(epochs * batches)
+        learner.start_training()
     epoch, done = load_progress(learners, resume)
     with progress_bar(description, epochs * batches) as advance, StopRequests() as requests:
         advance(epoch * batches + done)
         while epoch < epochs and healthy_learners(learners):
             for learner in healthy_learners(learners).values():
                 learner.network.train().requires_grad_(True)
-            for batch in islice(source.training_epoch(epoch, batch_size, seed), done, None):
+            for batch in source.training_epoch(epoch, batch_size, seed, done):
                 if not (training := healthy_learners(learners)):
                     break
                 augmented = batch
@@ -118,8 +117,11 @@ def fit_all(
                     key = (seed, Purpose.JUDGE_AUGMENT, epoch, done)
                     rng = keyed_generator(compute.device, *key)
                     augmented = random_flip_and_shift(batch, rng)
+                cosine = (1 + math.cos(math.pi * (epoch / epochs + done / (epochs * batches)))) / 2
                 for learner in training.values():
-                    learner.training_step(augmented if learner.recipe.augmented else batch, compute)
+                    inputs = augmented if learner.recipe.augmented else batch
+                    factor = cosine if learner.recipe.annealed else 1.0
+                    learner.training_step(inputs, compute, factor)
                 done += 1
                 advance(1)
                 save_if_due(learners, epoch, done, resume, requests)
@@ -158,7 +160,7 @@ def load_progress(
     if checkpoint is None:
         return 0, 0
     for name, learner in learners.items():
-        learner.load_state_dict(checkpoint["learners"][name])
+        learner.resume(checkpoint["learners"][name])
     return checkpoint["epoch"], checkpoint["done"]
 
 
@@ -187,7 +189,7 @@ def save_progress(
     """Save a checkpoint of all learners."""
     for learner in learners.values():
         learner.check_divergence()
-    states = {name: learner.state_dict() for name, learner in learners.items()}
+    states = {name: learner.checkpoint() for name, learner in learners.items()}
     resume.write({"epoch": epoch, "done": done, "learners": states})
 
 
@@ -204,39 +206,3 @@ def validation_losses(
             with torch.no_grad(), compute.autocast():
                 totals[index] += learner.summed_nll(batch).item()
     return [total / count for total in totals]
-
-
-def random_flip_and_shift(batch: CensoredBatch, rng: torch.Generator) -> CensoredBatch:
-    """Flip half of the images horizontally and shift each by whole pixels.
-
-    Each censored image and its original get the same transform. Edge pixels are repeated where an
-    image leaves the frame.
-
-    Args:
-        batch: images [B, C, H, W].
-        rng: random number generator on the images' device.
-    """
-    count, _, height, width = batch.images.shape
-    device = batch.images.device
-    flipped = torch.randint(2, (count,), generator=rng, device=device).bool()
-    shifts = [
-        torch.randint(-limit, limit + 1, (count,), generator=rng, device=device)
-        for limit in (int(MAX_SHIFT * height), int(MAX_SHIFT * width))
-    ]
-
-    def transform(images: Tensor) -> Tensor:
-        return shift(torch.where(flipped[:, None, None, None], images.flip(3), images), *shifts)
-
-    return batch._replace(images=transform(batch.images), original=transform(batch.original))
-
-
-def shift(images: Tensor, down: Tensor, right: Tensor) -> Tensor:
-    """Shift images [B, C, H, W] by whole pixels, [B] each, repeating edge pixels."""
-    _, _, height, width = images.shape
-    rows = (torch.arange(height, device=images.device) - down[:, None]).clamp(0, height - 1)
-    columns = (torch.arange(width, device=images.device) - right[:, None]).clamp(0, width - 1)
-    indices = torch.arange(len(images), device=images.device)[:, None, None]
-    # indexing the permuted images leaves them in channels_last, the networks' memory format
-    return images.permute(0, 2, 3, 1)[indices, rows[:, :, None], columns[:, None, :]].permute(
-        0, 3, 1, 2
-    )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -15,21 +15,28 @@ from privacy_gan.attributes import find_attribute
 from privacy_gan.data.release_format import FLOAT, ReleaseFormat
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.attack import Attack, require_any_adversary
+from privacy_gan.evaluation.attack import PAPER, Attack, Outcome, require_any_adversary
 from privacy_gan.evaluation.classifiers import (
     FixedClassifier,
     FixedClassifiers,
     require_all_classes,
 )
 from privacy_gan.evaluation.evaluate import collect_observations, evaluate, labels_by_attribute
+from privacy_gan.evaluation.halving import Limits
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.outputs import load_inception
 from privacy_gan.evaluation.predictions import QueryProbabilities
+from privacy_gan.evaluation.pretrained import lacks_weights
 from privacy_gan.evaluation.saved_adversary import describe_strongest
 from privacy_gan.evaluation.source import CensoredSource, apply_file_format, original_images
-from privacy_gan.runs.artifacts import ArtifactCache, Content
-from privacy_gan.runs.result import RETRAINED, Evaluation
+from privacy_gan.models.pretrained import load_pretrained
+from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeCheckpoint
+from privacy_gan.runs.learning_curve import LearningCurve
+from privacy_gan.runs.result import RETRAINED, STACK, Evaluation
+
+
+RESERVED_NAMES = {RETRAINED, PAPER, STACK}  # of what is no single adversary
 
 
 class Judgement(NamedTuple):
@@ -61,8 +68,8 @@ class JudgingCache(ArtifactCache):
         self.key = key
         self.saves_weights = saves_weights
 
-    def probabilities_path(self, attribute: str, name: str) -> Path:
-        """Return the file of a network's predictions."""
+    def outcomes_path(self, attribute: str, name: str) -> Path:
+        """Return the file of the outcomes of some networks."""
         return self.path(f"{attribute}-{name}", self.key)
 
     def weights_path(self, attribute: str, name: str) -> Path | None:
@@ -75,19 +82,23 @@ class Judge:
 
     Args:
         classifiers: the fixed classifiers.
-        reference_settings: by network name, everything that affects its predictions for original
-            images, in any form that changes with it.
+        reference_settings: for "panel", ``RETRAINED`` and ``PAPER``, everything that affects the
+            predictions of these networks for original images, in any form that changes with it.
         attributes: the attributes to measure; all but the sensitive one are utility attributes.
         adversaries: functions that create the adversaries, by name, see evaluation/adversaries.py;
             None disables one.
         seed: seed of the adversaries' weights, of the order of batches and of all noise.
-        epochs: epochs of training; the best epoch by validation loss is used.
+        max_epochs: epochs after which training ends even if adversaries still learn.
+        max_minutes: minutes after which training ends likewise, or None.
         batch_size: images per training batch.
         queries: numbers of censored versions of an image that adversaries see.
         resamples: number of bootstrap samples.
         inception_weights: file of torch-fidelity's InceptionV3 weights for the FID, or None.
         released_as: format in which adversaries get the images: "float", as the mechanism computes
             them, or as read from files, "png" or "jpeg-QUALITY".
+        weights: file of the weights that the adversary "pretrained" starts from; None leaves such
+            adversaries out.
+        paper: creates the paper's adversary, which is trained for five epochs; None disables it.
         retrained: creates the classifier of the utility attributes that is trained on censored
             images, see evaluation/retrained.py; None disables it.
 
@@ -102,11 +113,14 @@ class Judge:
         attributes: Sequence[str],
         adversaries: Mapping[str, Callable[..., Learner] | None],
         seed: int,
-        epochs: int,
+        max_epochs: int,
         batch_size: int,
         queries: Sequence[int],
         resamples: int,
+        max_minutes: float | None = None,
         inception_weights: str | Path | None = None,
+        weights: str | Path | None = None,
+        paper: Callable[..., Learner] | None = None,
         retrained: Callable[..., Learner] | None = None,
         released_as: str = FLOAT,
     ) -> None:
@@ -114,14 +128,18 @@ class Judge:
         self.reference_settings = reference_settings
         self.attributes = attributes
         self.factories = {
-            name: factory for name, factory in adversaries.items() if factory is not None
+            name: factory
+            for name, factory in adversaries.items()
+            if factory is not None and not lacks_weights(factory)
         }
         self.seed = seed
-        self.epochs = epochs
+        self.limits = Limits(max_epochs, max_minutes)
         self.batch_size = batch_size
         self.queries = sorted(queries)
         self.bootstrap = Bootstrap(resamples, seed)
         self.inception_weights = inception_weights
+        self.weights = weights
+        self.paper = paper
         self.retrained = retrained
         self.released_as = released_as
         self._validate_settings()
@@ -136,20 +154,22 @@ class Judge:
                     "_partial_=true (did judge=quick disable it?); complete it, or disable it "
                     f"with judge.adversaries.{name}=null"
                 )
-        if RETRAINED in self.factories:
-            raise UserError(f"judge.adversaries.{RETRAINED} is reserved: choose another name")
+        for name in RESERVED_NAMES & self.factories.keys():
+            raise UserError(f"judge.adversaries.{name} is reserved: choose another name")
         if not self.factories:
             raise UserError("judge.adversaries is empty: give at least one adversary")
         if not self.queries or self.queries[0] < 1:
             raise UserError(f"judge.queries={self.queries} must be numbers of 1 or more")
         numbers = {
-            "epochs": self.epochs,
+            "max_epochs": self.limits.max_epochs,
             "batch_size": self.batch_size,
             "resamples": self.bootstrap.resamples,
         }
         for name, value in numbers.items():
             if value < 1:
                 raise UserError(f"judge.{name} must be 1 or more")
+        if self.limits.max_minutes is not None and not self.limits.max_minutes > 0:
+            raise UserError("judge.max_minutes must be above 0, or null for no limit")
 
     def check(self, datamodule: TableDataModule, attribute: str) -> list[str]:
         """Return the utility attributes; raise errors now that ``judge`` would raise later.
@@ -165,7 +185,10 @@ class Judge:
         measured = [find_attribute(name, datamodule.attribute_names) for name in self.attributes]
         for split in SPLITS:
             require_all_classes(datamodule, split, attribute)
+            datamodule.persons(split)
         load_inception(self.inception_weights, torch.device("cpu"))
+        if self.weights is not None:
+            load_pretrained(Path(self.weights), len(datamodule.classes(attribute)))
         group = datamodule.group
         hidden = group.members if group and attribute == group.name else (attribute,)
         return [name for name in measured if name not in hidden]
@@ -229,14 +252,16 @@ class Judge:
             fixed: fixed classifiers of all these attributes; empty without original images.
         """
         factories = dict(self.factories)
+        if self.paper is not None:
+            factories[PAPER] = self.paper
         if self.retrained is not None and utilities:
             factories[RETRAINED] = self.retrained
         queries = [1] if source.deterministic else self.queries
-        settings = (self.seed, self.epochs, self.batch_size, queries)
+        settings = (self.seed, self.limits, self.batch_size, queries)
         return Attack(source, attribute, utilities, fixed, factories, *settings)
 
-    def attack_originals(self, attack: Attack) -> QueryProbabilities:
-        """Return what the same networks predict for original images after training on them.
+    def attack_originals(self, attack: Attack) -> dict[str, Outcome]:
+        """Return the outcomes of the same networks trained on original images.
 
         These references are trained once for each data set, attribute and training setup, and
         cached next to the fixed classifiers. They use the classifiers' seed.
@@ -250,19 +275,19 @@ class Judge:
         )
         what = f"reference adversaries of {attack.attribute}"
         cache = self.classifiers.cache(datamodule.split_name(), what)
-        paths = {
-            name: cache.path(f"{attack.attribute}-{name}", self.reference_settings[name])
-            for name in attack.factories
-        }
-        probabilities = cache.get(paths, attack.run)
-        require_any_adversary(probabilities, self.factories, "the original images")
-        return probabilities
+        outcomes: dict[str, Outcome] = {}
+        for name, networks in network_groups(attack, {RETRAINED}).items():
+            path = cache.path(f"{attack.attribute}-{name}", self.reference_settings[name])
+            make = partial(run_and_pack, attack, networks)
+            outcomes |= unpack_outcomes(cache.get_joint(path, make))
+        require_any_adversary(outcomes, self.factories, "the original images")
+        return outcomes
 
     def measure(
         self,
         attack: Attack,
-        censored: QueryProbabilities,
-        originals: QueryProbabilities | None,
+        censored: Mapping[str, Outcome],
+        originals: Mapping[str, Outcome] | None,
         epsilon: float | None,
         epsilon_batch_size: int,
         discriminator_loss: float | None = None,
@@ -271,42 +296,96 @@ class Judge:
 
         Args:
             attack: the attack on the censored images.
-            censored: what its networks predict.
-            originals: what the same networks predict for original images after training on them.
+            censored: the outcomes of its networks.
+            originals: the outcomes of the same networks trained on original images, or None.
             epsilon: see ``judge`` for this and all following arguments.
             epsilon_batch_size: number of images over which the budget bounds the mean distortion.
             discriminator_loss: cross-entropy of the filter's discriminator.
         """
         observations = collect_observations(
             attack,
-            censored,
-            originals,
+            probabilities_of(censored),
+            None if originals is None else probabilities_of(originals),
             bootstrap=self.bootstrap,
             inception=load_inception(self.inception_weights, attack.source.compute.device),
             epsilon=epsilon,
             epsilon_batch_size=epsilon_batch_size,
             discriminator_loss=discriminator_loss,
         )
+        both = {"censored": censored, "original": originals or {}}
         excluded = {
-            images: [name for name, by_split in probabilities.items() if not by_split]
-            for images, probabilities in (("censored", censored), ("original", originals or {}))
+            images: [name for name, each in outcomes.items() if not each.probabilities]
+            for images, outcomes in both.items()
+        }
+        curves = {
+            images: {name: each.curve for name, each in outcomes.items() if each.curve is not None}
+            for images, outcomes in both.items()
         }
         labels = labels_by_attribute(attack.source.datamodule, "valid", [attack.attribute])
-        strongest = describe_strongest(observations, labels[attack.attribute])
-        return Judgement(evaluate(attack, observations, excluded), strongest)
+        strongest = describe_strongest(observations, labels[attack.attribute], curves["censored"])
+        evaluation = evaluate(attack, observations, excluded)
+        return Judgement(replace(evaluation, curves=curves), strongest)
 
 
-def attack_censored(attack: Attack, cache: JudgingCache | None) -> QueryProbabilities:
-    """Return what networks predict for censored images after training on them.
+def attack_censored(attack: Attack, cache: JudgingCache | None) -> dict[str, Outcome]:
+    """Return the outcomes of an attack on censored images.
 
     Args:
-        attack: the attack on the censored images.
+        attack: the attack.
         cache: cache of the judgement; None saves nothing.
     """
-    names = list(attack.factories)
-    if cache is None:
-        return distributed.scatter_work(names, lambda share: attack.run(share, None))
-    return cache.get(
-        {name: cache.probabilities_path(attack.attribute, name) for name in names},
-        partial(attack.run, weights_path=partial(cache.weights_path, attack.attribute)),
-    )
+    outcomes: dict[str, Outcome] = {}
+    for name, networks in network_groups(attack).items():
+        if cache is None:
+            outcomes |= attack.run_on_all_ranks(networks)
+            continue
+        weights_path = partial(cache.weights_path, attack.attribute)
+        make = partial(run_and_pack, attack, networks, weights_path=weights_path)
+        path = cache.outcomes_path(attack.attribute, name)
+        outcomes |= unpack_outcomes(cache.get_joint(path, make))
+    return outcomes
+
+
+def network_groups(attack: Attack, apart: Collection[str] = ()) -> dict[str, list[str]]:
+    """Return the names of the networks that are trained together, by name of the group.
+
+    Args:
+        attack: the attack.
+        apart: names of networks that are trained by themselves, in addition to ``PAPER``.
+    """
+    alone = [name for name in attack.factories if name in {PAPER, *apart}]
+    panel = [name for name in attack.factories if name not in alone]
+    return {"panel": panel, **{name: [name] for name in alone}}
+
+
+def run_and_pack(
+    attack: Attack,
+    names: Sequence[str],
+    resume: ResumeCheckpoint,
+    weights_path: Callable[[str], Path | None] = lambda _: None,
+) -> Content:
+    """Run an attack on all ranks and return its outcomes in the form in which they are saved."""
+    outcomes = attack.run_on_all_ranks(names, resume, weights_path)
+    return {
+        name: {
+            "probabilities": each.probabilities,
+            "curve": None if each.curve is None else asdict(each.curve),
+        }
+        for name, each in outcomes.items()
+    }
+
+
+def unpack_outcomes(content: Content) -> dict[str, Outcome]:
+    """Return outcomes from the form in which they are saved."""
+    return {
+        name: Outcome(
+            saved["probabilities"],
+            None if saved["curve"] is None else LearningCurve.from_json(saved["curve"]),
+        )
+        for name, saved in content.items()
+    }
+
+
+def probabilities_of(outcomes: Mapping[str, Outcome]) -> QueryProbabilities:
+    """Return what networks predict, by name."""
+    return {name: each.probabilities for name, each in outcomes.items()}

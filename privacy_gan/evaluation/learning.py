@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import CosineAnnealingLR, LRScheduler
+from torchvision.ops import StochasticDepth
 
 from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, count_batches
 from privacy_gan.hardware import Compute
@@ -30,7 +30,8 @@ class Recipe:
 
     Attributes:
         optimizer: creates the optimizer of a network's parameters.
-        annealed: whether the learning rate follows a cosine schedule to 0 or stays constant.
+        annealed: whether the learning rate of ``fit_all`` follows a cosine schedule to 0 or stays
+            constant. ``fit_until_done`` has a schedule of its own.
         augmented: whether training images are randomly flipped and shifted.
     """
 
@@ -48,7 +49,7 @@ class Learner:
         column: the attribute's column in ``CensoredBatch.attributes``.
 
     Attributes:
-        best_loss: lowest validation loss so far, nats per image.
+        best_loss: lowest validation loss so far, per image.
         lr_scale: factor by which the recipe's learning rate is multiplied.
         has_diverged: whether a loss or a weight was not finite. Training then stops.
         trained_by_gradient: False for learners that ``prepare`` fits in closed form.
@@ -66,7 +67,13 @@ class Learner:
         self._unchecked_losses: list[Tensor] = []  # since the last check
         self._best_weights: dict[str, Any] = {}
         self._optimizer: Optimizer | None = None
-        self._schedule: LRScheduler | None = None
+        self._learning_rates: list[float] = []  # of the optimizer's parameter groups
+
+    @property
+    def uses_random_numbers(self) -> bool:
+        """Whether the network draws random numbers in training, as dropout does."""
+        random = nn.modules.dropout._DropoutNd | StochasticDepth
+        return any(isinstance(module, random) and module.p for module in self.network.modules())
 
     def loss(self, batch: CensoredBatch) -> Tensor:
         """Return the training loss of a batch: the mean cross-entropy."""
@@ -80,6 +87,18 @@ class Learner:
     def log_probabilities(self, images: Tensor) -> Tensor:
         """Return log p(class | image), [B, C]."""
         return F.log_softmax(self.network(images), dim=1)
+
+    def labels(self, attributes: Tensor) -> list[Tensor]:
+        """Return the labels [N] of each attribute that is predicted, from attributes [N, A]."""
+        return [attributes[:, self.column]]
+
+    def split(self, probabilities: Tensor) -> list[Tensor]:
+        """Return the probabilities of each attribute that is predicted, [N, C] each.
+
+        Args:
+            probabilities: of all classes, as from ``log_probabilities``.
+        """
+        return [probabilities]
 
     def to(self, device: torch.device) -> None:
         self.network.to(device)
@@ -96,23 +115,23 @@ class Learner:
             seed: seed of all noise.
         """
 
-    def start_training(self, steps: int) -> None:
-        """Create the optimizer and the schedule for this number of steps."""
+    def start_training(self) -> None:
+        """Create the optimizer."""
         self._optimizer = self.recipe.optimizer(self.network.parameters())
-        for group in self._optimizer.param_groups:
-            group["lr"] *= self.lr_scale
-        self._schedule = CosineAnnealingLR(self._optimizer, steps) if self.recipe.annealed else None
+        self._learning_rates = [
+            group["lr"] * self.lr_scale for group in self._optimizer.param_groups
+        ]
 
-    def training_step(self, batch: CensoredBatch, compute: Compute) -> None:
-        """Take one optimizer step on a batch."""
+    def training_step(self, batch: CensoredBatch, compute: Compute, lr_factor: float = 1.0) -> None:
+        """Take one optimizer step on a batch, with the learning rate multiplied by a factor."""
         assert self._optimizer is not None
+        for group, rate in zip(self._optimizer.param_groups, self._learning_rates, strict=True):
+            group["lr"] = rate * lr_factor
         with compute.autocast():
             loss = self.loss(batch)
         self._optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step()
-        if self._schedule is not None:
-            self._schedule.step()
         self._unchecked_losses.append(loss.detach())
         if loss.device.type == "cpu" or len(self._unchecked_losses) == STEPS_BETWEEN_CHECKS:
             self.check_divergence()
@@ -124,7 +143,7 @@ class Learner:
         self._unchecked_losses.clear()
 
     def export_weights(self) -> dict[str, Any]:
-        """Return the weights that prediction needs, after training."""
+        """Return the weights that prediction needs."""
         return {"network": self.network.state_dict()}
 
     def load_weights(self, weights: Mapping[str, Any]) -> None:
@@ -133,46 +152,51 @@ class Learner:
         self.network.eval().requires_grad_(False)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all that a learner of the same kind needs to resume training."""
+        """Return what the next training step depends on: weights and optimizer."""
         assert self._optimizer is not None
+        return {"network": self.network.state_dict(), "optimizer": self._optimizer.state_dict()}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Restore a state_dict of a learner of the same kind, after ``start_training``."""
+        assert self._optimizer is not None
+        self.network.load_state_dict(state_dict["network"])
+        self._optimizer.load_state_dict(state_dict["optimizer"])
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Return all that a learner of the same kind needs to resume training."""
         return {
-            "network": self.network.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "schedule": self._schedule.state_dict() if self._schedule is not None else None,
-            "best_state": self._best_weights,
+            "state": self.state_dict() if self.trained_by_gradient else None,
+            "best_weights": self._best_weights,
             "best_loss": self.best_loss,
             "has_diverged": self.has_diverged,
         }
 
-    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Restore a state_dict saved by a learner of the same kind, after ``start_training``."""
-        assert self._optimizer is not None
-        self.network.load_state_dict(state_dict["network"])
-        self._optimizer.load_state_dict(state_dict["optimizer"])
-        if self._schedule is not None:
-            self._schedule.load_state_dict(state_dict["schedule"])
-        self._best_weights = state_dict["best_state"]
-        self.best_loss = state_dict["best_loss"]
-        self.has_diverged = state_dict.get("has_diverged", False)  # older files lack it
+    def resume(self, checkpoint: Mapping[str, Any]) -> None:
+        """Restore a checkpoint of a learner of the same kind, after ``start_training``."""
+        if self.trained_by_gradient:
+            self.load_state_dict(checkpoint["state"])
+        self._best_weights = checkpoint["best_weights"]
+        self.best_loss = checkpoint["best_loss"]
+        self.has_diverged = checkpoint["has_diverged"]
 
     def track_best(self, loss: float) -> None:
         """Remember the current weights if they are finite and the best so far.
 
         Args:
-            loss: validation loss at the end of an epoch.
+            loss: validation loss of the current weights.
         """
         self.check_divergence()
         if not math.isfinite(loss) or find_non_finite(self.network.state_dict()) is not None:
             self.has_diverged = True
         elif loss < self.best_loss:
             self.best_loss = loss
-            self._best_weights = deepcopy(self.network.state_dict())
+            self._best_weights = deepcopy(self.export_weights())
 
     def finish_training(self) -> None:
         """Load the best weights, unless training diverged, and freeze the network."""
         if not self.has_diverged:
-            self.network.load_state_dict(self._best_weights)
-        self._best_weights, self._optimizer, self._schedule = {}, None, None
+            self.load_weights(self._best_weights)
+        self._best_weights, self._optimizer = {}, None
         self.network.eval().requires_grad_(False)
 
 

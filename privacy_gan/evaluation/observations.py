@@ -34,6 +34,8 @@ class Observations:
         scores: scores of adversaries by name, see ``metrics.build_scores``.
         probabilities: what the adversaries predict from each query.
         predictions: the same, combined, at every number of queries.
+        paper_probabilities: what the paper's adversary predicts from one query, [M, C] by
+            "censored" and "original" images; empty without it.
         original_probabilities: what the same adversaries predict for original images after training
             on original images; None without originals.
         original_predictions: the same, combined, from one query.
@@ -57,6 +59,7 @@ class Observations:
     scores: Mapping[str, Score]
     probabilities: QueryProbabilities = field(default_factory=dict)
     predictions: list[AdversaryPredictions] = field(default_factory=list)
+    paper_probabilities: Mapping[str, Tensor] = field(default_factory=dict)
     original_probabilities: QueryProbabilities | None = None
     original_predictions: list[AdversaryPredictions] | None = None
     outputs: TestOutputs | None = None

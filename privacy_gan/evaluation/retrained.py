@@ -44,15 +44,21 @@ class RetrainedClassifier(Learner):
 
     def summed_nll(self, batch: CensoredBatch) -> Tensor:
         """Return the negative log-likelihood of all attributes summed over a batch, in nats."""
-        parts = [
-            F.nll_loss(predicted.float(), batch.attributes[:, column], reduction="sum")
-            for predicted, column in zip(
-                torch.split(self.log_probabilities(batch.images), self.sizes, dim=1),
-                self.columns,
-                strict=True,
-            )
+        predicted = self.split(self.log_probabilities(batch.images))
+        labels = self.labels(batch.attributes)
+        losses = [
+            F.nll_loss(part.float(), column, reduction="sum")
+            for part, column in zip(predicted, labels, strict=True)
         ]
-        return torch.stack(parts).sum()
+        return torch.stack(losses).sum()
+
+    def labels(self, attributes: Tensor) -> list[Tensor]:
+        """See Learner."""
+        return [attributes[:, column] for column in self.columns]
+
+    def split(self, probabilities: Tensor) -> list[Tensor]:
+        """See Learner."""
+        return list(torch.split(probabilities, self.sizes, dim=1))
 
     def log_probabilities(self, images: Tensor) -> Tensor:
         """Return log p(class | image) of all attributes, concatenated, [B, sum of sizes]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,8 @@ from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.runs.artifacts import Content
 from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.learning_curve import LearningCurve, all_done
+from privacy_gan.runs.result import RETRAINED, STACK
 from privacy_gan.tensors import require_finite
 
 REMEDY = "judge the run again"  # for messages about a file that cannot be used
@@ -33,12 +35,14 @@ class SavedAdversary:
         learner: its networks, in evaluation mode.
         calibration: calibration of its probabilities, or None where they are better without.
         accuracy: its accuracy on test images, given one censored version of each.
+        done: whether the adversaries were done learning; if not, the accuracy is a lower bound.
     """
 
     name: str
     learner: Learner
     calibration: Calibration | None
     accuracy: Estimate
+    done: bool
 
     def probabilities(self, images: Tensor, compute: Compute) -> Tensor:
         """Return p(class | image), float64 [B, C], for censored images [B, 3, H, W] in [0, 1]."""
@@ -47,20 +51,24 @@ class SavedAdversary:
         return predicted if self.calibration is None else self.calibration.apply(predicted)
 
 
-def describe_strongest(observations: Observations, labels: Tensor) -> Content:
-    """Return name, calibration and accuracy of the strongest adversary, to be saved.
+def describe_strongest(
+    observations: Observations, labels: Tensor, curves: Mapping[str, LearningCurve]
+) -> Content:
+    """Return what is to be saved of the strongest adversary, apart from its weights.
 
     It is the adversary with the best validation accuracy given one censored version of each image,
-    since it will predict from single images. Its weights are saved separately.
+    since it will predict from single images. It is not the stack, which has no weights.
 
     Args:
         observations: predictions of all adversaries.
         labels: the sensitive attribute on the validation split, [N].
+        curves: learning curves of the networks trained on censored images, by name.
     """
     one_query = [each for each in observations.predictions if each.queries == 1] or predict_all(
         observations.probabilities, labels, observations.frequencies, [1], observations.scores
     )
-    strongest = select_strongest(one_query, ACCURACY_SCORE)
+    single = [each for each in one_query if each.adversary != STACK]
+    strongest = select_strongest(single, ACCURACY_SCORE)
     calibration = None
     if strongest.by_score[ACCURACY_SCORE].method.endswith(CALIBRATED):
         valid = observations.probabilities[strongest.adversary]["valid"][0]
@@ -72,7 +80,15 @@ def describe_strongest(observations: Observations, labels: Tensor) -> Content:
         "adversary": strongest.adversary,
         "calibration": calibration,
         "accuracy": [accuracy.value, accuracy.low, accuracy.high],
+        "done": is_done(strongest.adversary, curves),
     }
+
+
+def is_done(adversary: str, curves: Mapping[str, LearningCurve]) -> bool:
+    """Return whether all adversaries were done learning, and this one had not been dropped."""
+    curves = {name: curve for name, curve in curves.items() if name != RETRAINED}
+    dropped = adversary in curves and curves[adversary].ending == "dropped"
+    return all_done(curves) and not dropped
 
 
 def load_adversary(
@@ -98,6 +114,7 @@ def load_adversary(
             learner,
             parse_calibration(content["calibration"]),
             Estimate(*map(float, content["accuracy"])),
+            bool(content.get("done", False)),  # earlier versions did not save it
         )
     except (RuntimeError, LookupError, TypeError, ValueError, AttributeError) as error:
         if is_out_of_memory(error):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from io import BytesIO
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 import torch
@@ -61,10 +62,13 @@ class CensoredSource(Protocol):
     def training_epoch(
         self, epoch: int, batch_size: int, seed: int, start: int = 0
     ) -> Iterator[CensoredBatch]:
-        """Yield the training split from a batch on, with order and noise keyed by epoch and seed."""
+        """Yield the training split from a batch on; epoch and seed key the order and the noise."""
 
     def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
         """Yield a split in order, QUERY_BATCH images at a time, with noise keyed by the query."""
+
+    def with_datamodule(self, datamodule: TableDataModule) -> Self:
+        """Return a source of the same images in other splits, see ``with_splits``."""
 
 
 class MechanismSource:
@@ -98,6 +102,12 @@ class MechanismSource:
         rows = torch.from_numpy(self.datamodule.rows(split))
         key = (Purpose.JUDGE_SCORE, SPLIT_NUMBERS[split], number)
         yield from self._censor(rows, QUERY_BATCH, 0, seed, *key)
+
+    def with_datamodule(self, datamodule: TableDataModule) -> Self:
+        """See CensoredSource."""
+        changed = copy(self)
+        changed.datamodule = datamodule
+        return changed
 
     def _censor(
         self,
@@ -150,6 +160,12 @@ class FolderSource:
         rows = torch.from_numpy(self.datamodule.rows(split))
         yield from map(self._batch, torch.split(rows, QUERY_BATCH))
 
+    def with_datamodule(self, datamodule: TableDataModule) -> Self:
+        """See CensoredSource."""
+        changed = copy(self)
+        changed.datamodule = datamodule
+        return changed
+
     def _batch(self, rows: Tensor) -> CensoredBatch:
         images, attributes = self.censored.gather(rows, self.compute.device)
         original = images
@@ -183,6 +199,10 @@ class FileFormatSource:
     def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
         """See CensoredSource."""
         yield from map(self._convert, self.source.query(split, number, seed))
+
+    def with_datamodule(self, datamodule: TableDataModule) -> Self:
+        """See CensoredSource."""
+        return type(self)(self.source.with_datamodule(datamodule), self.file_format)
 
     def _convert(self, batch: CensoredBatch) -> CensoredBatch:
         return batch._replace(images=round_trip(batch.images, self.file_format))

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.budget import exceeds_budget
+from privacy_gan.reporting.interval_note import interval_note
 from privacy_gan.reporting.leakage import ACCURACY, leading_measure
+from privacy_gan.reporting.lower_bounds import bound_notes
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import group_comparable, group_titles
-from privacy_gan.reporting.run_summary import INTERVALS_NOTE, align_columns, format_cell
-from privacy_gan.runs.result import Measure
+from privacy_gan.reporting.run_summary import (
+    CEILING,
+    align_columns,
+    has_ceiling,
+    intervals_note,
+    measure_cell,
+)
+from privacy_gan.runs.result import Evaluation
 
 COLUMNS = {name: metric.heading for name, metric in METRICS.items() if metric.heading}
 WITH_INTERVALS = ("privacy_loss", "utility_score")  # more would make the table too wide
 OVER = " over"  # follows a distortion that exceeds the budget
+CEILING_ROW = f"({CEILING})"
 LEAST_DISTORTION = "(least distortion)"
 # a text that may occur in a table, and the line that explains it
 LEGEND = {
@@ -30,6 +39,7 @@ LEGEND = {
     "(original)": "original: uncensored images, with the same adversaries trained on them",
     "(correlation baseline)": "correlation baseline: from the other attributes alone",
     "(majority baseline)": "majority baseline: without looking at the image",
+    CEILING_ROW: "ceiling: the highest utility possible if the attribute is hidden completely",
     LEAST_DISTORTION: "least distortion: about what any mechanism needs to hide the attribute "
     "completely",
 }
@@ -43,8 +53,14 @@ def comparison_tables(entries: Sequence[EvaluationRow]) -> str:
         if share_run_label(group) and group[0].run_label:
             title = f"{title}, {group[0].run_label}"
         tables.append("\n".join([title, "", *align_columns(table_rows(group))]))
-    legend = [line for text, line in LEGEND.items() if any(text in table for table in tables)]
-    return "\n\n".join([*tables, "\n".join([INTERVALS_NOTE, *legend])])
+    text = "\n".join(tables)
+    intervals = dict.fromkeys(interval_note(entry.evaluation) for entry in entries)
+    legend = [
+        *map(intervals_note, intervals),
+        *(line for found, line in LEGEND.items() if found in text),
+        *bound_notes(text),
+    ]
+    return "\n\n".join([*tables, "\n".join(legend)])
 
 
 def table_rows(entries: Sequence[EvaluationRow]) -> list[list[str]]:
@@ -65,15 +81,17 @@ def table_rows(entries: Sequence[EvaluationRow]) -> list[list[str]]:
     )
     for entry, name in by_leak:
         label = f"{name}  {entry.folder.path}" if names.count(name) > 1 else name
-        cells = format_cells(entry.evaluation.measures, "censored", measure)
+        cells = format_cells(entry.evaluation, "censored", measure)
         if exceeds_budget(entry.evaluation, entry.budget):
             cells[list(headings).index("distortion")] += OVER
         rows.append([label, *cells])
-    measures = entries[0].evaluation.measures  # references are the same for all entries
+    example = entries[0].evaluation  # references are the same for all entries
     for column in ("original", "correlation_baseline", "majority_baseline"):
         label = f"({column.replace('_', ' ')})"
-        rows.append([label, *format_cells(measures, column, measure)])
-    if least := entries[0].evaluation.least_distortion:
+        rows.append([label, *format_cells(example, column, measure)])
+    if has_ceiling(example):
+        rows.append([CEILING_ROW, *format_cells(example, CEILING, measure)])
+    if least := example.least_distortion:
         distortions = {"distortion": METRICS["distortion"].format_value(least["hidden"])}
         rows.append([LEAST_DISTORTION, *(distortions.get(name, "-") for name in headings)])
     return drop_empty_columns(rows)
@@ -99,14 +117,12 @@ def column_headings(leading: str) -> dict[str, str]:
     }
 
 
-def format_cells(measures: Mapping[str, Measure], column: str, leading: str) -> list[str]:
+def format_cells(evaluation: Evaluation, column: str, leading: str) -> list[str]:
     """Return the cells of a row; main metrics on censored images have an interval."""
     with_interval = (leading, *WITH_INTERVALS)
     return [
-        format_cell(
-            name, getattr(measures[name], column), column == "censored" and name in with_interval
-        )
-        if name in measures
+        measure_cell(evaluation, name, column, column == "censored" and name in with_interval)
+        if name in evaluation.measures
         else "-"
         for name in column_headings(leading)
     ]

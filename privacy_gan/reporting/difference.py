@@ -1,4 +1,4 @@
-"""Differences between mechanisms, with intervals over test images and seeds."""
+"""Differences between mechanisms, with intervals over test images or their persons, and seeds."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.leakage import ACCURACY
+from privacy_gan.reporting.paired import (
+    image_differences,
+    paired_bootstrap,
+    persons_differ,
+    shared_persons,
+)
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import UTILITY, Panel, budget_phrase
 from privacy_gan.reporting.run_summary import align_columns
 
-RESAMPLES = 2000
 NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(0.975)
 MEASURES = (ACCURACY, UTILITY)  # results record for these which test images were correct
 MAX_SENTENCE_PAIRS = 3  # more pairs of mechanisms are shown as a matrix
 SIGNIFICANT = "*"
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,9 @@ class Difference:
         high: upper end of that interval.
         seeds: number of seeds that both were trained with.
         images: number of test images; None if the two were not compared image by image.
+        persons: number of persons in them, if they are known and were resampled.
+        persons_differ: whether they were not compared image by image because the two results name
+            different persons.
     """
 
     measure: str
@@ -50,6 +54,8 @@ class Difference:
     high: float
     seeds: int
     images: int | None
+    persons: int | None = None
+    persons_differ: bool = False
 
     @property
     def is_significant(self) -> bool:
@@ -71,8 +77,12 @@ class Difference:
 
     @property
     def sample(self) -> str:
-        """The images and seeds that the interval is based on."""
+        """The images, their persons and the seeds that the interval is based on."""
         images = "unpaired test images" if self.images is None else f"{self.images:,} test images"
+        if self.persons is not None:
+            images += f" of {self.persons:,} persons"
+        if self.persons_differ:
+            images += " (their persons differ)"
         return f"{images}, {self.seeds} seed{'s' * (self.seeds != 1)}"
 
 
@@ -102,8 +112,9 @@ def compare(
 ) -> Difference | None:
     """Compare two mechanisms in one metric; return None if they share no seed with a value.
 
-    The variance of the difference is that over test images, plus that of the mean over seeds. With
-    one seed only the former is known; with several, Student's t replaces the normal distribution.
+    The variance of the difference is that over test images or their persons, plus that of the mean
+    over seeds. With one seed only the former is known; with several, Student's t replaces the
+    normal distribution.
     """
     pairs = [
         (one, other)
@@ -115,9 +126,13 @@ def compare(
     if not pairs:
         return None
     values = [(one.value(measure) or 0.0) - (other.value(measure) or 0.0) for one, other in pairs]
-    by_image = image_differences(measure, pairs)
+    differ = persons_differ(pairs)
+    by_image = None if differ else image_differences(measure, pairs)
+    persons = None if by_image is None else shared_persons(pairs)
     low, high = (
-        unpaired_interval(measure, pairs) if by_image is None else paired_bootstrap(by_image)
+        unpaired_interval(measure, pairs)
+        if by_image is None
+        else paired_bootstrap(by_image, persons)
     )
     value = statistics.fmean(values)
     if len(values) > 1:
@@ -127,46 +142,18 @@ def compare(
         seed_variance = statistics.variance(values) / len(values)
         reach = t.ppf(0.975, len(values) - 1) * math.sqrt(image_variance + seed_variance)
         low, high = value - reach, value + reach
-    images = None if by_image is None else len(by_image)
-    return Difference(measure, epsilon, names, value, low, high, len(values), images)
-
-
-def image_differences(
-    measure: str, pairs: Sequence[tuple[EvaluationRow, EvaluationRow]]
-) -> Floats | None:
-    """Return the difference at each test image, mean over seeds, [N]; None if not recorded."""
-    differences = []
-    for pair in pairs:
-        one, other = (values_by_image(entry, measure) for entry in pair)
-        if one is None or other is None or len(one) != len(other):
-            return None
-        differences.append(one - other)
-    return np.mean(differences, axis=0)  # type: ignore[no-any-return]
-
-
-def values_by_image(entry: EvaluationRow, measure: str) -> Floats | None:
-    """Return each test image's value, whose mean is the metric, [N]; None if not recorded."""
-    evaluation = entry.evaluation
-    names = [measure]
-    if measure == UTILITY:
-        names = [name for name in evaluation.correct if name.startswith("utility/")]
-    correct = [evaluation.is_correct(name) for name in names]
-    if not correct or any(each is None for each in correct):
-        return None
-    return np.mean([each for each in correct if each is not None], axis=0)  # type: ignore[no-any-return]
-
-
-def paired_bootstrap(by_image: Floats) -> tuple[float, float]:
-    """Return the 95% bootstrap interval of a mean over images.
-
-    There are few distinct values, so the number of times that each occurs is drawn from a
-    multinomial, which has the same distribution as drawing images with replacement.
-    """
-    values, counts = np.unique(by_image, return_counts=True)
-    rng = np.random.default_rng(0)
-    drawn = rng.multinomial(len(by_image), counts / len(by_image), RESAMPLES)
-    low, high = np.quantile(drawn @ values / len(by_image), [0.025, 0.975])
-    return float(low), float(high)
+    return Difference(
+        measure,
+        epsilon,
+        names,
+        value,
+        low,
+        high,
+        seeds=len(values),
+        images=None if by_image is None else len(by_image),
+        persons=None if persons is None else int(persons.max()) + 1,
+        persons_differ=differ,
+    )
 
 
 def unpaired_interval(

@@ -1,7 +1,8 @@
 """Figure 1: utility score against privacy loss, for print.
 
 A panel's horizontal axis is its leading metric. If that is not accuracy, the paper's metric, a
-second plot of the same panel shows accuracy.
+second plot of the same panel shows accuracy. Hollow markers are lower bounds of what leaks: an
+adversary was not done.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import logging
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,18 +22,22 @@ import pandas as pd
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting import paper_values
 from privacy_gan.reporting.leakage import ACCURACY
+from privacy_gan.reporting.lower_bounds import bound_prefix
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.results import UTILITY, Curve, Panel, trade_off_points
 from privacy_gan.runs.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # distinguishable with colour vision deficiencies (Okabe and Ito, 2008); markers differ, too
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#6A3D9A", "#7F7F7F")
 MARKERS = "osD^vP*X"
 FORMATS = ("png", "pdf", "svg")
 Box = tuple[float, float, float, float]  # left, bottom, right, top
+HOLLOW = "white"  # inside of markers at lower bounds
+NOT_DONE = "hollow: at least this leaks, an adversary was not done"
 WIDTH, HEIGHT = 6.4, 4.6  # of a plot, inches
 
 
@@ -42,14 +48,27 @@ def curve_colour(index: int) -> str:
 
 def draw_figure(panels: Sequence[Panel], folder: Path) -> list[Path]:
     """Draw all panels; return the files, one for each format."""
-    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every table of a font
-    import matplotlib as mpl
     from matplotlib.figure import Figure
 
     plots = [(panel, measure) for panel in panels for measure in axis_measures(panel)]
     columns = min(2, len(plots))
     rows = math.ceil(len(plots) / columns)
-    # text remains text, and files depend neither on this machine's fonts nor on the date
+    with reproducible_style():
+        figure = Figure((WIDTH * columns, HEIGHT * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for (panel, measure), each in zip(plots, axes, strict=False):
+            draw_panel(panel, measure, each)
+        for each in axes[len(plots) :]:
+            each.set_axis_off()
+        return save_figure(figure, folder, "figure1")
+
+
+@contextmanager
+def reproducible_style() -> Iterator[None]:
+    """Text remains text, and files depend neither on this machine's fonts nor on the date."""
+    logging.getLogger("fontTools").setLevel(logging.WARNING)  # it logs every table of a font
+    import matplotlib as mpl
+
     style: dict[Any, Any] = {
         "svg.fonttype": "none",
         "pdf.fonttype": 42,
@@ -57,19 +76,18 @@ def draw_figure(panels: Sequence[Panel], folder: Path) -> list[Path]:
     }
     with mpl.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # names in other scripts
-        figure = Figure((WIDTH * columns, HEIGHT * rows), layout="constrained")
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for (panel, measure), each in zip(plots, axes, strict=False):
-            draw_panel(panel, measure, each)
-        for each in axes[len(plots) :]:
-            each.set_axis_off()
-        files = []
-        for suffix in FORMATS:
-            path = folder / f"figure1.{suffix}"
-            dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
-            with atomic_write(path) as file:
-                figure.savefig(file, format=suffix, dpi=160, metadata=dates.get(suffix))
-            files.append(path)
+        yield
+
+
+def save_figure(figure: Figure, folder: Path, name: str) -> list[Path]:
+    """Write a figure in all formats; return the files."""
+    files = []
+    for suffix in FORMATS:
+        path = folder / f"{name}.{suffix}"
+        dates = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+        with atomic_write(path) as file:
+            figure.savefig(file, format=suffix, dpi=160, metadata=dates.get(suffix))
+        files.append(path)
     return files
 
 
@@ -94,9 +112,7 @@ def draw_panel(panel: Panel, measure: str, axes: Axes) -> None:
         if value is not None:
             name = column.replace("_", " ")
             axes.axvline(100 * value, color="0.45", linestyle=style, linewidth=1, label=name)
-    leak, utility = (panel.reference_value(name, "original") for name in (measure, UTILITY))
-    if leak is not None and utility is not None:
-        axes.plot(100 * leak, 100 * utility, "*", color="0.2", markersize=11, label="original")
+    mark_original(panel, measure, axes)
     is_accuracy = measure == ACCURACY
     if is_accuracy and panel.example.attribute == TABLE_3_ATTRIBUTE and panel.example.on_celeba:
         mark_paper_values(axes)
@@ -116,6 +132,19 @@ def draw_panel(panel: Panel, measure: str, axes: Axes) -> None:
         loc="upper center",
         bbox_to_anchor=(0.5, -0.14),
     )
+
+
+def mark_original(panel: Panel, measure: str, axes: Axes) -> None:
+    """Draw the original images, and add to the legend what hollow markers are, if there are any."""
+    leak, utility = (panel.reference_value(name, "original") for name in (measure, UTILITY))
+    prefixes = [bound_prefix(entry.evaluation, measure) for entry in panel.entries]
+    if leak is not None and utility is not None:
+        prefixes.append(bound_prefix(panel.example.evaluation, measure, "original"))
+        face = HOLLOW if prefixes[-1] else "0.2"
+        x, y = 100 * leak, 100 * utility
+        axes.plot(x, y, "*", color="0.2", markerfacecolor=face, markersize=11, label="original")
+    if any(prefixes):
+        axes.plot([], [], "o", color="0.45", markerfacecolor=HOLLOW, markersize=5, label=NOT_DONE)
 
 
 def hypervolume_note(panel: Panel) -> str | None:
@@ -147,6 +176,17 @@ def draw_curve(panel: Panel, curve: Curve, index: int, measure: str, axes: Axes)
         elinewidth=0.7,
         capsize=2,
         label=escape_mathtext(curve.name + size),
+        zorder=3,
+    )
+    not_done = (points["bound_leak"] != "").to_numpy()
+    axes.plot(
+        xs[not_done],
+        ys[not_done],
+        MARKERS[index % len(MARKERS)],
+        color=curve_colour(index),
+        markerfacecolor=HOLLOW,
+        markersize=5,
+        zorder=4,
     )
     return [
         Label("" if math.isnan(epsilon) else f"{epsilon:g}", x, y, curve_colour(index))

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from privacy_gan.reporting.lower_bounds import BOUND_NOTES
 from privacy_gan.reporting.tables import Table
 
 SUBCOLUMNS = ["measured", "paper", "difference"]
@@ -16,7 +17,7 @@ NOTE = (
     "paper, only on CelebA."
 )
 CSV_COLUMNS = [
-    *("table", "variant", "row", "column", "mean", "std", "seeds"),
+    *("table", "variant", "row", "column", "mean", "std", "seeds", "bound"),
     *("paper", "paper_std", "difference"),
 ]
 
@@ -48,8 +49,9 @@ def cell_texts(cell: Any, is_share: bool) -> tuple[str, str, str]:
     def with_std(value: float, std: float) -> str:
         return number(value) if pd.isna(std) else f"{number(value)} ± {number(std)}"
 
+    bound = f"{cell.bound} " if cell.bound else ""
     return (
-        f"{with_std(cell.mean, cell.std)} ({cell.seeds})" if cell.seeds else "-",
+        f"{bound}{with_std(cell.mean, cell.std)} ({cell.seeds})" if cell.seeds else "-",
         with_std(cell.paper, cell.paper_std),
         number(cell.difference, "+"),
     )
@@ -58,6 +60,13 @@ def cell_texts(cell: Any, is_share: bool) -> tuple[str, str, str]:
 def caption_with_unit(table: Table) -> str:
     """Return a table's caption and the unit of its numbers."""
     return f"{table.caption}{' In percent.' if table.is_share else ''}"
+
+
+def note_with_bounds(table: Table) -> str:
+    """Return the note on a table's numbers, with the meaning of "at least" if one is that."""
+    bounds = set(table.cells["bound"])
+    notes = [note for prefix, note in BOUND_NOTES.items() if prefix.strip() in bounds]
+    return " ".join([NOTE, *(f"{note[0].upper()}{note[1:]}." for note in notes)])
 
 
 def to_markdown(table: Table) -> str:
@@ -71,7 +80,7 @@ def to_markdown(table: Table) -> str:
         [
             f"### Table {table.number}: {escape_markdown(table.variant)}",
             "",
-            f"{escape_markdown(caption_with_unit(table))} {NOTE}",
+            f"{escape_markdown(caption_with_unit(table))} {note_with_bounds(table)}",
             "",
             first,
             f"| {' | '.join(ruler)} |",
@@ -117,7 +126,9 @@ def to_latex(table: Table) -> str:
             position_float="centering",
             hrules=True,
             multicol_align="c",
-            caption=escape_latex(f"{caption_with_unit(table)} {table.variant}. {NOTE}"),
+            caption=escape_latex(
+                f"{caption_with_unit(table)} {table.variant}. {note_with_bounds(table)}"
+            ),
         )
     ).rstrip()
 

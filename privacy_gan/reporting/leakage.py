@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privacy_gan.evaluation.metrics import METRICS, Metric
+from privacy_gan.reporting.lower_bounds import bound_prefix
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.result import Evaluation, Measure
 
@@ -25,6 +26,8 @@ class Leak:
         original: its value on original images; None if there are none.
         ceiling: its value for an adversary that learns all there is to learn: the value on original
             images or, if these are unknown or no better than guessing, that of perfect knowledge.
+        prefix: "at least " if the adversaries on censored images were not done, else "".
+        original_prefix: the same for those on original images.
     """
 
     measure: str
@@ -32,6 +35,8 @@ class Leak:
     guess: float
     original: Estimate | None
     ceiling: float
+    prefix: str = ""
+    original_prefix: str = ""
 
     @property
     def metric(self) -> Metric:
@@ -91,17 +96,16 @@ def leading_measure(evaluations: Sequence[Evaluation]) -> str:
 
 def leaks_by_measure(evaluation: Evaluation) -> dict[str, Leak]:
     """Return the leak by each metric that is defined, accuracy first."""
-    num_classes = len(evaluation.classes)
     return {
-        name: leak_by(name, measure, measure.censored, num_classes)
+        name: leak_by(evaluation, name, measure, measure.censored)
         for name in MEASURES
         if (measure := evaluation.measures.get(name)) is not None and measure.censored is not None
     }
 
 
-def leak_by(name: str, measure: Measure, censored: Estimate, num_classes: int) -> Leak:
+def leak_by(evaluation: Evaluation, name: str, measure: Measure, censored: Estimate) -> Leak:
     """Return the leak by a metric."""
-    metric = METRICS[name]
+    metric, num_classes = METRICS[name], len(evaluation.classes)
     assert metric.chance is not None  # every metric that can lead has it
     baseline = measure.majority_baseline
     guess = metric.chance(num_classes) if baseline is None else baseline.value
@@ -110,7 +114,8 @@ def leak_by(name: str, measure: Measure, censored: Estimate, num_classes: int) -
         ceiling = original.value
     else:
         ceiling = metric.perfect(num_classes)
-    return Leak(name, censored, guess, original, ceiling)
+    prefixes = (bound_prefix(evaluation, name, column) for column in ("censored", "original"))
+    return Leak(name, censored, guess, original, ceiling, *prefixes)
 
 
 def missing_measures(evaluation: Evaluation) -> list[str]:

@@ -13,10 +13,12 @@ from privacy_gan.data.release_format import FLOAT
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.budget import budget_of, budget_warnings
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
-from privacy_gan.reporting.run_summary import COLUMNS, HEADINGS, format_cell
+from privacy_gan.reporting.lower_bounds import bound_notes, bound_prefix, training_length
+from privacy_gan.reporting.run_summary import COLUMNS, HEADINGS, measure_cell
 from privacy_gan.reporting.verdict import summary_sentences, verdict
 from privacy_gan.runs.result import Evaluation, Result
 
+LOWER_BOUND = " (lower bound)"  # of the Hub's numbers, which cannot say "at least"
 TEMPLATE = Path(__file__).with_name("model_card.md")
 CARD_MEASURES = [name for name, metric in METRICS.items() if metric.prominence != "details"]
 
@@ -73,7 +75,7 @@ def evaluation_data(evaluation: Evaluation, budget: float | None) -> dict[str, A
     for name in dict.fromkeys((leading_leak(evaluation).measure, *CARD_MEASURES)):
         if (measure := evaluation.measures.get(name)) is None or measure.censored is None:
             continue
-        cells = [format_cell(name, getattr(measure, column), interval=True) for column in COLUMNS]
+        cells = [measure_cell(evaluation, name, column, interval=True) for column in COLUMNS]
         rows.append([METRICS[name].title, *cells])
     queries = sorted({each.queries for each in evaluation.adversaries})
     return {
@@ -81,11 +83,12 @@ def evaluation_data(evaluation: Evaluation, budget: float | None) -> dict[str, A
         "verdict": verdict(evaluation, budget),
         "columns": HEADINGS,
         "rows": rows,
+        "bounds": [f"{note[0].upper()}{note[1:]}." for note in bound_notes(str(rows))],
         "utilities": utility_rows(evaluation),
         "images": evaluation.images,
         "adversaries": list(dict.fromkeys(each.adversary for each in evaluation.adversaries)),
         "queries": queries,
-        "epochs": evaluation.settings.get("judge.epochs"),
+        "training": training_length(evaluation),
         "released_as": evaluation.settings.get("judge.released_as", FLOAT),
         "warnings": evaluation.warnings,
     }
@@ -94,8 +97,8 @@ def evaluation_data(evaluation: Evaluation, budget: float | None) -> dict[str, A
 def utility_rows(evaluation: Evaluation) -> list[tuple[str, str]]:
     """Return the fixed classifiers' accuracies on censored images by utility attribute."""
     return [
-        (name.partition("/")[2], format_cell(name, measure.censored, interval=True))
-        for name, measure in evaluation.measures.items()
+        (name.partition("/")[2], measure_cell(evaluation, name, "censored", interval=True))
+        for name in evaluation.measures
         if name.startswith("utility/")
     ]
 
@@ -109,7 +112,8 @@ def hub_results(result: Result, facts: Mapping[str, Any]) -> list[EvalResult]:
             dataset_name=facts["data"],
             dataset_split="test",
             metric_type=METRICS[name].hub,
-            metric_name=f"{METRICS[name].title}, {evaluation.attribute}",
+            metric_name=f"{METRICS[name].title}, {evaluation.attribute}"
+            f"{LOWER_BOUND if bound_prefix(evaluation, name) else ''}",
             metric_value=round(measure.censored.value, 5),
         )
         for evaluation in result.evaluations.values()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.evaluation.optimum import gaussian_optimum
 from privacy_gan.reporting.leakage import ACCURACY
+from privacy_gan.reporting.lower_bounds import AT_LEAST, adversary_prefix, bound_notes
 from privacy_gan.reporting.records import FinishedRun
 from privacy_gan.reporting.run_summary import align_columns, format_cell
 from privacy_gan.runs.estimate import Estimate
@@ -25,6 +26,7 @@ class OptimumComparison:
         epsilon: its budget.
         distortion: on test images.
         accuracy: of the strongest adversary with one query, which is what the optimum assumes.
+        prefix: "at least " if the adversaries were not done, else "".
         optimum: the least accuracy that any mechanism with this distortion achieves.
     """
 
@@ -32,6 +34,7 @@ class OptimumComparison:
     epsilon: float
     distortion: float
     accuracy: Estimate
+    prefix: str
     optimum: float
 
     @property
@@ -53,30 +56,32 @@ def gaussian_runs(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
 
 def compare_with_optimum(runs: Sequence[FinishedRun]) -> list[OptimumComparison]:
     """Return a comparison for each run, sorted by budget."""
-    by_data: dict[tuple[float, float], list[tuple[FinishedRun, Estimate, float]]] = {}
+    by_data: dict[tuple[float, float], list[tuple[FinishedRun, Estimate, str, float]]] = {}
     for run in runs:
         data = run.result.fingerprint["data.mu"], run.result.fingerprint["data.sigma"]
         by_data.setdefault(data, []).append((run, *single_query_scores(run)))
     comparisons = []
     for data, group in by_data.items():  # one call for all budgets
         optima = gaussian_optimum(*data, [each[-1] for each in group], points=GRID_POINTS)
-        for (run, accuracy, distortion), optimum in zip(group, optima, strict=True):
+        for (run, accuracy, prefix, distortion), optimum in zip(group, optima, strict=True):
             epsilon = float(run.result.fingerprint["epsilon"])
             comparisons.append(
-                OptimumComparison(run.folder, epsilon, distortion, accuracy, float(optimum))
+                OptimumComparison(run.folder, epsilon, distortion, accuracy, prefix, float(optimum))
             )
     return sorted(comparisons, key=lambda comparison: comparison.epsilon)
 
 
-def single_query_scores(run: FinishedRun) -> tuple[Estimate, float]:
-    """Return the accuracy of the strongest adversary with one query, and the distortion."""
+def single_query_scores(run: FinishedRun) -> tuple[Estimate, str, float]:
+    """Return the accuracy of the strongest adversary with one query, its prefix, the distortion."""
     (evaluation,) = run.result.evaluations.values()
     single = [scores for scores in evaluation.adversaries if scores.queries == 1]
-    accuracy = max(single, key=lambda scores: scores.valid["accuracy"] or 0.0).test["accuracy"]
+    strongest = max(single, key=lambda scores: scores.valid["accuracy"] or 0.0)
+    accuracy, name = strongest.test["accuracy"], strongest.adversary
+    prefix = "" if evaluation.adversaries_done() else AT_LEAST
     distortion = evaluation.measures["distortion"].censored
     assert accuracy is not None  # always defined, like the distortion
     assert distortion is not None
-    return accuracy, distortion.value
+    return accuracy, prefix or adversary_prefix(evaluation, name), distortion.value
 
 
 def optimum_table(runs: Sequence[FinishedRun]) -> list[str]:
@@ -89,11 +94,12 @@ def optimum_table(runs: Sequence[FinishedRun]) -> list[str]:
             str(each.folder.path),
             f"{each.epsilon:g}",
             f"{each.distortion:.3f}",
-            format_cell(ACCURACY, each.accuracy, interval=True),
+            format_cell(ACCURACY, each.accuracy, True, each.prefix),
             show(each.optimum),
-            show(each.gap),
+            f"{each.prefix}{show(each.gap)}",
         ]
         for each in compare_with_optimum(runs)
     ]
     header = ["run", "epsilon", "distortion", "adversary with one query", "optimum", "gap"]
-    return ["\n".join(align_columns([header, *rows]))]
+    lines = align_columns([header, *rows])
+    return ["\n".join([*lines, *bound_notes("\n".join(lines))])]

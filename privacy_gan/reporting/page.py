@@ -23,6 +23,7 @@ from privacy_gan.reporting.page_data import (
     rank_adversaries,
     run_data,
 )
+from privacy_gan.reporting.page_learning import learning_data, without_curves
 from privacy_gan.reporting.records import RunsFound
 from privacy_gan.reporting.results import Panel
 from privacy_gan.reporting.tables import Table
@@ -31,6 +32,7 @@ from privacy_gan.runs.faces import Faces, draw_grid
 from privacy_gan.runs.result import json_safe
 
 PARTS = files("privacy_gan.reporting") / "page"
+SCRIPTS = ("report.js", "learning.js")
 LEADING_TITLES = [METRICS[name].title for name in MEASURES]
 
 
@@ -52,6 +54,15 @@ GLOSSARY = (
         f"the leading metric: of {', '.join(LEADING_TITLES)}, the one whose "
         "interval's lower end is furthest above guessing, relative to original images. Accuracy "
         "alone can hide a leak if one value is frequent.",
+    ),
+    (
+        "at least",
+        "an adversary was not done: it was still learning when its training ended, or has no "
+        "learning curve, as in results of earlier versions. Longer training may find more.",
+    ),
+    (
+        "about",
+        "a ratio whose denominator is such a lower bound: longer training may raise or lower it.",
     ),
     ("over budget", "the whole interval of the distortion is above epsilon."),
     ("majority baseline", "the score of the class frequencies, without looking at the image."),
@@ -111,6 +122,7 @@ def render_page(content: PageContent) -> str:
     entry_index = {id(entry): index for index, entry in enumerate(entries)}
     panels = [panel_data(panel, entry_index) for panel in content.panels]
     runs = [run_data(entry, content.faces.get(entry.folder.path)) for entry in entries]
+    learning = learning_data(content.panels)
     environment = Environment(autoescape=True, undefined=StrictUndefined)
     template = environment.from_string(read_part("report.html"))
     return template.render(
@@ -119,12 +131,14 @@ def render_page(content: PageContent) -> str:
         date=datetime.datetime.now().astimezone().strftime("%Y-%m-%d %H:%M %Z"),
         folder=content.folder,
         style=read_part("report.css"),
-        script=read_part("report.js"),
+        script="\n".join(map(read_part, SCRIPTS)),
         plotly=get_plotlyjs() if panels else "",
         sections=list_sections(content),
         summary=content.summary,
         panels=panels,
-        data=to_script_json({"panels": panels, "runs": runs}),
+        learning=learning,
+        without_curves=without_curves(content.panels),
+        data=to_script_json({"panels": panels, "runs": runs, "learning": learning}),
         differences=[
             (
                 title,
@@ -192,6 +206,7 @@ def list_sections(content: PageContent) -> list[tuple[str, str]]:
             ("tables", "Tables", content.tables),
             ("faces", "Faces", content.grids),
             ("adversaries", "Adversaries", content.panels),
+            ("learning", "Learning curves", content.panels),
             ("missing", "Missing", True),
             ("how", "Definitions", True),
         )

@@ -8,6 +8,7 @@ import json
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -19,10 +20,18 @@ from privacy_gan.reporting import paper_values
 from privacy_gan.reporting.budget import exceeds_budget
 from privacy_gan.reporting.figure1 import curve_colour
 from privacy_gan.reporting.leakage import ACCURACY
+from privacy_gan.reporting.lower_bounds import bound_prefix, training_length
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
 from privacy_gan.reporting.records import STRONGEST, EvaluationRow
-from privacy_gan.reporting.results import UTILITY, Curve, Panel, budget_phrase, format_budget
-from privacy_gan.reporting.run_summary import format_cell, measure_label
+from privacy_gan.reporting.results import (
+    UTILITY,
+    Curve,
+    Panel,
+    budget_phrase,
+    format_budget,
+    joint_bound,
+)
+from privacy_gan.reporting.run_summary import measure_cell, measure_label
 from privacy_gan.runs.faces import Faces
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "cross", "x")
@@ -70,7 +79,7 @@ def panel_data(panel: Panel, entry_index: Mapping[int, int]) -> dict[str, Any]:
             name: axis_data(panel, strongest.get(name, ACCURACY)) for name in adversary_choices
         },
         "originals": {
-            name: (leak, utility)
+            name: (leak, utility, bound_prefix(panel.example.evaluation, metric, "original"))
             for name, metric in metrics.items()
             if (leak := panel.reference_value(metric, "original")) is not None
             and utility is not None
@@ -113,7 +122,20 @@ def hypervolume_note(panel: Panel) -> str:
         f"{worst_leak}, that of original images; utility score {worst_utility}, that of the "
         f"majority baseline) and the ideal ({best_leak}, {best_utility}) that a curve dominates. "
         "More budgets can only increase it, so compare only curves with the same budgets."
+        f"{bounds_note(panel)}"
     )
+
+
+def bounds_note(panel: Panel) -> str:
+    """Return what lower bounds mean for a panel's hypervolumes; "" if everything was done."""
+    prefixes = {
+        bound_prefix(entry.evaluation, ACCURACY, column)
+        for entry in panel.entries
+        for column in ("censored", "original")
+    }
+    if not any(prefixes):
+        return ""
+    return " It is approximate: some adversaries were not done, so their leaks are lower bounds."
 
 
 def curve_data(
@@ -153,6 +175,7 @@ def curve_data(
             "where": budget_phrase(epsilon),
             "seeds": len(entries),
             "privacy": {name: mean_and_bar(table, epsilon) for name, table in leaks.items()},
+            "bounds": {name: bound_at(table, epsilon) for name, table in leaks.items()},
             "utility": mean_and_bar(utility, epsilon),
             "runs": [entry_index[id(entry)] for entry in entries],
             **{name: by_budget.get(epsilon, "-") for name, by_budget in texts.items()},
@@ -173,9 +196,19 @@ def curve_data(
 
 
 def format_mean_std(row: pd.Series, show: Callable[[float], str]) -> str:
-    """Return a mean and its standard deviation over seeds, if there are several."""
-    mean, std = row["mean"], row["std"]
-    return show(mean) if pd.isna(std) else f"{show(mean)} ± {show(std)}"
+    """Return a mean, "at least" if it is a lower bound, and its deviation over several seeds."""
+    mean, std = f"{prefix_of(row.get('bound', ''))}{show(row['mean'])}", row["std"]
+    return mean if pd.isna(std) else f"{mean} ± {show(std)}"
+
+
+def prefix_of(bound: str) -> str:
+    """Return what to print before a value with a bound, see ``Record``."""
+    return f"{bound} " if bound else ""
+
+
+def bound_at(table: pd.DataFrame, epsilon: float) -> str:
+    """Return what to print before the mean at a budget."""
+    return prefix_of(table.loc[epsilon, "bound"]) if epsilon in table.index else ""
 
 
 def mean_and_bar(table: pd.DataFrame, epsilon: float) -> Bar | None:
@@ -199,18 +232,19 @@ def rank_adversaries(panel: Panel) -> list[dict[str, str]]:
     entries = panel.entries
     times_strongest = Counter(entry.evaluation.strongest["accuracy"].adversary for entry in entries)
     rows = [
-        (statistics.fmean(scores["value"].dropna()), name, sorted(scores["queries"].unique()))
+        (statistics.fmean(scores["value"].dropna()), name, scores)
         for name, scores in adversary_accuracies(panel).groupby("adversary")
         if scores["value"].notna().any()
     ]
     return [
         {
             "name": name,
-            "queries": " or ".join(map(str, queries)),
-            "accuracy": METRICS[ACCURACY].format_value(mean),
+            "queries": " or ".join(map(str, sorted(scores["queries"].unique()))),
+            "accuracy": prefix_of(joint_bound(scores["bound"]))
+            + METRICS[ACCURACY].format_value(mean),
             "strongest": f"{times_strongest[name]} of {len(entries)}",
         }
-        for mean, name, queries in sorted(rows, reverse=True)
+        for mean, name, scores in sorted(rows, key=itemgetter(0, 1), reverse=True)
     ]
 
 
@@ -221,8 +255,8 @@ def run_data(entry: EvaluationRow, faces: Faces | None) -> dict[str, Any]:
         "title": f"seed {entry.seed}",
         "folder": str(entry.folder.path),
         "numbers": [
-            (measure_label(name), format_cell(name, measure.censored, interval=True))
-            for name, measure in entry.evaluation.measures.items()
+            (measure_label(name), measure_cell(entry.evaluation, name, "censored", interval=True))
+            for name in entry.evaluation.measures
         ],
         "configuration": "\n".join(
             f"{key}={json.dumps(value)}" for key, value in sorted(settings.items())
@@ -277,9 +311,8 @@ def describe_judging(entry: EvaluationRow) -> str:
     """Return how long adversaries were trained, and how much they saw."""
     evaluation = entry.evaluation
     queries = max((each.queries for each in evaluation.adversaries), default=1)
-    epochs = evaluation.settings.get("judge.epochs", "?")
     return (
-        f"adversaries trained for {epochs} epoch{'s' * (epochs != 1)} on "
+        f"adversaries trained {training_length(evaluation)} on "
         f"{evaluation.images['train']:,} images; up to {queries} censored "
         f"version{'s' * (queries != 1)} of each of {evaluation.images['test']:,} test images"
     )

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.metrics import METRICS, find_metric
 from privacy_gan.reporting.budget import budget_of
+from privacy_gan.reporting.lower_bounds import adversary_prefix, bound_prefix
 from privacy_gan.reporting.verdict import summary_sentence
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.folder import RunFolder
@@ -47,6 +48,9 @@ class Record(NamedTuple):
         original: the value on original images.
         majority_baseline: the value without looking at the image.
         correlation_baseline: the value from the other attributes alone.
+        bound: "at least" if the value is a lower bound, because the networks behind it were not
+            known to be done learning; "about" if it is relative to such a value; else "".
+        original_bound: the same for the value on original images.
     """
 
     run: str
@@ -65,6 +69,8 @@ class Record(NamedTuple):
     original: float | None
     majority_baseline: float | None
     correlation_baseline: float | None
+    bound: str
+    original_bound: str
 
 
 @dataclass(frozen=True)
@@ -249,20 +255,33 @@ class EvaluationRow:
     def measure_records(self) -> list[Record]:
         """Return a record for each metric."""
         return [
-            self._record(reported_adversary(name), 0, name, measure)
+            self._record(reported_adversary(name), 0, name, measure, self._bounds(name))
             for name, measure in self.evaluation.measures.items()
         ]
 
     def adversary_records(self) -> list[Record]:
         """Return a record for each adversary, number of queries and score."""
         return [
-            self._record(each.adversary, each.queries, metric_of_score(score), Measure(estimate))
+            self._record(
+                each.adversary, each.queries, metric_of_score(score), Measure(estimate), (bound, "")
+            )
             for each in self.evaluation.adversaries
+            for bound in [adversary_prefix(self.evaluation, each.adversary).strip()]
             for score, estimate in each.test.items()
         ]
 
-    def _record(self, adversary: str, queries: int, metric: str, measure: Measure) -> Record:
-        censored = measure.censored
+    def _bounds(self, metric: str) -> tuple[str, str]:
+        """Return a metric's ``bound`` and ``original_bound``, see ``Record``."""
+        censored, original = (
+            bound_prefix(self.evaluation, metric, column).strip()
+            for column in ("censored", "original")
+        )
+        return censored, original
+
+    def _record(
+        self, adversary: str, queries: int, metric: str, measure: Measure, bounds: tuple[str, str]
+    ) -> Record:
+        censored, (bound, original_bound) = measure.censored, bounds
         return Record(
             run=str(self.folder.path),
             data=self.data[0],
@@ -280,6 +299,8 @@ class EvaluationRow:
             original=value_of(measure.original),
             majority_baseline=value_of(measure.majority_baseline),
             correlation_baseline=value_of(measure.correlation_baseline),
+            bound=bound,
+            original_bound=original_bound if measure.original is not None else "",
         )
 
 

@@ -22,6 +22,7 @@ from privacy_gan.reporting.difference import (
 from privacy_gan.reporting.face_grids import load_run_faces, make_face_grids
 from privacy_gan.reporting.formats import FORMATS, cells_table, to_csv
 from privacy_gan.reporting.leakage import leading_leak
+from privacy_gan.reporting.learning_figure import draw_learning_curves
 from privacy_gan.reporting.missing import find_missing, format_missing
 from privacy_gan.reporting.optimum_gap import gaussian_runs, optimum_table
 from privacy_gan.reporting.page import PageContent, count_runs, render_page
@@ -35,7 +36,8 @@ from privacy_gan.training.wandb_run import init_run
 
 MAX_DIFFERENCES = 10  # on the terminal
 MAX_SENTENCES = 3  # more entries of a panel are summarized
-OUTPUTS = ("figure1.*", "table[123].*", "faces-*.png", "results.csv")  # of any report
+# of any report
+OUTPUTS = ("figure1.*", "learning_curves*.*", "table[123].*", "faces-*.png", "results.csv")
 UNSAFE = r"[^\w.+-]+"  # in a file name
 
 
@@ -140,6 +142,7 @@ def write_files(content: PageContent, output: Path) -> list[Path]:
     files = [write(output / "report.html", render_page(content))]
     if panels := [panel for panel in content.panels if panel.has_trade_off]:
         files += figure1.draw_figure(panels, output)
+    files += draw_learning_curves(content.panels, output)
     for number in sorted({table.number for table in content.tables}):
         tables = [table for table in content.tables if table.number == number]
         files += [

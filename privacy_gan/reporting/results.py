@@ -17,12 +17,15 @@ from typing import Any
 import pandas as pd
 
 from privacy_gan.reporting.leakage import ACCURACY, leading_measure
+from privacy_gan.reporting.lower_bounds import joint_prefix
 from privacy_gan.reporting.paper_values import ATTRIBUTES
 from privacy_gan.reporting.records import EvaluationRow, Record, reported_adversary
 
 UTILITY = "utility_score"
 NUMBERS = ["value", "low", "high", "original", "majority_baseline", "correlation_baseline"]
-EMPTY = pd.DataFrame({name: [] for name in ("mean", "std", "seeds", "low", "high")}, dtype=float)
+EMPTY = pd.DataFrame(
+    {name: [] for name in ("mean", "std", "seeds", "low", "high")}, dtype=float
+).assign(bound="")
 Corner = tuple[float, float]  # privacy loss, utility score
 
 
@@ -81,10 +84,11 @@ def aggregate_over_seeds(rows: pd.DataFrame, by: str | list[str]) -> pd.DataFram
 
     Returns:
         A row for each group, with the columns ``mean``; ``std``, the standard deviation over seeds
-        (n - 1 in the denominator; nan for one seed); ``seeds``, their number; and ``low`` and
+        (n - 1 in the denominator; nan for one seed); ``seeds``, their number; ``low`` and
         ``high``, the ends of the error bar: one standard deviation to either side or, for one seed,
-        its 95% interval over test images. Undefined numbers do not count; a group without any
-        number has no row. Sums are rounded once, so the order of runs does not matter.
+        its 95% interval over test images; and ``bound`` of the mean, see ``Record``. Undefined
+        numbers do not count; a group without any number has no row. Sums are rounded once, so the
+        order of runs does not matter.
     """
     table: pd.DataFrame = (
         rows.dropna(subset="value")
@@ -95,11 +99,17 @@ def aggregate_over_seeds(rows: pd.DataFrame, by: str | list[str]) -> pd.DataFram
             seeds=("value", "count"),
             low=("low", "first"),
             high=("high", "first"),
+            bound=("bound", joint_bound),
         )
     )
     table["low"] = (table["mean"] - table["std"]).fillna(table["low"])
     table["high"] = (table["mean"] + table["std"]).fillna(table["high"])
     return table
+
+
+def joint_bound(bounds: Iterable[str]) -> str:
+    """Return the bound of a mean of values with these bounds, see ``Record``."""
+    return joint_prefix(f"{bound} " for bound in bounds).strip()
 
 
 def sample_std(values: pd.Series) -> float:

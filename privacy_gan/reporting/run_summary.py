@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from privacy_gan.evaluation.metrics import METRICS, find_metric
 from privacy_gan.reporting.budget import budget_of, budget_warnings
+from privacy_gan.reporting.interval_note import interval_note
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
+from privacy_gan.reporting.lower_bounds import (
+    adversary_prefix,
+    bound_notes,
+    bound_prefix,
+    training_lines,
+)
 from privacy_gan.reporting.records import mechanism_name
 from privacy_gan.reporting.verdict import summary_sentence, summary_sentences
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import ENDED_AFTER, AdversaryScores, Evaluation, Result
+from privacy_gan.runs.result import ENDED_AFTER, Evaluation, Result
 
 COLUMNS = ("censored", "original", "majority_baseline", "correlation_baseline")  # of a Measure
 HEADINGS = tuple(column.replace("_", " ") for column in COLUMNS)
-SHORT_HEADINGS = ("censored", "original", "majority", "corr.")  # for 80 columns
+SHORT_HEADINGS = ("censored", "original", "maj.", "corr.")  # for 80 columns
+CEILING = "ceiling"  # column of a Measure that only utility metrics have
 FIRST = [name for name, metric in METRICS.items() if metric.prominence == "first"]
-INTERVALS_NOTE = (
-    "[95% bootstrap intervals over test images; they exclude the variation between training seeds]"
-)
 BASELINES_NOTE = (
     "majority baseline: without looking at the image; "
     "correlation baseline: from the other attributes alone"
 )
-SHORT_TABLE_NOTE = (
-    "majority: baseline without looking at the image\n"
-    "corr.: correlation baseline, from the other attributes alone\n"
-    "95% intervals over test images; details=true shows all metrics and every adversary"
+CEILING_NOTE = "ceiling: the highest accuracy possible if {attribute} is hidden completely"
+SHORT_TABLE_NOTES = (
+    "privacy loss: accuracy of the strongest adversary",
+    "retrained utility: utility score of a classifier trained on censored images",
+    "maj.: majority baseline, without looking at the image",
+    "corr.: correlation baseline, from the other attributes alone",
 )
+DETAILS_NOTE = "details=true shows all metrics and every adversary"
 TITLE = (
     "{attribute} censored with epsilon {epsilon:g} "
     "(a distortion budget, not differential privacy's epsilon)"
@@ -56,8 +64,7 @@ def run_summary(folder: RunFolder, result: Result, details: bool) -> str:
     budget = budget_of(result.fingerprint)
     for evaluation in (result.baseline or {}).values():
         lines += [summary_sentence(evaluation, f"{mechanism}'s filter alone", budget), ""]
-    if result.evaluations:
-        lines.append(SHORT_TABLE_NOTE)
+    lines += short_table_notes(result.evaluations.values())
     lines += [f"warning: {line}" for line in result_warnings(result)]
     return "\n".join([*lines, *output_file_lines(folder)])
 
@@ -101,21 +108,53 @@ def result_warnings(result: Result) -> Iterator[str]:
 def short_table(evaluation: Evaluation) -> list[str]:
     """Return a table of the most important metrics, the leading one first."""
     names = dict.fromkeys((leading_leak(evaluation).measure, *FIRST))
-    return measure_table(evaluation, names, SHORT_HEADINGS, measure_label)
+    return measure_table(evaluation, names, COLUMNS, SHORT_HEADINGS, short_label)
+
+
+def short_table_notes(evaluations: Collection[Evaluation]) -> list[str]:
+    """Return the notes below short tables; none below no table."""
+    if not evaluations:
+        return []
+    text = "\n".join(line for each in evaluations for line in short_table(each))
+    lines = [
+        *(note for note in SHORT_TABLE_NOTES if note.partition(":")[0] in text),
+        *(line for each in evaluations for line in ceiling_lines(each)),
+        *bound_notes(text),
+        *(line for each in evaluations for line in training_lines(each)),
+        *map(interval_note, evaluations),
+        DETAILS_NOTE,
+    ]
+    return list(dict.fromkeys(lines))
+
+
+def ceiling_lines(evaluation: Evaluation) -> list[str]:
+    """Return the ceiling of the utility scores, if it is known."""
+    measure = evaluation.measures.get("utility_score") or evaluation.measures.get(
+        "retrained_utility_score"
+    )
+    if measure is None or measure.ceiling is None:
+        return []
+    value = METRICS["utility_score"].format_value(measure.ceiling.value)
+    return [
+        f"ceiling of both utility scores: {value}, the highest possible if "
+        f"{evaluation.attribute} is hidden completely"
+    ]
 
 
 def full_tables(evaluation: Evaluation) -> list[str]:
     """Return a table of all metrics and one of all adversaries, with notes."""
+    measures, adversaries = full_table(evaluation), adversary_table(evaluation)
     return [
-        *measure_table(evaluation, evaluation.measures, HEADINGS, indented_label),
+        *measures,
         "",
         *least_distortion_lines(evaluation),
-        f"{evaluation.images['test']} test images",
-        INTERVALS_NOTE,
+        intervals_note(interval_note(evaluation)),
         "original: on uncensored images, with adversaries trained on uncensored images",
         BASELINES_NOTE,
+        *([CEILING_NOTE.format(attribute=evaluation.attribute)] if has_ceiling(evaluation) else []),
         *metric_notes(evaluation.measures),
-        *adversary_training_lines(evaluation),
+        *bound_notes("\n".join([*measures, *adversaries])),
+        *training_lines(evaluation),
         "privacy metrics are those of the strongest adversary on validation images:",
         *(
             f"  {measure_label(score)}: {strongest.adversary} with "
@@ -123,9 +162,26 @@ def full_tables(evaluation: Evaluation) -> list[str]:
             for score, strongest in evaluation.strongest.items()
         ),
         "",
-        *adversary_table(evaluation.adversaries),
+        *adversaries,
         *(f"\nwarning: {warning}" for warning in evaluation.warnings),
     ]
+
+
+def full_table(evaluation: Evaluation) -> list[str]:
+    """Return a table of all metrics, with a column of ceilings if any are known."""
+    more = (CEILING,) if has_ceiling(evaluation) else ()
+    columns, headings = (*COLUMNS, *more), (*HEADINGS, *more)
+    return measure_table(evaluation, evaluation.measures, columns, headings, indented_label)
+
+
+def has_ceiling(evaluation: Evaluation) -> bool:
+    """Return whether any metric has a known ceiling."""
+    return any(measure.ceiling is not None for measure in evaluation.measures.values())
+
+
+def intervals_note(intervals: str) -> str:
+    """Return a note on intervals, from what they resample."""
+    return f"[{intervals}; they exclude the variation between training seeds]"
 
 
 def least_distortion_lines(evaluation: Evaluation) -> list[str]:
@@ -145,45 +201,46 @@ def metric_notes(names: Iterable[str]) -> list[str]:
     return [f"{metric.title}: {metric.note}" for metric in metrics if metric.note]
 
 
-def adversary_training_lines(evaluation: Evaluation) -> list[str]:
-    """Return how long the adversaries were trained, which bounds what they can find."""
-    epochs = evaluation.settings.get("judge.epochs")
-    if epochs is None:
-        return []
-    return [
-        f"adversaries were trained for {epochs} epoch{'s' * (epochs != 1)} on "
-        f"{evaluation.images['train']:,} images; longer training (judge.epochs) may find more"
-    ]
-
-
 def measure_table(
     evaluation: Evaluation,
     names: Iterable[str],
+    columns: Sequence[str],
     headings: Sequence[str],
     label: Callable[[str], str],
 ) -> list[str]:
-    """Return a table with a line for each of the named metrics that the evaluation has."""
+    """Return a table with a line for each of the named metrics that the evaluation has.
+
+    Args:
+        evaluation: of one attribute.
+        names: of the metrics.
+        columns: attributes of ``Measure``; values in the first have an interval.
+        headings: of the columns.
+        label: returns a metric's name in the table.
+    """
     rows = [[evaluation.attribute, *headings]]
     for name in names:
-        if (measure := evaluation.measures.get(name)) is not None:
-            estimates = [getattr(measure, column) for column in COLUMNS]
-            cells = [
-                format_cell(name, estimate, interval=index == 0)
-                for index, estimate in enumerate(estimates)
-            ]
-            rows.append([label(name), *cells])
+        if name not in evaluation.measures:
+            continue
+        cells = [
+            measure_cell(evaluation, name, column, interval=column == columns[0])
+            for column in columns
+        ]
+        rows.append([label(name), *cells])
     return align_columns(rows)
 
 
-def adversary_table(adversaries: Sequence[AdversaryScores]) -> list[str]:
+def adversary_table(evaluation: Evaluation) -> list[str]:
     """Return a table of each adversary's accuracy on test images by number of queries."""
+    adversaries = evaluation.adversaries
     queries = sorted({scores.queries for scores in adversaries})
     accuracies = {(each.adversary, each.queries): each.test["accuracy"] for each in adversaries}
     rows = [["adversary's accuracy", *map(format_queries, queries)]]
     for name in dict.fromkeys(each.adversary for each in adversaries):
-        rows.append(
-            [name, *(format_cell(ACCURACY, accuracies[name, count], True) for count in queries)]
+        prefix = adversary_prefix(evaluation, name)
+        cells = (
+            format_cell(ACCURACY, accuracies.get((name, count)), True, prefix) for count in queries
         )
+        rows.append([name, *cells])
     return align_columns(rows)
 
 
@@ -198,6 +255,11 @@ def measure_label(measure: str) -> str:
     return f"{title} ({key})" if key else title
 
 
+def short_label(measure: str) -> str:
+    """Return a measure's name in the short table."""
+    return find_metric(measure).short_title or measure_label(measure)
+
+
 def indented_label(measure: str) -> str:
     """Return a measure's label in a list; those of single attributes or classes are indented."""
     metric, key = find_metric(measure), measure.partition("/")[2]
@@ -208,14 +270,28 @@ def indented_label(measure: str) -> str:
     return f"  {measure_label(measure)}" if key else measure_label(measure)
 
 
-def format_cell(measure: str, estimate: Estimate | None, interval: bool) -> str:
-    """Return a value, optionally with its interval; "-" for None."""
+def measure_cell(evaluation: Evaluation, name: str, column: str, interval: bool) -> str:
+    """Return a value of a metric that the evaluation has, "at least" if it is a lower bound.
+
+    Args:
+        evaluation: of one attribute.
+        name: of the metric.
+        column: an attribute of ``Measure``.
+        interval: whether to add the value's interval.
+    """
+    prefix = bound_prefix(evaluation, name, column)
+    return format_cell(name, getattr(evaluation.measures[name], column), interval, prefix)
+
+
+def format_cell(measure: str, estimate: Estimate | None, interval: bool, prefix: str = "") -> str:
+    """Return a value, optionally with its interval, after a prefix; "-" for None."""
     if estimate is None:
         return "-"
     show = find_metric(measure).format_value
+    value = f"{prefix}{show(estimate.value)}"
     if not interval:
-        return show(estimate.value)
-    return f"{show(estimate.value)} [{show(estimate.low).rstrip('%')}, {show(estimate.high)}]"
+        return value
+    return f"{value} [{show(estimate.low).rstrip('%')}, {show(estimate.high)}]"
 
 
 def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 DISTORTIONS = ["valid/filter/distortion", "valid/generator/distortion", "budget"]
 UTILITY = "utility_score"
+TITLE = "Trade-off (the leak is a lower bound unless the adversaries were done)"
 COLUMNS: list[str | int] = [
     "run",
     "mechanism",
@@ -33,6 +34,8 @@ COLUMNS: list[str | int] = [
     "privacy loss",
     "privacy loss, paper's metric",
     "utility score",
+    "adversaries done",
+    "leak in words",
 ]
 
 
@@ -53,7 +56,7 @@ def chart_sweep(runs: Mapping[str, Path], project: str, group: str, output_dir: 
     folder = Path(output_dir).resolve() / f".wandb-{short_hash(group)}"
     with init_run(folder, project, group, "sweep") as tracked:
         table = wandb.Table(columns=COLUMNS, data=rows)
-        scatter = wandb.plot.scatter(table, "normalized leak", "utility score", "Trade-off")
+        scatter = wandb.plot.scatter(table, "normalized leak", "utility score", TITLE)
         tracked.log({"runs": table, "trade-off": scatter})
 
 
@@ -61,7 +64,7 @@ def table_rows(name: str, folder: Path) -> list[list[object]]:
     """Return a row for each evaluation of a run, with the columns ``COLUMNS``.
 
     The leak is that by the leading metric; normalized, it is 0 for guessing and 1 for original
-    images.
+    images. It is a lower bound unless the adversaries were done.
     """
     run = RunFolder(folder)
     result = run.result()
@@ -79,6 +82,8 @@ def table_row(name: str, entry: EvaluationRow) -> list[object]:
         "none" if entry.budget is None else budget,
         *(leak.metric.title, leak.censored.value, leak.gain),
         *map(entry.value, (ACCURACY, "paper_privacy_loss", UTILITY)),
+        not leak.prefix,
+        f"{leak.prefix}{leak.metric.format_value(leak.censored.value)}",
     ]
 
 

@@ -66,17 +66,19 @@ def table_cells(
         example: a run in the table; there are differences only if its data are CelebA.
 
     Returns:
-        The columns row, column, mean, std, seeds (0 if there are no runs), paper, paper_std and
-        difference, measured minus paper; nan for missing values.
+        The columns row, column, mean, std, seeds (0 if there are no runs), bound (see ``Record``;
+        "" if there are none), paper, paper_std and difference, measured minus paper; nan for other
+        missing values.
     """
     index = pd.MultiIndex.from_product([rows, measured], names=["row", "column"])
     columns = {
-        name: values[["mean", "std", "seeds"]]
+        name: values[["mean", "std", "seeds", "bound"]]
         for name, values in measured.items()
         if values is not None
     }
     cells = pd.concat(columns, names=["column", "row"]).swaplevel().reindex(index)
     cells["seeds"] = cells["seeds"].fillna(0).astype(int)
+    cells["bound"] = cells["bound"].fillna("")
     paper = pd.DataFrame({"paper": [], "paper_std": []}) if paper is None else paper
     cells[["paper", "paper_std"]] = paper.reindex(index)
     cells["difference"] = cells["mean"] - cells["paper"] if example.on_celeba else math.nan

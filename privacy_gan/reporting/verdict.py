@@ -19,6 +19,7 @@ from privacy_gan.reporting.leakage import (
     leaks_by_measure,
     missing_measures,
 )
+from privacy_gan.reporting.lower_bounds import training_lines
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.result import Evaluation, Result
 
@@ -61,32 +62,47 @@ def leak_clause(evaluation: Evaluation, after: str) -> str:
         if leak.measure == ACCURACY:
             return clause
         accuracy = leaks_by_measure(evaluation)[ACCURACY]
-        show = accuracy.metric.format_value
-        return (
-            f"{clause}; accuracy {show(accuracy.censored.value)} (guessing {show(accuracy.guess)})"
-        )
+        guess = accuracy.metric.format_value(accuracy.guess)
+        return f"{clause}; {titled('accuracy', accuracy)} (guessing {guess})"
     if not is_learned_from_originals(evaluation):
         return (
             f"Whether {name} leaks{after} is unknown: the adversaries cannot predict it from the "
             f"original images either; they reach {format_score(leak)}"
+        )
+    if leak.prefix:
+        return (
+            f"No leak of {name} was found{after} so far: {unfinished_clause(evaluation)}; they "
+            f"reach {format_score(leak)}"
         )
     return (
         f"No leak of {name} was found{after}: adversaries reach no more than {format_score(leak)}"
     )
 
 
+def unfinished_clause(evaluation: Evaluation) -> str:
+    """Return that the adversaries were not done, or that this is unknown."""
+    if not any(evaluation.curves.values()):
+        return "whether the adversaries were done learning is unknown"
+    if evaluation.adversaries_done():
+        return "the strongest adversary was dropped before it was done learning"
+    return "the adversaries were not done learning"
+
+
 def format_score(leak: Leak) -> str:
     """Return a measure's title and value, with its values by guessing and on original images."""
-    show = leak.metric.format_value
+    show, title = leak.metric.format_value, leak.metric.title
     references = f"guessing {show(leak.guess)}"
     if leak.original is not None:
-        references += f", original images {show(leak.original.value)}"
-    value, title = show(leak.censored.value), leak.metric.title
-    score = {
-        ACCURACY: f"accuracy {value}",
-        "leaked_bits": f"{value} {title}",
-    }.get(leak.measure, f"{title} {value}")
-    return f"{score} ({references})"
+        references += f", original images {leak.original_prefix}{show(leak.original.value)}"
+    if leak.measure == "leaked_bits":
+        return f"{leak.prefix}{show(leak.censored.value)} {title} ({references})"
+    return f"{titled('accuracy' if leak.measure == ACCURACY else title, leak)} ({references})"
+
+
+def titled(title: str, leak: Leak) -> str:
+    """Return "accuracy 87.0%", or "accuracy of at least 87.0%"."""
+    of = " of " if leak.prefix else " "
+    return f"{title}{of}{leak.prefix}{leak.metric.format_value(leak.censored.value)}"
 
 
 def is_learned_from_originals(evaluation: Evaluation) -> bool:
@@ -146,8 +162,12 @@ def verdict(evaluation: Evaluation, budget: float | None = None) -> list[str]:
         f"{versions_clause(evaluation, leak)}"
     )
     excess = describe_excess(evaluation, budget)
-    notes = [*missing_measure_lines(evaluation), *([excess] if excess else [])]
-    claim = f"{adversary} predicts it {predicted(leak, leak.censored, leak.guess)}"
+    notes = [
+        *training_lines(evaluation),
+        *missing_measure_lines(evaluation),
+        *([excess] if excess else []),
+    ]
+    claim = f"{adversary} predicts it {predicted(leak, leak.censored, leak.prefix, leak.guess)}"
     if leak.is_found:
         return [
             f"{name} leaks: {claim}",
@@ -158,26 +178,40 @@ def verdict(evaluation: Evaluation, budget: float | None = None) -> list[str]:
     if not is_learned_from_originals(evaluation):
         return [
             f"whether {name} leaks is unknown: {claim}, but the same adversaries cannot predict it "
-            "from the original images either: train them longer (judge.epochs) or on more images",
+            f"from the original images either: {remedy(leak)}",
             *notes,
         ]
     return [
-        f"no leak of {name} was found: {claim}",
+        f"no leak of {name} was found{' so far' if leak.prefix else ''}: {claim}",
         *original_lines(leak),
         f"this does not prove that nothing leaks: with {evaluation.images['test']:,} test images, "
         f"up to {leak.metric.format_value(leak.censored.high)} is possible, and adversaries with "
-        "more images, longer training or other methods may find more",
+        f"more images{', longer training' if leak.prefix else ''} or other methods may find more",
         *notes,
     ]
 
 
-def predicted(leak: Leak, estimate: Estimate, guess: float | None = None) -> str:
-    """Return how well the attribute is predicted: "for 87.0% of images (95% interval ...)"."""
-    value, title = leak.metric.format_value(estimate.value), leak.metric.title
+def remedy(leak: Leak) -> str:
+    """Return what may help adversaries that cannot predict the attribute from any images."""
+    longer = "train them longer (judge.max_epochs) or on more images"
+    return longer if leak.prefix or leak.original_prefix else "train them on more images"
+
+
+def predicted(leak: Leak, estimate: Estimate, prefix: str, guess: float | None = None) -> str:
+    """Return how well the attribute is predicted: "for 87.0% of images (95% interval ...)".
+
+    Args:
+        leak: its metric and title.
+        estimate: how well.
+        prefix: "at least " if that is a lower bound, else "".
+        guess: the value by guessing; None to omit it.
+    """
+    value = f"{prefix}{leak.metric.format_value(estimate.value)}"
+    of, title = " of" if prefix else "", leak.metric.title
     score = {
         ACCURACY: f"for {value} of images",
         "leaked_bits": f"with {value} {title}",
-    }.get(leak.measure, f"with {title} {value}")
+    }.get(leak.measure, f"with {title}{of} {value}")
     return f"{score} {format_interval(leak.measure, estimate, guess)}"
 
 
@@ -193,10 +227,10 @@ def accuracy_lines(evaluation: Evaluation, leak: Leak) -> list[str]:
     if leak.measure == ACCURACY:
         return []
     accuracy = leaks_by_measure(evaluation)[ACCURACY]
-    show = accuracy.metric.format_value
+    value = f"{accuracy.prefix}{accuracy.metric.format_value(accuracy.censored.value)}"
     interval = format_interval(ACCURACY, accuracy.censored, accuracy.guess)
     hidden = "" if accuracy.is_found else "; accuracy alone would not show the leak"
-    return [f"accuracy, the paper's metric, is {show(accuracy.censored.value)} {interval}{hidden}"]
+    return [f"accuracy, the paper's metric, is {value} {interval}{hidden}"]
 
 
 def original_lines(leak: Leak) -> list[str]:
@@ -205,7 +239,7 @@ def original_lines(leak: Leak) -> list[str]:
         return []
     return [
         f"trained on the original images, the same adversaries predict it "
-        f"{predicted(leak, leak.original)}"
+        f"{predicted(leak, leak.original, leak.original_prefix)}"
     ]
 
 

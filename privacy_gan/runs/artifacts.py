@@ -159,6 +159,37 @@ class ArtifactCache:
             for name, path in paths.items()
         }
 
+    def get_joint(self, path: Path, make: Callable[[ResumeCheckpoint], Content]) -> Content:
+        """Return an artifact that all ranks compute together; compute it if it is missing.
+
+        Args:
+            path: its file, see ``path``.
+            make: computes it; called on all ranks, each with a resume checkpoint of its own, and
+                returns the same on all of them.
+
+        Raises:
+            UserError: the file is damaged, or the folder is not writable.
+        """
+        if self._missing({path.name: path}):
+            with self._lock() if distributed.rank() == 0 else nullcontext():
+                if self._missing({path.name: path}):
+                    if self.is_shared:
+                        log.info("training %s, once for all runs", self.description)
+                    resume = self._joint_checkpoint(path)
+                    content = make(resume)
+                    if distributed.rank() == 0:
+                        save_atomically(path, content)
+                    distributed.barrier()
+                    resume.remove()
+        return read_artifact(path)
+
+    def _joint_checkpoint(self, path: Path) -> ResumeCheckpoint:
+        """Return this rank's resume checkpoint of an artifact that all ranks compute together."""
+        rank, ranks = distributed.rank(), distributed.world_size()
+        suffix = f".{rank}" if rank else ""
+        checkpoint = path.with_name(f"{path.name}{suffix}.begun")
+        return ResumeCheckpoint(checkpoint, f"{path.name} {rank}/{ranks}", self.every_minutes)
+
     def _compute(
         self, names: Sequence[str], paths: Mapping[str, Path], make: Make
     ) -> Mapping[str, Content]:

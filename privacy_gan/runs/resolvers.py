@@ -1,4 +1,4 @@
-"""OmegaConf resolvers that read finished runs, for use in conf/.
+"""OmegaConf resolvers that read finished runs and other files, for use in conf/.
 
 The result of ``stacked_parts`` becomes part of a stack's configuration, so that the stack can be
 built again without the runs' folders.
@@ -6,8 +6,10 @@ built again without the runs' folders.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,25 @@ def start_key(folder: str | None) -> str | None:
     if not key:
         raise UserError(f"start_from={folder} contains no finished run: give the folder of one")
     return key
+
+
+def file_key(file: str | None) -> str | None:
+    """Return a key of a file's content, "" if it cannot be read, or None for no file."""
+    if file is None:
+        return None
+    try:
+        status = Path(file).stat()
+        return content_key(file, (status.st_mtime_ns, status.st_size))
+    except OSError:
+        return ""  # using the file then raises the error
+
+
+@cache
+def content_key(file: str, version: tuple[int, int]) -> str:
+    """Return a key of a file's content, which is read once for each version of the file."""
+    del version
+    with Path(file).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
 def stacked_parts(runs: Sequence[str]) -> list[dict[str, Any]]:
@@ -87,6 +108,7 @@ def describe_part(path: Path) -> dict[str, Any]:
 
 
 OmegaConf.register_new_resolver("training_key", start_key, replace=True)
+OmegaConf.register_new_resolver("file_key", file_key, replace=True)
 # part of the name of a stack's folder; depends on the runs and their order
 OmegaConf.register_new_resolver(
     "short_hash", lambda parts: short_hash(" ".join(map(str, parts))), replace=True

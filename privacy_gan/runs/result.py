@@ -16,11 +16,14 @@ from privacy_gan.errors import UserError
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.files import atomic_write
 from privacy_gan.runs.learning_curve import LearningCurve, all_done
+from privacy_gan.runs.person_ids import Ids, unpack_persons
+from privacy_gan.runs.slices import Slices
 
 # key in ``Result.training``: number of epochs, if a limit or a callback ended the training early
 ENDED_AFTER = "ended_after_epochs"
 
 RETRAINED = "retrained"  # name of the retrained classifier among the networks of the judge
+STACK = "stack"  # name of the combination of all adversaries, see evaluation/stack.py
 
 RESULT_VERSION = 7  # increases when a name or a meaning in result.json changes
 
@@ -36,12 +39,15 @@ class Measure:
         majority_baseline: by predicting the class frequencies in training, without looking at the
             image.
         correlation_baseline: by predicting from the other attributes' labels alone.
+        ceiling: the best value that is possible if the sensitive attribute is hidden completely,
+            see evaluation/metrics/ceiling.py; None in results of earlier versions.
     """
 
     censored: Estimate | None
     original: Estimate | None = None
     majority_baseline: Estimate | None = None
     correlation_baseline: Estimate | None = None
+    ceiling: Estimate | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +108,12 @@ class Evaluation:
             "custom" for others, "" in results of earlier versions.
         curves: learning curves by network, of those trained on "censored" and on "original"
             images; empty in results of earlier versions.
+        persons: number of persons in each split; empty if the data name no persons, and in results
+            of earlier versions.
+        person_ids: the person in each test image, packed, see ``test_persons``; "" if not known.
+        independent_images: whether the images are independent by construction, as drawn ones are.
+        slices: what the strongest adversary finds within each value of each utility attribute; None
+            in results of earlier versions.
     """
 
     attribute: str
@@ -119,6 +131,10 @@ class Evaluation:
     settings: dict[str, Any] = field(default_factory=dict)
     panel: str = ""
     curves: dict[str, dict[str, LearningCurve]] = field(default_factory=dict)
+    persons: dict[str, int] = field(default_factory=dict)
+    person_ids: str = ""
+    independent_images: bool = False
+    slices: Slices | None = None
 
     def adversaries_done(self, images: str = "censored", score: str = "") -> bool:
         """Return whether the adversaries had stopped gaining when their training ended.
@@ -157,6 +173,14 @@ class Evaluation:
         text = self.correct.get(measure)
         return None if text is None else unpack(text, self.images["test"])
 
+    def test_persons(self) -> Ids | None:
+        """Return a number for the person in each test image, [N]; None if persons are not known.
+
+        Raises:
+            ValueError: the result is damaged.
+        """
+        return unpack_persons(self.person_ids, self.images["test"]) if self.person_ids else None
+
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Evaluation:
         """Return an evaluation from its entry in result.json."""
@@ -180,6 +204,7 @@ class Evaluation:
                     images: {name: LearningCurve.from_json(curve) for name, curve in entry.items()}
                     for images, entry in tree.get("curves", {}).items()
                 },
+                "slices": None if tree.get("slices") is None else Slices.from_json(tree["slices"]),
             }
         )
 

@@ -38,6 +38,9 @@ class StubSource:
         attributes = np.stack([index % 2, index >= self.count // 2], axis=1).astype(np.uint8)
         return attributes, (index % 3).astype(np.uint8)
 
+    def persons(self):
+        return None
+
     def images(self, start, stop):
         with self.log.open("a") as log:
             log.write(f"{os.getpid()}\n")

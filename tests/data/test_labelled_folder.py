@@ -91,7 +91,7 @@ def test_files_change_the_cache_key_and_labels_change_the_key(data):
     assert find_images_of(data).censored.key != before.key
 
 
-@pytest.mark.parametrize("kind", ["few", "none", "missing", "broken", "twice", "size", "both"])
+@pytest.mark.parametrize("kind", ["few", "none", "missing", "broken", "twice", "size"])
 def test_invalid_input_raises_a_one_line_error(kind, data):
     size, options, message = 16, {}, "?"
     if kind == "few":
@@ -112,8 +112,6 @@ def test_invalid_input_raises_a_one_line_error(kind, data):
         message = r"has both 4\.png and 4\.webp, and 4\.jpg in the labels may be either"
     elif kind == "size":
         size, message = 20, "image_size=20 is not a multiple of 16"
-    elif kind == "both":
-        options, message = {"split": "dark", "person": "dark"}, "remove split=..."
     with pytest.raises(UserError, match=message) as error:
         find_images_of(data, size, **options)
     assert "\n" not in str(error.value)
@@ -182,3 +180,60 @@ def test_notes_warn_of_transparency_and_metadata(data):
     assert "found thumbnails or metadata in 1 file" in metadata
     assert "such as 2.png" in metadata
     assert find_images_of(data).censored.images(0, 1)[0, 0, 0, 0] == 246  # on white
+
+
+def add_persons(data):
+    edit_labels(
+        data,
+        lambda lines: [
+            f"{lines[0]},who,fold",
+            *(
+                f"{line},p{n // 4},{('train', 'val', 'test')[n % 3]}"
+                for n, line in enumerate(lines[1:])
+            ),
+        ],
+    )
+
+
+def test_a_random_split_of_an_audit_never_shares_a_person(data):
+    add_persons(data)
+    source = find_images_of(data, person="who").censored
+    assert source.persons().tolist() == [n // 4 for n in range(120)]
+    split_of = dict(zip(source.persons(), source.splits, strict=True))
+    assert [split_of[person] for person in source.persons()] == source.splits.tolist()
+    assert np.bincount(source.splits).tolist() == [96, 12, 12]
+
+
+def test_persons_of_an_audit_do_not_change_a_given_split(data):
+    add_persons(data)
+    alone = find_images_of(data, split="fold").censored
+    source = find_images_of(data, split="fold", person="who").censored
+    assert alone.persons() is None
+    assert source.persons().tolist() == [n // 4 for n in range(120)]
+    assert source.splits.tolist() == alone.splits.tolist() == [n % 3 for n in range(120)]
+    assert "who" not in source.attribute_names
+
+
+def as_celeba(data):
+    """Rename the labels to CelebA's list, with numbers for names."""
+    for number in range(120):
+        folder = "a/" if number % 2 else ""
+        path = data / "images" / f"{folder}{number}.png"
+        path.rename(data / "images" / f"{number:06d}.png")
+    rows = [f"{n:06d}.jpg {n % 3 == 0:d} {n % 2}" for n in range(120)]
+    (data / "list_attr_celeba.txt").write_text("\n".join(["120", "light dark", *rows]))
+    return AuditFiles(data / "images", data / "list_attr_celeba.txt")
+
+
+def test_an_audit_with_celebas_list_takes_the_persons_next_to_it(data):
+    files = as_celeba(data)
+    before = find_audit_images(files, "light", 16, 0).censored
+    assert before.persons() is None
+    rows = [f"{n:06d}.jpg {1000 - n // 4}\n" for n in range(116)]
+    (data / "identity_CelebA.txt").write_text("".join(rows))
+    audited = find_audit_images(files, "light", 16, 0)
+    persons = audited.censored.persons()
+    assert persons.tolist() == [*(n // 4 for n in range(116)), *range(29, 33)]
+    assert "lacks 4 of 120 images" in " ".join(audited.notes)
+    split_of = dict(zip(persons, audited.censored.splits, strict=True))
+    assert [split_of[person] for person in persons] == audited.censored.splits.tolist()

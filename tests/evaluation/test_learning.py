@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from privacy_gan.evaluation.fitting import fit_all, random_flip_and_shift, shift
+from privacy_gan.evaluation.augmentation import random_flip_and_shift, shift
+from privacy_gan.evaluation.fitting import fit_all
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredBatch
 from privacy_gan.hardware import Compute
@@ -60,8 +61,8 @@ class Source:
     def rows(self, split):
         return range(2 * self.batches)
 
-    def training_epoch(self, epoch, batch_size, seed):
-        return iter([batch_of([0, 1])] * self.batches)
+    def training_epoch(self, epoch, batch_size, seed, start=0):
+        return iter([batch_of([0, 1])] * (self.batches - start))
 
     def query(self, split, number, seed):
         return iter([batch_of([0, 1, 0, 1])])

@@ -10,6 +10,7 @@ from privacy_gan.evaluation.metrics import build_scores
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, compute_on_all
 from privacy_gan.evaluation.metrics.distortion import decibels
 from privacy_gan.evaluation.metrics.privacy import gain, paper_privacy_loss, probing_gap
+from privacy_gan.evaluation.metrics.utility import attained
 from privacy_gan.evaluation.observations import Observations
 from privacy_gan.evaluation.outputs import Outputs, TestOutputs
 from privacy_gan.evaluation.predictions import AdversaryPredictions, Prediction
@@ -92,6 +93,52 @@ def test_the_retrained_utility_is_the_accuracy_of_the_retrained_classifier():
     assert values(found["retrained_utility/u"])[:3] == [0.75, None, 0.25]
     assert values(found["retrained_utility_score"]) == values(found["retrained_utility/u"])
     assert "retrained_utility_score" not in measures_of("u")
+
+
+def test_utilities_have_a_ceiling_from_the_frequencies_in_the_test_images():
+    found = measures_of("u", "v", retrained={"u": torch.tensor([1, 1, 0, 0])})
+    # s is 0, 1, 1, 0: u is 1, 0 given s = 0 and 1, 1 given s = 1; v is 1, 1 and 0, 1
+    for name in ("utility/u", "utility/v", "retrained_utility/u"):
+        assert found[name].ceiling.value == 1 - 0.5 * 0.5
+    assert found["utility_score"].ceiling.value == 0.75
+    assert found["privacy_loss"].ceiling is None
+
+
+def test_the_attained_utility_is_1_at_the_lower_of_ceiling_and_original():
+    # 16 images: u is s in 12 of them, so the ceiling is 1 - 0.5 * 0.5 = 0.75; half have u = 1
+    sensitive = torch.tensor([0] * 8 + [1] * 8)
+    utility = torch.tensor([0] * 6 + [1] * 2 + [0] * 2 + [1] * 6)
+
+    def attained_by(censored, original):
+        correct = torch.zeros(16, 1, 4, dtype=torch.float64)
+        correct[:censored, 0, 0] = 1
+        correct[:original, 0, 1] = 1
+        correct[:, 0, 2] = utility == 0
+        return compute_on_all(attained, correct, utility[:, None], sensitive)
+
+    assert attained_by(12, 16) == 1  # at the ceiling
+    assert attained_by(10, 16) == (10 - 8) / (12 - 8)
+    assert attained_by(10, 10) == 1  # as much as on original images, which is below the ceiling
+    assert attained_by(14, 16) == (14 - 8) / (12 - 8)  # more than is possible without s
+    assert attained_by(8, 16) == 0
+    assert math.isnan(attained_by(10, 8))  # nothing is learned from original images
+
+
+def test_the_attained_utility_is_undefined_where_there_may_be_no_room():
+    retrained = {"u": torch.tensor([1, 1, 0, 0])}
+    assert "attained_utility/u" not in measures_of("u", retrained=retrained)  # no reference
+    originals = {"u": torch.tensor([1, 1, 1, 0])}
+    found = measures_of("u", retrained=retrained, retrained_on_originals=originals)
+    # the majority baseline has 1/4, originals 1 and the ceiling 3/4, but of four images alone the
+    # interval of the ceiling reaches the majority baseline
+    assert found["attained_utility/u"] == found["attained_utility_score"] == Measure(None)
+
+
+def test_the_possible_utility_is_the_ceiling_at_the_leak_that_was_found():
+    found = measures_of("u", retrained={"u": torch.tensor([1, 1, 0, 0])})
+    # u has a total variation of 1/2; the adversary recognizes one of two with s = 0 and both with
+    # s = 1, a balanced accuracy of 3/4, which shows a total variation of 1/2
+    assert found["possible_utility/u"].censored.value == 1
 
 
 def test_the_correlation_baseline_uses_all_other_attributes():

@@ -34,7 +34,7 @@ def test_the_adversary_with_the_best_one_query_accuracy_is_saved():
         "patient": {split: torch.stack([unsure, correct, correct]) for split in ("valid", "test")},
         "quick": {split: torch.stack([half, unsure, unsure]) for split in ("valid", "test")},
     }
-    found = describe_strongest(observations_of(probabilities, labels), labels)
+    found = describe_strongest(observations_of(probabilities, labels), labels, {})
     assert found["adversary"] == "quick"
     assert found["accuracy"][0] == 0.75
     assert found["accuracy"][1] <= 0.75 <= found["accuracy"][2]
@@ -47,7 +47,7 @@ def test_a_calibration_that_helps_is_saved():
     leaning /= leaning.sum(dim=1, keepdim=True)
     assert (leaning.argmax(dim=1) == 1).all()
     probabilities = {"leaning": dict.fromkeys(("valid", "test"), leaning[None])}
-    found = describe_strongest(observations_of(probabilities, labels), labels)
+    found = describe_strongest(observations_of(probabilities, labels), labels, {})
     assert found["accuracy"][0] == 1
     _, bias = found["calibration"]
     assert bias[0] > bias[1]

@@ -75,6 +75,6 @@ def test_the_saved_adversary_is_best_on_validation_images_and_records_its_test_a
         "best on validation": {"valid": knows[None], "test": guess[None]},
         "best on test": {"valid": guess[None], "test": knows[None]},
     }
-    found = describe_strongest(observations_of(probabilities, labels), labels)
+    found = describe_strongest(observations_of(probabilities, labels), labels, {})
     assert found["adversary"] == "best on validation"
     assert found["accuracy"][0] == pytest.approx(0.5)

@@ -93,7 +93,9 @@ def test_only_outputs_have_the_output_format():
 
 def test_adversaries_see_only_outputs_and_classifiers_see_all_versions():
     learner = Learner(BrightnessClassifier(), Recipe(Adam), column=0)
-    adversary = SavedAdversary("light", learner, Calibration(1, (0, 0)), Estimate(0.7, 0.6, 0.8))
+    adversary = SavedAdversary(
+        "light", learner, Calibration(1, (0, 0)), Estimate(0.7, 0.6, 0.8), True
+    )
     yes = ("no", "yes")
     predictors = Predictors(
         {"A": yes, "B": yes, "C": yes},

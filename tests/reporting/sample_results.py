@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.learning_curve import LearningCurve, Stage
 from privacy_gan.runs.result import (
     RESULT_VERSION,
+    RETRAINED,
     AdversaryScores,
     Evaluation,
     Measure,
@@ -35,10 +37,48 @@ def measure(value, original=None, majority=None, correlation=None):
     return Measure(estimate(value), *references)
 
 
+def learning_curve(ending="done", stages=3, first_bits=0.1):
+    """Return a curve of stages that double, whose gains become smaller, and why it ended."""
+    gains = [None, *(estimate(first_bits / 4**stage) for stage in range(1, stages))]
+    bits = first_bits
+    curve = []
+    for stage, gain in enumerate(gains):
+        bits += 0 if gain is None else gain.value
+        curve.append(Stage(2**stage, 1000 * 2**stage, estimate(bits), gain))
+    return LearningCurve(tuple(curve), ending)
+
+
+def learning_curves(ending="done", original=None, retrained=None):
+    """Return curves for Evaluation.curves in which all networks ended for the same reason.
+
+    ``original`` is the reason on original images, ``retrained`` that of the retrained classifiers;
+    None for that of the adversaries on censored images.
+    """
+    return {
+        images: {
+            "resnet10": learning_curve(reason),
+            "resnet18": learning_curve(reason, first_bits=0.2),
+            RETRAINED: learning_curve(retrained or ending, first_bits=0.3),
+        }
+        for images, reason in (("censored", ending), ("original", original or ending))
+    }
+
+
 def evaluation(
-    leak, utility=0.8, attribute="Smiling", correct=None, settings=(), seed=0, success=0.8, **more
+    leak,
+    utility=0.8,
+    attribute="Smiling",
+    correct=None,
+    settings=(),
+    seed=0,
+    success=0.8,
+    curves=None,
+    **more,
 ):
-    """Return an evaluation with a privacy loss and a utility score."""
+    """Return an evaluation with a privacy loss and a utility score.
+
+    ``curves`` are its learning curves: done by default, {} as in results of earlier versions.
+    """
     measures = {
         "privacy_loss": measure(leak, 0.9, 0.5, 0.7),
         "paper_privacy_loss": measure(leak - 0.02, 0.88),
@@ -72,7 +112,8 @@ def evaluation(
             for queries in (1, 4)
         ),
         correct={name: pack(each) for name, each in correct.items()},
-        settings={"judge.epochs": 5, "judge.seed": seed, **dict(settings)},
+        settings={"judge.max_epochs": 4, "judge.seed": seed, **dict(settings)},
+        curves=learning_curves() if curves is None else curves,
     )
 
 

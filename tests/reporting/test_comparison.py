@@ -36,7 +36,7 @@ def test_each_attribute_has_a_table_with_the_largest_leak_first(tmp_path):
     assert "85.0% [84.0, 86.0%]" in smiling[2]
     assert "70.0%" in "".join(found[f"Male in faces-64, {RUN_LABEL}"])
     assert len({len(line) for line in smiling}) == 1
-    assert "over test images" in legend
+    assert "over 100 test images" in legend
 
 
 def test_the_papers_measure_has_a_column(tmp_path):
@@ -68,10 +68,10 @@ def test_different_images_with_the_same_name_have_their_keys_in_the_titles(tmp_p
 
 def test_another_judge_has_another_table_whose_title_says_what_differs(tmp_path):
     write_run(tmp_path / "a", "blur", leaks=0.6)
-    write_run(tmp_path / "b", "noise", leaks=0.7, settings={"judge.epochs": 2})
+    write_run(tmp_path / "b", "noise", leaks=0.7, settings={"judge.max_epochs": 2})
     assert list(tables_below(tmp_path)[0]) == [
-        f"Smiling in faces-64, judged with judge.epochs=5, {RUN_LABEL}",
-        f"Smiling in faces-64, judged with judge.epochs=2, {RUN_LABEL}",
+        f"Smiling in faces-64, judged with judge.max_epochs=4, {RUN_LABEL}",
+        f"Smiling in faces-64, judged with judge.max_epochs=2, {RUN_LABEL}",
     ]
 
 

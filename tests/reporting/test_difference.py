@@ -1,5 +1,7 @@
 """Differences between mechanisms, and whether they are significant."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sample_results import measure, write_run
@@ -10,11 +12,13 @@ from privacy_gan.reporting.difference import (
     compare_curves,
     difference_matrices,
     needs_matrix,
-    paired_bootstrap,
 )
+from privacy_gan.reporting.paired import paired_bootstrap
 from privacy_gan.reporting.records import all_evaluation_rows, find_runs
 from privacy_gan.reporting.report import make_report
 from privacy_gan.reporting.results import make_panels
+from privacy_gan.runs.person_ids import pack_persons
+from privacy_gan.runs.result import Result
 
 
 def differences_below(folder, name="privacy_loss"):
@@ -141,3 +145,58 @@ def test_a_report_on_many_mechanisms_has_matrices_and_no_sentences(tmp_path):
     assert "Largest leak: Smiling still leaks after transport" in report.text
     assert "largest leak (ROC AUC)" in report.text
     assert "largest leak: ROC AUC" in (tmp_path / "report" / "figure1.svg").read_text()
+
+
+# --- Persons
+
+
+def test_a_persons_images_are_drawn_together():
+    # person 0 has three images with a difference of 1, person 1 one image without any
+    low, high = paired_bootstrap(np.array([1.0, 1.0, 0.0, 1.0]), np.array([0, 0, 1, 0]))
+    assert (low, high) == (0, 1)  # each person is drawn twice in a quarter of the samples
+    values = np.repeat([-1.0, 0.0, 1.0], [6, 90, 24])
+    single = paired_bootstrap(values)
+    copied = paired_bootstrap(np.repeat(values, 5), np.repeat(np.arange(120), 5))
+    assert copied == pytest.approx(single)
+    narrow = paired_bootstrap(np.repeat(values, 5))
+    assert (copied[1] - copied[0]) / (narrow[1] - narrow[0]) == pytest.approx(5**0.5, rel=0.1)
+
+
+def with_persons(folder, mechanism, leak, persons):
+    """Write a run whose test images show these persons."""
+    packed = {"persons": {"test": len(set(persons))}, "person_ids": pack_persons(persons)}
+    run = write_correct_images(folder, mechanism, leak)
+    result = Result.read(run / "result.json")
+    evaluations = {name: replace(each, **packed) for name, each in result.evaluations.items()}
+    replace(result, evaluations=evaluations).write(run / "result.json")
+
+
+def test_differences_are_over_persons_and_the_sentence_says_so(tmp_path):
+    persons = np.arange(1000) // 20
+    with_persons(tmp_path / "known", "blur", 0.7, persons)
+    with_persons(tmp_path / "known", "noise", 0.8, persons)
+    (known,) = differences_below(tmp_path / "known")
+    assert (known.images, known.persons) == (1000, 50)
+    assert "; 1,000 test images of 50 persons, 1 seed)" in known.sentence()
+    write_correct_images(tmp_path / "unknown", "blur", 0.7)
+    write_correct_images(tmp_path / "unknown", "noise", 0.8)
+    (unknown,) = differences_below(tmp_path / "unknown")
+    # the mechanisms differ in all images of five persons
+    assert (known.high - known.low) / (unknown.high - unknown.low) == pytest.approx(
+        20**0.5, rel=0.15
+    )
+
+
+def test_a_result_without_persons_is_compared_by_those_of_the_other(tmp_path):
+    with_persons(tmp_path, "blur", 0.7, np.arange(1000) // 20)
+    write_correct_images(tmp_path, "noise", 0.8)
+    (difference,) = differences_below(tmp_path)
+    assert (difference.images, difference.persons) == (1000, 50)
+
+
+def test_results_of_different_persons_are_not_paired(tmp_path):
+    with_persons(tmp_path, "blur", 0.7, np.arange(1000) // 20)
+    with_persons(tmp_path, "noise", 0.8, np.arange(1000) // 10)
+    (difference,) = differences_below(tmp_path)
+    assert (difference.images, difference.persons) == (None, None)
+    assert "unpaired test images (their persons differ), 1 seed)" in difference.sentence()

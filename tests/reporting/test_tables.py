@@ -155,7 +155,8 @@ def hostile(folder):
     (entry,) = all_evaluation_rows(find_runs(folder).finished)
     names = pd.MultiIndex.from_tuples([(HOSTILE, HOSTILE)], names=["row", "column"])
     paper = pd.DataFrame({"paper": [0.5], "paper_std": [0.01]}, index=names)
-    empty = pd.DataFrame({"mean": [], "std": [], "seeds": []}, index=pd.Index([], dtype=object))
+    columns = ["mean", "std", "seeds", "bound"]
+    empty = pd.DataFrame({name: [] for name in columns}, index=pd.Index([], dtype=object))
     cells = table_cells({HOSTILE: empty, "Male": None}, [HOSTILE], paper, entry)
     return Table(1, HOSTILE, HOSTILE, "epsilon", cells, entry)
 

@@ -2,11 +2,17 @@
 
 from dataclasses import replace
 
-from sample_results import evaluation
+from sample_results import evaluation, learning_curves
 
-from privacy_gan.reporting.verdict import verdict
+from privacy_gan.reporting.verdict import summary_sentence, verdict
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.result import Measure
+
+
+DONE = (
+    "the adversaries were done: two doublings of their training in a row gained less than the "
+    "standard error (4 epochs, 4,000 steps)"
+)
 
 
 def judged(
@@ -32,14 +38,15 @@ def test_a_leak_is_reported_if_the_whole_interval_is_above_guessing():
         "87.0% of images (95% interval 85.0 to 89.0%; guessing 60.0%)",
         "trained on the original images, the same adversaries predict it for 90.0% of images (95% "
         "interval 88.0 to 92.0%)",
+        DONE,
     ]
     several = verdict(judged((0.87, 0.85, 0.89), queries=16))
     assert "images and given 16 censored versions of each image predicts it for" in several[0]
-    assert len(verdict(judged((0.87, 0.85, 0.89), original=None))) == 1
+    assert len(verdict(judged((0.87, 0.85, 0.89), original=None))) == 2
 
 
 def test_an_adversary_no_more_accurate_than_guessing_may_still_learn_something():
-    line, accuracy, _ = verdict(judged((0.61, 0.59, 0.63), (0.7, 0.65, 0.75)))
+    line, accuracy, *_ = verdict(judged((0.61, 0.59, 0.63), (0.7, 0.65, 0.75)))
     assert line.startswith(
         "Smiling leaks: an adversary trained on 16,000 labelled censored images "
     )
@@ -53,10 +60,11 @@ def test_an_adversary_no_more_accurate_than_guessing_may_still_learn_something()
 def test_a_verdict_without_a_leak_says_that_it_is_no_proof():
     lines = verdict(judged((0.6, 0.55, 0.65), (0.5, 0.45, 0.55)))
     assert lines[0].startswith("no leak of Smiling was found: ")
-    assert lines[-1].startswith(
+    assert lines[-2].startswith(
         "this does not prove that nothing leaks: with 200 test images, up to "
     )
-    assert "65.0% is possible" in lines[-1]
+    assert "65.0% is possible" in lines[-2]
+    assert "longer training" not in lines[-2]  # the adversaries were done
     # an interval that starts at guessing does not show a leak
     at_edge = verdict(judged((0.65, 0.6, 0.7), (0.55, 0.5, 0.6)))
     assert at_edge[0].startswith("no leak of Smiling was found: ")
@@ -67,6 +75,47 @@ def test_the_leak_is_unknown_if_adversaries_cannot_predict_it_from_originals_eit
     auroc = Measure(Estimate(0.5, 0.45, 0.55), Estimate(0.51, 0.46, 0.56))
     blind = Measure(Estimate(0.5, 0.45, 0.55), Estimate(0.5, 0.45, 0.55))
     measures = found.measures | {"auroc": auroc, "balanced_accuracy": blind}
-    (line,) = verdict(replace(found, measures=measures))
+    found = replace(found, measures=measures)
+    line, _ = verdict(found)
     assert line.startswith("whether Smiling leaks is unknown: ")
-    assert "judge.epochs" in line
+    assert line.endswith("from the original images either: train them on more images")
+    line, _ = verdict(replace(found, curves=learning_curves("max_epochs")))
+    assert line.endswith("train them longer (judge.max_epochs) or on more images")
+
+
+def test_a_verdict_by_adversaries_that_were_not_done_says_so_and_gives_lower_bounds():
+    unfinished = replace(judged((0.87, 0.85, 0.89)), curves=learning_curves("max_epochs"))
+    leak, original, training = verdict(unfinished)
+    assert "predicts it for at least 87.0% of images (95% interval 85.0 to 89.0%; " in leak
+    assert "predict it for at least 90.0% of images" in original
+    assert training.endswith(
+        'were not done learning when judge.max_epochs=4 ended their training: "at least" marks '
+        "their values; raise it to learn more"
+    )
+    unknown = replace(judged((0.6, 0.55, 0.65), (0.5, 0.45, 0.55)), curves={})
+    none, *_, proof, training = verdict(unknown)
+    assert none.startswith("no leak of Smiling was found so far: ")
+    assert "for at least 60.0% of images" in none
+    assert "longer training" in proof
+    assert training == "this result does not say whether its adversaries were done learning"
+
+
+def test_the_summary_sentence_of_adversaries_that_were_not_done_has_lower_bounds():
+    found = judged((0.87, 0.85, 0.89), (0.95, 0.94, 0.96))
+    assert "with ROC AUC 0.950 (guessing 0.500, original images 0.950); accuracy 87.0% " in (
+        summary_sentence(found, "blur", None)
+    )
+    unfinished = replace(found, curves=learning_curves("max_minutes"))
+    assert (
+        "with ROC AUC of at least 0.950 (guessing 0.500, original images at least 0.950); "
+        "accuracy of at least 87.0% (guessing 60.0%)"
+    ) in summary_sentence(unfinished, "blur", None)
+    half = replace(found, curves=learning_curves("done", original="max_epochs"))
+    assert "with ROC AUC 0.950 (guessing 0.500, original images at least 0.950)" in (
+        summary_sentence(half, "blur", None)
+    )
+    nothing = replace(judged((0.6, 0.55, 0.65), (0.5, 0.45, 0.55)), curves=unfinished.curves)
+    assert summary_sentence(nothing, "blur", None).startswith(
+        "No leak of Smiling was found after blur so far: the adversaries were not done learning; "
+        "they reach accuracy of at least 60.0% (guessing 60.0%"
+    )

@@ -91,6 +91,9 @@ class SyntheticFacesSource:
         hair = np.eye(len(HAIR_COLOURS), dtype=np.uint8)[hair_colour(factors)]
         return np.hstack([factors.attributes, hair]), splits
 
+    def persons(self) -> None:
+        """Return None: every face is drawn independently of all others."""
+
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Return the faces from index `start` up to `stop`, uint8 [stop - start, S, S, 3]."""
         size = self.image_size

@@ -1,4 +1,9 @@
-"""Estimates with 95% bootstrap intervals (Efron, 1979) over the test images."""
+"""Estimates with 95% bootstrap intervals (Efron, 1979) over the test images.
+
+Where the data name persons, these are resampled, each with all its images (the cluster bootstrap;
+Davison and Hinkley, 1997, section 3.8): images of the same person are similar, so intervals that
+resample images would be too narrow.
+"""
 
 from __future__ import annotations
 
@@ -22,17 +27,32 @@ CHUNK_SIZE = 100  # samples
 
 
 class Bootstrap:
-    """Resamples test images with replacement, with the same draws for every metric.
+    """Resamples test images or persons with replacement, with the same draws for every metric.
 
     Args:
         resamples: number of bootstrap samples.
         seed: seed of the draws.
+        persons: integer id of the person in each test image, [N]: persons are then drawn, and each
+            brings all its images. None draws images.
     """
 
-    def __init__(self, resamples: int, seed: int) -> None:
+    def __init__(self, resamples: int, seed: int, persons: Tensor | None = None) -> None:
         self.resamples = resamples
         self.seed = seed
+        self.persons = persons
         self._weights: dict[int, Tensor] = {}
+
+    def over(self, persons: Tensor | None) -> Bootstrap:
+        """Return a bootstrap with the same number and seed of samples that draws these persons."""
+        return Bootstrap(self.resamples, self.seed, persons)
+
+    def within(self, selected: Tensor) -> Bootstrap:
+        """Return the bootstrap of a part of the images.
+
+        Args:
+            selected: their indices or a mask, in any form that indexes a tensor [N].
+        """
+        return self.over(None if self.persons is None else self.persons[selected])
 
     def percentile(self, statistic: Statistic, *columns: Tensor) -> Estimate | None:
         """Return a statistic with its percentile bootstrap interval.
@@ -79,7 +99,11 @@ class Bootstrap:
         return Estimate(value, max(0.0, value - spread), value + spread)
 
     def weights(self, count: int) -> Tensor:
-        """Return how often each of ``count`` images occurs in each sample, int16 [R, count]."""
+        """Return how often each of ``count`` images occurs in each sample, int16 [R, count].
+
+        Raises:
+            ValueError: ``count`` is not the number of images whose persons are known.
+        """
         if count not in self._weights:
             samples = [
                 torch.bincount(indices, minlength=count).to(torch.int16)
@@ -89,10 +113,23 @@ class Bootstrap:
         return self._weights[count]
 
     def draw_indices(self, count: int, resamples: int) -> Iterator[Tensor]:
-        """Yield the indices of the images in each sample, [count]."""
+        """Yield the indices of the images in each sample, [count]; of persons, any number.
+
+        Raises:
+            ValueError: ``count`` is not the number of images whose persons are known.
+        """
         rng = keyed_generator("cpu", self.seed, Purpose.BOOTSTRAP)
+        if self.persons is None:
+            for _ in range(resamples):
+                yield torch.randint(count, (count,), generator=rng)
+            return
+        if len(self.persons) != count:
+            raise ValueError(f"{len(self.persons)} persons for {count} images")
+        names, person = torch.unique(self.persons, return_inverse=True)
         for _ in range(resamples):
-            yield torch.randint(count, (count,), generator=rng)
+            drawn = torch.randint(len(names), (len(names),), generator=rng)
+            times = torch.bincount(drawn, minlength=len(names))
+            yield torch.arange(count).repeat_interleave(times[person])
 
 
 def compute_on_all(statistic: Statistic, *columns: Tensor) -> float:

@@ -28,12 +28,13 @@ def over_budget(observations: Observations, *, batches: bool) -> Measure | None:
     """Return the share of images, or of whole batches, whose distortion exceeds epsilon."""
     if observations.outputs is None or observations.epsilon is None:
         return None
-    distortions = observations.outputs.distortion
+    distortions, bootstrap = observations.outputs.distortion, observations.bootstrap
     if batches:
         size = min(observations.epsilon_batch_size, len(distortions))
         whole = len(distortions) // size * size
         distortions = distortions[:whole].view(-1, size).mean(dim=1)
-    return Measure(observations.bootstrap.percentile(mean, distortions > observations.epsilon))
+        bootstrap = bootstrap.over(None)  # a batch has images of many persons
+    return Measure(bootstrap.percentile(mean, distortions > observations.epsilon))
 
 
 def psnr(observations: Observations) -> Measure | None:

@@ -53,6 +53,7 @@ class Metric:
         per: what the metric is computed for each of; "" for one value.
         prominence: "first" metrics are in the short table at a run's end and on the model card,
             "card" metrics on the card, "details" only where all metrics are listed.
+        short_title: its name in the short table at a run's end; "" if it is the title.
         heading: its column heading in tables of several runs; "" if it has no column there.
         note: explanation below a table that has this column.
         hub: its metric type in Hugging Face model cards; "" if there is none.
@@ -60,6 +61,12 @@ class Metric:
             adversary that is strongest in it on validation images. The score of a metric per class
             also takes ``value``, the class.
         score_name: the score's name in result.json.
+        trained: networks of the judge on whose training the value depends: it is a lower bound
+            where they were not done, see ``reporting.lower_bounds``; "" if it depends on none.
+        relative_to_original: whether the value is a ratio, relative to what the same networks find on
+            original images.
+        strongest_in: the score whose strongest adversary the value describes, where the metric is
+            not itself a score; "" if there is none.
         chance: the score when guessing among C equally frequent classes. Metrics that have it can
             lead a report; the one with the largest leak does.
         perfect: the highest possible score with C classes.
@@ -76,11 +83,15 @@ class Metric:
     higher_is_better: bool | None = None
     per: Literal["", "utility attribute", "class"] = ""
     prominence: Literal["first", "card", "details"] = "details"
+    short_title: str = ""
     heading: str = ""
     note: str = ""
     hub: str = ""
     score: Callable[..., Tensor] | None = None
     score_name: str = ""
+    trained: Literal["", "adversaries", "retrained"] = ""
+    relative_to_original: bool = False
+    strongest_in: str = ""
     chance: Callable[[int], float] | None = None
     perfect: Callable[[int], float] = lambda _: 1.0
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from privacy_gan.evaluation.observations import Observations
 
 ACCURACY_SCORE = "accuracy"  # the score of the metric privacy_loss
-PAPER_ADVERSARY = "resnet10"
+BALANCED_ACCURACY = "balanced_accuracy"
 
 
 def accuracy(weights: Tensor, probabilities: Tensor, labels: Tensor, frequencies: Tensor) -> Tensor:
@@ -136,18 +136,15 @@ def gain(weights: Tensor, majority: Tensor, original: Tensor, correct: Tensor) -
 
 def paper_privacy_loss(observations: Observations) -> Measure | None:
     """Return the uncalibrated accuracy of one ResNet-10 that sees each image once."""
-    if PAPER_ADVERSARY not in observations.probabilities:
+    if "censored" not in observations.paper_probabilities:
         return None
-    both = (observations.probabilities, observations.original_probabilities or {})
     return Measure(
-        *(
-            observations.bootstrap.percentile(
-                mean,
-                probabilities[PAPER_ADVERSARY]["test"][0].argmax(dim=1) == observations.labels,
+        **{
+            images: observations.bootstrap.percentile(
+                mean, probabilities.argmax(dim=1) == observations.labels
             )
-            for probabilities in both
-            if PAPER_ADVERSARY in probabilities
-        )
+            for images, probabilities in observations.paper_probabilities.items()
+        }
     )
 
 
@@ -173,11 +170,13 @@ METRICS = (
         source="eq. 5",
         higher_is_better=False,
         prominence="first",
+        short_title="privacy loss",
         heading="adversary",
         note="accuracy of the strongest adversary",
         hub="accuracy",
         score=accuracy,
         score_name=ACCURACY_SCORE,
+        trained="adversaries",
         chance=lambda classes: 1 / classes,
     ),
     Metric(
@@ -191,13 +190,16 @@ METRICS = (
         higher_is_better=False,
         heading="normalized",
         note="(accuracy - majority baseline) / (accuracy on originals - majority baseline)",
+        trained="adversaries",
+        relative_to_original=True,
+        strongest_in=ACCURACY_SCORE,
     ),
     Metric(
         "paper_privacy_loss",
         "privacy",
         "privacy loss, paper's metric",
-        "accuracy of one ResNet-10 that sees each image once, without calibration; if `resnet10` "
-        "is among the adversaries",
+        "accuracy of one ResNet-10 that is trained for five epochs and sees each image once, "
+        "without calibration (`judge.paper`)",
         paper_privacy_loss,
         source="Figure 1, Table 3",
         higher_is_better=False,
@@ -216,6 +218,7 @@ METRICS = (
         hub="balanced_accuracy",
         score=balanced_accuracy,
         score_name="balanced_accuracy",
+        trained="adversaries",
         chance=lambda classes: 1 / classes,
     ),
     Metric(
@@ -231,6 +234,7 @@ METRICS = (
         hub="roc_auc",
         score=auroc,
         score_name="auroc",
+        trained="adversaries",
         chance=lambda _: 0.5,
     ),
     Metric(
@@ -249,6 +253,7 @@ METRICS = (
         hub="mutual_information",
         score=leaked_bits,
         score_name=LEAKED_BITS,
+        trained="adversaries",
         chance=lambda _: 0.0,
         perfect=math.log2,
     ),
@@ -264,6 +269,7 @@ METRICS = (
         per="class",
         score=tpr_at_one_percent,
         score_name="tpr_at_1_percent_fpr",
+        trained="adversaries",
     ),
     Metric(
         "probing_gap",
@@ -280,5 +286,7 @@ METRICS = (
         heading="probing gap",
         note="bits that an adversary learns from one query beyond those of the filter's "
         "discriminator",
+        trained="adversaries",
+        strongest_in=LEAKED_BITS,
     ),
 )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from privacy_gan.evaluation.metrics.ceiling import ceiling, ceiling_with_leak
 from privacy_gan.evaluation.metrics.metric import Metric
+from privacy_gan.evaluation.metrics.privacy import BALANCED_ACCURACY, balanced_accuracy
 from privacy_gan.evaluation.metrics.samples import mean
+from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.result import Measure
 
 if TYPE_CHECKING:
@@ -40,7 +43,8 @@ def accuracy(observations: Observations, name: str, *, predict: Predict) -> Meas
     censored, originals = predict(observations)
     if name not in censored:
         return None
-    return measure_correctness(observations, correctness(observations, name, censored, originals))
+    correct = correctness(observations, name, censored, originals)
+    return measure_correctness(observations, correct, [name])
 
 
 def mean_accuracy(observations: Observations, *, predict: Predict) -> Measure | None:
@@ -51,7 +55,7 @@ def mean_accuracy(observations: Observations, *, predict: Predict) -> Measure | 
     if not censored:
         return None
     correct = [correctness(observations, name, censored, originals) for name in censored]
-    return measure_correctness(observations, torch.stack(correct).mean(dim=0))
+    return measure_correctness(observations, torch.stack(correct).mean(dim=0), list(censored))
 
 
 def correctness(
@@ -78,9 +82,99 @@ def correctness(
     return torch.stack(columns, dim=1)
 
 
-def measure_correctness(observations: Observations, correct: Tensor) -> Measure:
-    """Return the means of the columns of ``correctness``."""
-    return Measure(*(observations.bootstrap.percentile(mean, column) for column in correct.T))
+def measure_correctness(
+    observations: Observations, correct: Tensor, names: Sequence[str]
+) -> Measure:
+    """Return the means of the columns of ``correctness``, and the attributes' mean ceiling."""
+    censored, original, majority, correlation = (
+        observations.bootstrap.percentile(mean, column) for column in correct.T
+    )
+    best = estimate_ceiling(observations, names)
+    return Measure(censored, original, majority, correlation, best)
+
+
+def estimate_ceiling(observations: Observations, names: Sequence[str]) -> Estimate | None:
+    """Return the mean ceiling of utility attributes, from the frequencies in the test images."""
+    return observations.bootstrap.percentile(
+        lambda weights, *columns: ceilings(weights, *columns).mean(dim=1),
+        *labels_for_ceiling(observations, names),
+    )
+
+
+def labels_for_ceiling(observations: Observations, names: Sequence[str]) -> tuple[Tensor, Tensor]:
+    """Return the test labels of utility attributes, [N, A], and of the sensitive one, [N]."""
+    import torch
+
+    utilities = torch.stack([observations.test_labels[name] for name in names], dim=1)
+    return utilities, observations.labels
+
+
+def ceilings(weights: Tensor, utilities: Tensor, sensitive: Tensor) -> Tensor:
+    """Return the ceiling of each utility attribute, [R, A], from labels [N, A] and [N]."""
+    import torch
+
+    return torch.stack([ceiling(weights, column, sensitive) for column in utilities.T], dim=1)
+
+
+def attained_utility(observations: Observations, name: str = "") -> Measure | None:
+    """Return the attained utility in one attribute, or by mean accuracies over all of them.
+
+    It is undefined where more than 2.5% of the bootstrap samples leave no room between the majority
+    baseline and what is possible: its value could then have either sign.
+    """
+    import torch
+
+    censored, originals = retrained_predictions(observations)
+    names = [name] if name else list(censored)
+    if originals is None or not names or not set(names) <= set(censored):
+        return None
+    correct = [correctness(observations, each, censored, originals) for each in names]
+    columns = torch.stack(correct, dim=1), *labels_for_ceiling(observations, names)
+    room = observations.bootstrap.percentile(attainable_room, *columns)
+    if room is None or room.low <= 0:
+        return Measure(None)
+    return Measure(observations.bootstrap.percentile(attained, *columns))
+
+
+def attained(weights: Tensor, correct: Tensor, utilities: Tensor, sensitive: Tensor) -> Tensor:
+    """Return (accuracy - majority) / (min(ceiling, original) - majority), nan without room.
+
+    Args:
+        weights: number of times each image occurs in each sample, [R, N].
+        correct: see ``correctness``, [N, A, 4].
+        utilities: labels of the utility attributes, [N, A].
+        sensitive: labels of s, [N].
+    """
+    gain = mean(weights, (correct[..., 0] - correct[..., 2]).mean(dim=1))
+    room = attainable_room(weights, correct, utilities, sensitive)
+    return (gain / room).where(room > 0, math.nan)
+
+
+def attainable_room(
+    weights: Tensor, correct: Tensor, utilities: Tensor, sensitive: Tensor
+) -> Tensor:
+    """Return min(ceiling, original) - majority, the mean over attributes, [R]; see ``attained``."""
+    total = weights.sum(dim=1, keepdim=True)
+    original, majority = (weights @ correct[..., column] / total for column in (1, 2))
+    best = ceilings(weights, utilities, sensitive).minimum(original)
+    return (best - majority).mean(dim=1)
+
+
+def possible_utility(observations: Observations, name: str) -> Measure | None:
+    """Return the ceiling where s is left as predictable as the strongest adversary finds it.
+
+    The balanced accuracy b of a binary s shows a total variation of at least 2 b - 1.
+    """
+    if len(observations.classes) != 2 or name not in observations.retrained:
+        return None
+    strongest = observations.strongest(BALANCED_ACCURACY).by_score[BALANCED_ACCURACY].test
+
+    def statistic(weights: Tensor, utility: Tensor, sensitive: Tensor, found: Tensor) -> Tensor:
+        balanced = balanced_accuracy(weights, found, sensitive, observations.frequencies)
+        return ceiling_with_leak(weights, utility, sensitive, (2 * balanced - 1).clamp_min(0))
+
+    labels = observations.test_labels[name], observations.labels
+    return Measure(observations.bootstrap.percentile(statistic, *labels, strongest))
 
 
 METRICS = (
@@ -115,7 +209,9 @@ METRICS = (
         partial(mean_accuracy, predict=retrained_predictions),
         source="PASS, arXiv 2506.07308",
         higher_is_better=True,
+        trained="retrained",
         prominence="first",
+        short_title="retrained utility",
         heading="retrained",
         note="utility score of a classifier trained on censored images",
         hub="accuracy",
@@ -128,6 +224,44 @@ METRICS = (
         partial(accuracy, predict=retrained_predictions),
         source="PASS, arXiv 2506.07308",
         higher_is_better=True,
+        trained="retrained",
+        per="utility attribute",
+    ),
+    Metric(
+        "attained_utility_score",
+        "utility",
+        "attained utility score",
+        "(accuracy - majority baseline) / (min(ceiling, accuracy on originals) - majority "
+        "baseline) of the retrained classifier, each a mean over the attributes: at 100% images "
+        "are as useful as images that hide s can be; more shows that they reveal s. Undefined "
+        "where the interval of the denominator contains 0",
+        attained_utility,
+        higher_is_better=True,
+        trained="retrained",
+        relative_to_original=True,
+        note="(retrained utility - majority baseline) / (min(ceiling, on originals) - majority "
+        "baseline)",
+    ),
+    Metric(
+        "attained_utility",
+        "utility",
+        "attained utility",
+        "the same for one utility attribute",
+        attained_utility,
+        higher_is_better=True,
+        trained="retrained",
+        relative_to_original=True,
+        per="utility attribute",
+    ),
+    Metric(
+        "possible_utility",
+        "utility",
+        "possible utility",
+        "the ceiling of one utility attribute if s may be as predictable as the strongest "
+        "adversary finds it (a total variation of 2 balanced accuracy - 1); for two values of s",
+        possible_utility,
+        trained="adversaries",
+        strongest_in=BALANCED_ACCURACY,
         per="utility attribute",
     ),
 )

@@ -2,6 +2,8 @@
 // Draws the trade-off of each panel, and shows the details of a point.
 const { panels, runs } = JSON.parse(document.getElementById("data").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
+const paper = () => (dark.matches ? "#17181a" : "#fff"); // inside of hollow markers
+const grey = () => (dark.matches ? "#ccc" : "#444");
 const percent = (value) => (100 * value).toFixed(1) + "%";
 // Plotly interprets some HTML tags in labels
 const escapeHtml = (text) => text.replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
@@ -76,19 +78,23 @@ function traces(panel, choice, visible, size) {
       text: points.map((point) => point.epsilon_text),
       hovertext: points.map((point) => [
         escapeHtml(curve.name), point.where,
-        `${axis.title} ${valueOf(axis, point.x[0])}`, "utility score " + percent(point.y[0]),
+        `${axis.title} ${point.bounds[choice]}${valueOf(axis, point.x[0])}`, "utility score " + percent(point.y[0]),
         "distortion " + point.distortion_text, point.seeds + (point.seeds === 1 ? " seed" : " seeds"),
       ].join("<br>")),
       hoverinfo: "text", mode: "lines+markers+text", name: escapeHtml(curve.name),
-      marker: { color: curve.colour, symbol: curve.symbol, size: 9 }, line: { color: curve.colour, width: 1.5 },
+      marker: {
+        color: points.map((point) => (point.bounds[choice] ? paper() : curve.colour)),
+        symbol: curve.symbol, size: 9, line: { color: curve.colour, width: 1.5 },
+      },
+      line: { color: curve.colour, width: 1.5 },
     }];
   });
   const original = panel.originals[choice];
   if (original) {
     drawn.push({
       x: [original[0]], y: [original[1]], mode: "markers", name: "original", hoverinfo: "text",
-      hovertext: [`original images<br>${axis.title} ${valueOf(axis, original[0])}<br>utility score ${percent(original[1])}`],
-      marker: { symbol: "star", size: 14, color: dark.matches ? "#ccc" : "#444" },
+      hovertext: [`original images<br>${axis.title} ${original[2]}${valueOf(axis, original[0])}<br>utility score ${percent(original[1])}`],
+      marker: { symbol: "star", size: 14, color: original[2] ? paper() : grey(), line: { color: grey(), width: 1.5 } },
     });
   }
   return placeLabels(drawn, axis.references, size);

@@ -1,0 +1,215 @@
+"""Train networks until they are done, and drop those that are clearly worse than the best."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from privacy_gan.evaluation.contender import Contender, best_stage
+from privacy_gan.evaluation.learning import Learner
+from privacy_gan.evaluation.schedule import Schedule
+from privacy_gan.evaluation.source import CensoredSource, count_batches
+from privacy_gan.evaluation.stage_training import StageTrainer
+from privacy_gan.evaluation.stopping import entropy_bits, is_done, mean_estimate, surviving
+from privacy_gan.runs.artifacts import ResumeCheckpoint
+from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.learning_curve import Ending, LearningCurve, Stage
+
+# Takes this process's value and returns those of all processes that take part.
+Gather = Callable[[Any], list[Any]]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What bounds the training of networks that are not done.
+
+    Attributes:
+        max_epochs: passes over the training images; stages end after 1, 2, 4, 8, ... of them.
+        max_minutes: training time, or None. The first stage is always finished.
+    """
+
+    max_epochs: int
+    max_minutes: float | None = None
+
+
+class Trained(NamedTuple):
+    """A network after its training.
+
+    Attributes:
+        learner: the network with its best weights.
+        curve: its learning curve, or None if it was trained for a fixed number of epochs.
+    """
+
+    learner: Learner
+    curve: LearningCurve | None
+
+
+class Report(NamedTuple):
+    """What a process reports after a stage.
+
+    Attributes:
+        losses: validation losses of each finished stage in bits, [N] each, of its networks that
+            are still in training and did not diverge twice.
+        fitted: names of those that were fitted in closed form.
+        in_time: whether it finished the stage before the time was over.
+    """
+
+    losses: dict[str, list[Tensor]]
+    fitted: set[str]
+    in_time: bool
+
+
+@dataclass
+class Standings:
+    """What all networks of a competition have achieved, in all processes.
+
+    Attributes:
+        schedule: the stages.
+        persons: person in each validation image, [N], or None.
+        exempt: names of the networks that are not compared with others.
+        losses: validation losses of each finished stage in bits, [N] each, by network; those that
+            diverged twice are missing.
+        endings: why the training of a network ended; networks that train on are missing.
+        fitted: names of the networks that were fitted in closed form.
+    """
+
+    schedule: Schedule
+    persons: Tensor | None
+    exempt: Collection[str] = ()
+    losses: dict[str, list[Tensor]] = field(default_factory=dict)
+    endings: dict[str, Ending] = field(default_factory=dict)
+    fitted: set[str] = field(default_factory=set)
+
+    def update(self, reports: Sequence[Report], stage: int) -> None:
+        """Decide after a stage which networks are done, dropped or out of time.
+
+        The decision is the same if some networks are already further.
+
+        Args:
+            reports: of all processes.
+            stage: the stage that ended.
+        """
+        losses = {name: found for report in reports for name, found in report.losses.items()}
+        self.fitted.update(*(report.fitted for report in reports))
+        self.losses |= {name: found[: stage + 1] for name, found in losses.items()}
+        for name in self.losses.keys() - losses.keys() - self.endings.keys():
+            del self.losses[name]  # diverged
+        steps = self.schedule.end(stage)
+        for name in losses:
+            if name in self.fitted or is_done(self.gains(name), steps):
+                self.endings[name] = "done"
+        competing = {
+            name: best_stage(found)
+            for name, found in self.losses.items()
+            if name not in self.exempt and self.endings.get(name) != "dropped"
+        }
+        kept = surviving(competing, steps, self.persons) if competing else []
+        for name in losses.keys() - self.endings.keys():
+            if not all(report.in_time for report in reports):
+                self.endings[name] = "max_minutes"
+            elif name in competing and name not in kept:
+                self.endings[name] = "dropped"
+            elif stage + 1 == self.schedule.stages:
+                self.endings[name] = "max_epochs"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether no network trains on."""
+        return self.losses.keys() <= self.endings.keys()
+
+    def gains(self, name: str) -> list[Estimate]:
+        """Return the bits that each stage but the first gained over the best before it."""
+        losses = self.losses[name]
+        return [
+            mean_estimate(best_stage(losses[:stage]) - losses[stage], self.persons)
+            for stage in range(1, len(losses))
+        ]
+
+    def curve(self, name: str, entropy: float) -> LearningCurve:
+        """Return the learning curve of a network.
+
+        Args:
+            name: its name.
+            entropy: entropy of the labels that it predicts, in bits.
+        """
+        if name in self.fitted:
+            return LearningCurve((), "done")
+        gains = [None, *self.gains(name)]
+        stages = tuple(
+            Stage(
+                self.schedule.epochs(number),
+                self.schedule.end(number),
+                mean_estimate(entropy - losses, self.persons),
+                gain,
+            )
+            for number, (losses, gain) in enumerate(zip(self.losses[name], gains, strict=True))
+        )
+        return LearningCurve(stages, self.endings[name])
+
+
+def fit_until_done(
+    factory: Callable[[str], Learner],
+    names: Sequence[str],
+    source: CensoredSource,
+    limits: Limits,
+    batch_size: int,
+    seed: int,
+    description: str,
+    resume: ResumeCheckpoint | None = None,
+    exempt: Collection[str] = (),
+    gather: Gather = lambda value: [value],
+) -> dict[str, Trained]:
+    """Train networks until they are done, dropped or at a limit; return them with their curves.
+
+    After each stage of the schedule, their calibrated losses on the validation images are compared,
+    see evaluation/stopping.py. A network that diverges is restarted once, with half its learning
+    rate; if it diverges again, it is excluded.
+
+    Args:
+        factory: creates the network of a name, the same one at each call.
+        names: names of this process's networks.
+        source: source of the training and validation images.
+        limits: bounds of the training.
+        batch_size: images per batch.
+        seed: seed of the order, the noise and the augmentation, which all networks share.
+        description: label of the progress bars.
+        resume: checkpoint to resume from and to save to; None starts from the beginning.
+        exempt: names of the networks that are not compared with others.
+        gather: exchanges values with the processes that train other networks of the competition.
+
+    Returns:
+        This process's networks by name, without those that diverged twice.
+
+    Raises:
+        Interrupted: a signal asked to stop. The same call resumes from the checkpoint.
+    """
+    batches = count_batches(source.datamodule, "train", batch_size)
+    schedule = Schedule(batches, limits.max_epochs)
+    contenders = {name: Contender(name, factory) for name in names}
+    settings = (limits.max_minutes, batch_size, seed, description, resume)
+    trainer = StageTrainer(list(contenders.values()), source, schedule, *settings)
+    trainer.start()
+    standings = Standings(schedule, source.datamodule.persons("valid"), exempt)
+    for stage in range(schedule.stages):
+        active = [each for name, each in contenders.items() if name not in standings.endings]
+        in_time = trainer.train(active, stage)
+        healthy = [each for each in active if not each.excluded]
+        report = Report(
+            {each.name: each.losses for each in healthy},
+            {each.name for each in healthy if not each.learner.trained_by_gradient},
+            in_time,
+        )
+        standings.update(gather(report), stage)
+        if standings.is_over:
+            break
+    labels = source.datamodule.labels("valid")
+    trained = {}
+    for name, each in contenders.items():
+        each.learner.finish_training()
+        if not each.excluded:
+            entropy = sum(map(entropy_bits, each.learner.labels(labels)))
+            trained[name] = Trained(each.learner, standings.curve(name, entropy))
+    return trained

@@ -1,0 +1,111 @@
+"""Where an attribute leaks most: the adversary's scores within values of other attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+from privacy_gan.evaluation.metrics import find_metric
+from privacy_gan.reporting.lower_bounds import bound_prefix
+from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.slices import Slice
+
+HEADINGS = ("images", "accuracy", "majority baseline", "balanced accuracy")
+ACCURACY = "privacy_loss"  # the metric that says whether the adversary of the slices was done
+ALL = "all images"
+TAIL = 0.025  # of a 95% interval
+
+
+def slice_rows(evaluation: Evaluation) -> list[list[str]]:
+    """Return a table's rows: the headings, all images, and each slice; none without slices."""
+    slices = evaluation.slices
+    if slices is None or not slices.each:
+        return []
+    prefix = bound_prefix(evaluation, ACCURACY)
+    rows = [slice_row(each, prefix) for each in (slices.overall, *slices.each)]
+    return [[f"{evaluation.attribute} within", *HEADINGS], *rows]
+
+
+def slice_row(part: Slice, prefix: str) -> list[str]:
+    """Return a slice's row; one that was left out has the reason instead of values."""
+    if part.left_out:
+        return [slice_name(part), f"{part.images:,}", "-", "-", f"left out: {part.left_out}"]
+    return [
+        slice_name(part),
+        f"{part.images:,}",
+        format_share(part.accuracy, prefix),
+        format_share(part.majority_baseline, interval=False),
+        format_share(part.balanced_accuracy, prefix),
+    ]
+
+
+def slice_lines(evaluation: Evaluation) -> list[str]:
+    """Return where the attribute leaks most, in a line, and which slices were left out."""
+    slices = evaluation.slices
+    if slices is None or not slices.each:
+        return []
+    left_out = [part for part in slices.each if part.left_out]
+    lines = [worst_slice_sentence(evaluation)] if len(left_out) < len(slices.each) else []
+    if left_out:
+        names = ", ".join(f"{slice_name(part)} ({part.images:,} images)" for part in left_out)
+        lines.append(f"left out, with too few images: {names}")
+    return lines
+
+
+def worst_slice_sentence(evaluation: Evaluation) -> str:
+    """Return the slice that leaks most, and whether it clearly leaks more than all images do."""
+    slices = evaluation.slices
+    assert slices is not None
+    measured = [part for part in slices.each if part.balanced_accuracy is not None]
+    worst, is_clear = find_worst_slice(slices.overall, measured)
+    prefix = bound_prefix(evaluation, ACCURACY)
+    value = format_share(worst.balanced_accuracy, prefix)
+    overall = format_share(slices.overall.balanced_accuracy, prefix, interval=False)
+    name, number = slice_name(worst), f"{worst.images:,} images"
+    if is_clear:
+        return (
+            f"{evaluation.attribute} leaks most for {name}: balanced accuracy {value} over "
+            f"{number}, {overall} over all (clear even as the largest of {len(measured)} slices)"
+        )
+    return (
+        f"no slice clearly leaks more than all images (balanced accuracy {overall}); of "
+        f"{len(measured)}, {name} comes closest with {value} over {number}"
+    )
+
+
+def find_worst_slice(overall: Slice, measured: Sequence[Slice]) -> tuple[Slice, bool]:
+    """Return the slice with the largest leak, and whether it is above that of all images.
+
+    The largest of K values is too large by chance. The slice is therefore chosen by the lower end
+    of its interval, widened for K slices (Bonferroni), and must exceed the value of all images by
+    that.
+    """
+    lows = [simultaneous_low(part.balanced_accuracy, len(measured)) for part in measured]
+    low = max(lows)
+    assert overall.balanced_accuracy is not None, "both classes occur in the test images"
+    return measured[lows.index(low)], low > overall.balanced_accuracy.value
+
+
+def simultaneous_low(estimate: Estimate | None, count: int) -> float:
+    """Return the lower end of an interval, widened so that one of ``count`` errs as rarely."""
+    assert estimate is not None
+    quantile = NormalDist().inv_cdf
+    widening = quantile(TAIL / count) / quantile(TAIL)
+    return estimate.value - (estimate.value - estimate.low) * widening
+
+
+def slice_name(part: Slice) -> str:
+    """Return a slice's name, such as "Male=0"."""
+    return f"{part.attribute}={part.value}" if part.attribute else ALL
+
+
+def format_share(estimate: Estimate | None, prefix: str = "", interval: bool = True) -> str:
+    """Return a share in percent after a prefix, with its interval; "-" for None."""
+    if estimate is None:
+        return "-"
+    show = find_metric(ACCURACY).format_value
+    value = f"{prefix}{show(estimate.value)}"
+    if not interval:
+        return value
+    return f"{value} [{show(estimate.low).rstrip('%')}, {show(estimate.high)}]"
