@@ -5,6 +5,7 @@ from celeba_layouts import make_fake, official_zip
 from commands import run, run_train, train_command
 from presets import NUMBERS
 
+from privacy_gan.commands.finished import UNSET, describe_differences
 from privacy_gan.config import config_to_dict, instantiate
 from privacy_gan.data.image_source import content_key
 
@@ -52,3 +53,15 @@ def test_the_content_key_equals_the_data_modules(data, tiny, tmp_path):
 
 def test_unknown_data_have_no_content_key():
     assert content_key({"_target_": "my.DataModule"}) is None
+
+
+def test_only_the_first_differences_of_a_judge_are_listed_and_no_adversary_before_the_judge():
+    changes = {"judge.adversaries.mlp.depth": (1, 2), "judge.epochs": (5, UNSET)}
+    changes["judge.max_epochs"] = (UNSET, 64)
+    differences = [(path, *values) for path, values in changes.items()]
+    text = "judge.epochs=5, not unset, judge.max_epochs=unset, not 64, "
+    assert describe_differences(differences) == f"{text}judge.adversaries.mlp.depth=1, not 2"
+    differences.append(("judge.retrained.network.width", 8, 16))
+    assert describe_differences(differences) == (
+        f"{text}judge.adversaries.mlp.depth=1, not 2 and 1 more difference"
+    )

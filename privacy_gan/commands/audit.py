@@ -22,6 +22,7 @@ from privacy_gan.data.persons import number_persons
 from privacy_gan.data.table_data_module import SPLITS
 from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
 from privacy_gan.evaluation.judge import JudgingCache
+from privacy_gan.evaluation.panel import panel_name
 from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.source import FolderSource
 from privacy_gan.hardware import choose_compute
@@ -150,14 +151,18 @@ def judge_images(config: DictConfig, attribute: str, audited: AuditImages, run: 
         key_parts = [run.fingerprint, judge_settings(config), persons_key(source.datamodule)]
         key = json.dumps(key_parts, sort_keys=True, default=str)
         cache = JudgingCache(run.folder.judging, key, config.checkpoint_minutes)
-        evaluation = judge.judge(source, attribute, None, 1, cache=cache).evaluation
+        judgement = judge.judge(source, attribute, None, 1, cache=cache)
+        run.folder.write_examples(attribute, judgement.faces)
+        evaluation = judgement.evaluation
         for warning in evaluation.warnings:
             log.warning(warning)
+        settings = judge_settings(config)
+        evaluation = replace(evaluation, settings=settings, panel=panel_name(settings))
         result = Result(
             data=source.datamodule.data_name,
             fingerprint=run.fingerprint,
             training={},
-            evaluations={attribute: replace(evaluation, settings=judge_settings(config))},
+            evaluations={attribute: evaluation},
             baseline=None,
             environment=describe_environment(*hardware),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Result
 from privacy_gan.runs.run import run_from_config
 
+MAX_DIFFERENCES = 3  # of the settings, in a message
 UNSET = "???"  # value of a setting that does not exist
 
 log = logging.getLogger(__name__)
@@ -59,15 +60,24 @@ def report_finished(config: DictConfig, folder: RunFolder, result: Result) -> No
     used = next(iter(result.evaluations.values())).settings
     differences = list(find_differences(unflatten(used), unflatten(judge_settings(config))))
     if differences:
-        text = ", ".join(
-            f"{path}={format_short(old)}, not {format_short(new)}" for path, old, new in differences
-        )
         overrides = [format_override(*difference) for difference in differences]
         arguments = shlex.join([f"run={folder.path}", *overrides])
+        earlier = "by an earlier version, " if "judge.epochs" in used else ""
         log.warning(
-            "it was judged with %s; to judge it with your settings: privacy-gan evaluate %s",
-            *(text, arguments),
+            "it was judged %swith %s; to judge it with your settings: privacy-gan evaluate %s",
+            *(earlier, describe_differences(differences), arguments),
         )
+
+
+def describe_differences(differences: Sequence[tuple[str, Any, Any]]) -> str:
+    """Return the first differences, those of top-level settings first, and the number of others."""
+    ranked = sorted(differences, key=lambda each: (each[0].count("."), each[0]))
+    text = ", ".join(
+        f"{path}={format_short(old)}, not {format_short(new)}"
+        for path, old, new in ranked[:MAX_DIFFERENCES]
+    )
+    more = len(ranked) - MAX_DIFFERENCES
+    return f"{text} and {more} more difference{'s' * (more != 1)}" if more > 0 else text
 
 
 def find_differences(

@@ -18,6 +18,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.evaluation.attack import PAPER
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge, Judgement, JudgingCache
+from privacy_gan.evaluation.panel import panel_name
 from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import choose_compute
@@ -155,9 +156,13 @@ def judge_mechanism(
                 cache=cache,
             )
             save_strongest_adversary(judgement, cache, setup, attribute)
+            if name == MECHANISM and is_rank_zero():
+                setup.run.folder.write_examples(attribute, judgement.faces)
             for warning in judgement.evaluation.warnings:
                 log.warning(warning)
-            evaluations[attribute] = replace(judgement.evaluation, settings=settings)
+            evaluations[attribute] = replace(
+                judgement.evaluation, settings=settings, panel=panel_name(settings)
+            )
     return evaluations
 
 

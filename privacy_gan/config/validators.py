@@ -61,6 +61,11 @@ def one_of(*words: str) -> Validator:
     return Validator(listed, lambda value: value in words, "is unknown: choose {words}")
 
 
+def boolean() -> Validator:
+    """Accept true and false."""
+    return Validator("true or false", lambda value: isinstance(value, bool))
+
+
 def fraction(including_1: bool) -> Validator:
     """Accept numbers between 0 and 1."""
     words = f"between 0 and 1{'' if including_1 else ', below 1'}"
@@ -112,6 +117,7 @@ VALIDATORS = {
     "fit": one_of("whole", "center"),
     "size": one_of("original", "model"),
     "target": one_of("barycentre", "random"),
+    "data_scaling": boolean(),
     "seed": integer(0, 2**32 - 1),
     "port": integer(0, 65535),
     "queries": list_of(integer(1), "numbers of 1 or more, such as [1,4,16]"),

@@ -32,7 +32,7 @@ def read_identities(path: Path, names: Sequence[str]) -> tuple[Ids, list[str]]:
 
     Returns:
         The person in each image, [N], and warnings, one line each. Images that the list lacks get
-        ids of their own, which are negative.
+        separate ids, which are negative.
 
     Raises:
         UserError: the file is not such a list, is damaged, or has none of the images.
@@ -56,7 +56,7 @@ def read_identities(path: Path, names: Sequence[str]) -> tuple[Ids, list[str]]:
     if missing := [name for row, name in enumerate(names) if row not in matches.files]:
         notes.append(
             f"{path} lacks {len(missing):,} of {pluralize(len(names), 'image')}, such as "
-            f"{missing[0]}: each of them counts as a person of its own"
+            f"{missing[0]}: each of them counts as another person"
         )
     return ids, notes
 

@@ -24,9 +24,9 @@ MAX_HELD_OUT = 4_096  # training images on which the candidates are compared
 
 
 class ComponentLearner(Learner):
-    """A network whose ``PrincipalComponents`` are fitted before training.
+    """A network whose ``PrincipalComponents`` are fitted to the first epoch's images.
 
-    The first epoch's images are used. Where they are not finite, the learner has diverged.
+    If an image is not finite, neither are the predictions, and the learner diverges.
     """
 
     def prepare(self, source: CensoredSource, batch_size: int, seed: int) -> None:
@@ -35,13 +35,8 @@ class ComponentLearner(Learner):
         for module in self.network.modules():
             if isinstance(module, PrincipalComponents):
                 batches = first_batches(source, COMPONENT_IMAGES, seed)
-                try:
-                    module.fit(
-                        (batch.images for batch in batches),
-                        keyed_seed(seed, Purpose.PRINCIPAL_COMPONENTS),
-                    )
-                except torch.linalg.LinAlgError:  # of images that are not finite
-                    self.has_diverged = True
+                key = keyed_seed(seed, Purpose.PRINCIPAL_COMPONENTS)
+                module.fit((batch.images for batch in batches), key)
 
 
 class KernelRidgeLearner(ComponentLearner):
@@ -72,12 +67,12 @@ class KernelRidgeLearner(ComponentLearner):
         """Fit the principal components and the regression."""
         super().prepare(source, batch_size, seed)
         points, labels = self.training_points(source, seed)
-        if self.has_diverged or not points.isfinite().all():
-            self.has_diverged = True
-            return
-        rng = keyed_generator("cpu", seed, Purpose.KERNEL_RIDGE)
-        order = torch.randperm(len(points), generator=rng).to(points.device)
-        self.fit(points[order], labels[order])
+        if points.isfinite().all():
+            rng = keyed_generator("cpu", seed, Purpose.KERNEL_RIDGE)
+            order = torch.randperm(len(points), generator=rng).to(points.device)
+            self.fit(points[order], labels[order])
+        else:
+            self.regression.bias.fill_(torch.nan)
 
     def training_points(self, source: CensoredSource, seed: int) -> tuple[Tensor, Tensor]:
         """Return the components, float64 [N, K], and labels [N] of training images."""

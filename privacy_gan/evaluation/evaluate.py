@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.evaluation.attack import PAPER, Attack
+from privacy_gan.evaluation.examples import choose_examples
 from privacy_gan.evaluation.least_distortion import least_distortion
 from privacy_gan.evaluation.metrics import METRICS, build_scores, result_key
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, compute_on_all
@@ -25,8 +26,8 @@ from privacy_gan.evaluation.persons import (
 )
 from privacy_gan.evaluation.predictions import AdversaryPredictions, QueryProbabilities, predict_all
 from privacy_gan.evaluation.retrained import predicted_classes
-from privacy_gan.evaluation.stack import with_stack
 from privacy_gan.evaluation.slices import measure_slices
+from privacy_gan.evaluation.stack import with_stack
 from privacy_gan.evaluation.validation import normalized_gain, normalized_utility, trade_off
 from privacy_gan.progress import progress_bar
 from privacy_gan.runs.result import RETRAINED, AdversaryScores, Evaluation, Measure, Strongest, pack
@@ -185,6 +186,8 @@ def evaluate(
         person_ids=pack_test_persons(source.datamodule),
         independent_images=source.datamodule.independent_images,
         slices=slices_of(attack, observations),
+        examples=choose_examples(observations),
+        data_scaling=observations.data_scaling,
     )
 
 

@@ -21,7 +21,9 @@ from privacy_gan.evaluation.classifiers import (
     FixedClassifiers,
     require_all_classes,
 )
+from privacy_gan.evaluation.data_scaling import SmallerTrainings, train_on_subsets
 from privacy_gan.evaluation.evaluate import collect_observations, evaluate, labels_by_attribute
+from privacy_gan.evaluation.examples import example_faces
 from privacy_gan.evaluation.halving import Limits
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
@@ -29,12 +31,13 @@ from privacy_gan.evaluation.outputs import load_inception
 from privacy_gan.evaluation.predictions import QueryProbabilities
 from privacy_gan.evaluation.pretrained import lacks_weights
 from privacy_gan.evaluation.saved_adversary import describe_strongest
+from privacy_gan.evaluation.scaling_measures import with_scaling
 from privacy_gan.evaluation.source import CensoredSource, apply_file_format, original_images
 from privacy_gan.models.pretrained import load_pretrained
 from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeCheckpoint
+from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.learning_curve import LearningCurve
 from privacy_gan.runs.result import RETRAINED, STACK, Evaluation
-
 
 RESERVED_NAMES = {RETRAINED, PAPER, STACK}  # of what is no single adversary
 
@@ -45,10 +48,13 @@ class Judgement(NamedTuple):
     Attributes:
         evaluation: all metrics.
         strongest: the strongest adversary, see ``describe_strongest``.
+        faces: the test images that it is surest of and median ones, by kind, see
+            ``example_faces``.
     """
 
     evaluation: Evaluation
     strongest: Content
+    faces: Mapping[str, Faces]
 
 
 class JudgingCache(ArtifactCache):
@@ -101,6 +107,8 @@ class Judge:
         paper: creates the paper's adversary, which is trained for five epochs; None disables it.
         retrained: creates the classifier of the utility attributes that is trained on censored
             images, see evaluation/retrained.py; None disables it.
+        data_scaling: whether the strongest adversary is also trained on a quarter and a half of the
+            images, see evaluation/data_scaling.py.
 
     Raises:
         UserError: there are no adversaries or no queries, or a setting is invalid.
@@ -123,6 +131,7 @@ class Judge:
         paper: Callable[..., Learner] | None = None,
         retrained: Callable[..., Learner] | None = None,
         released_as: str = FLOAT,
+        data_scaling: bool = False,
     ) -> None:
         self.classifiers = classifiers
         self.reference_settings = reference_settings
@@ -142,6 +151,7 @@ class Judge:
         self.paper = paper
         self.retrained = retrained
         self.released_as = released_as
+        self.data_scaling = data_scaling
         self._validate_settings()
 
     def _validate_settings(self) -> None:
@@ -231,7 +241,11 @@ class Judge:
         censored = attack_censored(attack, cache)
         require_any_adversary(censored, self.factories, "the censored images")
         originals = self.attack_originals(attack) if source.has_originals else None
-        settings = (epsilon, epsilon_batch_size, discriminator_loss)
+        smaller = None
+        if self.data_scaling:
+            key = "" if cache is None else cache.key
+            smaller = train_on_subsets(attack, probabilities_of(censored), cache, key)
+        settings = (epsilon, epsilon_batch_size, discriminator_loss, smaller)
         return distributed.broadcast_from_rank_zero(
             lambda: self.measure(attack, censored, originals, *settings)
         )
@@ -291,6 +305,7 @@ class Judge:
         epsilon: float | None,
         epsilon_batch_size: int,
         discriminator_loss: float | None = None,
+        smaller: SmallerTrainings | None = None,
     ) -> Judgement:
         """Compute all metrics.
 
@@ -301,6 +316,7 @@ class Judge:
             epsilon: see ``judge`` for this and all following arguments.
             epsilon_batch_size: number of images over which the budget bounds the mean distortion.
             discriminator_loss: cross-entropy of the filter's discriminator.
+            smaller: what ``train_on_subsets`` returned.
         """
         observations = collect_observations(
             attack,
@@ -312,6 +328,9 @@ class Judge:
             epsilon_batch_size=epsilon_batch_size,
             discriminator_loss=discriminator_loss,
         )
+        if smaller is not None:
+            full = censored[smaller.winner.adversary]
+            observations = with_scaling(observations, attack, smaller, full)
         both = {"censored": censored, "original": originals or {}}
         excluded = {
             images: [name for name, each in outcomes.items() if not each.probabilities]
@@ -324,7 +343,9 @@ class Judge:
         labels = labels_by_attribute(attack.source.datamodule, "valid", [attack.attribute])
         strongest = describe_strongest(observations, labels[attack.attribute], curves["censored"])
         evaluation = evaluate(attack, observations, excluded)
-        return Judgement(replace(evaluation, curves=curves), strongest)
+        assert evaluation.examples is not None
+        faces = example_faces(attack.source, evaluation.examples, attack.seed)
+        return Judgement(replace(evaluation, curves=curves), strongest, faces)
 
 
 def attack_censored(attack: Attack, cache: JudgingCache | None) -> dict[str, Outcome]:

@@ -17,6 +17,7 @@ from privacy_gan.evaluation.predictions import (
     QueryProbabilities,
     select_strongest,
 )
+from privacy_gan.runs.data_scaling import DataScaling
 from privacy_gan.runs.estimate import Estimate
 
 
@@ -48,6 +49,9 @@ class Observations:
         epsilon_batch_size: number of images over which the budget bounds the mean distortion.
         discriminator_bits: bits about s that the filter's discriminator h_f has on validation
             images, or None.
+        data_scaling: what an adversary finds with fewer and may find with more images, or None.
+        code_length: bits per training image that it takes to send s, see metrics/code_length.py, or
+            None.
     """
 
     attribute: str
@@ -68,6 +72,8 @@ class Observations:
     epsilon: float | None = None
     epsilon_batch_size: int = 1
     discriminator_bits: float | None = None
+    data_scaling: DataScaling | None = None
+    code_length: Estimate | None = None
 
     def __post_init__(self) -> None:
         self.labels = self.test_labels[self.attribute]

@@ -36,13 +36,12 @@ def pack_test_persons(datamodule: TableDataModule) -> str:
 
 
 def persons_key(datamodule: TableDataModule) -> str:
-    """Return a hash of the persons that a judgement depends on; "" if they are not known.
+    """Return a hash of the persons in all images; "" if they are not known.
 
-    These are the persons in validation images, on which adversaries are compared, and in test
-    images.
+    A judgement depends on them: adversaries are compared, and intervals computed, over persons.
     """
     digest = hashlib.sha256()
-    for split in ("valid", "test"):
+    for split in SPLITS:
         persons = datamodule.persons(split)
         if persons is None:
             return ""

@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredSource
@@ -52,8 +54,9 @@ class PretrainedLearner(Learner):
         """Load exported weights, of any architecture that a file can have, for prediction only."""
         if self.network.state_dict().keys() != weights["network"].keys():
             body = {name.removeprefix(IN_BODY): value for name, value in weights["network"].items()}
+            network = resnet_like(body, self.num_classes)
             device = next(self.network.parameters()).device
-            self.network = resnet_like(body, self.num_classes).to(device)
+            self.network = network.to(device, memory_format=torch.channels_last)
         super().load_weights(weights)
 
 

@@ -17,8 +17,8 @@ def clustered_standard_error(values: Tensor, persons: Tensor | None) -> float:
 
     Args:
         values: one value for each image, [N].
-        persons: integer id of the person in each image, [N]; None if every image counts as a
-            person of its own.
+        persons: integer id of the person in each image, [N]; None if every image counts as
+            another person.
 
     Returns:
         A number >= 0 in the unit of the values; infinite if there are fewer than two persons, nan

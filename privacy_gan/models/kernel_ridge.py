@@ -16,7 +16,7 @@ from torch import Tensor
 from privacy_gan.models.principal_components import FittedModule
 
 BATCH = 1024  # points per batch of the kernel
-JITTER = 1e-6  # added to the diagonal of the landmarks' kernel, whose values are at most 1
+PRECISION = 1e-13  # of float64 sums: what is added to a diagonal, relative to the trace
 LENGTH_SCALES = (0.5, 1.0, 2.0)  # times the median distance of landmarks
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1)  # ridge penalties, per point
 MEDIAN_POINTS = 1000  # landmarks among which distances are measured
@@ -75,17 +75,18 @@ class NormalEquations(NamedTuple):
         products: K'K of the kernel K between points and landmarks, [M, M].
         targets: K'y, [M, C].
         kernel: kernel of the landmarks, [M, M].
-        count: number of points.
+        num_points: N.
     """
 
     products: Tensor
     targets: Tensor
     kernel: Tensor
-    count: int
+    num_points: int
 
     def solve(self, penalty: float) -> Tensor:
         """Return the weights of the landmarks, [M, C], for a penalty per point."""
-        matrix = self.products + penalty * self.count * self.kernel
+        matrix = self.products + penalty * self.num_points * self.kernel
+        matrix.diagonal().add_(PRECISION * matrix.trace())
         solution: Tensor = torch.cholesky_solve(self.targets, torch.linalg.cholesky(matrix))
         return solution
 
@@ -95,14 +96,12 @@ def normal_equations(problem: Problem, length_scale: float) -> NormalEquations:
     landmarks = problem.landmarks
     products = landmarks.new_zeros(len(landmarks), len(landmarks))
     sums = landmarks.new_zeros(len(landmarks), problem.targets.shape[1])
-    for points, targets in zip(
-        problem.points.split(BATCH), problem.targets.split(BATCH), strict=True
-    ):
+    batches = zip(*(torch.split(each, BATCH) for each in problem[:2]), strict=True)
+    for points, targets in batches:
         kernel = rbf_kernel(points, landmarks, length_scale)
         products += kernel.T @ kernel
         sums += kernel.T @ targets
     own = rbf_kernel(landmarks, landmarks, length_scale)
-    own.diagonal().add_(JITTER)
     return NormalEquations(products, sums, own, len(problem.points))
 
 

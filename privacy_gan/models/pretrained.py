@@ -85,7 +85,7 @@ def load_pretrained(file: Path, num_classes: int) -> Classifier:
         state = read_tensors(file)
         body = {name: value for name, value in state.items() if not name.startswith("fc.")}
         network = resnet_like(body, num_classes)
-        network.body[1].load_state_dict(body)  # type: ignore[operator, union-attr, index]
+        network.body[1].load_state_dict(body)  # type: ignore[index]
     except (FileNotFoundError, IsADirectoryError) as error:
         raise UserError(f"judge.weights={file} does not exist: give a local file") from error
     except DamagedFile as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
@@ -62,19 +63,21 @@ class PrincipalComponents(FittedModule):
         """Fit the components to images.
 
         The covariance is decomposed by a randomized method (Halko, Martinsson and Tropp, 2011,
-        algorithm 5.1).
+        algorithm 5.1). If a value is not finite, the components are nan.
 
         Args:
             batches: images [B, C, H, W] each, on the module's device.
             seed: seed of the method.
         """
         mean, covariance = mean_and_covariance(batches)
-        basis = leading_eigenvectors(covariance, self.count, seed)
-        variances = (basis * (covariance @ basis)).sum(dim=0)
-        used = variances > NEGLIGIBLE * variances.max()
-        scales = torch.where(used, variances.clamp_min(1e-30).rsqrt(), 0)
         directions = torch.zeros(len(mean), self.count, dtype=torch.float64)
-        directions[:, : len(variances)] = basis * scales
+        if covariance.isfinite().all():
+            basis = leading_eigenvectors(covariance, self.count, seed)
+            variances = (basis * (covariance @ basis)).sum(dim=0)
+            used = variances > NEGLIGIBLE * variances.max()
+            directions[:, : len(variances)] = basis * torch.where(used, variances.rsqrt(), 0)
+        else:
+            directions.fill_(math.nan)
         device = self.mean.device
         self.mean = mean.float().to(device)
         self.directions = directions.float().to(device)
@@ -83,8 +86,8 @@ class PrincipalComponents(FittedModule):
 def flat_values(images: Tensor) -> Tensor:
     """Return the values of images, averaged to at most 32 pixels, float32 [B, D]."""
     if max(images.shape[2:]) > MAX_SIDE:
-        size = [min(MAX_SIDE, side) for side in images.shape[2:]]
-        images = F.adaptive_avg_pool2d(images.float(), size)
+        height, width = (min(MAX_SIDE, side) for side in images.shape[2:])
+        images = F.adaptive_avg_pool2d(images.float(), (height, width))
     return images.float().flatten(1)
 
 
@@ -128,9 +131,7 @@ def leading_eigenvectors(covariance: Tensor, count: int, seed: int) -> Tensor:
     return vectors[:, :count]
 
 
-def pca_mlp(
-    num_classes: int, components: int = 128, width: int = 512, dropout: float = 0.3
-) -> Classifier:
+def pca_mlp(num_classes: int, components: int, width: int, dropout: float) -> Classifier:
     """Return an MLP on the leading principal components of images, which must be fitted.
 
     Args:

@@ -7,6 +7,13 @@ from collections.abc import Iterable
 
 from privacy_gan.runs.data_scaling import DataScaling
 from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.result import Evaluation
+
+
+def scaling_lines(evaluation: Evaluation) -> list[str]:
+    """Return the sentence of an evaluation; none if the scaling was not measured."""
+    scaling = evaluation.data_scaling
+    return [] if scaling is None else [scaling_sentence(scaling)]
 
 
 def scaling_sentence(scaling: DataScaling) -> str:

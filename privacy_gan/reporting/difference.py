@@ -12,6 +12,7 @@ import pandas as pd
 
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.leakage import ACCURACY
+from privacy_gan.reporting.lower_bounds import ABOUT, bound_prefix
 from privacy_gan.reporting.paired import (
     image_differences,
     paired_bootstrap,
@@ -26,6 +27,7 @@ NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(0.975)
 MEASURES = (ACCURACY, UTILITY)  # results record for these which test images were correct
 MAX_SENTENCE_PAIRS = 3  # more pairs of mechanisms are shown as a matrix
 SIGNIFICANT = "*"
+LONGER_TRAINING = "longer training of the judge's networks may change it"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,7 @@ class Difference:
         persons: number of persons in them, if they are known and were resampled.
         persons_differ: whether they were not compared image by image because the two results name
             different persons.
+        prefix: "about " if one of the two values is a lower bound, else "".
     """
 
     measure: str
@@ -56,6 +59,7 @@ class Difference:
     images: int | None
     persons: int | None = None
     persons_differ: bool = False
+    prefix: str = ""
 
     @property
     def is_significant(self) -> bool:
@@ -66,9 +70,10 @@ class Difference:
         """Return which mechanism is higher, by how much, and what the interval is based on."""
         higher, lower = self.names if self.value >= 0 else self.names[::-1]
         low, high = sorted((self.low, self.high) if self.value >= 0 else (-self.low, -self.high))
-        noun, size = short_title(self.measure), f"{abs(self.value) * 100:.1f} points"
+        noun, size = short_title(self.measure), f"{self.prefix}{abs(self.value) * 100:.1f} points"
         where = budget_phrase(self.epsilon)
-        interval = f"(95% interval {100 * low:.1f} to {100 * high:.1f}; {self.sample})"
+        note = f"; {LONGER_TRAINING}" if self.prefix else ""
+        interval = f"(95% interval {100 * low:.1f} to {100 * high:.1f}; {self.sample}{note})"
         if self.is_significant:
             return f"{higher}: {noun} {size} higher than {lower} {where} {interval}"
         return (
@@ -153,7 +158,13 @@ def compare(
         images=None if by_image is None else len(by_image),
         persons=None if persons is None else int(persons.max()) + 1,
         persons_differ=differ,
+        prefix=ABOUT if has_bound(measure, pairs) else "",
     )
+
+
+def has_bound(measure: str, pairs: Sequence[tuple[EvaluationRow, EvaluationRow]]) -> bool:
+    """Return whether one of the values is a lower bound, see ``lower_bounds``."""
+    return any(bound_prefix(entry.evaluation, measure) for pair in pairs for entry in pair)
 
 
 def unpaired_interval(
@@ -216,7 +227,7 @@ def difference_matrices(differences: Sequence[Difference]) -> list[Matrix]:
     return [
         Matrix(
             f"{short_title(measure)} {budget_phrase(epsilon)}: row minus column, in percentage "
-            "points",
+            f"points{f'; {LONGER_TRAINING}' if any(each.prefix for each in group) else ''}",
             matrix_cells(group),
         )
         for (measure, epsilon), group in groups.items()

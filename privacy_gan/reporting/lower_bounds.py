@@ -23,6 +23,7 @@ BOUND_NOTES = {
     ABOUT: "about: relative to a value on original images that longer training may raise",
 }
 LIMITS = {"max_epochs": "judge.max_epochs", "max_minutes": "judge.max_minutes"}  # by ending
+PAPER = "paper_privacy_loss"  # earlier versions trained its adversary like the others
 NO_CURVES = "this result does not say whether its adversaries were done learning"
 
 
@@ -97,9 +98,7 @@ def bound_notes(text: str) -> list[str]:
 def training_lines(evaluation: Evaluation) -> list[str]:
     """Return whether the adversaries, and the retrained classifier, were done, as sentences."""
     if not any(evaluation.curves.values()):
-        epochs = evaluation.settings.get("judge.epochs")  # of earlier versions
-        length = "" if epochs is None else f" (trained for {count(epochs, 'epoch')})"
-        return [f"{NO_CURVES}{length}"]
+        return [unknown_sentence(evaluation)]
     lines = [done_sentence(evaluation)] if evaluation.adversaries_done() else []
     if unfinished := unfinished_curves(evaluation):
         lines.append(unfinished_sentence(evaluation, unfinished))
@@ -116,6 +115,15 @@ def training_length(evaluation: Evaluation) -> str:
     return "for an unknown time" if epochs is None else f"for {count(epochs, 'epoch')}"
 
 
+def unknown_sentence(evaluation: Evaluation) -> str:
+    """Return that a result of an earlier version has no learning curves, and its training."""
+    epochs = evaluation.settings.get("judge.epochs")
+    if epochs is None:
+        return NO_CURVES
+    paper = "; so was that of the paper's metric" if PAPER in evaluation.measures else ""
+    return f"{NO_CURVES} (trained for {count(epochs, 'epoch')}{paper})"
+
+
 def done_sentence(evaluation: Evaluation) -> str:
     """Return why the adversaries on censored images were done, and how long they were trained."""
     curves = evaluation.curves["censored"]
@@ -124,21 +132,28 @@ def done_sentence(evaluation: Evaluation) -> str:
         for name, curve in curves.items()
         if name != RETRAINED and curve.ending == "done" and curve.stages
     ]
+    subject = f"the adversaries{in_panel(evaluation)} were done"
     if not stages:
-        return "the adversaries were done: they are fitted in closed form"
+        return f"{subject}: they are fitted in closed form"
     longest = max(stages, key=lambda stage: stage.steps)
     return (
-        "the adversaries were done: two doublings of their training in a row gained less than "
-        f"the standard error ({count(longest.epochs, 'epoch')}, {count(longest.steps, 'step')})"
+        f"{subject}: two doublings of their training in a row gained less than the "
+        f"standard error ({count(longest.epochs, 'epoch')}, {count(longest.steps, 'step')})"
     )
+
+
+def in_panel(evaluation: Evaluation) -> str:
+    """Return the name of the panel of adversaries in brackets; "" if it is not recorded."""
+    return f" (panel: {evaluation.panel})" if evaluation.panel else ""
 
 
 def unfinished_curves(evaluation: Evaluation) -> dict[str, list[LearningCurve]]:
     """Return the curves of those networks that a limit ended, by what the networks are."""
     groups: dict[str, list[LearningCurve]] = {}
+    panel = in_panel(evaluation)
     for images, suffix in (("censored", ""), ("original", " on original images")):
         for name, curve in evaluation.curves.get(images, {}).items():
-            kind = "the retrained classifier" if name == RETRAINED else "the adversaries"
+            kind = "the retrained classifier" if name == RETRAINED else f"the adversaries{panel}"
             if curve.ending in LIMITS:
                 groups.setdefault(f"{kind}{suffix}", []).append(curve)
     return groups

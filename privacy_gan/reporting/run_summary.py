@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from privacy_gan.evaluation.metrics import METRICS, find_metric
 from privacy_gan.reporting.budget import budget_of, budget_warnings
+from privacy_gan.reporting.data_scaling import scaling_lines
 from privacy_gan.reporting.interval_note import interval_note
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
 from privacy_gan.reporting.lower_bounds import (
@@ -121,6 +122,7 @@ def short_table_notes(evaluations: Collection[Evaluation]) -> list[str]:
         *(line for each in evaluations for line in ceiling_lines(each)),
         *bound_notes(text),
         *(line for each in evaluations for line in training_lines(each)),
+        *(line for each in evaluations for line in scaling_lines(each)),
         *map(interval_note, evaluations),
         DETAILS_NOTE,
     ]
@@ -136,7 +138,7 @@ def ceiling_lines(evaluation: Evaluation) -> list[str]:
         return []
     value = METRICS["utility_score"].format_value(measure.ceiling.value)
     return [
-        f"ceiling of both utility scores: {value}, the highest possible if "
+        f"ceiling of the utility scores: {value}, the highest possible if "
         f"{evaluation.attribute} is hidden completely"
     ]
 
@@ -155,6 +157,7 @@ def full_tables(evaluation: Evaluation) -> list[str]:
         *metric_notes(evaluation.measures),
         *bound_notes("\n".join([*measures, *adversaries])),
         *training_lines(evaluation),
+        *scaling_lines(evaluation),
         "privacy metrics are those of the strongest adversary on validation images:",
         *(
             f"  {measure_label(score)}: {strongest.adversary} with "

@@ -61,7 +61,7 @@ class Faces:
         )
 
     def with_class_names(self, attribute: str, classes: Sequence[str]) -> Faces:
-        """Return the faces with columns such as "Smiling: yes" in place of "s=1".
+        """Return the faces with columns such as "Smiling: yes" in place of "s=1" in a first line.
 
         Args:
             attribute: the sensitive one.
@@ -70,7 +70,9 @@ class Faces:
         is_binary = tuple(classes) == ("0", "1")
         names = [f"{attribute}: {word}" for word in ("no", "yes")] if is_binary else classes
         by_column = {f"s={value}": name.replace("_", " ") for value, name in enumerate(names)}
-        return Faces(tuple(by_column.get(column, column) for column in self.columns), self.rows)
+        lines = (column.split("\n") for column in self.columns)
+        columns = ("\n".join([by_column.get(first, first), *more]) for first, *more in lines)
+        return Faces(tuple(columns), self.rows)
 
     def write(self, path: Path) -> None:
         """Write a PNG atomically: the images side by side, with the labels in a text chunk."""
@@ -81,8 +83,12 @@ class Faces:
             Image.fromarray(sheet).save(file, format="PNG", pnginfo=labels)
 
     @classmethod
-    def read(cls, path: Path) -> Faces:
+    def read(cls, path: Path, needs_original: bool = True) -> Faces:
         """Read a file that ``write`` wrote.
+
+        Args:
+            path: of the file.
+            needs_original: whether a file without the row "x" is damaged.
 
         Raises:
             UserError: the file is damaged.
@@ -95,7 +101,9 @@ class Faces:
             columns, names = tuple(map(str, labels["columns"])), list(map(str, labels["rows"]))
             tiles = sheet.reshape(len(names), -1, len(columns), sheet.shape[1] // len(columns), 3)
             rows = dict(zip(names, tiles.swapaxes(1, 2), strict=True))
-            return cls(columns, {"x": rows.pop("x"), **rows})  # "x" is required
+            if needs_original:
+                rows = {"x": rows.pop("x"), **rows}
+            return cls(columns, rows)
         except FileNotFoundError:
             raise
         except (OSError, SyntaxError, ValueError, KeyError, TypeError, ZeroDivisionError) as error:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 from omegaconf import DictConfig, OmegaConf
@@ -14,8 +14,12 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from privacy_gan.errors import FolderLocked, UserError
+from privacy_gan.runs.examples import MEDIAN, SUREST
 from privacy_gan.runs.files import atomic_write
 from privacy_gan.runs.result import Result
+
+if TYPE_CHECKING:
+    from privacy_gan.runs.faces import Faces
 
 
 @dataclass(frozen=True)
@@ -23,8 +27,8 @@ class RunFolder:
     """The files of a run; reading them needs no data set.
 
     Attributes:
-        path: contains config.yaml, last.ckpt, metrics.csv, images/, faces.png, adversaries/ and,
-            when the run is finished, result.json.
+        path: contains config.yaml, last.ckpt, metrics.csv, images/, faces.png, adversaries/,
+            examples/ and, when the run is finished, result.json.
     """
 
     path: Path
@@ -62,6 +66,17 @@ class RunFolder:
     def adversary(self, attribute: str) -> Path:
         """The adversary that predicts an attribute best from single images."""
         return self.path / "adversaries" / f"{attribute}.pt"
+
+    def examples(self, attribute: str, kind: str) -> Path:
+        """Test faces, original and censored, see ``evaluation.examples``."""
+        return self.path / "examples" / f"{attribute}-{kind}.png"
+
+    def write_examples(self, attribute: str, faces: Mapping[str, Faces]) -> None:
+        """Write the examples of an attribute by kind, in place of earlier ones."""
+        for kind in (SUREST, MEDIAN):
+            self.examples(attribute, kind).unlink(missing_ok=True)
+        for kind, images in faces.items():
+            images.write(self.examples(attribute, kind))
 
     @property
     def output_file(self) -> Path:

@@ -13,7 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.errors import UserError
+from privacy_gan.runs.controls import Controls
+from privacy_gan.runs.data_scaling import DataScaling
 from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.examples import Examples
 from privacy_gan.runs.files import atomic_write
 from privacy_gan.runs.learning_curve import LearningCurve, all_done
 from privacy_gan.runs.person_ids import Ids, unpack_persons
@@ -114,6 +117,12 @@ class Evaluation:
         independent_images: whether the images are independent by construction, as drawn ones are.
         slices: what the strongest adversary finds within each value of each utility attribute; None
             in results of earlier versions.
+        examples: the test images whose attribute the strongest adversary is surest of, and median
+            ones; None in results of earlier versions.
+        data_scaling: what an adversary finds with fewer training images and may find with more;
+            None if it was not measured, and in results of earlier versions.
+        controls: what adversaries find in permuted labels and in planted leaks; None if it was not
+            measured, and in results of earlier versions.
     """
 
     attribute: str
@@ -135,6 +144,9 @@ class Evaluation:
     person_ids: str = ""
     independent_images: bool = False
     slices: Slices | None = None
+    examples: Examples | None = None
+    data_scaling: DataScaling | None = None
+    controls: Controls | None = None
 
     def adversaries_done(self, images: str = "censored", score: str = "") -> bool:
         """Return whether the adversaries had stopped gaining when their training ended.
@@ -205,6 +217,17 @@ class Evaluation:
                     for images, entry in tree.get("curves", {}).items()
                 },
                 "slices": None if tree.get("slices") is None else Slices.from_json(tree["slices"]),
+                "examples": (
+                    None if tree.get("examples") is None else Examples.from_json(tree["examples"])
+                ),
+                "data_scaling": (
+                    None
+                    if tree.get("data_scaling") is None
+                    else DataScaling.from_json(tree["data_scaling"])
+                ),
+                "controls": (
+                    None if tree.get("controls") is None else Controls.from_json(tree["controls"])
+                ),
             }
         )
 

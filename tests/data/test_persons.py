@@ -65,7 +65,7 @@ def test_the_list_may_have_more_images_and_other_suffixes(tmp_path):
     assert "matched 2 of 2 names" in notes[0]
 
 
-def test_images_that_the_list_lacks_count_as_persons_of_their_own(fake, tmp_path, caplog):
+def test_images_that_the_list_lacks_count_as_other_persons(fake, tmp_path, caplog):
     official_zip(tmp_path, fake)
     path = tmp_path / "identity_CelebA.txt"
     path.write_text("\n".join(IDENTITIES.splitlines()[:4]))
@@ -74,8 +74,7 @@ def test_images_that_the_list_lacks_count_as_persons_of_their_own(fake, tmp_path
     assert len(set(ids)) == 4
     assert ids[0] == ids[3] == 2880
     assert caplog.messages == [
-        f"{path} lacks 2 of 6 images, such as 000007.jpg: each of them counts as a person of its "
-        "own"
+        f"{path} lacks 2 of 6 images, such as 000007.jpg: each of them counts as another person"
     ]
 
 

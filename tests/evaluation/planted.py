@@ -9,6 +9,7 @@ from torch import nn
 from privacy_gan.data.image_cache import ImageTable
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.evaluation.adversaries import from_scratch
+from privacy_gan.evaluation.attack import PAPER
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.learning import Recipe
@@ -127,13 +128,13 @@ def small_network(num_classes):
     return Classifier(body, FEATURES, num_classes)
 
 
-def judge_in(folder, epochs=5, adversaries=None, resamples=200, queries=(1, 4, 16), retrained=None):
+def judge_in(folder, epochs=4, adversaries=None, resamples=200, queries=(1, 4, 16), retrained=None):
     """Return a small judge whose classifiers are in a folder."""
     recipe = Recipe(adam)
     classifiers = FixedClassifiers(folder, small_network, recipe, 5, 32, seed=0, settings="small")
     if adversaries is None:
         adversaries = {"small": scratch}
-    settings = dict.fromkeys([*adversaries, RETRAINED], f"{epochs} epochs")
+    settings = dict.fromkeys(["panel", RETRAINED, PAPER], f"{epochs} epochs: {[*adversaries]}")
     return Judge(
         *(
             classifiers,

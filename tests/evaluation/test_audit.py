@@ -77,6 +77,10 @@ def test_an_audit_reports_a_leak_in_its_output_and_its_result(data, tmp_path):
     assert "retrained_utility/tired" not in evaluation.measures
     assert {each.adversary for each in evaluation.adversaries} == {"resnet10"}
     assert result.fingerprint["epsilon"] is None
+    # four images of each person: intervals are over persons
+    assert evaluation.persons == {"train": 48, "valid": 6, "test": 6}
+    assert "95% bootstrap intervals over 6 persons (24 test images)" in process.stdout
+    assert "the test images show only 6 persons" in " ".join(evaluation.warnings)
     # the same audit is skipped; one with other judge settings is judged again
     before = (tmp_path / "out/result.json").stat().st_mtime_ns
     again = audit(data, tmp_path / "out", "brighter", "person=person")

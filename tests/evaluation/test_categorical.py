@@ -39,6 +39,7 @@ def test_a_run_on_a_categorical_attribute_has_all_measures(judged):
     assert [key for key in measures if "/Smiling" in key] == [
         "utility/Smiling",
         "retrained_utility/Smiling",
+        "attained_utility/Smiling",
         "association/Smiling",
     ]
     assert measures["privacy_loss"].correlation_baseline.value < 0.95

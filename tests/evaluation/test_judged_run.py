@@ -16,6 +16,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.reporting.run_summary import full_summary
+from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.result import Result
 
 PRESET = [*TINY, *JUDGED]
@@ -65,6 +66,9 @@ def test_a_run_ends_with_all_measures_in_its_result_and_its_table(judged, monkey
         "utility/Male",
         "retrained_utility_score",
         "retrained_utility/Male",
+        "attained_utility_score",
+        "attained_utility/Male",
+        "possible_utility/Male",
         "success_rate",
         "correlation/Male",
         "distortion",
@@ -75,7 +79,10 @@ def test_a_run_ends_with_all_measures_in_its_result_and_its_table(judged, monkey
         "frechet_distance",
     ]
     for name in ("privacy_loss", "utility_score", "utility/Male", "retrained_utility/Male"):
-        assert all(vars(evaluation.measures[name]).values()), name
+        columns = dict(vars(evaluation.measures[name]))
+        ceiling = columns.pop("ceiling")
+        assert all(columns.values()), name
+        assert (ceiling is None) == (name == "privacy_loss")
     assert {a.adversary for a in evaluation.adversaries} == {"resnet10", "inversion"}
     assert {a.queries for a in evaluation.adversaries} == {1, 2}
     assert set(evaluation.classifiers) == {"Smiling", "Male"}
@@ -85,6 +92,13 @@ def test_a_run_ends_with_all_measures_in_its_result_and_its_table(judged, monkey
     for name in evaluation.correct:
         mean = evaluation.is_correct(name).mean()
         assert mean == pytest.approx(evaluation.measures[name].censored.value), name
+    assert [each.left_out for each in evaluation.slices.each] == ["fewer than 30 images"] * 2
+    for kind, examples in evaluation.examples.by_kind.items():
+        faces = Faces.read(run.examples("Smiling", kind))
+        assert list(faces.rows) == ["x", "x''"]
+        assert [column.partition("\n")[0] for column in faces.columns] == [
+            f"s={each.label}" for each in examples
+        ]
     table = full_summary(run, record)
     for text in (
         "privacy loss (accuracy)",

@@ -18,7 +18,9 @@ from privacy_gan.models.resnet import resnet10
 from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.checkpoint import save_atomically
 from privacy_gan.runs.fingerprint import flatten, unflatten
+from privacy_gan.runs.learning_curve import LearningCurve
 from privacy_gan.runs.loading import load_mechanism
+from privacy_gan.runs.result import RETRAINED
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 
@@ -38,6 +40,24 @@ def test_the_adversary_with_the_best_one_query_accuracy_is_saved():
     assert found["adversary"] == "quick"
     assert found["accuracy"][0] == 0.75
     assert found["accuracy"][1] <= 0.75 <= found["accuracy"][2]
+
+
+def test_whether_the_adversaries_were_done_is_saved():
+    labels = torch.tensor([0, 0, 1, 1])
+    probabilities = {
+        name: dict.fromkeys(("valid", "test"), confident(*classes)[None])
+        for name, classes in (("best", (0, 0, 1, 1)), ("other", (0, 1, 1, 1)))
+    }
+    observations = observations_of(probabilities, labels)
+    for endings, done in (
+        ({}, False),  # unknown
+        ({"best": "done", "other": "dropped"}, True),
+        ({"best": "done", "other": "max_epochs"}, False),
+        ({"best": "dropped", "other": "done"}, False),
+        ({"best": "done", "other": "dropped", RETRAINED: "max_minutes"}, True),
+    ):
+        curves = {name: LearningCurve((), ending) for name, ending in endings.items()}
+        assert describe_strongest(observations, labels, curves)["done"] == done, endings
 
 
 def test_a_calibration_that_helps_is_saved():
@@ -74,6 +94,7 @@ def test_every_shipped_adversary_predicts_the_same_after_loading(name, tiny, tmp
     assert torch.equal(again.learner.log_probabilities(images), learner.log_probabilities(images))
     calibrated = again.calibration.apply(learner.log_probabilities(images).double().exp())
     assert torch.equal(again.probabilities(images, CPU), calibrated)
+    assert not again.done  # this file does not say so
     other = instantiate(config.judge.adversaries["convnext" if name == "resnet18" else "resnet18"])
     with pytest.raises(UserError, match="the saved adversary does not match"):
         load_adversary(read_artifact(tmp_path / "adversary.pt"), other, resnet10(2), num_classes=2)
@@ -97,6 +118,7 @@ def test_a_judged_run_saves_its_adversary_and_judging_again_replaces_it(tiny, tm
         each for each in evaluation.adversaries if (each.adversary, each.queries) == (saved.name, 1)
     )
     assert saved.accuracy == scores.test["accuracy"]
+    assert saved.done == evaluation.adversaries_done()
     assert compute_accuracy(saved, run, config) == saved.accuracy.value
 
     evaluate(judged(f"run_dir={run.path}", "judge.queries=[2]", "judge.adversaries.inversion=null"))

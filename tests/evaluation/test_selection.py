@@ -14,6 +14,7 @@ from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.privatizers.identity import Identity
+from privacy_gan.runs.result import STACK
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 
@@ -61,9 +62,13 @@ def test_the_judge_reports_the_adversary_that_is_best_on_validation_images(tmp_p
     scores = {each.adversary: each for each in found.adversaries}
     assert scores["left"].valid["accuracy"] > 0.9 > 0.7 > scores["right"].valid["accuracy"]
     assert scores["right"].test["accuracy"].value > 0.9
-    assert {winner.adversary for winner in found.strongest.values()} == {"left"}
+    # their stack was fitted on validation images: it looks at the left, too
+    assert scores["stack"].valid["accuracy"] > 0.9
+    assert scores["stack"].test["accuracy"].value < 0.7
+    assert {winner.adversary for winner in found.strongest.values()} <= {"left", "stack"}
     reported = found.measures["privacy_loss"].censored
-    assert reported == scores["left"].test["accuracy"]
+    winner = found.strongest["accuracy"].adversary
+    assert reported == scores[winner].test["accuracy"]
     assert reported.value < 0.7
 
 
@@ -78,3 +83,15 @@ def test_the_saved_adversary_is_best_on_validation_images_and_records_its_test_a
     found = describe_strongest(observations_of(probabilities, labels), labels, {})
     assert found["adversary"] == "best on validation"
     assert found["accuracy"][0] == pytest.approx(0.5)
+
+
+def test_the_saved_adversary_is_not_the_stack():
+    labels = torch.tensor([0, 1] * 20)
+    knows = torch.nn.functional.one_hot(labels, 2).double() * 0.8 + 0.1
+    guess = torch.tensor([[0.6, 0.4]], dtype=torch.float64).expand(40, 2)
+    probabilities = {
+        name: dict.fromkeys(("valid", "test"), each[None])
+        for name, each in (("single", guess), (STACK, knows))
+    }
+    found = describe_strongest(observations_of(probabilities, labels), labels, {})
+    assert found["adversary"] == "single"

@@ -85,7 +85,7 @@ class CensoredElsewhere:
     def __init__(self, data):
         self.datamodule = data
 
-    def training_epoch(self, epoch, batch_size, seed):
+    def training_epoch(self, epoch, batch_size, seed, start=0):
         rows = training_order(self.datamodule, epoch, batch_size, seed)
         yield from map(self.batch, torch.split(rows, batch_size))
 

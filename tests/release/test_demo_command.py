@@ -49,6 +49,19 @@ def test_only_predictors_that_belong_to_the_result_are_loaded(run, tmp_path):
             assert any(
                 "privacy-gan evaluate" in note and "Smiling" in note for note in without.notes
             )
+    for done, phrase in ((False, "right about at least "), (True, "right about ")):
+        with replaced(adversary_file, {**saved, "done": done}):
+            (note,) = (
+                note
+                for note in page_content(load_trained_model(run), "whole", None).notes
+                if note.startswith("The adversary shown here")
+            )
+        assert f"{phrase}{saved['accuracy'][0]:.1%} of test images" in note
+        assert ("may find more" in note) != done
+    older = {key: value for key, value in saved.items() if key != "done"}
+    with replaced(adversary_file, older):
+        notes = page_content(load_trained_model(run), "whole", None).notes
+        assert any("right about at least " in note for note in notes)
     broken = {**saved, "learned": {"network": {}}}
     damaged = pytest.raises(UserError, match=r"Smiling\.pt is damaged")
     with replaced(adversary_file, broken), damaged:

@@ -39,11 +39,10 @@ def measure(value, original=None, majority=None, correlation=None):
 
 def learning_curve(ending="done", stages=3, first_bits=0.1):
     """Return a curve of stages that double, whose gains become smaller, and why it ended."""
-    gains = [None, *(estimate(first_bits / 4**stage) for stage in range(1, stages))]
-    bits = first_bits
-    curve = []
-    for stage, gain in enumerate(gains):
-        bits += 0 if gain is None else gain.value
+    curve, bits = [], 0.0
+    for stage in range(stages):
+        gain = None if stage == 0 else estimate(first_bits / 4**stage)
+        bits += first_bits if gain is None else gain.value
         curve.append(Stage(2**stage, 1000 * 2**stage, estimate(bits), gain))
     return LearningCurve(tuple(curve), ending)
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 from huggingface_hub import ModelCard
-from sample_results import evaluation
+from sample_results import evaluation, learning_curves
 
 from privacy_gan.reporting.model_card import render_model_card
 from privacy_gan.runs.estimate import Estimate
@@ -66,10 +66,40 @@ def test_the_card_has_what_leaks_and_the_baselines_with_intervals():
 
 def test_the_card_has_the_adversaries_and_their_training():
     text = text_of(card("Smiling"))
-    assert "Adversaries: resnet10, resnet18. Each was trained on 1,000 labelled images" in text
-    assert "for 5 epochs, and saw 1 or 4 censored versions of each image" in text
+    assert (
+        "Adversaries: resnet10, resnet18. Each was trained until it was done or others were "
+        "clearly better on 1,000 labelled images censored by this mechanism, and saw 1 or 4 "
+        "censored versions of each image"
+    ) in text
+    assert "at least" not in text
     assert "strongest on 100 validation images is reported on 100 test images" in text
     assert "as the network outputs them, not rounded as in image files" in text
+
+
+@pytest.mark.parametrize(
+    ("curves", "training"),
+    [
+        (learning_curves("max_epochs"), "Each was trained up to a limit, before all were done,"),
+        ({}, "Each was trained for an unknown time"),
+    ],
+)
+def test_the_card_of_adversaries_that_were_not_done_has_lower_bounds(curves, training):
+    found = evaluation(0.8, auroc=AUROC, curves=curves)
+    judged = Result("celeba-64", {}, {}, {"Smiling": found})
+    card = ModelCard(render_model_card(judged, FACTS, ["Smiling"], 64, with_onnx=False))
+    text = text_of(card)
+    assert (
+        "| privacy loss (accuracy) | at least 80.0% [79.0, 81.0%] | at least 90.0% [89.0, 91.0%] "
+        "| 50.0% [49.0, 51.0%] | 70.0% [69.0, 71.0%] |"
+    ) in text
+    assert "| Male | 80.0% [79.0, 81.0%] |" in text  # by fixed classifiers
+    assert "At least: the networks were not done learning" in text
+    assert training in text
+    assert {each.metric_name for each in card.data.eval_results} == {
+        "ROC AUC, Smiling (lower bound)",
+        "privacy loss (accuracy), Smiling (lower bound)",
+        "distortion, Smiling",
+    }
 
 
 def test_the_card_has_the_file_format_that_adversaries_saw():

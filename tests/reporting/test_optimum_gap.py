@@ -1,8 +1,10 @@
 """Runs on Gaussian toy data compared with the optimum."""
 
+from dataclasses import replace
+
 import pytest
 from presets import NUMBERS
-from sample_results import write_run
+from sample_results import learning_curves, write_run
 
 from privacy_gan.commands.train import train
 from privacy_gan.evaluation.optimum import gaussian_optimum
@@ -27,6 +29,18 @@ def test_a_run_is_compared_with_the_optimum_at_its_measured_distortion(tiny, tmp
     assert comparison.gap == comparison.accuracy.value - comparison.optimum
     (table,) = optimum_table([gaussian])
     assert f"{comparison.optimum:.1%}" in table.splitlines()[2]
+
+    (evaluation,) = gaussian.result.evaluations.values()
+    for curves, prefix in (({}, "at least "), (learning_curves(), "")):
+        evaluations = {"Sign": replace(evaluation, curves=curves)}
+        changed = replace(gaussian, result=replace(gaussian.result, evaluations=evaluations))
+        (comparison,) = compare_with_optimum([changed])
+        (table,) = optimum_table([changed])
+        row = table.splitlines()[2]
+        assert comparison.prefix == prefix
+        assert f"  {prefix}{comparison.accuracy.value:.1%} [" in row
+        assert row.endswith(f"  {prefix}{comparison.gap:.1%}")
+        assert ("at least:" in table) == bool(prefix)
 
 
 def test_runs_on_images_are_not_compared(tmp_path):

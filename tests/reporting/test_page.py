@@ -9,7 +9,7 @@ import pypdfium2
 import pytest
 from chromium import console, needs_chromium, requests, set_width, wait
 from PIL import Image
-from sample_results import write_run
+from sample_results import learning_curve, learning_curves, write_run
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -19,6 +19,7 @@ from test_report import write_faces
 from privacy_gan.reporting.report import make_report
 
 pytestmark = needs_chromium
+TRADE_OFF, LEARNING = "[data-panel] .plot", "[data-learning] .plot"
 HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
 
 
@@ -26,13 +27,14 @@ HOSTILE = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
 def address(tmp_path_factory):
     """Write a report on several mechanisms, budgets and seeds; some names are hostile."""
     folder = tmp_path_factory.mktemp("sweep")
-    for epsilon, leaks in ((0.001, 0.85), (0.01, 0.7)):
+    for epsilon, leaks, ending in ((0.001, 0.85, "done"), (0.01, 0.7, "max_epochs")):
         for seed in (0, 1):
             more = {"data": "celeba-64", "epsilon": epsilon, "seed": seed}
-            write_faces(write_run(folder, leaks=leaks, baseline=0.88, **more))
+            curves = learning_curves(ending)
+            write_faces(write_run(folder, leaks=leaks, baseline=0.88, curves=curves, **more))
             run = write_run(folder, "generator", leaks=0.87, setup={"hostile": HOSTILE}, **more)
             write_faces(run, ("x", "x''  s'=0", "x''  s'=1"))
-    hostile = write_run(folder, HOSTILE.replace("/", ":"), data="celeba-64", leaks=0.8)
+    hostile = write_run(folder, HOSTILE.replace("/", ":"), data="celeba-64", leaks=0.8, curves={})
     assert hostile.exists()
     make_report(folder, folder / "report", with_faces=True)
     return (folder / "report" / "report.html").as_uri()
@@ -46,7 +48,7 @@ def open_page(browser, address, width=1440):
 
 def count_curves(browser):
     """Return the number of curves, without the star of the originals."""
-    return len(browser.find_elements(By.CSS_SELECTOR, ".plot .scatterlayer .trace")) - 1
+    return len(browser.find_elements(By.CSS_SELECTOR, f"{TRADE_OFF} .scatterlayer .trace")) - 1
 
 
 def point_positions(browser):
@@ -73,6 +75,8 @@ def test_the_page_loads_without_errors_and_without_requests(browser, address):
 @pytest.mark.parametrize("width", [390, 1440])
 def test_nothing_is_wider_than_the_screen(width, browser, address):
     open_page(browser, address, width)
+    select = Select(browser.find_element(By.CSS_SELECTOR, "[data-learning] select"))
+    select.select_by_index(2)
     browser.find_elements(By.CSS_SELECTOR, "button[data-point]")[0].click()
     page_width = browser.execute_script("return document.documentElement.scrollWidth")
     assert page_width <= width
@@ -145,6 +149,63 @@ def test_curves_can_be_hidden_and_adversaries_selected(browser, address):
     wait(browser).until(lambda _: point_positions(browser) != before)
     for strongest, selected in zip(before[:total], point_positions(browser), strict=False):
         assert np.allclose(np.subtract(strongest, selected), 0.02)
+
+
+def plotted(browser, plot, name):
+    """Return the traces of a plot by their names."""
+    script = "return document.querySelector(arguments[0]).data"
+    return [trace for trace in browser.execute_script(script, plot) if trace["name"] == name]
+
+
+def test_points_of_adversaries_that_were_not_done_are_hollow_and_say_at_least(browser, address):
+    open_page(browser, address)
+    (trace,) = plotted(browser, TRADE_OFF, "filter_generator-entropy")
+    filled, hollow = trace["marker"]["color"]
+    assert filled == trace["line"]["color"]
+    assert hollow == "#fff"
+    done, not_done = trace["hovertext"]
+    assert "privacy loss (accuracy) 85.0%" in done
+    assert "privacy loss (accuracy) at least 70.0%" in not_done
+    rows = [row.text for row in browser.find_elements(By.CSS_SELECTOR, "[data-panel] tbody tr")]
+    assert [("at least" in row) for row in rows if " 70.0%" in row or " 85.0%" in row] == [
+        False,
+        True,
+    ]
+    browser.find_elements(By.CSS_SELECTOR, "button[data-point]")[2].click()
+    assert "at least 70.0% [69.0, 71.0%]" in details(browser).text
+    assert "utility score 80.0%" in details(browser).text
+
+
+def test_learning_curves_have_the_values_of_the_result(browser, address):
+    open_page(browser, address)
+    expected = learning_curve("done", first_bits=0.2).stages
+    (trace,) = plotted(browser, LEARNING, "resnet18: done")
+    assert trace["x"] == [stage.epochs for stage in expected]
+    assert trace["y"] == [stage.bits.value for stage in expected]
+    for side in ("array", "arrayminus"):
+        assert np.allclose(trace["error_y"][side], 0.01)
+    originals = plotted(browser, LEARNING, "on original images")
+    assert [trace["showlegend"] for trace in originals] == [True, False]
+    axis = browser.execute_script(
+        "return document.querySelector(arguments[0]).layout.xaxis", LEARNING
+    )
+    assert (axis["type"], axis["ticktext"]) == ("log", ["1", "2", "4"])
+
+
+def test_the_selected_evaluation_has_its_curves_table_and_notes(browser, address):
+    open_page(browser, address)
+    article = browser.find_element(By.CSS_SELECTOR, "[data-learning]")
+    assert "The adversaries were done." in article.text
+    title = "filter_generator-entropy at epsilon 0.01, seed 0"
+    Select(article.find_element(By.TAG_NAME, "select")).select_by_visible_text(title)
+    wait(browser).until(lambda _: article.find_element(By.TAG_NAME, "h4").text == title)
+    assert plotted(browser, LEARNING, "resnet18: not done (max_epochs)")
+    assert "The adversaries were not done: they learn at least this much." in article.text
+    row = article.find_element(By.CSS_SELECTOR, "tbody tr").text
+    assert row == (
+        "resnet18 not done (max_epochs) 4 4,000 0.263 [0.253, 0.273] +0.013 [+0.003, +0.022]"
+    )
+    assert "evaluations have no learning curves" in article.text
 
 
 def test_the_page_works_with_the_keyboard_alone(browser, address):

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-from commands import cli
+from commands import ROOT, cli
 from PIL import Image
 from sample_results import write_run
 from wandb_server import sync_offline_runs
@@ -15,6 +15,7 @@ from privacy_gan.runs.result import RESULT_VERSION
 
 TABLES = [f"table{number}.{suffix}" for number in (1, 2, 3) for suffix in ("csv", "md", "tex")]
 FIGURE = ["figure1.pdf", "figure1.png", "figure1.svg"]
+CURVES = ["learning_curves.pdf", "learning_curves.png", "learning_curves.svg"]
 
 
 def report(folder, *overrides, **options):
@@ -71,7 +72,8 @@ def test_figure_tables_faces_and_page(tmp_path):
         f"faces-celeba-64-Smiling-{name}.png"
         for name in ("all", "filter_generator-entropy", "generator")
     ]
-    assert files_of(tmp_path) == sorted([*faces, *FIGURE, *TABLES, "report.html", "results.csv"])
+    others = ["report.html", "results.csv"]
+    assert files_of(tmp_path) == sorted([*faces, *FIGURE, *CURVES, *TABLES, *others])
     for name in files_of(tmp_path):
         assert name in process.stdout
     assert "filter_generator-entropy's filter alone" in process.stdout
@@ -83,8 +85,29 @@ def test_figure_tables_faces_and_page(tmp_path):
         *("filter_generator-entropy", "Table 3"),
     ):
         assert text in svg, text
+    assert "hollow" not in svg  # all adversaries were done
     with (tmp_path / "report" / "table3.csv").open(newline="") as file:
         assert {row["column"] for row in csv.DictReader(file)} >= {"filter", "generator"}
+
+
+def test_results_without_learning_curves_have_lower_bounds_and_no_empty_plots(tmp_path):
+    write_run(tmp_path, curves={})
+    write_run(tmp_path, curves={}, data="celeba-64")
+    assert report(tmp_path).returncode == 0
+    assert not [name for name in files_of(tmp_path) if name.startswith("learning_curves")]
+    assert "hollow: at least" in (tmp_path / "report" / "figure1.svg").read_text()
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "There are no learning curves of Smiling in celeba-64; Smiling in faces-64." in page
+    assert "data-learning=" not in page
+    assert "<td>at least 80.0%</td>" in page
+
+
+def test_committed_results_without_learning_curves_can_be_reported(tmp_path):
+    process = report(ROOT / "docs" / "results" / "example", f"output={tmp_path / 'report'}")
+    assert process.returncode == 0, process.stderr
+    page = (tmp_path / "report" / "report.html").read_text()
+    assert "There are no learning curves of Smiling in celeba-32" in page
+    assert "of at least " in page
 
 
 def test_the_same_results_make_the_same_files(tmp_path):
@@ -194,4 +217,4 @@ def test_the_report_can_be_sent_to_weights_and_biases(tmp_path):
     (tracked,) = sync_offline_runs(tmp_path).values()
     assert (tracked.project, tracked.group, tracked.name) == ("papers", "reports", tmp_path.name)
     logged = set(tracked.summary)
-    assert {"table 1", "table 2", "table 3", "figure1"} <= logged
+    assert {"table 1", "table 2", "table 3", "figure1", "learning_curves"} <= logged

@@ -12,7 +12,7 @@ from sample_results import FILTER_AND_GENERATOR, measure, write_run
 from privacy_gan.reporting import missing, paper_values
 from privacy_gan.reporting.formats import FORMATS, to_latex, to_markdown
 from privacy_gan.reporting.records import all_evaluation_rows, find_runs
-from privacy_gan.reporting.results import make_panels
+from privacy_gan.reporting.results import EMPTY, make_panels
 from privacy_gan.reporting.tables import Table, make_tables, table_cells
 
 
@@ -155,9 +155,7 @@ def hostile(folder):
     (entry,) = all_evaluation_rows(find_runs(folder).finished)
     names = pd.MultiIndex.from_tuples([(HOSTILE, HOSTILE)], names=["row", "column"])
     paper = pd.DataFrame({"paper": [0.5], "paper_std": [0.01]}, index=names)
-    columns = ["mean", "std", "seeds", "bound"]
-    empty = pd.DataFrame({name: [] for name in columns}, index=pd.Index([], dtype=object))
-    cells = table_cells({HOSTILE: empty, "Male": None}, [HOSTILE], paper, entry)
+    cells = table_cells({HOSTILE: EMPTY, "Male": None}, [HOSTILE], paper, entry)
     return Table(1, HOSTILE, HOSTILE, "epsilon", cells, entry)
 
 

@@ -8,7 +8,6 @@ from privacy_gan.reporting.verdict import summary_sentence, verdict
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.result import Measure
 
-
 DONE = (
     "the adversaries were done: two doublings of their training in a row gained less than the "
     "standard error (4 epochs, 4,000 steps)"

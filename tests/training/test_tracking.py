@@ -90,8 +90,12 @@ def test_offline_run_has_config_and_metrics_and_resumes(interrupted):
     assert {row["budget"] for row in tracked.history if "train/filter/distortion" in row} == {0.01}
     assert sum(name.startswith("media/images/faces_") for name in tracked.files) == 2
     result = Result.read(run.path / "result.json")
-    loss = result.evaluations["Smiling"].measures["privacy_loss"].censored.value
+    evaluation = result.evaluations["Smiling"]
+    loss = evaluation.measures["privacy_loss"].censored.value
     assert tracked.summary["result/Smiling/privacy_loss"] == loss
+    done = evaluation.adversaries_done()
+    assert tracked.summary["result/Smiling/adversaries_done"] == done
+    assert ("at least" in tracked.summary["result/Smiling/summary"]) != done
     assert tracked.summary["result/Smiling"]["_type"] == "table-file"
 
 

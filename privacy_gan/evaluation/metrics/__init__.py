@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from privacy_gan.evaluation.metrics import distortion, privacy, synthesis, utility
+from privacy_gan.evaluation.metrics import code_length, distortion, privacy, synthesis, utility
 from privacy_gan.evaluation.metrics.metric import Metric, Score, result_key
 
 __all__ = ["METRICS", "Metric", "build_scores", "find_metric", "result_key"]
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for family in (privacy, utility, synthesis, distortion)
+    for family in (privacy, code_length, utility, synthesis, distortion)
     for metric in family.METRICS
 }
 

@@ -44,15 +44,9 @@ class Bootstrap:
 
     def over(self, persons: Tensor | None) -> Bootstrap:
         """Return a bootstrap with the same number and seed of samples that draws these persons."""
+        if persons is None and self.persons is None:
+            return self  # with its draws
         return Bootstrap(self.resamples, self.seed, persons)
-
-    def within(self, selected: Tensor) -> Bootstrap:
-        """Return the bootstrap of a part of the images.
-
-        Args:
-            selected: their indices or a mask, in any form that indexes a tensor [N].
-        """
-        return self.over(None if self.persons is None else self.persons[selected])
 
     def percentile(self, statistic: Statistic, *columns: Tensor) -> Estimate | None:
         """Return a statistic with its percentile bootstrap interval.
