@@ -26,6 +26,6 @@ def members(judge: str, *overrides: str) -> dict[str, str]:
 
 if __name__ == "__main__":
     for judge in SHIPPED:
-        print(judge)
+        print(judge)  # noqa: T201
         for member, key in members(judge, "judge.weights=none.pt").items():
-            print(f'    "{member}": "{key}",')
+            print(f'    "{member}": "{key}",')  # noqa: T201

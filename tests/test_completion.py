@@ -28,7 +28,7 @@ def folder(tmp_path, monkeypatch):
         (["nothing", "da"], []),
         (["train", "data="], ["data=celeba", "data=gaussian", "data=synthetic_faces"]),
         (["train", "epsi"], ["epsilon="]),
-        (["train", "judge.ep"], ["judge.epochs="]),
+        (["train", "judge.max_e"], ["judge.max_epochs="]),
         (["train", "evaluate="], ["evaluate=true", "evaluate=false"]),
         (["privatize", "ov"], ["overwrite="]),
         (["privatize", "da"], []),  # privatize has no data option

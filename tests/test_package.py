@@ -126,7 +126,7 @@ def test_installed_package_is_the_built_wheel(program, python, environment, tmp_
 
 
 def test_installed_package_judges_and_reports(program, trained):
-    run(program, "evaluate", f"run={run_folder(trained)}", "judge.epochs=2", cwd=trained)
+    run(program, "evaluate", f"run={run_folder(trained)}", "judge.max_epochs=2", cwd=trained)
     assert "Smiling" in run(program, "report", "folder=outputs", cwd=trained)
 
 

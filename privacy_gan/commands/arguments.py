@@ -8,6 +8,8 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from privacy_gan.config.paths import expand_home, quote, quote_paths, unquote
 from privacy_gan.errors import UserError
@@ -20,6 +22,7 @@ VALUE_FLAGS |= {"--experimental-rerun", "--info", "-i"}
 SWITCHES = {"--multirun", "-m", "--run", "-r", "--resolve", "--hydra-help", "--version"}
 SWITCHES |= HELP_FLAGS
 SPECIAL_CHARACTERS = re.compile(r"[^ -~]|[#&!;<>^`|]")  # Hydra reads these only in quotes
+EARLIER_MAX_EPOCHS = 64  # judge.max_epochs for runs that were configured without it
 STRUCTURE_CHARACTERS = re.compile(r"[][(){},'\"]")  # in lists, dictionaries and quoted values
 
 
@@ -119,4 +122,24 @@ def arguments_for_run(arguments: Sequence[str], path_options: Sequence[str]) -> 
     # the folder may have been moved since the run
     location = [f"run_dir={quote(str(folder))}", "hydra.run.dir=.", "hydra.output_subdir=null"]
     location.append("++details=false")  # applies to this call only; missing in older runs
-    return [*flags, *location, "hydra/job_logging=stdout", *overrides]
+    judge = current_judge_overrides(folder / "config.yaml")
+    return [*flags, *location, *judge, "hydra/job_logging=stdout", *overrides]
+
+
+def current_judge_overrides(path: Path) -> list[str]:
+    """Return overrides that give the judge in an earlier version's config.yaml its present options.
+
+    Earlier judges trained adversaries for judge.epochs epochs. The adversary resnet10 was also the
+    paper's.
+    """
+    try:
+        judge = OmegaConf.load(path).get("judge") or {}
+    except (OSError, YAMLError, AttributeError):
+        return []  # Hydra reports the error
+    if "epochs" not in judge:
+        return []
+    paper = "null"
+    if judge.get("adversaries", {}).get("resnet10") is not None:
+        paper = "'${judge.adversaries.resnet10}'"
+    limit = f"++judge.max_epochs={EARLIER_MAX_EPOCHS}"
+    return ["~judge.epochs", limit, "++judge.max_minutes=null", f"++judge.paper={paper}"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from dataclasses import replace
-from math import ceil
 from pathlib import Path
 from shutil import rmtree
 from typing import Any
@@ -19,7 +18,6 @@ from privacy_gan.commands.run_setup import describe_environment
 from privacy_gan.data.audit_data import AuditDataModule, AuditFiles, AuditImages, find_audit_images
 from privacy_gan.data.labelled_folder import LabelledFolder
 from privacy_gan.data.persons import number_persons
-from privacy_gan.data.table_data_module import SPLITS
 from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
 from privacy_gan.evaluation.judge import JudgingCache
 from privacy_gan.evaluation.panel import panel_name
@@ -33,9 +31,6 @@ from privacy_gan.runs.fingerprint import judge_settings
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Evaluation, Result
 from privacy_gan.runs.run import Run
-
-MIN_EPOCHS = 5
-IMAGES_SHOWN = 80_000  # 5 epochs of 16,000 images, as when a run on that many is judged
 
 log = logging.getLogger(__name__)
 
@@ -89,9 +84,6 @@ def fill_defaults(config: DictConfig, audited: AuditImages) -> None:
     if config.judge.attributes is None:
         usual = PAPER_ATTRIBUTES if set(PAPER_ATTRIBUTES) <= set(audited.columns) else names
         config.judge.attributes = [name for name in usual if name in names]
-    if config.judge.epochs is None:
-        training = int((audited.censored.splits == SPLITS["train"]).sum())
-        config.judge.epochs = max(MIN_EPOCHS, ceil(IMAGES_SHOWN / max(training, 1)))
     if audited.originals is None:
         excluded = adversaries_needing_originals(config)
         for name in excluded:

@@ -22,6 +22,9 @@ REFERENCE = re.compile(r"\$\{([\w.\[\]]+)\}")
 INDEPENDENT_SEEDS = {"judge.seed"}  # may differ from the run's seed
 NULLABLE = {"averaging", "crop", "limits", "num_workers", "on_device"}
 DERIVED = {"privatizer.seed": "seed", "privatizer.attribute_index": "attribute"}
+REPLACED = {
+    "judge.epochs": "adversaries are trained until they are done; judge.max_epochs=N bounds that",
+}
 UNTYPED = {"attribute", "devices"}  # checked elsewhere
 EXAMPLES: dict[str, Any] = {
     "on_device": True,
@@ -285,6 +288,8 @@ def describe_values(path: str, declared: Any) -> str:
 
 def unknown_option_error(path: str, value: Any, options: Sequence[str]) -> UserError:
     """Return an error about an option that does not exist, with similar ones."""
+    if path in REPLACED:
+        return UserError(f"{path} is not an option any more: {REPLACED[path]}")
     name = path.rpartition(".")[2]
     elsewhere = [
         option for option in options if option.rpartition(".")[2] == name and option != path

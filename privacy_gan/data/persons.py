@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from privacy_gan.data.matching import match_names
+from privacy_gan.data.matching import file_key
 from privacy_gan.data.name_values import read_name_values
 from privacy_gan.data.plural import pluralize
 from privacy_gan.data.text_tables import is_missing
@@ -40,8 +40,8 @@ def read_identities(path: Path, names: Sequence[str]) -> tuple[Ids, list[str]]:
     try:
         numbers = read_name_values(path)
         _check_numbers(path, numbers)
-        matches = match_names(names, numbers, str(path))
-        if not matches.files:
+        found = _find(path, names, numbers)
+        if not found:
             raise UserError(
                 f"{path} has none of the {pluralize(len(names), 'image')}, such as {names[0]}"
             )
@@ -50,15 +50,14 @@ def read_identities(path: Path, names: Sequence[str]) -> tuple[Ids, list[str]]:
             f"{error}; replace the file, or remove it, which takes images as independent"
         ) from error
     ids = -1 - np.arange(len(names), dtype=np.int64)
-    rows = list(matches.files)
-    ids[rows] = [int(numbers[matches.files[row]]) for row in rows]
-    notes = list(matches.notes)
-    if missing := [name for row, name in enumerate(names) if row not in matches.files]:
-        notes.append(
-            f"{path} lacks {len(missing):,} of {pluralize(len(names), 'image')}, such as "
-            f"{missing[0]}: each of them counts as another person"
-        )
-    return ids, notes
+    ids[list(found)] = [int(text) for text in found.values()]
+    missing = [name for row, name in enumerate(names) if row not in found]
+    if not missing:
+        return ids, []
+    return ids, [
+        f"{path} lacks {len(missing):,} of {pluralize(len(names), 'image')}, such as "
+        f"{missing[0]}: each of them counts as another person"
+    ]
 
 
 def number_persons(ids: npt.ArrayLike) -> Ids:
@@ -86,6 +85,21 @@ def shared_persons_note(ids: npt.ArrayLike, splits: npt.NDArray[np.uint8]) -> li
         f"{shared:,} of {pluralize(len(in_splits), 'person')} have images in several splits: an "
         "adversary that recognizes a person need not see the attribute"
     ]
+
+
+def _find(path: Path, names: Sequence[str], numbers: dict[str, str]) -> dict[int, str]:
+    """Return the number of each image that the list has, by the index of its name.
+
+    Names may differ in folders and suffixes.
+    """
+    if all(name in numbers for name in names):
+        return {row: numbers[name] for row, name in enumerate(names)}
+    by_key: dict[str, str] = {}
+    for name, text in numbers.items():
+        if by_key.setdefault(file_key(name), text) != text:
+            raise UserError(f"{path} has two values for {file_key(name)}")
+    found = {row: by_key.get(file_key(name)) for row, name in enumerate(names)}
+    return {row: text for row, text in found.items() if text is not None}
 
 
 def _check_numbers(path: Path, numbers: dict[str, str]) -> None:

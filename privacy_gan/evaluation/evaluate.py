@@ -1,4 +1,4 @@
-"""Compute all metrics and warnings from the predictions for the test images."""
+"""Compute all metrics from the predictions for the test images."""
 
 from __future__ import annotations
 
@@ -29,6 +29,12 @@ from privacy_gan.evaluation.retrained import predicted_classes
 from privacy_gan.evaluation.slices import measure_slices
 from privacy_gan.evaluation.stack import with_stack
 from privacy_gan.evaluation.validation import normalized_gain, normalized_utility, trade_off
+from privacy_gan.evaluation.warnings import (
+    exclusion_warnings,
+    fixed_classifier_warnings,
+    query_warnings,
+    weak_classifier_warnings,
+)
 from privacy_gan.progress import progress_bar
 from privacy_gan.runs.result import RETRAINED, AdversaryScores, Evaluation, Measure, Strongest, pack
 from privacy_gan.runs.slices import Slices
@@ -180,6 +186,8 @@ def evaluate(
             *exclusion_warnings(excluded, attribute),
             *few_persons_warnings(source.datamodule),
             *weak_classifier_warnings(measures, attribute, accuracies),
+            *fixed_classifier_warnings(observations),
+            *query_warnings(observations),
         ),
         left_out={images: list(names) for images, names in excluded.items() if names},
         persons=count_persons(source.datamodule),
@@ -263,39 +271,3 @@ def packed_correctness(observations: Observations) -> dict[str, str]:
     for name, predicted in utilities.items():
         correct[f"utility/{name}"] = predicted == observations.test_labels[name]
     return {key: pack(images) for key, images in correct.items()}
-
-
-def exclusion_warnings(excluded: Mapping[str, Sequence[str]], attribute: str) -> list[str]:
-    """Return a warning for each network that was excluded."""
-    return [
-        f"{name} diverged on {images} images, the second time at half its learning rate, and was "
-        f"excluded: what it would have learned about {attribute} or other attributes is unknown"
-        for images, names in excluded.items()
-        for name in names
-    ]
-
-
-def weak_classifier_warnings(
-    measures: Mapping[str, Measure], attribute: str, accuracies: Mapping[str, float]
-) -> list[str]:
-    """Return a warning if fixed classifiers are worse than the correlation baseline.
-
-    Args:
-        measures: all metrics.
-        attribute: the sensitive attribute.
-        accuracies: accuracies of the fixed classifiers on original test images.
-    """
-    keys = {name: "privacy_loss" if name == attribute else f"utility/{name}" for name in accuracies}
-    weak = [
-        f"{name} ({accuracies[name]:.1%}, from labels {baseline.value:.1%})"
-        for name, key in keys.items()
-        if (baseline := measures[key].correlation_baseline) is not None
-        and accuracies[name] < baseline.value
-    ]
-    if not weak:
-        return []
-    return [
-        "these fixed classifiers are less accurate on original images than a prediction from the "
-        f"other attributes' labels: {', '.join(weak)}. Utility and success rate then mean little; "
-        "train the classifiers longer with classifiers.epochs=N"
-    ]

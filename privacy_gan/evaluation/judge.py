@@ -21,6 +21,7 @@ from privacy_gan.evaluation.classifiers import (
     FixedClassifiers,
     require_all_classes,
 )
+from privacy_gan.evaluation.controls import measure_controls
 from privacy_gan.evaluation.data_scaling import SmallerTrainings, train_on_subsets
 from privacy_gan.evaluation.evaluate import collect_observations, evaluate, labels_by_attribute
 from privacy_gan.evaluation.examples import example_faces
@@ -28,13 +29,16 @@ from privacy_gan.evaluation.halving import Limits
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.outputs import load_inception
+from privacy_gan.evaluation.planting import require_plantable
 from privacy_gan.evaluation.predictions import QueryProbabilities
 from privacy_gan.evaluation.pretrained import lacks_weights
 from privacy_gan.evaluation.saved_adversary import describe_strongest
 from privacy_gan.evaluation.scaling_measures import with_scaling
 from privacy_gan.evaluation.source import CensoredSource, apply_file_format, original_images
+from privacy_gan.evaluation.warnings import control_warnings, underfit_warnings
 from privacy_gan.models.pretrained import load_pretrained
 from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeCheckpoint
+from privacy_gan.runs.controls import Controls
 from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.learning_curve import LearningCurve
 from privacy_gan.runs.result import RETRAINED, STACK, Evaluation
@@ -109,6 +113,9 @@ class Judge:
             images, see evaluation/retrained.py; None disables it.
         data_scaling: whether the strongest adversary is also trained on a quarter and a half of the
             images, see evaluation/data_scaling.py.
+        controls: names of the adversaries that are also trained on permuted labels, see
+            evaluation/controls.py; those that are disabled are skipped.
+        power: whether these are also trained on planted leaks of known size.
 
     Raises:
         UserError: there are no adversaries or no queries, or a setting is invalid.
@@ -132,6 +139,8 @@ class Judge:
         retrained: Callable[..., Learner] | None = None,
         released_as: str = FLOAT,
         data_scaling: bool = False,
+        controls: Sequence[str] = (),
+        power: bool = False,
     ) -> None:
         self.classifiers = classifiers
         self.reference_settings = reference_settings
@@ -152,6 +161,10 @@ class Judge:
         self.retrained = retrained
         self.released_as = released_as
         self.data_scaling = data_scaling
+        self.controls = [
+            name for name in controls if name in self.factories or name not in adversaries
+        ]
+        self.power = power
         self._validate_settings()
 
     def _validate_settings(self) -> None:
@@ -168,6 +181,16 @@ class Judge:
             raise UserError(f"judge.adversaries.{name} is reserved: choose another name")
         if not self.factories:
             raise UserError("judge.adversaries is empty: give at least one adversary")
+        if unknown := [name for name in self.controls if name not in self.factories]:
+            raise UserError(
+                f"judge.controls={self.controls}: {unknown[0]} is not among judge.adversaries "
+                f"({', '.join(self.factories)})"
+            )
+        if self.power and not self.controls:
+            raise UserError(
+                "judge.power needs adversaries in judge.controls that judge.adversaries has; "
+                "the configured ones are disabled"
+            )
         if not self.queries or self.queries[0] < 1:
             raise UserError(f"judge.queries={self.queries} must be numbers of 1 or more")
         numbers = {
@@ -192,6 +215,8 @@ class Judge:
                 f"judge.released_as={self.released_as} needs images, and "
                 f"{datamodule.data_name} is not image data: set it to {FLOAT}"
             )
+        if self.power:
+            require_plantable(datamodule, attribute)
         measured = [find_attribute(name, datamodule.attribute_names) for name in self.attributes]
         for split in SPLITS:
             require_all_classes(datamodule, split, attribute)
@@ -245,7 +270,8 @@ class Judge:
         if self.data_scaling:
             key = "" if cache is None else cache.key
             smaller = train_on_subsets(attack, probabilities_of(censored), cache, key)
-        settings = (epsilon, epsilon_batch_size, discriminator_loss, smaller)
+        controls = self.run_controls(attack, cache)
+        settings = (epsilon, epsilon_batch_size, discriminator_loss, smaller, controls)
         return distributed.broadcast_from_rank_zero(
             lambda: self.measure(attack, censored, originals, *settings)
         )
@@ -297,6 +323,21 @@ class Judge:
         require_any_adversary(outcomes, self.factories, "the original images")
         return outcomes
 
+    def run_controls(self, attack: Attack, cache: JudgingCache | None) -> Controls | None:
+        """Return what adversaries find in permuted labels and, if configured, in planted leaks.
+
+        Args:
+            attack: the attack on the censored images.
+            cache: cache of the judgement; None saves nothing.
+        """
+        settings = (attack, self.controls, self.power, self.bootstrap)
+        if cache is None:
+            return measure_controls(*settings)
+        return measure_controls(
+            *settings,
+            lambda name, make: cache.get_joint(cache.outcomes_path(attack.attribute, name), make),
+        )
+
     def measure(
         self,
         attack: Attack,
@@ -306,6 +347,7 @@ class Judge:
         epsilon_batch_size: int,
         discriminator_loss: float | None = None,
         smaller: SmallerTrainings | None = None,
+        controls: Controls | None = None,
     ) -> Judgement:
         """Compute all metrics.
 
@@ -317,6 +359,7 @@ class Judge:
             epsilon_batch_size: number of images over which the budget bounds the mean distortion.
             discriminator_loss: cross-entropy of the filter's discriminator.
             smaller: what ``train_on_subsets`` returned.
+            controls: what ``run_controls`` returned.
         """
         observations = collect_observations(
             attack,
@@ -345,7 +388,13 @@ class Judge:
         evaluation = evaluate(attack, observations, excluded)
         assert evaluation.examples is not None
         faces = example_faces(attack.source, evaluation.examples, attack.seed)
-        return Judgement(replace(evaluation, curves=curves), strongest, faces)
+        warnings = (
+            *control_warnings(controls),
+            *evaluation.warnings,
+            *underfit_warnings(curves, attack.attribute),
+        )
+        evaluation = replace(evaluation, curves=curves, controls=controls, warnings=warnings)
+        return Judgement(evaluation, strongest, faces)
 
 
 def attack_censored(attack: Attack, cache: JudgingCache | None) -> dict[str, Outcome]:

@@ -18,13 +18,32 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from privacy_gan.data.table_data_module import SPLITS
+from privacy_gan.data.table_data_module import SPLITS, TableDataModule
+from privacy_gan.errors import UserError
 from privacy_gan.evaluation.censored_once import CensoredOnce
 
 STRENGTH = 25  # gray levels of 255 that the pattern adds or subtracts: a tenth of the range
 WINDOW = 1 / 2  # side of the window, relative to the image's
 BLOCK = 1 / 8  # side of a block, relative to the image's
 MAX_CLASSES = 16  # whose codes fit into the columns of blocks in a window
+
+
+def require_plantable(datamodule: TableDataModule, attribute: str) -> None:
+    """Require data into which leaks of an attribute can be planted.
+
+    Raises:
+        UserError: the data are not images, or the attribute has too many values.
+    """
+    if not datamodule.viewable:
+        raise UserError(
+            f"judge.power plants patterns into images, and {datamodule.data_name} is not image "
+            "data: set it to false"
+        )
+    if (classes := len(datamodule.classes(attribute))) > MAX_CLASSES:
+        raise UserError(
+            f"judge.power plants patterns for at most {MAX_CLASSES} values, and {attribute} has "
+            f"{classes}: set it to false"
+        )
 
 
 def informative_share(size: float, majority: float) -> float | None:

@@ -56,7 +56,7 @@ class PretrainedLearner(Learner):
             body = {name.removeprefix(IN_BODY): value for name, value in weights["network"].items()}
             network = resnet_like(body, self.num_classes)
             device = next(self.network.parameters()).device
-            self.network = network.to(device, memory_format=torch.channels_last)
+            self.network = network.to(device).to(memory_format=torch.channels_last)
         super().load_weights(weights)
 
 

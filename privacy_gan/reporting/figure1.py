@@ -1,8 +1,8 @@
 """Figure 1: utility score against privacy loss, for print.
 
 A panel's horizontal axis is its leading metric. If that is not accuracy, the paper's metric, a
-second plot of the same panel shows accuracy. Hollow markers are lower bounds of what leaks: an
-adversary was not done.
+second plot of the same panel shows accuracy. Hollow markers are lower bounds of what leaks:
+adversaries were not known to be done.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MARKERS = "osD^vP*X"
 FORMATS = ("png", "pdf", "svg")
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 HOLLOW = "white"  # inside of markers at lower bounds
-NOT_DONE = "hollow: at least this leaks, an adversary was not done"
+NOT_DONE = "hollow: at least this leaks, adversaries not known to be done"
 WIDTH, HEIGHT = 6.4, 4.6  # of a plot, inches
 
 

@@ -121,7 +121,8 @@ def unknown_sentence(evaluation: Evaluation) -> str:
     if epochs is None:
         return NO_CURVES
     paper = "; so was that of the paper's metric" if PAPER in evaluation.measures else ""
-    return f"{NO_CURVES} (trained for {count(epochs, 'epoch')}{paper})"
+    length = f"{count(epochs, 'epoch')} on {count(evaluation.images['train'], 'image')}"
+    return f"{NO_CURVES} (trained for {length}{paper})"
 
 
 def done_sentence(evaluation: Evaluation) -> str:
@@ -138,7 +139,8 @@ def done_sentence(evaluation: Evaluation) -> str:
     longest = max(stages, key=lambda stage: stage.steps)
     return (
         f"{subject}: two doublings of their training in a row gained less than the "
-        f"standard error ({count(longest.epochs, 'epoch')}, {count(longest.steps, 'step')})"
+        f"standard error ({count(longest.epochs, 'epoch')} of "
+        f"{count(evaluation.images['train'], 'image')}, {count(longest.steps, 'step')})"
     )
 
 
@@ -147,35 +149,47 @@ def in_panel(evaluation: Evaluation) -> str:
     return f" (panel: {evaluation.panel})" if evaluation.panel else ""
 
 
-def unfinished_curves(evaluation: Evaluation) -> dict[str, list[LearningCurve]]:
-    """Return the curves of those networks that a limit ended, by what the networks are."""
-    groups: dict[str, list[LearningCurve]] = {}
-    panel = in_panel(evaluation)
-    for images, suffix in (("censored", ""), ("original", " on original images")):
+def unfinished_curves(evaluation: Evaluation) -> dict[tuple[str, str], list[LearningCurve]]:
+    """Return the curves of those networks that a limit ended, by kind of network and images."""
+    groups: dict[tuple[str, str], list[LearningCurve]] = {}
+    adversaries = f"the adversaries{in_panel(evaluation)}"
+    for images in ("censored", "original"):
         for name, curve in evaluation.curves.get(images, {}).items():
-            kind = "the retrained classifier" if name == RETRAINED else f"the adversaries{panel}"
+            kind = "the retrained classifier" if name == RETRAINED else adversaries
             if curve.ending in LIMITS:
-                groups.setdefault(f"{kind}{suffix}", []).append(curve)
+                groups.setdefault((kind, images), []).append(curve)
     return groups
 
 
-def unfinished_sentence(evaluation: Evaluation, groups: dict[str, list[LearningCurve]]) -> str:
+def unfinished_sentence(
+    evaluation: Evaluation, groups: dict[tuple[str, str], list[LearningCurve]]
+) -> str:
     """Return which networks were not done, which limit ended them, and what to do."""
-    *others, last = groups
-    subject = f"{', '.join(others)}{' and ' if others else ''}{last}"
-    is_one = not others and last.startswith("the retrained")
     endings = {curve.ending for curves in groups.values() for curve in curves}
     limits = [
         f"{limit}={evaluation.settings[limit]}" if limit in evaluation.settings else limit
         for ending, limit in LIMITS.items()
         if ending in endings
     ]
+    is_one = {kind for kind, _ in groups} == {"the retrained classifier"}
+    verb, their = ("was", "its") if is_one else ("were", "their")
     return (
-        f"{subject} {'was' if is_one else 'were'} not done learning when {' and '.join(limits)} "
-        f'ended {"its" if is_one else "their"} training: "at least" marks '
-        f"{'its' if is_one else 'their'} values; raise {'it' if len(limits) == 1 else 'them'} to "
-        "learn more"
+        f"{join_networks(groups)} {verb} not done learning when {' and '.join(limits)} ended "
+        f'{their} training on {count(evaluation.images["train"], "image")}: "at least" marks '
+        f"{their} values; raise {'it' if len(limits) == 1 else 'them'} to learn more"
     )
+
+
+def join_networks(groups: Iterable[tuple[str, str]]) -> str:
+    """Return kinds of networks with their images: "the adversaries on original images"."""
+    images_of: dict[str, list[str]] = {}
+    for kind, images in groups:
+        images_of.setdefault(kind, []).append(images)
+    kinds_of: dict[str, list[str]] = {}
+    for kind, each in images_of.items():
+        suffix = "" if each == ["censored"] else f" on {' and '.join(each)} images"
+        kinds_of.setdefault(suffix, []).append(kind)
+    return " and ".join(f"{' and '.join(kinds)}{suffix}" for suffix, kinds in kinds_of.items())
 
 
 def count(number: int, noun: str) -> str:

@@ -206,12 +206,17 @@ def list_sections(content: PageContent) -> list[tuple[str, str]]:
             ("tables", "Tables", content.tables),
             ("faces", "Faces", content.grids),
             ("adversaries", "Adversaries", content.panels),
-            ("learning", "Learning curves", content.panels),
+            ("learning", "Learning curves", has_learning_section(content.panels)),
             ("missing", "Missing", True),
             ("how", "Definitions", True),
         )
         if has_content
     ]
+
+
+def has_learning_section(panels: Sequence[Panel]) -> bool:
+    """Return whether there are learning curves, or evaluations that lack them."""
+    return bool(learning_data(panels) or without_curves(panels))
 
 
 def table_data(table: Table) -> dict[str, Any]:

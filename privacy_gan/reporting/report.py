@@ -19,6 +19,7 @@ from privacy_gan.reporting.difference import (
     difference_matrices,
     needs_matrix,
 )
+from privacy_gan.reporting.example_grids import make_example_grids
 from privacy_gan.reporting.face_grids import load_run_faces, make_face_grids
 from privacy_gan.reporting.formats import FORMATS, cells_table, to_csv
 from privacy_gan.reporting.leakage import leading_leak
@@ -81,6 +82,7 @@ def write_report(found: RunsFound, folder: Path, output: Path, with_faces: bool)
     panels = make_panels(entries)
     tables = make_tables(panels)
     faces, unreadable_faces = load_run_faces(found.finished) if with_faces else ([], [])
+    examples, unreadable = make_example_grids(entries) if with_faces else ([], [])
     content = PageContent(
         folder,
         [line for panel in panels for line in panel_summary(panel)],
@@ -88,9 +90,9 @@ def write_report(found: RunsFound, folder: Path, output: Path, with_faces: bool)
         panels,
         {panel.title: compare_curves(panel) for panel in panels},
         tables,
-        make_face_grids(faces),
+        [*make_face_grids(faces), *examples],
         {each.run.folder.path: each.labelled for each in faces},
-        find_missing(found, tables, unreadable_faces, panels),
+        find_missing(found, tables, [*unreadable_faces, *unreadable], panels),
     )
     files = write_files(content, output)
     paragraphs = [

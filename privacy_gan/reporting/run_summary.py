@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from privacy_gan.evaluation.metrics import METRICS, find_metric
 from privacy_gan.reporting.budget import budget_of, budget_warnings
+from privacy_gan.reporting.controls import control_lines
 from privacy_gan.reporting.data_scaling import scaling_lines
 from privacy_gan.reporting.interval_note import interval_note
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
@@ -16,6 +17,7 @@ from privacy_gan.reporting.lower_bounds import (
     training_lines,
 )
 from privacy_gan.reporting.records import mechanism_name
+from privacy_gan.reporting.slices import slice_lines, slice_rows
 from privacy_gan.reporting.verdict import summary_sentence, summary_sentences
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.folder import RunFolder
@@ -120,9 +122,11 @@ def short_table_notes(evaluations: Collection[Evaluation]) -> list[str]:
     lines = [
         *(note for note in SHORT_TABLE_NOTES if note.partition(":")[0] in text),
         *(line for each in evaluations for line in ceiling_lines(each)),
+        *(line for each in evaluations for line in slice_lines(each)),
         *bound_notes(text),
         *(line for each in evaluations for line in training_lines(each)),
         *(line for each in evaluations for line in scaling_lines(each)),
+        *(line for each in evaluations for line in control_lines(each)),
         *map(interval_note, evaluations),
         DETAILS_NOTE,
     ]
@@ -158,6 +162,7 @@ def full_tables(evaluation: Evaluation) -> list[str]:
         *bound_notes("\n".join([*measures, *adversaries])),
         *training_lines(evaluation),
         *scaling_lines(evaluation),
+        *control_lines(evaluation),
         "privacy metrics are those of the strongest adversary on validation images:",
         *(
             f"  {measure_label(score)}: {strongest.adversary} with "
@@ -166,8 +171,16 @@ def full_tables(evaluation: Evaluation) -> list[str]:
         ),
         "",
         *adversaries,
+        *slice_table(evaluation),
         *(f"\nwarning: {warning}" for warning in evaluation.warnings),
     ]
+
+
+def slice_table(evaluation: Evaluation) -> list[str]:
+    """Return an empty line, a table of all slices and which one leaks most, if there are any."""
+    if not (rows := slice_rows(evaluation)):
+        return []
+    return ["", *align_columns(rows), *slice_lines(evaluation)]
 
 
 def full_table(evaluation: Evaluation) -> list[str]:
@@ -266,7 +279,7 @@ def short_label(measure: str) -> str:
 def indented_label(measure: str) -> str:
     """Return a measure's label in a list; those of single attributes or classes are indented."""
     metric, key = find_metric(measure), measure.partition("/")[2]
-    if metric.family == "utility" and key:
+    if f"{metric.name}_score" in METRICS and key:  # below the row of the mean
         return f"  {key}"
     if metric.family == "association":
         return f"  {metric.title} with {key}"

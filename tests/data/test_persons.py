@@ -1,17 +1,23 @@
 """Which images show the same person, and that splits made here never share one."""
 
 import logging
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from celeba_layouts import HTML, official_zip, release_subfolders_zip, renumber
+from commands import ROOT
 
 from privacy_gan.data.celeba import CelebADataModule
+from privacy_gan.data.celeba_files import read_partition_list
 from privacy_gan.data.celeba_source import CelebASource
 from privacy_gan.data.gaussian import GaussianDataModule
 from privacy_gan.data.persons import read_identities, shared_persons_note
 from privacy_gan.data.synthetic_faces import SyntheticFacesDataModule
 from privacy_gan.errors import UserError
+
+CELEBA = Path(os.environ.get("PRIVACY_GAN_CELEBA", ROOT.parent / "shared" / "celeba64"))
 
 # six images, in the splits 0, 1, 2, 0, 1, 2: a person for each pair in the same split
 IDENTITIES = "000001.jpg 2880\n000010.jpg 2880\n000004.jpg 17\n000013.jpg 17\n"
@@ -62,7 +68,10 @@ def test_the_list_may_have_more_images_and_other_suffixes(tmp_path):
     path.write_text("image_id,identity\n000001.png,5\n000002.png,6\n000003.png,5\n")
     ids, notes = read_identities(path, ["000003.jpg", "000001.jpg"])
     assert ids.tolist() == [5, 5]
-    assert "matched 2 of 2 names" in notes[0]
+    assert notes == []
+    path.write_text("image_id,identity\na/000001.png,5\nb/000001.png,6\n")
+    with pytest.raises(UserError, match="two values for 000001; replace the file"):
+        read_identities(path, ["000001.jpg"])
 
 
 def test_images_that_the_list_lacks_count_as_other_persons(fake, tmp_path, caplog):
@@ -129,6 +138,18 @@ def test_persons_in_several_splits_are_reported_once(fake, tmp_path, cache_dir, 
             datamodule.persons(split)
     (message,) = caplog.messages
     assert message.startswith("celeba-16: 1 of 2 persons have images in several splits")
+
+
+@pytest.mark.skipif(
+    not (CELEBA / "identity_CelebA.txt").is_file(),
+    reason=f"no identity_CelebA.txt in {CELEBA}; set PRIVACY_GAN_CELEBA to a copy with it",
+)
+def test_celebas_splits_share_no_person():
+    partition = read_partition_list(CELEBA / "list_eval_partition.txt")
+    ids, notes = read_identities(CELEBA / "identity_CelebA.txt", partition.names)
+    assert notes == []
+    assert len(set(ids)) < len(ids) / 2
+    assert shared_persons_note(ids, partition.values[:, 0]) == []
 
 
 def test_the_number_of_shared_persons_counts_persons_not_images():

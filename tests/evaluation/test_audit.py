@@ -17,7 +17,7 @@ COUNT = 240
 LEARNERS = ("classifiers", "judge.retrained", "judge.adversaries.resnet10")
 SMALL = [
     *("trainer=cpu", "trainer.precision=32-true", "trainer.enable_progress_bar=false"),
-    *("image_size=16", "judge=quick", "judge.epochs=4", "judge.batch_size=16"),
+    *("image_size=16", "judge=quick", "judge.max_epochs=4", "judge.batch_size=16"),
     *("judge.resamples=100", "classifiers=quick", "classifiers.epochs=3"),
     "classifiers.batch_size=16",
     *(f"{name}.network._target_=small_networks.classifier" for name in LEARNERS),
@@ -87,10 +87,10 @@ def test_an_audit_reports_a_leak_in_its_output_and_its_result(data, tmp_path):
     assert "already finished" in again.stdout
     assert "light leaks" in again.stdout
     assert (tmp_path / "out/result.json").stat().st_mtime_ns == before
-    audit(data, tmp_path / "out", "brighter", "person=person", "judge.epochs=2")
+    audit(data, tmp_path / "out", "brighter", "person=person", "judge.max_epochs=2")
     assert (
         json.loads((tmp_path / "out/result.json").read_text())["evaluations"]["light"]["settings"][
-            "judge.epochs"
+            "judge.max_epochs"
         ]
         == 2
     )
@@ -149,7 +149,7 @@ def test_labels_with_a_single_class_raise_one_line(data, tmp_path):
 
 
 def test_a_killed_audit_resumes_to_the_same_result(data, tmp_path):
-    options = ["judge.retrained=null", "checkpoint_minutes=0", "judge.epochs=10"]
+    options = ["judge.retrained=null", "checkpoint_minutes=0", "judge.max_epochs=8"]
     whole = audit(data, tmp_path / "whole", "brighter", *options)
     assert whole.returncode == 0, whole.stderr
     process = start(

@@ -21,7 +21,11 @@ from privacy_gan.evaluation.halving import Limits
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.learning import Recipe
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
-from privacy_gan.evaluation.scaling_measures import measure_code_length, measure_scaling
+from privacy_gan.evaluation.scaling_measures import (
+    Resampled,
+    measure_code_length,
+    measure_scaling,
+)
 from privacy_gan.evaluation.source import FolderSource, original_images
 from privacy_gan.hardware import Compute
 from privacy_gan.runs.artifacts import ArtifactCache
@@ -207,6 +211,15 @@ def test_the_winner_has_the_most_bits_on_validation_images_and_learned_from_scra
 def test_too_few_images_have_no_forecast(obstacle):
     attack = attack_on(Numbers(distance=1, **obstacle))
     assert run(attack)[1] is None
+
+
+def test_trainings_vary_as_much_as_with_the_choice_of_600_test_images():
+    rng = np.random.default_rng(0)
+    # errors over 2,400 test images: 0.03 in common, 0.01 of each point
+    samples = 0.03 * rng.standard_normal((20_000, 1)) + 0.01 * rng.standard_normal((20_000, 3))
+    bits = Resampled(np.zeros(3), samples)
+    added = bits.with_training_error(2400, seed=0).samples - samples
+    assert np.cov(added, rowvar=False) == pytest.approx(0.02**2 * np.eye(3), abs=2e-5)
 
 
 class Stopped(Exception):

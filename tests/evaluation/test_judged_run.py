@@ -83,7 +83,7 @@ def test_a_run_ends_with_all_measures_in_its_result_and_its_table(judged, monkey
         ceiling = columns.pop("ceiling")
         assert all(columns.values()), name
         assert (ceiling is None) == (name == "privacy_loss")
-    assert {a.adversary for a in evaluation.adversaries} == {"resnet10", "inversion"}
+    assert {a.adversary for a in evaluation.adversaries} == {"resnet10", "inversion", "stack"}
     assert {a.queries for a in evaluation.adversaries} == {1, 2}
     assert set(evaluation.classifiers) == {"Smiling", "Male"}
     assert 0 <= evaluation.least_distortion["hidden"] <= evaluation.least_distortion["replaced"]
@@ -145,9 +145,9 @@ def test_a_finished_run_with_other_judge_settings_names_the_command_to_judge_it(
     finished, judged, caplog
 ):
     train(judged())
-    train(judged("judge.epochs=2"))
-    assert "judged with judge.epochs=1, not 2; to judge it with your settings: " in caplog.text
-    assert f"privacy-gan evaluate run={finished} judge.epochs=2" in caplog.text
+    train(judged("judge.max_epochs=2"))
+    assert "judged with judge.max_epochs=1, not 2; to judge it with your settings: " in caplog.text
+    assert f"privacy-gan evaluate run={finished} judge.max_epochs=2" in caplog.text
 
 
 def test_a_result_of_an_earlier_version_is_judged_again_but_not_trained_again(
@@ -260,11 +260,11 @@ def test_runs_that_cannot_be_judged_raise_one_line(finished, tmp_path):
     [
         ("judge.queries=[]", "judge.queries=[] must be numbers of 1 or more"),
         (
-            "++judge.adversaries.convnext.recipe.annealed=true",
+            "++judge.adversaries.convnext.recipe.augmented=true",
             "convnext cannot be created",
         ),
         ("judge.queries=[0,1]", "must be numbers of 1 or more"),
-        ("judge.epochs=0", "judge.epochs must be 1 or more"),
+        ("judge.max_epochs=0", "judge.max_epochs must be 1 or more"),
         ("judge.attributes=[Smiling,Bald]", "have no attribute 'Bald'"),
         ("judge.inception_weights=none.pth", "none.pth does not exist"),
     ],

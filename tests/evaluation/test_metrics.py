@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from privacy_gan.evaluation.evaluate import compute_measures, known_bits, weak_classifier_warnings
+from privacy_gan.evaluation.evaluate import compute_measures, known_bits
 from privacy_gan.evaluation.metrics import build_scores
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap, compute_on_all
 from privacy_gan.evaluation.metrics.distortion import decibels
@@ -14,6 +14,7 @@ from privacy_gan.evaluation.metrics.utility import attained
 from privacy_gan.evaluation.observations import Observations
 from privacy_gan.evaluation.outputs import Outputs, TestOutputs
 from privacy_gan.evaluation.predictions import AdversaryPredictions, Prediction
+from privacy_gan.evaluation.warnings import weak_classifier_warnings
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.result import Measure
 

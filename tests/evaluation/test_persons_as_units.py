@@ -1,5 +1,6 @@
 """Evaluations count persons, where the data name them."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,10 +9,12 @@ import torch
 from planted import LightAndDark
 
 from privacy_gan.attributes import AttributeGroup
+from privacy_gan.commands.audit import counts_persons
 from privacy_gan.data.table_data_module import EXCLUDED
 from privacy_gan.evaluation.evaluate import collect_observations, evaluate
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.persons import few_persons_warnings, persons_key
+from privacy_gan.runs.person_ids import pack_persons
 
 
 class WithPersons(LightAndDark):
@@ -106,3 +109,20 @@ def test_excluded_images_share_no_person_with_a_split(caplog):
     datamodule.setup()
     datamodule.persons("test")
     assert "1 of 327 persons have images in several splits" in caplog.text
+
+
+def test_an_audit_is_judged_again_if_its_files_name_other_persons():
+    ids, splits = np.array([9, 5, 5, 7]), np.array([0, 2, 2, 2])
+    result = replace(
+        evaluation_of(WithPersons(4)), images={"test": 3}, person_ids=pack_persons([1, 1, 0])
+    )
+    unknown = replace(result, person_ids="")
+
+    def files(person_ids):
+        return SimpleNamespace(person_ids=person_ids, splits=splits)
+
+    assert counts_persons(result, files(ids))
+    assert not counts_persons(result, files(np.array([9, 5, 7, 7])))
+    assert not counts_persons(result, files(None))
+    assert not counts_persons(unknown, files(ids))
+    assert counts_persons(unknown, files(None))

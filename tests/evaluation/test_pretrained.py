@@ -4,12 +4,14 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from planted import LightAndDark, judge_in
+from planted import LightAndDark, adam, judge_in
 from torchvision.models import resnet18, resnet34, resnet50
 
 from privacy_gan.config import instantiate
 from privacy_gan.errors import UserError
+from privacy_gan.evaluation.adversaries import pretrained
 from privacy_gan.evaluation.judge import Judge
+from privacy_gan.evaluation.learning import Recipe
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute
 from privacy_gan.models.pretrained import NormalizedImages, load_pretrained
@@ -32,21 +34,14 @@ def saved(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def data():
-    module = LightAndDark(train=96, valid=8, test=32)
+    module = LightAndDark(train=112, valid=8, test=32)
     module.setup()
     return module
 
 
-@pytest.fixture
-def shipped(tiny):
-    """Return a function that creates the shipped adversary from a file."""
-
-    def create_shipped(path, num_classes=2):
-        config = tiny("judge=standard", f"judge.weights={path}")
-        factory = instantiate(config.judge.adversaries.pretrained)
-        return factory(num_classes=num_classes, column=0, fixed=None)
-
-    return create_shipped
+def create(path):
+    task = {"num_classes": 2, "column": 0, "fixed": None}
+    return pretrained(weights=str(path), weights_key="", recipe=Recipe(adam), **task)
 
 
 def test_all_layers_but_the_last_have_the_files_weights(saved):
@@ -80,11 +75,9 @@ def test_images_are_normalized_and_enlarged_to_64_pixels():
     torch.testing.assert_close(prepare(large), (large - prepare.mean) / prepare.std)
 
 
-def test_it_learns_and_predicts_the_same_after_loading_without_the_file(
-    shipped, saved, data, tmp_path
-):
+def test_it_learns_and_predicts_the_same_after_loading_without_the_file(saved, data, tmp_path):
     _, path = saved
-    learner = shipped(path)
+    learner = create(path)
     source = MechanismSource(Identity(), data, CPU)
     learner.prepare(source, 32, 0)
     learner.start_training()
@@ -95,18 +88,18 @@ def test_it_learns_and_predicts_the_same_after_loading_without_the_file(
     with torch.no_grad():
         predicted = learner.log_probabilities(batch.images)
     assert (predicted.argmax(dim=1) == batch.attributes[:, 0]).double().mean() > 0.9
-    other = shipped(tmp_path / "missing.pt")
+    other = create(tmp_path / "missing.pt")
     other.load_weights(learner.export_weights())
     assert torch.equal(other.log_probabilities(batch.images), predicted)
     with pytest.raises(LookupError):
-        shipped(tmp_path / "missing.pt").load_weights({"network": resnet10(2).state_dict()})
+        create(tmp_path / "missing.pt").load_weights({"network": resnet10(2).state_dict()})
 
 
-def test_another_architecture_is_loaded_where_the_file_differs(shipped, saved, tmp_path):
+def test_another_architecture_is_loaded_where_the_file_differs(saved, tmp_path):
     torch.save(resnet34(weights=None).state_dict(), tmp_path / "weights.pt")
-    deep = shipped(tmp_path / "weights.pt")
+    deep = create(tmp_path / "weights.pt")
     deep.network.eval()
-    other = shipped(saved[1])
+    other = create(saved[1])
     other.load_weights(deep.export_weights())
     images = torch.rand(2, 3, 16, 16)
     assert torch.equal(other.log_probabilities(images), deep.log_probabilities(images))
@@ -146,7 +139,7 @@ def write_not_finite(path):
         (write_not_finite, "not finite"),
     ],
 )
-def test_other_files_are_refused_before_training(write, message, data, shipped, tmp_path):
+def test_other_files_are_refused_before_training(write, message, data, tmp_path):
     path = tmp_path / "weights.pt"
     write(path)
     judge = judge_in(tmp_path)
@@ -155,7 +148,7 @@ def test_other_files_are_refused_before_training(write, message, data, shipped, 
         judge.check(data, "Light")
     assert message in str(raised.value)
     assert "\n" not in str(raised.value)
-    learner = shipped(path)
+    learner = create(path)
     with pytest.raises(UserError, match="weights"):
         learner.prepare(MechanismSource(Identity(), data, CPU), 32, 0)
 

@@ -111,7 +111,7 @@ def test_the_warm_start_predicts_as_the_fixed_classifier_and_does_not_change_it(
         adversary.log_probabilities(batch.original), fixed(batch.original).log_softmax(dim=1)
     )
     adversary.network.train().requires_grad_(True)
-    adversary.start_training(1)
+    adversary.start_training()
     adversary.training_step(batch, CPU)
     torch.testing.assert_close(fixed.state_dict(), before)
     assert not torch.equal(adversary.network.head.weight, fixed.head.weight)
@@ -143,7 +143,7 @@ def test_the_adversaries_for_gaussian_toy_data_learn(name, tiny):
     config = tiny(preset=["experiment=gaussian"], cached=False)
     factory = instantiate(config.judge.adversaries[name])
     adversary = factory(num_classes=2, column=0, fixed=mlp_classifier(2))
-    adversary.start_training(200)
+    adversary.start_training()
     rng = torch.Generator().manual_seed(0)
     for _ in range(200):
         adversary.training_step(numbers(rng), CPU)

@@ -41,7 +41,7 @@ def test_only_predictors_that_belong_to_the_result_are_loaded(run, tmp_path):
 
     adversary_file = RunFolder(run).adversary("Smiling")
     saved = read_artifact(adversary_file)
-    for other in (None, {**saved, "settings": {**saved["settings"], "judge.epochs": 7}}):
+    for other in (None, {**saved, "settings": {**saved["settings"], "judge.max_epochs": 7}}):
         with replaced(adversary_file, other):
             without = page_content(load_trained_model(run), "whole", None)
             assert without.predictors.adversaries == {}

@@ -9,7 +9,7 @@ from sample_results import learning_curve, learning_curves, write_run
 from privacy_gan.reporting import learning_figure
 from privacy_gan.reporting.learning_curves import make_learning_plots, missing_curves_note
 from privacy_gan.reporting.learning_figure import draw_learning_curves, draw_plot
-from privacy_gan.reporting.page_learning import learning_data
+from privacy_gan.reporting.page_learning import learning_data, without_curves
 from privacy_gan.reporting.records import all_evaluation_rows, find_runs
 from privacy_gan.reporting.results import make_panels
 from privacy_gan.runs.estimate import Estimate
@@ -148,3 +148,10 @@ def test_the_page_has_originals_in_grey_and_dropped_lines_thinner(tmp_path):
         stage.bits.value for stage in curves["censored"]["resnet10"].stages
     ]
     assert len(plot["rows"]) == 5
+
+
+def test_adversaries_that_are_all_fitted_in_closed_form_lack_no_curves(tmp_path):
+    curves = {"censored": {"kernel_ridge": LearningCurve((), "done")}}
+    panel = panel_of(tmp_path, curves)
+    assert learning_data([panel]) == without_curves([panel]) == []
+    assert without_curves([panel_of(tmp_path / "old", {})]) == ["Smiling in faces-64"]

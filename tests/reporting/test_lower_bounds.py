@@ -128,13 +128,13 @@ def test_a_mean_of_lower_bounds_and_exact_values_is_a_lower_bound():
 def test_the_training_is_described():
     assert training_lines(judged("done")) == [
         "the adversaries were done: two doublings of their training in a row gained less than the "
-        "standard error (4 epochs, 4,000 steps)"
+        "standard error (4 epochs of 1,000 images, 4,000 steps)"
     ]
     (line,) = training_lines(judged("max_epochs"))
     assert line == (
-        "the adversaries, the retrained classifier, the adversaries on original images and the "
-        "retrained classifier on original images were not done learning when judge.max_epochs=4 "
-        'ended their training: "at least" marks their values; raise it to learn more'
+        "the adversaries and the retrained classifier on censored and original images were not "
+        "done learning when judge.max_epochs=4 ended their training on 1,000 images: "
+        '"at least" marks their values; raise it to learn more'
     )
     (line,) = training_lines(judged("max_minutes", "done", "done"))
     assert line.startswith("the adversaries were not done learning when judge.max_minutes ended ")
@@ -144,7 +144,12 @@ def test_the_training_is_described():
     curves = {"censored": learning_curves("done", retrained="max_minutes")["censored"]}
     _, line = training_lines(replace(judged(), curves=curves))
     assert line.startswith("the retrained classifier was not done learning when judge.max_minutes ")
-    assert line.endswith('ended its training: "at least" marks its values; raise it to learn more')
+    assert line.endswith(': "at least" marks its values; raise it to learn more')
+    _, line = training_lines(judged("done", "max_epochs", "max_epochs"))
+    assert line.startswith(
+        "the retrained classifier on censored and original images and the adversaries on original "
+        "images were not done learning "
+    )
 
 
 def test_the_panel_of_adversaries_is_named():
@@ -161,7 +166,7 @@ def test_limits_that_ended_different_adversaries_are_both_named():
     }
     settings = {"judge.max_epochs": 8, "judge.max_minutes": 30}
     (line,) = training_lines(replace(judged(), curves=curves, settings=settings))
-    assert "when judge.max_epochs=8 and judge.max_minutes=30 ended their training" in line
+    assert "when judge.max_epochs=8 and judge.max_minutes=30 ended their training on" in line
     assert line.endswith("raise them to learn more")
 
 
@@ -170,7 +175,7 @@ def test_a_result_of_an_earlier_version_does_not_say_whether_its_adversaries_wer
     assert training_lines(judged(None)) == [unknown]
     old = replace(judged(None), settings={"judge.epochs": 1})
     assert training_lines(old) == [
-        f"{unknown} (trained for 1 epoch; so was that of the paper's metric)"
+        f"{unknown} (trained for 1 epoch on 1,000 images; so was that of the paper's metric)"
     ]
 
 

@@ -10,7 +10,7 @@ from privacy_gan.runs.result import Measure
 
 DONE = (
     "the adversaries were done: two doublings of their training in a row gained less than the "
-    "standard error (4 epochs, 4,000 steps)"
+    "standard error (4 epochs of 16,000 images, 4,000 steps)"
 )
 
 
@@ -88,8 +88,8 @@ def test_a_verdict_by_adversaries_that_were_not_done_says_so_and_gives_lower_bou
     assert "predicts it for at least 87.0% of images (95% interval 85.0 to 89.0%; " in leak
     assert "predict it for at least 90.0% of images" in original
     assert training.endswith(
-        'were not done learning when judge.max_epochs=4 ended their training: "at least" marks '
-        "their values; raise it to learn more"
+        "were not done learning when judge.max_epochs=4 ended their training on 16,000 images: "
+        '"at least" marks their values; raise it to learn more'
     )
     unknown = replace(judged((0.6, 0.55, 0.65), (0.5, 0.45, 0.55)), curves={})
     none, *_, proof, training = verdict(unknown)

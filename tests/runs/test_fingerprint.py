@@ -85,7 +85,7 @@ def choices_of(group):
         ("trainer.strategy._target_", SettingRole.RUNTIME),
         ("trainer.max_steps", SettingRole.FINGERPRINT),
         ("game.betas", SettingRole.SHORTHAND),
-        ("judge.adversaries.resnet10.recipe.annealed", SettingRole.JUDGING),
+        ("judge.adversaries.resnet10.recipe.augmented", SettingRole.JUDGING),
         ("somebodys_own", SettingRole.FINGERPRINT),
     ],
 )
