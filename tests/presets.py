@@ -37,6 +37,7 @@ JUDGED = [
     "judge.adversaries.kernel_ridge=null",
     "judge.adversaries.resnet10.network._target_=small_networks.classifier",
     "judge.adversaries.inversion.network._target_=small_networks.classifier",
+    "judge.paper.network._target_=small_networks.classifier",
     "judge.retrained.network._target_=small_networks.classifier",
     "judge.attributes=[Smiling,Male]",
     "classifiers.epochs=1",
@@ -58,6 +59,7 @@ SHIPPED_JUDGE = [
         "classifiers",
         "judge.adversaries.resnet10",
         "judge.adversaries.inversion",
+        "judge.paper",
         "judge.retrained",
     )
 ]

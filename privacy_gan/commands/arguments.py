@@ -8,7 +8,7 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
 from privacy_gan.config.paths import expand_home, quote, quote_paths, unquote
@@ -133,9 +133,10 @@ def current_judge_overrides(path: Path) -> list[str]:
     paper's.
     """
     try:
-        judge = OmegaConf.load(path).get("judge") or {}
-    except (OSError, YAMLError, AttributeError):
+        config = OmegaConf.load(path)
+    except (OSError, YAMLError):
         return []  # Hydra reports the error
+    judge = (config.get("judge") if isinstance(config, DictConfig) else None) or {}
     if "epochs" not in judge:
         return []
     paper = "null"

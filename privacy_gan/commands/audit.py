@@ -18,6 +18,7 @@ from privacy_gan.commands.run_setup import describe_environment
 from privacy_gan.data.audit_data import AuditDataModule, AuditFiles, AuditImages, find_audit_images
 from privacy_gan.data.labelled_folder import LabelledFolder
 from privacy_gan.data.persons import number_persons
+from privacy_gan.data.table_data_module import SPLITS
 from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
 from privacy_gan.evaluation.judge import JudgingCache
 from privacy_gan.evaluation.panel import panel_name

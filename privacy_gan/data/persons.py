@@ -6,6 +6,7 @@ counts persons, not images, when it says how uncertain a number is.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,10 +16,10 @@ import numpy.typing as npt
 from privacy_gan.data.matching import file_key
 from privacy_gan.data.name_values import read_name_values
 from privacy_gan.data.plural import pluralize
-from privacy_gan.data.text_tables import is_missing
 from privacy_gan.errors import UserError
 
 IDENTITIES = "identity_CelebA"
+NUMBER = re.compile(r"[0-9]{1,18}")  # fits 64 bits
 
 Ids = npt.NDArray[np.int64]
 
@@ -104,7 +105,7 @@ def _find(path: Path, names: Sequence[str], numbers: dict[str, str]) -> dict[int
 
 def _check_numbers(path: Path, numbers: dict[str, str]) -> None:
     for name, text in numbers.items():
-        if is_missing(text) or not (text.isascii() and text.isdigit()):
+        if NUMBER.fullmatch(text) is None:
             raise UserError(
                 f"{path} is damaged: {name} has the value {text!r} instead of a person's number"
             )

@@ -60,6 +60,7 @@ class Attack:
         limits: bounds of the training.
         batch_size: images per training batch.
         queries: numbers of queries to predict from, in ascending order.
+        label: what the networks are, for progress bars and log lines.
     """
 
     source: CensoredSource
@@ -71,6 +72,12 @@ class Attack:
     limits: Limits
     batch_size: int
     queries: Sequence[int]
+    label: str = "adversaries"
+
+    @property
+    def adversaries(self) -> list[str]:
+        """Names of the networks that predict the sensitive attribute, without the paper's."""
+        return [name for name in self.factories if name not in (RETRAINED, PAPER)]
 
     def run(
         self,
@@ -150,7 +157,7 @@ class Attack:
             self.limits,
             self.batch_size,
             self.seed,
-            "adversaries",
+            self.label,
             resume,
             exempt=[RETRAINED],
             gather=gather,

@@ -59,7 +59,7 @@ class Contender:
             return
         self.restarted = True
         self._begin()
-        self.learner.lr_scale = RETRY_LR_SCALE
+        self.learner.lr_scale *= RETRY_LR_SCALE
 
     @property
     def position(self) -> tuple[int, int]:
@@ -131,7 +131,7 @@ class Contender:
         """Restore a checkpoint."""
         self.restarted, self.excluded = checkpoint["restarted"], checkpoint["excluded"]
         if self.restarted:
-            self.learner.lr_scale = RETRY_LR_SCALE
+            self.learner.lr_scale *= RETRY_LR_SCALE
         if self.learner.trained_by_gradient:
             self.learner.start_training()
         self.learner.resume(checkpoint["learner"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -17,6 +18,8 @@ from privacy_gan.evaluation.stopping import entropy_bits, is_done, mean_estimate
 from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.learning_curve import Ending, LearningCurve, Stage
+
+log = logging.getLogger(__name__)
 
 # Takes this process's value and returns those of all processes that take part.
 Gather = Callable[[Any], list[Any]]
@@ -120,6 +123,23 @@ class Standings:
         """Whether no network trains on."""
         return self.losses.keys() <= self.endings.keys()
 
+    def describe(self, stage: int, entropy: float) -> str:
+        """Return what the compared networks know after a stage, in words.
+
+        Args:
+            stage: the stage that ended.
+            entropy: entropy of the labels, in bits.
+        """
+        bits = {
+            name: entropy - float(best_stage(losses).mean())
+            for name, losses in self.losses.items()
+            if name not in self.exempt
+        }
+        ranked = sorted(bits, key=bits.__getitem__, reverse=True)
+        epochs = self.schedule.epochs(stage)
+        known = ", ".join(f"{name} {bits[name]:.3f}" for name in ranked)
+        return f"bits known after {epochs} {'epoch' if epochs == 1 else 'epochs'}: {known}"
+
     def gains(self, name: str) -> list[Estimate]:
         """Return the bits that each stage but the first gained over the best before it."""
         losses = self.losses[name]
@@ -193,6 +213,11 @@ def fit_until_done(
     trainer = StageTrainer(list(contenders.values()), source, schedule, *settings)
     trainer.start()
     standings = Standings(schedule, source.datamodule.persons("valid"), exempt)
+    labels = source.datamodule.labels("valid")
+    entropies = {
+        name: sum(map(entropy_bits, each.learner.labels(labels)))
+        for name, each in contenders.items()
+    }
     for stage in range(schedule.stages):
         active = [each for name, each in contenders.items() if name not in standings.endings]
         in_time = trainer.train(active, stage)
@@ -203,13 +228,13 @@ def fit_until_done(
             in_time,
         )
         standings.update(gather(report), stage)
+        if compared := [name for name in entropies if name not in exempt]:
+            log.info("%s: %s", description, standings.describe(stage, entropies[compared[0]]))
         if standings.is_over:
             break
-    labels = source.datamodule.labels("valid")
     trained = {}
     for name, each in contenders.items():
         each.learner.finish_training()
         if not each.excluded:
-            entropy = sum(map(entropy_bits, each.learner.labels(labels)))
-            trained[name] = Trained(each.learner, standings.curve(name, entropy))
+            trained[name] = Trained(each.learner, standings.curve(name, entropies[name]))
     return trained

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -35,6 +36,7 @@ from privacy_gan.evaluation.pretrained import lacks_weights
 from privacy_gan.evaluation.saved_adversary import describe_strongest
 from privacy_gan.evaluation.scaling_measures import with_scaling
 from privacy_gan.evaluation.source import CensoredSource, apply_file_format, original_images
+from privacy_gan.evaluation.variants import Variant, variants_of_best
 from privacy_gan.evaluation.warnings import control_warnings, underfit_warnings
 from privacy_gan.models.pretrained import load_pretrained
 from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeCheckpoint
@@ -116,6 +118,8 @@ class Judge:
         controls: names of the adversaries that are also trained on permuted labels, see
             evaluation/controls.py; those that are disabled are skipped.
         power: whether these are also trained on planted leaks of known size.
+        variants: changes of the training recipe, by name, with which the two best adversaries are
+            trained again, see evaluation/variants.py.
 
     Raises:
         UserError: there are no adversaries or no queries, or a setting is invalid.
@@ -141,6 +145,7 @@ class Judge:
         data_scaling: bool = False,
         controls: Sequence[str] = (),
         power: bool = False,
+        variants: Mapping[str, Variant] = MappingProxyType({}),
     ) -> None:
         self.classifiers = classifiers
         self.reference_settings = reference_settings
@@ -165,6 +170,7 @@ class Judge:
             name for name in controls if name in self.factories or name not in adversaries
         ]
         self.power = power
+        self.variants = variants
         self._validate_settings()
 
     def _validate_settings(self) -> None:
@@ -265,6 +271,9 @@ class Judge:
         attack = self.build_attack(source, attribute, utilities, fixed)
         censored = attack_censored(attack, cache)
         require_any_adversary(censored, self.factories, "the censored images")
+        if self.variants:
+            varied = variants_of_best(attack, censored, self.variants)
+            censored |= attack_censored(varied, cache, "variants")
         originals = self.attack_originals(attack) if source.has_originals else None
         smaller = None
         if self.data_scaling:
@@ -384,7 +393,9 @@ class Judge:
             for images, outcomes in both.items()
         }
         labels = labels_by_attribute(attack.source.datamodule, "valid", [attack.attribute])
-        strongest = describe_strongest(observations, labels[attack.attribute], curves["censored"])
+        strongest = describe_strongest(
+            observations, labels[attack.attribute], curves["censored"], attack.adversaries
+        )
         evaluation = evaluate(attack, observations, excluded)
         assert evaluation.examples is not None
         faces = example_faces(attack.source, evaluation.examples, attack.seed)
@@ -397,15 +408,19 @@ class Judge:
         return Judgement(evaluation, strongest, faces)
 
 
-def attack_censored(attack: Attack, cache: JudgingCache | None) -> dict[str, Outcome]:
+def attack_censored(
+    attack: Attack, cache: JudgingCache | None, adversaries: str = "panel"
+) -> dict[str, Outcome]:
     """Return the outcomes of an attack on censored images.
 
     Args:
         attack: the attack.
         cache: cache of the judgement; None saves nothing.
+        adversaries: name of the group of its adversaries.
     """
     outcomes: dict[str, Outcome] = {}
-    for name, networks in network_groups(attack).items():
+    for group, networks in network_groups(attack).items():
+        name = adversaries if group == "panel" else group
         if cache is None:
             outcomes |= attack.run_on_all_ranks(networks)
             continue

@@ -13,7 +13,7 @@ from typing import Any
 from privacy_gan.runs.fingerprint import short_hash
 
 CUSTOM = "custom"  # any other set of adversaries
-PREFIX = "judge.adversaries."
+PREFIX, VARIANTS = "judge.adversaries.", "judge.variants."
 NOT_PART = ("image_size", "weights", "weights_key")  # settings that depend on the run
 NEED_ORIGINALS = ("fixed_classifier", "inversion", "restoration")
 NEEDS_WEIGHTS = "pretrained"
@@ -38,6 +38,7 @@ MLP_1 = {
     "wide_mlp": "ab742c14",
 }
 PRETRAINED_1 = "b4cc0249"  # of the member that judge.weights adds
+VARIANTS_1 = "62e794fc"  # of the variants of judge=thorough
 PANELS = {
     "standard-1": STANDARD_1,
     "quick-1": {name: STANDARD_1[name] for name in QUICK_1},
@@ -49,11 +50,21 @@ def panel_name(settings: Mapping[str, Any]) -> str:
     """Return the name of the panel that a judge's settings describe, or ``CUSTOM``.
 
     Without original images, an audit's panel has no adversary that needs them: its name ends with
-    "without originals". With weights from a file, it ends with "with pretrained".
+    "without originals". With weights from a file, it ends with "with pretrained"; with the variants
+    of judge=thorough, with "with variants".
 
     Args:
         settings: settings of the judge by dotted path, see ``judge_settings``.
     """
+    name = name_without_variants(settings)
+    variants = variants_key(settings)
+    if variants is None or name == CUSTOM:
+        return name
+    return f"{name} with variants" if variants == VARIANTS_1 else CUSTOM
+
+
+def name_without_variants(settings: Mapping[str, Any]) -> str:
+    """Return the name of a judge's panel before variants are added, see ``panel_name``."""
     found = member_keys(settings)
     with_weights = found.pop(NEEDS_WEIGHTS, None)
     if with_weights not in (None, PRETRAINED_1):
@@ -84,3 +95,13 @@ def member_keys(settings: Mapping[str, Any]) -> dict[str, str]:
     return {
         name: short_hash(json.dumps(member, sort_keys=True)) for name, member in members.items()
     }
+
+
+def variants_key(settings: Mapping[str, Any]) -> str | None:
+    """Return a hash of the settings of the variants, None without any.
+
+    Args:
+        settings: settings of the judge by dotted path, see ``judge_settings``.
+    """
+    variants = {path: value for path, value in settings.items() if path.startswith(VARIANTS)}
+    return short_hash(json.dumps(variants, sort_keys=True)) if variants else None

@@ -42,8 +42,10 @@ def permutation_p_value(gains: Tensor, labels: Tensor, seed: int) -> float:
 
 def total_gains(gains: Array, labels: npt.NDArray[np.int64]) -> Array:
     """Return gains [G, N, C] summed over the images, for several labelings [R, N]: [G, R]."""
-    classes = range(gains.shape[2])
-    return np.sum([gains[:, :, value] @ (labels == value).T for value in classes], axis=0)
+    totals = np.zeros((len(gains), len(labels)))
+    for value in range(gains.shape[2]):
+        totals += gains[:, :, value] @ (labels == value).T
+    return totals
 
 
 def prediction_gains(predicted: Tensor, log_probabilities: Tensor) -> Tensor:

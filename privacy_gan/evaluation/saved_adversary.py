@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,7 +20,7 @@ from privacy_gan.models.classifier import Classifier
 from privacy_gan.runs.artifacts import Content
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.learning_curve import LearningCurve, all_done
-from privacy_gan.runs.result import RETRAINED, STACK
+from privacy_gan.runs.result import RETRAINED
 from privacy_gan.tensors import require_finite
 
 REMEDY = "judge the run again"  # for messages about a file that cannot be used
@@ -52,22 +52,27 @@ class SavedAdversary:
 
 
 def describe_strongest(
-    observations: Observations, labels: Tensor, curves: Mapping[str, LearningCurve]
+    observations: Observations,
+    labels: Tensor,
+    curves: Mapping[str, LearningCurve],
+    adversaries: Collection[str],
 ) -> Content:
     """Return what is to be saved of the strongest adversary, apart from its weights.
 
     It is the adversary with the best validation accuracy given one censored version of each image,
-    since it will predict from single images. It is not the stack, which has no weights.
+    since it will predict from single images, among the configured ones: neither the stack, which
+    has no weights, nor a variant.
 
     Args:
         observations: predictions of all adversaries.
         labels: the sensitive attribute on the validation split, [N].
         curves: learning curves of the networks trained on censored images, by name.
+        adversaries: names of the configured adversaries.
     """
     one_query = [each for each in observations.predictions if each.queries == 1] or predict_all(
         observations.probabilities, labels, observations.frequencies, [1], observations.scores
     )
-    single = [each for each in one_query if each.adversary != STACK]
+    single = [each for each in one_query if each.adversary in adversaries]
     strongest = select_strongest(single, ACCURACY_SCORE)
     calibration = None
     if strongest.by_score[ACCURACY_SCORE].method.endswith(CALIBRATED):

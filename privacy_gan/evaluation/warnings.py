@@ -138,7 +138,7 @@ def underfit_warnings(
             f"{best} learned {bits[best].value:.3f} bits: {name} is underfit and adds nothing; set "
             f"another judge.adversaries.{name}.recipe.optimizer.lr, or a higher judge.max_epochs"
             for name, found in bits.items()
-            if found.low <= 0 and found.high < UNDERFIT * bits[best].low
+            if found.low <= 0 < bits[best].low and found.high < UNDERFIT * bits[best].low
         ]
     return warnings
 

@@ -92,6 +92,7 @@ def test_images_that_the_list_lacks_count_as_other_persons(fake, tmp_path, caplo
     [
         (IDENTITIES.replace("2880", "Ann", 1), "000001.jpg has the value 'Ann'"),
         (IDENTITIES.replace("2880", "-2", 1), "000001.jpg has the value '-2'"),
+        (IDENTITIES.replace("2880", "9" * 20, 1), "000001.jpg has the value '9999"),
         (IDENTITIES[:-2], "line 6 (000016.jpg) has 1 instead of 2 fields"),
         (IDENTITIES + "000001.jpg 17\n", "two values for 000001.jpg, the second in line 7"),
         (IDENTITIES.replace("0000", "9999"), "has none of the 6 images, such as 000001.jpg"),
@@ -99,7 +100,7 @@ def test_images_that_the_list_lacks_count_as_other_persons(fake, tmp_path, caplo
         (IDENTITIES.replace("\n", " 1\n"), "has 2 columns besides the image names"),
         (HTML, "is a web page"),
     ],
-    ids=["text", "negative", "truncated", "contradiction", "other", "empty", "wide", "page"],
+    ids=["text", "negative", "huge", "truncated", "contradiction", "other", "empty", "wide", "page"],
 )
 def test_a_damaged_list_raises_one_line_that_says_what_to_do(text, problem, fake, tmp_path):
     official_zip(tmp_path, fake)

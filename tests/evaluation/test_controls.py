@@ -1,24 +1,28 @@
 """Controls: a correct judge finds nothing in permuted labels, but finds planted leaks."""
 
 import json
+import os
+import signal
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
-from planted import LightAndDark, scratch
+from planted import LightAndDark, judge_in, scratch
 from torch import nn
 
 from privacy_gan.data.image_cache import ImageTable
 from privacy_gan.data.table_data_module import SPLITS
+from privacy_gan.errors import Interrupted, UserError
 from privacy_gan.evaluation import controls as controls_module
 from privacy_gan.evaluation.adversaries import from_scratch
 from privacy_gan.evaluation.attack import Attack
 from privacy_gan.evaluation.censored_once import censor_once, permute_labels
 from privacy_gan.evaluation.controls import ControlTrials, measure_controls
 from privacy_gan.evaluation.halving import Limits
-from privacy_gan.evaluation.learning import Recipe
+from privacy_gan.evaluation.judge import Judge
+from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.permutation_test import permutation_p_value, prediction_gains
 from privacy_gan.evaluation.planting import (
@@ -26,13 +30,16 @@ from privacy_gan.evaluation.planting import (
     class_patterns,
     informative_share,
     plant_leak,
+    require_plantable,
 )
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.privatizers.identity import Identity
+from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.controls import Controls, PermutedLabels, PlantedLeaks
 from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.result import Evaluation
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 
@@ -191,13 +198,73 @@ def test_a_judge_whose_adversaries_see_the_labels_fails(light, monkeypatch):
     assert [each.adversary for each in found.failed] == ["small"]
 
 
+def test_an_interrupted_control_resumes_exactly(light, tmp_path, monkeypatch):
+    trials = ControlTrials(attack_on(light, small=scratch), ("small",), Bootstrap(50, 0))
+    expected = trials.permute_labels(None)
+    resume = ResumeCheckpoint(tmp_path / "resume.pt", "key", every_minutes=1e9)
+    steps = []
+    original = Learner.training_step
+
+    def training_step(self, batch, compute):
+        steps.append(batch)
+        if len(steps) == 20:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, batch, compute)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Learner, "training_step", training_step)
+        with pytest.raises(Interrupted):
+            trials.permute_labels(resume)
+        assert trials.permute_labels(resume) == expected
+    assert len(steps) < 50  # 20, and the rest of 38
+
+
+def test_the_judge_runs_the_configured_controls(light, tmp_path):
+    judge = judge_in(tmp_path, epochs=1, resamples=20, queries=(1,))
+    judge.controls = ["small"]
+    found = judge.judge(light, "Light", 0.01, 32).evaluation
+    assert [each.adversary for each in found.controls.permuted] == ["small"]
+    assert found.controls.failed == ()
+    assert Evaluation.from_json(json.loads(json.dumps(asdict(found)))).controls == found.controls
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"controls": ["smal"]}, "smal is not among judge.adversaries"),
+        ({"controls": [], "power": True}, "judge.power needs adversaries"),
+    ],
+)
+def test_controls_that_cannot_run_are_refused(settings, message, tmp_path):
+    judge = judge_in(tmp_path)
+    arguments = {name: getattr(judge, name) for name in ("classifiers", "attributes", "queries")}
+    numbers = {"seed": 0, "max_epochs": 1, "batch_size": 32, "resamples": 20}
+    with pytest.raises(UserError, match=message):
+        Judge(
+            **arguments,
+            **numbers,
+            **settings,
+            reference_settings={},
+            adversaries={"small": scratch, "off": None},
+        )
+
+
+def test_leaks_are_planted_into_images_only(light):
+    require_plantable(light.datamodule, "Light")
+    toys = LightAndDark()
+    toys.viewable = False
+    with pytest.raises(UserError, match="judge.power plants patterns into images"):
+        require_plantable(toys, "Light")
+
+
 def test_there_is_no_control_without_adversaries(light):
     assert measure_controls(attack_on(light, small=scratch), [], True, Bootstrap(50, 0)) is None
 
 
 @pytest.fixture(scope="module")
 def flat():
-    return attack_on(source_of(Flat(1200, 300, 800)), linear=linear)
+    attack = attack_on(source_of(Flat(1200, 300, 800)), linear=linear)
+    return replace(attack, limits=Limits(2))
 
 
 def test_a_planted_leak_of_ten_points_is_found_and_one_of_none_is_not(flat):

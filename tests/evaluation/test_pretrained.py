@@ -76,18 +76,19 @@ def test_images_are_normalized_and_enlarged_to_64_pixels():
 
 
 def test_it_learns_and_predicts_the_same_after_loading_without_the_file(saved, data, tmp_path):
-    _, path = saved
-    learner = create(path)
+    torch.manual_seed(0)
+    learner = create(saved[1])
     source = MechanismSource(Identity(), data, CPU)
     learner.prepare(source, 32, 0)
     learner.start_training()
     for batch in source.training_epoch(0, 16, 0):
         learner.training_step(batch, CPU)
-    learner.network.eval()
     (batch,) = source.query("test", 0, 0)
-    with torch.no_grad():
-        predicted = learner.log_probabilities(batch.images)
-    assert (predicted.argmax(dim=1) == batch.attributes[:, 0]).double().mean() > 0.9
+    with torch.no_grad():  # after a few steps, the batch norms' averages are far from the truth
+        found = learner.log_probabilities(batch.images).argmax(dim=1)
+    assert (found == batch.attributes[:, 0]).double().mean() > 0.9
+    learner.network.eval()
+    predicted = learner.log_probabilities(batch.images).detach()
     other = create(tmp_path / "missing.pt")
     other.load_weights(learner.export_weights())
     assert torch.equal(other.log_probabilities(batch.images), predicted)

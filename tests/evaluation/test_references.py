@@ -12,6 +12,8 @@ from privacy_gan.evaluation.attack import Attack
 from privacy_gan.runs.artifacts import ArtifactCache
 
 PRESET = [*TINY, *JUDGED]
+# the networks that are trained together
+PANEL, PAPER, RETRAINED = ("resnet10", "inversion"), ("paper",), ("retrained",)
 
 
 @pytest.fixture
@@ -34,13 +36,13 @@ def noise_judged(once, tmp_path):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """Return a list of the mechanism, the attribute and the adversaries of each training."""
+    """Return a list of the mechanism, the attribute and the networks of each training."""
     found = []
     original = Attack.train
 
-    def spy(self, names, resume):
+    def spy(self, names, *more):
         found.append((type(self.source.privatizer).__name__, self.attribute, *names))
-        return original(self, names, resume)
+        return original(self, names, *more)
 
     monkeypatch.setattr(Attack, "train", spy)
     return found
@@ -62,26 +64,33 @@ def test_uncensored_images_leak_exactly_as_much_as_the_reference(judged):
 
 
 def test_reference_adversaries_are_trained_once_for_all_runs_on_the_same_images(judged, trained):
-    panel = ("resnet10", "inversion", "retrained")
+    def trainings(*images_and_attribute):
+        return [(*images_and_attribute, *networks) for networks in (PANEL, PAPER, RETRAINED)]
+
     train(judged("privatizer=noise"))
-    assert trained == [("Noise", "Smiling", *panel), ("Identity", "Smiling", *panel)]
+    assert trained == trainings("Noise", "Smiling") + trainings("Identity", "Smiling")
     trained.clear()
     train(judged("privatizer=noise", "seed=1"))
     train(judged("privatizer=blur"))
-    assert trained == [("Noise", "Smiling", *panel), ("Blur", "Smiling", *panel)]
+    assert trained == trainings("Noise", "Smiling") + trainings("Blur", "Smiling")
     trained.clear()
     train(judged("privatizer=pixelate", "attribute=Male"))
-    assert trained[1:] == [("Identity", "Male", *panel)]
+    assert trained[3:] == trainings("Identity", "Male")
 
 
 @pytest.mark.parametrize(
     ("override", "retrained"),
     [
-        ("judge.adversaries.resnet10.recipe.optimizer.lr=1e-3", ("resnet10",)),
-        ("judge.epochs=2", ("resnet10", "inversion", "retrained")),
-        ("judge.retrained.recipe.annealed=false", ("retrained",)),
-        ("judge.queries=[1,3]", ()),
-        ("judge.resamples=51", ()),
+        # adversaries compete, so each depends on all
+        ("judge.adversaries.resnet10.recipe.optimizer.lr=1e-3", [PANEL]),
+        ("judge.adversaries.inversion=null", [("resnet10",)]),
+        ("judge.max_epochs=2", [PANEL, PAPER, RETRAINED]),
+        ("judge.max_minutes=60", [PANEL, PAPER, RETRAINED]),
+        ("judge.paper.recipe.optimizer.lr=1e-3", [PAPER]),
+        ("judge.retrained.recipe.augmented=true", [RETRAINED]),
+        ("judge.paper=null", []),
+        ("judge.queries=[1,3]", []),
+        ("judge.resamples=51", []),
     ],
 )
 @pytest.mark.usefixtures("noise_judged")
@@ -89,14 +98,12 @@ def test_only_references_affected_by_a_setting_are_trained_again(
     override, retrained, judged, trained
 ):
     train(judged("privatizer=blur", override))
-    assert [entry[2:] for entry in trained if entry[0] == "Identity"] == (
-        [retrained] if retrained else []
-    )
+    assert [entry[2:] for entry in trained if entry[0] == "Identity"] == retrained
 
 
 @pytest.mark.usefixtures("noise_judged")
 def test_a_damaged_reference_is_named_in_the_error(judged, tmp_path):
-    (file,) = (tmp_path / "classifiers").rglob("Smiling-inversion-*.pt")
+    (file,) = (tmp_path / "classifiers").rglob("Smiling-panel-*.pt")
     file.write_bytes(b"PK")
     with pytest.raises(UserError, match=rf"{file} is damaged: delete it to train it again"):
         train(judged("privatizer=blur"))
