@@ -1,4 +1,4 @@
-"""Judge a trained run again: python experiments/evaluate.py run=FOLDER judge.epochs=10 ..."""
+"""Judge a trained run again: python experiments/evaluate.py run=FOLDER judge=thorough ..."""
 
 from privacy_gan.commands.cli import run_command
 

@@ -45,7 +45,7 @@ from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.learning_curve import LearningCurve
 from privacy_gan.runs.result import RETRAINED, STACK, Evaluation
 
-RESERVED_NAMES = {RETRAINED, PAPER, STACK}  # of what is no single adversary
+RESERVED_NAMES = {RETRAINED, PAPER, STACK}  # that adversaries cannot have
 
 
 class Judgement(NamedTuple):

@@ -100,7 +100,7 @@ def test_images_that_the_list_lacks_count_as_other_persons(fake, tmp_path, caplo
         (IDENTITIES.replace("\n", " 1\n"), "has 2 columns besides the image names"),
         (HTML, "is a web page"),
     ],
-    ids=["text", "negative", "huge", "truncated", "contradiction", "other", "empty", "wide", "page"],
+    ids=["text", "negative", "huge", "truncated", "twice", "other", "empty", "wide", "page"],
 )
 def test_a_damaged_list_raises_one_line_that_says_what_to_do(text, problem, fake, tmp_path):
     official_zip(tmp_path, fake)

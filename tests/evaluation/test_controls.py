@@ -205,11 +205,11 @@ def test_an_interrupted_control_resumes_exactly(light, tmp_path, monkeypatch):
     steps = []
     original = Learner.training_step
 
-    def training_step(self, batch, compute):
-        steps.append(batch)
+    def training_step(self, *arguments):
+        steps.append(arguments)
         if len(steps) == 20:
             os.kill(os.getpid(), signal.SIGTERM)
-        return original(self, batch, compute)
+        return original(self, *arguments)
 
     with monkeypatch.context() as patched:
         patched.setattr(Learner, "training_step", training_step)
@@ -219,10 +219,11 @@ def test_an_interrupted_control_resumes_exactly(light, tmp_path, monkeypatch):
     assert len(steps) < 50  # 20, and the rest of 38
 
 
-def test_the_judge_runs_the_configured_controls(light, tmp_path):
+def test_the_judge_runs_the_configured_controls(tmp_path):
     judge = judge_in(tmp_path, epochs=1, resamples=20, queries=(1,))
     judge.controls = ["small"]
-    found = judge.judge(light, "Light", 0.01, 32).evaluation
+    source = source_of(LightAndDark(train=64, valid=32, test=64))
+    found = judge.judge(source, "Light", 0.01, 32).evaluation
     assert [each.adversary for each in found.controls.permuted] == ["small"]
     assert found.controls.failed == ()
     assert Evaluation.from_json(json.loads(json.dumps(asdict(found)))).controls == found.controls
@@ -253,7 +254,7 @@ def test_leaks_are_planted_into_images_only(light):
     require_plantable(light.datamodule, "Light")
     toys = LightAndDark()
     toys.viewable = False
-    with pytest.raises(UserError, match="judge.power plants patterns into images"):
+    with pytest.raises(UserError, match="plants patterns into images"):
         require_plantable(toys, "Light")
 
 
