@@ -39,11 +39,19 @@ def to_hydra_arguments(
     Raises:
         UserError: an argument is not OPTION=VALUE; the message says what to write.
     """
-    flags: list[str] = []  # argparse wants these together
+    flags, overrides = split_arguments(arguments, path_options, default_option)
+    return [*flags, *overrides]  # argparse wants the flags together
+
+
+def split_arguments(
+    arguments: Sequence[str], path_options: Sequence[str], default_option: str
+) -> tuple[list[str], list[str]]:
+    """Return Hydra's flags and the quoted overrides; see ``to_hydra_arguments``."""
+    flags: list[str] = []
     overrides: list[str] = []
     for word, is_flag in parse_arguments(arguments, default_option):
         (flags if is_flag else overrides).append(word)
-    return [*flags, *map(quote_if_needed, quote_paths(overrides, path_options))]
+    return flags, [quote_if_needed(word) for word in quote_paths(overrides, path_options)]
 
 
 def parse_arguments(arguments: Sequence[str], default_option: str) -> Iterator[tuple[str, bool]]:
@@ -110,7 +118,7 @@ def arguments_for_run(arguments: Sequence[str], path_options: Sequence[str]) -> 
     """
     folders = [argument.removeprefix("run=") for argument in arguments if argument[:4] == "run="]
     others = [argument for argument in arguments if argument[:4] != "run="]
-    overrides = to_hydra_arguments(others, path_options, "run")
+    typed_flags, overrides = split_arguments(others, path_options, "run")
     if len(folders) != 1 or not folders[0].strip():
         raise UserError("which run? give its folder, run=FOLDER")
     folder = Path(expand_home(unquote(folders[0]))).absolute()
@@ -118,7 +126,7 @@ def arguments_for_run(arguments: Sequence[str], path_options: Sequence[str]) -> 
         raise UserError(
             f"{folder} is not a run folder: it contains no config.yaml; give the folder of a run"
         )
-    flags = ["--config-path", str(folder), "--config-name", "config"]
+    flags = [*typed_flags, "--config-path", str(folder), "--config-name", "config"]
     # the folder may have been moved since the run
     location = [f"run_dir={quote(str(folder))}", "hydra.run.dir=.", "hydra.output_subdir=null"]
     location.append("++details=false")  # applies to this call only; missing in older runs

@@ -6,18 +6,13 @@ from collections.abc import Sequence
 
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.budget import exceeds_budget
+from privacy_gan.reporting.cells import CEILING, align_columns, has_ceiling, measure_cell
 from privacy_gan.reporting.interval_note import interval_note
 from privacy_gan.reporting.leakage import ACCURACY, leading_measure
 from privacy_gan.reporting.lower_bounds import bound_notes
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import group_comparable, group_titles
-from privacy_gan.reporting.run_summary import (
-    CEILING,
-    align_columns,
-    has_ceiling,
-    intervals_note,
-    measure_cell,
-)
+from privacy_gan.reporting.run_summary import intervals_note
 from privacy_gan.runs.result import Evaluation
 
 COLUMNS = {name: metric.heading for name, metric in METRICS.items() if metric.heading}

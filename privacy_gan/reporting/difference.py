@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from privacy_gan.evaluation.metrics import METRICS
+from privacy_gan.reporting.cells import align_columns
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.lower_bounds import ABOUT, bound_prefix
 from privacy_gan.reporting.paired import (
@@ -21,7 +22,6 @@ from privacy_gan.reporting.paired import (
 )
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import UTILITY, Panel, budget_phrase
-from privacy_gan.reporting.run_summary import align_columns
 
 NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(0.975)
 MEASURES = (ACCURACY, UTILITY)  # results record for these which test images were correct

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from privacy_gan.errors import UserError
 from privacy_gan.reporting.face_grids import FaceGrid
-from privacy_gan.reporting.leakage import leading_leak
+from privacy_gan.reporting.largest_leaks import largest_leaks, run_title
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.runs.examples import MEDIAN, SUREST, Examples
 from privacy_gan.runs.faces import Faces
@@ -21,16 +21,14 @@ def make_example_grids(entries: Sequence[EvaluationRow]) -> tuple[list[FaceGrid]
     Args:
         entries: all evaluations.
     """
-    leaking: dict[tuple[str, ...], EvaluationRow] = {}
-    for entry in entries:
-        if entry.is_baseline or entry.evaluation.examples is None:
-            continue
-        key = (*entry.data, entry.attribute, entry.mechanism)
-        if key not in leaking or leak_of(entry) > leak_of(leaking[key]):
-            leaking[key] = entry
+    recorded = [
+        entry
+        for entry in entries
+        if not entry.is_baseline and entry.evaluation.examples is not None
+    ]
     grids: dict[str, FaceGrid] = {}
     errors = []
-    for entry in leaking.values():
+    for entry in largest_leaks(recorded):
         for kind in (SUREST, MEDIAN):
             try:
                 grid = example_grid(entry, kind)
@@ -45,11 +43,6 @@ def make_example_grids(entries: Sequence[EvaluationRow]) -> tuple[list[FaceGrid]
     return list(grids.values()), errors
 
 
-def leak_of(entry: EvaluationRow) -> float:
-    """Return the lower end of the normalized gain in the metric with the largest leak."""
-    return leading_leak(entry.evaluation).gain_low
-
-
 def example_grid(entry: EvaluationRow, kind: str) -> FaceGrid:
     """Return the grid of one kind of examples.
 
@@ -60,18 +53,18 @@ def example_grid(entry: EvaluationRow, kind: str) -> FaceGrid:
     evaluation = entry.evaluation
     assert evaluation.examples is not None
     faces = Faces.read(entry.folder.examples(entry.attribute, kind), needs_original=False)
-    run = f"{entry.mechanism} {entry.run_label}".strip()
-    caption = f"{entry.attribute} in {entry.data[0]}, {run}: {describe(evaluation.examples, kind)}"
     return FaceGrid(
         f"faces-{entry.data[0]}-{entry.attribute}-{entry.mechanism}-{kind}",
-        caption,
+        f"{run_title(entry)}: {describe(evaluation.examples, kind)}",
         faces.with_class_names(entry.attribute, evaluation.classes),
     )
 
 
 def describe(examples: Examples, kind: str) -> str:
     """Return what the faces of a kind are."""
-    versions = f"{examples.queries} censored versions" if examples.queries > 1 else "one version"
+    versions = (
+        f"{examples.queries} censored versions" if examples.queries > 1 else "one censored version"
+    )
     surest = f"the test faces that {examples.adversary} is surest of, from {versions} of each"
     if kind == SUREST:
         return f"{surest}. The percentage is the probability that it gives for the true value."

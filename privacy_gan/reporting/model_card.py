@@ -12,9 +12,9 @@ from jinja2 import Environment, StrictUndefined
 from privacy_gan.data.release_format import FLOAT
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.budget import budget_of, budget_warnings
+from privacy_gan.reporting.cells import COLUMNS, HEADINGS, measure_cell
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
 from privacy_gan.reporting.lower_bounds import bound_notes, bound_prefix, training_length
-from privacy_gan.reporting.run_summary import COLUMNS, HEADINGS, measure_cell
 from privacy_gan.reporting.verdict import summary_sentences, verdict
 from privacy_gan.runs.result import Evaluation, Result
 

@@ -26,6 +26,7 @@ from privacy_gan.reporting.page_data import (
 from privacy_gan.reporting.page_learning import learning_data, without_curves
 from privacy_gan.reporting.records import RunsFound
 from privacy_gan.reporting.results import Panel
+from privacy_gan.reporting.slices import slice_tables
 from privacy_gan.reporting.tables import Table
 from privacy_gan.reporting.verdict import verdict
 from privacy_gan.runs.faces import Faces, draw_grid
@@ -152,6 +153,7 @@ def render_page(content: PageContent) -> str:
         tables=[table_data(table) for table in content.tables],
         table_note=NOTE,
         grids=[grid_data(grid) for grid in content.grids],
+        slices=slice_tables(entries),
         audits=[
             (f"{entry.mechanism} ({entry.data[0]})", verdict(entry.evaluation))
             for entry in entries
@@ -205,6 +207,7 @@ def list_sections(content: PageContent) -> list[tuple[str, str]]:
             ("differences", "Differences", any(content.differences.values())),
             ("tables", "Tables", content.tables),
             ("faces", "Faces", content.grids),
+            ("slices", "Slices", slice_tables(e for p in content.panels for e in p.entries)),
             ("adversaries", "Adversaries", content.panels),
             ("learning", "Learning curves", has_learning_section(content.panels)),
             ("missing", "Missing", True),

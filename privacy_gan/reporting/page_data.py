@@ -18,6 +18,7 @@ from PIL import Image
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting import paper_values
 from privacy_gan.reporting.budget import exceeds_budget
+from privacy_gan.reporting.cells import measure_cell, measure_label
 from privacy_gan.reporting.figure1 import curve_colour
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.lower_bounds import bound_prefix, training_length
@@ -31,7 +32,6 @@ from privacy_gan.reporting.results import (
     format_budget,
     joint_bound,
 )
-from privacy_gan.reporting.run_summary import measure_cell, measure_label
 from privacy_gan.runs.faces import Faces
 
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "triangle-down", "star", "cross", "x")

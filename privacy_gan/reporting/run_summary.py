@@ -6,6 +6,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from privacy_gan.evaluation.metrics import METRICS, find_metric
 from privacy_gan.reporting.budget import budget_of, budget_warnings
+from privacy_gan.reporting.cells import (
+    CEILING,
+    COLUMNS,
+    HEADINGS,
+    align_columns,
+    format_cell,
+    has_ceiling,
+    measure_cell,
+    measure_label,
+)
 from privacy_gan.reporting.controls import control_lines
 from privacy_gan.reporting.data_scaling import scaling_lines
 from privacy_gan.reporting.interval_note import interval_note
@@ -13,20 +23,15 @@ from privacy_gan.reporting.leakage import ACCURACY, leading_leak
 from privacy_gan.reporting.lower_bounds import (
     adversary_prefix,
     bound_notes,
-    bound_prefix,
     training_lines,
 )
 from privacy_gan.reporting.records import mechanism_name
 from privacy_gan.reporting.slices import slice_lines, slice_rows
 from privacy_gan.reporting.verdict import summary_sentence, summary_sentences
-from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import ENDED_AFTER, Evaluation, Result
 
-COLUMNS = ("censored", "original", "majority_baseline", "correlation_baseline")  # of a Measure
-HEADINGS = tuple(column.replace("_", " ") for column in COLUMNS)
 SHORT_HEADINGS = ("censored", "original", "maj.", "corr.")  # for 80 columns
-CEILING = "ceiling"  # column of a Measure that only utility metrics have
 FIRST = [name for name, metric in METRICS.items() if metric.prominence == "first"]
 BASELINES_NOTE = (
     "majority baseline: without looking at the image; "
@@ -190,11 +195,6 @@ def full_table(evaluation: Evaluation) -> list[str]:
     return measure_table(evaluation, evaluation.measures, columns, headings, indented_label)
 
 
-def has_ceiling(evaluation: Evaluation) -> bool:
-    """Return whether any metric has a known ceiling."""
-    return any(measure.ceiling is not None for measure in evaluation.measures.values())
-
-
 def intervals_note(intervals: str) -> str:
     """Return a note on intervals, from what they resample."""
     return f"[{intervals}; they exclude the variation between training seeds]"
@@ -265,12 +265,6 @@ def format_queries(count: int) -> str:
     return f"{count} quer{'y' if count == 1 else 'ies'}"
 
 
-def measure_label(measure: str) -> str:
-    """Return a measure's title, with its object in brackets: "utility (Male)"."""
-    title, key = find_metric(measure).title, measure.partition("/")[2]
-    return f"{title} ({key})" if key else title
-
-
 def short_label(measure: str) -> str:
     """Return a measure's name in the short table."""
     return find_metric(measure).short_title or measure_label(measure)
@@ -284,36 +278,3 @@ def indented_label(measure: str) -> str:
     if metric.family == "association":
         return f"  {metric.title} with {key}"
     return f"  {measure_label(measure)}" if key else measure_label(measure)
-
-
-def measure_cell(evaluation: Evaluation, name: str, column: str, interval: bool) -> str:
-    """Return a value of a metric that the evaluation has, "at least" if it is a lower bound.
-
-    Args:
-        evaluation: of one attribute.
-        name: of the metric.
-        column: an attribute of ``Measure``.
-        interval: whether to add the value's interval.
-    """
-    prefix = bound_prefix(evaluation, name, column)
-    return format_cell(name, getattr(evaluation.measures[name], column), interval, prefix)
-
-
-def format_cell(measure: str, estimate: Estimate | None, interval: bool, prefix: str = "") -> str:
-    """Return a value, optionally with its interval, after a prefix; "-" for None."""
-    if estimate is None:
-        return "-"
-    show = find_metric(measure).format_value
-    value = f"{prefix}{show(estimate.value)}"
-    if not interval:
-        return value
-    return f"{value} [{show(estimate.low).rstrip('%')}, {show(estimate.high)}]"
-
-
-def align_columns(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines with aligned columns, the first to the left, under a ruled header."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows
-    ]
-    return [lines[0], "-" * len(lines[0]), *lines[1:]]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import NormalDist
 
 from privacy_gan.evaluation.metrics import find_metric
+from privacy_gan.reporting.largest_leaks import largest_leaks, run_title
 from privacy_gan.reporting.lower_bounds import bound_prefix
+from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.result import Evaluation
 from privacy_gan.runs.slices import Slice
@@ -15,6 +18,21 @@ HEADINGS = ("images", "accuracy", "majority baseline", "balanced accuracy")
 ACCURACY = "privacy_loss"  # the metric that says whether the adversary of the slices was done
 ALL = "all images"
 TAIL = 0.025  # of a 95% interval
+
+
+@dataclass(frozen=True)
+class SliceTable:
+    """The slices of one evaluation, for the report's page.
+
+    Attributes:
+        title: what the evaluation is about.
+        lines: where the attribute leaks most, see ``slice_lines``.
+        rows: see ``slice_rows``.
+    """
+
+    title: str
+    lines: list[str]
+    rows: list[list[str]]
 
 
 def slice_rows(evaluation: Evaluation) -> list[list[str]]:
@@ -51,6 +69,15 @@ def slice_lines(evaluation: Evaluation) -> list[str]:
         names = ", ".join(f"{slice_name(part)} ({part.images:,} images)" for part in left_out)
         lines.append(f"left out, with too few images: {names}")
     return lines
+
+
+def slice_tables(entries: Iterable[EvaluationRow]) -> list[SliceTable]:
+    """Return the slices of the run with the largest leak of each mechanism, if it has any."""
+    return [
+        SliceTable(run_title(entry), slice_lines(entry.evaluation), slice_rows(entry.evaluation))
+        for entry in largest_leaks(entries)
+        if slice_rows(entry.evaluation)
+    ]
 
 
 def worst_slice_sentence(evaluation: Evaluation) -> str:

@@ -226,17 +226,12 @@ def test_each_score_of_an_adversary_is_bootstrapped_once(monkeypatch):
 
 
 def test_the_papers_measure_uses_one_uncalibrated_query_of_its_own_adversary():
-    once, later = certain(0, 1, 0, 1), certain(0, 1, 1, 0)
-    probabilities = {
-        "resnet10": {"test": torch.stack([once, later])},
-        "convnext": {"test": later[None]},
-    }
-    originals = {"resnet10": {"test": later[None]}}
-    found = paper_privacy_loss(
-        observations(probabilities=probabilities, original_probabilities=originals)
-    )
+    half, all_correct = certain(0, 1, 0, 1), certain(0, 1, 1, 0)
+    panel = {"resnet10": {"test": all_correct[None]}}
+    papers = {"censored": half, "original": all_correct}
+    found = paper_privacy_loss(observations(probabilities=panel, paper_probabilities=papers))
     assert values(found) == [0.5, 1.0, None, None]
-    assert paper_privacy_loss(observations(probabilities={"mlp": {"test": once[None]}})) is None
+    assert paper_privacy_loss(observations(probabilities=panel)) is None
 
 
 def test_the_probing_gap_is_the_best_one_query_adversarys_bits_minus_the_discriminators():

@@ -36,7 +36,7 @@ def test_the_adversary_with_the_best_one_query_accuracy_is_saved():
         "patient": {split: torch.stack([unsure, correct, correct]) for split in ("valid", "test")},
         "quick": {split: torch.stack([half, unsure, unsure]) for split in ("valid", "test")},
     }
-    found = describe_strongest(observations_of(probabilities, labels), labels, {})
+    found = describe_strongest(observations_of(probabilities, labels), labels, {}, probabilities)
     assert found["adversary"] == "quick"
     assert found["accuracy"][0] == 0.75
     assert found["accuracy"][1] <= 0.75 <= found["accuracy"][2]
@@ -57,7 +57,8 @@ def test_whether_the_adversaries_were_done_is_saved():
         ({"best": "done", "other": "dropped", RETRAINED: "max_minutes"}, True),
     ):
         curves = {name: LearningCurve((), ending) for name, ending in endings.items()}
-        assert describe_strongest(observations, labels, curves)["done"] == done, endings
+        found = describe_strongest(observations, labels, curves, probabilities)
+        assert found["done"] == done, endings
 
 
 def test_a_calibration_that_helps_is_saved():
@@ -67,7 +68,7 @@ def test_a_calibration_that_helps_is_saved():
     leaning /= leaning.sum(dim=1, keepdim=True)
     assert (leaning.argmax(dim=1) == 1).all()
     probabilities = {"leaning": dict.fromkeys(("valid", "test"), leaning[None])}
-    found = describe_strongest(observations_of(probabilities, labels), labels, {})
+    found = describe_strongest(observations_of(probabilities, labels), labels, {}, probabilities)
     assert found["accuracy"][0] == 1
     _, bias = found["calibration"]
     assert bias[0] > bias[1]

@@ -80,7 +80,7 @@ def test_the_saved_adversary_is_best_on_validation_images_and_records_its_test_a
         "best on validation": {"valid": knows[None], "test": guess[None]},
         "best on test": {"valid": guess[None], "test": knows[None]},
     }
-    found = describe_strongest(observations_of(probabilities, labels), labels, {})
+    found = describe_strongest(observations_of(probabilities, labels), labels, {}, probabilities)
     assert found["adversary"] == "best on validation"
     assert found["accuracy"][0] == pytest.approx(0.5)
 
@@ -93,5 +93,5 @@ def test_the_saved_adversary_is_not_the_stack():
         name: dict.fromkeys(("valid", "test"), each[None])
         for name, each in (("single", guess), (STACK, knows))
     }
-    found = describe_strongest(observations_of(probabilities, labels), labels, {})
+    found = describe_strongest(observations_of(probabilities, labels), labels, {}, ["single"])
     assert found["adversary"] == "single"

@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
-from sample_results import estimate, evaluation, learning_curves
+from sample_results import estimate, evaluation, learning_curves, write_run
 
-from privacy_gan.reporting.slices import simultaneous_low, slice_lines, slice_rows
+from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.slices import simultaneous_low, slice_lines, slice_rows, slice_tables
 from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.result import Result
 from privacy_gan.runs.slices import Slice, Slices
 
 OVERALL = Slice("", "", 2000, estimate(0.7), estimate(0.52), estimate(0.66))
@@ -77,3 +79,19 @@ def test_the_widened_interval_is_that_of_bonferroni():
     interval = Estimate(0.7, 0.7 - 1.959964, 0.8)  # a standard error of 1
     assert simultaneous_low(interval, 1) == pytest.approx(interval.low)
     assert simultaneous_low(interval, 10) == pytest.approx(0.7 - 2.807034)  # 0.9975 quantile
+
+
+def test_the_report_shows_the_run_with_the_largest_leak_of_each_mechanism(tmp_path):
+    for seed, leak in enumerate((0.6, 0.8, None)):
+        run = write_run(tmp_path, seed=seed, leaks=leak)
+        result = Result.read(run / "result.json")
+        evaluations = {
+            name: replace(each, slices=Slices("resnet18", 4, OVERALL, (part("0", estimate(leak)),)))
+            for name, each in result.evaluations.items()
+        }
+        replace(result, evaluations=evaluations).write(run / "result.json")
+    write_run(tmp_path, "blur")  # as by an earlier version
+    (table,) = slice_tables(all_evaluation_rows(find_runs(tmp_path).finished))
+    assert table.title == "Smiling in faces-64, filter_generator-entropy epsilon-0.01 seed-1"
+    assert table.rows[2][0] == "Male=0"
+    assert table.lines[0].startswith("Smiling leaks most for Male=0: balanced accuracy 80.0%")
