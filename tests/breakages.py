@@ -497,6 +497,16 @@ BREAKAGES = [
         ["sweeping/test_several_at_once.py::test_a_killed_sweep_takes_its_runs_with_it"],
     ),
     Breakage(
+        "an adversary trained on fewer images has seen the labels that it should predict",
+        "evaluation/data_scaling.py",
+        'restrict(attack.source, "train", np.concatenate(blocks[:count]))',
+        'restrict(attack.source, "train", np.concatenate(blocks[: count + 1]))',
+        [
+            "evaluation/test_data_scaling.py::"
+            "test_a_block_is_predicted_by_a_network_that_has_not_seen_it"
+        ],
+    ),
+    Breakage(
         "two runs are given the same GPU",
         "sweeping/gpus.py",
         'folder / f"{gpu}-{slot}.lock"',

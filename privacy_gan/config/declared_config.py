@@ -71,6 +71,9 @@ class DeclaredConfig:
             UserError: a value has the wrong type or contradicts another one, or no code reads a
                 setting.
         """
+        for path in REPLACED:
+            if OmegaConf.select(config, path) is not None:
+                raise unknown_option_error(path, None, [])
         base = unresolved_settings(self.base(group_overrides(choices, overrides)))
         if "run_dir" in base:
             base.setdefault("details", False)  # missing in the configurations of older runs

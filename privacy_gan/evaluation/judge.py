@@ -101,7 +101,7 @@ class Judge:
             None disables one.
         seed: seed of the adversaries' weights, of the order of batches and of all noise.
         max_epochs: epochs after which training ends even if adversaries still learn.
-        max_minutes: minutes after which training ends likewise, or None.
+        max_minutes: minutes after which training ends in any case, or None.
         batch_size: images per training batch.
         queries: numbers of censored versions of an image that adversaries see.
         resamples: number of bootstrap samples.

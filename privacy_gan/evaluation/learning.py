@@ -19,6 +19,10 @@ from privacy_gan.hardware import Compute
 from privacy_gan.progress import progress_bar
 from privacy_gan.tensors import find_non_finite
 
+RANDOM_LAYERS: tuple[type[nn.Module], ...] = (
+    *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
+    *(nn.AlphaDropout, nn.FeatureAlphaDropout, StochasticDepth),
+)
 STEPS_BETWEEN_CHECKS = 20  # for divergence on GPUs, where each check synchronizes
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]
@@ -31,7 +35,7 @@ class Recipe:
     Attributes:
         optimizer: creates the optimizer of a network's parameters.
         annealed: whether the learning rate of ``fit_all`` follows a cosine schedule to 0 or stays
-            constant. ``fit_until_done`` has a schedule of its own.
+            constant. ``fit_until_done`` ignores it: it has another schedule.
         augmented: whether training images are randomly flipped and shifted.
     """
 
@@ -72,8 +76,9 @@ class Learner:
     @property
     def uses_random_numbers(self) -> bool:
         """Whether the network draws random numbers in training, as dropout does."""
-        random = nn.modules.dropout._DropoutNd | StochasticDepth
-        return any(isinstance(module, random) and module.p for module in self.network.modules())
+        return any(
+            isinstance(module, RANDOM_LAYERS) and module.p for module in self.network.modules()
+        )
 
     def loss(self, batch: CensoredBatch) -> Tensor:
         """Return the training loss of a batch: the mean cross-entropy."""

@@ -37,7 +37,8 @@ MARKERS = "osD^vP*X"
 FORMATS = ("png", "pdf", "svg")
 Box = tuple[float, float, float, float]  # left, bottom, right, top
 HOLLOW = "white"  # inside of markers at lower bounds
-NOT_DONE = "hollow: at least this leaks, adversaries not known to be done"
+NOT_DONE = "hollow: at least, not known to be done"
+MAX_LABEL = 60  # characters of a label in a legend with two columns
 WIDTH, HEIGHT = 6.4, 4.6  # of a plot, inches
 
 
@@ -123,12 +124,13 @@ def draw_panel(panel: Panel, measure: str, axes: Axes) -> None:
     axes.grid(alpha=0.25, linewidth=0.5)
     axes.margins(0.08)
     place_labels(labels, axes)
+    longest = max(map(len, axes.get_legend_handles_labels()[1]))
     axes.legend(
         title=hypervolume_note(panel) if is_accuracy else None,
         title_fontsize=7,
         fontsize=7,
         frameon=False,
-        ncols=2,
+        ncols=2 if longest <= MAX_LABEL else 1,
         loc="upper center",
         bbox_to_anchor=(0.5, -0.14),
     )

@@ -45,8 +45,8 @@ class Line:
 
     @property
     def label(self) -> str:
-        """The network's name and how its training ended."""
-        return f"{self.network}: {ENDINGS[self.ending]}"
+        """The network's name and whether it was done, for a legend."""
+        return f"{self.network}: {ENDINGS[self.ending].partition(' (')[0]}"
 
     @property
     def final_bits(self) -> float:

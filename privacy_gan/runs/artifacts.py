@@ -164,7 +164,7 @@ class ArtifactCache:
 
         Args:
             path: its file, see ``path``.
-            make: computes it; called on all ranks, each with a resume checkpoint of its own, and
+            make: computes it; called on all ranks, each with a separate resume checkpoint, and
                 returns the same on all of them.
 
         Raises:

@@ -199,7 +199,7 @@ def compete(learners, monkeypatch, min_steps, max_epochs=16):
 
 def test_a_slow_learner_that_wins_later_is_not_dropped_before_the_minimal_steps(monkeypatch):
     def panel():
-        # the slow one knows nothing for 25 steps, and then as much as there is to know
+        # the slow network finds nothing for 25 steps, and then as much as there is to know
         return {"fast": Knows(0, 0.3), "other": Knows(0, 0.3), "slow": Knows(25, 5.0)}
 
     kept = compete(panel(), monkeypatch, min_steps=40)

@@ -15,6 +15,7 @@ from privacy_gan.commands.train import train
 from privacy_gan.config import instantiate
 from privacy_gan.errors import Interrupted
 from privacy_gan.evaluation.fitting import fit_all
+from privacy_gan.evaluation.halving import Limits, fit_until_done
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute
@@ -38,11 +39,11 @@ def stop_at(step, monkeypatch):
     taken = []
     original = Learner.training_step
 
-    def learn(self, batch, compute):
+    def learn(self, *arguments):
         taken.append(self)
         if len(taken) == step:
             os.kill(os.getpid(), signal.SIGTERM)
-        return original(self, batch, compute)
+        return original(self, *arguments)
 
     monkeypatch.setattr(Learner, "training_step", learn)
     return taken
@@ -56,32 +57,54 @@ def predictions(learners, source):
 
 
 def test_adversaries_interrupted_at_any_step_resume_exactly(data, tiny, tmp_path, monkeypatch):
-    """Interrupted at the end of the first epoch of two steps, and within the second."""
+    """Interrupted in the branch of the first epoch of two steps, on the trunk, and at the end."""
     shipped = tiny("judge=standard", f"image_size={SIZE}").judge.adversaries
+    names = [name for name in shipped if name != "pretrained"]  # which needs a file
+    trained = len(names) - 1  # kernel_ridge is fitted in closed form
 
-    def fresh():
+    def create(name):
         torch.manual_seed(0)
         fixed = resnet10(2).eval().requires_grad_(False)
-        task = {"num_classes": 2, "column": 0, "fixed": fixed}
-        return {name: instantiate(shipped[name])(**task) for name in shipped}
+        return instantiate(shipped[name])(num_classes=2, column=0, fixed=fixed)
 
-    def learn(learners, resume=None):
-        fit_all(learners, source, 2, 16, 0, "test", resume)
-        return learners
+    def learn(resume=None):
+        found = fit_until_done(create, names, source, Limits(2), 16, 0, "test", resume)
+        return {name: each.learner for name, each in found.items()}
 
     source = MechanismSource(ChangedWithATrace(), data, CPU)
-    expected = predictions(learn(fresh()), source)
-    for step in (2, 3):  # of 2 + 2
+    expected = predictions(learn(), source)
+    for step in (2, 3, 5):  # of 2, and 3 more from the fork after 1
         resume = ResumeCheckpoint(tmp_path / f"{step}.pt", "key", every_minutes=1e9)
         with monkeypatch.context() as patched:
-            stop_at((step - 1) * len(shipped) + 1, patched)
+            stop_at((step - 1) * trained + 1, patched)
             with pytest.raises(Interrupted):
-                learn(fresh(), resume)
+                learn(resume)
         with monkeypatch.context() as patched:
             taken = stop_at(None, patched)
-            resumed = learn(fresh(), resume)
-        assert len(taken) == (4 - step) * len(shipped)
+            resumed = learn(resume)
+        assert len(taken) == (5 - step) * trained
         torch.testing.assert_close(predictions(resumed, source), expected, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("step", [2, 3])  # of 2 + 2
+def test_training_for_a_fixed_number_of_epochs_resumes_exactly(step, data, tmp_path, monkeypatch):
+    def learn(resume=None):
+        torch.manual_seed(0)
+        learner = Learner(resnet10(2), Recipe(adam, annealed=True, augmented=True), 0)
+        fit_all({"one": learner}, source, 2, 16, 0, "test", resume)
+        return {"one": learner}
+
+    source = MechanismSource(ChangedWithATrace(), data, CPU)
+    expected = predictions(learn(), source)
+    resume = ResumeCheckpoint(tmp_path / "resume.pt", "key", every_minutes=1e9)
+    with monkeypatch.context() as patched:
+        stop_at(step, patched)
+        with pytest.raises(Interrupted):
+            learn(resume)
+    taken = stop_at(None, monkeypatch)
+    resumed = learn(resume)
+    assert len(taken) == 4 - step
+    torch.testing.assert_close(predictions(resumed, source), expected, rtol=0, atol=0)
 
 
 def test_a_signal_stops_training_without_a_checkpoint_too(data, monkeypatch):
@@ -99,7 +122,7 @@ def judged(tiny, tmp_path):
             f"output_dir={tmp_path / folder}",
             f"classifiers.folder={tmp_path / folder / 'c'}",
         ]
-        return tiny(*JUDGED, "judge.epochs=2", "judge.resamples=2", *folders, *overrides)
+        return tiny(*JUDGED, "judge.max_epochs=2", "judge.resamples=2", *folders, *overrides)
 
     return compose
 

@@ -114,7 +114,7 @@ def test_the_figure_has_the_values_on_a_log2_axis_and_marks_how_lines_ended(tmp_
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "4"]
     lines = {line.get_label(): line for line in axes.get_lines()}
     for name, label, marker in (
-        ("resnet10", "resnet10: not done (max_epochs)", "^"),
+        ("resnet10", "resnet10: not done", "^"),
         ("mlp", "mlp: dropped", "x"),
     ):
         stages = curves["censored"][name].stages

@@ -199,7 +199,7 @@ def test_the_selected_evaluation_has_its_curves_table_and_notes(browser, address
     title = "filter_generator-entropy at epsilon 0.01, seed 0"
     Select(article.find_element(By.TAG_NAME, "select")).select_by_visible_text(title)
     wait(browser).until(lambda _: article.find_element(By.TAG_NAME, "h4").text == title)
-    assert plotted(browser, LEARNING, "resnet18: not done (max_epochs)")
+    assert plotted(browser, LEARNING, "resnet18: not done")
     assert "The adversaries were not done: they learn at least this much." in article.text
     row = article.find_element(By.CSS_SELECTOR, "tbody tr").text
     assert row == (
