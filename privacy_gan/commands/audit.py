@@ -20,7 +20,7 @@ from privacy_gan.data.labelled_folder import LabelledFolder
 from privacy_gan.data.persons import number_persons
 from privacy_gan.data.table_data_module import SPLITS
 from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
-from privacy_gan.evaluation.judge import JudgingCache
+from privacy_gan.evaluation.cached_attack import JudgingCache
 from privacy_gan.evaluation.panel import panel_name
 from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.source import FolderSource

@@ -22,6 +22,7 @@ from privacy_gan.runs.result import Result
 from privacy_gan.runs.run import run_from_config
 
 MAX_DIFFERENCES = 3  # of the settings, in a message
+REMOVED = "judge.epochs"  # an option of earlier versions
 UNSET = "???"  # value of a setting that does not exist
 
 log = logging.getLogger(__name__)
@@ -60,9 +61,13 @@ def report_finished(config: DictConfig, folder: RunFolder, result: Result) -> No
     used = next(iter(result.evaluations.values())).settings
     differences = list(find_differences(unflatten(used), unflatten(judge_settings(config))))
     if differences:
-        overrides = [format_override(*difference) for difference in differences]
+        overrides = [
+            format_override(*difference)
+            for difference in differences
+            if difference[0] != REMOVED  # evaluate deletes it
+        ]
         arguments = shlex.join([f"run={folder.path}", *overrides])
-        earlier = "by an earlier version, " if "judge.epochs" in used else ""
+        earlier = "by an earlier version, " if REMOVED in used else ""
         log.warning(
             "it was judged %swith %s; to judge it with your settings: privacy-gan evaluate %s",
             *(earlier, describe_differences(differences), arguments),

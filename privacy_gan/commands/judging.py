@@ -16,8 +16,9 @@ from privacy_gan.commands.run_setup import RunSetup, describe_environment
 from privacy_gan.config import instantiate
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.attack import PAPER
+from privacy_gan.evaluation.cached_attack import JudgingCache
 from privacy_gan.evaluation.classifiers import FixedClassifiers
-from privacy_gan.evaluation.judge import Judge, Judgement, JudgingCache
+from privacy_gan.evaluation.judge import Judge, Judgement
 from privacy_gan.evaluation.panel import panel_name
 from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.source import MechanismSource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -16,11 +16,11 @@ from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.fitting import fit_or_exclude
 from privacy_gan.evaluation.halving import Gather, Limits, Trained, fit_until_done
 from privacy_gan.evaluation.learning import Learner, predict_queries
+from privacy_gan.evaluation.outcomes import Outcome
 from privacy_gan.evaluation.source import CensoredSource
 from privacy_gan.randomness import Purpose, keyed_seed
 from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.checkpoint import save_atomically
-from privacy_gan.runs.learning_curve import LearningCurve
 from privacy_gan.runs.result import RETRAINED
 from privacy_gan.tensors import find_non_finite
 
@@ -29,20 +29,6 @@ log = logging.getLogger(__name__)
 
 PAPER = "paper"  # name of the paper's adversary among the networks of an attack
 PAPER_EPOCHS = 5  # section 4.3
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a network predicts after its training.
-
-    Attributes:
-        probabilities: from each query, float64 [queries, N, C] by split ("valid" and "test"); empty
-            if the network diverged.
-        curve: its learning curve; None if it diverged, and for the paper's adversary.
-    """
-
-    probabilities: dict[str, Tensor] = field(default_factory=dict)
-    curve: LearningCurve | None = None
 
 
 @dataclass(frozen=True)

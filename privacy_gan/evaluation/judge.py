@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -16,7 +16,13 @@ from privacy_gan.attributes import find_attribute
 from privacy_gan.data.release_format import FLOAT, ReleaseFormat
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.evaluation.attack import PAPER, Attack, Outcome, require_any_adversary
+from privacy_gan.evaluation.attack import PAPER, Attack, require_any_adversary
+from privacy_gan.evaluation.cached_attack import (
+    JudgingCache,
+    attack_censored,
+    network_groups,
+    run_and_pack,
+)
 from privacy_gan.evaluation.classifiers import (
     FixedClassifier,
     FixedClassifiers,
@@ -29,9 +35,9 @@ from privacy_gan.evaluation.examples import example_faces
 from privacy_gan.evaluation.halving import Limits
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
+from privacy_gan.evaluation.outcomes import Outcome, probabilities_of, unpack_outcomes
 from privacy_gan.evaluation.outputs import load_inception
 from privacy_gan.evaluation.planting import require_plantable
-from privacy_gan.evaluation.predictions import QueryProbabilities
 from privacy_gan.evaluation.pretrained import lacks_weights
 from privacy_gan.evaluation.saved_adversary import describe_strongest
 from privacy_gan.evaluation.scaling_measures import with_scaling
@@ -39,10 +45,9 @@ from privacy_gan.evaluation.source import CensoredSource, apply_file_format, ori
 from privacy_gan.evaluation.variants import Variant, variants_of_best
 from privacy_gan.evaluation.warnings import control_warnings, underfit_warnings
 from privacy_gan.models.pretrained import load_pretrained
-from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeCheckpoint
+from privacy_gan.runs.artifacts import Content
 from privacy_gan.runs.controls import Controls
 from privacy_gan.runs.faces import Faces
-from privacy_gan.runs.learning_curve import LearningCurve
 from privacy_gan.runs.result import RETRAINED, STACK, Evaluation
 
 RESERVED_NAMES = {RETRAINED, PAPER, STACK}  # that adversaries cannot have
@@ -61,32 +66,6 @@ class Judgement(NamedTuple):
     evaluation: Evaluation
     strongest: Content
     faces: Mapping[str, Faces]
-
-
-class JudgingCache(ArtifactCache):
-    """The progress of one judgement: adversaries' predictions for censored images.
-
-    Args:
-        folder: folder of the files.
-        key: everything that affects the judgement, in any form that changes with it.
-        every_minutes: minutes between two checkpoints.
-        saves_weights: whether the adversaries' weights are saved, too.
-    """
-
-    def __init__(
-        self, folder: Path, key: str, every_minutes: float, saves_weights: bool = False
-    ) -> None:
-        super().__init__(folder, "the judge's adversaries", every_minutes)
-        self.key = key
-        self.saves_weights = saves_weights
-
-    def outcomes_path(self, attribute: str, name: str) -> Path:
-        """Return the file of the outcomes of some networks."""
-        return self.path(f"{attribute}-{name}", self.key)
-
-    def weights_path(self, attribute: str, name: str) -> Path | None:
-        """Return the file of a network's weights, None if they are not saved."""
-        return self.path(f"{attribute}-{name}-networks", self.key) if self.saves_weights else None
 
 
 class Judge:
@@ -406,71 +385,3 @@ class Judge:
         )
         evaluation = replace(evaluation, curves=curves, controls=controls, warnings=warnings)
         return Judgement(evaluation, strongest, faces)
-
-
-def attack_censored(
-    attack: Attack, cache: JudgingCache | None, adversaries: str = "panel"
-) -> dict[str, Outcome]:
-    """Return the outcomes of an attack on censored images.
-
-    Args:
-        attack: the attack.
-        cache: cache of the judgement; None saves nothing.
-        adversaries: name of the group of its adversaries.
-    """
-    outcomes: dict[str, Outcome] = {}
-    for group, networks in network_groups(attack).items():
-        name = adversaries if group == "panel" else group
-        if cache is None:
-            outcomes |= attack.run_on_all_ranks(networks)
-            continue
-        weights_path = partial(cache.weights_path, attack.attribute)
-        make = partial(run_and_pack, attack, networks, weights_path=weights_path)
-        path = cache.outcomes_path(attack.attribute, name)
-        outcomes |= unpack_outcomes(cache.get_joint(path, make))
-    return outcomes
-
-
-def network_groups(attack: Attack, apart: Collection[str] = ()) -> dict[str, list[str]]:
-    """Return the names of the networks that are trained together, by name of the group.
-
-    Args:
-        attack: the attack.
-        apart: names of networks that are trained by themselves, in addition to ``PAPER``.
-    """
-    alone = [name for name in attack.factories if name in {PAPER, *apart}]
-    panel = [name for name in attack.factories if name not in alone]
-    return {"panel": panel, **{name: [name] for name in alone}}
-
-
-def run_and_pack(
-    attack: Attack,
-    names: Sequence[str],
-    resume: ResumeCheckpoint,
-    weights_path: Callable[[str], Path | None] = lambda _: None,
-) -> Content:
-    """Run an attack on all ranks and return its outcomes in the form in which they are saved."""
-    outcomes = attack.run_on_all_ranks(names, resume, weights_path)
-    return {
-        name: {
-            "probabilities": each.probabilities,
-            "curve": None if each.curve is None else asdict(each.curve),
-        }
-        for name, each in outcomes.items()
-    }
-
-
-def unpack_outcomes(content: Content) -> dict[str, Outcome]:
-    """Return outcomes from the form in which they are saved."""
-    return {
-        name: Outcome(
-            saved["probabilities"],
-            None if saved["curve"] is None else LearningCurve.from_json(saved["curve"]),
-        )
-        for name, saved in content.items()
-    }
-
-
-def probabilities_of(outcomes: Mapping[str, Outcome]) -> QueryProbabilities:
-    """Return what networks predict, by name."""
-    return {name: each.probabilities for name, each in outcomes.items()}

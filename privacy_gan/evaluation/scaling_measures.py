@@ -23,7 +23,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from privacy_gan.evaluation.attack import Attack, Outcome
+from privacy_gan.evaluation.attack import Attack
 from privacy_gan.evaluation.binormal import accuracy_from_bits
 from privacy_gan.evaluation.calibration import calibrate
 from privacy_gan.evaluation.data_scaling import SmallerTrainings, signed_bits
@@ -32,6 +32,7 @@ from privacy_gan.evaluation.metrics.metric import Score
 from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE, accuracy
 from privacy_gan.evaluation.metrics.samples import negative_log_likelihood
 from privacy_gan.evaluation.observations import Observations, class_frequencies
+from privacy_gan.evaluation.outcomes import Outcome
 from privacy_gan.evaluation.power_law import Floats, extrapolate
 from privacy_gan.evaluation.predictions import combine_queries
 from privacy_gan.evaluation.stopping import entropy_bits, mean_estimate

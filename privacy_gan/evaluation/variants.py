@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from privacy_gan.evaluation.attack import Attack, Outcome
+from privacy_gan.evaluation.attack import Attack
 from privacy_gan.evaluation.learning import Learner
+from privacy_gan.evaluation.outcomes import Outcome
 
 VARIED = 2  # number of adversaries of which variants are trained
 

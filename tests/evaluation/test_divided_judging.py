@@ -22,7 +22,7 @@ from planted import InOnePixel, LightAndDark, judge_in, scratch, small_network
 
 from privacy_gan import distributed
 from privacy_gan.evaluation import stopping
-from privacy_gan.evaluation.judge import JudgingCache, attack_censored
+from privacy_gan.evaluation.cached_attack import JudgingCache, attack_censored
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.retrained import RetrainedClassifier
 from privacy_gan.evaluation.source import MechanismSource
