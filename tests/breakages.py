@@ -28,6 +28,25 @@ class Breakage:
 
 BREAKAGES = [
     Breakage(
+        "the ceiling is below what a channel attains",
+        "evaluation/metrics/ceiling.py",
+        "taken = (1 - before)",
+        "taken = (0.95 - before)",
+        [
+            "evaluation/test_ceiling.py::test_no_channel_to_an_independent_output_exceeds_the_ceiling",
+            "evaluation/test_ceiling.py::test_the_ceiling_is_the_optimum_of_the_linear_program",
+        ],
+    ),
+    Breakage(
+        "the slice that leaks most is chosen as if it were the only one",
+        "reporting/slices.py",
+        "quantile(TAIL / count)",
+        "quantile(TAIL)",
+        [
+            "reporting/test_slices.py::test_the_largest_of_several_slices_may_be_the_largest_by_chance"
+        ],
+    ),
+    Breakage(
         "the last epoch is selected instead of the best",
         "evaluation/learning.py",
         "if loss < self.best_loss:",

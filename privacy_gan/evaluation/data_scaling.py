@@ -132,7 +132,9 @@ def choose_winner(
 
 def is_pretrained(factory: Callable[..., Learner]) -> bool:
     """Return whether a function creates networks that start from the fixed classifier."""
-    return (factory.func if isinstance(factory, partial) else factory) in PRETRAINED
+    if isinstance(factory, partial):  # a variant's factory is among the arguments
+        return any(map(is_pretrained, (factory.func, *factory.args)))
+    return factory in PRETRAINED
 
 
 def signed_bits(

@@ -250,14 +250,16 @@ class Judge:
         attack = self.build_attack(source, attribute, utilities, fixed)
         censored = attack_censored(attack, cache)
         require_any_adversary(censored, self.factories, "the censored images")
+        contenders = attack
         if self.variants:
             varied = variants_of_best(attack, censored, self.variants)
             censored |= attack_censored(varied, cache, "variants")
+            contenders = replace(attack, factories={**attack.factories, **varied.factories})
         originals = self.attack_originals(attack) if source.has_originals else None
         smaller = None
         if self.data_scaling:
             key = "" if cache is None else cache.key
-            smaller = train_on_subsets(attack, probabilities_of(censored), cache, key)
+            smaller = train_on_subsets(contenders, probabilities_of(censored), cache, key)
         controls = self.run_controls(attack, cache)
         settings = (epsilon, epsilon_batch_size, discriminator_loss, smaller, controls)
         return distributed.broadcast_from_rank_zero(

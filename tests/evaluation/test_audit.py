@@ -11,6 +11,7 @@ from PIL import Image
 from processes import all_exited
 
 from privacy_gan.reporting.report import make_report
+from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.result import Result
 
 COUNT = 240
@@ -77,6 +78,8 @@ def test_an_audit_reports_a_leak_in_its_output_and_its_result(data, tmp_path):
     assert "retrained_utility/tired" not in evaluation.measures
     assert {each.adversary for each in evaluation.adversaries} == {"resnet10"}
     assert result.fingerprint["epsilon"] is None
+    surest = Faces.read(tmp_path / "out/examples/light-surest.png", needs_original=False)
+    assert list(surest.rows) == ["x'"]  # the originals are not known
     # four images of each person: intervals are over persons
     assert evaluation.persons == {"train": 48, "valid": 6, "test": 6}
     assert "95% bootstrap intervals over 6 persons (24 test images)" in process.stdout

@@ -27,6 +27,7 @@ from privacy_gan.evaluation.scaling_measures import (
     measure_scaling,
 )
 from privacy_gan.evaluation.source import FolderSource, original_images
+from privacy_gan.evaluation.variants import Variant
 from privacy_gan.hardware import Compute
 from privacy_gan.runs.artifacts import ArtifactCache
 from privacy_gan.runs.result import RETRAINED, Evaluation, json_safe
@@ -195,12 +196,14 @@ def test_the_winner_has_the_most_bits_on_validation_images_and_learned_from_scra
         "weak": adversary(0.6, 0.9),
         "strong": adversary(0.8, 0.7),
         "pretrained": adversary(0.9, 0.9),
+        "pretrained-fast": adversary(0.9, 0.9),
         "diverged": {},
         "stack": adversary(0.9, 0.9),
         RETRAINED: adversary(0.9, 0.9),
     }
     factories = dict.fromkeys(["weak", "strong", "diverged", RETRAINED], mlp)
     factories["pretrained"] = partial(from_fixed_classifier, Recipe(adam))
+    factories["pretrained-fast"] = partial(Variant(2.0).create, factories["pretrained"])
     attack = replace(attack, factories=factories)
     assert choose_winner(attack, probabilities) == ("strong", 1)
     only = replace(attack, factories={"pretrained": factories["pretrained"]})
