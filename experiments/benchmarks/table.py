@@ -145,7 +145,7 @@ def format_summary(summary: Summary) -> str:
 
 
 def estimate_hours(
-    training: float, learning: float, querying: float, measuring: float, epochs: int, queries: int
+    training: float, learning: float, querying: float, measuring: float, epochs: float, queries: int
 ) -> tuple[float, float]:
     """Estimate the hours of training and of judging with the paper's settings.
 

@@ -119,7 +119,7 @@ class MechanismSource:
         *counters: int,
     ) -> Iterator[CensoredBatch]:
         device = self.compute.device
-        for index, chunk in enumerate(torch.split(rows[start * batch_size :], batch_size), start):
+        for index, chunk in enumerate(torch.split(rows, batch_size)[start:], start):
             batch = self.datamodule.gather(chunk, device)
             rng = keyed_generator(device, seed, purpose, *counters, index)
             with torch.no_grad(), self.compute.autocast():
@@ -152,7 +152,7 @@ class FolderSource:
     ) -> Iterator[CensoredBatch]:
         """See CensoredSource."""
         rows = training_order(self.datamodule, epoch, batch_size, seed)
-        yield from map(self._batch, torch.split(rows[start * batch_size :], batch_size))
+        yield from map(self._batch, torch.split(rows, batch_size)[start:])
 
     def query(self, split: str, number: int, seed: int) -> Iterator[CensoredBatch]:
         """See CensoredSource; every query returns the same images."""
