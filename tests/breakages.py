@@ -125,14 +125,71 @@ BREAKAGES = [
     ),
     Breakage(
         "an interrupted judge starts from the beginning",
+        "evaluation/stage_training.py",
+        "checkpoint = self.resume.read() if self.resume is not None else None",
+        "checkpoint = None",
+        [
+            "evaluation/test_halving.py::test_training_interrupted_at_any_step_resumes_exactly",
+            "evaluation/test_resumed_judging.py::"
+            "test_adversaries_interrupted_at_any_step_resume_exactly",
+            "evaluation/test_resumed_judging.py::test_a_run_resumes_in_the_middle_of_judging",
+        ],
+    ),
+    Breakage(
+        "an interrupted training of fixed classifiers starts from the beginning",
         "evaluation/fitting.py",
         'return checkpoint["epoch"], checkpoint["done"]',
         "return 0, 0",
         [
             "evaluation/test_resumed_judging.py::"
-            "test_adversaries_interrupted_at_any_step_resume_exactly",
-            "evaluation/test_resumed_judging.py::test_a_run_resumes_in_the_middle_of_judging",
+            "test_training_for_a_fixed_number_of_epochs_resumes_exactly",
         ],
+    ),
+    Breakage(
+        "an epoch that is resumed at its end has an empty batch",
+        "evaluation/source.py",
+        "enumerate(torch.split(rows, batch_size)[start:], start)",
+        "enumerate(torch.split(rows[start * batch_size :], batch_size), start)",
+        ["evaluation/test_source.py::test_an_epoch_that_resumes_has_the_remaining_batches"],
+    ),
+    Breakage(
+        "the branch's weights leak into the trunk",
+        "evaluation/contender.py",
+        "self.learner.load_state_dict(self.trunk)",
+        "self.trunk.clear()",
+        [
+            "evaluation/test_halving.py::"
+            "test_each_stage_continues_from_the_trunk_and_ends_with_a_rate_of_zero"
+        ],
+    ),
+    Breakage(
+        "a stage starts from the untrained network instead of the trunk",
+        "evaluation/contender.py",
+        "self.learner.load_state_dict(self.trunk)",
+        "self.learner.network.load_state_dict(self.factory(self.name).network.state_dict())",
+        [
+            "evaluation/test_halving.py::"
+            "test_each_stage_continues_from_the_trunk_and_ends_with_a_rate_of_zero"
+        ],
+    ),
+    Breakage(
+        "adversaries are dropped before the minimal number of steps",
+        "evaluation/stopping.py",
+        "    if steps < MIN_STEPS:\n",
+        "    if False:\n",
+        [
+            "evaluation/test_halving.py::"
+            "test_a_slow_learner_that_wins_later_is_not_dropped_before_the_minimal_steps",
+            "evaluation/test_halving.py::"
+            "test_adversaries_within_two_standard_errors_and_at_least_two_survive",
+        ],
+    ),
+    Breakage(
+        "the stack is fitted on test images",
+        "evaluation/stack.py",
+        'test = fit_stack(features["valid"][0], labels, folds)',
+        'test = fit_stack(features["test"][0], labels, folds)',
+        ["evaluation/test_stacked_adversaries.py::test_the_stack_does_not_depend_on_test_images"],
     ),
     Breakage(
         "an adversary with other settings resumes from the checkpoint",

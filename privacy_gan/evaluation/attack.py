@@ -112,6 +112,10 @@ class Attack:
         weights_path: Callable[[str], Path | None] = lambda _: None,
     ) -> dict[str, Outcome]:
         """Do what ``run`` does, with the networks divided among the ranks; all return the same."""
+        if list(names) == [PAPER]:
+            return distributed.broadcast_from_rank_zero(
+                lambda: self.run(names, resume, weights_path)
+            )
         local_names = names[distributed.rank() :: distributed.world_size()]
         local = self.run(local_names, resume, weights_path, distributed.all_gather)
         outcomes = {

@@ -76,7 +76,8 @@ class Contender:
         """Take one step; a network with dropout draws numbers that depend on its name and step."""
         factor = schedule.lr_factor(self.stage, self.step)
         if self.learner.uses_random_numbers:
-            with torch.random.fork_rng():
+            device = compute.device
+            with torch.random.fork_rng([] if device.type == "cpu" else [device]):
                 key = (self.step, *self.name.encode())
                 torch.manual_seed(keyed_seed(seed, Purpose.JUDGE_DROPOUT, *key))
                 self.learner.training_step(batch, compute, factor)
@@ -150,7 +151,7 @@ def validation_losses(
     """Return each learner's calibrated losses on validation images, in bits, [N] float64 each.
 
     Calibration on the same images, by one slope and a bias for each class, keeps overconfidence
-    from looking like ignorance. A learner of several attributes has the sum of their losses.
+    from looking like ignorance. A learner of several attributes has the mean of their losses.
 
     Args:
         learners: the networks, in evaluation mode afterwards.
@@ -172,7 +173,7 @@ def validation_losses(
     for learner, parts in zip(learners, probabilities, strict=True):
         by_attribute = zip(learner.split(torch.cat(parts)), learner.labels(truth), strict=True)
         bits = [calibrated_bits(part, labels) for part, labels in by_attribute]
-        found.append(torch.stack(bits).sum(dim=0))
+        found.append(torch.stack(bits).mean(dim=0))
     return found
 
 

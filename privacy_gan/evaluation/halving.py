@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import mean
 from typing import Any, NamedTuple
 
 from torch import Tensor
@@ -77,6 +78,7 @@ class Standings:
             diverged twice are missing.
         endings: why the training of a network ended; networks that train on are missing.
         fitted: names of the networks that were fitted in closed form.
+        decided: number of stages after which ``update`` has decided.
     """
 
     schedule: Schedule
@@ -85,21 +87,34 @@ class Standings:
     losses: dict[str, list[Tensor]] = field(default_factory=dict)
     endings: dict[str, Ending] = field(default_factory=dict)
     fitted: set[str] = field(default_factory=set)
+    decided: int = 0
 
-    def update(self, reports: Sequence[Report], stage: int) -> None:
-        """Decide after a stage which networks are done, dropped or out of time.
+    def state_dict(self) -> dict[str, Any]:
+        """Return all that later decisions depend on."""
+        return {
+            "losses": self.losses,
+            "endings": self.endings,
+            "fitted": sorted(self.fitted),
+            "decided": self.decided,
+        }
 
-        The decision is the same if some networks are already further.
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Restore what ``state_dict`` returned, in this or in another process."""
+        self.losses, self.endings = dict(state_dict["losses"]), dict(state_dict["endings"])
+        self.fitted, self.decided = set(state_dict["fitted"]), state_dict["decided"]
+
+    def update(self, reports: Sequence[Report]) -> None:
+        """Decide after the next stage which networks are done, dropped or out of time.
 
         Args:
             reports: of all processes.
-            stage: the stage that ended.
         """
+        stage = self.decided
+        self.decided += 1
         losses = {name: found for report in reports for name, found in report.losses.items()}
         self.fitted.update(*(report.fitted for report in reports))
         self.losses |= {name: found[: stage + 1] for name, found in losses.items()}
-        for name in self.losses.keys() - losses.keys() - self.endings.keys():
-            del self.losses[name]  # diverged
+        self._exclude(self.losses.keys() - losses.keys() - self.endings.keys())
         steps = self.schedule.end(stage)
         for name in losses:
             if name in self.fitted or is_done(self.gains(name), steps):
@@ -109,8 +124,9 @@ class Standings:
             for name, found in self.losses.items()
             if name not in self.exempt and self.endings.get(name) != "dropped"
         }
-        kept = surviving(competing, steps, self.persons) if competing else []
-        for name in losses.keys() - self.endings.keys():
+        training = losses.keys() - self.endings.keys()
+        kept = surviving(competing, training, steps, self.persons) if competing else []
+        for name in training:
             if not all(report.in_time for report in reports):
                 self.endings[name] = "max_minutes"
             elif name in competing and name not in kept:
@@ -118,16 +134,24 @@ class Standings:
             elif stage + 1 == self.schedule.stages:
                 self.endings[name] = "max_epochs"
 
+    def _exclude(self, diverged: Collection[str]) -> None:
+        """Exclude networks; those that were dropped may have been compared with one of them."""
+        for name in diverged:
+            del self.losses[name]
+        if diverged:
+            for name, ending in self.endings.items():
+                if ending == "dropped":
+                    self.endings[name] = "max_epochs"
+
     @property
     def is_over(self) -> bool:
         """Whether no network trains on."""
         return self.losses.keys() <= self.endings.keys()
 
-    def describe(self, stage: int, entropy: float) -> str:
-        """Return what the compared networks know after a stage, in words.
+    def describe(self, entropy: float) -> str:
+        """Return what the compared networks know after the last stage, in words.
 
         Args:
-            stage: the stage that ended.
             entropy: entropy of the labels, in bits.
         """
         bits = {
@@ -136,7 +160,7 @@ class Standings:
             if name not in self.exempt
         }
         ranked = sorted(bits, key=bits.__getitem__, reverse=True)
-        epochs = self.schedule.epochs(stage)
+        epochs = self.schedule.epochs(self.decided - 1)
         known = ", ".join(f"{name} {bits[name]:.3f}" for name in ranked)
         return f"bits known after {epochs} {'epoch' if epochs == 1 else 'epochs'}: {known}"
 
@@ -215,26 +239,52 @@ def fit_until_done(
     standings = Standings(schedule, source.datamodule.persons("valid"), exempt)
     labels = source.datamodule.labels("valid")
     entropies = {
-        name: sum(map(entropy_bits, each.learner.labels(labels)))
+        name: mean(map(entropy_bits, each.learner.labels(labels)))
         for name, each in contenders.items()
     }
-    for stage in range(schedule.stages):
+    resume_standings(standings, trainer, gather)
+    log_fitted(contenders.values(), entropies, description)
+    while standings.decided < schedule.stages and not (standings.decided and standings.is_over):
         active = [each for name, each in contenders.items() if name not in standings.endings]
-        in_time = trainer.train(active, stage)
+        in_time = trainer.train(active, standings.decided)
         healthy = [each for each in active if not each.excluded]
         report = Report(
             {each.name: each.losses for each in healthy},
             {each.name for each in healthy if not each.learner.trained_by_gradient},
             in_time,
         )
-        standings.update(gather(report), stage)
+        standings.update(gather(report))
+        trainer.decisions = standings.state_dict()
         if compared := [name for name in entropies if name not in exempt]:
-            log.info("%s: %s", description, standings.describe(stage, entropies[compared[0]]))
-        if standings.is_over:
-            break
+            log.info("%s: %s", description, standings.describe(entropies[compared[0]]))
     trained = {}
     for name, each in contenders.items():
         each.learner.finish_training()
         if not each.excluded:
             trained[name] = Trained(each.learner, standings.curve(name, entropies[name]))
     return trained
+
+
+def resume_standings(standings: Standings, trainer: StageTrainer, gather: Gather) -> None:
+    """Restore the standings of the process that decided last, if training resumes.
+
+    A process whose checkpoint is older first trains its networks as far as they were then.
+    """
+    states = [state for state in gather(trainer.decisions) if state]
+    if not states:
+        return
+    standings.load_state_dict(max(states, key=lambda state: int(state["decided"])))
+    trainer.decisions = standings.state_dict()
+    for stage in range(standings.decided):
+        there = {name for name, losses in standings.losses.items() if len(losses) > stage}
+        trainer.train([each for each in trainer.contenders if each.name in there], stage)
+
+
+def log_fitted(
+    contenders: Iterable[Contender], entropies: Mapping[str, float], description: str
+) -> None:
+    """Log what networks that were fitted in closed form know, before the others are trained."""
+    for each in contenders:
+        if not each.learner.trained_by_gradient and not each.excluded:
+            bits = entropies[each.name] - float(each.losses[0].mean())
+            log.info("%s: %s, fitted in closed form, knows %.3f bits", description, each.name, bits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from torch import Tensor
 
@@ -36,6 +37,9 @@ class StageTrainer:
         seed: seed of the order, the noise and the augmentation, which all networks share.
         description: label of the progress bars.
         resume: checkpoint to resume from and to save to, or None.
+
+    Attributes:
+        decisions: what was decided after earlier stages; saved with the contenders.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class StageTrainer:
         self.seed = seed
         self.description = description
         self.resume = resume
+        self.decisions: dict[str, Any] = {}
         self._seconds = 0.0  # spent before the checkpoint that training resumed from
         self._started_at = time.monotonic()
 
@@ -71,6 +76,7 @@ class StageTrainer:
                 contender.resume(checkpoint["contenders"][contender.name])
         if checkpoint is not None:
             self._seconds = checkpoint["seconds"]
+            self.decisions = checkpoint["decisions"]
 
     def _prepare(self, contender: Contender) -> None:
         learner = contender.learner
@@ -101,7 +107,7 @@ class StageTrainer:
                 for _ in self._train_together(group):
                     advance(1)
                     self._save_if_due(requests)
-                    if self._is_out_of_time(stage):
+                    if self._is_out_of_time(contenders):
                         return False
                 self._save_if_due(requests)
         return True
@@ -169,9 +175,12 @@ class StageTrainer:
                     )
                     self._prepare(each)
 
-    def _is_out_of_time(self, stage: int) -> bool:
+    def _is_out_of_time(self, contenders: Sequence[Contender]) -> bool:
+        """Return whether the time is over; a restarted network, too, finishes its first stage."""
         return (
-            self.max_minutes is not None and stage > 0 and self._elapsed() > 60 * self.max_minutes
+            self.max_minutes is not None
+            and all(each.losses for each in contenders if not each.excluded)
+            and self._elapsed() > 60 * self.max_minutes
         )
 
     def _elapsed(self) -> float:
@@ -189,4 +198,6 @@ class StageTrainer:
         """Save a checkpoint of all contenders, if there is a file for it."""
         if self.resume is not None:
             contenders = {each.name: each.checkpoint() for each in self.contenders}
-            self.resume.write({"contenders": contenders, "seconds": self._elapsed()})
+            seconds = self._elapsed()
+            content = {"contenders": contenders, "seconds": seconds, "decisions": self.decisions}
+            self.resume.write(content)

@@ -6,7 +6,7 @@ standard errors are over persons.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -55,22 +55,28 @@ def is_small(gain: Estimate) -> bool:
     return gain.value < error or gain.high < NEGLIGIBLE_GAIN
 
 
-def surviving(losses: Mapping[str, Tensor], steps: int, persons: Tensor | None = None) -> list[str]:
-    """Return the names of the adversaries that are not clearly worse than the best.
+def surviving(
+    losses: Mapping[str, Tensor],
+    training: Collection[str],
+    steps: int,
+    persons: Tensor | None = None,
+) -> list[str]:
+    """Return the names of the adversaries in training that are not clearly worse than the best.
 
-    These are at least MIN_CONTENDERS, and all before MIN_STEPS (successive halving; Jamieson and
-    Talwalkar, 2016).
+    These are at least MIN_CONTENDERS, however good those are that finished before, and all before
+    MIN_STEPS (successive halving; Jamieson and Talwalkar, 2016).
 
     Args:
         losses: each adversary's lowest validation loss so far, in bits, [N] by name.
+        training: names of the adversaries that are still in training.
         steps: optimizer steps so far.
         persons: person in each validation image, [N], or None.
     """
     if steps < MIN_STEPS:
-        return list(losses)
+        return [name for name in losses if name in training]
     means = {name: float(loss.mean()) for name, loss in losses.items()}
-    ranked = sorted(losses, key=means.__getitem__)
-    best = losses[ranked[0]]
+    best = losses[min(losses, key=means.__getitem__)]
+    ranked = sorted((name for name in losses if name in training), key=means.__getitem__)
     near = set(ranked[:MIN_CONTENDERS])
     for name in ranked[MIN_CONTENDERS:]:
         deficit = losses[name] - best

@@ -86,7 +86,7 @@ INVALID = {
     "judge.queries=[0]": r"judge.queries=\[0\] must be numbers of 1 or more",
     "judge.attributes=Smiling": r"give a list, such as \[Smiling",
     "judge.resamples=abc": "give a whole number, such as 1000",
-    "judge.max_epochs=1.5": "give a whole number, such as 5",
+    "judge.max_epochs=1.5": "give a whole number, such as 64",
     "data.batch_size=null": "give a whole number",
     "data.on_device=maybe": "data.on_device=maybe: give true or false",
     "trainer.enable_progress_bar=maybe": "give true or false",

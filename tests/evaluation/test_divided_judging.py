@@ -55,6 +55,7 @@ def judge():
     compute = Compute(torch.device("cpu"), nullcontext)
     adversaries = {"a": scratch, "weak": weak, "b": scratch}
     judge = judge_in(Path(folder) / "c", 4, adversaries, queries=[1], retrained=retrained)
+    judge.paper = scratch
     attack = judge.build_attack(MechanismSource(InOnePixel(), data, compute), "Light", ["Red"], {})
     cache = JudgingCache(Path(folder) / "judging", "key", 0)  # checkpoints after every step
     outcomes = attack_censored(attack, cache)

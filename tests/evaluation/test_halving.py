@@ -11,8 +11,8 @@ from test_learning import Bias, Ramp, Source, batch_of
 from torch import nn
 
 from privacy_gan.errors import Interrupted
-from privacy_gan.evaluation import stopping
-from privacy_gan.evaluation.halving import Limits, fit_until_done
+from privacy_gan.evaluation import stage_training, stopping
+from privacy_gan.evaluation.halving import Limits, Report, Standings, fit_until_done
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.schedule import Schedule
 from privacy_gan.evaluation.stopping import is_done, surviving
@@ -135,23 +135,24 @@ def test_adversaries_within_two_standard_errors_and_at_least_two_survive():
         "near": losses_with(0.5 + 1.9 / 99**0.5, noise=1),
         "far": losses_with(0.5 + 2.1 / 99**0.5, noise=1),
     }
-    assert surviving(losses, 2000) == ["best", "near"]
-    assert surviving(losses, 1999) == list(losses)
-    assert surviving({name: losses[name] for name in ("best", "second")}, 2000) == [
-        "best",
-        "second",
-    ]
+    assert surviving(losses, list(losses), 2000) == ["best", "near"]
+    assert surviving(losses, list(losses), 1999) == list(losses)
+    two = {name: losses[name] for name in ("best", "second")}
+    assert surviving(two, list(two), 2000) == ["best", "second"]
+    # two stay in training, however good those are that finished before
+    assert surviving(losses, ["second", "far"], 2000) == ["second", "far"]
 
 
 def test_persons_count_once_in_comparisons():
     deficit = losses_with(0.1, noise=0.5)
     persons = (torch.arange(100) % 2).long()  # all images of one sign show the same person
     losses = {"best": 0 * deficit, "second": 0.01 + 0 * deficit, "other": deficit}
-    assert surviving(losses, 2000, torch.arange(100)) == ["best", "second", "other"]
-    assert "other" in surviving(losses, 2000, persons)
+    names = list(losses)
+    assert surviving(losses, names, 2000, torch.arange(100)) == ["best", "second", "other"]
+    assert "other" in surviving(losses, names, 2000, persons)
     losses["other"] = losses_with(0.1, noise=0.4)
-    assert surviving(losses, 2000) == ["best", "second"]
-    assert "other" in surviving(losses, 2000, persons)
+    assert surviving(losses, names, 2000) == ["best", "second"]
+    assert "other" in surviving(losses, names, 2000, persons)
 
 
 class Knows(nn.Module):
@@ -328,6 +329,78 @@ def test_training_interrupted_at_any_step_resumes_exactly(tmp_path, monkeypatch)
         assert {name: each.curve for name, each in found.items()} == {
             name: each.curve for name, each in expected.items()
         }
+
+
+class Fragile(Knows):
+    """Knows much, until its log-odds exceed 12; with half the learning rate it knows nothing."""
+
+    def __init__(self):
+        super().__init__(0, 1.0)
+
+    def forward(self, images):
+        output = super().forward(images)
+        at_full_rate = self.log_odds.item() > 0.75 * float(self.steps) - 0.5
+        if at_full_rate and self.log_odds.item() > 12:
+            return output * torch.nan
+        return output * at_full_rate
+
+
+def test_decisions_stay_when_training_resumes_after_a_restart(tmp_path, monkeypatch):
+    """The best network diverges after another was dropped in comparison with it."""
+    monkeypatch.setattr(stopping, "MIN_STEPS", 8)
+    networks = {
+        "strong": Fragile,
+        "medium": lambda: Knows(0, 0.2),
+        "weak": lambda: Knows(0, 0.1),
+    }
+
+    def competition(resume=None):
+        def factory(name):
+            return Learner(networks[name](), Recipe(Ramp), 0)
+
+        return fit_until_done(
+            factory, list(networks), Shown(5), Limits(8), 2, 0, "test", resume=resume
+        )
+
+    with monkeypatch.context() as patched:
+        taken = stop_after(None, patched)
+        expected = {name: each.curve for name, each in competition().items()}
+    assert expected["weak"].ending == "dropped"
+    for stop in (30, 48, 60, len(taken) - 1):
+        resume = ResumeCheckpoint(tmp_path / f"{stop}.pt", "key", every_minutes=1e9)
+        with monkeypatch.context() as patched:
+            stop_after(stop, patched)
+            with pytest.raises(Interrupted):
+                competition(resume)
+        assert {name: each.curve for name, each in competition(resume).items()} == expected
+
+
+def test_a_restarted_network_finishes_its_first_stage_after_the_time_is_over(monkeypatch):
+    clock = {"seconds": 0.0}
+
+    class Slow(Breaks):
+        """The time is over when it diverges in its second stage."""
+
+        def step(self, closure=None):
+            super().step()
+            if self.param_groups[0]["params"][0].isnan():
+                clock["seconds"] = 1e9
+
+    monkeypatch.setattr(stage_training.StageTrainer, "_elapsed", lambda self: clock["seconds"])
+    trained = train({"one": watched(Slow), "two": watched(Ramp)}, max_minutes=1)
+    assert {each.curve.ending for each in trained.values()} == {"max_minutes"}
+    assert all(each.curve.stages for each in trained.values())
+
+
+def test_adversaries_dropped_in_comparison_with_an_excluded_one_are_not_done(monkeypatch):
+    standings = Standings(Schedule(5, 8), None)
+    far, near = losses_with(2.0), losses_with(0.5)
+    monkeypatch.setattr(stopping, "MIN_STEPS", 1)
+    losses = {"strong": [near], "b": [losses_with(0.6)], "weak": [far]}
+    standings.update([Report(losses, set(), True)])
+    assert standings.endings == {"weak": "dropped"}
+    standings.update([Report({"b": [losses_with(0.6)] * 2}, set(), True)])  # strong diverged
+    assert standings.endings == {"weak": "max_epochs"}
 
 
 def test_dropout_does_not_depend_on_the_other_networks():

@@ -107,7 +107,7 @@ def test_a_run_ends_with_all_measures_in_its_result_and_its_table(judged, monkey
         "correlation baseline",
         "inversion",
         "2 queries",
-        "adversaries were trained for 1 epoch on 32 images",
+        "when judge.max_epochs=1 ended their training on 32 images",
     ):
         assert text in table
     assert max(map(len, table.splitlines()[:30])) <= 120
@@ -264,7 +264,7 @@ def test_runs_that_cannot_be_judged_raise_one_line(finished, tmp_path):
             "convnext cannot be created",
         ),
         ("judge.queries=[0,1]", "must be numbers of 1 or more"),
-        ("judge.max_epochs=0", "judge.max_epochs must be 1 or more"),
+        ("judge.max_epochs=0", "judge.max_epochs=0 must be a whole number, 1 or more"),
         ("judge.attributes=[Smiling,Bald]", "have no attribute 'Bald'"),
         ("judge.inception_weights=none.pth", "none.pth does not exist"),
     ],

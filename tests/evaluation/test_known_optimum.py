@@ -51,7 +51,7 @@ class BestChannel(Privatizer):
 
 @pytest.fixture(scope="module")
 def shipped(once):
-    """Return the judge of experiment=gaussian, with one query and fewer epochs, and its data."""
+    """Return the judge of experiment=gaussian, with two adversaries and one query, and its data."""
     folder = once("judge of numbers", lambda _: None)  # classifiers are trained there once
     register_with_hydra()
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
@@ -59,7 +59,8 @@ def shipped(once):
             "train",
             [
                 *("experiment=gaussian", f"output_dir={folder}", f"classifiers.folder={folder}"),
-                *("judge.queries=[1]", "judge.resamples=200", "judge.epochs=10"),
+                *("judge.queries=[1]", "judge.resamples=200", "judge.controls=[]"),
+                *("judge.adversaries.mlp=null", "judge.adversaries.inversion=null"),
                 "data.num_train=8192",
             ],
             return_hydra_config=True,
@@ -76,6 +77,7 @@ def judged(privatizer, shipped):
     judge, data = shipped
     with show_bars(False):
         found = judge.judge(MechanismSource(privatizer, data, CPU), "Sign", 1.0, 512).evaluation
+    assert found.adversaries_done()  # no number of epochs is set
     return found.measures["privacy_loss"].censored, found.measures["distortion"].censored
 
 

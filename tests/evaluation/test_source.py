@@ -8,6 +8,7 @@ from planted import LightAndDark, judge_in
 
 from privacy_gan.evaluation.source import (
     CensoredBatch,
+    FolderSource,
     MechanismSource,
     count_batches,
     training_order,
@@ -50,6 +51,17 @@ def test_a_last_batch_of_one_image_is_dropped():
     assert [len(batch.images) for batch in epoch_of(source_of(33), 0)] == [16, 16]
 
 
+@pytest.mark.parametrize("start", [0, 1, 3])
+@pytest.mark.parametrize("of_files", [False, True])
+def test_an_epoch_that_resumes_has_the_remaining_batches(start, of_files):
+    mechanism = source_of(48)
+    source = FolderSource(mechanism.datamodule, None, CPU) if of_files else mechanism
+    resumed = list(source.training_epoch(1, 16, 0, start))
+    assert len(resumed) == 3 - start  # also none at all, rather than an empty one
+    for found, expected in zip(resumed, list(epoch_of(source, 1))[start:], strict=True):
+        assert torch.equal(found.images, expected.images)
+
+
 def test_count_batches_matches_the_batches():
     for train, count in [(48, 3), (49, 3), (50, 4), (32, 2)]:
         source = source_of(train)
@@ -87,7 +99,7 @@ class CensoredElsewhere:
 
     def training_epoch(self, epoch, batch_size, seed, start=0):
         rows = training_order(self.datamodule, epoch, batch_size, seed)
-        yield from map(self.batch, torch.split(rows, batch_size))
+        yield from map(self.batch, torch.split(rows, batch_size)[start:])
 
     def query(self, split, number, seed):
         yield self.batch(torch.from_numpy(self.datamodule.rows(split)))
