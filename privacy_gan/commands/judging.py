@@ -68,6 +68,7 @@ def reference_settings(config: DictConfig) -> dict[str, str]:
     """
     settings = judge_settings(config)
     shared_prefixes = ("classifiers.", "judge.max_epochs", "judge.max_minutes", "judge.batch_size")
+    settings = {key: value for key, value in settings.items() if not key.endswith(".weights")}
     shared = {key: value for key, value in settings.items() if key.startswith(shared_prefixes)}
     prefixes: dict[str, tuple[str, ...]] = {
         "panel": ("judge.adversaries.",),

@@ -35,7 +35,7 @@ SHARES = {"quarter": 0.25, "half": 0.5}  # of the training images
 
 # These start from a classifier that has seen all labels. Trained on fewer images, they would not
 # show what labels are worth, and they would not predict labels that they have not seen.
-PRETRAINED = tuple(
+FROM_CLASSIFIER = tuple(
     getattr(adversaries, path.rpartition(".")[2]) for path in adversaries.NEED_ORIGINALS
 )
 
@@ -120,7 +120,7 @@ def choose_winner(
     bits = {}
     for name, factory in attack.factories.items():
         by_split = probabilities.get(name)
-        if not by_split or name in (RETRAINED, PAPER) or is_pretrained(factory):
+        if not by_split or name in (RETRAINED, PAPER) or starts_from_classifier(factory):
             continue
         for queries in attack.queries:
             splits = by_split["valid"][:queries], by_split["test"][:queries]
@@ -130,11 +130,11 @@ def choose_winner(
     return max(bits, key=bits.__getitem__) if bits else None
 
 
-def is_pretrained(factory: Callable[..., Learner]) -> bool:
+def starts_from_classifier(factory: Callable[..., Learner]) -> bool:
     """Return whether a function creates networks that start from the fixed classifier."""
     if isinstance(factory, partial):  # a variant's factory is among the arguments
-        return any(map(is_pretrained, (factory.func, *factory.args)))
-    return factory in PRETRAINED
+        return any(map(starts_from_classifier, (factory.func, *factory.args)))
+    return factory in FROM_CLASSIFIER
 
 
 def signed_bits(

@@ -37,6 +37,7 @@ from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.outcomes import Outcome, probabilities_of, unpack_outcomes
 from privacy_gan.evaluation.outputs import load_inception
+from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.planting import require_plantable
 from privacy_gan.evaluation.pretrained import lacks_weights
 from privacy_gan.evaluation.saved_adversary import describe_strongest
@@ -80,7 +81,7 @@ class Judge:
             None disables one.
         seed: seed of the adversaries' weights, of the order of batches and of all noise.
         max_epochs: epochs after which training ends even if adversaries still learn.
-        max_minutes: minutes after which training ends in any case, or None.
+        max_minutes: minutes after which each training ends in any case, or None.
         batch_size: images per training batch.
         queries: numbers of censored versions of an image that adversaries see.
         resamples: number of bootstrap samples.
@@ -307,7 +308,8 @@ class Judge:
         cache = self.classifiers.cache(datamodule.split_name(), what)
         outcomes: dict[str, Outcome] = {}
         for name, networks in network_groups(attack, {RETRAINED}).items():
-            path = cache.path(f"{attack.attribute}-{name}", self.reference_settings[name])
+            settings = self.reference_settings[name] + persons_key(datamodule)
+            path = cache.path(f"{attack.attribute}-{name}", settings)
             make = partial(run_and_pack, attack, networks)
             outcomes |= unpack_outcomes(cache.get_joint(path, make))
         require_any_adversary(outcomes, self.factories, "the original images")

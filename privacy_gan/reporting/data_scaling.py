@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
+from privacy_gan.reporting.lower_bounds import AT_LEAST
 from privacy_gan.runs.data_scaling import DataScaling
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.result import Evaluation
@@ -45,15 +46,22 @@ def factor(scaling: DataScaling) -> str:
 def expected(scaling: DataScaling) -> str:
     """Return the range of the forecast, in accuracy where it is known and in bits otherwise."""
     if (accuracy := scaling.forecast.accuracy) is not None:
-        return f"{format_range(accuracy, 100)}%"
-    return f"{format_range(scaling.forecast.bits, 1, 2)} bits"
+        return f"{at_least(scaling.done)}{format_range(accuracy, 100)}%"
+    return f"{at_least(scaling.done)}{format_range(scaling.forecast.bits, 1, 2)} bits"
 
 
 def format_values(scaling: DataScaling) -> str:
     """Return the values at the points, in the unit of the forecast."""
     if scaling.forecast.accuracy is not None:
-        return f"{enumerate_texts(f'{100 * each.accuracy.value:.1f}' for each in scaling.points)}%"
-    return f"{enumerate_texts(f'{each.bits.value:.2f}' for each in scaling.points)} bits"
+        texts = (f"{at_least(each.done)}{100 * each.accuracy.value:.1f}" for each in scaling.points)
+        return f"{enumerate_texts(texts)}%"
+    texts = (f"{at_least(each.done)}{each.bits.value:.2f}" for each in scaling.points)
+    return f"{enumerate_texts(texts)} bits"
+
+
+def at_least(done: bool) -> str:
+    """Return the prefix of a value of an adversary, which was done learning or not."""
+    return "" if done else AT_LEAST
 
 
 def enumerate_texts(texts: Iterable[str]) -> str:

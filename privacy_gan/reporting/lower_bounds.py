@@ -14,12 +14,14 @@ from privacy_gan.runs.learning_curve import LearningCurve
 from privacy_gan.runs.result import RETRAINED, Evaluation
 
 AT_LEAST = "at least "
+AT_MOST = "at most "
 ABOUT = "about "
 TRAINED_COLUMNS = ("censored", "original")  # of a Measure; the others are baselines
 # a prefix, and the line below a table that explains it
 BOUND_NOTES = {
     AT_LEAST: "at least: the networks were not done learning, or this is not known; longer "
     "training may find more",
+    AT_MOST: "at most: the networks were not done learning; longer training may find a shorter code",
     ABOUT: "about: relative to a value on original images that longer training may raise",
 }
 LIMITS = {"max_epochs": "judge.max_epochs", "max_minutes": "judge.max_minutes"}  # by ending
@@ -28,9 +30,9 @@ NO_CURVES = "this result does not say whether its adversaries were done learning
 
 
 def bound_prefix(evaluation: Evaluation, measure: str, column: str = "censored") -> str:
-    """Return what to print before a value: "at least ", "about " or "".
+    """Return what to print before a value: "at least ", "at most ", "about " or "".
 
-    "about " is for a ratio whose denominator is a lower bound: longer training may raise or lower
+    "at most " is for a length that training makes shorter. "about " is for a ratio whose denominator is a lower bound: longer training may raise or lower
     it.
 
     Args:
@@ -41,11 +43,20 @@ def bound_prefix(evaluation: Evaluation, measure: str, column: str = "censored")
     metric = find_metric(measure)
     if not metric.trained:
         return ""
+    if metric.trained == "data scaling":
+        return code_length_prefix(evaluation) if column == "censored" else ""
     if metric.relative_to_original:
         return ratio_prefix(evaluation, measure, column)
     if column not in TRAINED_COLUMNS:
         return ""
     return "" if is_done(evaluation, measure, column) else AT_LEAST
+
+
+def code_length_prefix(evaluation: Evaluation) -> str:
+    """Return the prefix of a code length, by the trainings on parts of the images."""
+    scaling = evaluation.data_scaling
+    done = scaling is not None and all(point.done for point in scaling.points[:-1])
+    return "" if done else AT_MOST
 
 
 def ratio_prefix(evaluation: Evaluation, measure: str, column: str) -> str:

@@ -99,9 +99,9 @@ class ArtifactCache:
         description: what the files contain, for messages.
         every_minutes: minimum time between two writes of a resume checkpoint.
         option: name of the option that sets the folder, if all runs share the cache; None for a
-            run's own cache. In a shared cache, a damaged file is an error, and an empty artifact is
-            not saved, so that the next run tries it again. In a run's own cache, damaged files are
-            computed again and empty artifacts are saved.
+            run's own cache. In a shared cache, a damaged file is an error, and an empty artifact
+            that ``get`` computed is not saved, so that the next run tries it again. In a run's own
+            cache, damaged files are computed again and empty artifacts are saved.
     """
 
     def __init__(

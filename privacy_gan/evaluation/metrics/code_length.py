@@ -37,5 +37,6 @@ METRICS = (
         unit="bits",
         format=".3f",
         higher_is_better=True,
+        trained="data scaling",
     ),
 )

@@ -89,7 +89,7 @@ class Metric:
     hub: str = ""
     score: Callable[..., Tensor] | None = None
     score_name: str = ""
-    trained: Literal["", "adversaries", "retrained"] = ""
+    trained: Literal["", "adversaries", "retrained", "data scaling"] = ""
     relative_to_original: bool = False
     strongest_in: str = ""
     chance: Callable[[int], float] | None = None
