@@ -23,7 +23,7 @@ TYPED = [
 # hair colours, which small networks can learn, and enough faces to learn them from original images
 LEARNABLE = [
     *("attribute=Black_Hair", "judge.attributes=[Black_Hair,Blond_Hair]", "data.num_test=64"),
-    *("data.num_train=512", "data.num_valid=128", "classifiers.epochs=6", "judge.epochs=6"),
+    *("data.num_train=512", "data.num_valid=128", "classifiers.epochs=6", "judge.max_epochs=6"),
     *("classifiers.batch_size=16", "judge.queries=[1]"),
     *("judge.adversaries.inversion=null", "data.batch_size=16"),
 ]
