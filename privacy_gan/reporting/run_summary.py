@@ -190,8 +190,11 @@ def slice_table(evaluation: Evaluation) -> list[str]:
 
 def full_table(evaluation: Evaluation) -> list[str]:
     """Return a table of all metrics, with a column of ceilings if any are known."""
-    more = (CEILING,) if has_ceiling(evaluation) else ()
-    columns, headings = (*COLUMNS, *more), (*HEADINGS, *more)
+    columns: tuple[str, ...] = COLUMNS
+    headings: tuple[str, ...] = HEADINGS
+    if has_ceiling(evaluation):
+        columns = (*COLUMNS, CEILING)
+        headings = (*(each.removesuffix(" baseline") for each in HEADINGS), CEILING)
     return measure_table(evaluation, evaluation.measures, columns, headings, indented_label)
 
 
