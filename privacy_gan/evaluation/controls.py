@@ -142,7 +142,11 @@ class ControlTrials:
         """Train the adversaries and return the predictions of those that did not diverge."""
         compute = self.attack.source.compute
         attack = replace(
-            self.attack, source=FolderSource(data, None, compute), seed=seed, queries=[1]
+            self.attack,
+            source=FolderSource(data, None, compute),
+            seed=seed,
+            queries=[1],
+            label="controls",
         )
         outcomes = attack.run_on_all_ranks(self.names, resume)
         probabilities = {

@@ -196,7 +196,8 @@ def train_share(
 ) -> Content:
     """Train the winner on the first ``count`` blocks; see ``train_shares``."""
     source = restrict(attack.source, "train", np.concatenate(blocks[:count]))
-    trained = replace(attack, source=source).train([winner.adversary], resume)
+    label = f"{winner.adversary} with fewer images"
+    trained = replace(attack, source=source, label=label).train([winner.adversary], resume)
     if winner.adversary not in trained:
         return {}
     learners = {winner.adversary: trained[winner.adversary].learner}

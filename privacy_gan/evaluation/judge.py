@@ -303,6 +303,7 @@ class Judge:
             source=original_images(datamodule, attack.source.compute),
             seed=self.classifiers.seed,
             queries=[1],
+            label="references",
         )
         what = f"reference adversaries of {attack.attribute}"
         cache = self.classifiers.cache(datamodule.split_name(), what)

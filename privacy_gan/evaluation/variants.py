@@ -60,4 +60,4 @@ def variants_of_best(
         for name in best
         for variant, changes in variants.items()
     }
-    return replace(attack, factories=factories)
+    return replace(attack, factories=factories, label="variants")
