@@ -174,7 +174,8 @@ class ArtifactCache:
             with self._lock() if distributed.rank() == 0 else nullcontext():
                 if self._missing({path.name: path}):
                     if self.is_shared:
-                        log.info("training %s, once for all runs", self.description)
+                        name = path.stem.rpartition("-")[0]
+                        log.info("training %s, once for all runs: %s", self.description, name)
                     resume = self._joint_checkpoint(path)
                     content = make(resume)
                     if distributed.rank() == 0:

@@ -14,6 +14,7 @@ from privacy_gan.commands.judging import build_judge
 from privacy_gan.commands.train import train
 from privacy_gan.config import instantiate
 from privacy_gan.evaluation import stopping
+from privacy_gan.evaluation.halving import Limits
 from privacy_gan.evaluation.optimum import (
     best_channel,
     gaussian_grid,
@@ -126,8 +127,11 @@ def trained(tiny, *overrides):
 
 
 @pytest.mark.parametrize("budget", [0.1, 2.5])
-def test_the_judge_measures_the_bayes_accuracy_of_a_trained_filter(budget, shipped, tiny):
+def test_the_judge_measures_the_bayes_accuracy_of_a_trained_filter(
+    budget, shipped, tiny, monkeypatch
+):
     privatizer = trained(tiny, f"epsilon={budget}", "trainer.max_epochs=60")
+    monkeypatch.setattr(shipped[0], "limits", Limits(max_epochs=16))
     accuracy, distortion, _ = judged(privatizer, shipped)
     truth = bayes_accuracy(privatizer)
     assert accuracy.value == pytest.approx(truth, abs=half(accuracy) + 0.005)
