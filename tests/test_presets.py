@@ -46,7 +46,9 @@ SMALLER = [
 FEW_NUMBERS = [
     override
     for override in NUMBERS
-    if override.startswith(("trainer.max", "data.", "classifiers.", "judge.max_epochs", "judge.res"))
+    if override.startswith(
+        ("trainer.max", "data.", "classifiers.", "judge.max_epochs", "judge.res")
+    )
 ]
 
 

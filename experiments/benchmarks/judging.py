@@ -31,7 +31,7 @@ from privacy_gan.evaluation.outcomes import Outcome
 from privacy_gan.evaluation.source import CensoredBatch, MechanismSource
 from privacy_gan.hardware import Compute
 
-# of the paper's data, until an adversary can be done: three stages that end after 1, 2 and 4 epochs;
+# of the paper's data, until an adversary can be done: stages end after 1, 2 and 4 epochs, and
 # the branches of the first two, a fifth of each, add 0.2 + 0.4 epochs
 LEAST_EPOCHS = 4.6
 

@@ -21,7 +21,7 @@ TRAINED_COLUMNS = ("censored", "original")  # of a Measure; the others are basel
 BOUND_NOTES = {
     AT_LEAST: "at least: the networks were not done learning, or this is not known; longer "
     "training may find more",
-    AT_MOST: "at most: the networks were not done learning; longer training may find a shorter code",
+    AT_MOST: "at most: the networks were not done learning; longer training may shorten the code",
     ABOUT: "about: relative to a value on original images that longer training may raise",
 }
 LIMITS = {"max_epochs": "judge.max_epochs", "max_minutes": "judge.max_minutes"}  # by ending
@@ -32,8 +32,8 @@ NO_CURVES = "this result does not say whether its adversaries were done learning
 def bound_prefix(evaluation: Evaluation, measure: str, column: str = "censored") -> str:
     """Return what to print before a value: "at least ", "at most ", "about " or "".
 
-    "at most " is for a length that training makes shorter. "about " is for a ratio whose denominator is a lower bound: longer training may raise or lower
-    it.
+    "at most " is for a length that training makes shorter. "about " is for a ratio whose
+    denominator is a lower bound: longer training may raise or lower it.
 
     Args:
         evaluation: of the value.

@@ -38,8 +38,8 @@ def test_the_judge_of_an_earlier_run_learns_until_done(earlier):
 
 def test_judge_epochs_is_refused_with_the_option_that_replaces_it(earlier, tmp_path):
     expected = (
-        "error: judge.epochs is not an option any more: adversaries are trained until they are done; "
-        "judge.max_epochs=N bounds that"
+        "error: judge.epochs is not an option any more: adversaries are trained until they are "
+        "done; judge.max_epochs=N bounds that"
     )
     for command, words in (("evaluate", [f"run={earlier}"]), ("train", [f"output_dir={tmp_path}"])):
         for option in ("judge.epochs=5", "+judge.epochs=5"):

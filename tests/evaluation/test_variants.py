@@ -22,7 +22,12 @@ def hopeless(**task):
 
 def test_a_variant_changes_the_learning_rate_and_the_augmentation():
     learner = Variant(lr_factor=3, augmented=True).create(
-        from_scratch, network=small_network, recipe=Recipe(adam), num_classes=2, column=0, fixed=None
+        from_scratch,
+        network=small_network,
+        recipe=Recipe(adam),
+        num_classes=2,
+        column=0,
+        fixed=None,
     )
     learner.start_training()
     assert learner._learning_rates == [3 * RATE]

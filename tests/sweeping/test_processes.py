@@ -103,7 +103,8 @@ def test_two_processes_give_the_same_evaluation_as_one(tmp_path):
     for key in ("adversary", "accuracy"):
         assert saved[key] == saved_by_one[key]
     assert saved["learned"].keys() == saved_by_one["learned"].keys()
-    assert len(record["evaluations"]["Sign"]["adversaries"]) == 4 * 2
+    # four networks, kernel ridge and the stack, with 1 and 2 queries
+    assert len(record["evaluations"]["Sign"]["adversaries"]) == 6 * 2
 
 
 @pytest.mark.parametrize(

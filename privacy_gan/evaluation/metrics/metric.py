@@ -63,8 +63,8 @@ class Metric:
         score_name: the score's name in result.json.
         trained: networks of the judge on whose training the value depends: it is a lower bound
             where they were not done, see ``reporting.lower_bounds``; "" if it depends on none.
-        relative_to_original: whether the value is a ratio, relative to what the same networks find on
-            original images.
+        relative_to_original: whether the value is a ratio, relative to what the same networks find
+            on original images.
         strongest_in: the score whose strongest adversary the value describes, where the metric is
             not itself a score; "" if there is none.
         chance: the score when guessing among C equally frequent classes. Metrics that have it can
