@@ -153,7 +153,7 @@ def test_labels_with_a_single_class_raise_one_line(data, tmp_path):
 
 
 def test_a_killed_audit_resumes_to_the_same_result(data, tmp_path):
-    options = ["judge.retrained=null", "checkpoint_minutes=0", "judge.max_epochs=8"]
+    options = ["judge.retrained=null", "checkpoint_minutes=0", "judge.max_epochs=4"]
     whole = audit(data, tmp_path / "whole", "brighter", *options)
     assert whole.returncode == 0, whole.stderr
     process = start(
