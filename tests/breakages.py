@@ -129,7 +129,7 @@ BREAKAGES = [
         "checkpoint = self.resume.read() if self.resume is not None else None",
         "checkpoint = None",
         [
-            "evaluation/test_halving.py::test_training_interrupted_at_any_step_resumes_exactly",
+            "evaluation/test_resumed_stages.py::test_training_interrupted_at_any_step_resumes_exactly",
             "evaluation/test_resumed_judging.py::"
             "test_adversaries_interrupted_at_any_step_resume_exactly",
             "evaluation/test_resumed_judging.py::test_a_run_resumes_in_the_middle_of_judging",
@@ -158,7 +158,7 @@ BREAKAGES = [
         "self.learner.load_state_dict(self.trunk)",
         "self.trunk.clear()",
         [
-            "evaluation/test_halving.py::"
+            "evaluation/test_schedule.py::"
             "test_each_stage_continues_from_the_trunk_and_ends_with_a_rate_of_zero"
         ],
     ),
@@ -168,7 +168,7 @@ BREAKAGES = [
         "self.learner.load_state_dict(self.trunk)",
         "self.learner.network.load_state_dict(self.factory(self.name).network.state_dict())",
         [
-            "evaluation/test_halving.py::"
+            "evaluation/test_schedule.py::"
             "test_each_stage_continues_from_the_trunk_and_ends_with_a_rate_of_zero"
         ],
     ),
@@ -180,7 +180,7 @@ BREAKAGES = [
         [
             "evaluation/test_halving.py::"
             "test_a_slow_learner_that_wins_later_is_not_dropped_before_the_minimal_steps",
-            "evaluation/test_halving.py::"
+            "evaluation/test_stopping.py::"
             "test_adversaries_within_two_standard_errors_and_at_least_two_survive",
         ],
     ),

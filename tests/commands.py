@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import fork_server
+import fork_client
 from presets import TINY
 
 ROOT = Path(__file__).parents[1]
@@ -41,7 +41,7 @@ def start(
         real: whether to start a fresh interpreter.
         options: passed to Popen.
     """
-    popen = subprocess.Popen if real else fork_server.Popen
+    popen = subprocess.Popen if real else fork_client.Popen
     arguments = [str(word) for word in command]
     return popen(arguments, env=environment(**(env or {})), text=True, **options)
 

@@ -11,7 +11,8 @@ from presets import JUDGED, TINY
 
 from privacy_gan.commands.hydra_app import register_with_hydra
 from privacy_gan.reporting.comparison import comparison_tables
-from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.finished_runs import find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 from privacy_gan.reporting.report import make_report
 
 RESULT_FOLDER = re.compile(r"privacy-gan report folder=(docs/results/\w+)")

@@ -8,10 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-import fork_server
+import fork_client
 import pytest
 
-pytestmark = pytest.mark.skipif(not fork_server.IS_SUPPORTED, reason="forks are for Linux")
+pytestmark = pytest.mark.skipif(not fork_client.IS_SUPPORTED, reason="forks are for Linux")
 PIPES = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
 ENDS = {
     "normally": "pass",
@@ -44,7 +44,7 @@ def run(popen, *command, given="", **options):
 
 
 def run_forked(*command, **options):
-    return run(fork_server.Popen, *command, **options)
+    return run(fork_client.Popen, *command, **options)
 
 
 def run_fresh(*command, **options):
@@ -78,13 +78,13 @@ def test_its_state_is_that_of_a_fresh_process(blocked, tmp_path):
 def test_a_new_session_exists_when_popen_returns():
     command = [sys.executable, "-c", "import time; time.sleep(60)"]
     for _ in range(20):
-        with fork_server.Popen(command, start_new_session=True) as process:
+        with fork_client.Popen(command, start_new_session=True) as process:
             os.killpg(process.pid, signal.SIGTERM)
             assert process.wait(30) == -signal.SIGTERM
 
 
 def test_a_missing_working_directory_is_an_error(tmp_path):
-    for popen in (fork_server.Popen, subprocess.Popen):
+    for popen in (fork_client.Popen, subprocess.Popen):
         with pytest.raises(FileNotFoundError, match="nowhere"):
             popen([sys.executable, "-c", "pass"], cwd=tmp_path / "nowhere")
 
@@ -100,7 +100,7 @@ print(child.wait(), flush=True)
 
 def test_its_subprocess_is_its_child_and_also_forked():
     command = [sys.executable, "-c", PARENT]
-    with fork_server.Popen(command, **PIPES, start_new_session=True) as process:
+    with fork_client.Popen(command, **PIPES, start_new_session=True) as process:
         lines = {process.stdout.readline() for _ in range(2)}  # in any order
         child, is_in_its_group = (lines - {"here\n"}).pop().split()
         assert is_in_its_group == "True"

@@ -9,7 +9,7 @@ from commands import ROOT
 PACKAGE = ROOT / "privacy_gan"
 # each package may import from itself and from those before it
 ORDER = [
-    *("errors", "interruption", "randomness", "tensors", "losses", "attributes"),
+    *("errors", "interruption", "randomness", "tensors", "losses", "attributes", "plural"),
     *("cluster_environment", "progress"),
     "distributed",
     *("config", "hardware", "data", "models", "privatizers", "runs"),

@@ -26,8 +26,10 @@ from privacy_gan.data.table_data_module import EXCLUDED, TableDataModule
 from privacy_gan.evaluation.attack import PAPER, Attack
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.judge import Judge
+from privacy_gan.evaluation.judgement import Found, measure
 from privacy_gan.evaluation.learning import Learner, predict_queries
 from privacy_gan.evaluation.outcomes import Outcome
+from privacy_gan.evaluation.outputs import load_inception
 from privacy_gan.evaluation.source import CensoredBatch, MechanismSource
 from privacy_gan.hardware import Compute
 
@@ -95,11 +97,20 @@ def benchmark_judging(run: BenchmarkRun) -> dict[str, Any]:
         name: {split: output.repeat(queries[-1], 1, 1) for split, output in by_split.items()}
         for name, by_split in predictions.items()
     }
-    budget = (setup.task.epsilon, datamodule.batch_size)
-    measuring = time_call(
-        lambda: judge.measure(attack, to_outcomes(repeated), to_outcomes(predictions), *budget),
-        run.device,
-    ) / len(datamodule.rows("test"))
+    found = Found(to_outcomes(repeated), to_outcomes(predictions), smaller=None, controls=None)
+
+    def measure_all() -> None:
+        measure(
+            attack,
+            found,
+            bootstrap=judge.bootstrap,
+            inception=load_inception(judge.inception_weights, run.device),
+            epsilon=setup.task.epsilon,
+            epsilon_batch_size=datamodule.batch_size,
+            discriminator_loss=None,
+        )
+
+    measuring = time_call(measure_all, run.device) / len(datamodule.rows("test"))
     return {
         "learners": names,
         "images_per_second": {name: summarize_rate(images, each) for name, each in seconds.items()},

@@ -28,9 +28,10 @@ from privacy_gan.hardware import choose_compute
 from privacy_gan.progress import show_bars
 from privacy_gan.reporting.run_summary import full_tables, short_table, short_table_notes
 from privacy_gan.reporting.verdict import summary_sentence, verdict
+from privacy_gan.runs.evaluation import Evaluation
 from privacy_gan.runs.fingerprint import judge_settings
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import Evaluation, Result
+from privacy_gan.runs.result import Result
 from privacy_gan.runs.run import Run
 
 log = logging.getLogger(__name__)

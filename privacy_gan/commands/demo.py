@@ -30,9 +30,9 @@ from privacy_gan.release.trained_model import TrainedModel, load_trained_model
 from privacy_gan.reporting.lower_bounds import AT_LEAST
 from privacy_gan.reporting.verdict import format_share, run_verdict
 from privacy_gan.runs.artifacts import read_artifact
+from privacy_gan.runs.evaluation import Evaluation, complete
 from privacy_gan.runs.fingerprint import unflatten
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import Evaluation, complete
 
 BINARY = ("no", "yes")
 NOT_DONE = " The adversaries were not known to be done learning: longer training may find more."

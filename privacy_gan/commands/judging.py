@@ -18,7 +18,8 @@ from privacy_gan.errors import UserError
 from privacy_gan.evaluation.attack import PAPER
 from privacy_gan.evaluation.cached_attack import JudgingCache
 from privacy_gan.evaluation.classifiers import FixedClassifiers
-from privacy_gan.evaluation.judge import Judge, Judgement
+from privacy_gan.evaluation.judge import Judge
+from privacy_gan.evaluation.judgement import Judgement
 from privacy_gan.evaluation.panel import panel_name
 from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.source import MechanismSource
@@ -27,8 +28,9 @@ from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.progress import show_bars
 from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.checkpoint import save_atomically
+from privacy_gan.runs.evaluation import RETRAINED, Evaluation
 from privacy_gan.runs.fingerprint import classifier_settings, judge_settings
-from privacy_gan.runs.result import RETRAINED, Evaluation, Result
+from privacy_gan.runs.result import Result
 from privacy_gan.tensors import hash_weights
 
 log = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from privacy_gan.data.labelled_folder import LabelledFolder, find_images, image_
 from privacy_gan.data.labels import Labels, parse_splits, random_splits, read_labels
 from privacy_gan.data.matching import Matches, format_examples, match_names
 from privacy_gan.data.persons import IDENTITIES, number_persons, read_identities
-from privacy_gan.data.plural import pluralize
 from privacy_gan.data.table_data_module import ImageDataModule
 from privacy_gan.data.text_tables import is_missing
 from privacy_gan.errors import UserError
+from privacy_gan.plural import pluralize
 
 MIN_IMAGES = 100  # of which ten are test images
 CELEBA_LIST = "list_attr_celeba"

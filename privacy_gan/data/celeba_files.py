@@ -14,9 +14,9 @@ import numpy.typing as npt
 from privacy_gan.data.image_files import is_image_name
 from privacy_gan.data.matching import IGNORING_FOLDERS, IGNORING_SUFFIXES, NameMatcher, file_key
 from privacy_gan.data.persons import IDENTITIES
-from privacy_gan.data.plural import pluralize
 from privacy_gan.data.text_tables import BINARY, SPLIT_WORDS, TableError, TextTable, read_table
 from privacy_gan.errors import UserError
+from privacy_gan.plural import pluralize
 
 RELEASE = "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
 

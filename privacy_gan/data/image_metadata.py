@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from privacy_gan.data.plural import pluralize
+from privacy_gan.plural import pluralize
 
 THUMBNAIL, EXIF, GPS, XMP = "a thumbnail", "EXIF", "a GPS position", "XMP"
 TEXT, PROFILE, PICTURES = "text or comments", "a colour profile", "further images"

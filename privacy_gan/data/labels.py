@@ -14,7 +14,6 @@ import numpy.typing as npt
 from privacy_gan.attributes import find_attribute
 from privacy_gan.data.matching import file_key, match_names
 from privacy_gan.data.name_values import read_name_values
-from privacy_gan.data.plural import pluralize
 from privacy_gan.data.text_tables import (
     SPLIT_WORDS,
     TextTable,
@@ -26,6 +25,7 @@ from privacy_gan.data.text_tables import (
     read_table,
 )
 from privacy_gan.errors import UserError
+from privacy_gan.plural import pluralize
 from privacy_gan.randomness import Purpose, keyed_seed
 
 SPLIT_FRACTIONS = (0.8, 0.1)  # of training and validation images; the rest are test images

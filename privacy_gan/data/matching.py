@@ -14,8 +14,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from privacy_gan.data.plural import pluralize
 from privacy_gan.errors import UserError
+from privacy_gan.plural import pluralize
 
 IMAGE_SUFFIX = r"\.(?:jpe?g|jpe|jfif|png|webp|bmp|gif|tiff?|ppm|heic|avif)"
 SUFFIX = re.compile(IMAGE_SUFFIX + "$", re.IGNORECASE)

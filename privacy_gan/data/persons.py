@@ -15,8 +15,8 @@ import numpy.typing as npt
 
 from privacy_gan.data.matching import file_key
 from privacy_gan.data.name_values import read_name_values
-from privacy_gan.data.plural import pluralize
 from privacy_gan.errors import UserError
+from privacy_gan.plural import pluralize
 
 IDENTITIES = "identity_CelebA"
 NUMBER = re.compile(r"[0-9]{1,18}")  # fits 64 bits

@@ -22,8 +22,8 @@ from privacy_gan.data.batch import Batch, RowIndices, SequentialBatches, Shuffle
 from privacy_gan.data.image_cache import ImageTable, load_or_build
 from privacy_gan.data.image_source import ImageSource
 from privacy_gan.data.persons import number_persons, shared_persons_note
-from privacy_gan.data.plural import pluralize
 from privacy_gan.errors import UserError
+from privacy_gan.plural import pluralize
 
 logger = logging.getLogger(__name__)
 

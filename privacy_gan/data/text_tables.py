@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from privacy_gan.data.matching import IMAGE_SUFFIX, file_key, is_image_file
-from privacy_gan.data.plural import pluralize
 from privacy_gan.errors import UserError
+from privacy_gan.plural import pluralize
 
 DELIMITERS = (",", ";", "\t", "|")  # without any of them, blanks separate fields
 NAME_AND_VALUES = re.compile(

@@ -21,7 +21,7 @@ from privacy_gan.evaluation.source import CensoredSource
 from privacy_gan.randomness import Purpose, keyed_seed
 from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.checkpoint import save_atomically
-from privacy_gan.runs.result import RETRAINED
+from privacy_gan.runs.evaluation import RETRAINED
 from privacy_gan.tensors import find_non_finite
 
 log = logging.getLogger(__name__)

@@ -11,14 +11,12 @@ import torch
 from torch import Tensor
 
 from privacy_gan.evaluation.calibration import calibrate
-from privacy_gan.evaluation.learning import Learner
+from privacy_gan.evaluation.learning import RETRY_LR_SCALE, Learner
 from privacy_gan.evaluation.metrics.samples import negative_log_likelihood
 from privacy_gan.evaluation.schedule import Schedule
 from privacy_gan.evaluation.source import CensoredBatch
 from privacy_gan.hardware import Compute
 from privacy_gan.randomness import Purpose, keyed_seed
-
-RETRY_LR_SCALE = 0.5  # of the learning rate, when a network that diverged is restarted
 
 
 class Contender:

@@ -26,7 +26,7 @@ from privacy_gan.evaluation.predictions import combine_queries
 from privacy_gan.evaluation.subsets import Rows, nested_blocks, restrict
 from privacy_gan.randomness import Purpose, keyed_seed
 from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeCheckpoint
-from privacy_gan.runs.result import RETRAINED
+from privacy_gan.runs.evaluation import RETRAINED
 from privacy_gan.tensors import find_non_finite
 
 log = logging.getLogger(__name__)

@@ -36,7 +36,8 @@ from privacy_gan.evaluation.warnings import (
     weak_classifier_warnings,
 )
 from privacy_gan.progress import progress_bar
-from privacy_gan.runs.result import RETRAINED, AdversaryScores, Evaluation, Measure, Strongest, pack
+from privacy_gan.runs.correct import pack_correct
+from privacy_gan.runs.evaluation import RETRAINED, AdversaryScores, Evaluation, Measure, Strongest
 from privacy_gan.runs.slices import Slices
 
 
@@ -270,4 +271,4 @@ def packed_correctness(observations: Observations) -> dict[str, str]:
     correct = {"privacy_loss": strongest.argmax(dim=1) == observations.labels}
     for name, predicted in utilities.items():
         correct[f"utility/{name}"] = predicted == observations.test_labels[name]
-    return {key: pack(images) for key, images in correct.items()}
+    return {key: pack_correct(images) for key, images in correct.items()}

@@ -10,7 +10,7 @@ import torch
 
 from privacy_gan.errors import Interrupted
 from privacy_gan.evaluation.augmentation import random_flip_and_shift
-from privacy_gan.evaluation.learning import Learner
+from privacy_gan.evaluation.learning import RETRY_LR_SCALE, Learner
 from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, count_batches
 from privacy_gan.hardware import Compute
 from privacy_gan.interruption import StopRequests
@@ -19,8 +19,6 @@ from privacy_gan.randomness import Purpose, keyed_generator
 from privacy_gan.runs.artifacts import ResumeCheckpoint
 
 log = logging.getLogger(__name__)
-
-RETRY_LR_SCALE = 0.5  # of the learning rate, when a network that diverged is restarted
 
 
 def fit_or_exclude(

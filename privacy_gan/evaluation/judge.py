@@ -7,7 +7,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import NamedTuple
 
 import torch
 
@@ -29,10 +28,10 @@ from privacy_gan.evaluation.classifiers import (
     require_all_classes,
 )
 from privacy_gan.evaluation.controls import measure_controls
-from privacy_gan.evaluation.data_scaling import SmallerTrainings, train_on_subsets
-from privacy_gan.evaluation.evaluate import collect_observations, evaluate, labels_by_attribute
-from privacy_gan.evaluation.examples import example_faces
+from privacy_gan.evaluation.data_scaling import train_on_subsets
 from privacy_gan.evaluation.halving import Limits
+from privacy_gan.evaluation.judge_settings import require_adversaries, require_numbers
+from privacy_gan.evaluation.judgement import Found, Judgement, measure
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.outcomes import Outcome, probabilities_of, unpack_outcomes
@@ -40,33 +39,11 @@ from privacy_gan.evaluation.outputs import load_inception
 from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.planting import require_plantable
 from privacy_gan.evaluation.pretrained import lacks_weights
-from privacy_gan.evaluation.saved_adversary import describe_strongest
-from privacy_gan.evaluation.scaling_measures import with_scaling
 from privacy_gan.evaluation.source import CensoredSource, apply_file_format, original_images
 from privacy_gan.evaluation.variants import Variant, variants_of_best
-from privacy_gan.evaluation.warnings import control_warnings, underfit_warnings
 from privacy_gan.models.pretrained import load_pretrained
-from privacy_gan.runs.artifacts import Content
 from privacy_gan.runs.controls import Controls
-from privacy_gan.runs.faces import Faces
-from privacy_gan.runs.result import RETRAINED, STACK, Evaluation
-
-RESERVED_NAMES = {RETRAINED, PAPER, STACK}  # that adversaries cannot have
-
-
-class Judgement(NamedTuple):
-    """What a judge returns.
-
-    Attributes:
-        evaluation: all metrics.
-        strongest: the strongest adversary, see ``describe_strongest``.
-        faces: the test images that it is surest of and median ones, by kind, see
-            ``example_faces``.
-    """
-
-    evaluation: Evaluation
-    strongest: Content
-    faces: Mapping[str, Faces]
+from privacy_gan.runs.evaluation import RETRAINED
 
 
 class Judge:
@@ -151,44 +128,10 @@ class Judge:
         ]
         self.power = power
         self.variants = variants
-        self._validate_settings()
-
-    def _validate_settings(self) -> None:
-        if self.released_as != FLOAT:
-            ReleaseFormat.parse(self.released_as)  # raises an error for unknown formats
-        for name, factory in self.factories.items():
-            if not callable(factory):
-                raise UserError(
-                    f"judge.adversaries.{name} cannot be created: it lacks _target_ and "
-                    "_partial_=true (did judge=quick disable it?); complete it, or disable it "
-                    f"with judge.adversaries.{name}=null"
-                )
-        for name in RESERVED_NAMES & self.factories.keys():
-            raise UserError(f"judge.adversaries.{name} is reserved: choose another name")
-        if not self.factories:
-            raise UserError("judge.adversaries is empty: give at least one adversary")
-        if unknown := [name for name in self.controls if name not in self.factories]:
-            raise UserError(
-                f"judge.controls={self.controls}: {unknown[0]} is not among judge.adversaries "
-                f"({', '.join(self.factories)})"
-            )
-        if self.power and not self.controls:
-            raise UserError(
-                "judge.power needs adversaries in judge.controls that judge.adversaries has; "
-                "the configured ones are disabled"
-            )
-        if not self.queries or self.queries[0] < 1:
-            raise UserError(f"judge.queries={self.queries} must be numbers of 1 or more")
-        numbers = {
-            "max_epochs": self.limits.max_epochs,
-            "batch_size": self.batch_size,
-            "resamples": self.bootstrap.resamples,
-        }
-        for name, value in numbers.items():
-            if value < 1:
-                raise UserError(f"judge.{name} must be 1 or more")
-        if self.limits.max_minutes is not None and not self.limits.max_minutes > 0:
-            raise UserError("judge.max_minutes must be above 0, or null for no limit")
+        require_adversaries(self.factories, self.controls, power)
+        require_numbers(self.queries, self.limits, batch_size, resamples)
+        if released_as != FLOAT:
+            ReleaseFormat.parse(released_as)  # raises an error for unknown formats
 
     def check(self, datamodule: TableDataModule, attribute: str) -> list[str]:
         """Return the utility attributes; raise errors now that ``judge`` would raise later.
@@ -261,10 +204,17 @@ class Judge:
         if self.data_scaling:
             key = "" if cache is None else cache.key
             smaller = train_on_subsets(contenders, probabilities_of(censored), cache, key)
-        controls = self.run_controls(attack, cache)
-        settings = (epsilon, epsilon_batch_size, discriminator_loss, smaller, controls)
+        found = Found(censored, originals, smaller, self.run_controls(attack, cache))
         return distributed.broadcast_from_rank_zero(
-            lambda: self.measure(attack, censored, originals, *settings)
+            lambda: measure(
+                attack,
+                found,
+                bootstrap=self.bootstrap,
+                inception=load_inception(self.inception_weights, source.compute.device),
+                epsilon=epsilon,
+                epsilon_batch_size=epsilon_batch_size,
+                discriminator_loss=discriminator_loss,
+            )
         )
 
     def build_attack(
@@ -330,63 +280,3 @@ class Judge:
             *settings,
             lambda name, make: cache.get_joint(cache.outcomes_path(attack.attribute, name), make),
         )
-
-    def measure(
-        self,
-        attack: Attack,
-        censored: Mapping[str, Outcome],
-        originals: Mapping[str, Outcome] | None,
-        epsilon: float | None,
-        epsilon_batch_size: int,
-        discriminator_loss: float | None = None,
-        smaller: SmallerTrainings | None = None,
-        controls: Controls | None = None,
-    ) -> Judgement:
-        """Compute all metrics.
-
-        Args:
-            attack: the attack on the censored images.
-            censored: the outcomes of its networks.
-            originals: the outcomes of the same networks trained on original images, or None.
-            epsilon: see ``judge`` for this and all following arguments.
-            epsilon_batch_size: number of images over which the budget bounds the mean distortion.
-            discriminator_loss: cross-entropy of the filter's discriminator.
-            smaller: what ``train_on_subsets`` returned.
-            controls: what ``run_controls`` returned.
-        """
-        observations = collect_observations(
-            attack,
-            probabilities_of(censored),
-            None if originals is None else probabilities_of(originals),
-            bootstrap=self.bootstrap,
-            inception=load_inception(self.inception_weights, attack.source.compute.device),
-            epsilon=epsilon,
-            epsilon_batch_size=epsilon_batch_size,
-            discriminator_loss=discriminator_loss,
-        )
-        if smaller is not None:
-            full = censored[smaller.winner.adversary]
-            observations = with_scaling(observations, attack, smaller, full)
-        both = {"censored": censored, "original": originals or {}}
-        excluded = {
-            images: [name for name, each in outcomes.items() if not each.probabilities]
-            for images, outcomes in both.items()
-        }
-        curves = {
-            images: {name: each.curve for name, each in outcomes.items() if each.curve is not None}
-            for images, outcomes in both.items()
-        }
-        labels = labels_by_attribute(attack.source.datamodule, "valid", [attack.attribute])
-        strongest = describe_strongest(
-            observations, labels[attack.attribute], curves["censored"], attack.adversaries
-        )
-        evaluation = evaluate(attack, observations, excluded)
-        assert evaluation.examples is not None
-        faces = example_faces(attack.source, evaluation.examples, attack.seed)
-        warnings = (
-            *control_warnings(controls),
-            *evaluation.warnings,
-            *underfit_warnings(curves, attack.attribute),
-        )
-        evaluation = replace(evaluation, curves=curves, controls=controls, warnings=warnings)
-        return Judgement(evaluation, strongest, faces)

@@ -23,6 +23,7 @@ RANDOM_LAYERS: tuple[type[nn.Module], ...] = (
     *(nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d),
     *(nn.AlphaDropout, nn.FeatureAlphaDropout, StochasticDepth),
 )
+RETRY_LR_SCALE = 0.5  # of the learning rate, when a network that diverged is restarted
 STEPS_BETWEEN_CHECKS = 20  # for divergence on GPUs, where each check synchronizes
 
 MakeOptimizer = Callable[[Iterable[nn.Parameter]], Optimizer]

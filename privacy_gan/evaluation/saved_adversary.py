@@ -19,8 +19,8 @@ from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.runs.artifacts import Content
 from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.evaluation import without_retrained
 from privacy_gan.runs.learning_curve import LearningCurve, all_done
-from privacy_gan.runs.result import RETRAINED
 from privacy_gan.tensors import require_finite
 
 REMEDY = "judge the run again"  # for messages about a file that cannot be used
@@ -85,15 +85,8 @@ def describe_strongest(
         "adversary": strongest.adversary,
         "calibration": calibration,
         "accuracy": [accuracy.value, accuracy.low, accuracy.high],
-        "done": is_done(strongest.adversary, curves),
+        "done": all_done(without_retrained(curves), strongest.adversary),
     }
-
-
-def is_done(adversary: str, curves: Mapping[str, LearningCurve]) -> bool:
-    """Return whether all adversaries were done learning, and this one had not been dropped."""
-    curves = {name: curve for name, curve in curves.items() if name != RETRAINED}
-    dropped = adversary in curves and curves[adversary].ending == "dropped"
-    return all_done(curves) and not dropped
 
 
 def load_adversary(

@@ -17,7 +17,7 @@ from torch import Tensor
 from privacy_gan.evaluation.calibration import clamped_log
 from privacy_gan.evaluation.predictions import QueryProbabilities
 from privacy_gan.randomness import Purpose, keyed_generator
-from privacy_gan.runs.result import STACK
+from privacy_gan.runs.evaluation import STACK
 
 FOLDS = 5
 RIDGES = (1000.0, 100.0, 10.0, 1.0)  # penalties of squared weights, in nats, largest first

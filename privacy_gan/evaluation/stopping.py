@@ -12,14 +12,13 @@ import torch
 from torch import Tensor
 
 from privacy_gan.evaluation.standard_error import clustered_standard_error
-from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.estimate import NORMAL_QUANTILE, Estimate
 
 MIN_STEPS = 2000  # before these, networks can look hopeless that are strong later
 MAX_GAIN = 0.01  # bits: what the last doubling may have gained when an adversary is done
 NEGLIGIBLE_GAIN = 0.001  # bits: below this, even a significant gain is none
 MIN_CONTENDERS = 2
 DROPPING_ERRORS = 2.0  # standard errors by which a dropped adversary is worse than the best
-NORMAL_QUANTILE = 1.959963984540054  # of 97.5%
 
 
 def mean_estimate(values: Tensor, persons: Tensor | None) -> Estimate:

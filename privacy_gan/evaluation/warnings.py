@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from privacy_gan.data.plural import pluralize
 from privacy_gan.evaluation.calibration import clamped_log
 from privacy_gan.evaluation.metrics.metric import LEAKED_BITS
 from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE
@@ -14,10 +13,11 @@ from privacy_gan.evaluation.metrics.samples import mean
 from privacy_gan.evaluation.observations import Observations
 from privacy_gan.evaluation.predictions import AdversaryPredictions
 from privacy_gan.evaluation.stopping import MAX_GAIN
+from privacy_gan.plural import pluralize
 from privacy_gan.runs.controls import FALSE_ALARMS, Controls
 from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.evaluation import RETRAINED, Measure
 from privacy_gan.runs.learning_curve import LearningCurve
-from privacy_gan.runs.result import RETRAINED, Measure
 
 UNDERFIT = 0.1  # of the strongest adversary's bits: what an underfit one is below
 BITS = 1.4426950408889634  # per nat

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from privacy_gan.errors import FolderLocked, UserError
 from privacy_gan.release.photos import escape_path
 from privacy_gan.runs.files import atomic_write
-from privacy_gan.runs.result import json_safe
+from privacy_gan.runs.json_safe import json_safe
 
 LOCK = ".lock"
 MANIFEST = "manifest.json"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Evaluation, Result
+from privacy_gan.runs.evaluation import Evaluation
+from privacy_gan.runs.result import Result
 
 NETWORKS = {"filter": "the filter", "generator": "the generator"}
 # Distortions of validation images have no interval: a mean may be 2% above the budget by sampling.

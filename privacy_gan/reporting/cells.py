@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from privacy_gan.evaluation.metrics import find_metric
 from privacy_gan.reporting.lower_bounds import bound_prefix
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.evaluation import Evaluation
 
 COLUMNS = ("censored", "original", "majority_baseline", "correlation_baseline")  # of a Measure
 HEADINGS = tuple(column.replace("_", " ") for column in COLUMNS)

@@ -13,7 +13,7 @@ from privacy_gan.reporting.lower_bounds import bound_notes
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import group_comparable, group_titles
 from privacy_gan.reporting.run_summary import intervals_note
-from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.evaluation import Evaluation
 
 COLUMNS = {name: metric.heading for name, metric in METRICS.items() if metric.heading}
 WITH_INTERVALS = ("privacy_loss", "utility_score")  # more would make the table too wide

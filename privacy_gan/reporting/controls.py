@@ -5,7 +5,7 @@ from __future__ import annotations
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.runs.controls import RELIABLE, Controls, PermutedLabels, PlantedLeaks
-from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.evaluation import Evaluation
 
 
 def control_lines(evaluation: Evaluation) -> list[str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from privacy_gan.reporting.lower_bounds import AT_LEAST
 from privacy_gan.runs.data_scaling import DataScaling
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.evaluation import Evaluation
 
 
 def scaling_lines(evaluation: Evaluation) -> list[str]:

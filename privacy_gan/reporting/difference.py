@@ -22,8 +22,8 @@ from privacy_gan.reporting.paired import (
 )
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import UTILITY, Panel, budget_phrase
+from privacy_gan.runs.estimate import NORMAL_QUANTILE
 
-NORMAL_QUANTILE = statistics.NormalDist().inv_cdf(0.975)
 MEASURES = (ACCURACY, UTILITY)  # results record for these which test images were correct
 MAX_SENTENCE_PAIRS = 3  # more pairs of mechanisms are shown as a matrix
 SIGNIFICANT = "*"

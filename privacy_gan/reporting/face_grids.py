@@ -10,7 +10,8 @@ import numpy as np
 
 from privacy_gan.attributes import SEPARATOR
 from privacy_gan.errors import UserError
-from privacy_gan.reporting.records import FinishedRun, setup_from
+from privacy_gan.reporting.finished_runs import FinishedRun
+from privacy_gan.reporting.records import setup_from
 from privacy_gan.runs.faces import Faces, Pixels
 
 Subject = tuple[str, str, str]  # name of the data, its key, the hidden attribute

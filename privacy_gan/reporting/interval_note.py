@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.evaluation import Evaluation
 
 MIN_PERSONS = 2  # a single person says nothing about others: images are resampled
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from privacy_gan.evaluation.metrics import METRICS, Metric
 from privacy_gan.reporting.lower_bounds import bound_prefix
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Evaluation, Measure
+from privacy_gan.runs.evaluation import Evaluation, Measure
 
 ACCURACY = "privacy_loss"  # the paper's metric
 MEASURES = [metric.name for metric in METRICS.values() if metric.can_lead]  # accuracy first

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import Panel, budget_phrase
+from privacy_gan.runs.evaluation import RETRAINED, Evaluation
 from privacy_gan.runs.learning_curve import Ending, LearningCurve, Stage
-from privacy_gan.runs.result import RETRAINED, Evaluation
 
 ENDINGS: dict[Ending, str] = {
     "done": "done",

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from privacy_gan.evaluation.metrics import find_metric, result_key
+from privacy_gan.runs.evaluation import RETRAINED, Evaluation
 from privacy_gan.runs.learning_curve import LearningCurve
-from privacy_gan.runs.result import RETRAINED, Evaluation
 
 AT_LEAST = "at least "
 AT_MOST = "at most "

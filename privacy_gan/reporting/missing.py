@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from privacy_gan.errors import UserError
+from privacy_gan.reporting.finished_runs import RunsFound
 from privacy_gan.reporting.paper_values import TABLE_3_ATTRIBUTE
-from privacy_gan.reporting.records import EvaluationRow, RunsFound
+from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import Panel
 from privacy_gan.reporting.tables import Table, setup_without_attribute
 from privacy_gan.runs.folder import RunFolder

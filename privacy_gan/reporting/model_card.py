@@ -16,7 +16,8 @@ from privacy_gan.reporting.cells import COLUMNS, HEADINGS, measure_cell
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
 from privacy_gan.reporting.lower_bounds import bound_notes, bound_prefix, training_length
 from privacy_gan.reporting.verdict import summary_sentences, verdict
-from privacy_gan.runs.result import Evaluation, Result
+from privacy_gan.runs.evaluation import Evaluation
+from privacy_gan.runs.result import Result
 
 LOWER_BOUND = " (lower bound)"  # of the Hub's numbers, which cannot say "at least"
 TEMPLATE = Path(__file__).with_name("model_card.md")

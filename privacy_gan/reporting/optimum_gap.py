@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.evaluation.optimum import gaussian_optimum
 from privacy_gan.reporting.cells import align_columns, format_cell
+from privacy_gan.reporting.finished_runs import FinishedRun
 from privacy_gan.reporting.leakage import ACCURACY
 from privacy_gan.reporting.lower_bounds import AT_LEAST, adversary_prefix, bound_notes
-from privacy_gan.reporting.records import FinishedRun
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.folder import RunFolder
 

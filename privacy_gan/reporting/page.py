@@ -13,6 +13,7 @@ from typing import Any
 from privacy_gan.evaluation.metrics import METRICS, Metric
 from privacy_gan.reporting.difference import Difference, difference_matrices, needs_matrix
 from privacy_gan.reporting.face_grids import FaceGrid
+from privacy_gan.reporting.finished_runs import RunsFound
 from privacy_gan.reporting.formats import NOTE, table_texts
 from privacy_gan.reporting.leakage import MEASURES
 from privacy_gan.reporting.missing import Missing
@@ -24,13 +25,12 @@ from privacy_gan.reporting.page_data import (
     run_data,
 )
 from privacy_gan.reporting.page_learning import learning_data, without_curves
-from privacy_gan.reporting.records import RunsFound
 from privacy_gan.reporting.results import Panel
 from privacy_gan.reporting.slices import slice_tables
 from privacy_gan.reporting.tables import Table
 from privacy_gan.reporting.verdict import verdict
 from privacy_gan.runs.faces import Faces, draw_grid
-from privacy_gan.runs.result import json_safe
+from privacy_gan.runs.json_safe import json_safe
 
 PARTS = files("privacy_gan.reporting") / "page"
 SCRIPTS = ("report.js", "learning.js")

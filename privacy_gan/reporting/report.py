@@ -21,13 +21,14 @@ from privacy_gan.reporting.difference import (
 )
 from privacy_gan.reporting.example_grids import make_example_grids
 from privacy_gan.reporting.face_grids import load_run_faces, make_face_grids
+from privacy_gan.reporting.finished_runs import RunsFound, find_runs
 from privacy_gan.reporting.formats import FORMATS, cells_table, to_csv
 from privacy_gan.reporting.leakage import leading_leak
 from privacy_gan.reporting.learning_figure import draw_learning_curves
 from privacy_gan.reporting.missing import find_missing, format_missing
 from privacy_gan.reporting.optimum_gap import gaussian_runs, optimum_table
 from privacy_gan.reporting.page import PageContent, count_runs, render_page
-from privacy_gan.reporting.records import RunsFound, all_evaluation_rows, find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 from privacy_gan.reporting.results import Panel, make_panels, results_table
 from privacy_gan.reporting.tables import Table, make_tables
 from privacy_gan.reporting.verdict import verdict

@@ -18,6 +18,7 @@ from privacy_gan.reporting.cells import (
 )
 from privacy_gan.reporting.controls import control_lines
 from privacy_gan.reporting.data_scaling import scaling_lines
+from privacy_gan.reporting.finished_runs import mechanism_name
 from privacy_gan.reporting.interval_note import interval_note
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
 from privacy_gan.reporting.lower_bounds import (
@@ -25,11 +26,11 @@ from privacy_gan.reporting.lower_bounds import (
     bound_notes,
     training_lines,
 )
-from privacy_gan.reporting.records import mechanism_name
 from privacy_gan.reporting.slices import slice_lines, slice_rows
 from privacy_gan.reporting.verdict import summary_sentence, summary_sentences
+from privacy_gan.runs.evaluation import Evaluation
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import ENDED_AFTER, Evaluation, Result
+from privacy_gan.runs.result import ENDED_AFTER, Result
 
 SHORT_HEADINGS = ("censored", "original", "maj.", "corr.")  # for 80 columns
 FIRST = [name for name, metric in METRICS.items() if metric.prominence == "first"]

@@ -11,7 +11,7 @@ from privacy_gan.reporting.largest_leaks import largest_leaks, run_title
 from privacy_gan.reporting.lower_bounds import bound_prefix
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.evaluation import Evaluation
 from privacy_gan.runs.slices import Slice
 
 HEADINGS = ("images", "accuracy", "majority baseline", "balanced accuracy")

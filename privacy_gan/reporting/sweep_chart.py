@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from privacy_gan.errors import UserError
 from privacy_gan.reporting.budget import exceeds_budget
+from privacy_gan.reporting.finished_runs import FinishedRun
 from privacy_gan.reporting.leakage import ACCURACY, leading_leak
-from privacy_gan.reporting.records import EvaluationRow, FinishedRun, evaluation_rows
+from privacy_gan.reporting.records import EvaluationRow, evaluation_rows
 from privacy_gan.runs.fingerprint import short_hash
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.training.wandb_run import check_server, has_api_key, init_run, server_url

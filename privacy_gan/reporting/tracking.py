@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pytorch_lightning.loggers import Logger, TensorBoardLogger
 
-from privacy_gan.reporting.records import FinishedRun, Record, evaluation_rows
+from privacy_gan.reporting.finished_runs import FinishedRun
+from privacy_gan.reporting.records import Record, evaluation_rows
 from privacy_gan.reporting.run_summary import run_summary
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Result

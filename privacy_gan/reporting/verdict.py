@@ -21,7 +21,8 @@ from privacy_gan.reporting.leakage import (
 )
 from privacy_gan.reporting.lower_bounds import training_lines
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Evaluation, Result
+from privacy_gan.runs.evaluation import Evaluation
+from privacy_gan.runs.result import Result
 
 
 def summary_sentences(result: Result, mechanism: str) -> list[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+NORMAL_QUANTILE = 1.959963984540054  # of 97.5%: standard errors from a value to its limits
+
 
 @dataclass(frozen=True)
 class Estimate:

@@ -61,10 +61,16 @@ class LearningCurve:
         return cls(stages, tree["ending"])
 
 
-def all_done(curves: Mapping[str, LearningCurve]) -> bool:
+def all_done(curves: Mapping[str, LearningCurve], strongest: str | None = None) -> bool:
     """Return whether training ended by its own rule: everything was done or dropped, one done.
 
     It is False without curves, as in results of earlier versions.
+
+    Args:
+        curves: learning curves of adversaries, by name.
+        strongest: name of an adversary that must not have been dropped; one without a curve was
+            not trained, such as the stack.
     """
     endings = {curve.ending for curve in curves.values()}
-    return "done" in endings and endings <= {"done", "dropped"}
+    dropped = {name for name, curve in curves.items() if curve.ending == "dropped"}
+    return "done" in endings and endings <= {"done", "dropped"} and strongest not in dropped

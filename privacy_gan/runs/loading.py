@@ -16,7 +16,8 @@ from privacy_gan.errors import UserError
 from privacy_gan.privatizers.loaded import LoadedPrivatizer
 from privacy_gan.runs.checkpoint import read_checkpoint
 from privacy_gan.runs.folder import RunFolder, open_folder
-from privacy_gan.runs.result import Result, json_safe
+from privacy_gan.runs.json_safe import json_safe
+from privacy_gan.runs.result import Result
 from privacy_gan.tensors import require_finite
 
 if TYPE_CHECKING:

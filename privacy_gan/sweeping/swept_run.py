@@ -14,8 +14,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from omegaconf import DictConfig
 
 from privacy_gan.errors import RunLocked, RunStopped, UserError
+from privacy_gan.runs.evaluation import Evaluation
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import Evaluation
 from privacy_gan.runs.run import run_from_config
 
 SKIPPED, FINISHED, PENDING = "already finished", "finished", "not finished"

@@ -18,7 +18,7 @@ from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.observations import Observations
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.privatizers.base import Censored, Privatizer
-from privacy_gan.runs.result import RETRAINED
+from privacy_gan.runs.evaluation import RETRAINED
 
 SIZE, FEATURES = 16, 128
 

@@ -39,7 +39,7 @@ from privacy_gan.privatizers.identity import Identity
 from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.controls import Controls, PermutedLabels, PlantedLeaks
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.evaluation import Evaluation
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 

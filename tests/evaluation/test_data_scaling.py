@@ -30,7 +30,8 @@ from privacy_gan.evaluation.source import FolderSource, original_images
 from privacy_gan.evaluation.variants import Variant
 from privacy_gan.hardware import Compute
 from privacy_gan.runs.artifacts import ArtifactCache
-from privacy_gan.runs.result import RETRAINED, Evaluation, json_safe
+from privacy_gan.runs.evaluation import RETRAINED, Evaluation
+from privacy_gan.runs.json_safe import json_safe
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 TRAIN, VALID, TEST = 1024, 512, 2048

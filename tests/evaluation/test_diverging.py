@@ -12,7 +12,7 @@ from privacy_gan.evaluation.fitting import fit_all, fit_or_exclude
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.runs.artifacts import ResumeCheckpoint
-from privacy_gan.runs.result import Evaluation
+from privacy_gan.runs.evaluation import Evaluation
 
 
 class Breaks(Ramp):

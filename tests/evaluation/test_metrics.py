@@ -16,7 +16,7 @@ from privacy_gan.evaluation.outputs import Outputs, TestOutputs
 from privacy_gan.evaluation.predictions import AdversaryPredictions, Prediction
 from privacy_gan.evaluation.warnings import weak_classifier_warnings
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Measure
+from privacy_gan.runs.evaluation import Measure
 
 BOOTSTRAP = Bootstrap(resamples=20, seed=0)
 SCORES = build_scores(("no", "yes"))

@@ -17,10 +17,10 @@ from privacy_gan.hardware import Compute
 from privacy_gan.models.resnet import resnet10
 from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.checkpoint import save_atomically
+from privacy_gan.runs.evaluation import RETRAINED
 from privacy_gan.runs.fingerprint import flatten, unflatten
 from privacy_gan.runs.learning_curve import LearningCurve
 from privacy_gan.runs.loading import load_mechanism
-from privacy_gan.runs.result import RETRAINED
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 

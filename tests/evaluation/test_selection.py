@@ -14,7 +14,7 @@ from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.privatizers.identity import Identity
-from privacy_gan.runs.result import STACK
+from privacy_gan.runs.evaluation import STACK
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 

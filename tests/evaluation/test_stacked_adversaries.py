@@ -13,7 +13,7 @@ from privacy_gan.evaluation.stack import (
     stacked_features,
     with_stack,
 )
-from privacy_gan.runs.result import STACK
+from privacy_gan.runs.evaluation import STACK
 
 VALID, TEST = 2000, 20_000
 BOTH = VALID + TEST

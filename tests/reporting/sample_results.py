@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
+from privacy_gan.runs.correct import pack_correct
 from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.evaluation import RETRAINED, AdversaryScores, Evaluation, Measure, Strongest
 from privacy_gan.runs.learning_curve import LearningCurve, Stage
-from privacy_gan.runs.result import (
-    RESULT_VERSION,
-    RETRAINED,
-    AdversaryScores,
-    Evaluation,
-    Measure,
-    Result,
-    Strongest,
-    pack,
-)
+from privacy_gan.runs.result import RESULT_VERSION, Result
 
 FILTER_AND_GENERATOR = {"privatizer.filter.loss": "entropy", "privatizer.generator.rate": 1}
 PRIVATIZER_SETTINGS = {
@@ -110,7 +103,7 @@ def evaluation(
             for name, deficit in (("resnet10", 0.02), ("resnet18", 0.0))
             for queries in (1, 4)
         ),
-        correct={name: pack(each) for name, each in correct.items()},
+        correct={name: pack_correct(each) for name, each in correct.items()},
         settings={"judge.max_epochs": 4, "judge.seed": seed, **dict(settings)},
         curves=learning_curves() if curves is None else curves,
     )

@@ -11,8 +11,9 @@ from privacy_gan.reporting.run_summary import run_summary
 from privacy_gan.reporting.sweep_chart import COLUMNS, table_rows
 from privacy_gan.reporting.verdict import run_verdict, verdict
 from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.evaluation import Measure
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import Measure, Result
+from privacy_gan.runs.result import Result
 
 OVER = Measure(Estimate(0.049, 0.048, 0.05))
 ALL = measure(1.0)

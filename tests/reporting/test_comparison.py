@@ -3,7 +3,8 @@
 from sample_results import write_run
 
 from privacy_gan.reporting.comparison import comparison_tables
-from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.finished_runs import find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 
 RUN_LABEL = "epsilon-0.01 seed-0"
 

@@ -13,8 +13,9 @@ from privacy_gan.reporting.difference import (
     difference_matrices,
     needs_matrix,
 )
+from privacy_gan.reporting.finished_runs import find_runs
 from privacy_gan.reporting.paired import paired_bootstrap
-from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 from privacy_gan.reporting.report import make_report
 from privacy_gan.reporting.results import make_panels
 from privacy_gan.runs.person_ids import pack_persons

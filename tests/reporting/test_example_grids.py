@@ -6,7 +6,8 @@ import numpy as np
 from sample_results import write_run
 
 from privacy_gan.reporting.example_grids import make_example_grids
-from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.finished_runs import find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 from privacy_gan.runs.examples import Example, Examples
 from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.folder import RunFolder

@@ -5,7 +5,7 @@ from sample_results import write_run
 from test_report import write_faces
 
 from privacy_gan.reporting.face_grids import load_run_faces, make_face_grids
-from privacy_gan.reporting.records import find_runs
+from privacy_gan.reporting.finished_runs import find_runs
 from privacy_gan.runs.faces import Faces, draw_grid
 
 

@@ -4,8 +4,9 @@ from matplotlib.figure import Figure
 from sample_results import learning_curves, write_run
 
 from privacy_gan.reporting.figure1 import HOLLOW, NOT_DONE, draw_panel
+from privacy_gan.reporting.finished_runs import find_runs
 from privacy_gan.reporting.leakage import ACCURACY
-from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 from privacy_gan.reporting.results import make_panels
 
 

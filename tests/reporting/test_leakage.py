@@ -15,7 +15,7 @@ from privacy_gan.reporting.leakage import (
 )
 from privacy_gan.reporting.verdict import summary_sentence, verdict
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Measure
+from privacy_gan.runs.evaluation import Measure
 
 
 def measure(censored, guess, original=None, reach=0.03):

@@ -7,14 +7,15 @@ import pytest
 from sample_results import learning_curve, learning_curves, write_run
 
 from privacy_gan.reporting import learning_figure
+from privacy_gan.reporting.finished_runs import find_runs
 from privacy_gan.reporting.learning_curves import make_learning_plots, missing_curves_note
 from privacy_gan.reporting.learning_figure import draw_learning_curves, draw_plot
 from privacy_gan.reporting.page_learning import learning_data, without_curves
-from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 from privacy_gan.reporting.results import make_panels
 from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.evaluation import RETRAINED
 from privacy_gan.runs.learning_curve import LearningCurve, Stage
-from privacy_gan.runs.result import RETRAINED
 
 
 def panel_of(folder, *curves):

@@ -8,6 +8,7 @@ from sample_results import estimate, evaluation, learning_curve, learning_curves
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.comparison import comparison_tables
 from privacy_gan.reporting.difference import compare_curves, difference_matrices
+from privacy_gan.reporting.finished_runs import find_runs
 from privacy_gan.reporting.formats import table_texts, to_latex, to_markdown
 from privacy_gan.reporting.lower_bounds import (
     adversary_prefix,
@@ -15,12 +16,13 @@ from privacy_gan.reporting.lower_bounds import (
     joint_prefix,
     training_lines,
 )
-from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 from privacy_gan.reporting.results import make_panels
 from privacy_gan.reporting.run_summary import full_tables, run_summary, short_table
 from privacy_gan.reporting.tables import make_tables
+from privacy_gan.runs.evaluation import Strongest
 from privacy_gan.runs.folder import RunFolder
-from privacy_gan.runs.result import Result, Strongest
+from privacy_gan.runs.result import Result
 
 OF_ADVERSARIES = {
     "privacy_loss": measure(0.8, 0.9, 0.5, 0.7),

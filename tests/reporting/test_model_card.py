@@ -8,7 +8,8 @@ from sample_results import evaluation, learning_curves
 
 from privacy_gan.reporting.model_card import render_model_card
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Measure, Result
+from privacy_gan.runs.evaluation import Measure
+from privacy_gan.runs.result import Result
 
 FACTS = {
     "mechanism": "filter_generator-entropy",

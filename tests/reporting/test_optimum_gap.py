@@ -8,8 +8,8 @@ from sample_results import learning_curves, write_run
 
 from privacy_gan.commands.train import train
 from privacy_gan.evaluation.optimum import gaussian_optimum
+from privacy_gan.reporting.finished_runs import find_runs
 from privacy_gan.reporting.optimum_gap import compare_with_optimum, gaussian_runs, optimum_table
-from privacy_gan.reporting.records import find_runs
 
 
 def test_a_run_is_compared_with_the_optimum_at_its_measured_distortion(tiny, tmp_path):

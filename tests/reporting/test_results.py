@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sample_results import measure, write_run
 
-from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.finished_runs import find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 from privacy_gan.reporting.report import make_report
 from privacy_gan.reporting.results import aggregate_over_seeds, hypervolume, make_panels
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from commands import run
 from sample_results import write_run
 
-from privacy_gan.reporting.records import FinishedRun, evaluation_rows, find_runs, mechanism_name
+from privacy_gan.reporting.finished_runs import FinishedRun, find_runs, mechanism_name
+from privacy_gan.reporting.records import evaluation_rows
 from privacy_gan.reporting.run_summary import run_summary
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Result

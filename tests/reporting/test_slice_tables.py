@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from sample_results import estimate, evaluation, learning_curves, write_run
 
-from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.finished_runs import find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 from privacy_gan.reporting.slices import simultaneous_low, slice_lines, slice_rows, slice_tables
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.result import Result

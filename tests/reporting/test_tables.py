@@ -10,8 +10,9 @@ import pytest
 from sample_results import FILTER_AND_GENERATOR, measure, write_run
 
 from privacy_gan.reporting import missing, paper_values
+from privacy_gan.reporting.finished_runs import find_runs
 from privacy_gan.reporting.formats import FORMATS, to_latex, to_markdown
-from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 from privacy_gan.reporting.results import EMPTY, make_panels
 from privacy_gan.reporting.tables import Table, make_tables, table_cells
 

@@ -4,7 +4,8 @@ import pytest
 from sample_results import learning_curves, write_run
 
 from privacy_gan.reporting import sweep_chart, tracking
-from privacy_gan.reporting.records import all_evaluation_rows, find_runs
+from privacy_gan.reporting.finished_runs import find_runs
+from privacy_gan.reporting.records import all_evaluation_rows
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from sample_results import evaluation, learning_curves
 
 from privacy_gan.reporting.verdict import summary_sentence, verdict
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Measure
+from privacy_gan.runs.evaluation import Measure
 
 DONE = (
     "the adversaries were done: two doublings of their training in a row gained less than the "

@@ -4,8 +4,9 @@ import pytest
 
 from privacy_gan.config import config_to_dict, resolve_config, resolve_task
 from privacy_gan.errors import UserError
+from privacy_gan.runs.evaluation import Evaluation
 from privacy_gan.runs.fingerprint import run_fingerprint
-from privacy_gan.runs.result import Evaluation, Result
+from privacy_gan.runs.result import Result
 from privacy_gan.runs.run import run_from_config
 
 EVALUATION = Evaluation("Smiling", ("no", "yes"), {}, {}, {})

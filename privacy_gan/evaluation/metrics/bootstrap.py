@@ -15,14 +15,13 @@ import torch
 from torch import Tensor
 
 from privacy_gan.randomness import Purpose, keyed_generator
-from privacy_gan.runs.estimate import Estimate
+from privacy_gan.runs.estimate import NORMAL_QUANTILE, Estimate
 
 # Computes a statistic [R] from weights [R, N], the number of times each image occurs in each of R
 # samples, and from columns [N, ...].
 Statistic = Callable[..., Tensor]
 
 TAIL = 0.025
-NORMAL_QUANTILE = 1.959963984540054  # of 1 - TAIL
 CHUNK_SIZE = 100  # samples
 
 

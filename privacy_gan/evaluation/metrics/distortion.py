@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from privacy_gan.evaluation.metrics.metric import Metric
 from privacy_gan.evaluation.metrics.samples import mean
-from privacy_gan.runs.result import Measure
+from privacy_gan.runs.evaluation import Measure
 
 if TYPE_CHECKING:
     from torch import Tensor

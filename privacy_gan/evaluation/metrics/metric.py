@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from privacy_gan.runs.result import Measure
+from privacy_gan.runs.evaluation import Measure
 
 if TYPE_CHECKING:  # so that reading the records does not import torch
     from torch import Tensor

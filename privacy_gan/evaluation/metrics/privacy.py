@@ -16,7 +16,7 @@ from privacy_gan.evaluation.metrics.samples import (
     true_positive_rate,
 )
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Measure
+from privacy_gan.runs.evaluation import Measure
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from privacy_gan.evaluation.metrics.metric import Metric
 from privacy_gan.evaluation.metrics.samples import correlation, cramers_v, mean
-from privacy_gan.runs.result import Measure
+from privacy_gan.runs.evaluation import Measure
 
 if TYPE_CHECKING:
     from privacy_gan.evaluation.metrics.bootstrap import Statistic

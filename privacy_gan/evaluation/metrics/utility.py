@@ -12,7 +12,7 @@ from privacy_gan.evaluation.metrics.metric import Metric
 from privacy_gan.evaluation.metrics.privacy import BALANCED_ACCURACY, balanced_accuracy
 from privacy_gan.evaluation.metrics.samples import mean
 from privacy_gan.runs.estimate import Estimate
-from privacy_gan.runs.result import Measure
+from privacy_gan.runs.evaluation import Measure
 
 if TYPE_CHECKING:
     from torch import Tensor
