@@ -10,7 +10,7 @@ from torch import Tensor
 
 from privacy_gan.errors import UserError
 
-# adversarial loss of a filter: h_f(x') [B, C], s [B], progress in [0, 1] -> scalar
+# adversarial loss of a filter: h_f(x') [B, C], s [B], progress in [0, 1] -> [B]
 AdversarialLoss = Callable[[Tensor, Tensor, float], Tensor]
 
 
@@ -25,11 +25,11 @@ def negative_entropy(logits: Tensor, sensitive: Tensor, progress: float = 1.0) -
         progress: unused, for the same reason.
 
     Returns:
-        Mean over the batch in nats, between -log C and 0.
+        One value for each image, in nats, between -log C and 0, [B].
     """
     del sensitive, progress
     log_probabilities = F.log_softmax(logits, dim=1)
-    return (log_probabilities.exp() * log_probabilities).sum(dim=1).mean()
+    return (log_probabilities.exp() * log_probabilities).sum(dim=1)
 
 
 def complement_cross_entropy(logits: Tensor, sensitive: Tensor, progress: float = 1.0) -> Tensor:
@@ -39,6 +39,9 @@ def complement_cross_entropy(logits: Tensor, sensitive: Tensor, progress: float 
         logits: h_f(x'), [B, 2].
         sensitive: s in {0, 1}, [B].
         progress: unused; part of the signature that all adversarial losses share.
+
+    Returns:
+        One value for each image, in nats, [B].
 
     Raises:
         UserError: there are more than two classes, so that 1 - s is not defined.
@@ -50,7 +53,7 @@ def complement_cross_entropy(logits: Tensor, sensitive: Tensor, progress: float 
             "it drives the discriminator towards 1 - s, which only two classes define; "
             "use loss=entropy"
         )
-    return F.cross_entropy(logits, 1 - sensitive)
+    return F.cross_entropy(logits, 1 - sensitive, reduction="none")
 
 
 def smoothed_accuracy(
@@ -77,7 +80,7 @@ def smoothed_accuracy(
         until: share of the training in which tau decays.
 
     Returns:
-        Mean over the batch, between 0 and 1 + tau log C.
+        One value for each image, between 0 and 1 + tau log C, [B].
     """
     temperature = begin * (end / begin) ** min(1.0, progress / until)
     probabilities = F.softmax(logits, dim=1)
@@ -86,7 +89,7 @@ def smoothed_accuracy(
     phi = temperature * torch.logsumexp(scaled, dim=1)
     true_slope = gradient.gather(1, sensitive[:, None]).squeeze(1)
     tangent: Tensor = phi + true_slope - (gradient * probabilities).sum(dim=1)
-    return tangent.mean()
+    return tangent
 
 
 def distortion(censored: Tensor, original: Tensor) -> Tensor:
@@ -94,7 +97,7 @@ def distortion(censored: Tensor, original: Tensor) -> Tensor:
     return F.mse_loss(censored, original)
 
 
-def augmented_lagrangian(distortion: Tensor, epsilon: float, multiplier: Tensor) -> Tensor:
+def augmented_lagrangian(distortion: Tensor, epsilon: Tensor | float, multiplier: Tensor) -> Tensor:
     """(max(0, m + r)^2 - m^2) / 2 with r = d / epsilon - 1 (Nocedal and Wright, 2006, eq. 17.55).
 
     At d = epsilon its slope in r is m, so that the right multiplier m meets the budget exactly.

@@ -44,6 +44,10 @@ class FixedBatches(LightningDataModule):
     def train_dataloader(self):
         return DataLoader(self.batches, batch_size=None)
 
+    def labels(self, split):
+        assert split == "train"
+        return torch.cat([attributes for _, attributes in self.batches])
+
 
 def train(privatizer, batches):
     trainer = Trainer(

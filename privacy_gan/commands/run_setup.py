@@ -71,15 +71,21 @@ def prepare_run(config: DictConfig) -> RunSetup:
     return RunSetup(config, task, run, datamodule)
 
 
-def build_privatizer(setup: RunSetup) -> Privatizer:
+def build_privatizer(setup: RunSetup, components: int | None = None) -> Privatizer:
     """Return a run's mechanism with initial weights that depend only on the seed.
+
+    Args:
+        setup: the run.
+        components: number of principal components of networks that leave it to the data.
 
     Raises:
         UserError: the mechanism cannot be built as configured.
     """
     seed = setup.config.seed
     pl.seed_everything(seed, verbose=False)
-    privatizer: Privatizer = instantiate_mechanism(setup.config.privatizer, seed, setup.column)
+    privatizer: Privatizer = instantiate_mechanism(
+        setup.config.privatizer, seed, setup.column, components
+    )
     return privatizer.to(memory_format=torch.channels_last)
 
 

@@ -19,7 +19,7 @@ DRAWING_VERSION = 1  # raise it whenever the same arguments give different data
 class GaussianDataModule(TableDataModule):
     """Samples of x | s ~ N(mu, sigma^2) for s = 1 and N(-mu, sigma^2) for s = 0.
 
-    Both values of s, the attribute Sign, are equally likely. Images are [B, 1, 1, 1], and not
+    s is the attribute Sign. Images are [B, 1, 1, 1], and not
     limited to [0, 1]. ``privacy_gan.evaluation.optimum`` computes the best possible mechanism.
 
     Args:
@@ -29,6 +29,7 @@ class GaussianDataModule(TableDataModule):
         drawing_seed: seed of the samples, independent of the seed of training.
         mu: distance of both means from 0.
         sigma: standard deviation of both classes.
+        prior: probability of s = 1.
         image_size: must be 1.
         batches: batch options, see TableDataModule.
 
@@ -47,6 +48,7 @@ class GaussianDataModule(TableDataModule):
         drawing_seed: int = 0,
         mu: float = math.sqrt(2),
         sigma: float = 0.7,
+        prior: float = 0.5,
         image_size: int = 1,
         **batches: Any,
     ) -> None:
@@ -55,6 +57,7 @@ class GaussianDataModule(TableDataModule):
         self.drawing_seed = drawing_seed
         self.mu = mu
         self.sigma = sigma
+        self.prior = prior
         self._check_arguments(image_size)
 
     def _check_arguments(self, image_size: int) -> None:
@@ -70,6 +73,8 @@ class GaussianDataModule(TableDataModule):
             raise UserError(f"data.sigma={self.sigma} must be finite and above 0")
         if not (math.isfinite(self.mu) and self.mu >= 0):
             raise UserError(f"data.mu={self.mu} must be finite and at least 0")
+        if not 0 < self.prior < 1:
+            raise UserError(f"data.prior={self.prior} must be above 0 and below 1")
         if self.drawing_seed < 0:
             raise UserError(f"data.drawing_seed={self.drawing_seed} must be at least 0")
 
@@ -86,6 +91,8 @@ class GaussianDataModule(TableDataModule):
     def content_key(self) -> str:
         """Return a hash of everything that determines the samples."""
         settings = (DRAWING_VERSION, *self.counts.values(), self.drawing_seed, self.mu, self.sigma)
+        if self.prior != 0.5:  # equally likely values have the key that they always had
+            settings += (self.prior,)
         return hashlib.sha256(repr(settings).encode()).hexdigest()[:16]
 
     def open_table(self) -> ImageTable:
@@ -105,6 +112,10 @@ class GaussianDataModule(TableDataModule):
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
         # two streams per split, so that a longer split starts with the samples of a shorter one
         sign_seed, noise_seed = np.random.SeedSequence([self.drawing_seed, split]).spawn(2)
-        signs = np.random.default_rng(sign_seed).integers(0, 2, count)
+        rng = np.random.default_rng(sign_seed)
+        if self.prior == 0.5:
+            signs = rng.integers(0, 2, count)
+        else:
+            signs = (rng.random(count) < self.prior).astype(np.int64)
         noise = np.random.default_rng(noise_seed).standard_normal(count)
         return self.mu * (2 * signs - 1) + self.sigma * noise, signs

@@ -3,6 +3,7 @@
 A mechanism is a channel Q(x'|x). The strongest adversary predicts the most probable s at each x'
 and has accuracy sum_x' max_s sum_x P(s, x) Q(x'|x). This accuracy is convex and piecewise linear in
 Q, and the distortion E (x' - x)^2 is linear, so the best channel on a grid solves a linear program.
+So does the one for balanced accuracy, in which P(s, x) / (C P(s)) takes the place of P(s, x).
 
 The grid causes a small error. With mu = sqrt 2, sigma = 0.7 and budgets 0, 0.1, 0.5, 1 and 2.5, 61
 points up to 5 sigma beyond the means give 97.76, 87.17, 73.03, 62.99 and 50 %; 201 points give
@@ -24,13 +25,16 @@ from privacy_gan.errors import UserError
 Floats = npt.NDArray[np.float64]
 
 
-def least_accuracy(points: Floats, joint: Floats, budgets: Sequence[float]) -> Floats:
+def least_accuracy(
+    points: Floats, joint: Floats, budgets: Sequence[float], balanced: bool = False
+) -> Floats:
     """Return the Bayes accuracy under the best channel, at each budget.
 
     Args:
         points: values that x and x' can take, [N].
         joint: P(s, x), [C, N], which sums to 1.
         budgets: bounds D on E (x' - x)^2, in squared units of the points.
+        balanced: whether to return balanced accuracies, the means of all classes' recalls.
 
     Returns:
         Accuracies in [0, 1], one per budget.
@@ -41,7 +45,7 @@ def least_accuracy(points: Floats, joint: Floats, budgets: Sequence[float]) -> F
     require_joint(points, joint)
     if not all(budget >= 0 for budget in budgets):
         raise UserError(f"distortion budgets must be 0 or more: {list(budgets)}")
-    program = channel_program(points, joint)
+    program = channel_program(points, joint, balanced)
     return np.array([float(_solve(program, budget).fun) for budget in budgets])
 
 
@@ -55,9 +59,15 @@ def best_channel(points: Floats, joint: Floats, budget: float) -> Floats:
 
 
 def gaussian_optimum(
-    mu: float, sigma: float, budgets: Sequence[float], points: int = 61, deviations: float = 5.0
+    mu: float,
+    sigma: float,
+    budgets: Sequence[float],
+    points: int = 61,
+    deviations: float = 5.0,
+    prior: float = 0.5,
+    balanced: bool = False,
 ) -> Floats:
-    """Return ``least_accuracy`` for x | s ~ N(+-mu, sigma^2), s in {0, 1} equally likely.
+    """Return ``least_accuracy`` for x | s ~ N(+-mu, sigma^2), s in {0, 1}.
 
     Args:
         mu: distance of both means from 0.
@@ -65,13 +75,15 @@ def gaussian_optimum(
         budgets: bounds on E (x' - x)^2.
         points: size of the grid.
         deviations: number of sigma by which the grid extends beyond the means.
+        prior: P(s = 1).
+        balanced: whether to return balanced accuracies.
     """
-    grid, joint = gaussian_grid(mu, sigma, points, deviations)
-    return least_accuracy(grid, joint, budgets)
+    grid, joint = gaussian_grid(mu, sigma, points, deviations, prior)
+    return least_accuracy(grid, joint, budgets, balanced)
 
 
 def gaussian_grid(
-    mu: float, sigma: float, points: int, deviations: float = 5.0
+    mu: float, sigma: float, points: int, deviations: float = 5.0, prior: float = 0.5
 ) -> tuple[Floats, Floats]:
     """Return evenly spaced points [N] and the joint distribution of s and these points [2, N].
 
@@ -83,7 +95,8 @@ def gaussian_grid(
     grid = np.linspace(-reach, reach, points)
     edges = np.concatenate([[-np.inf], (grid[1:] + grid[:-1]) / 2, [np.inf]])
     cumulative = [[normal_cdf((edge - mean) / sigma) for edge in edges] for mean in (-mu, mu)]
-    return grid, np.diff(np.array(cumulative), axis=1) / 2
+    frequencies = np.array([1 - prior, prior])
+    return grid, np.diff(np.array(cumulative), axis=1) * frequencies[:, None]
 
 
 def normal_cdf(value: float) -> float:
@@ -105,12 +118,13 @@ def require_joint(points: Floats, joint: Floats) -> None:
         raise UserError(f"the joint distribution sums to {joint.sum():g}, or is negative somewhere")
 
 
-def channel_program(points: Floats, joint: Floats) -> dict[str, Any]:
+def channel_program(points: Floats, joint: Floats, balanced: bool = False) -> dict[str, Any]:
     """Return the linear program as arguments of ``scipy.optimize.linprog``, with budget 0.
 
     The variables are the N * N values Q(x'|x), with x' varying fastest, and N values t(x'). The
     constraints are t(x') >= P(s, x') for every s, so that the minimal sum of t is the adversary's
-    accuracy. The last inequality bounds the distortion.
+    accuracy. The last inequality bounds the distortion. For balanced accuracy, P(s, x') / (C P(s))
+    takes the place of P(s, x').
 
     Raises:
         UserError: SciPy is missing.
@@ -121,8 +135,9 @@ def channel_program(points: Floats, joint: Floats) -> dict[str, Any]:
         raise UserError("the optimum needs SciPy: pip install scipy") from error
     size = len(points)
     one = sparse.identity(size, format="csr")
+    scored = joint / (len(joint) * joint.sum(axis=1, keepdims=True)) if balanced else joint
     posteriors = [
-        sparse.hstack([sparse.kron(masses, one), -one]) for masses in joint
+        sparse.hstack([sparse.kron(masses, one), -one]) for masses in scored
     ]  # P(s, x') - t(x')
     squares = (points[None, :] - points[:, None]) ** 2
     moved = (joint.sum(axis=0)[:, None] * squares).reshape(1, -1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import pairwise
 from typing import Any
 
 import torch
@@ -12,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_gan.models.classifier import Classifier
+from privacy_gan.models.layers import normalized_layers
 
 MAX_SIDE = 32  # pixels; larger images are averaged to this side, so that a covariance fits
 OVERSAMPLING = 32  # dimensions of the randomized decomposition beyond the components
@@ -140,12 +140,5 @@ def pca_mlp(num_classes: int, components: int, width: int, dropout: float) -> Cl
         width: units of each of the two hidden layers.
         dropout: share of the units that are dropped in training.
     """
-    layers: list[nn.Module] = [PrincipalComponents(components)]
-    for inputs, outputs in pairwise((components, width, width)):
-        layers += [
-            nn.Linear(inputs, outputs),
-            nn.LayerNorm(outputs),
-            nn.GELU(),
-            nn.Dropout(dropout),
-        ]
-    return Classifier(nn.Sequential(*layers), width, num_classes)
+    layers = normalized_layers(components, width, depth=2, dropout=dropout)
+    return Classifier(nn.Sequential(PrincipalComponents(components), *layers), width, num_classes)

@@ -90,7 +90,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
                 )
                 steps.append((discriminator, 1.0))
             if turn.network:
-                loss = result.adversarial + game.constraint(result.distortion)
+                loss = result.adversarial + game.constraint_term(result.distortion)
                 self.compute_gradients(network, loss, game.network)
                 steps.append((network, self.network_rate))
         for optimizer, rate in steps:
@@ -122,7 +122,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         values: dict[str, Tensor] = {}
         for game, result in zip(self.parts, results, strict=True):
             game_values = {
-                "loss": result.adversarial + game.constraint(result.distortion),
+                "loss": result.adversarial + game.constraint_term(result.distortion),
                 "distortion": result.distortion,
                 **result.metrics,
             }

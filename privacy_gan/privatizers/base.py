@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -130,6 +130,14 @@ class Privatizer(nn.Module, ABC):
         return {"x": images, "x'": self.privatize(images, rng).images}
 
 
+@runtime_checkable
+class FitsLabels(Protocol):
+    """A module that depends on the frequencies of the sensitive attribute's values."""
+
+    def fit_labels(self, labels: Tensor) -> None:
+        """Fit it to s of the training images, [N]."""
+
+
 class SyntheticAttribute(nn.Module):
     """Draws s' at random for every image, independently of the image.
 
@@ -156,10 +164,11 @@ class SyntheticAttribute(nn.Module):
         """Return the arguments that a mechanism passes on to this class."""
         return {"num_classes": self.num_classes, "synthetic": self.distribution}
 
-    def fit(self, labels: Tensor) -> None:
-        """Set the probabilities to the frequencies of the training images' s, [N]."""
-        counts = torch.bincount(labels, minlength=self.num_classes)
-        self.probabilities.copy_(counts / len(labels))
+    def fit_labels(self, labels: Tensor) -> None:
+        """Set empirical probabilities to the frequencies of the training images' s, [N]."""
+        if self.distribution == EMPIRICAL:
+            counts = torch.bincount(labels, minlength=self.num_classes)
+            self.probabilities.copy_(counts / len(labels))
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Draw a value for each image, [B], on the images' device."""

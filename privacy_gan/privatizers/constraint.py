@@ -22,12 +22,17 @@ class Constraint(nn.Module, ABC):
         self.epsilon = epsilon
 
     @abstractmethod
-    def forward(self, distortion: Tensor) -> Tensor:
-        """Return the term for a mean distortion d, a scalar."""
+    def forward(self, distortion: Tensor, least: Tensor | float = 0.0) -> Tensor:
+        """Return the term for a mean distortion d, a scalar.
 
-    def update(self, distortion: Tensor) -> None:
+        Args:
+            distortion: d.
+            least: the part of d that the network cannot avoid, below the budget.
+        """
+
+    def update(self, distortion: Tensor, least: Tensor | float = 0.0) -> None:
         """Update the constraint after a step of the network that had this distortion."""
-        del distortion
+        del distortion, least
 
 
 class Penalty(Constraint):
@@ -42,8 +47,9 @@ class Penalty(Constraint):
         super().__init__(epsilon)
         self.weight = weight
 
-    def forward(self, distortion: Tensor) -> Tensor:
-        """See Constraint.forward."""
+    def forward(self, distortion: Tensor, least: Tensor | float = 0.0) -> Tensor:
+        """See Constraint.forward; the penalty counts all of d."""
+        del least
         return losses.distortion_penalty(distortion, self.epsilon, self.weight)
 
 
@@ -59,8 +65,8 @@ class Multiplier(Constraint):
 
     Args:
         epsilon: the distortion budget.
-        rate: change of the multiplier in a step, for each unit of d / epsilon - 1, which is capped
-            at 0.2.
+        rate: change of the multiplier in a step, for each unit of the relative excess
+            (d - least) / (epsilon - least) - 1, which is capped at 0.2.
     """
 
     MAX_EXCESS = 0.2
@@ -71,11 +77,13 @@ class Multiplier(Constraint):
         self.rate = rate
         self.register_buffer("multiplier", torch.zeros(()))
 
-    def forward(self, distortion: Tensor) -> Tensor:
+    def forward(self, distortion: Tensor, least: Tensor | float = 0.0) -> Tensor:
         """See Constraint.forward."""
-        return losses.augmented_lagrangian(distortion, self.epsilon, self.multiplier)
+        return losses.augmented_lagrangian(
+            distortion - least, self.epsilon - least, self.multiplier
+        )
 
-    def update(self, distortion: Tensor) -> None:
+    def update(self, distortion: Tensor, least: Tensor | float = 0.0) -> None:
         """Update the multiplier, which is never negative."""
-        excess = (distortion.detach() / self.epsilon - 1).clamp(max=self.MAX_EXCESS)
-        self.multiplier.add_(self.rate * excess).clamp_(min=0)
+        excess = (distortion.detach() - least) / (self.epsilon - least) - 1
+        self.multiplier.add_(self.rate * excess.clamp(max=self.MAX_EXCESS)).clamp_(min=0)

@@ -26,6 +26,8 @@ class Filter(FilterInference, Game):
         adversarial_loss: f's adversarial loss, a function of the logits h_f(x'), s and the training
             progress in [0, 1].
         num_classes: number of values of s, and of h_f's outputs.
+        balanced: whether all values of s count alike in both losses, however frequent they are, so
+            that the filter hides s from the adversary with the best balanced accuracy.
         output_noise: share of the budget spent on Gaussian noise, which is added to f's output and
             part of x'.
         options: budget, update intervals and averaging, see Game.
@@ -36,6 +38,7 @@ class Filter(FilterInference, Game):
     """
 
     name = "filter"
+    class_weights: Tensor
 
     def __init__(
         self,
@@ -43,6 +46,7 @@ class Filter(FilterInference, Game):
         discriminator: Callable[[int], nn.Module],
         adversarial_loss: AdversarialLoss,
         num_classes: int,
+        balanced: bool = False,
         output_noise: float = 0.0,
         **options: Any,
     ) -> None:
@@ -52,9 +56,21 @@ class Filter(FilterInference, Game):
                 f"game.output_noise={output_noise} is out of range: set it between 0 and 1"
             )
         self.adversarial_loss = adversarial_loss
+        self.balanced = balanced
+        self.register_buffer("class_weights", torch.ones(num_classes), persistent=False)
         self.deviation = (output_noise * self.constraint.epsilon) ** 0.5
         # a loss that does not support this number of classes fails now, not at the first step
         adversarial_loss(torch.zeros(1, num_classes), torch.zeros(1, dtype=torch.long), 1.0)
+
+    def fit_labels(self, labels: Tensor) -> None:
+        """Weigh all values of s alike if the game is balanced.
+
+        Args:
+            labels: s of the training images, [N].
+        """
+        if self.balanced:
+            counts = torch.bincount(labels, minlength=len(self.class_weights))
+            self.class_weights.copy_(len(labels) / (len(counts) * counts))
 
     def losses(
         self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
@@ -63,11 +79,16 @@ class Filter(FilterInference, Game):
         with torch.set_grad_enabled(torch.is_grad_enabled() and turn.network):
             censored = self(incoming, draws).images
         logits = self.discriminator(censored)
-        adversarial = self.adversarial_loss(logits, sensitive, turn.progress)
+        weights = self.class_weights[sensitive]
+        adversarial = (weights * self.adversarial_loss(logits, sensitive, turn.progress)).mean()
+        discriminator = None
+        if turn.discriminator:
+            losses_of_images = F.cross_entropy(logits, sensitive, reduction="none")
+            discriminator = (weights * losses_of_images).mean()
         return Losses(
             output=censored,
             adversarial=adversarial,
-            discriminator=F.cross_entropy(logits, sensitive) if turn.discriminator else None,
+            discriminator=discriminator,
             distortion=losses.distortion(censored, original),
             metrics={
                 "adversarial_loss": adversarial.detach(),

@@ -111,9 +111,20 @@ class Game(NetworkPrivatizer):
 
     def after_step(self, distortion: Tensor) -> None:
         """Update constraint and moving average after a step of the network."""
-        self.constraint.update(distortion)
+        self.constraint.update(distortion, self.least_distortion)
         if self.average is not None:
             self.average.update_parameters(self.network)
+
+    def constraint_term(self, distortion: Tensor) -> Tensor:
+        """Return the term that keeps the network within its budget, see Constraint.forward."""
+        term: Tensor = self.constraint(distortion, self.least_distortion)
+        return term
+
+    @property
+    def least_distortion(self) -> Tensor | float:
+        """The distortion that the network cannot avoid; 0 unless it has a ``truncation``."""
+        truncation: Tensor | float = getattr(self.network, "truncation", 0.0)
+        return truncation
 
     @property
     def active_network(self) -> nn.Module:

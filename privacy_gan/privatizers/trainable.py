@@ -19,7 +19,7 @@ from torch.optim import Optimizer
 from privacy_gan import distributed
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
-from privacy_gan.privatizers.base import EMPIRICAL, Draws, Privatizer, SyntheticAttribute
+from privacy_gan.privatizers.base import Draws, FitsLabels, Privatizer
 from privacy_gan.randomness import Purpose, keyed_generator
 
 
@@ -64,11 +64,11 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         """The trained networks, in the order of their optimizers."""
 
     def setup(self, stage: str) -> None:
-        """Fit empirical synthetic attributes to the training labels."""
+        """Fit what depends on the frequencies of s to the training labels."""
         for module in self.modules():
-            if isinstance(module, SyntheticAttribute) and module.distribution == EMPIRICAL:
+            if isinstance(module, FitsLabels):
                 labels = self.trainer.datamodule.labels("train")  # type: ignore[attr-defined]
-                module.fit(labels[:, self.attribute_index])
+                module.fit_labels(labels[:, self.attribute_index])
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return one optimizer for each network."""

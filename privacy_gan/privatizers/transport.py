@@ -15,7 +15,6 @@ from torch import Tensor
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.privatizers.base import (
-    EMPIRICAL,
     UNIFORM,
     Censored,
     Draws,
@@ -160,8 +159,8 @@ class Transport(Operation):
             )
         if int(torch.bincount(labels, minlength=self.num_classes).min()) < 2:
             raise UserError("a class has fewer than two training images: use more images")
-        if self.synthetic is not None and self.synthetic.distribution == EMPIRICAL:
-            self.synthetic.fit(labels)
+        if self.synthetic is not None:
+            self.synthetic.fit_labels(labels)
         self.center.copy_(values.mean(dim=0))
         with torch.random.fork_rng(devices=[values.device] if values.is_cuda else []):
             torch.manual_seed(0)

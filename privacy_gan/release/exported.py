@@ -20,6 +20,7 @@ from torch import nn
 
 from privacy_gan.errors import UserError, is_out_of_memory
 from privacy_gan.models.stargan import StarGANGenerator
+from privacy_gan.models.subspace_filter import SubspaceFilter
 from privacy_gan.models.unet import UNet
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.privatizers.blur import Blur
@@ -54,6 +55,7 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "identity": Identity,
     "stack": Chain,
     "unet": UNet,
+    "subspace_filter": SubspaceFilter,
     "stargan_generator": StarGANGenerator,
 }
 KIND_NAMES = {kind: name for name, kind in KINDS.items()}

@@ -56,13 +56,15 @@ def gaussian_runs(runs: Sequence[FinishedRun]) -> list[FinishedRun]:
 
 def compare_with_optimum(runs: Sequence[FinishedRun]) -> list[OptimumComparison]:
     """Return a comparison for each run, sorted by budget."""
-    by_data: dict[tuple[float, float], list[tuple[FinishedRun, Estimate, str, float]]] = {}
+    by_data: dict[tuple[float, float, float], list[tuple[FinishedRun, Estimate, str, float]]] = {}
     for run in runs:
-        data = run.result.fingerprint["data.mu"], run.result.fingerprint["data.sigma"]
-        by_data.setdefault(data, []).append((run, *single_query_scores(run)))
+        mu, sigma = (run.result.fingerprint[f"data.{name}"] for name in ("mu", "sigma"))
+        prior = run.result.fingerprint.get("data.prior", 0.5)
+        by_data.setdefault((mu, sigma, prior), []).append((run, *single_query_scores(run)))
     comparisons = []
-    for data, group in by_data.items():  # one call for all budgets
-        optima = gaussian_optimum(*data, [each[-1] for each in group], points=GRID_POINTS)
+    for (mu, sigma, prior), group in by_data.items():  # one call for all budgets
+        budgets = [each[-1] for each in group]
+        optima = gaussian_optimum(mu, sigma, budgets, points=GRID_POINTS, prior=prior)
         for (run, accuracy, prefix, distortion), optimum in zip(group, optima, strict=True):
             epsilon = float(run.result.fingerprint["epsilon"])
             comparisons.append(

@@ -11,6 +11,9 @@ from omegaconf import DictConfig
 from privacy_gan.config import config_to_dict
 from privacy_gan.config.schema import SettingRole, role_of
 
+# options that did not always exist, with values that do what earlier versions did
+NEW_OPTIONS = {"start_key": None, "filter.balanced": False, "data.prior": 0.5}
+
 
 def run_fingerprint(settings: Mapping[str, Any], data_key: str) -> dict[str, Any]:
     """Return the settings that determine a run's results, by dotted path.
@@ -24,11 +27,20 @@ def run_fingerprint(settings: Mapping[str, Any], data_key: str) -> dict[str, Any
         for path, value in flatten(settings).items()
         if role_of(path) is SettingRole.FINGERPRINT
     }
-    if decisive.get("start_key") is None:  # earlier runs, without this option, have no such key
-        decisive.pop("start_key", None)
+    for path in [path for path, value in decisive.items() if is_new_default(path, value)]:
+        del decisive[path]  # earlier runs, without this option, have no such key
     if processes := unsynchronized_batch_norms(settings["trainer"]):
         decisive["trainer.batch_norms"] = processes
     return decisive | {"data.key": data_key}
+
+
+def is_new_default(path: str, value: Any) -> bool:
+    """Return whether a setting is a new option whose default does what earlier versions did."""
+    return any(
+        path == option or path.endswith(f".{option}")
+        for option, default in NEW_OPTIONS.items()
+        if value == default
+    )
 
 
 def classifier_settings(config: DictConfig) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra.utils
 import torch
 from omegaconf import DictConfig
+from torch import Tensor
 
 import privacy_gan
 from privacy_gan.config import instantiate_mechanism
@@ -22,6 +24,8 @@ from privacy_gan.tensors import require_finite
 
 if TYPE_CHECKING:
     from privacy_gan.privatizers.base import Privatizer
+
+SUBSPACE_SIZE = "subspace.deviations"  # a tensor with one value for each component
 
 
 def load_mechanism(path: str | Path) -> Privatizer:
@@ -43,16 +47,25 @@ def load_mechanism(path: str | Path) -> Privatizer:
     folder = open_folder(Path(path))
     folder.finished_result().require_current(folder.result_file)
     config = folder.config()
-    privatizer: Privatizer = instantiate_mechanism(config.privatizer, config.seed)
+    weights = read_weights(path) if folder.checkpoint.exists() else {}
+    privatizer: Privatizer = instantiate_mechanism(
+        config.privatizer, config.seed, components=count_components(weights)
+    )
     if privatizer.state_dict():
         try:
-            privatizer.load_state_dict(read_weights(path))
+            privatizer.load_state_dict(weights or read_weights(path))
         except RuntimeError as error:  # names or shapes differ
             raise UserError(
                 f"{folder.checkpoint} does not fit {folder.config_file}: train the run again"
             ) from error
     privatizer.eval().requires_grad_(False)
     return privatizer.to(memory_format=torch.channels_last)
+
+
+def count_components(weights: Mapping[str, Tensor]) -> int | None:
+    """Return the number of principal components of a mechanism's subspace; None if it has none."""
+    sizes = {len(value) for name, value in weights.items() if name.endswith(SUBSPACE_SIZE)}
+    return max(sizes, default=None)
 
 
 def load_initial_weights(privatizer: Privatizer, path: str) -> None:

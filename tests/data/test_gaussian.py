@@ -32,6 +32,13 @@ def test_each_class_has_its_mean_its_standard_deviation_and_half_of_the_samples(
         assert numbers[signs == sign].std() == pytest.approx(0.5, abs=0.012)
 
 
+def test_a_prior_sets_the_share_of_each_class():
+    samples = table(prior=0.8)
+    # the standard error of a share of 40,000 is 0.002
+    assert samples.attributes[samples.splits == 0, 0].mean() == pytest.approx(0.8, abs=0.008)
+    assert module(prior=0.8).content_key() != module().content_key()
+
+
 def test_mu_is_the_square_root_of_two_by_default():
     samples = table(sigma=1e-6)
     assert np.abs(samples.images) == pytest.approx(math.sqrt(2), abs=1e-4)

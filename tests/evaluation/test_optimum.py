@@ -57,6 +57,16 @@ def test_two_points_lose_accuracy_in_proportion_to_the_budget():
     assert accuracies == pytest.approx([1, 0.9, 0.7, 0.5, 0.5])
 
 
+def test_balanced_accuracy_counts_a_rare_class_as_much_as_a_frequent_one():
+    # s = x, P(s = 1) = 0.2. Moving 1s to 0 costs least: for accuracy 1 - D, down to the majority
+    # rate; for balanced accuracy 1 - D / 0.4, as half of it is the recall of the 1s.
+    points, joint = np.array([0.0, 1.0]), np.diag([0.8, 0.2])
+    budgets = [0, 0.1, 0.2, 0.3]
+    assert least_accuracy(points, joint, budgets) == pytest.approx([1, 0.9, 0.8, 0.8])
+    balanced = least_accuracy(points, joint, budgets, balanced=True)
+    assert balanced == pytest.approx([1, 0.75, 0.5, 0.5])
+
+
 def test_points_further_apart_cost_the_square_of_their_distance():
     accuracies = least_accuracy(np.array([0.0, 3.0]), np.eye(2) / 2, [0.9, 4.5])
     assert accuracies == pytest.approx([0.9, 0.5])

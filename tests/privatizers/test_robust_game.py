@@ -4,7 +4,6 @@ import copy
 
 import pytest
 import torch
-import torch.nn.functional as F
 from games import BATCH, NOISE, SIZE, LiteralAdam, make_batches, small_discriminator, train, unet
 from torch import nn
 
@@ -24,6 +23,7 @@ def make_game(**options):
     torch.manual_seed(0)
     settings = {
         "constraint": Multiplier(EPSILON),
+        "balanced": True,
         "network_every": 2,
         "averaging": 0.995,
         "output_noise": 0.03,
@@ -47,6 +47,9 @@ def make_game(**options):
 
 def literal_robust_game(f, h_f, batches):
     """Run two discriminator steps for each filter step; return average and multiplier."""
+    all_s = torch.cat([attributes[:, SENSITIVE] for _, attributes in batches])
+    ones = all_s.double().mean()
+    weight = (0.5 / (1 - ones), 0.5 / ones)
     adam_f, adam_h = (LiteralAdam(net.parameters(), RATE, BETAS) for net in (f, h_f))
     average, multiplier, updates = None, 0.0, 0
     for t, (x, attributes) in enumerate(batches):
@@ -59,16 +62,18 @@ def literal_robust_game(f, h_f, batches):
         n = torch.randn(x.shape, generator=rng, dtype=torch.float64)
         censored = (f(x, z) + (0.03 * EPSILON) ** 0.5 * n).clamp(0, 1)
         logits = h_f(censored)
-        gradients_h = torch.autograd.grad(
-            F.cross_entropy(logits, s), list(h_f.parameters()), retain_graph=True
-        )
+        cross_entropy = 0.0
+        for row, truth in zip(logits.log_softmax(dim=1), s, strict=True):
+            cross_entropy = cross_entropy - weight[truth] * row[truth] / BATCH
+        gradients_h = torch.autograd.grad(cross_entropy, list(h_f.parameters()), retain_graph=True)
         if t % 2 == 0:
             h = logits.softmax(dim=1)
             total = 0.0
             for row, truth in zip(h, s, strict=True):
                 exps = (row / tau).exp()
                 g = exps / exps.sum()
-                total = total + tau * exps.sum().log() + g[truth] - (g * row).sum()
+                tangent = tau * exps.sum().log() + g[truth] - (g * row).sum()
+                total = total + weight[truth] * tangent
             r = ((censored - x) ** 2).mean() / EPSILON - 1
             budget = (torch.clamp(multiplier + r, min=0) ** 2 - multiplier**2) / 2
             gradients_f = torch.autograd.grad(total / BATCH + budget, list(f.parameters()))

@@ -35,7 +35,7 @@ def unet(classes=None):
 
 def empirical():
     generator = GeneratorInference(unet(3), 3, "empirical")
-    generator.synthetic.fit(torch.tensor([0, 2, 2, 2]))
+    generator.synthetic.fit_labels(torch.tensor([0, 2, 2, 2]))
     return generator
 
 

@@ -27,13 +27,13 @@ FINGERPRINTS = {
     "data=gaussian": "e9f93a60a0a5b27b",
     "attribute=[Black_Hair,Blond_Hair] group_rule=drop": "6df43cae930ecb8d",
     "constraint=multiplier epsilon=0.005 attribute=gender seed=3": "d6dc045d376f1357",
-    "game=robust": "b4795fae62d70bc3",
+    "game=robust": "e1f14e88cfd08d32",
     "privatizer=filter loss=cross_entropy": "fd75694cfa5a1c9b",
     "privatizer=generator": "d20275cb4b2db4aa",
     "privatizer=stargan": "e9e259597fd22b7c",
     "privatizer=transport data=gaussian": "098d9f52c077ab75",
     "privatizer=pixelate": "35a5fb05c37760b0",
-    "experiment=demo": "7f1e09b5f94a116b",
+    "experiment=demo": "7120922682e18940",
 }
 
 

@@ -1,0 +1,113 @@
+"""A filter that changes images within the subspace of their principal components, and its h_f."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from privacy_gan.models.classifier import Classifier
+from privacy_gan.models.layers import normalized_layers
+from privacy_gan.models.subspace import Subspace
+
+DEPTH = 3  # hidden layers of filter and discriminator
+
+
+class SubspaceFilter(nn.Module):
+    """x' = m + V T(V'(x - m), z): an MLP changes the coordinates, what lies outside is removed.
+
+    With c the coordinates, T(c, z) = c + MLP(c, z1) + sigma z2. The noise sigma z2 is spread over
+    all components so that its part of the distortion is ``output_noise`` of what the budget leaves
+    after truncation.
+
+    Args:
+        components: number of principal components, K.
+        width: units of each of the three hidden layers.
+        latent_size: dimensions of z1.
+        output_noise: variance of the noise added to the output, as a share of the budget that
+            truncation leaves.
+        epsilon: the distortion budget.
+        limits: range of an image's values, to which censored images are clipped after training;
+            None for no limits.
+
+    Attributes:
+        noise_size: dimensions of z1 and z2 together.
+    """
+
+    def __init__(
+        self,
+        components: int,
+        width: int,
+        latent_size: int,
+        output_noise: float,
+        epsilon: float,
+        limits: Sequence[float] | None = (0.0, 1.0),
+    ) -> None:
+        super().__init__()
+        self.components = components
+        self.width = width
+        self.latent_size = latent_size
+        self.output_noise = output_noise
+        self.epsilon = epsilon
+        self.limits = limits
+        self.noise_size = latent_size + components
+        self.subspace = Subspace(components)
+        self.change = nn.Sequential(
+            *normalized_layers(components + latent_size, width, DEPTH), nn.Linear(width, components)
+        )
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {
+            "components": self.components,
+            "width": self.width,
+            "latent_size": self.latent_size,
+            "output_noise": self.output_noise,
+            "epsilon": self.epsilon,
+            "limits": None if self.limits is None else list(self.limits),
+        }
+
+    @property
+    def truncation(self) -> Tensor:
+        """Mean squared error that no change of the coordinates can avoid, a scalar."""
+        return self.subspace.truncation
+
+    def forward(self, images: Tensor, noise: Tensor) -> Tensor:
+        """Censor images.
+
+        Args:
+            images: [B, C, H, W] in [0, 1].
+            noise: z1 and z2, [B, noise_size].
+
+        Returns:
+            [B, C, H, W] in the subspace; after training, clipped to the limits.
+        """
+        z1, z2 = noise[:, : self.latent_size], noise[:, self.latent_size :]
+        coordinates = self.subspace.encode(images)
+        change = self.change(torch.cat([coordinates, z1], dim=1)).to(coordinates.dtype)
+        changed = coordinates + change + self.deviation(images) / self.subspace.deviations * z2
+        censored = self.subspace.decode(changed, images.shape)
+        # in training not, so that the discriminator's coordinates are the changed ones
+        return censored if self.training or self.limits is None else censored.clamp(*self.limits)
+
+    def deviation(self, images: Tensor) -> Tensor:
+        """Return the standard deviation of the added noise in each direction, a scalar."""
+        left = (self.epsilon - self.truncation).clamp(min=0)
+        return (self.output_noise * left * images[0].numel() / self.components).sqrt()
+
+
+def subspace_classifier(
+    num_classes: int, components: int, width: int, dropout: float
+) -> Classifier:
+    """Return an MLP on the coordinates of images in the subspace, a discriminator.
+
+    Args:
+        num_classes: number of logits.
+        components: number of principal components.
+        width: units of each of the three hidden layers.
+        dropout: share of the units that are dropped in training.
+    """
+    layers = normalized_layers(components, width, DEPTH, dropout)
+    return Classifier(nn.Sequential(Subspace(components), *layers), width, num_classes)
