@@ -140,5 +140,5 @@ def pca_mlp(num_classes: int, components: int, width: int, dropout: float) -> Cl
         width: units of each of the two hidden layers.
         dropout: share of the units that are dropped in training.
     """
-    layers = normalized_layers(components, width, depth=2, dropout=dropout)
+    layers = normalized_layers(components, width, depth=2, dropout=lambda: nn.Dropout(dropout))
     return Classifier(nn.Sequential(PrincipalComponents(components), *layers), width, num_classes)

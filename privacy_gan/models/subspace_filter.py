@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from privacy_gan.models.classifier import Classifier
+from privacy_gan.models.keyed_dropout import KeyedDropout
 from privacy_gan.models.layers import normalized_layers
 from privacy_gan.models.subspace import Subspace
 
@@ -109,5 +110,5 @@ def subspace_classifier(
         width: units of each of the three hidden layers.
         dropout: share of the units that are dropped in training.
     """
-    layers = normalized_layers(components, width, DEPTH, dropout)
+    layers = normalized_layers(components, width, DEPTH, lambda: KeyedDropout(dropout))
     return Classifier(nn.Sequential(Subspace(components), *layers), width, num_classes)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import update_bn
 
 from privacy_gan import distributed
 from privacy_gan.data.batch import Batch
+from privacy_gan.models.keyed_dropout import set_dropout_generator
 from privacy_gan.privatizers.base import Draws, Privatizer
 from privacy_gan.privatizers.filter import Filter
 from privacy_gan.privatizers.game import Game, Losses, Turn
@@ -32,6 +34,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         decay: see TrainablePrivatizer.
         network_rate: learning rate of filter and generator, as a share of the optimizer's
             learning rate, which their discriminators use.
+        mirrored: whether each training image is mirrored with probability one half.
     """
 
     filter: Filter | None
@@ -46,9 +49,11 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         generator: Generator | None = None,
         decay: float = 0.0,
         network_rate: float = 1.0,
+        mirrored: bool = False,
     ) -> None:
         TrainablePrivatizer.__init__(self, attribute_index, seed, optimizer, decay)
         self.network_rate = network_rate
+        self.mirrored = mirrored
         self.filter = filter
         self.generator = generator
 
@@ -72,7 +77,11 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
 
         All gradients are computed at the parameters before the step; only then are they updated.
         """
-        draws = self.draw_local(batch.images, self.training_rng(batch_idx))
+        rng = self.training_rng(batch_idx)
+        draws = self.draw_local(batch.images, rng)
+        if self.mirrored:
+            batch = batch._replace(images=mirror_half(batch.images, rng))
+        set_dropout_generator(self, rng)
         turns = [game.turn(batch_idx, self.training_progress(batch_idx)) for game in self.parts]
         results = [  # the budget applies to the distortion of the whole batch
             result._replace(distortion=distributed.all_reduce_mean(result.distortion))
@@ -155,6 +164,14 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
             (game,) = self.parts
             return game.for_inference()
         return FilterGeneratorInference(self.filter.for_inference(), self.generator.for_inference())
+
+
+def mirror_half(images: Tensor, rng: torch.Generator) -> Tensor:
+    """Mirror each image of this process, [B, C, H, W], with probability one half."""
+    size = len(images) * distributed.world_size()
+    whole = torch.rand(size, generator=rng, device=rng.device).to(images.device)
+    mirrored = distributed.local_shard(whole) < 0.5
+    return torch.where(mirrored[:, None, None, None], images.flip(3), images)
 
 
 class UpdateBNAdapter(nn.Module):

@@ -26,8 +26,8 @@ class Filter(FilterInference, Game):
         adversarial_loss: f's adversarial loss, a function of the logits h_f(x'), s and the training
             progress in [0, 1].
         num_classes: number of values of s, and of h_f's outputs.
-        balanced: whether all values of s count alike in both losses, however frequent they are, so
-            that the filter hides s from the adversary with the best balanced accuracy.
+        balanced: whether all values of s have equal weight in both losses, however frequent they
+            are, so that the filter hides s from the adversary with the best balanced accuracy.
         output_noise: share of the budget spent on Gaussian noise, which is added to f's output and
             part of x'.
         options: budget, update intervals and averaging, see Game.
@@ -63,7 +63,7 @@ class Filter(FilterInference, Game):
         adversarial_loss(torch.zeros(1, num_classes), torch.zeros(1, dtype=torch.long), 1.0)
 
     def fit_labels(self, labels: Tensor) -> None:
-        """Weigh all values of s alike if the game is balanced.
+        """Give all values of s equal weight if the game is balanced.
 
         Args:
             labels: s of the training images, [N].

@@ -12,7 +12,12 @@ from privacy_gan.config import config_to_dict
 from privacy_gan.config.schema import SettingRole, role_of
 
 # options that did not always exist, with values that do what earlier versions did
-NEW_OPTIONS = {"start_key": None, "filter.balanced": False, "data.prior": 0.5}
+NEW_OPTIONS = {
+    "start_key": None,
+    "filter.balanced": False,
+    "privatizer.mirrored": False,
+    "data.prior": 0.5,
+}
 
 
 def run_fingerprint(settings: Mapping[str, Any], data_key: str) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def literal_robust_game(f, h_f, batches):
     """Run two discriminator steps for each filter step; return average and multiplier."""
     all_s = torch.cat([attributes[:, SENSITIVE] for _, attributes in batches])
     ones = all_s.double().mean()
-    weight = (0.5 / (1 - ones), 0.5 / ones)
+    class_weight = (0.5 / (1 - ones), 0.5 / ones)
     adam_f, adam_h = (LiteralAdam(net.parameters(), RATE, BETAS) for net in (f, h_f))
     average, multiplier, updates = None, 0.0, 0
     for t, (x, attributes) in enumerate(batches):
@@ -64,7 +64,7 @@ def literal_robust_game(f, h_f, batches):
         logits = h_f(censored)
         cross_entropy = 0.0
         for row, truth in zip(logits.log_softmax(dim=1), s, strict=True):
-            cross_entropy = cross_entropy - weight[truth] * row[truth] / BATCH
+            cross_entropy = cross_entropy - class_weight[truth] * row[truth] / BATCH
         gradients_h = torch.autograd.grad(cross_entropy, list(h_f.parameters()), retain_graph=True)
         if t % 2 == 0:
             h = logits.softmax(dim=1)
@@ -73,7 +73,7 @@ def literal_robust_game(f, h_f, batches):
                 exps = (row / tau).exp()
                 g = exps / exps.sum()
                 tangent = tau * exps.sum().log() + g[truth] - (g * row).sum()
-                total = total + weight[truth] * tangent
+                total = total + class_weight[truth] * tangent
             r = ((censored - x) ** 2).mean() / EPSILON - 1
             budget = (torch.clamp(multiplier + r, min=0) ** 2 - multiplier**2) / 2
             gradients_f = torch.autograd.grad(total / BATCH + budget, list(f.parameters()))

@@ -54,9 +54,11 @@ ONE_STEP = [
     "epsilon=1e-4",  # exceeded, so that the penalty is active
 ]
 # 24 steps; three validation batches of two sizes, which two processes cannot divide evenly; noise,
-# multiplier, moving average and its batch norm update, which must agree on all ranks
+# dropout, mirrored images, multiplier, moving averages and a batch norm update, which must agree on
+# all ranks
 LONG = [
-    *("privatizer=filter_generator", "game=robust"),
+    *("privatizer=filter_generator", "game=robust", "networks=subspace", "game.mirrored=true"),
+    "networks.filter_discriminator._target_=privacy_gan.models.subspace_filter.subspace_classifier",
     *("data.num_train=96", "data.num_valid=20"),
 ]
 
