@@ -8,6 +8,12 @@ SMALL_DISCRIMINATORS = [
     "networks.generator_discriminator._target_=small_networks.classifier",
 ]
 
+# For a filter in a subspace: add to TINY.
+SUBSPACE = [
+    "networks=subspace",
+    "networks.filter_discriminator._target_=privacy_gan.models.subspace_filter.subspace_classifier",
+]
+
 # For most tests: drawn faces of 16 pixels, four batches per epoch, reproducible arithmetic.
 TINY = [
     "trainer=cpu",

@@ -9,7 +9,7 @@ from commands import cli, run
 from disks import mount_tmpfs
 from hydra import compose
 from PIL import Image
-from presets import JUDGED, NUMBERS
+from presets import JUDGED, NUMBERS, SUBSPACE
 
 from privacy_gan import load_privatizer
 from privacy_gan.commands import export
@@ -42,7 +42,7 @@ def export_config(run, output, *changes):
 def test_exported_mechanisms_need_neither_lightning_nor_hydra(tiny, tmp_path):
     choices = {
         "filter_generator": ["game=robust"],  # whose averaged networks are exported
-        "filter": [],
+        "filter": ["epsilon=0.01", *SUBSPACE],
         "generator": ["synthetic=empirical"],
         "stargan": ["privatizer.width=2", "privatizer.residual_blocks=1"],
         "blur": [],

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 from commands import run_train, start
-from presets import SHIPPED_DISCRIMINATORS
+from presets import SHIPPED_DISCRIMINATORS, SUBSPACE
 
 from privacy_gan.sweeping.processes import reserve_port
 
@@ -57,8 +57,7 @@ ONE_STEP = [
 # dropout, mirrored images, multiplier, moving averages and a batch norm update, which must agree on
 # all ranks
 LONG = [
-    *("privatizer=filter_generator", "game=robust", "networks=subspace", "game.mirrored=true"),
-    "networks.filter_discriminator._target_=privacy_gan.models.subspace_filter.subspace_classifier",
+    *("privatizer=filter_generator", "game=robust", "game.mirrored=true", *SUBSPACE),
     *("data.num_train=96", "data.num_valid=20"),
 ]
 
