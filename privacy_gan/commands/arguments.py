@@ -11,6 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError
 
+from privacy_gan.commands.run_groups import replace_groups
 from privacy_gan.config.paths import expand_home, quote, quote_paths, unquote
 from privacy_gan.errors import UserError
 
@@ -104,7 +105,9 @@ def quote_if_needed(argument: str) -> str:
     return argument
 
 
-def arguments_for_run(arguments: Sequence[str], path_options: Sequence[str]) -> list[str]:
+def arguments_for_run(
+    arguments: Sequence[str], path_options: Sequence[str], conf: Path
+) -> list[str]:
     """Replace ``run=FOLDER`` by the Hydra flags that load the configuration in that folder.
 
     The other arguments override it.
@@ -112,9 +115,10 @@ def arguments_for_run(arguments: Sequence[str], path_options: Sequence[str]) -> 
     Args:
         arguments: as typed.
         path_options: options whose values are names of files or folders.
+        conf: the folder conf/.
 
     Raises:
-        UserError: no run folder was given, or see ``to_hydra_arguments``.
+        UserError: no run folder was given, or see ``to_hydra_arguments`` and ``replace_groups``.
     """
     folders = [argument.removeprefix("run=") for argument in arguments if argument[:4] == "run="]
     others = [argument for argument in arguments if argument[:4] != "run="]
@@ -131,7 +135,8 @@ def arguments_for_run(arguments: Sequence[str], path_options: Sequence[str]) -> 
     location = [f"run_dir={quote(str(folder))}", "hydra.run.dir=.", "hydra.output_subdir=null"]
     location.append("++details=false")  # applies to this call only; missing in older runs
     judge = current_judge_overrides(folder / "config.yaml")
-    return [*flags, *location, *judge, "hydra/job_logging=stdout", *overrides]
+    chosen = replace_groups(overrides, conf)
+    return [*flags, *location, *judge, "hydra/job_logging=stdout", *chosen]
 
 
 def current_judge_overrides(path: Path) -> list[str]:

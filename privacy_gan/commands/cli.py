@@ -138,7 +138,7 @@ def run_command(name: str, arguments: Sequence[str] | None = None) -> None:
         register_with_hydra()
     with report_errors():
         hydra_arguments = (
-            arguments_for_run(typed, command.path_options)
+            arguments_for_run(typed, command.path_options, conf_folder())
             if command.uses_run_config
             else to_hydra_arguments(typed, command.path_options, command.default_option)
         )
