@@ -73,7 +73,7 @@ def options():
     register_with_hydra()
     choices = [f"data={path.stem}" for path in (ROOT / "conf" / "data").iterdir()]
     choices += [f"privatizer={path.stem}" for path in (ROOT / "conf" / "privatizer").iterdir()]
-    choices += ["trainer=ddp", "logger=wandb"]
+    choices += ["trainer=ddp", "logger=wandb", "networks=subspace"]
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         configs = [compose("train", [choice]) for choice in choices]
         configs += [compose(name) for name in COMMANDS]

@@ -21,7 +21,7 @@ GROUPS = ("judge", "classifiers")  # what an evaluation of a run may change
 
 
 def replace_groups(overrides: Sequence[str], conf: Path) -> list[str]:
-    """Replace selections of files by overrides with their content, which come first.
+    """Turn selections of files into overrides with their content, which come first.
 
     Args:
         overrides: in Hydra's syntax.

@@ -109,7 +109,8 @@ def draw_numbers(draws, prior, rng):
 def bayes_accuracy(privatizer, prior=0.5, draws=2_000_000, bins=10_000):
     """Return the best balanced accuracy given x': predict the likelier sign of each of many bins.
 
-    If both signs are equally frequent, this is the Bayes accuracy. The bins contain the same number of values, so they are finest where a filter puts most values.
+    If both signs are equally frequent, this is the Bayes accuracy. The bins contain the same number
+    of values, so they are finest where a filter puts most values.
     """
     rng = torch.Generator().manual_seed(1)
     signs, numbers = draw_numbers(2 * draws, prior, rng)
