@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -32,9 +32,11 @@ class SubspaceFilter(nn.Module):
         epsilon: the distortion budget.
         limits: range of an image's values, to which censored images are clipped after training;
             None for no limits.
+        members: number of MLPs, one of which changes each image, at random; None for a single one
+            that is trained. See ``Mixture``.
 
     Attributes:
-        noise_size: dimensions of z1 and z2 together.
+        noise_size: dimensions of all noise together: z1, z2 and, with members, one for the choice.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class SubspaceFilter(nn.Module):
         output_noise: float,
         epsilon: float,
         limits: Sequence[float] | None = (0.0, 1.0),
+        members: int | None = None,
     ) -> None:
         super().__init__()
         self.components = components
@@ -53,11 +56,15 @@ class SubspaceFilter(nn.Module):
         self.output_noise = output_noise
         self.epsilon = epsilon
         self.limits = limits
-        self.noise_size = latent_size + components
+        self.noise_size = latent_size + components + (members is not None)
         self.subspace = Subspace(components)
-        self.change = nn.Sequential(
-            *normalized_layers(components + latent_size, width, DEPTH), nn.Linear(width, components)
-        )
+
+        def mlp() -> nn.Sequential:
+            layers = normalized_layers(components + latent_size, width, DEPTH)
+            return nn.Sequential(*layers, nn.Linear(width, components))
+
+        self.members = members
+        self.change = mlp() if members is None else Mixture(mlp, members)
 
     def arguments(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
@@ -68,6 +75,7 @@ class SubspaceFilter(nn.Module):
             "output_noise": self.output_noise,
             "epsilon": self.epsilon,
             "limits": None if self.limits is None else list(self.limits),
+            "members": self.members,
         }
 
     @property
@@ -75,19 +83,35 @@ class SubspaceFilter(nn.Module):
         """Mean squared error that no change of the coordinates can avoid, a scalar."""
         return self.subspace.truncation
 
+    @property
+    def kept(self) -> int:
+        """Number of snapshots that the mixture has so far; 0 if the filter is not one."""
+        return int(self.change.kept) if isinstance(self.change, Mixture) else 0
+
+    def keep(self, network: SubspaceFilter) -> None:
+        """Keep a trained filter as the next snapshot of the mixture."""
+        assert isinstance(self.change, Mixture)
+        self.change.keep(network.change)
+
     def forward(self, images: Tensor, noise: Tensor) -> Tensor:
         """Censor images.
 
         Args:
             images: [B, C, H, W] in [0, 1].
-            noise: z1 and z2, [B, noise_size].
+            noise: z1, z2 and what follows, [B, noise_size or more].
 
         Returns:
             [B, C, H, W] in the subspace; after training, clipped to the limits.
         """
-        z1, z2 = noise[:, : self.latent_size], noise[:, self.latent_size :]
+        start, end = self.latent_size, self.latent_size + self.components
+        z1, z2 = noise[:, :start], noise[:, start:end]
         coordinates = self.subspace.encode(images)
-        change = self.change(torch.cat([coordinates, z1], dim=1)).to(coordinates.dtype)
+        inputs = torch.cat([coordinates, z1], dim=1)
+        if isinstance(self.change, Mixture):
+            change = self.change(inputs, noise[:, end])
+        else:
+            change = self.change(inputs)
+        change = change.to(coordinates.dtype)
         changed = coordinates + change + self.deviation(images) / self.subspace.deviations * z2
         censored = self.subspace.decode(changed, images.shape)
         # in training not, so that the discriminator's coordinates are the changed ones
@@ -97,6 +121,40 @@ class SubspaceFilter(nn.Module):
         """Return the standard deviation of the added noise in each direction, a scalar."""
         left = (self.epsilon - self.truncation).clamp(min=0)
         return (self.output_noise * left * images[0].numel() / self.components).sqrt()
+
+
+class Mixture(nn.Module):
+    """Snapshots of an MLP that was trained; a random one maps each row.
+
+    Args:
+        create: returns an MLP.
+        size: number of snapshots.
+    """
+
+    kept: Tensor
+
+    def __init__(self, create: Callable[[], nn.Module], size: int) -> None:
+        super().__init__()
+        self.snapshots = nn.ModuleList(create() for _ in range(size)).requires_grad_(False)
+        self.register_buffer("kept", torch.zeros((), dtype=torch.long))  # number of them so far
+
+    @torch.no_grad()
+    def keep(self, network: nn.Module) -> None:
+        """Keep a copy of an MLP as the next snapshot."""
+        self.snapshots[int(self.kept)].load_state_dict(network.state_dict())
+        self.kept += 1
+
+    def forward(self, inputs: Tensor, choice: Tensor) -> Tensor:
+        """Map rows [B, I] to [B, O], each by the snapshot that a standard normal number chooses.
+
+        Args:
+            inputs: [B, I].
+            choice: from N(0, 1), [B].
+        """
+        kept = int(self.kept)
+        outputs = torch.stack([snapshot(inputs) for snapshot in self.snapshots[:kept]])
+        places = (torch.special.ndtr(choice) * kept).long().clamp(max=kept - 1)
+        return outputs[places, torch.arange(len(inputs), device=inputs.device)]
 
 
 def subspace_classifier(

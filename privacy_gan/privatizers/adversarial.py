@@ -34,6 +34,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         decay: see TrainablePrivatizer.
         network_rate: learning rate of filter and generator, as a share of the optimizer's
             learning rate, which their discriminators use.
+        final_rate: see TrainablePrivatizer.
         mirrored: whether each training image is mirrored with probability one half.
     """
 
@@ -50,8 +51,9 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         decay: float = 0.0,
         network_rate: float = 1.0,
         mirrored: bool = False,
+        final_rate: float = 0.0,
     ) -> None:
-        TrainablePrivatizer.__init__(self, attribute_index, seed, optimizer, decay)
+        TrainablePrivatizer.__init__(self, attribute_index, seed, optimizer, decay, final_rate)
         self.network_rate = network_rate
         self.mirrored = mirrored
         self.filter = filter
@@ -106,7 +108,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
             self.step_optimizer(optimizer, batch_idx, rate)
         for game, turn, result in zip(self.parts, turns, results, strict=True):
             if turn.network:
-                game.after_step(result.distortion)
+                game.after_step(result.distortion, turn.progress)
         self.log_training(values)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:

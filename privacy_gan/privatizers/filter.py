@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from privacy_gan import losses
 from privacy_gan.errors import UserError
 from privacy_gan.losses import AdversarialLoss
+from privacy_gan.models.subspace_filter import SubspaceFilter
 from privacy_gan.privatizers.base import Draws
 from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
 from privacy_gan.privatizers.inference import FilterInference
@@ -28,6 +29,8 @@ class Filter(FilterInference, Game):
         num_classes: number of values of s, and of h_f's outputs.
         balanced: whether all values of s have equal weight in both losses, however frequent they
             are, so that the filter hides s from the adversary with the best balanced accuracy.
+        snapshots: number of snapshots that are kept in the second half of the training. After it, a
+            random one censors each image; h_f sees their output in half of its images. 0 for none.
         output_noise: share of the budget spent on Gaussian noise, which is added to f's output and
             part of x'.
         options: budget, update intervals and averaging, see Game.
@@ -42,11 +45,12 @@ class Filter(FilterInference, Game):
 
     def __init__(
         self,
-        network: Callable[[], nn.Module],
+        network: Callable[..., nn.Module],
         discriminator: Callable[[int], nn.Module],
         adversarial_loss: AdversarialLoss,
         num_classes: int,
         balanced: bool = False,
+        snapshots: int = 0,
         output_noise: float = 0.0,
         **options: Any,
     ) -> None:
@@ -55,12 +59,60 @@ class Filter(FilterInference, Game):
             raise UserError(
                 f"game.output_noise={output_noise} is out of range: set it between 0 and 1"
             )
+        if snapshots < 0:
+            raise UserError(f"game.snapshots={snapshots} must be 0 or more")
+        self.snapshots = snapshots
+        self.mixture: SubspaceFilter | None = network(members=snapshots) if snapshots else None
         self.adversarial_loss = adversarial_loss
         self.balanced = balanced
         self.register_buffer("class_weights", torch.ones(num_classes), persistent=False)
         self.deviation = (output_noise * self.constraint.epsilon) ** 0.5
         # a loss that does not support this number of classes fails now, not at the first step
         adversarial_loss(torch.zeros(1, num_classes), torch.zeros(1, dtype=torch.long), 1.0)
+
+    @property
+    def noise_size(self) -> int:
+        """Dimensions of the noise of the network or, if there is one, of the mixture."""
+        return super().noise_size if self.mixture is None else self.mixture.noise_size
+
+    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
+        """Draw the noise and, in training, which images h_f sees from a snapshot."""
+        draws = super().draw(images, rng)
+        if self.training and self.mixture is not None:
+            numbers = torch.rand(len(images), generator=rng, device=rng.device)
+            draws["from_snapshot"] = (numbers < 0.5).to(images.device)
+        return draws
+
+    def discriminator_inputs(self, incoming: Tensor, censored: Tensor, draws: Draws) -> Tensor:
+        """Return the censored images, in training half of them from snapshots, once there are any.
+
+        Args:
+            incoming: the filter's input, [B, 3, H, W].
+            censored: its output.
+            draws: what ``draw`` drew for these images.
+        """
+        if not self.training or self.mixture is None or not self.mixture.kept:
+            return censored
+        with torch.no_grad():
+            others = self.mixture(incoming, draws["filter_noise"])
+        return torch.where(draws["from_snapshot"][:, None, None, None], others, censored.detach())
+
+    def after_step(self, distortion: Tensor, progress: float) -> None:
+        """See Game.after_step; keeps snapshots at even steps through the second half."""
+        super().after_step(distortion, progress)
+        if self.mixture is None:
+            return
+        kept = self.mixture.kept
+        if kept < self.snapshots and progress >= 0.5 + 0.5 * (kept + 0.5) / self.snapshots:
+            network = self.network if self.average is None else self.average.module
+            self.mixture.keep(cast(SubspaceFilter, network))
+
+    @property
+    def inference_network(self) -> nn.Module:
+        """The mixture of all snapshots, once there are any; else see Game.inference_network."""
+        if self.mixture is None or not self.mixture.kept:
+            return super().inference_network
+        return self.mixture
 
     def fit_labels(self, labels: Tensor) -> None:
         """Give all values of s equal weight if the game is balanced.
@@ -79,11 +131,13 @@ class Filter(FilterInference, Game):
         with torch.set_grad_enabled(torch.is_grad_enabled() and turn.network):
             censored = self(incoming, draws).images
         logits = self.discriminator(censored)
+        seen = self.discriminator_inputs(incoming, censored, draws)
+        seen_logits = logits if seen is censored else self.discriminator(seen)
         weights = self.class_weights[sensitive]
         adversarial = (weights * self.adversarial_loss(logits, sensitive, turn.progress)).mean()
         discriminator = None
         if turn.discriminator:
-            losses_of_images = F.cross_entropy(logits, sensitive, reduction="none")
+            losses_of_images = F.cross_entropy(seen_logits, sensitive, reduction="none")
             discriminator = (weights * losses_of_images).mean()
         return Losses(
             output=censored,

@@ -109,8 +109,14 @@ class Game(NetworkPrivatizer):
             batch_idx % self.network_every == 0, batch_idx % self.discriminator_every == 0, progress
         )
 
-    def after_step(self, distortion: Tensor) -> None:
-        """Update constraint and moving average after a step of the network."""
+    def after_step(self, distortion: Tensor, progress: float) -> None:
+        """Update constraint and moving average after a step of the network.
+
+        Args:
+            distortion: of the step.
+            progress: share of the training that was over before the step.
+        """
+        del progress
         self.constraint.update(distortion, self.least_distortion)
         if self.average is not None:
             self.average.update_parameters(self.network)

@@ -39,9 +39,14 @@ class NetworkPrivatizer(Privatizer):
         """The network that changes images; subclasses may return an averaged copy."""
         return self.network
 
+    @property
+    def noise_size(self) -> int:
+        """Dimensions of the network's noise."""
+        return cast(int, self.active_network.noise_size)
+
     def draw_noise(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Draw the network's noise from N(0, I), [B, noise_size]."""
-        size = (len(images), cast(int, self.active_network.noise_size))
+        size = (len(images), self.noise_size)
         return torch.randn(size, generator=rng, device=rng.device).to(images.device)
 
 

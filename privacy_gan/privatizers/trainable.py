@@ -31,14 +31,16 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         seed: seed of all noise and synthetic attributes in training.
         optimizer: returns an optimizer for a list of parameters; called once for each network.
         decay: share of the training, at its end, over which all learning rates fall linearly to
-            0; 0 keeps them constant, as in the paper. Decay lets networks that oscillate around
-            each other converge.
+            ``final_rate``; 0 keeps them constant, as in the paper. Decay lets networks that
+            oscillate around each other converge.
+
+        final_rate: share of the learning rates that they fall to.
 
     Attributes:
         logged: scalars of the last training step, including the losses; they should be finite.
 
     Raises:
-        UserError: the decay is not in [0, 1].
+        UserError: the decay or the final rate is not in [0, 1].
     """
 
     def __init__(
@@ -47,15 +49,20 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         seed: int,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         decay: float = 0.0,
+        final_rate: float = 0.0,
     ) -> None:
         super().__init__()
-        if not 0 <= decay <= 1:
-            raise UserError(f"privatizer.decay={decay} is out of range: set it between 0 and 1")
+        for name, value in [("decay", decay), ("final_rate", final_rate)]:
+            if not 0 <= value <= 1:
+                raise UserError(
+                    f"privatizer.{name}={value} is out of range: set it between 0 and 1"
+                )
         self.automatic_optimization = False
         self.attribute_index = attribute_index
         self.seed = seed
         self.make_optimizer = optimizer
         self.decay = decay
+        self.final_rate = final_rate
         self.logged: dict[str, Tensor] = {}
 
     @property
@@ -111,7 +118,10 @@ class TrainablePrivatizer(LightningModule, Privatizer):
 
     def learning_rate_factor(self, batch_idx: int) -> float:
         """Return the factor of the learning rate at a step, in (0, 1]."""
-        return min(1.0, (1 - self.training_progress(batch_idx)) / self.decay) if self.decay else 1.0
+        if not self.decay:
+            return 1.0
+        left = min(1.0, (1 - self.training_progress(batch_idx)) / self.decay)
+        return self.final_rate + (1 - self.final_rate) * left
 
     def training_progress(self, batch_idx: int) -> float:
         """Return the share of the training that is over before a step, in [0, 1)."""

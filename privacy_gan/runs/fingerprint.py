@@ -15,7 +15,9 @@ from privacy_gan.config.schema import SettingRole, role_of
 NEW_OPTIONS = {
     "start_key": None,
     "filter.balanced": False,
+    "filter.snapshots": 0,
     "privatizer.mirrored": False,
+    "privatizer.final_rate": 0.0,
     "data.prior": 0.5,
 }
 
