@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
@@ -26,12 +27,22 @@ from privacy_gan.config import (
 )
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.hardware import choose_compute, choose_precision, device_name
+from privacy_gan.models.subspace import Basis
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.reporting.tracking import track_result
+from privacy_gan.runs.artifacts import ArtifactCache
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.result import Result
 from privacy_gan.runs.run import Run, run_from_config
 from privacy_gan.training.ddp_strategy import join_process_group
+from privacy_gan.training.subspace import (
+    choose_basis,
+    fill_components,
+    has_subspace,
+    load_basis,
+    require_limits,
+    warn_if_few_images,
+)
 
 
 @dataclass(frozen=True)
@@ -71,22 +82,45 @@ def prepare_run(config: DictConfig) -> RunSetup:
     return RunSetup(config, task, run, datamodule)
 
 
-def build_privatizer(setup: RunSetup, components: int | None = None) -> Privatizer:
+def build_privatizer(setup: RunSetup) -> Privatizer:
     """Return a run's mechanism with initial weights that depend only on the seed.
 
-    Args:
-        setup: the run.
-        components: number of principal components of networks that leave it to the data.
+    A filter in a subspace gets the principal components of the training images. Their number is
+    filled into the run's configuration.
 
     Raises:
-        UserError: the mechanism cannot be built as configured.
+        UserError: the mechanism cannot be built as configured, or does not fit the data.
     """
+    basis = fit_subspace(setup)
     seed = setup.config.seed
     pl.seed_everything(seed, verbose=False)
-    privatizer: Privatizer = instantiate_mechanism(
-        setup.config.privatizer, seed, setup.column, components
-    )
+    privatizer: Privatizer = instantiate_mechanism(setup.config.privatizer, seed, setup.column)
+    if basis is not None:
+        load_basis(privatizer, basis)
     return privatizer.to(memory_format=torch.channels_last)
+
+
+def fit_subspace(setup: RunSetup) -> Basis | None:
+    """Return the principal components for a mechanism that works on them, else None.
+
+    Raises:
+        UserError: no number of components suits the data and the budget.
+    """
+    config, task, data = setup.config, setup.task, setup.datamodule
+    if "max_truncation" not in config.networks or not has_subspace(config.privatizer):
+        return None
+    data.setup()
+    require_limits(data, config.networks.privatizer.get("limits"))
+    folder = Path(config.classifiers.folder) / data.split_name() / "components"
+    cache = ArtifactCache(
+        folder, "principal components", config.checkpoint_minutes, "classifiers.folder"
+    )
+    device = choose_compute(task.accelerator, task.precision).device
+    limits = (config.networks.components, config.networks.max_truncation)
+    basis, components = choose_basis(cache, data, device, task.epsilon, *limits)
+    warn_if_few_images(len(data.rows("train")), components)
+    fill_components(config.privatizer, components)
+    return basis
 
 
 def build_trackers(config: DictConfig) -> list[Logger]:

@@ -15,7 +15,6 @@ from privacy_gan.cluster_environment import is_rank_zero
 from privacy_gan.commands.finished import report_finished
 from privacy_gan.commands.judging import (
     NOT_JUDGED,
-    build_fixed_classifiers,
     build_judge,
     hidden_attributes,
     judge_all,
@@ -40,7 +39,7 @@ from privacy_gan.runs.result import Result
 from privacy_gan.training.checkpointing import RunCheckpointIO
 from privacy_gan.training.fit import build_trainer, fit
 from privacy_gan.training.gradient_free import fit_without_gradients
-from privacy_gan.training.subspace import choose_basis, load_basis
+from privacy_gan.training.subspace import require_budget
 
 log = logging.getLogger(__name__)
 
@@ -66,8 +65,8 @@ def train(config: DictConfig) -> tuple[RunFolder, Result]:
 def train_and_judge(setup: RunSetup) -> Result:
     """Train and judge an unfinished run. All ranks call this."""
     config, folder = setup.config, setup.run.folder
+    privatizer = build_privatizer(setup)
     setup.datamodule.setup()
-    privatizer = build_fitted_privatizer(setup)
     judge = build_judge(config)
     if config.evaluate:
         for attribute in hidden_attributes(privatizer, setup):
@@ -88,25 +87,6 @@ def train_and_judge(setup: RunSetup) -> Result:
         result = write_result(setup, training, *judged)
     log_result(trackers, folder, result)
     return result
-
-
-def build_fitted_privatizer(setup: RunSetup) -> Privatizer:
-    """Return a run's mechanism with initial weights, fitted to the training images where needed.
-
-    Raises:
-        UserError: the mechanism cannot be built as configured, or does not fit the data.
-    """
-    config, task = setup.config, setup.task
-    if "max_truncation" not in config.networks:
-        return build_privatizer(setup)
-    data = setup.datamodule
-    cache = build_fixed_classifiers(config).cache(data.split_name(), "principal components")
-    device = choose_compute(task.accelerator, task.precision).device
-    limits = (config.networks.components, config.networks.max_truncation)
-    basis, components = choose_basis(cache, data, device, task.epsilon, *limits)
-    privatizer = build_privatizer(setup, components)
-    load_basis(privatizer, basis)
-    return privatizer
 
 
 def load_finished_result(setup: RunSetup) -> Result | None:
@@ -144,6 +124,7 @@ def train_privatizer(
         checkpoint = distributed.broadcast_from_rank_zero(RunCheckpointIO(run).find_checkpoint)
         if checkpoint is None and config.get("start_from") is not None:
             load_initial_weights(privatizer, config.start_from)
+            require_budget(privatizer, setup.task.epsilon)
         if is_rank_zero():
             run.folder.write_config(text)  # only now, so that a refused command changes nothing
             log.info("training in %s", run.folder.path)

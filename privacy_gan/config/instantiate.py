@@ -46,9 +46,7 @@ def instantiate(node: DictConfig, **kwargs: Any) -> Any:
         raise UserError(f"{node._target_} cannot be set up as configured: {cause}") from error
 
 
-def instantiate_mechanism(
-    node: DictConfig, seed: int, attribute_index: int = 0, components: int | None = None
-) -> Any:
+def instantiate_mechanism(node: DictConfig, seed: int, attribute_index: int = 0) -> Any:
     """Instantiate a mechanism and the mechanisms inside it.
 
     Args:
@@ -56,7 +54,6 @@ def instantiate_mechanism(
         seed: of the run.
         attribute_index: index of the sensitive attribute in ``Batch.attributes``; only training
             needs it.
-        components: number of principal components of networks that leave it to the data.
 
     Raises:
         UserError, MissingMandatoryValue: see ``instantiate``.
@@ -67,23 +64,7 @@ def instantiate_mechanism(
     except OmegaConfBaseException:
         return instantiate(node, **context)  # raises a helpful error
     assert isinstance(tree, dict)
-    if components is not None:
-        tree = fill_components(tree, components)
     return instantiate(OmegaConf.create(drop_undeclared_arguments({**tree, **context}, context)))
-
-
-def fill_components(tree: Any, components: int) -> Any:
-    """Set the number of principal components wherever nested dictionaries and lists have none."""
-    if isinstance(tree, list):
-        return [fill_components(entry, components) for entry in tree]
-    if not isinstance(tree, Mapping):
-        return tree
-    return {
-        name: components
-        if name == "components" and value is None
-        else fill_components(value, components)
-        for name, value in tree.items()
-    }
 
 
 def drop_undeclared_arguments(tree: Any, context: Mapping[str, Any]) -> Any:

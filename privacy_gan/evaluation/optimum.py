@@ -135,7 +135,10 @@ def channel_program(points: Floats, joint: Floats, balanced: bool = False) -> di
         raise UserError("the optimum needs SciPy: pip install scipy") from error
     size = len(points)
     one = sparse.identity(size, format="csr")
-    scored = joint / (len(joint) * joint.sum(axis=1, keepdims=True)) if balanced else joint
+    frequencies = joint.sum(axis=1, keepdims=True)
+    if balanced and not frequencies.all():
+        raise UserError("balanced accuracy needs a joint distribution in which all classes occur")
+    scored = joint / (len(joint) * frequencies) if balanced else joint
     posteriors = [
         sparse.hstack([sparse.kron(masses, one), -one]) for masses in scored
     ]  # P(s, x') - t(x')

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from privacy_gan.models.subspace import Basis
 
+FIT_VERSION = 1  # raise it whenever the same images give another basis
 OVERSAMPLING = 32  # dimensions beyond the components that are asked for
 ITERATIONS = 4  # of the subspace iteration; each reads all images once
 NEGLIGIBLE = 1e-7  # of the largest variance, the precision of float32

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -153,7 +154,8 @@ class Mixture(nn.Module):
         """
         kept = int(self.kept)
         outputs = torch.stack([snapshot(inputs) for snapshot in self.snapshots[:kept]])
-        places = (torch.special.ndtr(choice) * kept).long().clamp(max=kept - 1)
+        uniform = (1 + torch.erf(choice / math.sqrt(2))) / 2
+        places = (uniform * kept).long().clamp(max=kept - 1)
         return outputs[places, torch.arange(len(inputs), device=inputs.device)]
 
 

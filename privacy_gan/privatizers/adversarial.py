@@ -138,7 +138,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
                 **result.metrics,
             }
             if result.discriminator is not None:
-                game_values["discriminator_loss"] = result.discriminator
+                game_values.setdefault("discriminator_loss", result.discriminator)
             values |= {f"{game.name}/{key}": value.detach() for key, value in game_values.items()}
         return values
 

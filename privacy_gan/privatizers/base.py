@@ -132,7 +132,11 @@ class Privatizer(nn.Module, ABC):
 
 @runtime_checkable
 class FitsLabels(Protocol):
-    """A module that depends on the frequencies of the sensitive attribute's values."""
+    """A module that may depend on the frequencies of the sensitive attribute's values."""
+
+    @property
+    def needs_labels(self) -> bool:
+        """Whether it does."""
 
     def fit_labels(self, labels: Tensor) -> None:
         """Fit it to s of the training images, [N]."""
@@ -164,11 +168,15 @@ class SyntheticAttribute(nn.Module):
         """Return the arguments that a mechanism passes on to this class."""
         return {"num_classes": self.num_classes, "synthetic": self.distribution}
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether the distribution is the one of the training images."""
+        return self.distribution == EMPIRICAL
+
     def fit_labels(self, labels: Tensor) -> None:
-        """Set empirical probabilities to the frequencies of the training images' s, [N]."""
-        if self.distribution == EMPIRICAL:
-            counts = torch.bincount(labels, minlength=self.num_classes)
-            self.probabilities.copy_(counts / len(labels))
+        """Set the probabilities to the frequencies of the training images' s, [N]."""
+        counts = torch.bincount(labels, minlength=self.num_classes)
+        self.probabilities.copy_(counts / len(labels))
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Tensor:
         """Draw a value for each image, [B], on the images' device."""

@@ -42,6 +42,7 @@ class Filter(FilterInference, Game):
 
     name = "filter"
     class_weights: Tensor
+    mixture: SubspaceFilter | None
 
     def __init__(
         self,
@@ -62,13 +63,21 @@ class Filter(FilterInference, Game):
         if snapshots < 0:
             raise UserError(f"game.snapshots={snapshots} must be 0 or more")
         self.snapshots = snapshots
-        self.mixture: SubspaceFilter | None = network(members=snapshots) if snapshots else None
+        mixture = network(members=snapshots) if snapshots else None
+        self.mixture = cast(SubspaceFilter | None, mixture)
         self.adversarial_loss = adversarial_loss
         self.balanced = balanced
         self.register_buffer("class_weights", torch.ones(num_classes), persistent=False)
-        self.deviation = (output_noise * self.constraint.epsilon) ** 0.5
+        # a network that adds noise itself has this option, too
+        adds_noise = hasattr(self.network, "output_noise")
+        self.deviation = 0.0 if adds_noise else (output_noise * self.constraint.epsilon) ** 0.5
         # a loss that does not support this number of classes fails now, not at the first step
-        adversarial_loss(torch.zeros(1, num_classes), torch.zeros(1, dtype=torch.long), 1.0)
+        example = adversarial_loss(torch.zeros(2, num_classes), torch.zeros(2).long(), 1.0)
+        if example.shape != (2,):
+            raise UserError(
+                f"loss={getattr(adversarial_loss, '__name__', adversarial_loss)} must return one "
+                f"value for each image, [B]; for two images it returned {list(example.shape)}"
+            )
 
     @property
     def noise_size(self) -> int:
@@ -114,15 +123,27 @@ class Filter(FilterInference, Game):
             return super().inference_network
         return self.mixture
 
+    @property
+    def needs_labels(self) -> bool:
+        """Whether the game depends on how frequent the values of s are."""
+        return self.balanced
+
     def fit_labels(self, labels: Tensor) -> None:
-        """Give all values of s equal weight if the game is balanced.
+        """Give all values of s equal weight.
 
         Args:
             labels: s of the training images, [N].
+
+        Raises:
+            UserError: s does not take all its values.
         """
-        if self.balanced:
-            counts = torch.bincount(labels, minlength=len(self.class_weights))
-            self.class_weights.copy_(len(labels) / (len(counts) * counts))
+        counts = torch.bincount(labels, minlength=len(self.class_weights))
+        if not counts.all():
+            raise UserError(
+                f"no training image has the value {int(counts.argmin())} of the attribute, which "
+                "game.balanced=true needs: use more images, or game.balanced=false"
+            )
+        self.class_weights.copy_(len(labels) / (len(counts) * counts))
 
     def losses(
         self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
@@ -135,19 +156,23 @@ class Filter(FilterInference, Game):
         seen_logits = logits if seen is censored else self.discriminator(seen)
         weights = self.class_weights[sensitive]
         adversarial = (weights * self.adversarial_loss(logits, sensitive, turn.progress)).mean()
+        metrics = {
+            "adversarial_loss": adversarial.detach(),
+            "discriminator_accuracy": accuracy(logits, sensitive),
+        }
         discriminator = None
         if turn.discriminator:
             losses_of_images = F.cross_entropy(seen_logits, sensitive, reduction="none")
             discriminator = (weights * losses_of_images).mean()
+            # what h_f knows: its posterior for the values' frequencies, not for equal ones
+            posterior = seen_logits.detach() - self.class_weights.log()
+            metrics["discriminator_loss"] = F.cross_entropy(posterior, sensitive)
         return Losses(
             output=censored,
             adversarial=adversarial,
             discriminator=discriminator,
             distortion=losses.distortion(censored, original),
-            metrics={
-                "adversarial_loss": adversarial.detach(),
-                "discriminator_accuracy": accuracy(logits, sensitive),
-            },
+            metrics=metrics,
         )
 
     def for_inference(self) -> FilterInference:

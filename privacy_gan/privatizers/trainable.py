@@ -72,9 +72,10 @@ class TrainablePrivatizer(LightningModule, Privatizer):
 
     def setup(self, stage: str) -> None:
         """Fit what depends on the frequencies of s to the training labels."""
-        for module in self.modules():
-            if isinstance(module, FitsLabels):
-                labels = self.trainer.datamodule.labels("train")  # type: ignore[attr-defined]
+        fitted = [each for each in self.modules() if isinstance(each, FitsLabels)]
+        if needing := [each for each in fitted if each.needs_labels]:
+            labels = self.trainer.datamodule.labels("train")  # type: ignore[attr-defined]
+            for module in needing:
                 module.fit_labels(labels[:, self.attribute_index])
 
     def configure_optimizers(self) -> list[Optimizer]:

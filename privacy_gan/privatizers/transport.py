@@ -159,7 +159,7 @@ class Transport(Operation):
             )
         if int(torch.bincount(labels, minlength=self.num_classes).min()) < 2:
             raise UserError("a class has fewer than two training images: use more images")
-        if self.synthetic is not None:
+        if self.synthetic is not None and self.synthetic.needs_labels:
             self.synthetic.fit_labels(labels)
         self.center.copy_(values.mean(dim=0))
         with torch.random.fork_rng(devices=[values.device] if values.is_cuda else []):

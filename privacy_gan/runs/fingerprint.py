@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,8 @@ from omegaconf import DictConfig
 
 from privacy_gan.config import config_to_dict
 from privacy_gan.config.schema import SettingRole, role_of
+
+SUBSPACE_COPY = re.compile(r"privatizer\..+\.components")
 
 # options that did not always exist, with values that do what earlier versions did
 NEW_OPTIONS = {
@@ -34,6 +37,10 @@ def run_fingerprint(settings: Mapping[str, Any], data_key: str) -> dict[str, Any
         for path, value in flatten(settings).items()
         if role_of(path) is SettingRole.FINGERPRINT
     }
+    if "networks.components" in decisive:  # its copies may be filled in, see training/subspace.py
+        copies = [path for path in decisive if SUBSPACE_COPY.fullmatch(path)]
+        for path in copies:
+            del decisive[path]
     for path in [path for path, value in decisive.items() if is_new_default(path, value)]:
         del decisive[path]  # earlier runs, without this option, have no such key
     if processes := unsynchronized_batch_norms(settings["trainer"]):

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra.utils
 import torch
 from omegaconf import DictConfig
-from torch import Tensor
 
 import privacy_gan
 from privacy_gan.config import instantiate_mechanism
@@ -24,8 +22,6 @@ from privacy_gan.tensors import require_finite
 
 if TYPE_CHECKING:
     from privacy_gan.privatizers.base import Privatizer
-
-SUBSPACE_SIZE = "subspace.deviations"  # a tensor with one value for each component
 
 
 def load_mechanism(path: str | Path) -> Privatizer:
@@ -47,13 +43,10 @@ def load_mechanism(path: str | Path) -> Privatizer:
     folder = open_folder(Path(path))
     folder.finished_result().require_current(folder.result_file)
     config = folder.config()
-    weights = read_weights(path) if folder.checkpoint.exists() else {}
-    privatizer: Privatizer = instantiate_mechanism(
-        config.privatizer, config.seed, components=count_components(weights)
-    )
+    privatizer: Privatizer = instantiate_mechanism(config.privatizer, config.seed)
     if privatizer.state_dict():
         try:
-            privatizer.load_state_dict(weights or read_weights(path))
+            privatizer.load_state_dict(read_weights(path))
         except RuntimeError as error:  # names or shapes differ
             raise UserError(
                 f"{folder.checkpoint} does not fit {folder.config_file}: train the run again"
@@ -62,25 +55,23 @@ def load_mechanism(path: str | Path) -> Privatizer:
     return privatizer.to(memory_format=torch.channels_last)
 
 
-def count_components(weights: Mapping[str, Tensor]) -> int | None:
-    """Return the number of principal components of a mechanism's subspace; None if it has none."""
-    sizes = {len(value) for name, value in weights.items() if name.endswith(SUBSPACE_SIZE)}
-    return max(sizes, default=None)
-
-
 def load_initial_weights(privatizer: Privatizer, path: str) -> None:
     """Load the weights of a finished run into a mechanism before its training.
 
     Raises:
         UserError: see ``read_weights``; or the weights belong to another mechanism.
     """
-    try:
-        privatizer.load_state_dict(read_weights(path))
-    except RuntimeError as error:  # names or shapes differ
+    weights, own = read_weights(path), privatizer.state_dict()
+    # shapes are compared, because a subspace would adopt those of other images
+    if {name: value.shape for name, value in weights.items()} != {
+        name: value.shape for name, value in own.items()
+    }:
         raise UserError(
             f"start_from={path} contains another mechanism than this run trains: networks, "
-            "image_size, width and num_classes must be the same"
-        ) from error
+            "image_size, width, num_classes and the number of principal components "
+            "(networks.components) must be the same"
+        )
+    privatizer.load_state_dict(weights)
 
 
 def read_weights(path: str | Path) -> dict[str, Any]:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.models.fit_basis import fit_basis
+from privacy_gan.models.fit_basis import FIT_VERSION, fit_basis
 from privacy_gan.models.subspace import Basis, Subspace
 from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeCheckpoint
+
+log = logging.getLogger(__name__)
 
 FIRST_COUNT, MAX_COUNT = 128, 1024  # components that are fitted; doubled until they are enough
 BATCH = 1024  # images
 SEED = 0  # one basis for all runs
+FIT_SETTINGS = f"{FIT_VERSION} {SEED}"
 
 
 def choose_basis(
@@ -50,12 +55,15 @@ def choose_basis(
         for used in range(1, available + 1):
             if basis.truncation(used) <= max_truncation * epsilon:
                 return basis, used
+        if not available:
+            raise UserError("networks=subspace: all training images are equal")
         if available < count or count == MAX_COUNT:
             raise UserError(
-                f"epsilon={epsilon:g} is too small for networks=subspace: even {available} "
-                f"principal components cut off {basis.truncation(available):.2g} of these images, "
-                f"more than networks.max_truncation={max_truncation:g} of the budget; set a larger "
-                "epsilon, or networks=unet"
+                f"epsilon={epsilon:g} is too small for networks=subspace: with all {available} "
+                "principal components, the mean squared error is still "
+                f"{basis.truncation(available):.2g}, more than "
+                f"networks.max_truncation={max_truncation:g} of the budget; set a larger epsilon, "
+                "or networks=unet"
             )
         count *= 2
 
@@ -74,8 +82,64 @@ def require_components(basis: Basis, components: int, epsilon: float) -> None:
         )
     if (truncation := basis.truncation(components)) >= epsilon:
         raise UserError(
-            f"networks.components={components}: fewer components than images need cut off "
-            f"{truncation:.2g}, which is all of epsilon={epsilon:g}; set more components, or null"
+            f"networks.components={components}: reducing images to so few components has a mean "
+            f"squared error of {truncation:.2g}, which leaves nothing of epsilon={epsilon:g}; set "
+            "more components, or null"
+        )
+
+
+def require_budget(privatizer: nn.Module, epsilon: float) -> None:
+    """Require that the subspaces of a mechanism leave some of the budget.
+
+    Raises:
+        UserError: one does not.
+    """
+    for module in privatizer.modules():
+        if isinstance(module, Subspace) and (truncation := float(module.truncation)) >= epsilon:
+            raise UserError(
+                f"start_from has a subspace with a mean squared error of {truncation:.2g}, which "
+                f"leaves nothing of epsilon={epsilon:g}: set a larger epsilon"
+            )
+
+
+def require_limits(datamodule: TableDataModule, limits: Any) -> None:
+    """Require that only images are clipped.
+
+    Raises:
+        UserError: the data are not images, but have limits.
+    """
+    if not datamodule.viewable and limits is not None:
+        raise UserError(
+            f"networks.privatizer.limits={limits} are those of images, and {datamodule.data_name} "
+            "is not image data: set networks.privatizer.limits=null"
+        )
+
+
+def has_subspace(privatizer: Any) -> bool:
+    """Return whether a network of a configured mechanism has a number of principal components."""
+    return any(
+        isinstance(node, Mapping) and ("components" in node or has_subspace(node))
+        for node in privatizer.values()
+    )
+
+
+def fill_components(privatizer: Any, components: int) -> None:
+    """Fill in the number of principal components wherever a configured mechanism has none."""
+    for name, value in privatizer.items():
+        if name == "components" and value is None:
+            privatizer[name] = components
+        elif isinstance(value, Mapping):
+            fill_components(value, components)
+
+
+def warn_if_few_images(count: int, components: int) -> None:
+    """Warn that components of few images fit others less well."""
+    if count < 10 * components:
+        log.warning(
+            "%d principal components of only %d training images: other images lose more, so the "
+            "distortion may exceed the budget",
+            components,
+            count,
         )
 
 
@@ -93,7 +157,7 @@ def load_or_fit(
         return {name: fit_basis(batches, count, SEED)._asdict() for name in names}
 
     name = f"components-{count}"
-    content = cache.get({name: cache.path(name, "")}, make)[name]
+    content = cache.get({name: cache.path(name, FIT_SETTINGS)}, make)[name]
     return Basis(**content)
 
 

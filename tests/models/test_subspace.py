@@ -5,8 +5,9 @@ import torch
 from test_principal_components import random_images
 
 from privacy_gan.models.fit_basis import fit_basis
+from privacy_gan.models.keyed_dropout import KeyedDropout, set_dropout_generator
 from privacy_gan.models.subspace import Basis, Subspace
-from privacy_gan.models.subspace_filter import SubspaceFilter, subspace_classifier
+from privacy_gan.models.subspace_filter import Mixture, SubspaceFilter, subspace_classifier
 
 
 def basis_of(images, components, batch=64):
@@ -81,7 +82,7 @@ def test_the_distortion_is_truncation_plus_the_change_in_each_direction():
     censored = network(BOX, torch.zeros(8, network.noise_size))
     # half a deviation in two directions, and all of the third
     expected = ((0.5 * 0.2) ** 2 + (0.5 * 0.1) ** 2 + 0.04**2) / 3
-    assert float((censored - BOX).square().mean()) == pytest.approx(expected, rel=1e-4)
+    assert float((censored - BOX).detach().square().mean()) == pytest.approx(expected, rel=1e-4)
 
 
 def test_what_lies_outside_the_subspace_is_removed():
@@ -94,7 +95,7 @@ def test_the_noise_uses_its_share_of_the_budget_that_truncation_leaves():
     network = box_filter(2, output_noise=0.3, epsilon=0.01)
     images = BOX.repeat(5000, 1, 1, 1)
     noise = torch.randn(len(images), network.noise_size, generator=torch.Generator().manual_seed(0))
-    distortion = float((network(images, noise) - images).square().mean())
+    distortion = float((network(images, noise) - images).detach().square().mean())
     truncation = 0.04**2 / 3
     assert distortion == pytest.approx(truncation + 0.3 * (0.01 - truncation), rel=0.02)
 
@@ -130,6 +131,32 @@ def test_a_basis_is_the_same_in_another_order_of_batches_up_to_rounding():
     one, other = basis_of(images, 5, batch=300), basis_of(images.flip(0), 5, batch=7)
     for left, right in zip(one[:3], other[:3], strict=True):
         torch.testing.assert_close(left, right, rtol=1e-3, atol=1e-4)
+
+
+def test_a_mixture_maps_each_row_by_the_snapshot_that_its_number_chooses():
+    mixture = Mixture(lambda: torch.nn.Linear(1, 1), 4)
+    for shift in (1.0, 2.0):
+        network = torch.nn.Linear(1, 1)
+        torch.nn.init.zeros_(network.weight)
+        torch.nn.init.constant_(network.bias, shift)
+        mixture.keep(network)
+    choice = torch.tensor([-9.0, -0.01, 0.01, 9.0])  # half of all normal numbers are below 0
+    assert mixture(torch.zeros(4, 1), choice).flatten().tolist() == [1, 1, 2, 2]
+    assert mixture.kept == 2
+
+
+def test_keyed_dropout_keeps_the_mean_and_follows_its_generator():
+    dropout = KeyedDropout(0.3)
+    features = torch.ones(1000, 20)
+    dropped = []
+    for seed in (0, 0, 1):
+        set_dropout_generator(dropout, torch.Generator().manual_seed(seed))
+        dropped.append(dropout(features))
+    assert torch.equal(dropped[0], dropped[1])
+    assert not torch.equal(dropped[0], dropped[2])
+    assert dropped[0].unique().tolist() == pytest.approx([0, 1 / 0.7])
+    assert float(dropped[0].mean()) == pytest.approx(1, abs=0.02)
+    assert dropout.eval()(features) is features
 
 
 def test_truncation_is_never_negative():

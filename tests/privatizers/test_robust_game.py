@@ -1,6 +1,7 @@
 """Training steps of the robust game compared with a literal transcription, in float64."""
 
 import copy
+import math
 
 import pytest
 import torch
@@ -9,10 +10,10 @@ from torch import nn
 
 from privacy_gan.errors import UserError
 from privacy_gan.losses import smoothed_accuracy
-from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
+from privacy_gan.privatizers.adversarial import AdversarialPrivatizer, mirror_half
 from privacy_gan.privatizers.constraint import Multiplier
 from privacy_gan.privatizers.filter import Filter
-from privacy_gan.privatizers.game import ema_of
+from privacy_gan.privatizers.game import Turn, ema_of
 from privacy_gan.randomness import Purpose, keyed_generator
 
 EPSILON, SEED, BETAS, RATE = 0.01, 3, (0.5, 0.999), 1e-3
@@ -203,3 +204,28 @@ def test_the_averages_decay_grows_up_to_its_limit():
     third = 1 / 4 * 9 / 11 + 3 / 4 * 2
     expected = [0.0, 9 / 11, third, 1 / 4 * third + 3 / 4 * 3]
     torch.testing.assert_close(torch.tensor(after), torch.tensor(expected))
+
+
+def test_what_h_f_knows_is_measured_for_the_frequencies_of_the_data():
+    """A discriminator that knows nothing has a loss of H(s), however it was weighted."""
+    game = make_game(output_noise=0.0).filter
+    game.fit_labels(torch.tensor([1, 1, 1, 0]))  # P(s = 1) = 3/4
+    assert game.class_weights.tolist() == pytest.approx([2, 2 / 3])
+    for parameter in game.discriminator.parameters():
+        torch.nn.init.zeros_(parameter)
+    images = torch.rand(4, 3, SIZE, SIZE, dtype=torch.float64)
+    draws = game.draw(images, torch.Generator().manual_seed(0))
+    draws = {name: value.double() for name, value in draws.items()}
+    found = game.losses(images, images, torch.tensor([1, 1, 1, 0]), draws, Turn(True, True, 1.0))
+    entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
+    assert float(found.metrics["discriminator_loss"]) == pytest.approx(entropy)
+    assert float(found.discriminator) == pytest.approx(math.log(2))
+
+
+def test_each_image_is_mirrored_with_probability_one_half():
+    images = torch.arange(8.0).view(1, 1, 2, 4).expand(1000, 1, 2, 4)
+    mirrored = mirror_half(images, torch.Generator().manual_seed(0))
+    same = (mirrored == images).flatten(1).all(dim=1)
+    flipped = (mirrored == images.flip(3)).flatten(1).all(dim=1)
+    assert (same ^ flipped).all()
+    assert float(flipped.double().mean()) == pytest.approx(0.5, abs=0.05)

@@ -52,10 +52,6 @@ class FixedBatches(LightningDataModule):
     def train_dataloader(self):
         return DataLoader(self.batches, batch_size=None)
 
-    def labels(self, split):
-        assert split == "train"
-        return torch.cat([batch.attributes for batch in self.batches])
-
 
 def fit(privatizer, batches, precision="64-true", **options):
     trainer = Trainer(

@@ -42,7 +42,7 @@ def export_config(run, output, *changes):
 def test_exported_mechanisms_need_neither_lightning_nor_hydra(tiny, tmp_path):
     choices = {
         "filter_generator": ["game=robust"],  # whose averaged networks are exported
-        "filter": ["epsilon=0.01", *SUBSPACE],
+        "filter": ["epsilon=0.01", "game.snapshots=1", *SUBSPACE],
         "generator": ["synthetic=empirical"],
         "stargan": ["privatizer.width=2", "privatizer.residual_blocks=1"],
         "blur": [],

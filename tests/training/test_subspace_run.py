@@ -2,12 +2,14 @@
 
 import pytest
 import torch
+from commands import cli, error_line
 from presets import SUBSPACE
 
 from privacy_gan.commands.train import train
 from privacy_gan.errors import UserError
 from privacy_gan.models.fit_basis import fit_basis
 from privacy_gan.models.subspace import Basis
+from privacy_gan.runs.folder import RunFolder
 from privacy_gan.runs.loading import load_mechanism, read_weights
 from privacy_gan.tensors import read_tensors
 from privacy_gan.training import subspace
@@ -46,6 +48,68 @@ def test_a_loaded_run_has_its_subspace(finished):
     torch.testing.assert_close(outside, torch.zeros_like(outside), rtol=0, atol=1e-4)
 
 
+def test_the_number_of_components_is_saved_but_not_part_of_the_fingerprint(finished, tiny):
+    config = RunFolder(finished.path).config()
+    assert config.networks.components is None
+    count = config.privatizer.filter.network.components
+    assert count == config.privatizer.filter.discriminator.components > 1
+    process = cli("evaluate", f"run={finished.path}", "judge=quick", "judge.released_as=tiff")
+    assert "tiff" in error_line(process)  # the judge is built after the run was accepted
+
+
+def test_a_stack_has_parts_with_different_numbers_of_components(finished, tiny, tmp_path):
+    smaller, _ = train(tiny(*FILTER, "epsilon=0.03", "attribute=Male"))
+    runs = f"privatizer.runs=['{finished.path}','{smaller.path}']"
+    stack, _ = train(tiny("privatizer=stack", runs, f"output_dir={tmp_path / 'stack'}"))
+    images = torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    first = load_mechanism(finished.path).privatize(images, 0).images
+    both = load_mechanism(stack.path).privatize(images, 0).images
+    assert both.shape == images.shape
+    assert not torch.equal(both, first)
+
+
+def test_start_from_names_the_number_of_components(finished, tiny, tmp_path):
+    other = [f"start_from={finished.path}", f"output_dir={tmp_path / 'more'}"]
+    with pytest.raises(UserError, match=r"networks\.components\) must be the same"):
+        train(tiny(*FILTER, *other, "epsilon=0.03"))
+    with pytest.raises(UserError, match=r"image_size, .* must be the same"):
+        train(tiny(*FILTER, *other, "image_size=32"))
+
+
+def test_snapshots_of_the_second_half_censor_the_images(tiny):
+    run, _ = train(tiny(*FILTER, "game=robust", "game.snapshots=3", "data.num_train=256"))
+    weights = read_weights(run.path)
+    prefix = "filter.mixture.change."
+    assert weights[f"{prefix}kept"] == 3
+    firsts = [weights[f"{prefix}snapshots.{index}.0.weight"] for index in range(3)]
+    assert not torch.equal(firsts[0], firsts[1])
+    images = torch.rand(1, 3, 16, 16).expand(3, 3, 16, 16)
+    mechanism = load_mechanism(run.path)
+    draws = mechanism.draw(images, torch.Generator().manual_seed(0))
+    draws["filter_noise"] = torch.zeros_like(draws["filter_noise"])
+    draws["filter_noise"][:, -1] = torch.tensor([-9.0, 0.0, 9.0])  # chooses each snapshot once
+    first, second, third = mechanism(images, draws).images
+    assert not torch.allclose(first, second, atol=1e-4)
+    assert not torch.allclose(second, third, atol=1e-4)
+
+
+def test_a_mechanism_without_a_subspace_fits_none(tiny, tmp_path):
+    train(tiny("privatizer=blur", "networks=subspace", f"classifiers.folder={tmp_path / 'c'}"))
+    assert not list((tmp_path / "c").rglob("components-*"))
+
+
+def test_toy_data_are_not_clipped(tiny):
+    with pytest.raises(UserError, match=r"networks\.privatizer\.limits=null"):
+        train(
+            tiny(
+                "networks=subspace",
+                "privatizer=filter",
+                preset=["experiment=gaussian"],
+                cached=False,
+            )
+        )
+
+
 def test_the_components_are_fitted_once_for_all_runs(tiny, tmp_path, monkeypatch):
     fitted = []
 
@@ -65,12 +129,12 @@ def test_the_components_are_fitted_once_for_all_runs(tiny, tmp_path, monkeypatch
     [
         (
             ["networks.components=1", "epsilon=0.001"],
-            r"networks\.components=1: .* cut off .*, which is all of epsilon=0\.001",
+            r"networks\.components=1: .* which leaves nothing of epsilon=0\.001",
         ),
         (["networks.components=60"], r"these images have only 31 principal components"),
         (
             ["networks.max_truncation=0"],
-            r"epsilon=0\.01 is too small for networks=subspace: even 31 principal components",
+            r"epsilon=0\.01 is too small for networks=subspace: with all 31 principal components",
         ),
     ],
 )
