@@ -141,8 +141,9 @@ class Mixture(nn.Module):
 
     @torch.no_grad()
     def keep(self, network: nn.Module) -> None:
-        """Keep a copy of an MLP as the next snapshot."""
-        self.snapshots[int(self.kept)].load_state_dict(network.state_dict())
+        """Keep a copy of an MLP as the next snapshot, and in place of those that are to come."""
+        for snapshot in self.snapshots[int(self.kept) :]:
+            snapshot.load_state_dict(network.state_dict())
         self.kept += 1
 
     def forward(self, inputs: Tensor, choice: Tensor) -> Tensor:
@@ -152,11 +153,11 @@ class Mixture(nn.Module):
             inputs: [B, I].
             choice: from N(0, 1), [B].
         """
-        kept = int(self.kept)
-        outputs = torch.stack([snapshot(inputs) for snapshot in self.snapshots[:kept]])
+        outputs = torch.stack([snapshot(inputs) for snapshot in self.snapshots])
         uniform = (1 + torch.erf(choice / math.sqrt(2))) / 2
-        places = (uniform * kept).long().clamp(max=kept - 1)
-        return outputs[places, torch.arange(len(inputs), device=inputs.device)]
+        places = (uniform * len(outputs)).long().clamp(max=len(outputs) - 1)
+        chosen = places[None, :, None].expand_as(outputs[:1])
+        return outputs.gather(0, chosen).squeeze(0)
 
 
 def subspace_classifier(
