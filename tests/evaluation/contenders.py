@@ -72,7 +72,7 @@ def losses_with(mean, noise=0.0):
 
 
 class Breaks(Ramp):
-    """Makes weights nan in some step if the learning rate is above a limit."""
+    """Makes weights nan if the learning rate is above a limit."""
 
     limit = 0.75
 

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from contenders import Breaks, BreaksAlways
 from planted import AtRandom, InOnePixel, LightAndDark, judge_in, small_network
 from test_learning import CPU, Bias, Ramp, Source
 
@@ -13,23 +14,6 @@ from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.evaluation import Evaluation
-
-
-class Breaks(Ramp):
-    """Makes weights nan if the learning rate is above a limit."""
-
-    limit = 0.75
-
-    def step(self, closure=None):
-        super().step()
-        for group in self.param_groups:
-            for parameter in group["params"]:
-                parameter.data *= torch.nan if group["lr"] > self.limit else 1
-
-
-class BreaksAlways(Breaks):
-    limit = 0
-
 
 LEARNERS = {
     "healthy": lambda: Learner(Bias(-4), Recipe(Ramp), 0),
