@@ -153,11 +153,20 @@ class Mixture(nn.Module):
             inputs: [B, I].
             choice: from N(0, 1), [B].
         """
-        outputs = torch.stack([snapshot(inputs) for snapshot in self.snapshots])
+        size = len(self.snapshots)
         uniform = (1 + torch.erf(choice / math.sqrt(2))) / 2
-        places = (uniform * len(outputs)).long().clamp(max=len(outputs) - 1)
-        chosen = places[None, :, None].expand_as(outputs[:1])
-        return outputs.gather(0, chosen).squeeze(0)
+        places = (uniform * size).long().clamp(max=size - 1)
+        if inputs.is_cuda or torch.compiler.is_compiling():  # no sizes that depend on the data
+            outputs = torch.stack([snapshot(inputs) for snapshot in self.snapshots])
+            return outputs.gather(0, places[None, :, None].expand_as(outputs[:1])).squeeze(0)
+        order = places.argsort(stable=True)
+        groups = torch.split(inputs[order], torch.bincount(places, minlength=size).tolist())
+        mapped = [
+            snapshot(rows)
+            for snapshot, rows in zip(self.snapshots, groups, strict=True)
+            if len(rows)
+        ]
+        return torch.cat(mapped)[order.argsort()]
 
 
 def subspace_classifier(

@@ -146,6 +146,16 @@ def test_a_mixture_maps_each_row_by_the_snapshot_that_its_number_chooses():
     assert mixture.kept == 2
 
 
+def test_a_mixture_is_the_same_where_sizes_must_not_depend_on_the_data(monkeypatch):
+    torch.manual_seed(0)
+    mixture = Mixture(lambda: torch.nn.Linear(3, 2), 5)
+    inputs, choice = torch.randn(40, 3), torch.randn(40)
+    expected = mixture(inputs, choice)
+    assert expected.shape == (40, 2)
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    torch.testing.assert_close(mixture(inputs, choice), expected)
+
+
 def test_keyed_dropout_keeps_the_mean_and_follows_its_generator():
     dropout = KeyedDropout(0.3)
     features = torch.ones(1000, 20)
