@@ -117,8 +117,9 @@ def fit(
     trainer.fit(privatizer, datamodule=datamodule, ckpt_path=checkpoint)
     distributed.broadcast_buffers(privatizer)
     measured = validation_metrics(trainer)
-    # all epochs were finished in an earlier session, or not even one was finished
-    if not measured:
+    # all epochs were finished in an earlier session, or not even one was finished, or the last one
+    # was not validated
+    if not measured or trainer.current_epoch % (trainer.check_val_every_n_epoch or 1):
         trainer.validate(privatizer, datamodule=datamodule, verbose=False)
         measured = validation_metrics(trainer)
     privatizer.float()  # it is double with trainer.precision=64-true

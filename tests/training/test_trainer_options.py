@@ -97,6 +97,15 @@ def test_result_records_that_a_callback_ended_training_early(tiny):
     assert not folder.metrics.exists()
 
 
+def test_the_last_epoch_is_validated_however_rarely_epochs_are(tiny, tmp_path):
+    every = train(tiny("trainer.max_epochs=3", "privatizer=filter", "seed=4"))[1]
+    rarely = tiny(
+        *("trainer.max_epochs=3", "privatizer=filter", "seed=4"),
+        *("+trainer.check_val_every_n_epoch=2", f"output_dir={tmp_path / 'rarely'}"),
+    )
+    assert train(rarely)[1].training == every.training
+
+
 @pytest.mark.parametrize("privatizer", ["filter_generator", "stargan"])
 def test_each_networks_gradients_are_clipped_before_its_step(privatizer, tiny):
     """With SGD at rate 1, the length of the first step is the clipped norm of the gradients."""
