@@ -256,8 +256,8 @@ BREAKAGES = [
     Breakage(
         "learning rates do not decay",
         "privatizers/trainable.py",
-        "(1 - self.training_progress(batch_idx)) / self.decay) if self.decay else 1.0",
-        "1.0)",
+        "left = min(1.0, (1 - self.training_progress(batch_idx)) / self.decay)",
+        "left = 1.0",
         [
             "training/test_decay.py::test_learning_rates_decay_linearly_over_the_last_share_of_the_steps"
         ],
@@ -411,7 +411,7 @@ BREAKAGES = [
     ),
     Breakage(
         "an adversary that diverged restarts with the same learning rate",
-        "evaluation/fitting.py",
+        "evaluation/learning.py",
         "RETRY_LR_SCALE = 0.5 ",
         "RETRY_LR_SCALE = 1.0 ",
         [

@@ -130,7 +130,7 @@ class ReferenceStep:
         synthetic = torch.randint(2, sensitive.shape, device=self.device)
 
         filtered = f(images, self.noise(images))
-        adversarial = losses.negative_entropy(h_f(filtered), sensitive)
+        adversarial = losses.negative_entropy(h_f(filtered), sensitive).mean()
         optimize(f_optimizer, adversarial + self.penalty(filtered, images))
 
         filtered_again = f(images, self.noise(images))

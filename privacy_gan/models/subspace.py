@@ -6,7 +6,7 @@ its discriminator sees the few values that are left, not the pixels that they ar
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -14,7 +14,8 @@ from torch import Tensor
 from privacy_gan.models.principal_components import FittedModule
 
 
-class Basis(NamedTuple):
+@dataclass(frozen=True)
+class Basis:
     """The leading principal components of images with D values each.
 
     Attributes:

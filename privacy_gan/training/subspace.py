@@ -154,7 +154,7 @@ def load_or_fit(
 
     def make(names: Sequence[str], resume: ResumeCheckpoint) -> dict[str, Content]:
         del resume  # it takes minutes at most
-        return {name: fit_basis(batches, count, SEED)._asdict() for name in names}
+        return {name: vars(fit_basis(batches, count, SEED)) for name in names}
 
     name = f"components-{count}"
     content = cache.get({name: cache.path(name, FIT_SETTINGS)}, make)[name]
