@@ -37,6 +37,8 @@ def make_batches(count):
 
 
 class FixedBatches(LightningDataModule):
+    batch_size = BATCH
+
     def __init__(self, batches):
         super().__init__()
         self.batches = batches
@@ -49,11 +51,12 @@ class FixedBatches(LightningDataModule):
         return torch.cat([attributes for _, attributes in self.batches])
 
 
-def train(privatizer, batches):
+def train(privatizer, batches, max_epochs=1, callbacks=()):
     trainer = Trainer(
         accelerator="cpu",
         precision="64-true",
-        max_epochs=1,
+        max_epochs=max_epochs,
+        callbacks=list(callbacks),
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,

@@ -13,6 +13,8 @@ SUBSPACE = [
     "networks=subspace",
     "networks.filter_discriminator._target_=privacy_gan.models.subspace_filter.subspace_classifier",
 ]
+# For experiment=subspace: add to TINY.
+SUBSPACE_PRESET = [SUBSPACE[1], "game.generator_stride=2"]
 
 # For most tests: drawn faces of 16 pixels, four batches per epoch, reproducible arithmetic.
 TINY = [

@@ -5,7 +5,7 @@ import pytest
 from celeba_layouts import make_fake, official_zip
 from commands import ROOT, run_train
 from omegaconf import OmegaConf
-from presets import JUDGED, NUMBERS, SUBSPACE, TINY
+from presets import JUDGED, NUMBERS, SUBSPACE_PRESET, TINY
 from torch import nn
 
 from privacy_gan.attributes import CELEBA_ATTRIBUTES
@@ -27,6 +27,7 @@ ONE = {
 ON_NUMBERS = ["ablation", "gaussian"]
 ON_FACES = ["figure1", "figure2", "table3"]
 WITH_ALL_ADVERSARIES = ["mechanisms", "small"]
+IN_A_SUBSPACE = ["demo", "subspace"]
 WITH_SHIPPED_NETWORKS = ["mechanisms", "quick"]  # the others get small networks
 SIZES = [
     override
@@ -67,7 +68,7 @@ def overrides_of(preset, faces):
         return [*selected, *FEW_NUMBERS]
     sizes = [*SHIPPED, *SMALL_CLASSIFIERS] if preset in WITH_SHIPPED_NETWORKS else SHORT
     small = [*selected, "trainer=cpu", "classifiers=quick", *sizes]
-    small += SUBSPACE if preset == "subspace" else []
+    small += SUBSPACE_PRESET if preset in IN_A_SUBSPACE else []
     if preset in ON_FACES:
         return [*small, "judge=quick", f"data.root={faces}"]
     small += ["data.num_train=32", "data.num_valid=16", "data.num_test=8"]
@@ -104,7 +105,7 @@ def test_a_preset_runs_to_a_result(preset, faces, tmp_path):
 def test_the_networks_of_a_preset_can_be_instantiated(preset, tiny):
     single = [word for word in ONE.get(preset, []) if not word.startswith("image_size")]
     single += ["data.root=none"] if preset in ON_FACES else []
-    single += ["networks.components=8"] if preset == "subspace" else []
+    single += ["networks.components=8"] if preset in IN_A_SUBSPACE else []
     config = tiny(preset=[f"experiment={preset}", *single], cached=False)
     networks = [config.networks.filter_discriminator, config.networks.generator_discriminator]
     networks.append(config.classifiers.network)

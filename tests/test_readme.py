@@ -17,7 +17,7 @@ import pytest
 from celeba_layouts import make_fake, official_folder
 from commands import ROOT, run, start
 from PIL import Image
-from presets import JUDGED, TINY
+from presets import JUDGED, SUBSPACE_PRESET, TINY
 
 PHOTOS = 120
 README = (ROOT / "README.md").read_text()
@@ -31,7 +31,7 @@ ENVIRONMENT = Path(sys.executable).parent.parent
 SMALL_RUN = [*TINY, "trainer.max_epochs=1"]
 NOT_FOR_CELEBA = ("data.num_t", "data.num_v", "image_size=")
 ON_CELEBA = [each for each in SMALL_RUN if not each.startswith(NOT_FOR_CELEBA)]
-DEMO = [*SMALL_RUN, *JUDGED, "image_size=32", "judge.attributes=[Young,Smiling]"]
+DEMO = [*TINY, *SUBSPACE_PRESET, *JUDGED, "image_size=32", "judge.attributes=[Young,Smiling]"]
 AUDIT = [each for each in JUDGED if not each.startswith(("evaluate=", "judge.attributes="))]
 SMALL_OPTIONS = {
     "train": ON_CELEBA,

@@ -117,7 +117,8 @@ def fit_subspace(setup: RunSetup) -> Basis | None:
     )
     device = choose_compute(task.accelerator, task.precision).device
     limits = (config.networks.components, config.networks.max_truncation)
-    basis, components = choose_basis(cache, data, device, task.epsilon, *limits)
+    budget = config.networks.privatizer.epsilon  # the filter's, at most the run's
+    basis, components = choose_basis(cache, data, device, budget, *limits)
     warn_if_few_images(len(data.rows("train")), components)
     fill_components(config.privatizer, components)
     return basis

@@ -124,7 +124,7 @@ def train_privatizer(
         checkpoint = distributed.broadcast_from_rank_zero(RunCheckpointIO(run).find_checkpoint)
         if checkpoint is None and config.get("start_from") is not None:
             load_initial_weights(privatizer, config.start_from)
-            require_budget(privatizer, setup.task.epsilon)
+            require_budget(privatizer)
         if is_rank_zero():
             run.folder.write_config(text)  # only now, so that a refused command changes nothing
             log.info("training in %s", run.folder.path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import torch
@@ -12,12 +12,14 @@ from torch.optim.swa_utils import update_bn
 
 from privacy_gan import distributed
 from privacy_gan.data.batch import Batch
+from privacy_gan.errors import UserError
 from privacy_gan.models.keyed_dropout import set_dropout_generator
 from privacy_gan.privatizers.base import Draws, Privatizer
 from privacy_gan.privatizers.filter import Filter
 from privacy_gan.privatizers.game import Game, Losses, Turn
 from privacy_gan.privatizers.generator import Generator
 from privacy_gan.privatizers.inference import FilterGeneratorInference
+from privacy_gan.privatizers.phase import Phase
 from privacy_gan.privatizers.trainable import TrainablePrivatizer
 from privacy_gan.randomness import Purpose, keyed_generator
 
@@ -34,8 +36,18 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         decay: see TrainablePrivatizer.
         network_rate: learning rate of filter and generator, as a share of the optimizer's
             learning rate, which their discriminators use.
-        final_rate: see TrainablePrivatizer.
         mirrored: whether each training image is mirrored with probability one half.
+        final_rate: share of the learning rates that ``decay`` ends at; 0 for a generator that is
+            trained after the filter.
+        generator_after: share of the epochs in which the filter is trained alone; then it is frozen
+            and the generator is trained. 0 trains both together, as in the paper. Without a
+            filter or a generator, this has no effect.
+        generator_rate: after ``generator_after``, factor of the learning rates.
+        generator_stride: after ``generator_after``, the generator is trained on every
+            generator_stride-th image of a batch.
+
+    Raises:
+        UserError: a number is out of range.
     """
 
     filter: Filter | None
@@ -52,12 +64,30 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         network_rate: float = 1.0,
         mirrored: bool = False,
         final_rate: float = 0.0,
+        generator_after: float = 0.0,
+        generator_rate: float = 1.0,
+        generator_stride: int = 1,
     ) -> None:
-        TrainablePrivatizer.__init__(self, attribute_index, seed, optimizer, decay, final_rate)
+        TrainablePrivatizer.__init__(self, attribute_index, seed, optimizer, decay)
+        if not 0 <= final_rate <= 1:
+            raise UserError(f"game.final_rate={final_rate} is out of range: set it between 0 and 1")
+        if not 0 <= generator_after < 1:
+            raise UserError(
+                f"game.generator_after={generator_after} must be at least 0 and below 1: it is the "
+                "share of the epochs before the generator is trained"
+            )
+        if generator_rate <= 0:
+            raise UserError(f"game.generator_rate={generator_rate} must be above 0")
+        if generator_stride < 1:
+            raise UserError(f"game.generator_stride={generator_stride} must be 1 or more")
         self.network_rate = network_rate
         self.mirrored = mirrored
+        self.final_rate = final_rate
         self.filter = filter
         self.generator = generator
+        self.generator_after = generator_after
+        self.generator_rate = generator_rate
+        self.generator_stride = generator_stride
 
     @property
     def parts(self) -> list[Game]:
@@ -74,26 +104,78 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         """The filter of the paper's mechanism, which trains independently of the generator."""
         return self.filter if self.generator is not None else None
 
+    @property
+    def phase(self) -> Phase:
+        """What is trained in the current epoch.
+
+        Raises:
+            UserError: there is no epoch for the generator after those of the filter.
+        """
+        epochs = self.max_epochs
+        if not self.generator_after or self.filter is None or self.generator is None:
+            return Phase(self.parts, [], 0, epochs, final_rate=self.final_rate)
+        if epochs < 2:
+            raise UserError(
+                f"game.generator_after={self.generator_after:g} needs an epoch for the filter and "
+                "one for the generator: set trainer.max_epochs=2 or more"
+            )
+        first = min(max(round(self.generator_after * epochs), 1), epochs - 1)
+        if self.current_epoch < first:
+            return Phase([self.filter], [], 0, first, final_rate=self.final_rate)
+        return Phase(
+            *([self.generator], [self.filter], first, epochs),
+            lr_scale=self.generator_rate,
+            stride=self.generator_stride,
+        )
+
+    def setup(self, stage: str) -> None:
+        """See TrainablePrivatizer.setup.
+
+        Raises:
+            UserError: there are too few epochs or images for the generator after the filter.
+        """
+        super().setup(stage)
+        if stage != "fit" or self.phase.end == self.max_epochs:
+            return
+        stride, processes = self.generator_stride, distributed.world_size()
+        size: int = self.trainer.datamodule.batch_size  # type: ignore[attr-defined]
+        if size < 2 * stride * processes or size % (stride * processes):
+            raise UserError(
+                f"data.batch_size={size} must be a multiple of game.generator_stride={stride}"
+                f"{f' times {processes} processes' if processes > 1 else ''}, and at least twice "
+                "that: batch norm needs two images"
+            )
+
+    @property
+    def freezes(self) -> bool:
+        """Whether a network is frozen when the current epoch ends."""
+        return self.phase.end < self.max_epochs and self.current_epoch + 1 == self.phase.end
+
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Run one step of Algorithm 1.
 
         All gradients are computed at the parameters before the step; only then are they updated.
         """
+        phase = self.phase
+        progress = phase.progress(self.epochs_before(batch_idx))
+        batch = phase.select(batch)
         rng = self.training_rng(batch_idx)
         draws = self.draw_local(batch.images, rng)
         if self.mirrored:
             batch = batch._replace(images=mirror_half(batch.images, rng))
         set_dropout_generator(self, rng)
-        turns = [game.turn(batch_idx, self.training_progress(batch_idx)) for game in self.parts]
+        incoming = pass_frozen(phase.frozen, batch.images, draws)
+        turns = [game.turn(batch_idx, progress) for game in phase.games]
         results = [  # the budget applies to the distortion of the whole batch
             result._replace(distortion=distributed.all_reduce_mean(result.distortion))
-            for result in self.game_losses(batch, draws, turns)
+            for result in self.game_losses(phase.games, batch, incoming, draws, turns)
         ]
-        values = self.values_to_log(results)
+        values = self.values_to_log(phase.games, results)
         optimizers: list[Any] = self.optimizers()  # type: ignore[assignment]
         steps = []
-        for index, (game, turn, result) in enumerate(zip(self.parts, turns, results, strict=True)):
-            network, discriminator = optimizers[2 * index : 2 * index + 2]
+        for game, turn, result in zip(phase.games, turns, results, strict=True):
+            index = 2 * self.parts.index(game)
+            network, discriminator = optimizers[index : index + 2]
             if result.discriminator is not None:
                 # first: the network's backward pass below may free the graph that both share
                 self.compute_gradients(
@@ -104,9 +186,10 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
                 loss = result.adversarial + game.constraint_term(result.distortion)
                 self.compute_gradients(network, loss, game.network)
                 steps.append((network, self.network_rate))
+        factor = phase.lr_scale * self.learning_rate_factor(progress, phase.final_rate)
         for optimizer, rate in steps:
-            self.step_optimizer(optimizer, batch_idx, rate)
-        for game, turn, result in zip(self.parts, turns, results, strict=True):
+            self.step_optimizer(optimizer, factor * rate)
+        for game, turn, result in zip(phase.games, turns, results, strict=True):
             if turn.network:
                 game.after_step(result.distortion, turn.progress)
         self.log_training(values)
@@ -115,23 +198,37 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         """Log the losses of the mechanism as it would be released, always with the same noise."""
         draws = self.draw(batch.images, self.validation_rng(batch_idx))
         turns = [Turn(network=True, discriminator=True, progress=1.0)] * len(self.parts)
-        results = self.game_losses(batch, draws, turns)
-        self.log_validation(self.values_to_log(results), len(batch.images))
+        results = self.game_losses(self.parts, batch, batch.images, draws, turns)
+        self.log_validation(self.values_to_log(self.parts, results), len(batch.images))
 
-    def game_losses(self, batch: Batch, draws: Draws, turns: list[Turn]) -> list[Losses]:
-        """Pass a batch through all games; each game's output is a constant for the next."""
-        incoming = batch.images
+    def game_losses(
+        self,
+        games: Sequence[Game],
+        batch: Batch,
+        incoming: Tensor,
+        draws: Draws,
+        turns: Sequence[Turn],
+    ) -> list[Losses]:
+        """Pass images through games; each game's output is a constant for the next.
+
+        Args:
+            games: in the order in which images pass through their networks.
+            batch: the original images and their attributes.
+            incoming: input of the first game, [B, 3, H, W].
+            draws: what ``draw`` drew for these images.
+            turns: which networks of each game are updated.
+        """
         results = []
-        for game, turn in zip(self.parts, turns, strict=True):
+        for game, turn in zip(games, turns, strict=True):
             result = game.losses(batch.images, incoming, self.sensitive(batch), draws, turn)
             incoming = result.output.detach()
             results.append(result)
         return results
 
-    def values_to_log(self, results: list[Losses]) -> dict[str, Tensor]:
+    def values_to_log(self, games: Sequence[Game], results: list[Losses]) -> dict[str, Tensor]:
         """Return losses and metrics by name."""
         values: dict[str, Tensor] = {}
-        for game, result in zip(self.parts, results, strict=True):
+        for game, result in zip(games, results, strict=True):
             game_values = {
                 "loss": result.adversarial + game.constraint_term(result.distortion),
                 "distortion": result.distortion,
@@ -143,7 +240,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         return values
 
     def update_bn(self, batches: Callable[[], Iterable[Tensor]]) -> None:
-        """Recompute the batch norm statistics of averaged networks.
+        """Recompute the batch norm statistics of averaged networks that are being trained.
 
         Averaged weights need their own statistics: those of the network fit its latest weights.
         """
@@ -155,7 +252,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
 
         was_training = self.training
         self.eval()
-        for game in self.parts:
+        for game in self.phase.games:
             if game.average is not None:
                 update_bn(inputs(), UpdateBNAdapter(game.average, self.forward).eval())
         self.train(was_training)
@@ -166,6 +263,14 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
             (game,) = self.parts
             return game.for_inference()
         return FilterGeneratorInference(self.filter.for_inference(), self.generator.for_inference())
+
+
+def pass_frozen(games: Sequence[Game], images: Tensor, draws: Draws) -> Tensor:
+    """Pass images [B, 3, H, W] through games that are over, whose networks stay as they are."""
+    with torch.no_grad():
+        for game in games:
+            images = game.eval()(images, draws).images
+    return images
 
 
 def mirror_half(images: Tensor, rng: torch.Generator) -> Tensor:

@@ -31,7 +31,9 @@ class Filter(FilterInference, Game):
             are, so that the filter hides s from the adversary with the best balanced accuracy.
         snapshots: number of snapshots that are kept in the second half of the training. After it, a
             random one censors each image; h_f sees their output in half of its images. 0 for none.
-        output_noise: share of the budget spent on Gaussian noise, which is added to f's output and
+        budget_share: share of the constraint's budget that the filter may use; a generator after it
+            needs the rest.
+        output_noise: share of its budget spent on Gaussian noise, which is added to f's output and
             part of x'.
         options: budget, update intervals and averaging, see Game.
 
@@ -53,6 +55,7 @@ class Filter(FilterInference, Game):
         balanced: bool = False,
         snapshots: int = 0,
         output_noise: float = 0.0,
+        budget_share: float = 1.0,
         **options: Any,
     ) -> None:
         Game.__init__(self, network(), discriminator(num_classes), **options)
@@ -60,6 +63,12 @@ class Filter(FilterInference, Game):
             raise UserError(
                 f"game.output_noise={output_noise} is out of range: set it between 0 and 1"
             )
+        if not 0 < budget_share <= 1:
+            raise UserError(
+                f"game.filter_share={budget_share} must be above 0 and at most 1: it is the "
+                "filter's share of epsilon"
+            )
+        self.constraint.epsilon *= budget_share
         if snapshots < 0:
             raise UserError(f"game.snapshots={snapshots} must be 0 or more")
         self.snapshots = snapshots

@@ -83,6 +83,7 @@ class StarGAN(StarGANInference, TrainablePrivatizer):
         real, sensitive = to_signed(batch.images), self.sensitive(batch)
         synthetic = self.draw_local(batch.images, rng)["synthetic"]
         alpha = distributed.local_shard(draw_alpha(len(real) * distributed.world_size(), rng))
+        factor = self.learning_rate_factor(self.training_progress(batch_idx))
         every = min(self.discriminator_steps, int(self.trainer.num_training_batches))
         update_generator = (batch_idx + 1) % every == 0
         with torch.set_grad_enabled(update_generator):
@@ -90,11 +91,11 @@ class StarGAN(StarGANInference, TrainablePrivatizer):
         generator, discriminator = self.optimizers()  # type: ignore[attr-defined]
         values = self.discriminator_losses(real, sensitive, fake.detach(), alpha)
         self.compute_gradients(discriminator, values["discriminator_loss"], self.discriminator)
-        self.step_optimizer(discriminator, batch_idx)
+        self.step_optimizer(discriminator, factor)
         if update_generator:
             generator_values = self.generator_losses(real, sensitive, fake, synthetic)
             self.compute_gradients(generator, generator_values["loss"], self.generator)
-            self.step_optimizer(generator, batch_idx)
+            self.step_optimizer(generator, factor)
             values |= generator_values
         values["distortion"] = distortion(to_unit(fake), batch.images)
         self.log_training(add_prefix(values))

@@ -30,17 +30,15 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         attribute_index: column of the sensitive attribute among the batch's attributes.
         seed: seed of all noise and synthetic attributes in training.
         optimizer: returns an optimizer for a list of parameters; called once for each network.
-        decay: share of the training, at its end, over which all learning rates fall linearly to
-            ``final_rate``; 0 keeps them constant, as in the paper. Decay lets networks that
-            oscillate around each other converge.
-
-        final_rate: share of the learning rates that they fall to.
+        decay: share of the training, at its end, over which all learning rates fall linearly; 0
+            keeps them constant, as in the paper. Decay lets networks that oscillate around each
+            other converge.
 
     Attributes:
         logged: scalars of the last training step, including the losses; they should be finite.
 
     Raises:
-        UserError: the decay or the final rate is not in [0, 1].
+        UserError: the decay is not in [0, 1].
     """
 
     def __init__(
@@ -49,20 +47,15 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         seed: int,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
         decay: float = 0.0,
-        final_rate: float = 0.0,
     ) -> None:
         super().__init__()
-        for name, value in [("decay", decay), ("final_rate", final_rate)]:
-            if not 0 <= value <= 1:
-                raise UserError(
-                    f"privatizer.{name}={value} is out of range: set it between 0 and 1"
-                )
+        if not 0 <= decay <= 1:
+            raise UserError(f"privatizer.decay={decay} is out of range: set it between 0 and 1")
         self.automatic_optimization = False
         self.attribute_index = attribute_index
         self.seed = seed
         self.make_optimizer = optimizer
         self.decay = decay
-        self.final_rate = final_rate
         self.logged: dict[str, Tensor] = {}
 
     @property
@@ -77,6 +70,11 @@ class TrainablePrivatizer(LightningModule, Privatizer):
             labels = self.trainer.datamodule.labels("train")  # type: ignore[attr-defined]
             for module in needing:
                 module.fit_labels(labels[:, self.attribute_index])
+
+    @property
+    def freezes(self) -> bool:
+        """Whether a network has been trained to its end when the current epoch ends."""
+        return False
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return one optimizer for each network."""
@@ -110,25 +108,37 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         self.manual_backward(loss, inputs=list(network.parameters()), retain_graph=retain_graph)
         distributed.average_gradients(network.parameters())
 
-    def step_optimizer(self, optimizer: Any, batch_idx: int, lr_scale: float = 1.0) -> None:
-        """Update a network's parameters, at ``lr_scale`` times the scheduled learning rate."""
-        factor = lr_scale * self.learning_rate_factor(batch_idx)
+    def step_optimizer(self, optimizer: Any, factor: float) -> None:
+        """Update a network's parameters, at ``factor`` times the optimizer's learning rate."""
         for group in optimizer.param_groups:
             group["lr"] = factor * optimizer.defaults["lr"]
         optimizer.step()
 
-    def learning_rate_factor(self, batch_idx: int) -> float:
-        """Return the factor of the learning rate at a step, in (0, 1]."""
+    def learning_rate_factor(self, progress: float, final_rate: float = 0.0) -> float:
+        """Return the factor of the learning rate at a step, in (0, 1].
+
+        Args:
+            progress: share of the network's training that is over, in [0, 1).
+            final_rate: share of the learning rate that ``decay`` ends at.
+        """
         if not self.decay:
             return 1.0
-        left = min(1.0, (1 - self.training_progress(batch_idx)) / self.decay)
-        return self.final_rate + (1 - self.final_rate) * left
+        left = min(1.0, (1 - progress) / self.decay)
+        return final_rate + (1 - final_rate) * left
 
     def training_progress(self, batch_idx: int) -> float:
         """Return the share of the training that is over before a step, in [0, 1)."""
+        return self.epochs_before(batch_idx) / self.max_epochs
+
+    def epochs_before(self, batch_idx: int) -> float:
+        """Return the number of epochs since the start of the training, including parts of one."""
+        return self.current_epoch + batch_idx / self.trainer.num_training_batches
+
+    @property
+    def max_epochs(self) -> int:
+        """Number of epochs of the training."""
         assert self.trainer.max_epochs is not None
-        epochs = self.current_epoch + batch_idx / self.trainer.num_training_batches
-        return epochs / self.trainer.max_epochs
+        return self.trainer.max_epochs
 
     def update_bn(self, batches: Callable[[], Iterable[Tensor]]) -> None:
         """Recompute batch norm statistics before validation and at the end; by default, do nothing.

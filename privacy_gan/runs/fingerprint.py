@@ -19,8 +19,12 @@ NEW_OPTIONS = {
     "start_key": None,
     "filter.balanced": False,
     "filter.snapshots": 0,
+    "filter.budget_share": 1.0,
     "privatizer.mirrored": False,
     "privatizer.final_rate": 0.0,
+    "privatizer.generator_after": 0.0,
+    "privatizer.generator_rate": 1.0,
+    "privatizer.generator_stride": 1,
     "data.prior": 0.5,
 }
 

@@ -1,4 +1,4 @@
-"""OmegaConf resolvers that read finished runs and other files, for use in conf/.
+"""OmegaConf resolvers for use in conf/; most of them read finished runs and other files.
 
 The result of ``stacked_parts`` becomes part of a stack's configuration, so that the stack can be
 built again without the runs' folders.
@@ -107,6 +107,7 @@ def describe_part(path: Path) -> dict[str, Any]:
     }
 
 
+OmegaConf.register_new_resolver("multiply", lambda a, b: a * b, replace=True)
 OmegaConf.register_new_resolver("training_key", start_key, replace=True)
 OmegaConf.register_new_resolver("file_key", file_key, replace=True)
 # part of the name of a stack's folder; depends on the runs and their order

@@ -14,10 +14,11 @@ from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.randomness import Purpose, keyed_generator
 from privacy_gan.runs.faces import Faces, draw_grid, save_picture
 from privacy_gan.runs.folder import RunFolder
+from privacy_gan.training.validated import is_validated
 
 
 class ImageGrid(Callback):
-    """Draws Figure 2 for a few validation images of each class after every epoch.
+    """Draws Figure 2 for a few validation images of each class after every validated epoch.
 
     Args:
         folder: the run's folder, for ``images/epoch-0001.png`` and so on, and ``faces.png`` at the
@@ -42,7 +43,7 @@ class ImageGrid(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the figure, save it and log it to W&B and TensorBoard."""
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or not is_validated(trainer):
             return
         faces = self.faces(pl_module).with_class_names(self.attribute, self.classes)
         picture = draw_grid(faces)

@@ -13,6 +13,7 @@ from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.models.fit_basis import FIT_VERSION, fit_basis
 from privacy_gan.models.subspace import Basis, Subspace
+from privacy_gan.models.subspace_filter import SubspaceFilter
 from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeCheckpoint
 
 log = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ def choose_basis(
         cache: cache of these data, for all runs.
         datamodule: set up.
         device: where to compute.
-        epsilon: the distortion budget.
+        epsilon: the filter's budget.
         components: number of components, or None for as few as cut off at most ``max_truncation``
             of the budget.
         max_truncation: share of the budget.
@@ -59,8 +60,8 @@ def choose_basis(
             raise UserError("networks=subspace: all training images are equal")
         if available < count or count == MAX_COUNT:
             raise UserError(
-                f"epsilon={epsilon:g} is too small for networks=subspace: with all {available} "
-                "principal components, the mean squared error is still "
+                f"the filter's budget of {epsilon:g} is too small for networks=subspace: "
+                f"with all {available} principal components, the mean squared error is still "
                 f"{basis.truncation(available):.2g}, more than "
                 f"networks.max_truncation={max_truncation:g} of the budget; set a larger epsilon, "
                 "or networks=unet"
@@ -83,22 +84,24 @@ def require_components(basis: Basis, components: int, epsilon: float) -> None:
     if (truncation := basis.truncation(components)) >= epsilon:
         raise UserError(
             f"networks.components={components}: reducing images to so few components has a mean "
-            f"squared error of {truncation:.2g}, which leaves nothing of epsilon={epsilon:g}; set "
-            "more components, or null"
+            f"squared error of {truncation:.2g}, which leaves nothing of the filter's budget of "
+            f"{epsilon:g}; set more components, or null"
         )
 
 
-def require_budget(privatizer: nn.Module, epsilon: float) -> None:
-    """Require that the subspaces of a mechanism leave some of the budget.
+def require_budget(privatizer: nn.Module) -> None:
+    """Require that the subspaces of a mechanism leave some of its filter's budget.
 
     Raises:
         UserError: one does not.
     """
     for module in privatizer.modules():
-        if isinstance(module, Subspace) and (truncation := float(module.truncation)) >= epsilon:
+        if not isinstance(module, SubspaceFilter):
+            continue
+        if (truncation := float(module.truncation)) >= module.epsilon:
             raise UserError(
                 f"start_from has a subspace with a mean squared error of {truncation:.2g}, which "
-                f"leaves nothing of epsilon={epsilon:g}: set a larger epsilon"
+                f"leaves nothing of the filter's budget of {module.epsilon:g}: set a larger epsilon"
             )
 
 

@@ -11,12 +11,13 @@ from torch import Tensor
 from privacy_gan import distributed
 from privacy_gan.privatizers.trainable import TrainablePrivatizer
 from privacy_gan.training.sampling import sample_batches
+from privacy_gan.training.validated import is_validated
 
 MAX_BATCHES = 32  # batch norm's moments differ by 1% or less between two samples of this size
 
 
 class UpdateBatchNorm(Callback):
-    """Calls the mechanism's ``update_bn`` at the end of every epoch and of the training."""
+    """Calls the mechanism's ``update_bn`` before validation and at the end of the training."""
 
     def __init__(self) -> None:
         self.updated_step = -1
@@ -24,8 +25,9 @@ class UpdateBatchNorm(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, *step: Any, **more: Any
     ) -> None:
-        """Update after the last batch of an epoch, before its validation."""
-        if trainer.is_last_batch:
+        """Update after the last batch of an epoch that is validated, or that freezes a network."""
+        assert isinstance(pl_module, TrainablePrivatizer)
+        if trainer.is_last_batch and (is_validated(trainer) or pl_module.freezes):
             self.update(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -54,11 +54,12 @@ ONE_STEP = [
     "epsilon=1e-4",  # exceeded, so that the penalty is active
 ]
 # 24 steps; three validation batches of two sizes, which two processes cannot divide evenly; noise,
-# dropout, mirrored images, snapshots, multiplier, moving averages and a batch norm update, which
-# must agree on all ranks
+# dropout, mirrored images, snapshots, two phases, multiplier, moving averages and batch norm
+# updates, which must agree on all ranks
 LONG = [
     *("privatizer=filter_generator", "game=robust", *SUBSPACE),
     *("game.mirrored=true", "game.snapshots=2", "game.final_rate=0.2"),
+    *("game.generator_after=0.5", "game.generator_stride=2"),
     *("data.num_train=96", "data.num_valid=20"),
 ]
 

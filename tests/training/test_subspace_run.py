@@ -129,12 +129,12 @@ def test_the_components_are_fitted_once_for_all_runs(tiny, tmp_path, monkeypatch
     [
         (
             ["networks.components=1", "epsilon=0.001"],
-            r"networks\.components=1: .* which leaves nothing of epsilon=0\.001",
+            r"networks\.components=1: .* which leaves nothing of the filter.s budget of 0\.001",
         ),
         (["networks.components=60"], r"these images have only 31 principal components"),
         (
             ["networks.max_truncation=0"],
-            r"epsilon=0\.01 is too small for networks=subspace: with all 31 principal components",
+            r"budget of 0\.01 is too small for networks=subspace: with all 31 principal components",
         ),
     ],
 )
