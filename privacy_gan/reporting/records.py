@@ -22,6 +22,8 @@ from privacy_gan.runs.folder import RunFolder
 
 AUDITED = "audit.images"  # the fingerprint's key for the folder of an audit
 NO_BUDGET = math.nan  # of images that were censored elsewhere
+# settings of the judge that add to a result, or its seed; what adversaries find is comparable
+WITHOUT_EFFECT = ("judge.seed", "judge.controls", "judge.power", "judge.data_scaling")
 STRONGEST = "strongest"  # in place of a name: the strongest adversary on validation images
 
 
@@ -134,9 +136,9 @@ class EvaluationRow:
 
     @property
     def judge_settings(self) -> dict[str, Any]:
-        """The settings of the judge without its seed; results with the same are comparable."""
+        """The settings of the judge that results must share to be comparable."""
         settings = self.evaluation.settings
-        return {key: value for key, value in settings.items() if key != "judge.seed"}
+        return {key: value for key, value in settings.items() if key not in WITHOUT_EFFECT}
 
     @property
     def setup(self) -> dict[str, Any]:

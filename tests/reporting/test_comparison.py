@@ -76,6 +76,13 @@ def test_another_judge_has_another_table_whose_title_says_what_differs(tmp_path)
     ]
 
 
+def test_judges_that_differ_in_what_they_add_to_a_result_are_compared(tmp_path):
+    write_run(tmp_path / "a", "blur", leaks=0.6)
+    added = {"judge.controls": ["mlp"], "judge.power": True, "judge.data_scaling": True}
+    write_run(tmp_path / "b", "noise", leaks=0.7, settings=added)
+    assert list(tables_below(tmp_path)[0]) == [f"Smiling in faces-64, {RUN_LABEL}"]
+
+
 def test_runs_with_different_seeds_are_compared(tmp_path):
     write_run(tmp_path, "blur", leaks=0.6)
     write_run(tmp_path, "blur", leaks=0.62, seed=1)
