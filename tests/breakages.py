@@ -656,8 +656,8 @@ BREAKAGES = [
     Breakage(
         "a generator that is trained after the filter learns from another filter's output",
         "privatizers/adversarial.py",
-        "images = game.eval()(images, draws).images",
-        "images = game(images, draws).images",
+        "game.eval()  # before draws, which depend on it",
+        "pass",
         ["privatizers/test_phases.py::test_the_generator_learns_from_what_the_filter_will_release"],
     ),
     Breakage(

@@ -19,15 +19,16 @@ PRESETS = [preset for preset in PRESETS if preset not in ("table1", "table2")]
 ONE = {
     "ablation": ["epsilon=0.5"],
     "figure1": ["attribute=Smiling", "epsilon=0.01", "loss=cross_entropy", "seed=3"],
+    "figure1_subspace": ["attribute=Smiling", "epsilon=0.05"],
     "figure2": ["attribute=Male", "epsilon=0.01", "image_size=16"],
     "mechanisms": ["privatizer=filter_generator"],
     "quick": ["epsilon=0.005"],
     "table3": ["privatizer=generator", "epsilon=0.05", "seed=0"],
 }
 ON_NUMBERS = ["ablation", "gaussian"]
-ON_FACES = ["figure1", "figure2", "table3"]
+ON_FACES = ["figure1", "figure1_subspace", "figure2", "table3"]
 WITH_ALL_ADVERSARIES = ["mechanisms", "small"]
-IN_A_SUBSPACE = ["demo", "subspace"]
+IN_A_SUBSPACE = ["demo", "figure1_subspace", "subspace"]
 WITH_SHIPPED_NETWORKS = ["mechanisms", "quick"]  # the others get small networks
 SIZES = [
     override

@@ -20,7 +20,14 @@ from privacy_gan.errors import UserError
 
 REFERENCE = re.compile(r"\$\{([\w.\[\]]+)\}")
 INDEPENDENT_SEEDS = {"judge.seed"}  # may differ from the run's seed
-NULLABLE = {"averaging", "crop", "limits", "num_workers", "on_device"}
+NULLABLE = {
+    "averaging",
+    "crop",
+    "generator_averaging",
+    "limits",
+    "num_workers",
+    "on_device",
+}
 DERIVED = {"privatizer.seed": "seed", "privatizer.attribute_index": "attribute"}
 REPLACED = {
     "judge.epochs": "adversaries are trained until they are done; judge.max_epochs=N bounds that",

@@ -147,6 +147,16 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
             )
 
     @property
+    def budgets(self) -> dict[str, float]:
+        """See TrainablePrivatizer.budgets; without the games that are over or yet to come."""
+        return {game.name: game.constraint.epsilon for game in self.phase.games}
+
+    @property
+    def stride(self) -> int:
+        """See TrainablePrivatizer.stride."""
+        return self.phase.stride
+
+    @property
     def freezes(self) -> bool:
         """Whether a network is frozen when the current epoch ends."""
         return self.phase.end < self.max_epochs and self.current_epoch + 1 == self.phase.end
@@ -158,6 +168,8 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         """
         phase = self.phase
         progress = phase.progress(self.epochs_before(batch_idx))
+        for game in phase.frozen:
+            game.eval()  # before draws, which depend on it
         batch = phase.select(batch)
         rng = self.training_rng(batch_idx)
         draws = self.draw_local(batch.images, rng)
@@ -269,7 +281,7 @@ def pass_frozen(games: Sequence[Game], images: Tensor, draws: Draws) -> Tensor:
     """Pass images [B, 3, H, W] through games that are over, whose networks stay as they are."""
     with torch.no_grad():
         for game in games:
-            images = game.eval()(images, draws).images
+            images = game(images, draws).images
     return images
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.losses import AdversarialLoss
 from privacy_gan.models.subspace_filter import SubspaceFilter
 from privacy_gan.privatizers.base import Draws
+from privacy_gan.privatizers.constraint import Constraint
 from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
 from privacy_gan.privatizers.inference import FilterInference
 
@@ -27,6 +29,7 @@ class Filter(FilterInference, Game):
         adversarial_loss: f's adversarial loss, a function of the logits h_f(x'), s and the training
             progress in [0, 1].
         num_classes: number of values of s, and of h_f's outputs.
+        constraint: keeps the distortion within the budget.
         balanced: whether all values of s have equal weight in both losses, however frequent they
             are, so that the filter hides s from the adversary with the best balanced accuracy.
         snapshots: number of snapshots that are kept in the second half of the training. After it, a
@@ -35,7 +38,7 @@ class Filter(FilterInference, Game):
             needs the rest.
         output_noise: share of its budget spent on Gaussian noise, which is added to f's output and
             part of x'.
-        options: budget, update intervals and averaging, see Game.
+        options: update intervals and averaging, see Game.
 
     Raises:
         UserError: the adversarial loss does not support this number of classes, or a number is out
@@ -52,13 +55,13 @@ class Filter(FilterInference, Game):
         discriminator: Callable[[int], nn.Module],
         adversarial_loss: AdversarialLoss,
         num_classes: int,
+        constraint: Constraint,
         balanced: bool = False,
         snapshots: int = 0,
         output_noise: float = 0.0,
         budget_share: float = 1.0,
         **options: Any,
     ) -> None:
-        Game.__init__(self, network(), discriminator(num_classes), **options)
         if not 0 <= output_noise <= 1:
             raise UserError(
                 f"game.output_noise={output_noise} is out of range: set it between 0 and 1"
@@ -68,7 +71,9 @@ class Filter(FilterInference, Game):
                 f"game.filter_share={budget_share} must be above 0 and at most 1: it is the "
                 "filter's share of epsilon"
             )
-        self.constraint.epsilon *= budget_share
+        constraint = copy.deepcopy(constraint)
+        constraint.epsilon *= budget_share
+        Game.__init__(self, network(), discriminator(num_classes), constraint, **options)
         if snapshots < 0:
             raise UserError(f"game.snapshots={snapshots} must be 0 or more")
         self.snapshots = snapshots

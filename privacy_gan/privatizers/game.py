@@ -81,7 +81,8 @@ class Game(NetworkPrivatizer):
                 raise UserError(f"privatizer.{self.name}.{name}_every={value} must be 1 or more")
         if averaging is not None and not 0 <= averaging < 1:
             raise UserError(
-                f"game.averaging={averaging} must be at least 0 and below 1, or null for no average"
+                f"privatizer.{self.name}.averaging={averaging} must be at least 0 and below 1, or "
+                "null for no average"
             )
         self.discriminator = discriminator
         self.constraint = constraint

@@ -72,6 +72,16 @@ class TrainablePrivatizer(LightningModule, Privatizer):
                 module.fit_labels(labels[:, self.attribute_index])
 
     @property
+    def budgets(self) -> dict[str, float]:
+        """Distortion budgets in the current epoch, by the prefix of a network's metrics."""
+        return {}
+
+    @property
+    def stride(self) -> int:
+        """Every stride-th image of a batch is used in the current epoch."""
+        return 1
+
+    @property
     def freezes(self) -> bool:
         """Whether a network has been trained to its end when the current epoch ends."""
         return False

@@ -13,6 +13,7 @@ import privacy_gan
 from privacy_gan.config import instantiate_mechanism
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
+from privacy_gan.models.subspace_filter import Mixture
 from privacy_gan.privatizers.loaded import LoadedPrivatizer
 from privacy_gan.runs.checkpoint import read_checkpoint
 from privacy_gan.runs.folder import RunFolder, open_folder
@@ -72,6 +73,9 @@ def load_initial_weights(privatizer: Privatizer, path: str) -> None:
             "(networks.components) must be the same"
         )
     privatizer.load_state_dict(weights)
+    for module in privatizer.modules():
+        if isinstance(module, Mixture):
+            module.kept.zero_()  # the new training keeps snapshots of its own
 
 
 def read_weights(path: str | Path) -> dict[str, Any]:

@@ -162,9 +162,10 @@ class SaveLastCheckpoint(Checkpoint):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save the last step unless it is saved already, and restore the signal handlers.
 
-        Lightning's limits on steps or time can end the training within an epoch.
+        Lightning's limits on steps or time can end the training within an epoch. If a callback
+        ended it, batch norm statistics may have been updated since.
         """
-        if self.saved_step != trainer.global_step:
+        if self.saved_step != trainer.global_step or trainer.should_stop:
             self.save_if_due(trainer, always=True)
         self.requests.restore()
 

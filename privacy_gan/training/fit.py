@@ -22,6 +22,7 @@ from privacy_gan.training.image_grid import ImageGrid
 from privacy_gan.training.metrics_csv import MetricsCSV
 from privacy_gan.training.monitoring import DistortionProgressBar, ProgressReport, Throughput
 from privacy_gan.training.update_bn import UpdateBatchNorm
+from privacy_gan.training.validated import validated_by_lightning
 
 log = logging.getLogger(__name__)
 
@@ -119,7 +120,7 @@ def fit(
     measured = validation_metrics(trainer)
     # all epochs were finished in an earlier session, or not even one was finished, or the last one
     # was not validated
-    if not measured or trainer.current_epoch % (trainer.check_val_every_n_epoch or 1):
+    if not measured or not validated_by_lightning(trainer, trainer.current_epoch):
         trainer.validate(privatizer, datamodule=datamodule, verbose=False)
         measured = validation_metrics(trainer)
     privatizer.float()  # it is double with trainer.precision=64-true

@@ -43,11 +43,11 @@ class ImageGrid(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draw the figure, save it and log it to W&B and TensorBoard."""
-        if not trainer.is_global_zero or not is_validated(trainer):
+        epoch = trainer.current_epoch + 1
+        if not trainer.is_global_zero or not is_validated(trainer, epoch):
             return
         faces = self.faces(pl_module).with_class_names(self.attribute, self.classes)
         picture = draw_grid(faces)
-        epoch = trainer.current_epoch + 1
         save_picture(picture, self.folder.images / f"epoch-{epoch:04d}.png")
         for logger in trainer.loggers:
             if isinstance(logger, WandbLogger):

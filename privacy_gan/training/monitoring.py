@@ -11,6 +11,7 @@ from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.callbacks import TQDMProgressBar
 from pytorch_lightning.callbacks.progress.tqdm_progress import Tqdm
 
+from privacy_gan.privatizers.trainable import TrainablePrivatizer
 from privacy_gan.progress import LINES_PER_BAR, report_progress
 
 log = logging.getLogger(__name__)
@@ -22,7 +23,7 @@ class DistortionProgressBar(TQDMProgressBar):
     If the output is not a terminal, one line is logged for every tenth of the training.
 
     Args:
-        epsilon: the distortion budget.
+        epsilon: the distortion budget of networks that have none of their own.
     """
 
     def __init__(self, epsilon: float) -> None:
@@ -74,10 +75,17 @@ class DistortionProgressBar(TQDMProgressBar):
         """
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if not self.shown or not self.redraws or trainer.fit_loop.batch_idx % every == 0:
-            self.shown = {
-                f"{name.split('/')[1]} distortion": f"{float(value):.4f}/{self.epsilon:g}"
+            assert isinstance(pl_module, TrainablePrivatizer)
+            budgets = pl_module.budgets
+            distortions = {
+                name.split("/")[1]: float(value)
                 for name, value in trainer.callback_metrics.items()
                 if name.startswith("train/") and name.endswith("/distortion")
+            }
+            self.shown = {
+                f"{name} distortion": f"{value:.4f}/{budgets.get(name, self.epsilon):g}"
+                for name, value in distortions.items()
+                if not budgets or name in budgets
             }
         return dict(self.shown)
 
@@ -127,7 +135,8 @@ class Throughput(Callback):
         batch_idx: int,
     ) -> None:
         """Count images, and log the rate at the logging interval."""
-        self.images += len(batch.images) * trainer.world_size
+        assert isinstance(pl_module, TrainablePrivatizer)
+        self.images += len(batch.images) // pl_module.stride * trainer.world_size
         every = trainer.log_every_n_steps  # type: ignore[attr-defined]
         if (batch_idx + 1) % every == 0:
             now = time.perf_counter()

@@ -63,8 +63,8 @@ def choose_basis(
                 f"the filter's budget of {epsilon:g} is too small for networks=subspace: "
                 f"with all {available} principal components, the mean squared error is still "
                 f"{basis.truncation(available):.2g}, more than "
-                f"networks.max_truncation={max_truncation:g} of the budget; set a larger epsilon, "
-                "or networks=unet"
+                f"networks.max_truncation={max_truncation:g} of the budget; set a larger epsilon "
+                "or game.filter_share, or networks=unet"
             )
         count *= 2
 
@@ -85,7 +85,7 @@ def require_components(basis: Basis, components: int, epsilon: float) -> None:
         raise UserError(
             f"networks.components={components}: reducing images to so few components has a mean "
             f"squared error of {truncation:.2g}, which leaves nothing of the filter's budget of "
-            f"{epsilon:g}; set more components, or null"
+            f"{epsilon:g}; set more components, null, or a larger game.filter_share"
         )
 
 
@@ -101,7 +101,8 @@ def require_budget(privatizer: nn.Module) -> None:
         if (truncation := float(module.truncation)) >= module.epsilon:
             raise UserError(
                 f"start_from has a subspace with a mean squared error of {truncation:.2g}, which "
-                f"leaves nothing of the filter's budget of {module.epsilon:g}: set a larger epsilon"
+                f"leaves nothing of the filter's budget of {module.epsilon:g}: set a larger "
+                "epsilon or game.filter_share"
             )
 
 

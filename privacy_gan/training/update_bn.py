@@ -27,7 +27,8 @@ class UpdateBatchNorm(Callback):
     ) -> None:
         """Update after the last batch of an epoch that is validated, or that freezes a network."""
         assert isinstance(pl_module, TrainablePrivatizer)
-        if trainer.is_last_batch and (is_validated(trainer) or pl_module.freezes):
+        validated = is_validated(trainer, trainer.current_epoch + 1)
+        if trainer.is_last_batch and (validated or pl_module.freezes):
             self.update(trainer, pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 
 import pytest
 from commands import ROOT
@@ -53,6 +54,18 @@ def test_all_settings_in_the_fingerprints_of_committed_results_still_belong_to_f
     }
     assert len(paths) > 60
     assert {path for path in paths if role_of(path) is not SettingRole.FINGERPRINT} == set()
+
+
+def test_the_documented_filter_in_a_subspace_is_the_run_that_was_measured(tiny):
+    (file,) = (ROOT / "docs/results/until_done/celeba-32/filter-subspace").rglob("result.json")
+    page = (ROOT / "docs" / "subspace.md").read_text()
+    (command,) = re.findall(
+        r"    privacy-gan train (.* privatizer=filter .*evaluate=false)\n", page
+    )
+    config = tiny(*command.split(), preset=[], cached=False)
+    settings = run_fingerprint(config_to_dict(resolve_config(config, resolve_task(config))), "key")
+    measured = Result.read(file).fingerprint
+    assert settings | {"data.key": measured["data.key"]} == measured
 
 
 def test_every_top_level_setting_has_a_role():

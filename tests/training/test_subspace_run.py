@@ -93,6 +93,37 @@ def test_snapshots_of_the_second_half_censor_the_images(tiny):
     assert not torch.allclose(second, third, atol=1e-4)
 
 
+def test_a_training_that_starts_from_another_keeps_snapshots_of_its_own(tiny, tmp_path):
+    options = [*FILTER, "game=robust", "game.snapshots=3", "data.num_train=256"]
+    first, _ = train(tiny(*options))
+    start = [f"start_from={first.path}", f"output_dir={tmp_path / 'more'}"]
+    second, _ = train(tiny(*options, *start))
+    prefix = "filter.mixture.change."
+    old, new = read_weights(first.path), read_weights(second.path)
+    assert new[f"{prefix}kept"] == 3
+    for index in range(3):
+        name = f"{prefix}snapshots.{index}.0.weight"
+        assert not torch.equal(old[name], new[name])
+
+
+def test_a_generator_is_trained_on_what_the_filter_releases_even_if_few_epochs_are_validated(
+    tiny, tmp_path
+):
+    """The filter ends in an epoch that is not validated; the last epoch is not either."""
+    options = ["game=robust", "game.generator_after=0.5", "game.averaging=0.9", "game.name=two"]
+    options += ["trainer.max_epochs=4", "+trainer.check_val_every_n_epoch=3"]
+    options += ["trainer.enable_progress_bar=true", "game.filter_share=0.5"]
+    run, _ = train(tiny("privatizer=filter_generator", *options))
+    weights = read_weights(run.path)
+    for name in ("filter", "generator"):
+        updates = weights[f"{name}.average.module.down.0.1.num_batches_tracked"]
+        own = weights[f"{name}.network.down.0.1.num_batches_tracked"]
+        # those of the average were recomputed from four batches at its end, not copied
+        assert updates == 4
+        assert own > 4
+    assert {path.name for path in run.images.iterdir()} == {"epoch-0003.png", "epoch-0004.png"}
+
+
 def test_a_mechanism_without_a_subspace_fits_none(tiny, tmp_path):
     train(tiny("privatizer=blur", "networks=subspace", f"classifiers.folder={tmp_path / 'c'}"))
     assert not list((tmp_path / "c").rglob("components-*"))
