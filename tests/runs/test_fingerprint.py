@@ -34,7 +34,7 @@ FINGERPRINTS = {
     "privatizer=stargan": "e9e259597fd22b7c",
     "privatizer=transport data=gaussian": "098d9f52c077ab75",
     "privatizer=pixelate": "35a5fb05c37760b0",
-    "experiment=demo": "7120922682e18940",
+    "experiment=demo": "81cdb0f573bd7c8b",
 }
 
 
