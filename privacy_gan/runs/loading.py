@@ -75,7 +75,7 @@ def load_initial_weights(privatizer: Privatizer, path: str) -> None:
     privatizer.load_state_dict(weights)
     for module in privatizer.modules():
         if isinstance(module, Mixture):
-            module.kept.zero_()  # the new training keeps snapshots of its own
+            module.kept.zero_()  # the new training keeps other snapshots
 
 
 def read_weights(path: str | Path) -> dict[str, Any]:

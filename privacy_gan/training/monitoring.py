@@ -23,7 +23,7 @@ class DistortionProgressBar(TQDMProgressBar):
     If the output is not a terminal, one line is logged for every tenth of the training.
 
     Args:
-        epsilon: the distortion budget of networks that have none of their own.
+        epsilon: the distortion budget where the mechanism names none.
     """
 
     def __init__(self, epsilon: float) -> None:
