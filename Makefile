@@ -29,7 +29,7 @@ shell: $(VENV)/installed ## open a shell that finds privacy-gan; leave it with e
 	@echo 'This shell finds privacy-gan: try privacy-gan --help. Leave it with exit.'
 	@PATH="$$(cd $(VENV)/bin && pwd):$$PATH" "$${SHELL:-/bin/sh}" || :
 
-demo: $(VENV)/installed ## train on drawn faces and judge the result, about 15 minutes
+demo: $(VENV)/installed ## train on drawn faces and judge the result, about 7 minutes
 	$(RUN) experiments/train.py experiment=demo
 
 test: $(VENV)/installed-dev ## run all tests
