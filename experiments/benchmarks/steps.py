@@ -8,9 +8,11 @@ for fresh noise in the generator's pass.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -49,11 +51,12 @@ class BareStep:
         methods: dict[str, Callable[..., Any]] = {  # replace those that need a Trainer
             "optimizers": lambda: optimizers,
             "manual_backward": lambda loss, **kwargs: loss.backward(**kwargs),
-            "training_progress": lambda _: 0.0,
             "log_dict": lambda _: None,
         }
         for name, method in methods.items():
             setattr(privatizer, name, method)
+        start: Any = SimpleNamespace(max_epochs=1, current_epoch=0, num_training_batches=math.inf)
+        privatizer.trainer = start  # all steps are at the start of an epoch
 
     def __call__(self, batches: Iterator[Batch], count: int) -> None:
         """Take ``count`` steps on batches that are on the device."""
