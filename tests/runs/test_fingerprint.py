@@ -60,7 +60,7 @@ def test_the_documented_filter_in_a_subspace_is_the_run_that_was_measured(tiny):
     (file,) = (ROOT / "docs/results/until_done/celeba-32/filter-subspace").rglob("result.json")
     page = (ROOT / "docs" / "subspace.md").read_text()
     (command,) = re.findall(
-        r"    privacy-gan train (.* privatizer=filter .*evaluate=false)\n", page
+        r"    privacy-gan train (.* networks.components=64 .*evaluate=false)\n", page
     )
     config = tiny(*command.split(), preset=[], cached=False)
     settings = run_fingerprint(config_to_dict(resolve_config(config, resolve_task(config))), "key")
