@@ -84,6 +84,29 @@ class Subspace(FittedModule):
             values = self.mean + (coordinates * self.deviations) @ self.directions.T
         return values.view(shape)
 
+    def squared_error(self, changed: Tensor, coordinates: Tensor) -> Tensor:
+        """Return the mean squared error of images in the subspace, a scalar.
+
+        Args:
+            changed: their coordinates, [B, K].
+            coordinates: those of the images that they are compared with.
+        """
+        differences = (changed - coordinates) * self.deviations
+        return differences.square().sum() / (len(changed) * len(self.mean))
+
+    def residual(self, images: Tensor, coordinates: Tensor) -> Tensor:
+        """Return the mean squared error of reducing these images to the subspace, a scalar.
+
+        Args:
+            images: [B, C, H, W].
+            coordinates: theirs, [B, K].
+        """
+        # a norm needs no squares in memory, which take longer than everything else on a CPU
+        total = torch.linalg.vector_norm(images.flatten(1) - self.mean).square()
+        inside = (coordinates * self.deviations).square().sum()
+        residual: Tensor = (total - inside) / (len(images) * len(self.mean))
+        return residual
+
     def forward(self, images: Tensor) -> Tensor:
         """See ``encode``."""
         return self.encode(images)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -104,24 +104,28 @@ class SubspaceFilter(nn.Module):
         Returns:
             [B, C, H, W] in the subspace; after training, clipped to the limits.
         """
+        changed = self.on_coordinates(self.subspace.encode(images), noise)
+        censored = self.subspace.decode(changed, images.shape)
+        # in training not, so that the discriminator's coordinates are the changed ones
+        return censored if self.training or self.limits is None else censored.clamp(*self.limits)
+
+    def on_coordinates(self, coordinates: Tensor, noise: Tensor) -> Tensor:
+        """Censor coordinates [B, K], given the same noise as ``forward``."""
         start, end = self.latent_size, self.latent_size + self.components
         z1, z2 = noise[:, :start], noise[:, start:end]
-        coordinates = self.subspace.encode(images)
         inputs = torch.cat([coordinates, z1], dim=1)
         if isinstance(self.change, Mixture):
             change = self.change(inputs, noise[:, end])
         else:
             change = self.change(inputs)
         change = change.to(coordinates.dtype)
-        changed = coordinates + change + self.deviation(images) / self.subspace.deviations * z2
-        censored = self.subspace.decode(changed, images.shape)
-        # in training not, so that the discriminator's coordinates are the changed ones
-        return censored if self.training or self.limits is None else censored.clamp(*self.limits)
+        censored: Tensor = coordinates + change + self.deviation() / self.subspace.deviations * z2
+        return censored
 
-    def deviation(self, images: Tensor) -> Tensor:
+    def deviation(self) -> Tensor:
         """Return the standard deviation of the added noise in each direction, a scalar."""
         left = (self.epsilon - self.truncation).clamp(min=0)
-        return (self.output_noise * left * images[0].numel() / self.components).sqrt()
+        return (self.output_noise * left * len(self.subspace.mean) / self.components).sqrt()
 
 
 class Mixture(nn.Module):
@@ -169,9 +173,37 @@ class Mixture(nn.Module):
         return torch.cat(mapped)[order.argsort()]
 
 
+class SubspaceClassifier(Classifier):
+    """A classifier that sees the coordinates of images in the subspace.
+
+    Args:
+        subspace: the subspace.
+        layers: map coordinates [B, K] to features [B, num_features].
+        num_features: number of features.
+        num_classes: number of logits.
+    """
+
+    def __init__(
+        self, subspace: Subspace, layers: Sequence[nn.Module], num_features: int, num_classes: int
+    ) -> None:
+        super().__init__(nn.Sequential(subspace, *layers), num_features, num_classes)
+
+    @property
+    def subspace(self) -> Subspace:
+        """The subspace."""
+        return cast(Subspace, cast(nn.Sequential, self.body)[0])
+
+    def on_coordinates(self, coordinates: Tensor) -> Tensor:
+        """Map coordinates [B, K] to logits [B, num_classes], of the same dtype."""
+        features = coordinates
+        for layer in cast(nn.Sequential, self.body)[1:]:
+            features = layer(features)
+        return cast(Tensor, self.head(features)).to(coordinates.dtype)
+
+
 def subspace_classifier(
     num_classes: int, components: int, width: int, dropout: float
-) -> Classifier:
+) -> SubspaceClassifier:
     """Return an MLP on the coordinates of images in the subspace, a discriminator.
 
     Args:
@@ -181,4 +213,4 @@ def subspace_classifier(
         dropout: share of the units that are dropped in training.
     """
     layers = normalized_layers(components, width, DEPTH, lambda: KeyedDropout(dropout))
-    return Classifier(nn.Sequential(Subspace(components), *layers), width, num_classes)
+    return SubspaceClassifier(Subspace(components), layers, width, num_classes)

@@ -230,11 +230,12 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
             draws: what ``draw`` drew for these images.
             turns: which networks of each game are updated.
         """
-        results = []
+        results: list[Losses] = []
         for game, turn in zip(games, turns, strict=True):
-            result = game.losses(batch.images, incoming, self.sensitive(batch), draws, turn)
-            incoming = result.output.detach()
-            results.append(result)
+            if results:
+                incoming = results[-1].output().detach()
+            sensitive = self.sensitive(batch)
+            results.append(game.losses(batch.images, incoming, sensitive, draws, turn))
         return results
 
     def values_to_log(self, games: Sequence[Game], results: list[Losses]) -> dict[str, Tensor]:
@@ -289,8 +290,10 @@ def mirror_half(images: Tensor, rng: torch.Generator) -> Tensor:
     """Mirror each image of this process, [B, C, H, W], with probability one half."""
     size = len(images) * distributed.world_size()
     whole = torch.rand(size, generator=rng, device=rng.device).to(images.device)
-    mirrored = distributed.local_shard(whole) < 0.5
-    return torch.where(mirrored[:, None, None, None], images.flip(3), images)
+    rows = distributed.local_shard(whole) < 0.5
+    mirrored = images.clone()
+    mirrored[rows] = images[rows].flip(3)
+    return mirrored
 
 
 class UpdateBNAdapter(nn.Module):

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from privacy_gan import losses
 from privacy_gan.errors import UserError
 from privacy_gan.losses import AdversarialLoss
 from privacy_gan.models.subspace_filter import SubspaceFilter
@@ -18,6 +17,7 @@ from privacy_gan.privatizers.base import Draws
 from privacy_gan.privatizers.constraint import Constraint
 from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
 from privacy_gan.privatizers.inference import FilterInference
+from privacy_gan.privatizers.space import ImageSpace, Space, space_of
 
 
 class Filter(FilterInference, Game):
@@ -106,19 +106,29 @@ class Filter(FilterInference, Game):
             draws["from_snapshot"] = (numbers < 0.5).to(images.device)
         return draws
 
-    def discriminator_inputs(self, incoming: Tensor, censored: Tensor, draws: Draws) -> Tensor:
-        """Return the censored images, in training half of them from snapshots, once there are any.
+    @property
+    def space(self) -> Space:
+        """Where the game is played; after training always in images, which are then clipped."""
+        return space_of(self.network, self.discriminator) if self.training else ImageSpace()
+
+    def discriminator_points(
+        self, space: Space, points: Tensor, censored: Tensor, draws: Draws
+    ) -> Tensor:
+        """Return what h_f sees: in training, half of it from snapshots, once there are any.
 
         Args:
-            incoming: the filter's input, [B, 3, H, W].
+            space: where the game is played.
+            points: the filter's input.
             censored: its output.
             draws: what ``draw`` drew for these images.
         """
         if not self.training or self.mixture is None or not self.mixture.kept:
             return censored
+        rows = draws["from_snapshot"]
+        seen = censored.detach().clone()
         with torch.no_grad():
-            others = self.mixture(incoming, draws["filter_noise"])
-        return torch.where(draws["from_snapshot"][:, None, None, None], others, censored.detach())
+            seen[rows] = space.within(self.mixture)(points[rows], draws["filter_noise"][rows])
+        return seen
 
     def after_step(self, distortion: Tensor, progress: float) -> None:
         """See Game.after_step; keeps snapshots at even steps through the second half."""
@@ -163,11 +173,15 @@ class Filter(FilterInference, Game):
         self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
     ) -> Losses:
         """See Game.losses; h_f(x') is computed once for both networks."""
+        space = self.space
+        points = space.encode(incoming)
+        reference = points if original is incoming else space.encode(original)
+        h_f = space.within(self.discriminator)
         with torch.set_grad_enabled(torch.is_grad_enabled() and turn.network):
-            censored = self(incoming, draws).images
-        logits = self.discriminator(censored)
-        seen = self.discriminator_inputs(incoming, censored, draws)
-        seen_logits = logits if seen is censored else self.discriminator(seen)
+            censored = self.censor(space.within(self.active_network), points, draws)
+        logits = h_f(censored)
+        seen = self.discriminator_points(space, points, censored, draws)
+        seen_logits = logits if seen is censored else h_f(seen)
         weights = self.class_weights[sensitive]
         adversarial = (weights * self.adversarial_loss(logits, sensitive, turn.progress)).mean()
         metrics = {
@@ -182,10 +196,10 @@ class Filter(FilterInference, Game):
             posterior = seen_logits.detach() - self.class_weights.log()
             metrics["discriminator_loss"] = F.cross_entropy(posterior, sensitive)
         return Losses(
-            output=censored,
+            output=lambda: space.decode(censored, incoming),
             adversarial=adversarial,
             discriminator=discriminator,
-            distortion=losses.distortion(censored, original),
+            distortion=space.distortion(censored, reference, original),
             metrics=metrics,
         )
 

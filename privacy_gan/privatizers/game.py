@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import torch
@@ -34,14 +34,14 @@ class Losses(NamedTuple):
     """A game's losses on one batch, all for the same output and the same parameters.
 
     Attributes:
-        output: the changed images [B, 3, H, W], with gradients if the network is updated.
+        output: returns the changed images, [B, 3, H, W].
         adversarial: the network's adversarial loss, without the term of its constraint.
         discriminator: the discriminator's loss, or None if this step does not update it.
         distortion: d(output, original).
         metrics: further scalars to log, detached.
     """
 
-    output: Tensor
+    output: Callable[[], Tensor]
     adversarial: Tensor
     discriminator: Tensor | None
     distortion: Tensor

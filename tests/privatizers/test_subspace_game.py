@@ -14,6 +14,8 @@ from privacy_gan.models.subspace_filter import SubspaceFilter, subspace_classifi
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.privatizers.constraint import Multiplier
 from privacy_gan.privatizers.filter import Filter
+from privacy_gan.privatizers.game import Turn
+from privacy_gan.privatizers.space import CoordinateSpace, ImageSpace
 from privacy_gan.randomness import Purpose, keyed_generator
 from privacy_gan.training.subspace import load_basis
 
@@ -142,3 +144,39 @@ def test_training_equals_the_transcription_parameter_by_parameter():
             torch.testing.assert_close(p, q, rtol=1e-7, atol=1e-10)
     assert float(trained.constraint.multiplier) == pytest.approx(multiplier)
     assert multiplier != 0
+
+
+class SeesImages(nn.Module):
+    """Hides that a discriminator could work on coordinates."""
+
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images):
+        return self.network(images)
+
+
+def test_a_game_on_coordinates_has_the_losses_and_gradients_of_one_on_images():
+    torch.set_default_dtype(torch.float64)  # of the noise
+    try:
+        game = make_game().filter
+        game.mixture.keep(game.network)
+        ((images, attributes),) = make_batches(1)
+        draws = game.draw(images, torch.Generator().manual_seed(0))
+        spaces, found = [], []
+        for discriminator in (game.discriminator, SeesImages(game.discriminator)):
+            game.discriminator = discriminator
+            spaces.append(type(game.space))
+            losses = game.losses(
+                images, images, attributes[:, SENSITIVE], draws, Turn(True, True, 0.5)
+            )
+            values = [losses.adversarial, losses.distortion, losses.discriminator]
+            parameters = [*game.network.change.parameters(), *game.discriminator.parameters()]
+            gradients = torch.autograd.grad(sum(values), parameters)
+            found.append([losses.output(), *values, *gradients])
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert spaces == [CoordinateSpace, ImageSpace]
+    for on_coordinates, on_images in zip(*found, strict=True):
+        torch.testing.assert_close(on_coordinates, on_images, rtol=1e-9, atol=1e-12)
