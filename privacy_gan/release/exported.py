@@ -34,6 +34,7 @@ from privacy_gan.privatizers.inference import (
 from privacy_gan.privatizers.loaded import LoadedPrivatizer
 from privacy_gan.privatizers.noise import Noise
 from privacy_gan.privatizers.pixelate import Pixelate
+from privacy_gan.privatizers.projection import Projection
 from privacy_gan.privatizers.stack import Chain
 from privacy_gan.privatizers.transport import Transport
 from privacy_gan.tensors import require_finite
@@ -52,6 +53,7 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "blur": Blur,
     "pixelate": Pixelate,
     "noise": Noise,
+    "projection": Projection,
     "identity": Identity,
     "stack": Chain,
     "unet": UNet,

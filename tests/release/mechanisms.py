@@ -3,6 +3,7 @@
 import torch
 
 from privacy_gan.models.stargan import StarGANGenerator
+from privacy_gan.models.subspace import Basis
 from privacy_gan.models.unet import UNet
 from privacy_gan.privatizers.blur import Blur
 from privacy_gan.privatizers.identity import Identity
@@ -14,6 +15,7 @@ from privacy_gan.privatizers.inference import (
 )
 from privacy_gan.privatizers.noise import Noise
 from privacy_gan.privatizers.pixelate import Pixelate
+from privacy_gan.privatizers.projection import Projection
 from privacy_gan.privatizers.stack import Chain
 from privacy_gan.privatizers.transport import Transport
 
@@ -51,6 +53,13 @@ def transport():
     return with_strength(mechanism, 0.5)
 
 
+def projection():
+    mechanism, values = Projection(0.01, 5), 3 * SIZE**2
+    directions = torch.linalg.qr(torch.randn(values, 5)).Q
+    mechanism.subspace.load_basis(Basis(torch.rand(values), directions, torch.ones(5), 6.0))
+    return mechanism
+
+
 MECHANISMS = {
     "filter_generator": lambda: FilterGeneratorInference(
         FilterInference(unet()), GeneratorInference(unet(2), 2)
@@ -64,6 +73,7 @@ MECHANISMS = {
     "blur": lambda: with_strength(Blur(0.01), 0.8),
     "pixelate": lambda: with_strength(Pixelate(0.01), 1.3),
     "noise": lambda: with_strength(Noise(0.01), 0.3),
+    "projection": projection,
     "identity": Identity,
     "transport": transport,
     "stack": lambda: Chain(
