@@ -7,14 +7,12 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor
 
-from privacy_gan.errors import UserError
 from privacy_gan.models.subspace import Basis
 
 FIT_VERSION = 1  # raise it whenever the same images give another basis
 OVERSAMPLING = 32  # dimensions beyond the components that are asked for
 ITERATIONS = 4  # of the subspace iteration; each reads all images once
 NEGLIGIBLE = 1e-7  # of the largest variance, the precision of float32
-FIRST_COUNT, MAX_COUNT = 128, 1024  # components that are fitted; doubled until they are enough
 
 Batches = Callable[[], Iterable[Tensor]]
 
@@ -44,35 +42,6 @@ def fit_basis(batches: Batches, components: int, seed: int) -> Basis:
     # a decomposition leaves the signs open; the same ones on every machine
     directions *= torch.where(directions.sum(dim=0) < 0, -1.0, 1.0)
     return Basis(mean.float(), directions.float(), variances[order].sqrt().float(), total_variance)
-
-
-def fewest_components(
-    fit: Callable[[int], Basis], max_truncation: float
-) -> tuple[Basis, int | None]:
-    """Return principal components, and how few of them cut off no more than is allowed.
-
-    Args:
-        fit: returns a basis with a number of components, or all that there are.
-        max_truncation: mean squared error that is allowed.
-
-    Returns:
-        The basis and a number of its components; None if even MAX_COUNT components cut off more.
-
-    Raises:
-        UserError: all images are equal.
-    """
-    count = FIRST_COUNT
-    while True:
-        basis = fit(count)
-        available = len(basis.deviations)
-        if not available:
-            raise UserError("all training images are equal: they have no principal components")
-        for used in range(1, available + 1):
-            if basis.truncation(used) <= max_truncation:
-                return basis, used
-        if available < count or count == MAX_COUNT:
-            return basis, None
-        count *= 2
 
 
 def mean_and_variance(batches: Batches) -> tuple[Tensor, float]:

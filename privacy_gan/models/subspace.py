@@ -7,6 +7,7 @@ its discriminator sees the few values that are left, not the pixels that they ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -60,6 +61,10 @@ class Subspace(FittedModule):
         # mean squared error of reducing images to the subspace
         self.register_buffer("truncation", torch.zeros(()))
 
+    def arguments(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"components": self.components}
+
     def load_basis(self, basis: Basis) -> None:
         """Take the leading components of a basis."""
         count = self.components
@@ -84,28 +89,23 @@ class Subspace(FittedModule):
             values = self.mean + (coordinates * self.deviations) @ self.directions.T
         return values.view(shape)
 
-    def squared_error(self, changed: Tensor, coordinates: Tensor) -> Tensor:
+    def distortion(self, changed: Tensor, coordinates: Tensor, images: Tensor) -> Tensor:
         """Return the mean squared error of images in the subspace, a scalar.
+
+        It is the error within the subspace and that of what lies outside.
 
         Args:
             changed: their coordinates, [B, K].
-            coordinates: those of the images that they are compared with.
+            coordinates: those of the images that they are compared with, [B, K].
+            images: the latter, [B, C, H, W].
         """
-        differences = (changed - coordinates) * self.deviations
-        return differences.square().sum() / (len(changed) * len(self.mean))
-
-    def residual(self, images: Tensor, coordinates: Tensor) -> Tensor:
-        """Return the mean squared error of reducing these images to the subspace, a scalar.
-
-        Args:
-            images: [B, C, H, W].
-            coordinates: theirs, [B, K].
-        """
-        # a norm needs no squares in memory, which take longer than everything else on a CPU
-        total = torch.linalg.vector_norm(images.flatten(1) - self.mean).square()
-        inside = (coordinates * self.deviations).square().sum()
-        residual: Tensor = (total - inside) / (len(images) * len(self.mean))
-        return residual
+        centered = images.flatten(1) - self.mean
+        # norms, because squares of all values in memory would take longer than everything else
+        total = torch.linalg.vector_norm(centered, dim=1).square().sum()
+        within = (coordinates * self.deviations).square().sum()
+        changes = ((changed - coordinates) * self.deviations).square().sum()
+        distortion: Tensor = (total - within + changes) / centered.numel()
+        return distortion
 
     def forward(self, images: Tensor) -> Tensor:
         """See ``encode``."""

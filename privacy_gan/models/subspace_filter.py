@@ -165,11 +165,7 @@ class Mixture(nn.Module):
             return outputs.gather(0, places[None, :, None].expand_as(outputs[:1])).squeeze(0)
         order = places.argsort(stable=True)
         groups = torch.split(inputs[order], torch.bincount(places, minlength=size).tolist())
-        mapped = [
-            snapshot(rows)
-            for snapshot, rows in zip(self.snapshots, groups, strict=True)
-            if len(rows)
-        ]
+        mapped = [snapshot(rows) for snapshot, rows in zip(self.snapshots, groups, strict=True)]
         return torch.cat(mapped)[order.argsort()]
 
 

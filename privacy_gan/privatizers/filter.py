@@ -10,14 +10,33 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from privacy_gan import losses
 from privacy_gan.errors import UserError
 from privacy_gan.losses import AdversarialLoss
-from privacy_gan.models.subspace_filter import SubspaceFilter
+from privacy_gan.models.subspace import Subspace
+from privacy_gan.models.subspace_filter import SubspaceClassifier, SubspaceFilter
 from privacy_gan.privatizers.base import Draws
 from privacy_gan.privatizers.constraint import Constraint
 from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
 from privacy_gan.privatizers.inference import FilterInference
-from privacy_gan.privatizers.space import ImageSpace, Space, space_of
+
+
+class ImageSpace:
+    """A game is played on images; the other place for it is a ``Subspace``."""
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Return images [B, C, H, W] as they are."""
+        return images
+
+    def decode(self, images: Tensor, shape: torch.Size) -> Tensor:
+        """Return images as they are."""
+        del shape
+        return images
+
+    def distortion(self, changed: Tensor, values: Tensor, images: Tensor) -> Tensor:
+        """Return d(x', x), a scalar, for x' and x, which is given twice."""
+        del values
+        return losses.distortion(changed, images)
 
 
 class Filter(FilterInference, Game):
@@ -107,28 +126,40 @@ class Filter(FilterInference, Game):
         return draws
 
     @property
-    def space(self) -> Space:
-        """Where the game is played; after training always in images, which are then clipped."""
-        return space_of(self.network, self.discriminator) if self.training else ImageSpace()
+    def space(self) -> ImageSpace | Subspace:
+        """Where the game is played.
 
-    def discriminator_points(
-        self, space: Space, points: Tensor, censored: Tensor, draws: Draws
-    ) -> Tensor:
+        In training, that is the subspace if both networks see images through it: coordinates are
+        far fewer than pixels. After training, images are clipped, so that it is played on these.
+        """
+        f, h_f = self.network, self.discriminator
+        if not (isinstance(f, SubspaceFilter) and isinstance(h_f, SubspaceClassifier)):
+            return ImageSpace()
+        same = f.components == h_f.subspace.components
+        return f.subspace if self.training and same else ImageSpace()
+
+    def in_space(self, network: nn.Module) -> Callable[..., Tensor]:
+        """Return a network as a function of images or, in a subspace, of coordinates."""
+        if isinstance(self.space, ImageSpace):
+            return network
+        return cast(SubspaceFilter | SubspaceClassifier, network).on_coordinates
+
+    def discriminator_inputs(self, values: Tensor, censored: Tensor, draws: Draws) -> Tensor:
         """Return what h_f sees: in training, half of it from snapshots, once there are any.
 
         Args:
-            space: where the game is played.
-            points: the filter's input.
-            censored: its output.
+            values: x, images or coordinates.
+            censored: x', the same.
             draws: what ``draw`` drew for these images.
         """
         if not self.training or self.mixture is None or not self.mixture.kept:
             return censored
         rows = draws["from_snapshot"]
-        seen = censored.detach().clone()
+        inputs = censored.detach().clone()
         with torch.no_grad():
-            seen[rows] = space.within(self.mixture)(points[rows], draws["filter_noise"][rows])
-        return seen
+            mixture = self.in_space(self.mixture)
+            inputs[rows] = mixture(values[rows], draws["filter_noise"][rows])
+        return inputs
 
     def after_step(self, distortion: Tensor, progress: float) -> None:
         """See Game.after_step; keeps snapshots at even steps through the second half."""
@@ -173,14 +204,16 @@ class Filter(FilterInference, Game):
         self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
     ) -> Losses:
         """See Game.losses; h_f(x') is computed once for both networks."""
-        space = self.space
-        points = space.encode(incoming)
-        reference = points if original is incoming else space.encode(original)
-        h_f = space.within(self.discriminator)
+        del incoming  # the filter is the first game, so that it is x
+        space, h_f = self.space, self.in_space(self.discriminator)
+        values = space.encode(original)
         with torch.set_grad_enabled(torch.is_grad_enabled() and turn.network):
-            censored = self.censor(space.within(self.active_network), points, draws)
+            if isinstance(space, ImageSpace):
+                censored = self(values, draws).images
+            else:
+                censored = self.in_space(self.network)(values, draws["filter_noise"])
         logits = h_f(censored)
-        seen = self.discriminator_points(space, points, censored, draws)
+        seen = self.discriminator_inputs(values, censored, draws)
         seen_logits = logits if seen is censored else h_f(seen)
         weights = self.class_weights[sensitive]
         adversarial = (weights * self.adversarial_loss(logits, sensitive, turn.progress)).mean()
@@ -196,10 +229,10 @@ class Filter(FilterInference, Game):
             posterior = seen_logits.detach() - self.class_weights.log()
             metrics["discriminator_loss"] = F.cross_entropy(posterior, sensitive)
         return Losses(
-            output=lambda: space.decode(censored, incoming),
+            output=lambda: space.decode(censored.detach(), original.shape),
             adversarial=adversarial,
             discriminator=discriminator,
-            distortion=space.distortion(censored, reference, original),
+            distortion=space.distortion(censored, values, original),
             metrics=metrics,
         )
 

@@ -34,7 +34,7 @@ class Losses(NamedTuple):
     """A game's losses on one batch, all for the same output and the same parameters.
 
     Attributes:
-        output: returns the changed images, [B, 3, H, W].
+        output: returns the changed images [B, 3, H, W], without gradients, for the next game.
         adversarial: the network's adversarial loss, without the term of its constraint.
         discriminator: the discriminator's loss, or None if this step does not update it.
         distortion: d(output, original).

@@ -58,7 +58,7 @@ class Generator(GeneratorInference, Game):
             real = self.discriminator(original)
             discriminator_loss = losses.discriminator_loss(real, sensitive, logits)
             metrics["discriminator_accuracy"] = accuracy(real, sensitive)
-        return Losses(lambda: replaced, adversarial, discriminator_loss, distortion, metrics)
+        return Losses(replaced.detach, adversarial, discriminator_loss, distortion, metrics)
 
     def for_inference(self) -> GeneratorInference:
         """Return g and the distribution of s'."""

@@ -6,7 +6,7 @@ add the training; they create their networks themselves, so they do not call the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import torch
@@ -72,22 +72,12 @@ class FilterInference(NetworkPrivatizer):
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Remove the attribute; no attribute is inserted."""
-        return Censored(self.censor(self.active_network, images, draws), None)
-
-    def censor(self, network: Callable[..., Tensor], points: Tensor, draws: Draws) -> Tensor:
-        """Return f(x, z1) with the noise that is added to it.
-
-        Args:
-            network: f, a function of points and noise.
-            points: x, images or whatever else f maps to the same kind, [B, ...].
-            draws: what ``draw`` drew for these images.
-        """
-        censored = network(points, draws["filter_noise"])
+        censored = self.active_network(images, draws["filter_noise"])
         if self.deviation:
             censored = censored + self.deviation * draws["added_noise"]
             if (limits := getattr(self.active_network, "limits", None)) is not None:
                 censored = censored.clamp(*limits)
-        return censored
+        return Censored(censored, None)
 
     def arguments(self) -> dict[str, Any]:
         """See Privatizer.arguments."""

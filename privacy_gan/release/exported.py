@@ -20,6 +20,7 @@ from torch import nn
 
 from privacy_gan.errors import UserError, is_out_of_memory
 from privacy_gan.models.stargan import StarGANGenerator
+from privacy_gan.models.subspace import Subspace
 from privacy_gan.models.subspace_filter import SubspaceFilter
 from privacy_gan.models.unet import UNet
 from privacy_gan.privatizers.base import Privatizer
@@ -57,6 +58,7 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "identity": Identity,
     "stack": Chain,
     "unet": UNet,
+    "subspace": Subspace,
     "subspace_filter": SubspaceFilter,
     "stargan_generator": StarGANGenerator,
 }

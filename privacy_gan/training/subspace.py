@@ -11,13 +11,14 @@ from torch import Tensor, nn
 
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.models.fit_basis import FIT_VERSION, fewest_components, fit_basis
+from privacy_gan.models.fit_basis import FIT_VERSION, fit_basis
 from privacy_gan.models.subspace import Basis, Subspace
 from privacy_gan.models.subspace_filter import SubspaceFilter
 from privacy_gan.runs.artifacts import ArtifactCache, Content, ResumeCheckpoint
 
 log = logging.getLogger(__name__)
 
+FIRST_COUNT, MAX_COUNT = 128, 1024  # components that are fitted; doubled until they are enough
 BATCH = 1024  # images
 SEED = 0  # one basis for all runs
 FIT_SETTINGS = f"{FIT_VERSION} {SEED}"
@@ -45,25 +46,27 @@ def choose_basis(
     Raises:
         UserError: the data have fewer components, or the components cut off too much.
     """
-
-    def fit(count: int) -> Basis:
-        return load_or_fit(cache, datamodule, device, count)
-
-    if components is not None:
-        basis = fit(components)
-        require_components(basis, components, epsilon)
-        return basis, components
-    basis, used = fewest_components(fit, max_truncation * epsilon)
-    if used is None:
+    count = FIRST_COUNT if components is None else components
+    while True:
+        basis = load_or_fit(cache, datamodule, device, count)
         available = len(basis.deviations)
-        raise UserError(
-            f"the filter's budget of {epsilon:g} is too small for networks=subspace: with all "
-            f"{available} principal components, the mean squared error is still "
-            f"{basis.truncation(available):.2g}, more than "
-            f"networks.max_truncation={max_truncation:g} of the budget; set a larger epsilon or "
-            "game.filter_share, or networks=unet"
-        )
-    return basis, used
+        if components is not None:
+            require_components(basis, components, epsilon)
+            return basis, components
+        for used in range(1, available + 1):
+            if basis.truncation(used) <= max_truncation * epsilon:
+                return basis, used
+        if not available:
+            raise UserError("networks=subspace: all training images are equal")
+        if available < count or count == MAX_COUNT:
+            raise UserError(
+                f"the filter's budget of {epsilon:g} is too small for networks=subspace: "
+                f"with all {available} principal components, the mean squared error is still "
+                f"{basis.truncation(available):.2g}, more than "
+                f"networks.max_truncation={max_truncation:g} of the budget; set a larger epsilon "
+                "or game.filter_share, or networks=unet"
+            )
+        count *= 2
 
 
 def require_components(basis: Basis, components: int, epsilon: float) -> None:
@@ -73,6 +76,8 @@ def require_components(basis: Basis, components: int, epsilon: float) -> None:
         UserError: they do not.
     """
     available = len(basis.deviations)
+    if not available:
+        raise UserError("networks=subspace: all training images are equal")
     if components > available:
         raise UserError(
             f"networks.components={components}, but these images have only {available} principal "

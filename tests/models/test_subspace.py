@@ -68,6 +68,17 @@ def test_coordinates_are_white_and_decoding_loses_the_truncation():
     assert float(subspace.truncation) == pytest.approx(lost, rel=1e-4)
 
 
+def test_the_distortion_of_coordinates_is_that_of_images_in_single_precision():
+    images, noise = random_images(256, 3, 64, 64), torch.randn(256, 9)
+    subspace = Subspace(9)
+    subspace.load_basis(basis_of(images, 9))
+    coordinates = subspace.encode(images)
+    changed = coordinates + noise
+    expected = (subspace.decode(changed, images.shape).double() - images).square().mean()
+    found = subspace.distortion(changed, coordinates, images)
+    assert float(found) == pytest.approx(float(expected), rel=1e-5)
+
+
 def box_filter(components, output_noise=0.0, epsilon=0.01, change=0.0):
     """Return a filter that changes every coordinate by the same value."""
     network = SubspaceFilter(components, 8, 4, output_noise, epsilon)
@@ -145,6 +156,11 @@ def test_a_mixture_maps_each_row_by_the_snapshot_that_its_number_chooses():
     choice = torch.tensor([-9.0, -0.44, -0.42, 9.0])
     assert mixture(torch.zeros(4, 1), choice).flatten().tolist() == [1, 1, 2, 2]
     assert mixture.kept == 2
+
+
+def test_a_mixture_maps_no_rows_to_no_rows():
+    mixture = Mixture(lambda: torch.nn.Linear(3, 2), 5)
+    assert mixture(torch.zeros(0, 3), torch.zeros(0)).shape == (0, 2)
 
 
 def test_a_mixture_is_the_same_where_sizes_must_not_depend_on_the_data(monkeypatch):

@@ -9,13 +9,12 @@ from games import BATCH, SIZE, LiteralAdam, make_batches, train
 from torch import nn
 
 from privacy_gan.losses import smoothed_accuracy
-from privacy_gan.models.subspace import Basis
+from privacy_gan.models.subspace import Basis, Subspace
 from privacy_gan.models.subspace_filter import SubspaceFilter, subspace_classifier
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.privatizers.constraint import Multiplier
-from privacy_gan.privatizers.filter import Filter
+from privacy_gan.privatizers.filter import Filter, ImageSpace
 from privacy_gan.privatizers.game import Turn
-from privacy_gan.privatizers.space import CoordinateSpace, ImageSpace
 from privacy_gan.randomness import Purpose, keyed_generator
 from privacy_gan.training.subspace import load_basis
 
@@ -157,13 +156,15 @@ class SeesImages(nn.Module):
         return self.network(images)
 
 
-def test_a_game_on_coordinates_has_the_losses_and_gradients_of_one_on_images():
+@pytest.mark.parametrize("snapshot_rows", [0, 3, BATCH])
+def test_a_game_on_coordinates_has_the_losses_and_gradients_of_one_on_images(snapshot_rows):
     torch.set_default_dtype(torch.float64)  # of the noise
     try:
         game = make_game().filter
         game.mixture.keep(game.network)
         ((images, attributes),) = make_batches(1)
         draws = game.draw(images, torch.Generator().manual_seed(0))
+        draws["from_snapshot"] = torch.arange(BATCH) < snapshot_rows
         spaces, found = [], []
         for discriminator in (game.discriminator, SeesImages(game.discriminator)):
             game.discriminator = discriminator
@@ -177,6 +178,18 @@ def test_a_game_on_coordinates_has_the_losses_and_gradients_of_one_on_images():
             found.append([losses.output(), *values, *gradients])
     finally:
         torch.set_default_dtype(torch.float32)
-    assert spaces == [CoordinateSpace, ImageSpace]
+    assert spaces == [Subspace, ImageSpace]
     for on_coordinates, on_images in zip(*found, strict=True):
         torch.testing.assert_close(on_coordinates, on_images, rtol=1e-9, atol=1e-12)
+
+
+def test_networks_of_different_subspaces_play_on_images():
+    game = make_game().filter
+    assert isinstance(game.space, Subspace)
+    game.discriminator = subspace_classifier(2, K - 1, 8, dropout=0.0)
+    assert isinstance(game.space, ImageSpace)
+
+
+def test_after_training_the_game_is_played_on_clipped_images():
+    game = make_game().filter
+    assert isinstance(game.eval().space, ImageSpace)

@@ -3,7 +3,7 @@
 import torch
 
 from privacy_gan.models.stargan import StarGANGenerator
-from privacy_gan.models.subspace import Basis
+from privacy_gan.models.subspace import Basis, Subspace
 from privacy_gan.models.unet import UNet
 from privacy_gan.privatizers.blur import Blur
 from privacy_gan.privatizers.identity import Identity
@@ -54,7 +54,7 @@ def transport():
 
 
 def projection():
-    mechanism, values = Projection(0.01, 5), 3 * SIZE**2
+    mechanism, values = Projection(Subspace(5)), 3 * SIZE**2
     directions = torch.linalg.qr(torch.randn(values, 5)).Q
     mechanism.subspace.load_basis(Basis(torch.rand(values), directions, torch.ones(5), 6.0))
     return mechanism
