@@ -57,7 +57,7 @@ def test_all_settings_in_the_fingerprints_of_committed_results_still_belong_to_f
 
 
 def test_the_documented_filters_in_a_subspace_are_the_runs_that_were_measured(tiny):
-    files = (ROOT / "docs" / "results").rglob("filter-subspace/*/*/*/result.json")
+    files = (ROOT / "docs" / "results").rglob("*-subspace/*/*/*/result.json")
     measured = [Result.read(file).fingerprint | {"data.key": "key"} for file in files]
     page = (ROOT / "docs" / "subspace.md").read_text()
     commands = re.findall(r"    privacy-gan train (.* evaluate=false)\n", page)
