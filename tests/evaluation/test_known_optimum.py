@@ -125,14 +125,22 @@ def bayes_accuracy(privatizer, prior=0.5, draws=2_000_000, bins=10_000):
     return float(torch.stack([correct[signs[draws:] == sign].mean() for sign in (0, 1)]).mean())
 
 
-def trained(tiny, *overrides):
-    """Return the filter of a short run of experiment=gaussian."""
+def trained(tiny, *overrides, experiment="gaussian"):
+    """Return the mechanism of a short run of a preset for Gaussian toy data."""
     short = [
-        *("experiment=gaussian", "data.num_train=8192", "evaluate=false"),
+        *(f"experiment={experiment}", "data.num_train=8192", "evaluate=false"),
         "trainer.enable_progress_bar=false",
     ]
     run, _ = train(tiny(*overrides, preset=short, cached=False))
     return load_mechanism(run.path)
+
+
+def measured_distortion(privatizer, prior=0.5):
+    """Return the mean squared error of a mechanism on new numbers."""
+    _, numbers = draw_numbers(100_000, prior, torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        moved = privatizer.privatize(numbers, torch.Generator().manual_seed(3)).images
+    return float((moved - numbers).square().mean())
 
 
 @pytest.mark.parametrize("budget", [0.1, 2.5])
@@ -153,14 +161,27 @@ def test_the_robust_game_hides_a_rare_class_as_well_as_possible_and_within_budge
     budget, prior = 0.3, 0.8
     game = [f"epsilon={budget}", f"data.prior={prior}", "game=robust", "trainer.max_epochs=125"]
     privatizer = trained(tiny, *game)
-    _, numbers = draw_numbers(100_000, prior, torch.Generator().manual_seed(2))
-    rng = torch.Generator().manual_seed(3)
-    with torch.no_grad():
-        moved = privatizer.privatize(numbers, rng).images
-    distortion = float((moved - numbers).square().mean())
+    distortion = measured_distortion(privatizer, prior)
     assert distortion == pytest.approx(budget, rel=0.03)
     (optimum,) = gaussian_optimum(MU, SIGMA, [distortion], prior=prior, balanced=True)
     assert optimum - 0.002 < bayes_accuracy(privatizer, prior) < optimum + 0.03
+
+
+def test_a_mixture_of_filters_in_a_subspace_comes_close_to_the_optimum(tiny):
+    privatizer = trained(
+        tiny,
+        *("privatizer=filter", "epsilon=0.5", "networks.components=1"),
+        *("networks.privatizer.limits=null", "networks.privatizer.latent_size=1"),
+        *("networks.privatizer.width=32", "networks.filter_discriminator.width=32"),
+        *("learning_rate=4e-3", "data.batch_size=512"),
+        *("trainer.max_epochs=100", "trainer.check_val_every_n_epoch=100"),
+        experiment="[gaussian,subspace]",
+    )
+    distortion = measured_distortion(privatizer)
+    assert distortion == pytest.approx(0.5, rel=0.05)
+    (optimum,) = gaussian_optimum(MU, SIGMA, [distortion])
+    # the full training, docs/subspace.md, comes within 0.01
+    assert optimum - 0.002 < bayes_accuracy(privatizer) < optimum + 0.03
 
 
 class AddNoise(Privatizer):
