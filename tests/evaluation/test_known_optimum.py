@@ -29,7 +29,7 @@ from privacy_gan.runs.loading import load_mechanism
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 MU, SIGMA = 2**0.5, 0.7
-BUDGETS = [0.1, 0.5, 1.0, 2.5]
+BUDGETS = [0.1, 0.5, 2.5]
 
 
 class BestChannel(Privatizer):
@@ -143,11 +143,8 @@ def measured_distortion(privatizer, prior=0.5):
     return float((moved - numbers).square().mean())
 
 
-@pytest.mark.parametrize("budget", [0.1, 2.5])
-def test_the_judge_measures_the_bayes_accuracy_of_a_trained_filter(
-    budget, shipped, tiny, monkeypatch
-):
-    privatizer = trained(tiny, f"epsilon={budget}", "trainer.max_epochs=60")
+def test_the_judge_measures_the_bayes_accuracy_of_a_trained_filter(shipped, tiny, monkeypatch):
+    privatizer = trained(tiny, "epsilon=2.5", "trainer.max_epochs=60")
     monkeypatch.setattr(shipped[0], "limits", Limits(max_epochs=16))
     accuracy, distortion, _ = judged(privatizer, shipped)
     truth = bayes_accuracy(privatizer)
