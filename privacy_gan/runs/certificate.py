@@ -1,0 +1,54 @@
+"""The certificate of a mechanism with finitely many outcomes, as result.json has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class UpperBound:
+    """An upper bound on a score of any adversary, in [0, 1].
+
+    Attributes:
+        value: the smaller of the two bounds below, each at half the probability of failure, so that
+            it holds with the certificate's confidence.
+        exact: holds with the certificate's confidence for any number of persons.
+        asymptotic: holds with it for many persons.
+    """
+
+    value: float
+    exact: float
+    asymptotic: float
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """What no adversary can exceed, given one release of one image.
+
+    Attributes:
+        outcomes: number of outcomes of a release, K.
+        images: number of images that it was measured on.
+        persons: number of persons in them; None if the data name none, so that images were taken as
+            independent.
+        majority: share of the most frequent value of s among these images.
+        bounds: upper bounds by confidence ("0.95") and score ("accuracy", "balanced_accuracy").
+        bits: the most bits about s that a release can contain, by confidence.
+    """
+
+    outcomes: int
+    images: int
+    persons: int | None
+    majority: float
+    bounds: dict[str, dict[str, UpperBound]]
+    bits: dict[str, float]
+
+    @classmethod
+    def from_json(cls, tree: Mapping[str, Any]) -> Certificate:
+        """Return the record from its entry in result.json."""
+        bounds = {
+            confidence: {score: UpperBound(**bound) for score, bound in by_score.items()}
+            for confidence, by_score in tree["bounds"].items()
+        }
+        return cls(**{**tree, "bounds": bounds})
