@@ -1,7 +1,7 @@
 """Upper bounds on what any adversary can tell from a release with finitely many outcomes.
 
-A mechanism whose release is one of K codewords is a channel Q(k|x). Whoever sees the release sees k
-and nothing else, so no adversary, however strong, is more accurate than
+A mechanism whose release is one of K codewords is a channel Q(k|x). An adversary sees k and
+nothing else, so that none, however strong, is more accurate than
 
     sum_k max_s P(s, k).
 

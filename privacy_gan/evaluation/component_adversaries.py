@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from privacy_gan.evaluation.calibration import calibrate
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import QUERY_BATCH, CensoredBatch, CensoredSource
+from privacy_gan.models.calibration import calibrate
 from privacy_gan.models.kernel_ridge import KernelRidge, Problem, choose, normal_equations
 from privacy_gan.models.principal_components import PrincipalComponents
 from privacy_gan.randomness import Purpose, keyed_generator, keyed_seed

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from privacy_gan.evaluation.calibration import calibrate
 from privacy_gan.evaluation.learning import RETRY_LR_SCALE, Learner
 from privacy_gan.evaluation.metrics.samples import negative_log_likelihood
 from privacy_gan.evaluation.schedule import Schedule
 from privacy_gan.evaluation.source import CensoredBatch
 from privacy_gan.hardware import Compute
+from privacy_gan.models.calibration import calibrate
 from privacy_gan.randomness import Purpose, keyed_seed
 
 

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from privacy_gan.data.table_data_module import SPLITS
 from privacy_gan.evaluation.attack import Attack
-from privacy_gan.evaluation.calibration import clamped_log
 from privacy_gan.evaluation.censored_once import CensoredOnce, censor_once, permute_labels
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.metrics.metric import LEAKED_BITS
@@ -26,6 +25,7 @@ from privacy_gan.evaluation.permutation_test import permutation_p_value, predict
 from privacy_gan.evaluation.planting import informative_share, plant_leak
 from privacy_gan.evaluation.predictions import AdversaryPredictions, predict_all, select_strongest
 from privacy_gan.evaluation.source import FolderSource
+from privacy_gan.models.calibration import clamped_log
 from privacy_gan.randomness import Purpose, keyed_seed
 from privacy_gan.runs.artifacts import Content, ResumeCheckpoint
 from privacy_gan.runs.controls import Controls, PermutedLabels, PlantedLeaks

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch.nn.functional as F
 from torch import Tensor
 
-from privacy_gan.evaluation.calibration import calibrate, clamped_log
 from privacy_gan.evaluation.metrics.bootstrap import compute_on_all
 from privacy_gan.evaluation.metrics.metric import LEAKED_BITS, Score
+from privacy_gan.models.calibration import calibrate, clamped_log
 
 # by network and split ("valid" and "test"): probabilities, float64 [queries, N, C]
 QueryProbabilities = dict[str, dict[str, Tensor]]

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from privacy_gan.errors import UserError, is_out_of_memory
-from privacy_gan.evaluation.calibration import Calibration, calibrate
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE
 from privacy_gan.evaluation.observations import Observations
 from privacy_gan.evaluation.predictions import CALIBRATED, predict_all, select_strongest
 from privacy_gan.hardware import Compute
+from privacy_gan.models.calibration import Calibration, calibrate
 from privacy_gan.models.classifier import Classifier
 from privacy_gan.runs.artifacts import Content
 from privacy_gan.runs.estimate import Estimate

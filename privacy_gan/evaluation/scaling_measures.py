@@ -25,7 +25,6 @@ from torch import Tensor
 
 from privacy_gan.evaluation.attack import Attack
 from privacy_gan.evaluation.binormal import accuracy_from_bits
-from privacy_gan.evaluation.calibration import calibrate
 from privacy_gan.evaluation.data_scaling import SmallerTrainings, signed_bits
 from privacy_gan.evaluation.metrics.bootstrap import CHUNK_SIZE, TAIL, Bootstrap, compute_on_all
 from privacy_gan.evaluation.metrics.metric import Score
@@ -36,6 +35,7 @@ from privacy_gan.evaluation.outcomes import Outcome
 from privacy_gan.evaluation.power_law import Floats, extrapolate
 from privacy_gan.evaluation.predictions import combine_queries
 from privacy_gan.evaluation.stopping import entropy_bits, mean_estimate
+from privacy_gan.models.calibration import calibrate
 from privacy_gan.randomness import Purpose, keyed_seed
 from privacy_gan.runs.data_scaling import DataScaling, Forecast, ScalingPoint
 from privacy_gan.runs.estimate import Estimate

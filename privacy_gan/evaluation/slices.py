@@ -15,12 +15,12 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from privacy_gan.evaluation.calibration import calibrate
 from privacy_gan.evaluation.metrics.bootstrap import compute_on_all
 from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE, balanced_accuracy
 from privacy_gan.evaluation.metrics.samples import mean
 from privacy_gan.evaluation.observations import Observations, class_frequencies
 from privacy_gan.evaluation.predictions import CALIBRATED, AdversaryPredictions, combinations
+from privacy_gan.models.calibration import calibrate
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.slices import Slice, Slices
 

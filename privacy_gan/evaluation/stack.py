@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from privacy_gan.evaluation.calibration import clamped_log
 from privacy_gan.evaluation.predictions import QueryProbabilities
+from privacy_gan.models.calibration import clamped_log
 from privacy_gan.randomness import Purpose, keyed_generator
 from privacy_gan.runs.evaluation import STACK
 

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from privacy_gan.evaluation.calibration import clamped_log
 from privacy_gan.evaluation.metrics.metric import LEAKED_BITS
 from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE
 from privacy_gan.evaluation.metrics.samples import mean
 from privacy_gan.evaluation.observations import Observations
 from privacy_gan.evaluation.predictions import AdversaryPredictions
 from privacy_gan.evaluation.stopping import MAX_GAIN
+from privacy_gan.models.calibration import clamped_log
 from privacy_gan.plural import pluralize
 from privacy_gan.runs.controls import FALSE_ALARMS, Controls
 from privacy_gan.runs.estimate import Estimate

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import nll_loss
 
-from privacy_gan.evaluation.calibration import calibrate
+from privacy_gan.models.calibration import calibrate
 
 
 def predictions(*class_one):

@@ -30,7 +30,7 @@ class Population:
 
     A person has a type; the type decides how often s is 1 and which distribution over outcomes its
     images have, given s. All images of a person with the same s have the same channel row, which is
-    the worst case for whoever takes images as independent.
+    the worst case if images are taken as independent.
     """
 
     def __init__(self, outcomes, leak, num_classes=2, prior=0.5, images_each=(1, 6), types=5):

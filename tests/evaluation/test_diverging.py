@@ -8,10 +8,10 @@ from test_learning import CPU, Bias, Ramp, Source
 
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.adversaries import from_scratch
-from privacy_gan.evaluation.calibration import calibrate
 from privacy_gan.evaluation.fitting import fit_all, fit_or_exclude
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import MechanismSource
+from privacy_gan.models.calibration import calibrate
 from privacy_gan.runs.artifacts import ResumeCheckpoint
 from privacy_gan.runs.evaluation import Evaluation
 

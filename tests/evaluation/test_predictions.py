@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from privacy_gan.evaluation.calibration import calibrate
 from privacy_gan.evaluation.metrics import build_scores
 from privacy_gan.evaluation.predictions import (
     AdversaryPredictions,
@@ -12,6 +11,7 @@ from privacy_gan.evaluation.predictions import (
     combine_queries,
     select_strongest,
 )
+from privacy_gan.models.calibration import calibrate
 
 FREQUENCIES = torch.tensor([0.5, 0.5], dtype=torch.float64)
 SCORES = build_scores(("no", "yes"))

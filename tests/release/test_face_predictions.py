@@ -11,10 +11,10 @@ from torch.optim import Adam
 from toy_mechanisms import Brightener, BrightnessClassifier, Halver
 
 from privacy_gan.data.release_format import ReleaseFormat
-from privacy_gan.evaluation.calibration import Calibration
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.saved_adversary import SavedAdversary
 from privacy_gan.hardware import Compute
+from privacy_gan.models.calibration import Calibration
 from privacy_gan.privatizers.stack import Chain
 from privacy_gan.release.face_predictions import (
     FIXED_CLASSIFIER,

@@ -1,0 +1,236 @@
+"""A codebook: each image is replaced by one of finitely many, at random and independently of s.
+
+An adversary sees which codeword was chosen and nothing else, so that what any of them can tell is
+bounded from above, see evaluation/certificate.py. Nothing is trained against an
+adversary. See docs/codebook.md.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from privacy_gan.attributes import find_attribute
+from privacy_gan.data.table_data_module import TableDataModule
+from privacy_gan.errors import UserError
+from privacy_gan.models.codebook import Codebook, choose
+from privacy_gan.models.fit_codebook import fit_codebook
+from privacy_gan.models.fit_posteriors import fit_posteriors
+from privacy_gan.models.posteriors import Posteriors
+from privacy_gan.models.subspace import Subspace
+from privacy_gan.privatizers.base import Censored, Draws, Privatizer
+
+BATCH = 1024  # images
+
+
+class CodebookPrivatizer(Privatizer):
+    """Replaces images by codewords, with the channel of ``Codebook``.
+
+    The features of an image are its principal components, scaled so that their squared distance is
+    the mean squared error, and the posteriors of the utility attributes times sqrt(utility_weight),
+    so that codewords differ where utility is. Features and posteriors are those of the image and
+    its mirror image.
+
+    Args:
+        attribute_index: column of the sensitive attribute among the batch's attributes.
+        seed: of the fit.
+        subspace: the principal components, fitted to the training images.
+        posteriors: predict the sensitive and the utility attributes.
+        codebook: the codewords and their channel.
+        utilities: names of the attributes whose posteriors are kept; the sensitive one is left out.
+        utility_weight: beta, mean squared error that an error of 1 in a posterior is worth.
+        balance: share of the slopes that is kept. 1 makes codewords independent of s; below 1
+            leaves a leak whose size is known, for tests of adversaries.
+
+    Raises:
+        UserError: a number is out of range.
+    """
+
+    shares: Tensor
+    offsets: Tensor
+    used: Tensor
+
+    def __init__(
+        self,
+        attribute_index: int,
+        seed: int,
+        subspace: Subspace,
+        posteriors: Posteriors,
+        codebook: Codebook,
+        utilities: Sequence[str],
+        utility_weight: float,
+        balance: float = 1.0,
+    ) -> None:
+        super().__init__()
+        if utility_weight < 0:
+            raise UserError(f"privatizer.utility_weight={utility_weight} must be 0 or more")
+        if not 0 <= balance <= 1:
+            raise UserError(f"privatizer.balance={balance} must be between 0 and 1")
+        self.attribute_index = attribute_index
+        self.seed = seed
+        self.subspace = subspace
+        self.posteriors = posteriors
+        self.codebook = codebook
+        self.utilities = list(utilities)
+        self.utility_weight = utility_weight
+        self.balance = balance
+        self.register_buffer("shares", torch.full((posteriors.num_classes,), 1.0))
+        self.register_buffer("offsets", torch.zeros(posteriors.num_classes - 1))
+        # 1 for utility attributes, 0 for those that are hidden
+        self.register_buffer("used", torch.ones(posteriors.num_binary))
+
+    def arguments(self) -> dict[str, Any]:
+        """See Privatizer.arguments."""
+        return {
+            "attribute_index": self.attribute_index,
+            "seed": self.seed,
+            "subspace": self.subspace,
+            "posteriors": self.posteriors,
+            "codebook": self.codebook,
+            "utilities": self.utilities,
+            "utility_weight": self.utility_weight,
+            "balance": self.balance,
+        }
+
+    @property
+    def frequencies(self) -> Tensor:
+        """How frequent the outcomes are among the training images, [K]."""
+        return self.codebook.frequencies
+
+    def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
+        """Draw a uniform number for each image, which chooses its codeword."""
+        size = (len(images),)
+        levels = torch.rand(size, generator=rng, device=rng.device, dtype=torch.float64)
+        return {"level": levels.to(images.device)}
+
+    def forward(self, images: Tensor, draws: Draws) -> Censored:
+        """Replace the images by codewords; no attribute is inserted."""
+        outcomes = choose(self.channel(images), draws["level"])
+        return Censored(self.codebook.images[outcomes].view_as(images), None)
+
+    def channel(self, images: Tensor) -> Tensor:
+        """Return the probabilities of all outcomes for images [B, C, H, W], float64 [B, K]."""
+        with torch.autocast(images.device.type, enabled=False):
+            views = self.views(images)
+            sensitive, binary = self.posteriors(views)
+            return self.codebook.channel(
+                self.features(views[0], binary), self.contrasts(sensitive) - self.offsets
+            )
+
+    def views(self, images: Tensor) -> Tensor:
+        """Return the coordinates of images and of their mirror images, [2, B, N]."""
+        encode = self.subspace.encode
+        return torch.stack([encode(images), encode(images.flip(3))])
+
+    def features(self, coordinates: Tensor, binary: Tensor) -> Tensor:
+        """Return what codewords are compared by, [B, F].
+
+        Args:
+            coordinates: [B, N].
+            binary: P(u = 1|x), [B, U].
+        """
+        values = len(self.subspace.mean)  # in an image
+        components = coordinates * self.subspace.deviations / math.sqrt(values)
+        return torch.cat([components, math.sqrt(self.utility_weight) * self.used * binary], dim=1)
+
+    def contrasts(self, sensitive: Tensor) -> Tensor:
+        """Return P(s = c|x) / P(s = c) - P(s = 0|x) / P(s = 0) for c > 0, [B, C - 1].
+
+        Args:
+            sensitive: P(s|x), [B, C].
+        """
+        ratios = sensitive / self.shares
+        return ratios[:, 1:] - ratios[:, :1]
+
+    @torch.no_grad()
+    def fit_data(self, datamodule: TableDataModule, device: torch.device) -> dict[str, float]:
+        """Fit posteriors and codewords to all training images and their mirror images.
+
+        Args:
+            datamodule: set up.
+            device: where to compute.
+
+        Returns:
+            Values to record in result.json.
+
+        Raises:
+            UserError: there are fewer training images than codewords, or a class has none.
+        """
+        labels = self.own_labels(datamodule).to(device)
+        if 2 * len(labels) < self.codebook.size:
+            raise UserError(
+                f"privatizer.codewords={self.codebook.size}, but there are only {len(labels):,} "
+                "training images: set fewer codewords"
+            )
+        parts = [self.views(images) for images in training_images(datamodule, device)]
+        views = torch.cat(parts, dim=1)
+        with torch.enable_grad():
+            sensitive, binary = fit_posteriors(
+                self.posteriors, views, labels, datamodule.persons("train"), self.seed
+            )
+        self.shares.copy_(torch.bincount(labels[:, 0], minlength=len(self.shares)) / len(labels))
+        contrasts = self.contrasts(sensitive)
+        self.offsets.copy_(contrasts.mean(dim=0))
+        contrasts = (contrasts - self.offsets).repeat(2, 1)
+        features = torch.cat([self.features(view, binary) for view in views])
+        fitted = fit_codebook(
+            features,
+            contrasts - contrasts.mean(dim=0),
+            self.codebook.size,
+            self.codebook.temperature,
+            self.seed,
+            self.balance,
+        )
+        self.codebook.centres, self.codebook.slopes = fitted.centres, fitted.slopes
+        distortion = self.fit_images(datamodule, features, contrasts, device)
+        return {"train/distortion": distortion, "train/imbalance": fitted.imbalance}
+
+    def own_labels(self, datamodule: TableDataModule) -> Tensor:
+        """Return s and the binary attributes of the training images, [N, 1 + U]."""
+        names = [find_attribute(name, datamodule.attribute_names) for name in self.utilities]
+        columns = [datamodule.column(name) for name in names]
+        hidden = {self.attribute_index}
+        if (group := datamodule.group) and self.attribute_index == datamodule.column(group.name):
+            hidden |= {datamodule.column(name) for name in group.members}
+        self.used.copy_(torch.tensor([float(column not in hidden) for column in columns]))
+        return datamodule.labels("train")[:, [self.attribute_index, *columns]]
+
+    def fit_images(
+        self, datamodule: TableDataModule, features: Tensor, contrasts: Tensor, device: torch.device
+    ) -> float:
+        """Make each codeword the mean of the images that it replaces; return the mean distortion.
+
+        Args:
+            datamodule: set up.
+            features: of the training images and of their mirror images, [2 N, F].
+            contrasts: the same, [2 N, C - 1].
+            device: where to compute.
+        """
+        size, values = self.codebook.size, len(self.subspace.mean)
+        count = len(features) // 2
+        sums = torch.zeros(size, values, device=device)
+        weights = torch.zeros(size, device=device, dtype=torch.float64)
+        squares, start = 0.0, 0
+        for images in training_images(datamodule, device):
+            for offset, view in ((0, images), (count, images.flip(3))):
+                rows = slice(offset + start, offset + start + len(images))
+                channel = self.codebook.channel(features[rows], contrasts[rows])
+                sums += channel.T.to(sums) @ view.flatten(1)
+                weights += channel.sum(dim=0)
+                squares += float(view.double().square().sum())
+            start += len(images)
+        self.codebook.images = sums / weights.clamp(min=1e-12)[:, None].to(sums)
+        self.codebook.frequencies = (weights / weights.sum()).to(sums)
+        # codewords are means, so that the mean squares of what is left are those of x less theirs
+        kept = (weights[:, None] * self.codebook.images.double().square()).sum()
+        return float(squares - kept) / (2 * count * values)
+
+
+def training_images(datamodule: TableDataModule, device: torch.device) -> Iterator[Tensor]:
+    """Yield the training images in order, [B, C, H, W]."""
+    for rows in torch.split(torch.from_numpy(datamodule.rows("train")), BATCH):
+        yield datamodule.gather(rows, device).images
