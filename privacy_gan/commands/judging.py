@@ -17,16 +17,18 @@ from privacy_gan.config import instantiate
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.attack import PAPER
 from privacy_gan.evaluation.cached_attack import JudgingCache
+from privacy_gan.evaluation.certification import certify_mechanism
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.judgement import Judgement
 from privacy_gan.evaluation.panel import panel_name
 from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.source import MechanismSource
-from privacy_gan.hardware import choose_compute
-from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.hardware import Compute, choose_compute
+from privacy_gan.privatizers.base import FiniteRelease, Privatizer
 from privacy_gan.progress import show_bars
 from privacy_gan.runs.artifacts import read_artifact
+from privacy_gan.runs.certificate import Certificate
 from privacy_gan.runs.checkpoint import save_atomically
 from privacy_gan.runs.evaluation import RETRAINED, Evaluation
 from privacy_gan.runs.fingerprint import classifier_settings, judge_settings
@@ -165,9 +167,21 @@ def judge_mechanism(
             for warning in judgement.evaluation.warnings:
                 log.warning(warning)
             evaluations[attribute] = replace(
-                judgement.evaluation, settings=settings, panel=panel_name(settings)
+                judgement.evaluation,
+                settings=settings,
+                panel=panel_name(settings),
+                certificate=certificate_of(privatizer, setup, attribute, compute),
             )
     return evaluations
+
+
+def certificate_of(
+    privatizer: Privatizer, setup: RunSetup, attribute: str, compute: Compute
+) -> Certificate | None:
+    """Return the certificate of a mechanism whose release has finitely many outcomes, or None."""
+    if not isinstance(privatizer, FiniteRelease):
+        return None
+    return certify_mechanism(privatizer, setup.datamodule, attribute, compute)
 
 
 def save_strongest_adversary(

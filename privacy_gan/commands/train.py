@@ -18,6 +18,7 @@ from privacy_gan.commands.judging import (
     build_judge,
     hidden_attributes,
     judge_all,
+    progress_bars,
     write_result,
 )
 from privacy_gan.commands.run_setup import (
@@ -135,7 +136,8 @@ def train_privatizer(
             "start_from"
         )
     device = choose_compute(setup.task.accelerator, setup.task.precision).device
-    metrics = fit_without_gradients(run, privatizer, datamodule, setup.column, device)
+    with progress_bars(config):
+        metrics = fit_without_gradients(run, privatizer, datamodule, setup.column, device)
     if is_rank_zero():
         run.folder.write_config(text)
     return metrics

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from privacy_gan.data.batch import Batch
+from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 
 UNIFORM, EMPIRICAL = "uniform", "empirical"  # distributions of s'
@@ -140,6 +141,34 @@ class FitsLabels(Protocol):
 
     def fit_labels(self, labels: Tensor) -> None:
         """Fit it to s of the training images, [N]."""
+
+
+@runtime_checkable
+class FitsData(Protocol):
+    """A mechanism that is fitted to a whole data set without gradients, not to a sample of it."""
+
+    def fit_data(self, datamodule: TableDataModule, device: torch.device) -> dict[str, float]:
+        """Fit the mechanism, in place of ``Privatizer.fit``.
+
+        Args:
+            datamodule: set up.
+            device: where the mechanism is.
+
+        Returns:
+            Values to record in result.json.
+        """
+
+
+@runtime_checkable
+class FiniteRelease(Protocol):
+    """A mechanism whose release has finitely many outcomes, so that it can be certified."""
+
+    @property
+    def frequencies(self) -> Tensor:
+        """How frequent the outcomes are among the training images, [K]."""
+
+    def channel(self, images: Tensor) -> Tensor:
+        """Return the probabilities of all outcomes for images [B, C, H, W], float64 [B, K]."""
 
 
 class SyntheticAttribute(nn.Module):

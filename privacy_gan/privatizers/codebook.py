@@ -25,6 +25,9 @@ from privacy_gan.models.subspace import Subspace
 from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 
 BATCH = 1024  # images
+SIZES = (16, 32, 64, 128, 256, 512, 1024)  # numbers of codewords that are tried
+IMAGES_EACH = 100  # training images for each codeword, at least, if their number is not set
+TINY = 1e-9  # the least temperature
 
 
 class CodebookPrivatizer(Privatizer):
@@ -39,10 +42,15 @@ class CodebookPrivatizer(Privatizer):
         attribute_index: column of the sensitive attribute among the batch's attributes.
         seed: of the fit.
         subspace: the principal components, fitted to the training images.
-        posteriors: predict the sensitive and the utility attributes.
-        codebook: the codewords and their channel.
+        num_classes: number of values of s, C.
+        codewords: their number, K; None for the fewest within the budget, a power of two.
+        epsilon: the budget, which matters if ``codewords`` is None.
+        temperature: T, how far beyond the nearest codewords the choice is spread, in units of the
+            mean squared error.
         utilities: names of the attributes whose posteriors are kept; the sensitive one is left out.
-        utility_weight: beta, mean squared error that an error of 1 in a posterior is worth.
+        utility_weight: beta, the mean squared error that an error of 1 in a posterior is worth.
+        width: units of each hidden layer of the networks that predict the attributes.
+        dropout: share of their units that are dropped in training.
         balance: share of the slopes that is kept. 1 makes codewords independent of s; below 1
             leaves a leak whose size is known, for tests of adversaries.
 
@@ -59,29 +67,36 @@ class CodebookPrivatizer(Privatizer):
         attribute_index: int,
         seed: int,
         subspace: Subspace,
-        posteriors: Posteriors,
-        codebook: Codebook,
+        num_classes: int,
+        codewords: int | None,
+        epsilon: float,
+        temperature: float,
         utilities: Sequence[str],
         utility_weight: float,
+        width: int,
+        dropout: float,
         balance: float = 1.0,
     ) -> None:
         super().__init__()
-        if utility_weight < 0:
-            raise UserError(f"privatizer.utility_weight={utility_weight} must be 0 or more")
-        if not 0 <= balance <= 1:
-            raise UserError(f"privatizer.balance={balance} must be between 0 and 1")
+        require_range("codewords", codewords, 2)
+        require_range("temperature", temperature, TINY)
+        require_range("utility_weight", utility_weight, 0)
+        require_range("balance", balance, 0, 1)
         self.attribute_index = attribute_index
         self.seed = seed
         self.subspace = subspace
-        self.posteriors = posteriors
-        self.codebook = codebook
+        self.codewords = codewords
+        self.epsilon = epsilon
         self.utilities = list(utilities)
         self.utility_weight = utility_weight
         self.balance = balance
-        self.register_buffer("shares", torch.full((posteriors.num_classes,), 1.0))
-        self.register_buffer("offsets", torch.zeros(posteriors.num_classes - 1))
+        components = subspace.components
+        self.posteriors = Posteriors(components, num_classes, len(utilities), width, dropout)
+        self.codebook = Codebook(codewords or 1, temperature, num_classes - 1)
+        self.register_buffer("shares", torch.full((num_classes,), 1 / num_classes))
+        self.register_buffer("offsets", torch.zeros(num_classes - 1))
         # 1 for utility attributes, 0 for those that are hidden
-        self.register_buffer("used", torch.ones(posteriors.num_binary))
+        self.register_buffer("used", torch.ones(len(utilities)))
 
     def arguments(self) -> dict[str, Any]:
         """See Privatizer.arguments."""
@@ -89,10 +104,14 @@ class CodebookPrivatizer(Privatizer):
             "attribute_index": self.attribute_index,
             "seed": self.seed,
             "subspace": self.subspace,
-            "posteriors": self.posteriors,
-            "codebook": self.codebook,
+            "num_classes": self.posteriors.num_classes,
+            "codewords": len(self.codebook.centres),
+            "epsilon": self.epsilon,
+            "temperature": self.codebook.temperature,
             "utilities": self.utilities,
             "utility_weight": self.utility_weight,
+            "width": self.posteriors.width,
+            "dropout": self.posteriors.dropout,
             "balance": self.balance,
         }
 
@@ -158,14 +177,10 @@ class CodebookPrivatizer(Privatizer):
             Values to record in result.json.
 
         Raises:
-            UserError: there are fewer training images than codewords, or a class has none.
+            UserError: there are too few training images, or the budget is too small.
         """
         labels = self.own_labels(datamodule).to(device)
-        if 2 * len(labels) < self.codebook.size:
-            raise UserError(
-                f"privatizer.codewords={self.codebook.size}, but there are only {len(labels):,} "
-                "training images: set fewer codewords"
-            )
+        sizes = self.sizes_to_try(len(labels))
         parts = [self.views(images) for images in training_images(datamodule, device)]
         views = torch.cat(parts, dim=1)
         with torch.enable_grad():
@@ -177,17 +192,42 @@ class CodebookPrivatizer(Privatizer):
         self.offsets.copy_(contrasts.mean(dim=0))
         contrasts = (contrasts - self.offsets).repeat(2, 1)
         features = torch.cat([self.features(view, binary) for view in views])
-        fitted = fit_codebook(
-            features,
-            contrasts - contrasts.mean(dim=0),
-            self.codebook.size,
-            self.codebook.temperature,
-            self.seed,
-            self.balance,
+        for size in sizes:
+            fitted = fit_codebook(
+                *(features, contrasts, size, self.codebook.temperature, self.seed, self.balance)
+            )
+            self.codebook.centres, self.codebook.slopes = fitted.centres, fitted.slopes
+            distortion = self.fit_images(datamodule, features, contrasts, device)
+            if self.codewords or distortion <= self.epsilon:
+                return {
+                    "codewords": size,
+                    "train/distortion": distortion,
+                    "train/imbalance": fitted.imbalance,
+                }
+        raise UserError(
+            f"epsilon={self.epsilon:g} is less than a codebook reaches: with {sizes[-1]} codewords, "
+            f"as many as {len(labels):,} training images allow, the distortion is {distortion:.3g}; "
+            "set epsilon to at least that, or privatizer.codewords"
         )
-        self.codebook.centres, self.codebook.slopes = fitted.centres, fitted.slopes
-        distortion = self.fit_images(datamodule, features, contrasts, device)
-        return {"train/distortion": distortion, "train/imbalance": fitted.imbalance}
+
+    def sizes_to_try(self, images: int) -> list[int]:
+        """Return the numbers of codewords that are tried in turn, for a number of images.
+
+        Raises:
+            UserError: there are too few images.
+        """
+        most = images // IMAGES_EACH
+        if self.codewords is None:
+            sizes = [size for size in SIZES if size <= most]
+        else:
+            sizes = [self.codewords] if self.codewords <= images else []
+        if not sizes:
+            raise UserError(
+                f"{images:,} training images are too few for a codebook of "
+                f"{self.codewords or SIZES[0]} codewords: use more images, or set fewer codewords, "
+                "privatizer.codewords"
+            )
+        return sizes
 
     def own_labels(self, datamodule: TableDataModule) -> Tensor:
         """Return s and the binary attributes of the training images, [N, 1 + U]."""
@@ -210,7 +250,7 @@ class CodebookPrivatizer(Privatizer):
             contrasts: the same, [2 N, C - 1].
             device: where to compute.
         """
-        size, values = self.codebook.size, len(self.subspace.mean)
+        size, values = len(self.codebook.centres), len(self.subspace.mean)
         count = len(features) // 2
         sums = torch.zeros(size, values, device=device)
         weights = torch.zeros(size, device=device, dtype=torch.float64)
@@ -234,3 +274,14 @@ def training_images(datamodule: TableDataModule, device: torch.device) -> Iterat
     """Yield the training images in order, [B, C, H, W]."""
     for rows in torch.split(torch.from_numpy(datamodule.rows("train")), BATCH):
         yield datamodule.gather(rows, device).images
+
+
+def require_range(name: str, value: float | None, least: float, most: float = math.inf) -> None:
+    """Require that an option is within its range.
+
+    Raises:
+        UserError: it is not.
+    """
+    if value is not None and not least <= value <= most:
+        limits = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
+        raise UserError(f"privatizer.{name}={value} must be {limits}")

@@ -32,6 +32,7 @@ class Certificate:
         images: number of images that it was measured on.
         persons: number of persons in them; None if the data name none, so that images were taken as
             independent.
+        independent_images: whether the images are independent by construction, as drawn ones are.
         majority: share of the most frequent value of s among these images.
         bounds: upper bounds by confidence ("0.95") and score ("accuracy", "balanced_accuracy").
         bits: the most bits about s that a release can contain, by confidence.
@@ -40,6 +41,7 @@ class Certificate:
     outcomes: int
     images: int
     persons: int | None
+    independent_images: bool
     majority: float
     bounds: dict[str, dict[str, UpperBound]]
     bits: dict[str, float]

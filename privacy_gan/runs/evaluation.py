@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from privacy_gan.runs.certificate import Certificate
 from privacy_gan.runs.controls import Controls
 from privacy_gan.runs.correct import unpack_correct
 from privacy_gan.runs.data_scaling import DataScaling
@@ -114,6 +115,8 @@ class Evaluation:
             None if it was not measured, and in results of earlier versions.
         controls: what adversaries find in permuted labels and in planted leaks; None if it was not
             measured, and in results of earlier versions.
+        certificate: upper bounds on what any adversary can tell; None for mechanisms whose release
+            has too many outcomes, and in results of earlier versions.
     """
 
     attribute: str
@@ -138,6 +141,7 @@ class Evaluation:
     examples: Examples | None = None
     data_scaling: DataScaling | None = None
     controls: Controls | None = None
+    certificate: Certificate | None = None
 
     def adversaries_done(self, images: str = "censored", score: str = "") -> bool:
         """Return whether the adversaries had stopped gaining when their training ended.
@@ -213,6 +217,11 @@ class Evaluation:
                 ),
                 "controls": (
                     None if tree.get("controls") is None else Controls.from_json(tree["controls"])
+                ),
+                "certificate": (
+                    None
+                    if tree.get("certificate") is None
+                    else Certificate.from_json(tree["certificate"])
                 ),
             }
         )

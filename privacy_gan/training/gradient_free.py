@@ -9,7 +9,7 @@ import torch
 from privacy_gan import distributed
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
-from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.privatizers.base import FitsData, Privatizer
 from privacy_gan.runs.faces import draw_grid, save_picture
 from privacy_gan.runs.run import Run
 from privacy_gan.tensors import find_non_finite
@@ -48,8 +48,13 @@ def fit_without_gradients(
     """
     privatizer.to(device).eval()
     count = min(SAMPLE_SIZE, len(datamodule.rows("train")))
+    if isinstance(privatizer, FitsData):
+        count = len(datamodule.rows("train"))
     log.info("fitting to %d training images in %s", count, run.folder.path)
-    measured = privatizer.fit(lambda: sample_batches(datamodule, count, device))
+    if isinstance(privatizer, FitsData):
+        measured = privatizer.fit_data(datamodule, device)
+    else:
+        measured = privatizer.fit(lambda: sample_batches(datamodule, count, device))
     if (name := find_non_finite(privatizer.state_dict())) is not None:
         raise UserError(
             f"fitting to {count} training images gave values that are not finite ({name}), so "
