@@ -21,6 +21,7 @@ from privacy_gan.release.censoring import censor_images
 from privacy_gan.release.folder_censoring import ReleaseReport, ReleaseSettings, censor_folder
 from privacy_gan.release.output_folder import Manifest
 from privacy_gan.release.photos import escape_path
+from privacy_gan.release.salt import load_salt, salted_seed
 from privacy_gan.release.trained_model import TrainedModel, load_trained_model
 from privacy_gan.reporting.verdict import run_verdict
 from privacy_gan.tensors import hash_weights
@@ -42,12 +43,20 @@ def main(config: DictConfig) -> None:
     settings = ReleaseSettings(side, config.fit, config.size, file_format, config.batch_size)
     compute = choose_compute(config.trainer.accelerator, privatizer.facts["precision"], side)
     output = Path(config.output)
+    censor = partial(censor_images, privatizer.to(compute.device), compute=compute)
+    if config.salt is not None:
+        censor.keywords["seed"] = salted_seed(load_salt(Path(config.salt)))
+    elif privatizer.single_release:
+        log.warning(
+            "a photograph that is censored again gets other random numbers, and both results "
+            "together tell more than the certificate of one covers: set salt=FILE"
+        )
     try:
         report = censor_folder(
             Path(config.input),
             output,
             settings,
-            partial(censor_images, privatizer.to(compute.device), compute=compute),
+            censor,
             build_manifest(trained, settings),
             config.overwrite,
         )

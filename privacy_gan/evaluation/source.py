@@ -48,8 +48,8 @@ class CensoredSource(Protocol):
     Attributes:
         datamodule: the data set, set up.
         compute: device of the batches and precision of the networks.
-        deterministic: whether an image is censored in the same way each time, so that further
-            queries add nothing.
+        deterministic: whether an image is censored in the same way each time, or only once, so that
+            there are no further queries.
         has_originals: whether the uncensored images are known. If not, a batch's ``original`` is
             the censored image itself.
     """
@@ -88,7 +88,7 @@ class MechanismSource:
         self.privatizer = privatizer.to(compute.device).eval()
         self.datamodule = datamodule
         self.compute = compute
-        self.deterministic = privatizer.deterministic
+        self.deterministic = privatizer.deterministic or privatizer.single_release
 
     def training_epoch(
         self, epoch: int, batch_size: int, seed: int, start: int = 0

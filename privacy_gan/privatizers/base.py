@@ -44,10 +44,13 @@ class Privatizer(nn.Module, ABC):
         attributes: the sensitive attributes that it hides; empty for the configured one.
         deterministic: whether it always censors an image in the same way, so that one query shows
             an adversary everything.
+        single_release: whether it is meant to censor an image only once, so that adversaries see
+            one censored version of it. ``privatize`` with a salt ensures this.
     """
 
     attributes: tuple[str, ...] = ()
     deterministic: bool = False
+    single_release: bool = False
 
     def __init__(self) -> None:  # nn.Module's accepts any arguments, which hides mistakes
         super().__init__()

@@ -58,6 +58,7 @@ class CodebookPrivatizer(Privatizer):
         UserError: a number is out of range.
     """
 
+    single_release = True
     shares: Tensor
     offsets: Tensor
     used: Tensor
@@ -205,8 +206,8 @@ class CodebookPrivatizer(Privatizer):
                     "train/imbalance": fitted.imbalance,
                 }
         raise UserError(
-            f"epsilon={self.epsilon:g} is less than a codebook reaches: with {sizes[-1]} codewords, "
-            f"as many as {len(labels):,} training images allow, the distortion is {distortion:.3g}; "
+            f"epsilon={self.epsilon:g} is less than a codebook reaches: with {sizes[-1]} codewords "
+            f"({len(labels):,} training images allow no more), the distortion is {distortion:.3g}; "
             "set epsilon to at least that, or privatizer.codewords"
         )
 

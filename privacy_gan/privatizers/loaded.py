@@ -42,6 +42,7 @@ class LoadedPrivatizer(Privatizer):
         self.image_size = image_size
         self.attributes = tuple(hides)
         self.deterministic = mechanism.deterministic
+        self.single_release = mechanism.single_release
         self.facts = dict(facts)
         self.viewable = viewable
 

@@ -28,6 +28,7 @@ class Chain(Privatizer):
         self.hidden = tuple(hidden)
         self.attributes = tuple(dict.fromkeys(self.hidden))
         self.deterministic = all(part.deterministic for _, part in self.named_parts())
+        self.single_release = any(part.single_release for _, part in self.named_parts())
         self.reported = self.attributes[0]
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:

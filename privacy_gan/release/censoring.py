@@ -74,7 +74,7 @@ def censor_images(
     privatizer: Privatizer,
     images: Sequence[Pixels],
     compute: Compute,
-    seed: Callable[[], int] = secret_seed,
+    seed: Callable[[Pixels], int] = lambda _: secret_seed(),
 ) -> list[Pixels | None]:
     """Censor images and round them to 8 bits.
 
@@ -84,7 +84,7 @@ def censor_images(
         privatizer: the mechanism, on the device.
         images: each uint8 [S, S, 3].
         compute: device and precision.
-        seed: called once per image for the seed of its generator.
+        seed: returns the seed of an image's generator; a new secret one by default.
 
     Returns:
         The censored images; None where the mechanism returned values that are not finite.
@@ -92,8 +92,8 @@ def censor_images(
     as_bytes = torch.from_numpy(np.stack(images)).to(compute.device)
     batch = as_bytes.permute(0, 3, 1, 2).float() / 255  # [B, 3, S, S], channels last
     draws_per_image = [
-        privatizer.draw(image, torch.Generator(image.device).manual_seed(seed()))
-        for image in torch.split(batch, 1)
+        privatizer.draw(image, torch.Generator(image.device).manual_seed(seed(pixels)))
+        for image, pixels in zip(torch.split(batch, 1), images, strict=True)
     ]
     draws = {
         name: torch.cat([each[name] for each in draws_per_image]) for name in draws_per_image[0]

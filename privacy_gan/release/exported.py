@@ -25,6 +25,7 @@ from privacy_gan.models.subspace_filter import SubspaceFilter
 from privacy_gan.models.unet import UNet
 from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.privatizers.blur import Blur
+from privacy_gan.privatizers.codebook import CodebookPrivatizer
 from privacy_gan.privatizers.identity import Identity
 from privacy_gan.privatizers.inference import (
     FilterGeneratorInference,
@@ -55,6 +56,7 @@ KINDS: dict[str, Callable[..., nn.Module]] = {
     "pixelate": Pixelate,
     "noise": Noise,
     "projection": Projection,
+    "codebook": CodebookPrivatizer,
     "identity": Identity,
     "stack": Chain,
     "unet": UNet,

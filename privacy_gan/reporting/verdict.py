@@ -12,6 +12,7 @@ from privacy_gan.reporting.budget import (
     format_excess,
     validation_distortions,
 )
+from privacy_gan.reporting.certificate import certificate_clause, certificate_lines
 from privacy_gan.reporting.leakage import (
     ACCURACY,
     Leak,
@@ -48,11 +49,17 @@ def summary_sentence(evaluation: Evaluation, mechanism: str, budget: float | Non
     """
     after = f" after {mechanism}" if mechanism else ""
     parts = [
+        capitalized(certificate_clause(evaluation)),
         leak_clause(evaluation, after),
         describe_distortion(evaluation, budget),
         utility_clause(evaluation),
     ]
     return f"{'; '.join(filter(None, parts))}."
+
+
+def capitalized(text: str) -> str:
+    """Return a text with a capital letter at its start."""
+    return text[:1].upper() + text[1:]
 
 
 def leak_clause(evaluation: Evaluation, after: str) -> str:
@@ -163,6 +170,7 @@ def verdict(evaluation: Evaluation, budget: float | None = None) -> list[str]:
         f"{versions_clause(evaluation, leak)}"
     )
     excess = describe_excess(evaluation, budget)
+    certified = certificate_lines(evaluation)
     notes = [
         *training_lines(evaluation),
         *missing_measure_lines(evaluation),
@@ -171,6 +179,7 @@ def verdict(evaluation: Evaluation, budget: float | None = None) -> list[str]:
     claim = f"{adversary} predicts it {predicted(leak, leak.censored, leak.prefix, leak.guess)}"
     if leak.is_found:
         return [
+            *certified,
             f"{name} leaks: {claim}",
             *accuracy_lines(evaluation, leak),
             *original_lines(leak),
@@ -178,11 +187,13 @@ def verdict(evaluation: Evaluation, budget: float | None = None) -> list[str]:
         ]
     if not is_learned_from_originals(evaluation):
         return [
+            *certified,
             f"whether {name} leaks is unknown: {claim}, but the same adversaries cannot predict it "
             f"from the original images either: {remedy(leak)}",
             *notes,
         ]
     return [
+        *certified,
         f"no leak of {name} was found{' so far' if leak.prefix else ''}: {claim}",
         *original_lines(leak),
         f"this does not prove that nothing leaks: with {evaluation.images['test']:,} test images, "

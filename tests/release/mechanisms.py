@@ -6,6 +6,7 @@ from privacy_gan.models.stargan import StarGANGenerator
 from privacy_gan.models.subspace import Basis, Subspace
 from privacy_gan.models.unet import UNet
 from privacy_gan.privatizers.blur import Blur
+from privacy_gan.privatizers.codebook import CodebookPrivatizer
 from privacy_gan.privatizers.identity import Identity
 from privacy_gan.privatizers.inference import (
     FilterGeneratorInference,
@@ -60,6 +61,19 @@ def projection():
     return mechanism
 
 
+def codebook():
+    values = 3 * SIZE**2
+    settings = {"codewords": 6, "epsilon": 0.025, "temperature": 0.01, "utilities": ["Male"]}
+    networks = {"utility_weight": 0.03, "width": 8, "dropout": 0.3}
+    mechanism = CodebookPrivatizer(0, 0, Subspace(5), 2, **settings, **networks)
+    directions = torch.linalg.qr(torch.randn(values, 5)).Q
+    mechanism.subspace.load_basis(Basis(torch.rand(values), directions, torch.ones(5), 6.0))
+    mechanism.codebook.centres = 0.1 * torch.randn(6, 6)
+    mechanism.codebook.slopes = torch.randn(6, 1)
+    mechanism.codebook.images = torch.rand(6, values)
+    return mechanism
+
+
 MECHANISMS = {
     "filter_generator": lambda: FilterGeneratorInference(
         FilterInference(unet()), GeneratorInference(unet(2), 2)
@@ -74,6 +88,7 @@ MECHANISMS = {
     "pixelate": lambda: with_strength(Pixelate(0.01), 1.3),
     "noise": lambda: with_strength(Noise(0.01), 0.3),
     "projection": projection,
+    "codebook": codebook,
     "identity": Identity,
     "transport": transport,
     "stack": lambda: Chain(

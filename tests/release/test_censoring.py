@@ -69,6 +69,6 @@ def test_every_image_and_every_call_has_new_random_numbers():
     assert len(set(shades[0])) > 40  # of 256 shades
     assert shades[0] != shades[1]
     seeds = iter(range(64))
-    seeded = censor_images(RandomShade(), images, compute, lambda: next(seeds))
-    single = censor_images(RandomShade(), images[:1], compute, lambda: 63)
+    seeded = censor_images(RandomShade(), images, compute, lambda _: next(seeds))
+    single = censor_images(RandomShade(), images[:1], compute, lambda _: 63)
     np.testing.assert_array_equal(seeded[63], single[0])

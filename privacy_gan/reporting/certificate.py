@@ -1,0 +1,53 @@
+"""What a certificate says, and what it does not say."""
+
+from __future__ import annotations
+
+from privacy_gan.plural import pluralize
+from privacy_gan.runs.certificate import Certificate
+from privacy_gan.runs.evaluation import Evaluation
+
+CONFIDENCE, HIGH_CONFIDENCE = "0.95", "0.99"
+LIMITS = (
+    "the certificate is about one release of one image. It does not cover several photographs of "
+    "one person, what an adversary knows besides, other attributes, other populations, wrong "
+    "labels, or a codebook that was chosen by its certificate"
+)
+
+
+def certificate_clause(evaluation: Evaluation) -> str:
+    """Return the certificate in one clause; "" if there is none."""
+    certificate = evaluation.certificate
+    if certificate is None:
+        return ""
+    bounds = certificate.bounds[CONFIDENCE]
+    return (
+        f"no adversary predicts {evaluation.attribute} from one release with a balanced accuracy "
+        f"above {bounds['balanced_accuracy'].value:.1%}, or an accuracy above "
+        f"{bounds['accuracy'].value:.1%} (95% confidence; {basis(certificate)}; majority "
+        f"{certificate.majority:.1%})"
+    )
+
+
+def certificate_lines(evaluation: Evaluation) -> list[str]:
+    """Return the certificate, its higher confidence and its limits, as lines."""
+    certificate = evaluation.certificate
+    if certificate is None:
+        return []
+    bounds = certificate.bounds[HIGH_CONFIDENCE]
+    return [
+        certificate_clause(evaluation),
+        f"with 99% confidence, these are {bounds['balanced_accuracy'].value:.1%} and "
+        f"{bounds['accuracy'].value:.1%}; with 95%, a release, which is one of "
+        f"{certificate.outcomes:,}, contains at most {certificate.bits[CONFIDENCE]:.3f} bits",
+        LIMITS,
+    ]
+
+
+def basis(certificate: Certificate) -> str:
+    """Return what a certificate was measured on."""
+    images = f"{certificate.images:,} held-out images"
+    if certificate.persons is not None:
+        return f"{images} of {pluralize(certificate.persons, 'person')}"
+    if certificate.independent_images:
+        return images
+    return f"{images}, taken as independent because the data name no persons"
