@@ -17,7 +17,7 @@ from privacy_gan.config import instantiate
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.attack import PAPER
 from privacy_gan.evaluation.cached_attack import JudgingCache
-from privacy_gan.evaluation.certification import certify_mechanism
+from privacy_gan.evaluation.certification import certify_mechanism, contradiction_warnings
 from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.judge import Judge
 from privacy_gan.evaluation.judgement import Judgement
@@ -28,7 +28,6 @@ from privacy_gan.hardware import Compute, choose_compute
 from privacy_gan.privatizers.base import FiniteRelease, Privatizer
 from privacy_gan.progress import show_bars
 from privacy_gan.runs.artifacts import read_artifact
-from privacy_gan.runs.certificate import Certificate
 from privacy_gan.runs.checkpoint import save_atomically
 from privacy_gan.runs.evaluation import RETRAINED, Evaluation
 from privacy_gan.runs.fingerprint import classifier_settings, judge_settings
@@ -164,24 +163,29 @@ def judge_mechanism(
             save_strongest_adversary(judgement, cache, setup, attribute)
             if name == MECHANISM and is_rank_zero():
                 setup.run.folder.write_examples(attribute, judgement.faces)
-            for warning in judgement.evaluation.warnings:
-                log.warning(warning)
-            evaluations[attribute] = replace(
-                judgement.evaluation,
+            evaluation = replace(
+                with_certificate(judgement.evaluation, privatizer, setup, compute),
                 settings=settings,
                 panel=panel_name(settings),
-                certificate=certificate_of(privatizer, setup, attribute, compute),
             )
+            for warning in evaluation.warnings:
+                log.warning(warning)
+            evaluations[attribute] = evaluation
     return evaluations
 
 
-def certificate_of(
-    privatizer: Privatizer, setup: RunSetup, attribute: str, compute: Compute
-) -> Certificate | None:
-    """Return the certificate of a mechanism whose release has finitely many outcomes, or None."""
+def with_certificate(
+    evaluation: Evaluation, privatizer: Privatizer, setup: RunSetup, compute: Compute
+) -> Evaluation:
+    """Return an evaluation with the certificate of a mechanism that has one."""
     if not isinstance(privatizer, FiniteRelease):
-        return None
-    return certify_mechanism(privatizer, setup.datamodule, attribute, compute)
+        return evaluation
+    attribute = evaluation.attribute
+    certificate = certify_mechanism(privatizer, setup.datamodule, attribute, compute)
+    contradictions = contradiction_warnings(certificate, evaluation.measures)
+    return replace(
+        evaluation, certificate=certificate, warnings=(*evaluation.warnings, *contradictions)
+    )
 
 
 def save_strongest_adversary(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 
@@ -10,6 +12,7 @@ from privacy_gan.evaluation.certificate import HeldOut, certify, most_bits
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import FiniteRelease
 from privacy_gan.runs.certificate import Certificate
+from privacy_gan.runs.evaluation import Measure
 
 HELD_OUT = ("valid", "test")  # splits
 CONFIDENCES = (0.95, 0.99)
@@ -65,3 +68,27 @@ def channel_of(
     for chunk in torch.split(rows, BATCH):
         parts.append(mechanism.channel(datamodule.gather(chunk, compute.device).images).cpu())
     return torch.cat(parts)
+
+
+def contradiction_warnings(
+    certificate: Certificate, measures: Mapping[str, Measure]
+) -> tuple[str, ...]:
+    """Return a warning for each score of an adversary that is above its bound.
+
+    Args:
+        certificate: of the mechanism.
+        measures: all metrics of the same mechanism.
+    """
+    warnings = []
+    scores = {"accuracy": ("privacy_loss", "an accuracy")}
+    scores["balanced_accuracy"] = ("balanced_accuracy", "a balanced accuracy")
+    for score, (name, title) in scores.items():
+        found = measures[name].censored if name in measures else None
+        bound = certificate.bounds["0.95"][score].value
+        if found is not None and found.low > bound:
+            warnings.append(
+                f"an adversary has {title} of {found.value:.1%} (95% interval from "
+                f"{found.low:.1%}), and the certificate says that none exceeds {bound:.1%}: one of "
+                "the two is wrong, so trust neither"
+            )
+    return tuple(warnings)

@@ -28,6 +28,12 @@ def certificate_clause(evaluation: Evaluation) -> str:
     )
 
 
+def certificate_sentence(evaluation: Evaluation) -> str:
+    """Return the certificate as a sentence with a blank behind it; "" if there is none."""
+    clause = certificate_clause(evaluation)
+    return f"{clause[0].upper()}{clause[1:]}. " if clause else ""
+
+
 def certificate_lines(evaluation: Evaluation) -> list[str]:
     """Return the certificate, its higher confidence and its limits, as lines."""
     certificate = evaluation.certificate

@@ -12,7 +12,7 @@ from privacy_gan.reporting.budget import (
     format_excess,
     validation_distortions,
 )
-from privacy_gan.reporting.certificate import certificate_clause, certificate_lines
+from privacy_gan.reporting.certificate import certificate_lines, certificate_sentence
 from privacy_gan.reporting.leakage import (
     ACCURACY,
     Leak,
@@ -40,7 +40,7 @@ def summary_sentences(result: Result, mechanism: str) -> list[str]:
 
 
 def summary_sentence(evaluation: Evaluation, mechanism: str, budget: float | None) -> str:
-    """Return the largest leak, the distortion and the utility score in one sentence.
+    """Return the largest leak, distortion and utility score in a sentence, after the certificate.
 
     Args:
         evaluation: of one attribute.
@@ -49,17 +49,11 @@ def summary_sentence(evaluation: Evaluation, mechanism: str, budget: float | Non
     """
     after = f" after {mechanism}" if mechanism else ""
     parts = [
-        capitalized(certificate_clause(evaluation)),
         leak_clause(evaluation, after),
         describe_distortion(evaluation, budget),
         utility_clause(evaluation),
     ]
-    return f"{'; '.join(filter(None, parts))}."
-
-
-def capitalized(text: str) -> str:
-    """Return a text with a capital letter at its start."""
-    return text[:1].upper() + text[1:]
+    return f"{certificate_sentence(evaluation)}{'; '.join(filter(None, parts))}."
 
 
 def leak_clause(evaluation: Evaluation, after: str) -> str:

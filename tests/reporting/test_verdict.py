@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
+import pytest
 from sample_results import evaluation, learning_curves
 
+from privacy_gan.evaluation.certification import contradiction_warnings
 from privacy_gan.reporting.verdict import summary_sentence, verdict
+from privacy_gan.runs.certificate import Certificate, UpperBound
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.evaluation import Measure
 
@@ -28,6 +31,72 @@ def judged(
     strongest = {"accuracy": replace(base.strongest["accuracy"], queries=queries)}
     images = {"train": 16000, "valid": 100, "test": 200}
     return replace(base, measures=measures, strongest=strongest, images=images, classes=classes)
+
+
+CERTIFICATE = Certificate(
+    outcomes=128,
+    images=4000,
+    persons=1575,
+    independent_images=False,
+    majority=0.516,
+    bounds={
+        "0.95": {
+            "accuracy": UpperBound(0.594, 0.6, 0.586),
+            "balanced_accuracy": UpperBound(0.554, 0.598, 0.548),
+        },
+        "0.99": {
+            "accuracy": UpperBound(0.609, 0.609, 0.603),
+            "balanced_accuracy": UpperBound(0.566, 0.607, 0.561),
+        },
+    },
+    bits={"0.95": 0.187, "0.99": 0.217},
+)
+
+
+def test_a_certificate_stands_first_and_says_what_it_does_not_cover():
+    certified = replace(judged((0.6, 0.55, 0.65)), certificate=CERTIFICATE)
+    claim, details, limits, *rest = verdict(certified)
+    assert claim == (
+        "no adversary predicts Smiling from one release with a balanced accuracy above 55.4%, or "
+        "an accuracy above 59.4% (95% confidence; 4,000 held-out images of 1,575 persons; majority "
+        "51.6%)"
+    )
+    assert details == (
+        "with 99% confidence, these are 56.6% and 60.9%; with 95%, a release, which is one of 128, "
+        "contains at most 0.187 bits"
+    )
+    assert "several photographs of one person" in limits
+    assert rest == verdict(judged((0.6, 0.55, 0.65)))
+    sentence = summary_sentence(certified, "codebook", None)
+    assert sentence.startswith(f"N{claim[1:]}. No leak of Smiling was found after codebook: ")
+
+
+@pytest.mark.parametrize(
+    ("persons", "independent", "basis"),
+    [
+        (None, True, "4,000 held-out images;"),
+        (
+            None,
+            False,
+            "4,000 held-out images, taken as independent because the data name no persons",
+        ),
+        (1, False, "4,000 held-out images of 1 person;"),
+    ],
+)
+def test_a_certificate_says_what_was_taken_as_independent(persons, independent, basis):
+    certificate = replace(CERTIFICATE, persons=persons, independent_images=independent)
+    certified = replace(judged((0.6, 0.55, 0.65)), certificate=certificate)
+    assert basis in verdict(certified)[0]
+
+
+def test_an_adversary_above_the_certificate_is_a_fault_of_one_of_them():
+    measures = judged((0.64, 0.62, 0.66)).measures
+    (warning,) = contradiction_warnings(CERTIFICATE, measures)
+    assert warning == (
+        "an adversary has an accuracy of 64.0% (95% interval from 62.0%), and the certificate "
+        "says that none exceeds 59.4%: one of the two is wrong, so trust neither"
+    )
+    assert contradiction_warnings(CERTIFICATE, judged((0.61, 0.59, 0.63)).measures) == ()
 
 
 def test_a_leak_is_reported_if_the_whole_interval_is_above_guessing():
