@@ -59,7 +59,7 @@ def test_an_unknown_choice_is_reported_with_the_available_ones(group, tmp_path):
     line = error_line(run_train(tmp_path, f"{group}=unheard_of"))
     assert f"'{group}/unheard_of'" in line
     known = {
-        "privatizer": "blur, filter,",
+        "privatizer": "blur, codebook,",
         "data": "celeba, gaussian",
         "loss": "cross_entropy, entropy",
     }

@@ -1,6 +1,6 @@
 """A random choice among finitely many codewords, balanced between the values of an attribute.
 
-An image x with features phi(x) is replaced by codeword k with probability
+An image x with features phi(x) is replaced with codeword k with probability
 
     Q(k|x) = softmax_k(-|phi(x) - c_k|^2 / T + l_k . r(x)),
 
@@ -40,7 +40,7 @@ class Codebook(FittedModule):
         self.size = size
         self.temperature = temperature
         self.contrasts = contrasts
-        # the numbers of features and of values in an image are 1 until the codebook is fitted
+        # one feature, and one value in an image, until the codebook is fitted
         self.register_buffer("centres", torch.zeros(size, 1))
         self.register_buffer("slopes", torch.zeros(size, contrasts))
         self.register_buffer("images", torch.zeros(size, 1))

@@ -1,4 +1,4 @@
-"""A codebook: each image is replaced by one of finitely many, at random and independently of s.
+"""A codebook: each image is replaced with one of finitely many, at random and independently of s.
 
 An adversary sees which codeword was chosen and nothing else, so that what any of them can tell is
 bounded from above, see evaluation/certificate.py. Nothing is trained against an
@@ -31,7 +31,7 @@ TINY = 1e-9  # the least temperature
 
 
 class CodebookPrivatizer(Privatizer):
-    """Replaces images by codewords, with the channel of ``Codebook``.
+    """Replaces images with codewords, with the channel of ``Codebook``.
 
     The features of an image are its principal components, scaled so that their squared distance is
     the mean squared error, and the posteriors of the utility attributes times sqrt(utility_weight),
@@ -128,7 +128,7 @@ class CodebookPrivatizer(Privatizer):
         return {"level": levels.to(images.device)}
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
-        """Replace the images by codewords; no attribute is inserted."""
+        """Replace the images with codewords; no attribute is inserted."""
         outcomes = choose(self.channel(images), draws["level"])
         return Censored(self.codebook.images[outcomes].view_as(images), None)
 

@@ -11,6 +11,7 @@ MECHANISMS = sorted(path.stem for path in (ROOT / "conf" / "privatizer").iterdir
 SMALL = {
     "stargan": ["privatizer.width=2", "privatizer.residual_blocks=1"],
     "projection": ["networks=subspace", "networks.components=5"],
+    "codebook": ["privatizer.subspace.components=5", "privatizer.codewords=4"],
 }
 
 
@@ -25,6 +26,9 @@ def mechanism(request, tiny):
     privatizer = build_privatizer(setup).eval().requires_grad_(False)
     if "strength" in dict(privatizer.named_buffers()):
         privatizer.strength.fill_(2.5)
+    if name == "codebook":
+        privatizer.codebook.centres = 0.1 * torch.randn(4, 12, generator=rng())
+        privatizer.codebook.images = torch.rand(4, 3 * 16**2, generator=rng())
     return privatizer
 
 
