@@ -519,9 +519,37 @@ BREAKAGES = [
     Breakage(
         "the random numbers for a photo can be guessed",
         "release/censoring.py",
-        "manual_seed(seed())",
+        "manual_seed(seed(pixels))",
         "manual_seed(0)",
         ["release/test_censoring.py::test_every_image_and_every_call_has_new_random_numbers"],
+    ),
+    Breakage(
+        "the random numbers of a salted release do not depend on the salt",
+        "release/salt.py",
+        ", key=salt)",
+        ")",
+        ["release/test_salt.py::test_seeds_depend_on_pixels_and_salt_alone"],
+    ),
+    Breakage(
+        "an exact certificate takes the images of a person as independent",
+        "evaluation/certificate.py",
+        "moved = images / len(held_out.labels)",
+        "moved = torch.ones(len(held_out.labels)) / len(held_out.labels)",
+        ["evaluation/test_certificate.py::test_exact_bounds_by_hand"],
+    ),
+    Breakage(
+        "an asymptotic certificate has no confidence",
+        "evaluation/certificate.py",
+        "    z = deviations(delta)",
+        "    z = 0.0",
+        ["evaluation/test_certificate.py::test_the_asymptotic_limit_is_no_wider_than_it_must_be"],
+    ),
+    Breakage(
+        "a codebook is balanced by networks that know the training images by heart",
+        "models/fit_posteriors.py",
+        "(folds != fold)",
+        "(folds == fold)",
+        ["models/test_fit_posteriors.py::test_probabilities_are_those_of_unseen_images"],
     ),
     Breakage(
         "an exported mechanism loads with weights missing",

@@ -12,7 +12,7 @@ from privacy_gan.models.calibration import calibrate
 from privacy_gan.models.posteriors import FOLDS, Posteriors
 from privacy_gan.progress import progress_bar
 
-EPOCHS = 20  # of each network
+EPOCHS, MIN_STEPS = 20, 100  # of each network
 BATCH = 512  # images
 RATE, WEIGHT_DECAY = 1e-3, 0.05
 ROWS = 8192  # images at a time without gradients
@@ -68,7 +68,7 @@ def train_network(posteriors: Posteriors, fold: int, views: Tensor, labels: Tens
     others = [each for each in network.parameters() if each.dim() == 1]
     groups: list[dict[str, Any]] = [{"params": decayed}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=RATE, weight_decay=WEIGHT_DECAY)
-    steps = max(1, EPOCHS * len(labels) // BATCH)
+    steps = max(MIN_STEPS, EPOCHS * len(labels) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     for _ in range(steps):
         rows = torch.randint(len(labels), (BATCH,), device=labels.device)

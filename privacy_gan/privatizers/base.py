@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
 from privacy_gan.data.batch import Batch
-from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
+
+if TYPE_CHECKING:  # exported mechanisms work without Lightning
+    from privacy_gan.data.table_data_module import TableDataModule
 
 UNIFORM, EMPIRICAL = "uniform", "empirical"  # distributions of s'
 

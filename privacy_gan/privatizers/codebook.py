@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from privacy_gan.attributes import find_attribute
-from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.models.codebook import Codebook, choose
 from privacy_gan.models.fit_codebook import fit_codebook
@@ -23,6 +22,9 @@ from privacy_gan.models.fit_posteriors import fit_posteriors
 from privacy_gan.models.posteriors import Posteriors
 from privacy_gan.models.subspace import Subspace
 from privacy_gan.privatizers.base import Censored, Draws, Privatizer
+
+if TYPE_CHECKING:  # exported mechanisms work without Lightning
+    from privacy_gan.data.table_data_module import TableDataModule
 
 BATCH = 1024  # images
 SIZES = (16, 32, 64, 128, 256, 512, 1024)  # numbers of codewords that are tried
