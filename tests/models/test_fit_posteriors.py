@@ -22,7 +22,7 @@ def test_probabilities_are_those_of_unseen_images():
     rng = torch.Generator().manual_seed(0)
     coordinates = torch.randn(600, 40, generator=rng)
     labels = torch.randint(2, (600, 2), generator=rng)  # nothing can be learned but by heart
-    posteriors, views, sensitive, binary = fit(labels, coordinates)
+    posteriors, _, sensitive, binary = fit(labels, coordinates)
     assert accuracy(sensitive, labels[:, 0]) < 0.6
     assert float(((binary[:, 0] > 0.5) == (labels[:, 1] > 0)).double().mean()) < 0.6
     folds = split_in_folds(600, None, seed=0)
