@@ -533,15 +533,15 @@ BREAKAGES = [
     Breakage(
         "an exact certificate takes the images of a person as independent",
         "evaluation/certificate.py",
-        "moved = images / len(held_out.labels)",
-        "moved = torch.ones(len(held_out.labels)) / len(held_out.labels)",
+        "    moved = images / len(held_out.labels)",
+        "    moved = torch.ones(len(held_out.labels)) / len(held_out.labels)",
         ["evaluation/test_certificate.py::test_exact_bounds_by_hand"],
     ),
     Breakage(
         "an asymptotic certificate has no confidence",
         "evaluation/certificate.py",
-        "    z = deviations(delta)",
-        "    z = 0.0",
+        "        z = deviations(delta)",
+        "        z = 0.0",
         ["evaluation/test_certificate.py::test_the_asymptotic_limit_is_no_wider_than_it_must_be"],
     ),
     Breakage(

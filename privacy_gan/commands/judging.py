@@ -181,7 +181,10 @@ def with_certificate(
     if not isinstance(privatizer, FiniteRelease):
         return evaluation
     attribute = evaluation.attribute
-    certificate = certify_mechanism(privatizer, setup.datamodule, attribute, compute)
+    mechanism: FiniteRelease = privatizer
+    certificate = distributed.broadcast_from_rank_zero(
+        lambda: certify_mechanism(mechanism, setup.datamodule, attribute, compute)
+    )
     contradictions = contradiction_warnings(certificate, evaluation.measures)
     return replace(
         evaluation, certificate=certificate, warnings=(*evaluation.warnings, *contradictions)

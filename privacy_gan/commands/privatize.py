@@ -47,9 +47,9 @@ def main(config: DictConfig) -> None:
     if config.salt is not None:
         censor.keywords["seed"] = salted_seed(load_salt(Path(config.salt)))
     elif privatizer.single_release:
-        log.warning(
-            "a photograph that is censored again gets other random numbers, and both results "
-            "together tell more than the certificate of one covers: set salt=FILE"
+        raise UserError(
+            "this mechanism may censor each photograph only once, because what it leaks adds up: "
+            "set salt=FILE, a secret with which it always censors a photograph in the same way"
         )
     try:
         report = censor_folder(

@@ -107,22 +107,17 @@ def fit_subspace(setup: RunSetup) -> Basis | None:
         UserError: no number of components suits the data and the budget.
     """
     config, task, data = setup.config, setup.task, setup.datamodule
-    if not has_subspace(config.privatizer):
+    if "max_truncation" not in config.networks or not has_subspace(config.privatizer):
         return None
     data.setup()
-    if "max_truncation" in config.networks:
-        require_limits(data, config.networks.privatizer.get("limits"))
-        limits = (config.networks.components, config.networks.max_truncation)
-        budget = config.networks.privatizer.epsilon  # the filter's, at most the run's
-    elif components := config.privatizer.subspace.components:
-        limits, budget = (components, 1.0), config.epsilon
-    else:
-        return None
+    require_limits(data, config.networks.privatizer.get("limits"))
     folder = Path(config.classifiers.folder) / data.split_name() / "components"
     cache = ArtifactCache(
         folder, "principal components", config.checkpoint_minutes, "classifiers.folder"
     )
     device = choose_compute(task.accelerator, task.precision).device
+    limits = (config.networks.components, config.networks.max_truncation)
+    budget = config.networks.privatizer.epsilon  # the filter's, at most the run's
     basis, components = choose_basis(cache, data, device, budget, *limits)
     warn_if_few_images(len(data.rows("train")), components)
     fill_components(config.privatizer, components)

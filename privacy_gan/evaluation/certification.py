@@ -30,33 +30,51 @@ def certify_mechanism(
         attribute: the sensitive attribute.
         compute: device and precision.
     """
-    rows = [torch.from_numpy(datamodule.rows(split)) for split in HELD_OUT]
-    persons = [datamodule.persons(split) for split in HELD_OUT]
-    known = [each for each in persons if each is not None]
+    rows = torch.cat([torch.from_numpy(datamodule.rows(split)) for split in HELD_OUT])
     labels = torch.cat([datamodule.labels(split) for split in HELD_OUT])
-    column = datamodule.column(attribute)
+    persons, kept = unseen_persons(datamodule, len(rows))
+    known = datamodule.persons("train") is not None
     held_out = HeldOut(
-        channel_of(mechanism, datamodule, torch.cat(rows), compute),
-        labels[:, column],
-        torch.unique(torch.cat(known), return_inverse=True)[1]
-        if known
-        else torch.arange(len(labels)),
+        channel_of(mechanism, datamodule, rows[kept], compute),
+        labels[kept, datamodule.column(attribute)],
+        torch.unique(persons[kept], return_inverse=True)[1],
         len(datamodule.classes(attribute)),
     )
-    shares = (held_out.counts / len(labels)).tolist()
+    images = len(held_out.labels)
+    shares = (held_out.counts / max(1, images)).tolist()
     weights = mechanism.frequencies.double().cpu().clamp(min=1e-12)
     bounds = {
         f"{confidence:g}": certify(held_out, weights, 1 - confidence) for confidence in CONFIDENCES
     }
     return Certificate(
         outcomes=held_out.channel.shape[1],
-        images=len(labels),
-        persons=int(held_out.persons.max()) + 1 if known else None,
+        images=images,
+        persons=len(torch.unique(held_out.persons)) if known else None,
         independent_images=datamodule.independent_images,
+        left_out=len(rows) - images,
         majority=max(shares),
         bounds=bounds,
-        bits={level: most_bits(each["accuracy"].value, shares) for level, each in bounds.items()},
+        bits={
+            level: most_bits(each["accuracy"].value, each["balanced_accuracy"].value, shares)
+            for level, each in bounds.items()
+        },
     )
+
+
+def unseen_persons(datamodule: TableDataModule, images: int) -> tuple[Tensor, Tensor]:
+    """Return the person in each held-out image, [N], and whether training shows others only, [N].
+
+    Args:
+        datamodule: set up.
+        images: number of held-out images; each is a person if the data name none.
+    """
+    training = datamodule.persons("train")
+    by_split = [datamodule.persons(split) for split in HELD_OUT]
+    known = [each for each in by_split if each is not None]
+    if training is None or len(known) < len(HELD_OUT):
+        return torch.arange(images), torch.ones(images, dtype=torch.bool)
+    persons = torch.cat(known)
+    return persons, ~torch.isin(persons, training)
 
 
 @torch.no_grad()
@@ -64,10 +82,8 @@ def channel_of(
     mechanism: FiniteRelease, datamodule: TableDataModule, rows: Tensor, compute: Compute
 ) -> Tensor:
     """Return the probabilities of all outcomes for these rows of the table, float64 [N, K]."""
-    parts = []
-    for chunk in torch.split(rows, BATCH):
-        parts.append(mechanism.channel(datamodule.gather(chunk, compute.device).images).cpu())
-    return torch.cat(parts)
+    images = (datamodule.gather(chunk, compute.device).images for chunk in torch.split(rows, BATCH))
+    return torch.cat([mechanism.channel(batch).cpu() for batch in images])
 
 
 def contradiction_warnings(

@@ -12,8 +12,6 @@ slopes are the Lagrange multipliers of the balance.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -37,22 +35,12 @@ class Codebook(FittedModule):
 
     def __init__(self, size: int, temperature: float, contrasts: int) -> None:
         super().__init__()
-        self.size = size
         self.temperature = temperature
-        self.contrasts = contrasts
         # one feature, and one value in an image, until the codebook is fitted
         self.register_buffer("centres", torch.zeros(size, 1))
         self.register_buffer("slopes", torch.zeros(size, contrasts))
         self.register_buffer("images", torch.zeros(size, 1))
         self.register_buffer("frequencies", torch.full((size,), 1 / size))
-
-    def arguments(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "size": self.size,
-            "temperature": self.temperature,
-            "contrasts": self.contrasts,
-        }
 
     def channel(self, features: Tensor, contrasts: Tensor) -> Tensor:
         """Return Q(k|x) for features [B, F] and contrasts [B, C - 1], float64 [B, K]."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from privacy_gan.models.codebook import squared_distances
@@ -62,8 +63,9 @@ def fit_codebook(
             if not last:  # the slopes of the last round are those of its centres
                 centres = dual.means(slopes)
             advance(1)
+    slopes = balance * slopes
     imbalance = float(dual.gradient(slopes)[1].abs().sum(dim=0).max())
-    return FittedCodebook(centres, balance * slopes, imbalance)
+    return FittedCodebook(centres, slopes, imbalance)
 
 
 class Dual:
@@ -139,11 +141,12 @@ def kmeans(features: Tensor, size: int, seed: int) -> Tensor:
     start = torch.randperm(len(features), generator=rng)[:size].to(features.device)
     centres = features[start].clone()
     for _ in range(KMEANS_ROUNDS):
-        nearest = torch.cat(
-            [squared_distances(rows, centres).argmin(dim=1) for rows in torch.split(features, ROWS)]
-        )
-        counts = torch.bincount(nearest, minlength=size)
-        sums = torch.zeros_like(centres).index_add_(0, nearest, features)
+        sums, counts = torch.zeros_like(centres), centres.new_zeros(size)
+        for rows in torch.split(features, ROWS):
+            # a product, because sums by index are not the same again on a GPU
+            nearest = F.one_hot(squared_distances(rows, centres).argmin(dim=1), size).to(rows)
+            sums += nearest.T @ rows
+            counts += nearest.sum(dim=0)
         filled = counts > 0
         centres[filled] = sums[filled] / counts[filled, None]
     return centres

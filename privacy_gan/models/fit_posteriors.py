@@ -41,11 +41,11 @@ def fit_posteriors(
             own = folds == fold
             train_network(posteriors, fold, views[:, own], labels[own])
             advance(1)
-    probabilities = unseen_probabilities(posteriors, views, folds)[0]
-    calibration = calibrate(probabilities.double().cpu(), labels[:, 0].cpu())
+    sensitive, binary = unseen_probabilities(posteriors, views, folds)
+    calibration = calibrate(sensitive.double().cpu(), labels[:, 0].cpu())
     posteriors.slope.fill_(calibration.slope)
     posteriors.bias.copy_(torch.tensor(calibration.bias))
-    return unseen_probabilities(posteriors, views, folds)
+    return posteriors.calibrated(sensitive), binary
 
 
 def split_in_folds(count: int, persons: Tensor | None, seed: int) -> Tensor:

@@ -7,8 +7,6 @@ network that has not seen it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -52,16 +50,6 @@ class Posteriors(nn.Module):
         layers = normalized_layers(self.components, self.width, DEPTH, lambda: nn.Dropout(dropout))
         return nn.Sequential(*layers, nn.Linear(self.width, self.num_classes + self.num_binary))
 
-    def arguments(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {
-            "components": self.components,
-            "num_classes": self.num_classes,
-            "num_binary": self.num_binary,
-            "width": self.width,
-            "dropout": self.dropout,
-        }
-
     def logits(self, coordinates: Tensor, fold: int) -> Tensor:
         """Return one network's logits for coordinates [B, K >= components], [B, C + U]."""
         logits: Tensor = self.networks[fold](coordinates[:, : self.components])
@@ -75,18 +63,20 @@ class Posteriors(nn.Module):
             fold: index of the network.
 
         Returns:
-            P(s|x), [B, C], and P(u = 1|x), [B, U].
+            P(s|x), not calibrated, [B, C], and P(u = 1|x), [B, U].
         """
         logits = torch.stack([self.logits(view, fold) for view in views])
         sizes = [self.num_classes, self.num_binary]
         sensitive, binary = torch.split(logits, sizes, dim=2)
-        calibrated = F.softmax(self.slope * F.log_softmax(sensitive, dim=2) + self.bias, dim=2)
-        return calibrated.mean(dim=0), binary.sigmoid().mean(dim=0)
+        return sensitive.softmax(dim=2).mean(dim=0), binary.sigmoid().mean(dim=0)
+
+    def calibrated(self, sensitive: Tensor) -> Tensor:
+        """Return calibrated probabilities for means over views or networks, [B, C]."""
+        logs = sensitive.clamp_min(torch.finfo(sensitive.dtype).tiny).log()
+        return F.softmax(self.slope * logs + self.bias, dim=1)
 
     def forward(self, views: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the mean probabilities of all networks, see ``of_fold``."""
+        """Return the mean probabilities of all networks, P(s|x) calibrated, see ``of_fold``."""
         by_fold = [self.of_fold(views, fold) for fold in range(FOLDS)]
-        sensitive, binary = (
-            torch.stack(values).mean(dim=0) for values in zip(*by_fold, strict=True)
-        )
-        return sensitive, binary
+        sensitive, binary = (torch.stack(each).mean(dim=0) for each in zip(*by_fold, strict=True))
+        return self.calibrated(sensitive), binary

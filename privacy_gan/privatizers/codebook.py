@@ -17,10 +17,11 @@ from torch import Tensor
 from privacy_gan.attributes import find_attribute
 from privacy_gan.errors import UserError
 from privacy_gan.models.codebook import Codebook, choose
+from privacy_gan.models.fit_basis import fit_basis
 from privacy_gan.models.fit_codebook import fit_codebook
 from privacy_gan.models.fit_posteriors import fit_posteriors
 from privacy_gan.models.posteriors import Posteriors
-from privacy_gan.models.subspace import Subspace
+from privacy_gan.models.subspace import Basis, Subspace
 from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 
 if TYPE_CHECKING:  # exported mechanisms work without Lightning
@@ -37,13 +38,13 @@ class CodebookPrivatizer(Privatizer):
 
     The features of an image are its principal components, scaled so that their squared distance is
     the mean squared error, and the posteriors of the utility attributes times sqrt(utility_weight),
-    so that codewords differ where utility is. Features and posteriors are those of the image and
-    its mirror image.
+    so that codewords differ where utility is. Posteriors are means over the image and its mirror
+    image.
 
     Args:
         attribute_index: column of the sensitive attribute among the batch's attributes.
         seed: of the fit.
-        subspace: the principal components, fitted to the training images.
+        components: number of principal components that images are compared by.
         num_classes: number of values of s, C.
         codewords: their number, K; None for the fewest within the budget, a power of two.
         epsilon: the budget, which matters if ``codewords`` is None.
@@ -69,7 +70,7 @@ class CodebookPrivatizer(Privatizer):
         self,
         attribute_index: int,
         seed: int,
-        subspace: Subspace,
+        components: int,
         num_classes: int,
         codewords: int | None,
         epsilon: float,
@@ -81,19 +82,19 @@ class CodebookPrivatizer(Privatizer):
         balance: float = 1.0,
     ) -> None:
         super().__init__()
+        require_range("components", components, 1)
         require_range("codewords", codewords, 2)
         require_range("temperature", temperature, TINY)
         require_range("utility_weight", utility_weight, 0)
         require_range("balance", balance, 0, 1)
         self.attribute_index = attribute_index
         self.seed = seed
-        self.subspace = subspace
+        self.subspace = Subspace(components)
         self.codewords = codewords
         self.epsilon = epsilon
         self.utilities = list(utilities)
         self.utility_weight = utility_weight
         self.balance = balance
-        components = subspace.components
         self.posteriors = Posteriors(components, num_classes, len(utilities), width, dropout)
         self.codebook = Codebook(codewords or 1, temperature, num_classes - 1)
         self.register_buffer("shares", torch.full((num_classes,), 1 / num_classes))
@@ -106,7 +107,7 @@ class CodebookPrivatizer(Privatizer):
         return {
             "attribute_index": self.attribute_index,
             "seed": self.seed,
-            "subspace": self.subspace,
+            "components": self.subspace.components,
             "num_classes": self.posteriors.num_classes,
             "codewords": len(self.codebook.centres),
             "epsilon": self.epsilon,
@@ -131,8 +132,11 @@ class CodebookPrivatizer(Privatizer):
 
     def forward(self, images: Tensor, draws: Draws) -> Censored:
         """Replace the images with codewords; no attribute is inserted."""
-        outcomes = choose(self.channel(images), draws["level"])
-        return Censored(self.codebook.images[outcomes].view_as(images), None)
+        channel = self.channel(images)
+        censored = self.codebook.images[choose(channel, draws["level"])].view_as(images)
+        # never a codeword of which nothing is known
+        finite = channel.isfinite().all(dim=1)[:, None, None, None]
+        return Censored(censored.where(finite, torch.nan), None)
 
     def channel(self, images: Tensor) -> Tensor:
         """Return the probabilities of all outcomes for images [B, C, H, W], float64 [B, K]."""
@@ -184,6 +188,7 @@ class CodebookPrivatizer(Privatizer):
         """
         labels = self.own_labels(datamodule).to(device)
         sizes = self.sizes_to_try(len(labels))
+        self.subspace.load_basis(self.components_of(datamodule, device))
         parts = [self.views(images) for images in training_images(datamodule, device)]
         views = torch.cat(parts, dim=1)
         with torch.enable_grad():
@@ -212,6 +217,22 @@ class CodebookPrivatizer(Privatizer):
             f"({len(labels):,} training images allow no more), the distortion is {distortion:.3g}; "
             "set epsilon to at least that, or privatizer.codewords"
         )
+
+    def components_of(self, datamodule: TableDataModule, device: torch.device) -> Basis:
+        """Return the principal components of the training images.
+
+        Raises:
+            UserError: there are too few.
+        """
+        basis = fit_basis(
+            lambda: training_images(datamodule, device), self.subspace.components, self.seed
+        )
+        if (available := len(basis.deviations)) < self.subspace.components:
+            raise UserError(
+                f"privatizer.components={self.subspace.components}, but these images have only "
+                f"{available} principal components: set it to {available} or less"
+            )
+        return basis
 
     def sizes_to_try(self, images: int) -> list[int]:
         """Return the numbers of codewords that are tried in turn, for a number of images.

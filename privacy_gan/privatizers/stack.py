@@ -28,7 +28,8 @@ class Chain(Privatizer):
         self.hidden = tuple(hidden)
         self.attributes = tuple(dict.fromkeys(self.hidden))
         self.deterministic = all(part.deterministic for _, part in self.named_parts())
-        self.single_release = any(part.single_release for _, part in self.named_parts())
+        random = [part for _, part in self.named_parts() if not part.deterministic]
+        self.single_release = bool(random) and all(part.single_release for part in random)
         self.reported = self.attributes[0]
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:

@@ -92,7 +92,8 @@ def censor_images(
     as_bytes = torch.from_numpy(np.stack(images)).to(compute.device)
     batch = as_bytes.permute(0, 3, 1, 2).float() / 255  # [B, 3, S, S], channels last
     draws_per_image = [
-        privatizer.draw(image, torch.Generator(image.device).manual_seed(seed(pixels)))
+        # on the CPU, so that a seed means the same numbers on every device
+        privatizer.draw(image, torch.Generator().manual_seed(seed(pixels)))
         for image, pixels in zip(torch.split(batch, 1), images, strict=True)
     ]
     draws = {

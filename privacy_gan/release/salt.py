@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from tempfile import mkstemp
 
 from privacy_gan.errors import UserError
 from privacy_gan.release.censoring import Pixels
@@ -48,16 +49,14 @@ def load_salt(path: Path) -> bytes:
 def make_salt(path: Path) -> None:
     """Write a new salt, for its owner only, unless another process does so at the same time."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
+    descriptor, temporary = mkstemp(dir=path.parent)  # readable for its owner only
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w", encoding="ascii") as file:
             file.write(f"{secrets.token_hex(SIZE)}\n")
         with suppress(FileExistsError):
             os.link(temporary, path)  # complete, and never over the other one
     finally:
-        temporary.unlink(missing_ok=True)
+        Path(temporary).unlink()
 
 
 def salted_seed(salt: bytes) -> Callable[[Pixels], int]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from privacy_gan.plural import pluralize
-from privacy_gan.runs.certificate import Certificate
+from privacy_gan.runs.certificate import Certificate, UpperBound
 from privacy_gan.runs.evaluation import Evaluation
 
 CONFIDENCE, HIGH_CONFIDENCE = "0.95", "0.99"
@@ -20,11 +22,12 @@ def certificate_clause(evaluation: Evaluation) -> str:
     if certificate is None:
         return ""
     bounds = certificate.bounds[CONFIDENCE]
+    accuracy, balanced = bounds["accuracy"], bounds["balanced_accuracy"]
     return (
         f"no adversary predicts {evaluation.attribute} from one release with a balanced accuracy "
-        f"above {bounds['balanced_accuracy'].value:.1%}, or an accuracy above "
-        f"{bounds['accuracy'].value:.1%} (95% confidence; {basis(certificate)}; majority "
-        f"{certificate.majority:.1%})"
+        f"above {balanced.value:.1%} ({balanced.kind} bound), or an accuracy above "
+        f"{accuracy.value:.1%} ({accuracy.kind} bound), with 95% confidence "
+        f"({basis(certificate)}; majority {certificate.majority:.1%})"
     )
 
 
@@ -39,12 +42,19 @@ def certificate_lines(evaluation: Evaluation) -> list[str]:
     certificate = evaluation.certificate
     if certificate is None:
         return []
-    bounds = certificate.bounds[HIGH_CONFIDENCE]
+    low, high = certificate.bounds[CONFIDENCE], certificate.bounds[HIGH_CONFIDENCE]
+
+    def both(bounds: Mapping[str, UpperBound], which: str) -> str:
+        return " and ".join(
+            f"{getattr(bounds[score], which):.1%}" for score in ("balanced_accuracy", "accuracy")
+        )
+
     return [
         certificate_clause(evaluation),
-        f"with 99% confidence, these are {bounds['balanced_accuracy'].value:.1%} and "
-        f"{bounds['accuracy'].value:.1%}; with 95%, a release, which is one of "
-        f"{certificate.outcomes:,}, contains at most {certificate.bits[CONFIDENCE]:.3f} bits",
+        f"with 99% confidence, these are {both(high, 'value')}; exact bounds, which need not many "
+        f"persons, are {both(low, 'exact')} with 95% each; a release, one of "
+        f"{certificate.outcomes:,}, contains at most {certificate.bits[CONFIDENCE]:.3f} bits at "
+        "these frequencies",
         LIMITS,
     ]
 
@@ -53,7 +63,9 @@ def basis(certificate: Certificate) -> str:
     """Return what a certificate was measured on."""
     images = f"{certificate.images:,} held-out images"
     if certificate.persons is not None:
-        return f"{images} of {pluralize(certificate.persons, 'person')}"
+        left_out = f", without {certificate.left_out:,} of persons in the training images"
+        shown = left_out if certificate.left_out else ""
+        return f"{images} of {pluralize(certificate.persons, 'person')}{shown}"
     if certificate.independent_images:
         return images
     return f"{images}, taken as independent because the data name no persons"

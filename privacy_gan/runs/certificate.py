@@ -12,15 +12,17 @@ class UpperBound:
     """An upper bound on a score of any adversary, in [0, 1].
 
     Attributes:
-        value: the smaller of the two bounds below, each at half the probability of failure, so that
-            it holds with the certificate's confidence.
+        value: the smaller of the two bounds below, each at a quarter of the probability of failure,
+            so that those of both scores hold together with the certificate's confidence.
         exact: holds with the certificate's confidence for any number of persons.
-        asymptotic: holds with it for many persons.
+        asymptotic: holds with it for many persons; 1 for few.
+        kind: which of the two ``value`` is, "exact" or "asymptotic".
     """
 
     value: float
     exact: float
     asymptotic: float
+    kind: str
 
 
 @dataclass(frozen=True)
@@ -33,15 +35,18 @@ class Certificate:
         persons: number of persons in them; None if the data name none, so that images were taken as
             independent.
         independent_images: whether the images are independent by construction, as drawn ones are.
+        left_out: number of further images, of persons whom the mechanism was fitted on.
         majority: share of the most frequent value of s among these images.
         bounds: upper bounds by confidence ("0.95") and score ("accuracy", "balanced_accuracy").
-        bits: the most bits about s that a release can contain, by confidence.
+        bits: the most bits about s that a release can contain if the values of s are as frequent
+            as among these images, by confidence.
     """
 
     outcomes: int
     images: int
     persons: int | None
     independent_images: bool
+    left_out: int
     majority: float
     bounds: dict[str, dict[str, UpperBound]]
     bits: dict[str, float]

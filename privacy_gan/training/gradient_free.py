@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 
 import torch
 
@@ -50,10 +51,10 @@ def fit_without_gradients(
     count = min(SAMPLE_SIZE, len(datamodule.rows("train")))
     if isinstance(privatizer, FitsData):
         count = len(datamodule.rows("train"))
-    log.info("fitting to %d training images in %s", count, run.folder.path)
-    if isinstance(privatizer, FitsData):
-        measured = privatizer.fit_data(datamodule, device)
+        log.info("fitting to %d training images in %s", count, run.folder.path)
+        measured = fit_on_rank_zero(privatizer, datamodule, device)
     else:
+        log.info("fitting to %d training images in %s", count, run.folder.path)
         measured = privatizer.fit(lambda: sample_batches(datamodule, count, device))
     if (name := find_non_finite(privatizer.state_dict())) is not None:
         raise UserError(
@@ -68,4 +69,19 @@ def fit_without_gradients(
         faces = censor_faces(privatizer, select_example_faces(datamodule, column), column, device)
         save_picture(draw_grid(faces), run.folder.images / "figure.png")
         faces.write(run.folder.faces)
+    return measured
+
+
+def fit_on_rank_zero(
+    privatizer: Privatizer, datamodule: TableDataModule, device: torch.device
+) -> dict[str, float]:
+    """Fit a mechanism in one process, so that all have the same one; return its measurements."""
+
+    def fit() -> tuple[dict[str, float], dict[str, Any]]:
+        assert isinstance(privatizer, FitsData)
+        measured = privatizer.fit_data(datamodule, device)
+        return measured, {name: value.cpu() for name, value in privatizer.state_dict().items()}
+
+    measured, weights = distributed.broadcast_from_rank_zero(fit)
+    privatizer.load_state_dict(weights)
     return measured

@@ -11,7 +11,7 @@ MECHANISMS = sorted(path.stem for path in (ROOT / "conf" / "privatizer").iterdir
 SMALL = {
     "stargan": ["privatizer.width=2", "privatizer.residual_blocks=1"],
     "projection": ["networks=subspace", "networks.components=5"],
-    "codebook": ["privatizer.subspace.components=5", "privatizer.codewords=4"],
+    "codebook": ["privatizer.components=5", "privatizer.codewords=4"],
 }
 
 

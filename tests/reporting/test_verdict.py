@@ -38,15 +38,16 @@ CERTIFICATE = Certificate(
     images=4000,
     persons=1575,
     independent_images=False,
+    left_out=0,
     majority=0.516,
     bounds={
         "0.95": {
-            "accuracy": UpperBound(0.594, 0.6, 0.586),
-            "balanced_accuracy": UpperBound(0.554, 0.598, 0.548),
+            "accuracy": UpperBound(0.594, 0.6, 0.586, "asymptotic"),
+            "balanced_accuracy": UpperBound(0.554, 0.598, 0.548, "asymptotic"),
         },
         "0.99": {
-            "accuracy": UpperBound(0.609, 0.609, 0.603),
-            "balanced_accuracy": UpperBound(0.566, 0.607, 0.561),
+            "accuracy": UpperBound(0.609, 0.609, 0.603, "asymptotic"),
+            "balanced_accuracy": UpperBound(0.566, 0.607, 0.561, "asymptotic"),
         },
     },
     bits={"0.95": 0.187, "0.99": 0.217},
@@ -57,13 +58,14 @@ def test_a_certificate_stands_first_and_says_what_it_does_not_cover():
     certified = replace(judged((0.6, 0.55, 0.65)), certificate=CERTIFICATE)
     claim, details, limits, *rest = verdict(certified)
     assert claim == (
-        "no adversary predicts Smiling from one release with a balanced accuracy above 55.4%, or "
-        "an accuracy above 59.4% (95% confidence; 4,000 held-out images of 1,575 persons; majority "
-        "51.6%)"
+        "no adversary predicts Smiling from one release with a balanced accuracy above 55.4% "
+        "(asymptotic bound), or an accuracy above 59.4% (asymptotic bound), with 95% confidence "
+        "(4,000 held-out images of 1,575 persons; majority 51.6%)"
     )
     assert details == (
-        "with 99% confidence, these are 56.6% and 60.9%; with 95%, a release, which is one of 128, "
-        "contains at most 0.187 bits"
+        "with 99% confidence, these are 56.6% and 60.9%; exact bounds, which need not many "
+        "persons, are 59.8% and 60.0% with 95% each; a release, one of 128, contains at most 0.187 "
+        "bits at these frequencies"
     )
     assert "several photographs of one person" in limits
     assert rest == verdict(judged((0.6, 0.55, 0.65)))
@@ -87,6 +89,12 @@ def test_a_certificate_says_what_was_taken_as_independent(persons, independent, 
     certificate = replace(CERTIFICATE, persons=persons, independent_images=independent)
     certified = replace(judged((0.6, 0.55, 0.65)), certificate=certificate)
     assert basis in verdict(certified)[0]
+
+
+def test_a_certificate_says_how_many_images_were_left_out():
+    certificate = replace(CERTIFICATE, left_out=12)
+    certified = replace(judged((0.6, 0.55, 0.65)), certificate=certificate)
+    assert "1,575 persons, without 12 of persons in the training images;" in verdict(certified)[0]
 
 
 def test_an_adversary_above_the_certificate_is_a_fault_of_one_of_them():
