@@ -5,6 +5,7 @@ import torch
 from commands import ROOT
 
 from privacy_gan.commands.run_setup import build_privatizer, prepare_run
+from privacy_gan.models.subspace import Basis
 
 IMAGES = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 MECHANISMS = sorted(path.stem for path in (ROOT / "conf" / "privatizer").iterdir())
@@ -26,7 +27,10 @@ def mechanism(request, tiny):
     privatizer = build_privatizer(setup).eval().requires_grad_(False)
     if "strength" in dict(privatizer.named_buffers()):
         privatizer.strength.fill_(2.5)
-    if name == "codebook":
+    if name == "codebook":  # as large as after its fit
+        directions = torch.linalg.qr(torch.randn(3 * 16**2, 5, generator=rng())).Q
+        basis = Basis(torch.full((3 * 16**2,), 0.5), directions, torch.ones(5), 6.0)
+        privatizer.subspace.load_basis(basis)
         privatizer.codebook.centres = 0.1 * torch.randn(4, 12, generator=rng())
         privatizer.codebook.images = torch.rand(4, 3 * 16**2, generator=rng())
     return privatizer
