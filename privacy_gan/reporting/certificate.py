@@ -11,7 +11,7 @@ from privacy_gan.runs.evaluation import Evaluation
 CONFIDENCE, HIGH_CONFIDENCE = "0.95", "0.99"
 LIMITS = (
     "the certificate is about one release of one image. It does not cover several photographs of "
-    "one person, what an adversary knows besides, other attributes, other populations, wrong "
+    "one person, what an adversary knows already, other attributes, other populations, wrong "
     "labels, or a codebook that was chosen by its certificate"
 )
 

@@ -22,9 +22,19 @@ def trained(once):
     return result.parent
 
 
-def train(folder):
-    process = run_train(folder, "privatizer=noise")
+def train(folder, *options):
+    process = run_train(folder, *(options or ["privatizer=noise"]))
     assert process.returncode == 0, process.stderr
+
+
+@pytest.fixture(scope="session")
+def codebook(once):
+    """Return the folder of a tiny codebook that was not judged."""
+    options = ("privatizer=codebook", "privatizer.codewords=8", "privatizer.width=16")
+    (result,) = once(
+        "codebook", lambda folder: train(folder, *options, "privatizer.components=5")
+    ).rglob("result.json")
+    return result.parent
 
 
 @pytest.fixture
@@ -42,6 +52,22 @@ def arguments(trained, photos, output):
 
 def privatize(trained, photos, output, *options):
     return cli("privatize", *arguments(trained, photos, output), *options)
+
+
+def test_a_codebook_needs_a_salt_and_then_always_chooses_the_same(codebook, photos, tmp_path):
+    for number in range(6):
+        noise(20, 20, seed=number).save(photos / f"{number}.png")
+    without = privatize(codebook, photos, tmp_path / "out")
+    assert "set salt=FILE" in error_line(without)
+    outputs = []
+    for number, options in enumerate([[], ["batch_size=1"]]):
+        output = tmp_path / f"out{number}"
+        process = privatize(codebook, photos, output, f"salt={tmp_path / 'salt'}", *options)
+        assert process.returncode == 0, process.stderr
+        files = [path for path in sorted(output.rglob("*")) if path.suffix in {".png", ".jpg"}]
+        outputs.append({path.name: path.read_bytes() for path in files})
+    assert len(outputs[0]) == 8
+    assert outputs[0] == outputs[1]
 
 
 def test_a_folder_is_censored_and_its_manifest_contains_no_secret(trained, photos, tmp_path):
