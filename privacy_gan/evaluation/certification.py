@@ -47,7 +47,7 @@ def certify_mechanism(
         f"{confidence:g}": certify(held_out, weights, 1 - confidence) for confidence in CONFIDENCES
     }
     return Certificate(
-        outcomes=held_out.channel.shape[1],
+        num_outcomes=held_out.channel.shape[1],
         images=images,
         persons=len(torch.unique(held_out.persons)) if known else None,
         independent_images=datamodule.independent_images,

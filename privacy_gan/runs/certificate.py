@@ -30,7 +30,7 @@ class Certificate:
     """What no adversary can exceed, given one release of one image.
 
     Attributes:
-        outcomes: number of outcomes of a release, K.
+        num_outcomes: number of outcomes of a release, K.
         images: number of images that it was measured on.
         persons: number of persons in them; None if the data name none, so that images were taken as
             independent.
@@ -42,7 +42,7 @@ class Certificate:
             as among these images, by confidence.
     """
 
-    outcomes: int
+    num_outcomes: int
     images: int
     persons: int | None
     independent_images: bool

@@ -148,7 +148,7 @@ def test_a_run_is_certified(tiny):
         )
     )
     certificate = result.evaluations["Smiling"].certificate
-    assert certificate.outcomes == 4
+    assert certificate.num_outcomes == 4
     assert certificate.images == 400
     assert certificate.persons is None
     assert certificate.independent_images

@@ -34,7 +34,7 @@ def judged(
 
 
 CERTIFICATE = Certificate(
-    outcomes=128,
+    num_outcomes=128,
     images=4000,
     persons=1575,
     independent_images=False,
