@@ -53,8 +53,8 @@ def certificate_lines(evaluation: Evaluation) -> list[str]:
         certificate_clause(evaluation),
         f"with 99% confidence, these are {both(high, 'value')}; exact bounds, which need not many "
         f"persons, are {both(low, 'exact')} with 95% each; a release, one of "
-        f"{certificate.num_outcomes:,}, contains at most {certificate.bits[CONFIDENCE]:.3f} bits at "
-        "these frequencies",
+        f"{certificate.num_outcomes:,}, contains at most {certificate.bits[CONFIDENCE]:.3f} bits "
+        "at these frequencies",
         LIMITS,
     ]
 
