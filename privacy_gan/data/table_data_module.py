@@ -22,12 +22,15 @@ from privacy_gan.data.batch import Batch, RowIndices, SequentialBatches, Shuffle
 from privacy_gan.data.image_cache import ImageTable, load_or_build
 from privacy_gan.data.image_source import ImageSource
 from privacy_gan.data.persons import number_persons, shared_persons_note
+from privacy_gan.data.set_aside import check_share, set_aside
 from privacy_gan.errors import UserError
 from privacy_gan.plural import pluralize
 
 logger = logging.getLogger(__name__)
 
 SPLITS = {"train": 0, "valid": 1, "test": 2}
+CERTIFY = "certify"  # a further split, which nothing is trained or tuned on
+SPLIT_NUMBERS = {**SPLITS, CERTIFY: 3}
 EXCLUDED = 255
 
 
@@ -39,27 +42,37 @@ class TableDataModule(LightningDataModule, ABC):
         seed: seed of the order of training images.
         on_device: whether to keep all images on the accelerator and gather batches there; None to
             do so if they need at most a quarter of its free memory.
+        certify: share of the persons of the training split, or of its images if the data name none,
+            that become the split "certify".
 
     Attributes:
         viewable: whether the data can be viewed and compared as images, unlike toy data.
         independent_images: whether the images are independent by construction, as drawn ones are.
         group: categorical attribute in the last attribute column of a batch, after the binary
             ones, or None; set it before ``setup``.
+
+    Raises:
+        UserError: the share is out of range.
     """
 
     viewable = True
     independent_images = False
     group: AttributeGroup | None = None
 
-    def __init__(self, batch_size: int, seed: int, on_device: bool | None = None) -> None:
+    def __init__(
+        self, batch_size: int, seed: int, on_device: bool | None = None, certify: float = 0.0
+    ) -> None:
         super().__init__()
+        check_share(certify)
         self.batch_size = batch_size
         self.seed = seed
         self.on_device = on_device
+        self.certify = certify
         self._table: ImageTable | None = None
         self._resident: Batch | None = None
-        self._persons: Tensor | None = None
-        self._persons_are_read = False
+        self._ids: np.ndarray | None = None
+        self._ids_are_read = False
+        self._shared_persons_are_noted = False
 
     @property
     @abstractmethod
@@ -96,11 +109,15 @@ class TableDataModule(LightningDataModule, ABC):
         return f"{self.data_name}-{self.split_key()[:8]}"
 
     def split_key(self) -> str:
-        """Return the content key, or a hash that includes the group if it excludes images."""
-        key = self.content_key()
-        if self.group is None or self.group.rule in (None, "other"):
-            return key
-        return hashlib.sha256(f"{key} {self.group.name}".encode()).hexdigest()[:16]
+        """Return the content key, or a hash that includes what excludes training images."""
+        parts = [self.content_key()]
+        if self.group is not None and self.group.rule not in (None, "other"):
+            parts.append(self.group.name)
+        if self.certify:
+            parts.append(f"{CERTIFY} {self.certify}")
+        if len(parts) == 1:
+            return parts[0]
+        return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
 
     @property
     def table(self) -> ImageTable:
@@ -117,11 +134,14 @@ class TableDataModule(LightningDataModule, ABC):
         if self._table is not None:
             return
         self._table = self._add_group(self.open_table())
+        if self.certify:
+            self._table = self._set_aside(self._table)
         available = len(self.rows("train"))
         if available < self.batch_size:
+            left = f" left by data.certify={self.certify}" if self.certify else ""
             raise UserError(
-                f"{self.data_name} has only {pluralize(available, 'training image')}, too few for "
-                f"a batch of {self.batch_size}: set data.batch_size to {available} or less"
+                f"{self.data_name} has only {pluralize(available, 'training image')}{left}, too "
+                f"few for a batch of {self.batch_size}: set data.batch_size to {available} or less"
             )
         if not len(self.rows("valid")):
             raise UserError(f"{self.data_name} has no validation images: add some")
@@ -136,11 +156,20 @@ class TableDataModule(LightningDataModule, ABC):
             splits=np.where(selected, table.splits, np.uint8(EXCLUDED)),
         )
 
+    def _set_aside(self, table: ImageTable) -> ImageTable:
+        rows = np.flatnonzero(table.splits == SPLITS["train"])
+        ids = self._person_ids()
+        splits = table.splits.copy()
+        kept_for_certificate = set_aside(rows, rows if ids is None else ids[rows], self.certify)
+        splits[kept_for_certificate] = SPLIT_NUMBERS[CERTIFY]
+        return replace(table, splits=splits)
+
     def with_splits(self, splits: np.ndarray) -> Self:
         """Return a data module of the same images, which are not copied, with other splits.
 
         Args:
-            splits: for each row of the table, a value of ``SPLITS`` or ``EXCLUDED``, uint8 [rows].
+            splits: for each row of the table, a value of ``SPLIT_NUMBERS`` or ``EXCLUDED``, uint8
+                [rows].
         """
         changed = copy(self)
         changed._table = replace(self.table, splits=splits)
@@ -148,7 +177,7 @@ class TableDataModule(LightningDataModule, ABC):
 
     def rows(self, split: str) -> np.ndarray:
         """Return the table rows of a split, int64 [N] in ascending order."""
-        return np.flatnonzero(self.table.splits == SPLITS[split])
+        return np.flatnonzero(self.table.splits == SPLIT_NUMBERS[split])
 
     def labels(self, split: str) -> Tensor:
         """Return the attributes of a split, int64 [N, A], in the order of ``rows``."""
@@ -169,15 +198,23 @@ class TableDataModule(LightningDataModule, ABC):
         Raises:
             UserError: the file that names them is damaged.
         """
-        if not self._persons_are_read:
+        ids = self._person_ids()
+        if ids is None:
+            return None
+        if not self._shared_persons_are_noted:
+            used = self.table.splits != EXCLUDED
+            for note in shared_persons_note(ids[used], self.table.splits[used]):
+                logger.warning("%s: %s", self.data_name, note)
+            self._shared_persons_are_noted = True
+        return torch.from_numpy(ids[self.rows(split)])
+
+    def _person_ids(self) -> np.ndarray | None:
+        """Return the number of the person in each image of the table, int64 [rows], or None."""
+        if not self._ids_are_read:
             ids = self.read_persons()
-            if ids is not None:
-                used = self.table.splits != EXCLUDED
-                for note in shared_persons_note(ids[used], self.table.splits[used]):
-                    logger.warning("%s: %s", self.data_name, note)
-                self._persons = torch.from_numpy(number_persons(ids))
-            self._persons_are_read = True
-        return None if self._persons is None else self._persons[self.rows(split)]
+            self._ids = None if ids is None else number_persons(ids)
+            self._ids_are_read = True
+        return self._ids
 
     def gather(self, rows: Tensor, device: torch.device | str = "cpu") -> Batch:
         """Return a batch of these table rows, of any split, on a device."""

@@ -2,63 +2,132 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from privacy_gan.data.table_data_module import TableDataModule
-from privacy_gan.evaluation.certificate import HeldOut, certify, most_bits
+from privacy_gan.data.table_data_module import CERTIFY, TableDataModule
+from privacy_gan.evaluation.certificate import HeldOut, certify, mcdiarmid_slack, most_bits
+from privacy_gan.evaluation.channel_estimates import (
+    bootstrapped_bounds,
+    draw_persons,
+    table_estimates,
+)
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import FiniteRelease
 from privacy_gan.runs.certificate import Certificate
 from privacy_gan.runs.evaluation import Measure
 
-HELD_OUT = ("valid", "test")  # splits
+HELD_OUT = ("valid", "test", CERTIFY)  # splits
 CONFIDENCES = (0.95, 0.99)
 BATCH = 256  # images
+BIAS = 0.4  # of the estimate of an accuracy, in units of sqrt(K / N); see images_each
+SEED = 0
 
 
 def certify_mechanism(
     mechanism: FiniteRelease, datamodule: TableDataModule, attribute: str, compute: Compute
 ) -> Certificate:
-    """Return the certificate of a mechanism, from validation and test images.
+    """Return the certificate of a mechanism, from images that it was not fitted on.
 
     Args:
         mechanism: on the device, in evaluation mode.
-        datamodule: set up. Each value of the attribute occurs in both splits.
+        datamodule: set up. Each value of the attribute occurs in the validation and test split.
         attribute: the sensitive attribute.
         compute: device and precision.
     """
     rows = torch.cat([torch.from_numpy(datamodule.rows(split)) for split in HELD_OUT])
     labels = torch.cat([datamodule.labels(split) for split in HELD_OUT])
-    persons, kept = unseen_persons(datamodule, len(rows))
-    known = datamodule.persons("train") is not None
+    persons, unseen = unseen_persons(datamodule, len(rows))
+    num_outcomes = len(mechanism.frequencies)
+    most, kept = thin_out(persons, unseen, num_outcomes)
     held_out = HeldOut(
         channel_of(mechanism, datamodule, rows[kept], compute),
         labels[kept, datamodule.column(attribute)],
         torch.unique(persons[kept], return_inverse=True)[1],
         len(datamodule.classes(attribute)),
     )
-    images = len(held_out.labels)
-    shares = (held_out.counts / max(1, images)).tolist()
+    shares = (held_out.counts / max(1, len(kept))).tolist()
     weights = mechanism.frequencies.double().cpu().clamp(min=1e-12)
     bounds = {
         f"{confidence:g}": certify(held_out, weights, 1 - confidence) for confidence in CONFIDENCES
     }
     return Certificate(
-        num_outcomes=held_out.channel.shape[1],
-        images=images,
-        persons=len(torch.unique(held_out.persons)) if known else None,
+        num_outcomes=num_outcomes,
+        images=len(kept),
+        persons=len(torch.unique(held_out.persons)) if knows_persons(datamodule) else None,
         independent_images=datamodule.independent_images,
-        left_out=len(rows) - images,
+        left_out=int((~unseen).sum()),
+        images_each=most,
         majority=max(shares),
         bounds=bounds,
         bits={
             level: most_bits(each["accuracy"].value, each["balanced_accuracy"].value, shares)
             for level, each in bounds.items()
         },
+        **estimates(held_out),
     )
+
+
+def estimates(held_out: HeldOut) -> dict[str, Any]:
+    """Return what a certificate records next to its bounds; nothing if there can be none."""
+    if not held_out.can_be_certified:
+        return {"bootstrap": {}, "found": {}}
+    drawn = draw_persons(held_out)
+    return {
+        "bootstrap": {
+            f"{confidence:g}": bootstrapped_bounds(held_out, drawn, 1 - confidence)
+            for confidence in CONFIDENCES
+        },
+        "found": table_estimates(held_out, drawn),
+    }
+
+
+def thin_out(persons: Tensor, unseen: Tensor, num_outcomes: int) -> tuple[int | None, Tensor]:
+    """Choose images of persons whom the mechanism has not seen, not too many of one person.
+
+    Many images of few persons widen the exact bound: its slack is that of sum_j m_j^2 / n^2. Few
+    images bias its estimate, by some 0.4 sqrt(K / n). The number of images of one person, at most,
+    makes the sum of both least. It depends on the numbers of images alone, and which images are
+    used is random.
+
+    Args:
+        persons: the person in each image, [N].
+        unseen: whether the mechanism was not fitted on the person, [N].
+        num_outcomes: K.
+
+    Returns:
+        The number of images of one person, at most; None if all are used. Then indices of the
+        images, in ascending order.
+    """
+    indices = unseen.nonzero().flatten()
+    numbers = torch.unique(persons[indices], return_inverse=True)[1]
+    counts = torch.bincount(numbers)
+    if not len(counts):
+        return None, indices
+    every = int(counts.max())
+
+    def width(most: int) -> float:
+        used = counts.clamp(max=most).double()
+        slack = mcdiarmid_slack(used / used.sum(), 1 - CONFIDENCES[0])
+        return slack + BIAS * math.sqrt(num_outcomes / float(used.sum()))
+
+    most = min(range(every, 0, -1), key=width)
+    if most == every:
+        return None, indices
+    order = torch.randperm(len(indices), generator=torch.Generator().manual_seed(SEED))
+    order = order[numbers[order].argsort(stable=True)]  # by person, at random within each
+    starts = counts.cumsum(dim=0) - counts
+    rank = torch.arange(len(order)) - starts[numbers[order]]
+    return most, indices[order[rank < most].sort().values]
+
+
+def knows_persons(datamodule: TableDataModule) -> bool:
+    """Return whether the data name the persons in all images."""
+    return all(datamodule.persons(split) is not None for split in ("train", *HELD_OUT))
 
 
 def unseen_persons(datamodule: TableDataModule, images: int) -> tuple[Tensor, Tensor]:
@@ -69,11 +138,10 @@ def unseen_persons(datamodule: TableDataModule, images: int) -> tuple[Tensor, Te
         images: number of held-out images; each is a person if the data name none.
     """
     training = datamodule.persons("train")
-    by_split = [datamodule.persons(split) for split in HELD_OUT]
-    known = [each for each in by_split if each is not None]
-    if training is None or len(known) < len(HELD_OUT):
+    by_split = [each for split in HELD_OUT if (each := datamodule.persons(split)) is not None]
+    if training is None or len(by_split) < len(HELD_OUT):
         return torch.arange(images), torch.ones(images, dtype=torch.bool)
-    persons = torch.cat(known)
+    persons = torch.cat(by_split)
     return persons, ~torch.isin(persons, training)
 
 

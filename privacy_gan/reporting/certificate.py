@@ -49,13 +49,27 @@ def certificate_lines(evaluation: Evaluation) -> list[str]:
             f"{getattr(bounds[score], which):.1%}" for score in ("balanced_accuracy", "accuracy")
         )
 
-    return [
+    lines = [
         certificate_clause(evaluation),
         f"with 99% confidence, these are {both(high, 'value')}; exact bounds, which need not many "
         f"persons, are {both(low, 'exact')} with 95% each; a release, one of "
         f"{certificate.num_outcomes:,}, contains at most {certificate.bits[CONFIDENCE]:.3f} bits "
         "at these frequencies",
-        LIMITS,
+    ]
+    return [*lines, *estimate_lines(certificate), LIMITS]
+
+
+def estimate_lines(certificate: Certificate) -> list[str]:
+    """Return what the same images say without a proof, as lines."""
+    if not certificate.found:
+        return []
+    found = [certificate.found[score] for score in ("balanced_accuracy", "accuracy")]
+    values = " and ".join(f"{each.value:.1%} [{each.low:.1%}, {each.high:.1%}]" for each in found)
+    upper = certificate.bootstrap[CONFIDENCE]
+    limits = " and ".join(f"{upper[score]:.1%}" for score in ("balanced_accuracy", "accuracy"))
+    return [
+        "on the same images, guessing the value that is most frequent with an outcome among other "
+        f"persons finds {values}; a bootstrap over persons puts the best at most at {limits}"
     ]
 
 
@@ -65,7 +79,8 @@ def basis(certificate: Certificate) -> str:
     if certificate.persons is not None:
         left_out = f", without {certificate.left_out:,} of persons in the training images"
         shown = left_out if certificate.left_out else ""
-        return f"{images} of {pluralize(certificate.persons, 'person')}{shown}"
+        each = f", at most {certificate.images_each} of each" if certificate.images_each else ""
+        return f"{images} of {pluralize(certificate.persons, 'person')}{each}{shown}"
     if certificate.independent_images:
         return images
     return f"{images}, taken as independent because the data name no persons"

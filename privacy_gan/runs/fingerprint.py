@@ -26,6 +26,7 @@ NEW_OPTIONS = {
     "privatizer.generator_rate": 1.0,
     "privatizer.generator_stride": 1,
     "data.prior": 0.5,
+    "data.certify": 0.0,
 }
 
 

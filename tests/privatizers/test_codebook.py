@@ -144,12 +144,16 @@ def test_a_run_is_certified(tiny):
     run, result = train(
         tiny(
             *(*JUDGED, *CODEBOOK, "judge.queries=[1,2]", "privatizer.codewords=4"),
-            *("data.num_train=400", "data.num_valid=200", "data.num_test=200"),
+            *("data.num_train=600", "data.num_valid=200", "data.num_test=200"),
+            "data.certify=0.25",
         )
     )
-    certificate = result.evaluations["Smiling"].certificate
+    evaluation = result.evaluations["Smiling"]
+    assert evaluation.images == {"train": 450, "valid": 200, "test": 200}
+    certificate = evaluation.certificate
     assert certificate.num_outcomes == 4
-    assert certificate.images == 400
+    assert certificate.images == 200 + 200 + 150
+    assert certificate.images_each is None
     assert certificate.persons is None
     assert certificate.independent_images
     tree = json.loads((run.path / "result.json").read_text())

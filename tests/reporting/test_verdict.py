@@ -39,6 +39,7 @@ CERTIFICATE = Certificate(
     persons=1575,
     independent_images=False,
     left_out=0,
+    images_each=None,
     majority=0.516,
     bounds={
         "0.95": {
@@ -51,12 +52,20 @@ CERTIFICATE = Certificate(
         },
     },
     bits={"0.95": 0.187, "0.99": 0.217},
+    bootstrap={
+        "0.95": {"accuracy": 0.571, "balanced_accuracy": 0.572},
+        "0.99": {"accuracy": 0.58, "balanced_accuracy": 0.581},
+    },
+    found={
+        "accuracy": Estimate(0.511, 0.5, 0.522),
+        "balanced_accuracy": Estimate(0.506, 0.495, 0.517),
+    },
 )
 
 
 def test_a_certificate_stands_first_and_says_what_it_does_not_cover():
     certified = replace(judged((0.6, 0.55, 0.65)), certificate=CERTIFICATE)
-    claim, details, limits, *rest = verdict(certified)
+    claim, details, estimates, limits, *rest = verdict(certified)
     assert claim == (
         "no adversary predicts Smiling from one release with a balanced accuracy above 55.4% "
         "(asymptotic bound), or an accuracy above 59.4% (asymptotic bound), with 95% confidence "
@@ -66,6 +75,11 @@ def test_a_certificate_stands_first_and_says_what_it_does_not_cover():
         "with 99% confidence, these are 56.6% and 60.9%; exact bounds, which need not many "
         "persons, are 59.8% and 60.0% with 95% each; a release, one of 128, contains at most 0.187 "
         "bits at these frequencies"
+    )
+    assert estimates == (
+        "on the same images, guessing the value that is most frequent with an outcome among other "
+        "persons finds 50.6% [49.5%, 51.7%] and 51.1% [50.0%, 52.2%]; a bootstrap over persons "
+        "puts the best at most at 57.2% and 57.1%"
     )
     assert "several photographs of one person" in limits
     assert rest == verdict(judged((0.6, 0.55, 0.65)))
