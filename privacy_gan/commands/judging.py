@@ -25,7 +25,7 @@ from privacy_gan.evaluation.panel import panel_name
 from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute, choose_compute
-from privacy_gan.privatizers.base import FiniteRelease, Privatizer
+from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.progress import show_bars
 from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.checkpoint import save_atomically
@@ -178,10 +178,10 @@ def with_certificate(
     evaluation: Evaluation, privatizer: Privatizer, setup: RunSetup, compute: Compute
 ) -> Evaluation:
     """Return an evaluation with the certificate of a mechanism that has one."""
-    if not isinstance(privatizer, FiniteRelease):
+    mechanism = privatizer.finite_part
+    if mechanism is None:
         return evaluation
     attribute = evaluation.attribute
-    mechanism: FiniteRelease = privatizer
     certificate = distributed.broadcast_from_rank_zero(
         lambda: certify_mechanism(mechanism, setup.datamodule, attribute, compute)
     )

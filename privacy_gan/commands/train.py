@@ -39,7 +39,7 @@ from privacy_gan.runs.loading import load_initial_weights
 from privacy_gan.runs.result import Result
 from privacy_gan.training.checkpointing import RunCheckpointIO
 from privacy_gan.training.fit import build_trainer, fit
-from privacy_gan.training.gradient_free import fit_without_gradients
+from privacy_gan.training.gradient_free import fit_parts, fit_without_gradients
 from privacy_gan.training.subspace import require_budget
 
 log = logging.getLogger(__name__)
@@ -112,6 +112,7 @@ def train_privatizer(
     """
     config, run, datamodule = setup.config, setup.run, setup.datamodule
     text = OmegaConf.to_yaml(config)
+    device = choose_compute(setup.task.accelerator, setup.task.precision).device
     if isinstance(privatizer, pl.LightningModule):
         trainer = build_trainer(
             partial(instantiate, config.trainer, image_size=config.image_size),
@@ -126,6 +127,9 @@ def train_privatizer(
         if checkpoint is None and config.get("start_from") is not None:
             load_initial_weights(privatizer, config.start_from)
             require_budget(privatizer)
+        elif checkpoint is None:
+            with progress_bars(config):
+                fit_parts(privatizer, datamodule, setup.column, device)
         if is_rank_zero():
             run.folder.write_config(text)  # only now, so that a refused command changes nothing
             log.info("training in %s", run.folder.path)
@@ -135,7 +139,6 @@ def train_privatizer(
             f"start_from={config.start_from}: {config.mechanism} trains no networks, so remove "
             "start_from"
         )
-    device = choose_compute(setup.task.accelerator, setup.task.precision).device
     with progress_bars(config):
         metrics = fit_without_gradients(run, privatizer, datamodule, setup.column, device)
     if is_rank_zero():

@@ -10,12 +10,11 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.swa_utils import update_bn
 
-from privacy_gan import distributed
+from privacy_gan import distributed, losses
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
 from privacy_gan.models.keyed_dropout import set_dropout_generator
 from privacy_gan.privatizers.base import Draws, Privatizer
-from privacy_gan.privatizers.filter import Filter
 from privacy_gan.privatizers.game import Game, Losses, Turn
 from privacy_gan.privatizers.generator import Generator
 from privacy_gan.privatizers.inference import FilterGeneratorInference
@@ -31,7 +30,8 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         attribute_index: column of the sensitive attribute among the batch's attributes.
         seed: seed of all noise and synthetic attributes in training.
         optimizer: returns an optimizer for a list of parameters; called once for each network.
-        filter: removes the attribute; None to keep it.
+        filter: removes the attribute; None to keep it. A mechanism that is not a game, such as a
+            codebook, is fitted before and stays as it is.
         generator: inserts a random one; None to insert none.
         decay: see TrainablePrivatizer.
         network_rate: learning rate of filter and generator, as a share of the optimizer's
@@ -50,7 +50,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         UserError: a number is out of range.
     """
 
-    filter: Filter | None
+    filter: Privatizer | None
     generator: Generator | None
 
     def __init__(
@@ -58,7 +58,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         attribute_index: int,
         seed: int,
         optimizer: Callable[[Iterable[nn.Parameter]], Optimizer],
-        filter: Filter | None = None,
+        filter: Privatizer | None = None,
         generator: Generator | None = None,
         decay: float = 0.0,
         network_rate: float = 1.0,
@@ -88,20 +88,26 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         self.generator_after = generator_after
         self.generator_rate = generator_rate
         self.generator_stride = generator_stride
+        self.single_release = any(part.single_release for part in self.parts)
 
     @property
-    def parts(self) -> list[Game]:
-        """The games in use, in the order in which images pass through their networks."""
-        return [game for game in (self.filter, self.generator) if game is not None]
+    def games(self) -> list[Game]:
+        """The parts whose networks are trained, in the order in which images pass through them."""
+        return [part for part in self.parts if isinstance(part, Game)]
+
+    @property
+    def fixed(self) -> list[Privatizer]:
+        """The parts that stay as they are; images pass through them first."""
+        return [part for part in self.parts if not isinstance(part, Game)]
 
     @property
     def networks(self) -> list[nn.Module]:
         """Two for each game: the network that changes images, then its discriminator."""
-        return [network for game in self.parts for network in (game.network, game.discriminator)]
+        return [network for game in self.games for network in (game.network, game.discriminator)]
 
     @property
     def baseline(self) -> Privatizer | None:
-        """The filter of the paper's mechanism, which trains independently of the generator."""
+        """The filter of the paper's mechanism, which does not depend on the generator."""
         return self.filter if self.generator is not None else None
 
     @property
@@ -112,18 +118,19 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
             UserError: there is no epoch for the generator after those of the filter.
         """
         epochs = self.max_epochs
-        if not self.generator_after or self.filter is None or self.generator is None:
-            return Phase(self.parts, [], 0, epochs, final_rate=self.final_rate)
+        if not self.generator_after or len(self.games) < 2:
+            return Phase(self.games, self.fixed, 0, epochs, final_rate=self.final_rate)
         if epochs < 2:
             raise UserError(
                 f"game.generator_after={self.generator_after:g} needs an epoch for the filter and "
                 "one for the generator: set trainer.max_epochs=2 or more"
             )
         first = min(max(round(self.generator_after * epochs), 1), epochs - 1)
+        filter_game, generator_game = self.games
         if self.current_epoch < first:
-            return Phase([self.filter], [], 0, first, final_rate=self.final_rate)
+            return Phase([filter_game], [], 0, first, final_rate=self.final_rate)
         return Phase(
-            *([self.generator], [self.filter], first, epochs),
+            *([generator_game], [filter_game], first, epochs),
             lr_scale=self.generator_rate,
             stride=self.generator_stride,
         )
@@ -168,8 +175,8 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         """
         phase = self.phase
         progress = phase.progress(self.epochs_before(batch_idx))
-        for game in phase.frozen:
-            game.eval()  # before draws, which depend on it
+        for part in phase.frozen:
+            part.eval()  # before draws, which depend on it
         batch = phase.select(batch)
         rng = self.training_rng(batch_idx)
         draws = self.draw_local(batch.images, rng)
@@ -183,10 +190,11 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
             for result in self.game_losses(phase.games, batch, incoming, draws, turns)
         ]
         values = self.values_to_log(phase.games, results)
+        values |= self.fixed_distortion(batch.images, incoming)
         optimizers: list[Any] = self.optimizers()  # type: ignore[assignment]
         steps = []
         for game, turn, result in zip(phase.games, turns, results, strict=True):
-            index = 2 * self.parts.index(game)
+            index = 2 * self.games.index(game)
             network, discriminator = optimizers[index : index + 2]
             if result.discriminator is not None:
                 # first: the network's backward pass below may free the graph that both share
@@ -209,9 +217,16 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the losses of the mechanism as it would be released, always with the same noise."""
         draws = self.draw(batch.images, self.validation_rng(batch_idx))
-        turns = [Turn(network=True, discriminator=True, progress=1.0)] * len(self.parts)
-        results = self.game_losses(self.parts, batch, batch.images, draws, turns)
-        self.log_validation(self.values_to_log(self.parts, results), len(batch.images))
+        turns = [Turn(network=True, discriminator=True, progress=1.0)] * len(self.games)
+        incoming = pass_frozen(self.fixed, batch.images, draws)
+        results = self.game_losses(self.games, batch, incoming, draws, turns)
+        values = self.values_to_log(self.games, results)
+        values |= self.fixed_distortion(batch.images, incoming)
+        self.log_validation(values, len(batch.images))
+
+    def fixed_distortion(self, images: Tensor, incoming: Tensor) -> dict[str, Tensor]:
+        """Return the distortion of the fixed filter by name, if there is one, to log it."""
+        return {"filter/distortion": losses.distortion(incoming, images)} if self.fixed else {}
 
     def game_losses(
         self,
@@ -273,16 +288,16 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
     def for_inference(self) -> Privatizer:
         """Return the networks that change images, without their discriminators."""
         if self.filter is None or self.generator is None:
-            (game,) = self.parts
-            return game.for_inference()
+            (part,) = self.parts
+            return part.for_inference()
         return FilterGeneratorInference(self.filter.for_inference(), self.generator.for_inference())
 
 
-def pass_frozen(games: Sequence[Game], images: Tensor, draws: Draws) -> Tensor:
-    """Pass images [B, 3, H, W] through games that are over, whose networks stay as they are."""
+def pass_frozen(parts: Sequence[Privatizer], images: Tensor, draws: Draws) -> Tensor:
+    """Pass images [B, 3, H, W] through parts that are not, or no longer, trained."""
     with torch.no_grad():
-        for game in games:
-            images = game(images, draws).images
+        for part in parts:
+            images = part(images, draws).images
     return images
 
 

@@ -96,6 +96,11 @@ class Privatizer(nn.Module, ABC):
         return self
 
     @property
+    def finite_part(self) -> FiniteRelease | None:
+        """The part with finitely many outcomes from which alone the release is made, or None."""
+        return self if isinstance(self, FiniteRelease) else None
+
+    @property
     def baseline(self) -> Privatizer | None:
         """A part of the mechanism that is itself a mechanism, to compare with; or None."""
         return None
@@ -152,11 +157,14 @@ class FitsLabels(Protocol):
 class FitsData(Protocol):
     """A mechanism that is fitted to a whole data set without gradients, not to a sample of it."""
 
-    def fit_data(self, datamodule: TableDataModule, device: torch.device) -> dict[str, float]:
+    def fit_data(
+        self, datamodule: TableDataModule, column: int, device: torch.device
+    ) -> dict[str, float]:
         """Fit the mechanism, in place of ``Privatizer.fit``.
 
         Args:
             datamodule: set up.
+            column: column of the sensitive attribute among the batch's attributes.
             device: where the mechanism is.
 
         Returns:
@@ -166,7 +174,10 @@ class FitsData(Protocol):
 
 @runtime_checkable
 class FiniteRelease(Protocol):
-    """A mechanism whose release has finitely many outcomes, so that it can be certified."""
+    """A mechanism with finitely many outcomes, so that it can be certified.
+
+    What is made of an outcome without looking at the image again tells no more than the outcome.
+    """
 
     @property
     def frequencies(self) -> Tensor:

@@ -42,7 +42,6 @@ class CodebookPrivatizer(Privatizer):
     image.
 
     Args:
-        attribute_index: column of the sensitive attribute among the batch's attributes.
         seed: of the fit.
         components: number of principal components that images are compared by.
         num_classes: number of values of s, C.
@@ -68,7 +67,6 @@ class CodebookPrivatizer(Privatizer):
 
     def __init__(
         self,
-        attribute_index: int,
         seed: int,
         components: int,
         num_classes: int,
@@ -87,7 +85,6 @@ class CodebookPrivatizer(Privatizer):
         require_range("temperature", temperature, TINY)
         require_range("utility_weight", utility_weight, 0)
         require_range("balance", balance, 0, 1)
-        self.attribute_index = attribute_index
         self.seed = seed
         self.subspace = Subspace(components)
         self.codewords = codewords
@@ -105,7 +102,6 @@ class CodebookPrivatizer(Privatizer):
     def arguments(self) -> dict[str, Any]:
         """See Privatizer.arguments."""
         return {
-            "attribute_index": self.attribute_index,
             "seed": self.seed,
             "components": self.subspace.components,
             "num_classes": self.posteriors.num_classes,
@@ -173,11 +169,14 @@ class CodebookPrivatizer(Privatizer):
         return ratios[:, 1:] - ratios[:, :1]
 
     @torch.no_grad()
-    def fit_data(self, datamodule: TableDataModule, device: torch.device) -> dict[str, float]:
+    def fit_data(
+        self, datamodule: TableDataModule, column: int, device: torch.device
+    ) -> dict[str, float]:
         """Fit posteriors and codewords to all training images and their mirror images.
 
         Args:
             datamodule: set up.
+            column: column of the sensitive attribute among the batch's attributes.
             device: where to compute.
 
         Returns:
@@ -186,7 +185,7 @@ class CodebookPrivatizer(Privatizer):
         Raises:
             UserError: there are too few training images, or the budget is too small.
         """
-        labels = self.own_labels(datamodule).to(device)
+        labels = self.own_labels(datamodule, column).to(device)
         sizes = self.sizes_to_try(len(labels))
         self.subspace.load_basis(self.components_of(datamodule, device))
         parts = [self.views(images) for images in training_images(datamodule, device)]
@@ -253,15 +252,15 @@ class CodebookPrivatizer(Privatizer):
             )
         return sizes
 
-    def own_labels(self, datamodule: TableDataModule) -> Tensor:
-        """Return s and the binary attributes of the training images, [N, 1 + U]."""
+    def own_labels(self, datamodule: TableDataModule, column: int) -> Tensor:
+        """Return s, which has this column, and the utility attributes, [N, 1 + U]."""
         names = [find_attribute(name, datamodule.attribute_names) for name in self.utilities]
         columns = [datamodule.column(name) for name in names]
-        hidden = {self.attribute_index}
-        if (group := datamodule.group) and self.attribute_index == datamodule.column(group.name):
+        hidden = {column}
+        if (group := datamodule.group) and column == datamodule.column(group.name):
             hidden |= {datamodule.column(name) for name in group.members}
-        self.used.copy_(torch.tensor([float(column not in hidden) for column in columns]))
-        return datamodule.labels("train")[:, [self.attribute_index, *columns]]
+        self.used.copy_(torch.tensor([float(each not in hidden) for each in columns]))
+        return datamodule.labels("train")[:, [column, *columns]]
 
     def fit_images(
         self, datamodule: TableDataModule, features: Tensor, contrasts: Tensor, device: torch.device

@@ -17,6 +17,7 @@ from privacy_gan.privatizers.base import (
     UNIFORM,
     Censored,
     Draws,
+    FiniteRelease,
     Privatizer,
     SyntheticAttribute,
     rows_for_every_value,
@@ -131,6 +132,12 @@ class FilterGeneratorInference(Privatizer):
         super().__init__()
         self.filter = filter
         self.generator = generator
+        self.single_release = any(part.single_release for part in self.parts)
+
+    @property
+    def finite_part(self) -> FiniteRelease | None:
+        """The filter's: the generator does not see the original image."""
+        return None if self.filter is None else self.filter.finite_part
 
     @property
     def parts(self) -> Sequence[Privatizer]:

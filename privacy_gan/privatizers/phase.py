@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from privacy_gan.data.batch import Batch
+from privacy_gan.privatizers.base import Privatizer
 from privacy_gan.privatizers.game import Game
 
 
@@ -15,7 +16,7 @@ class Phase:
 
     Attributes:
         games: the games whose networks learn.
-        frozen: games that are over, whose networks change the images before.
+        frozen: parts that are not trained, or no longer, and change the images before.
         start: first epoch.
         end: the epoch after the last one.
         lr_scale: factor of the learning rates.
@@ -24,7 +25,7 @@ class Phase:
     """
 
     games: Sequence[Game]
-    frozen: Sequence[Game]
+    frozen: Sequence[Privatizer]
     start: int
     end: int
     lr_scale: float = 1.0

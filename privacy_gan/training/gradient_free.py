@@ -6,6 +6,7 @@ import logging
 from typing import Any
 
 import torch
+from torch import nn
 
 from privacy_gan import distributed
 from privacy_gan.data.table_data_module import TableDataModule
@@ -52,7 +53,7 @@ def fit_without_gradients(
     if isinstance(privatizer, FitsData):
         count = len(datamodule.rows("train"))
         log.info("fitting to %d training images in %s", count, run.folder.path)
-        measured = fit_on_rank_zero(privatizer, datamodule, device)
+        measured = fit_on_rank_zero(privatizer, datamodule, column, device)
     else:
         log.info("fitting to %d training images in %s", count, run.folder.path)
         measured = privatizer.fit(lambda: sample_batches(datamodule, count, device))
@@ -72,14 +73,37 @@ def fit_without_gradients(
     return measured
 
 
+def fit_parts(
+    privatizer: nn.Module, datamodule: TableDataModule, column: int, device: torch.device
+) -> None:
+    """Fit the parts of a mechanism that need no gradient steps, before the others are trained.
+
+    Args:
+        privatizer: fitted in place; its parts are on the CPU afterwards.
+        datamodule: set up.
+        column: column of the sensitive attribute among the batch's attributes.
+        device: where to compute.
+
+    Raises:
+        UserError: a part cannot be fitted to these data.
+    """
+    parts = [module for module in privatizer.modules() if isinstance(module, Privatizer)]
+    for part in parts:
+        if isinstance(part, FitsData):
+            log.info("fitting to %d training images", len(datamodule.rows("train")))
+            was_training = part.training
+            fit_on_rank_zero(part.to(device).eval(), datamodule, column, device)
+            part.cpu().train(was_training)
+
+
 def fit_on_rank_zero(
-    privatizer: Privatizer, datamodule: TableDataModule, device: torch.device
+    privatizer: Privatizer, datamodule: TableDataModule, column: int, device: torch.device
 ) -> dict[str, float]:
     """Fit a mechanism in one process, so that all have the same one; return its measurements."""
 
     def fit() -> tuple[dict[str, float], dict[str, Any]]:
         assert isinstance(privatizer, FitsData)
-        measured = privatizer.fit_data(datamodule, device)
+        measured = privatizer.fit_data(datamodule, column, device)
         return measured, {name: value.cpu() for name, value in privatizer.state_dict().items()}
 
     measured, weights = distributed.broadcast_from_rank_zero(fit)

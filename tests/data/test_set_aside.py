@@ -63,7 +63,7 @@ def test_what_is_computed_on_other_images_has_another_name(tmp_path):
 
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_a_share_out_of_range_is_one_line(share, tmp_path):
-    with pytest.raises(UserError, match="^data.certify=.* must be at least 0 and") as error:
+    with pytest.raises(UserError, match=r"^data\.certify=.* must be") as error:
         module_with(share, tmp_path)
     assert "\n" not in str(error.value)
 

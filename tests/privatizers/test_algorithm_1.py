@@ -81,7 +81,7 @@ def literal_complement_loss(logits, s):
 
 
 def networks(privatizer):
-    return [net for game in privatizer.parts for net in (game.network, game.discriminator)]
+    return [net for game in privatizer.games for net in (game.network, game.discriminator)]
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,6 @@ def faces(once):
 def fitted(faces, **changed):
     """Return a codebook that hides Male, fitted to drawn faces, and what was measured."""
     settings = {
-        "attribute_index": faces.column("Male"),
         "seed": 0,
         "components": 20,
         "num_classes": 2,
@@ -52,14 +51,14 @@ def fitted(faces, **changed):
         "dropout": 0.3,
     }
     codebook = CodebookPrivatizer(**settings | changed).eval()
-    measured = codebook.fit_data(faces, CPU)
+    measured = codebook.fit_data(faces, faces.column("Male"), CPU)
     return codebook, measured
 
 
 def held_out(codebook, faces):
     rows = torch.from_numpy(faces.rows("test"))
     batch = faces.gather(rows)
-    labels = batch.attributes[:, codebook.attribute_index]
+    labels = batch.attributes[:, faces.column("Male")]
     with torch.no_grad():
         channel = codebook.channel(batch.images)
     return batch, HeldOut(channel, labels, torch.arange(len(labels)), 2)

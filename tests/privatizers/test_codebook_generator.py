@@ -1,0 +1,101 @@
+"""The generator on codewords: it paints what the codebook releases and never sees the image."""
+
+import os
+import signal
+
+import pytest
+import torch
+from presets import JUDGED
+
+from privacy_gan.commands.train import train
+from privacy_gan.errors import Interrupted
+from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
+from privacy_gan.privatizers.codebook import CodebookPrivatizer
+from privacy_gan.release.exported import FACTS, ExportedPrivatizer
+from privacy_gan.runs.loading import load_mechanism
+
+SMALL = (
+    "privatizer=codebook_generator",
+    "privatizer.filter.components=20",
+    "privatizer.filter.width=32",
+    "privatizer.filter.codewords=8",
+    "data.num_train=600",
+    "trainer.max_epochs=2",
+)
+
+
+def stop_in_training(monkeypatch):
+    original = AdversarialPrivatizer.training_step
+
+    def training_step(self, batch, batch_idx):
+        if (self.current_epoch, batch_idx) == (1, 1):
+            os.kill(os.getpid(), signal.SIGTERM)
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(AdversarialPrivatizer, "training_step", training_step)
+
+
+def refuse_to_fit(*args):
+    raise AssertionError("fitted again")
+
+
+def weights(run):
+    return torch.load(run.checkpoint, weights_only=True)["state_dict"]
+
+
+def test_a_generator_paints_codewords(tiny, tmp_path, monkeypatch):
+    run, result = train(tiny(*SMALL, *JUDGED, "baseline=true"))
+    mechanism = load_mechanism(run.path).for_inference().eval()
+    codebook = mechanism.filter
+    assert isinstance(codebook, CodebookPrivatizer)
+    assert mechanism.finite_part is codebook
+
+    # the certificate is the codebook's, and both distortions are known
+    evaluation, baseline = result.evaluations["Smiling"], result.baseline["Smiling"]
+    assert evaluation.certificate == baseline.certificate
+    assert evaluation.certificate.num_outcomes == 8
+    distortions = [each.measures["distortion"].censored.value for each in (baseline, evaluation)]
+    assert distortions[0] < distortions[1]
+    assert result.training["valid/filter/distortion"] == pytest.approx(distortions[0], rel=0.2)
+    assert result.training["valid/generator/distortion"] == pytest.approx(distortions[1], rel=0.2)
+    assert {each.queries for each in evaluation.adversaries} == {1}
+
+    # the codebook is not fitted again when the training of the generator resumes
+    with monkeypatch.context() as patched:
+        stop_in_training(patched)
+        with pytest.raises(Interrupted):
+            train(tiny(*SMALL, f"output_dir={tmp_path / 'resumed'}", "evaluate=false"))
+        patched.undo()
+        patched.setattr(CodebookPrivatizer, "fit_data", refuse_to_fit)
+        resumed, _ = train(tiny(*SMALL, f"output_dir={tmp_path / 'resumed'}", "evaluate=false"))
+    torch.testing.assert_close(weights(resumed), weights(run), rtol=0, atol=0)
+
+    exported = ExportedPrivatizer.from_privatizer(
+        load_mechanism(run.path), 16, ["Smiling"], dict.fromkeys(FACTS, "")
+    )
+    images = random_images(4)
+    assert torch.equal(exported.privatize(images, 3).images, mechanism.privatize(images, 3).images)
+    assert exported.single_release
+
+
+def random_images(count):
+    return torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_output_depends_on_the_image_through_its_codeword_alone(tiny):
+    run, _ = train(tiny(*SMALL, "evaluate=false"))
+    mechanism = load_mechanism(run.path).for_inference().eval()
+    images = torch.cat([random_images(20), torch.rand(20, 3, 1, 1).expand(-1, -1, 16, 16)])
+    draws = mechanism.draw(images, torch.Generator().manual_seed(1))
+    draws = {name: rows[:1].expand_as(rows) for name, rows in draws.items() if name != "level"}
+    draws["level"] = torch.linspace(0, 1, 40, dtype=torch.float64)
+    codewords = mechanism.filter(images, draws).images.flatten(1)
+    painted = mechanism(images, draws).images.flatten(1)
+    same = differences(codewords) < 1e-6
+    assert 40 < int(same.sum()) < 1600  # several codewords, each of several images
+    assert torch.equal(differences(painted) < 1e-4, same)
+
+
+def differences(rows):
+    """Return the largest difference between any two rows [N, D], [N, N]."""
+    return (rows[:, None] - rows).abs().amax(dim=2)
