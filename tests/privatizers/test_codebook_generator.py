@@ -60,14 +60,15 @@ def test_a_generator_paints_codewords(tiny, tmp_path, monkeypatch):
     assert result.training["valid/generator/distortion"] == pytest.approx(distortions[1], rel=0.2)
     assert {each.queries for each in evaluation.adversaries} == {1}
 
+    other_folder = (*JUDGED, f"output_dir={tmp_path / 'resumed'}", "evaluate=false")
     # the codebook is not fitted again when the training of the generator resumes
     with monkeypatch.context() as patched:
         stop_in_training(patched)
         with pytest.raises(Interrupted):
-            train(tiny(*SMALL, f"output_dir={tmp_path / 'resumed'}", "evaluate=false"))
+            train(tiny(*SMALL, *other_folder))
         patched.undo()
         patched.setattr(CodebookPrivatizer, "fit_data", refuse_to_fit)
-        resumed, _ = train(tiny(*SMALL, f"output_dir={tmp_path / 'resumed'}", "evaluate=false"))
+        resumed, _ = train(tiny(*SMALL, *other_folder))
     torch.testing.assert_close(weights(resumed), weights(run), rtol=0, atol=0)
 
     exported = ExportedPrivatizer.from_privatizer(

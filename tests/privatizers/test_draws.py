@@ -6,6 +6,7 @@ from commands import ROOT
 
 from privacy_gan.commands.run_setup import build_privatizer, prepare_run
 from privacy_gan.models.subspace import Basis
+from privacy_gan.privatizers.codebook import CodebookPrivatizer
 
 IMAGES = torch.rand(6, 3, 16, 16, generator=torch.Generator().manual_seed(1))
 MECHANISMS = sorted(path.stem for path in (ROOT / "conf" / "privatizer").iterdir())
@@ -13,6 +14,7 @@ SMALL = {
     "stargan": ["privatizer.width=2", "privatizer.residual_blocks=1"],
     "projection": ["networks=subspace", "networks.components=5"],
     "codebook": ["privatizer.components=5", "privatizer.codewords=4"],
+    "codebook_generator": ["privatizer.filter.components=5", "privatizer.filter.codewords=4"],
 }
 
 
@@ -27,13 +29,19 @@ def mechanism(request, tiny):
     privatizer = build_privatizer(setup).eval().requires_grad_(False)
     if "strength" in dict(privatizer.named_buffers()):
         privatizer.strength.fill_(2.5)
-    if name == "codebook":  # as large as after its fit
-        directions = torch.linalg.qr(torch.randn(3 * 16**2, 5, generator=rng())).Q
-        basis = Basis(torch.full((3 * 16**2,), 0.5), directions, torch.ones(5), 6.0)
-        privatizer.subspace.load_basis(basis)
-        privatizer.codebook.centres = 0.1 * torch.randn(4, 12, generator=rng())
-        privatizer.codebook.images = torch.rand(4, 3 * 16**2, generator=rng())
+    for module in privatizer.modules():
+        if isinstance(module, CodebookPrivatizer):
+            fill(module)
     return privatizer
+
+
+def fill(codebook):
+    """Make a codebook as large as after its fit."""
+    directions = torch.linalg.qr(torch.randn(3 * 16**2, 5, generator=rng())).Q
+    basis = Basis(torch.full((3 * 16**2,), 0.5), directions, torch.ones(5), 6.0)
+    codebook.subspace.load_basis(basis)
+    codebook.codebook.centres = 0.1 * torch.randn(4, 12, generator=rng())
+    codebook.codebook.images = torch.rand(4, 3 * 16**2, generator=rng())
 
 
 def test_censored_images_are_a_function_of_images_and_draws(mechanism):
