@@ -21,6 +21,7 @@ ONE = {
     "figure1": ["attribute=Smiling", "epsilon=0.01", "loss=cross_entropy", "seed=3"],
     "figure1_subspace": ["attribute=Smiling", "epsilon=0.05"],
     "figure2": ["attribute=Male", "epsilon=0.01", "image_size=16"],
+    "judge_check": ["privatizer.balance=0.5"],
     "mechanisms": ["privatizer=filter_generator"],
     "quick": ["epsilon=0.005"],
     "table3": ["privatizer=generator", "epsilon=0.05", "seed=0"],
@@ -29,6 +30,7 @@ ON_NUMBERS = ["ablation", "gaussian"]
 ON_FACES = ["figure1", "figure1_subspace", "figure2", "table3"]
 WITH_ALL_ADVERSARIES = ["mechanisms", "small"]
 IN_A_SUBSPACE = ["demo", "figure1_subspace", "subspace"]
+OF_A_CODEBOOK = ["judge_check"]
 WITH_SHIPPED_NETWORKS = ["mechanisms", "quick"]  # the others get small networks
 SIZES = [
     override
@@ -41,6 +43,7 @@ SHIPPED = [override for override in SHORT if "small_networks" not in override]
 SHIPPED += ["trainer.max_epochs=1"]
 # bootstrapping distances between the many features of ResNets takes ten seconds
 SMALL_CLASSIFIERS = [override for override in SHORT if override.startswith("classifiers.network")]
+SMALL_CODEBOOK = ["privatizer.components=8", "privatizer.codewords=4", "privatizer.width=16"]
 SMALLER = [
     f"judge.adversaries.{name}.network._target_=small_networks.classifier"
     for name in ("resnet18", "convnext")
@@ -70,6 +73,10 @@ def overrides_of(preset, faces):
     sizes = [*SHIPPED, *SMALL_CLASSIFIERS] if preset in WITH_SHIPPED_NETWORKS else SHORT
     small = [*selected, "trainer=cpu", "classifiers=quick", *sizes]
     small += SUBSPACE_PRESET if preset in IN_A_SUBSPACE else []
+    if preset in OF_A_CODEBOOK:  # it has fewer adversaries
+        left_out = ("inversion", "judge.paper", "judge.retrained")
+        small = [each for each in small if not any(word in each for word in left_out)]
+        small += SMALL_CODEBOOK
     if preset in ON_FACES:
         return [*small, "judge=quick", f"data.root={faces}"]
     small += ["data.num_train=32", "data.num_valid=16", "data.num_test=8"]

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from privacy_gan.evaluation.metrics import METRICS, Metric
+from privacy_gan.reporting.bounds_table import bounds_notes, bounds_rows, certified
 from privacy_gan.reporting.difference import Difference, difference_matrices, needs_matrix
 from privacy_gan.reporting.face_grids import FaceGrid
 from privacy_gan.reporting.finished_runs import RunsFound
@@ -120,6 +121,7 @@ def render_page(content: PageContent) -> str:
     from plotly.offline import get_plotlyjs
 
     entries = [entry for panel in content.panels for entry in panel.entries]
+    with_certificate = certified(entries)
     entry_index = {id(entry): index for index, entry in enumerate(entries)}
     panels = [panel_data(panel, entry_index) for panel in content.panels]
     runs = [run_data(entry, content.faces.get(entry.folder.path)) for entry in entries]
@@ -140,6 +142,8 @@ def render_page(content: PageContent) -> str:
         learning=learning,
         without_curves=without_curves(content.panels),
         data=to_script_json({"panels": panels, "runs": runs, "learning": learning}),
+        bounds=bounds_rows(with_certificate),
+        bounds_notes=bounds_notes(with_certificate),
         differences=[
             (
                 title,
@@ -203,6 +207,7 @@ def list_sections(content: PageContent) -> list[tuple[str, str]]:
         (name, title)
         for name, title, has_content in (
             ("trade-off", "Trade-off", content.panels),
+            ("bounds", "Upper bounds", certified(e for p in content.panels for e in p.entries)),
             ("audits", "Audits", any(e.is_audit for p in content.panels for e in p.entries)),
             ("differences", "Differences", any(content.differences.values())),
             ("tables", "Tables", content.tables),

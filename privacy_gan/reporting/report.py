@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from privacy_gan.reporting import figure1
+from privacy_gan.reporting.bounds_table import bounds_paragraph
 from privacy_gan.reporting.budget import exceeds_budget
 from privacy_gan.reporting.comparison import comparison_tables
 from privacy_gan.reporting.difference import (
@@ -104,6 +105,7 @@ def write_report(found: RunsFound, folder: Path, output: Path, with_faces: bool)
             for entry in entries
             if entry.is_audit
         ),
+        *bounds_paragraph(entries),
         *optimum_table(gaussian_runs(found.finished)),
         *(
             difference_paragraph(title, differences)

@@ -1,0 +1,103 @@
+"""Runs with a certificate: what is found from below, and what none exceeds, in a table.
+
+The truth lies between the two, so that the table tests the adversaries, too: see
+experiment=judge_check.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from privacy_gan.plural import pluralize
+from privacy_gan.reporting.cells import align_columns, measure_cell
+from privacy_gan.reporting.certificate import CONFIDENCE
+from privacy_gan.reporting.lower_bounds import bound_notes
+from privacy_gan.reporting.records import EvaluationRow
+from privacy_gan.runs.estimate import Estimate
+
+BALANCED = "balanced_accuracy"  # both a metric and a score of a certificate
+HEADINGS = (
+    *("hidden", "codewords", "distortion", "table finds", "adversaries find", "at most"),
+    *("accuracy at most", "utility"),
+)
+NOTES = (
+    "balanced accuracy, except where accuracy is named; what the table finds and the bounds are "
+    "from the images of the certificate, what the adversaries find from the test images",
+    "table: the value that is most frequent with a codeword among other persons' images; at most: "
+    "no adversary exceeds it, with 95% confidence",
+)
+
+
+def certified(entries: Iterable[EvaluationRow]) -> list[EvaluationRow]:
+    """Return the entries that have a certificate."""
+    return [entry for entry in entries if entry.evaluation.certificate is not None]
+
+
+def bounds_rows(entries: Sequence[EvaluationRow]) -> list[list[str]]:
+    """Return a table's rows: the headings, then a row for each entry; none without entries."""
+    if not entries:
+        return []
+    names = [entry.mechanism for entry in entries]
+    if len(set(zip(names, (entry.attribute for entry in entries), strict=True))) < len(entries):
+        names = [f"{entry.mechanism}  {entry.folder.path}" for entry in entries]
+    return [["", *HEADINGS], *map(bounds_row, entries, names)]
+
+
+def bounds_row(entry: EvaluationRow, name: str) -> list[str]:
+    """Return the row of an entry that has a certificate."""
+    evaluation = entry.evaluation
+    certificate = evaluation.certificate
+    assert certificate is not None
+    bounds = certificate.bounds[CONFIDENCE]
+    distortion = measure_cell(evaluation, "distortion", "censored", interval=False)
+    return [
+        name,
+        evaluation.attribute,
+        f"{certificate.num_outcomes:,}",
+        distortion,
+        estimate_text(certificate.found.get(BALANCED)),
+        measure_cell(evaluation, BALANCED, "censored", interval=True),
+        f"{bounds[BALANCED].value:.1%}",
+        f"{bounds['accuracy'].value:.1%}",
+        measure_cell(evaluation, "utility_score", "censored", interval=False)
+        if "utility_score" in evaluation.measures
+        else "-",
+    ]
+
+
+def estimate_text(estimate: Estimate | None) -> str:
+    """Return a share with its interval; "-" for None."""
+    if estimate is None:
+        return "-"
+    return f"{estimate.value:.1%} [{100 * estimate.low:.1f}, {estimate.high:.1%}]"
+
+
+def bounds_notes(entries: Sequence[EvaluationRow]) -> list[str]:
+    """Return what the table's columns mean, and how the adversaries compare, as lines."""
+    if not entries:
+        return []
+    missed = [entry for entry in entries if adversaries_miss(entry)]
+    check = (
+        f"in {len(missed)} of {pluralize(len(entries), 'row')}, adversaries find less than the "
+        "table does, by more than both intervals: they miss part of the leak"
+        if missed
+        else "in no row do adversaries find less than the table does, by more than both intervals"
+    )
+    text = "\n".join(cell for row in bounds_rows(entries) for cell in row)
+    return [*NOTES, check, *bound_notes(text)]
+
+
+def adversaries_miss(entry: EvaluationRow) -> bool:
+    """Return whether the interval of the adversaries lies below that of the table."""
+    certificate = entry.evaluation.certificate
+    assert certificate is not None
+    found, measured = certificate.found.get(BALANCED), entry.evaluation.measures[BALANCED].censored
+    return found is not None and measured is not None and measured.high < found.low
+
+
+def bounds_paragraph(entries: Iterable[EvaluationRow]) -> list[str]:
+    """Return the table and its notes as a paragraph; none without certificates."""
+    rows = certified(entries)
+    if not rows:
+        return []
+    return ["\n".join([*align_columns(bounds_rows(rows)), *bounds_notes(rows)])]
