@@ -30,7 +30,7 @@ if TYPE_CHECKING:  # exported mechanisms work without Lightning
 BATCH = 1024  # images
 SIZES = (16, 32, 64, 128, 256, 512, 1024)  # numbers of codewords that are tried
 IMAGES_EACH = 100  # training images for each codeword, at least, if their number is not set
-TINY = 1e-9  # the least temperature
+TINY = 1e-9  # the least temperature, and the least share of the budget
 
 
 class CodebookPrivatizer(Privatizer):
@@ -47,6 +47,8 @@ class CodebookPrivatizer(Privatizer):
         num_classes: number of values of s, C.
         codewords: their number, K; None for the fewest within the budget, a power of two.
         epsilon: the budget, which matters if ``codewords`` is None.
+        budget_share: share of the budget that the codebook may use; a generator after it needs the
+            rest.
         temperature: T, how far beyond the nearest codewords the choice is spread, in units of the
             mean squared error.
         utilities: names of the attributes whose posteriors are kept; the sensitive one is left out.
@@ -72,6 +74,7 @@ class CodebookPrivatizer(Privatizer):
         num_classes: int,
         codewords: int | None,
         epsilon: float,
+        budget_share: float,
         temperature: float,
         utilities: Sequence[str],
         utility_weight: float,
@@ -82,6 +85,7 @@ class CodebookPrivatizer(Privatizer):
         super().__init__()
         require_range("components", components, 1)
         require_range("codewords", codewords, 2)
+        require_range("budget_share", budget_share, TINY, 1)
         require_range("temperature", temperature, TINY)
         require_range("utility_weight", utility_weight, 0)
         require_range("balance", balance, 0, 1)
@@ -89,6 +93,7 @@ class CodebookPrivatizer(Privatizer):
         self.subspace = Subspace(components)
         self.codewords = codewords
         self.epsilon = epsilon
+        self.budget_share = budget_share
         self.utilities = list(utilities)
         self.utility_weight = utility_weight
         self.balance = balance
@@ -107,6 +112,7 @@ class CodebookPrivatizer(Privatizer):
             "num_classes": self.posteriors.num_classes,
             "codewords": len(self.codebook.centres),
             "epsilon": self.epsilon,
+            "budget_share": self.budget_share,
             "temperature": self.codebook.temperature,
             "utilities": self.utilities,
             "utility_weight": self.utility_weight,
@@ -186,7 +192,7 @@ class CodebookPrivatizer(Privatizer):
             UserError: there are too few training images, or the budget is too small.
         """
         labels = self.own_labels(datamodule, column).to(device)
-        sizes = self.sizes_to_try(len(labels))
+        sizes, budget = self.sizes_to_try(len(labels)), self.budget_share * self.epsilon
         self.subspace.load_basis(self.components_of(datamodule, device))
         parts = [self.views(images) for images in training_images(datamodule, device)]
         views = torch.cat(parts, dim=1)
@@ -205,16 +211,16 @@ class CodebookPrivatizer(Privatizer):
             )
             self.codebook.centres, self.codebook.slopes = fitted.centres, fitted.slopes
             distortion = self.fit_images(datamodule, features, contrasts, device)
-            if self.codewords or distortion <= self.epsilon:
+            if self.codewords or distortion <= budget:
                 return {
                     "codewords": size,
                     "train/distortion": distortion,
                     "train/imbalance": fitted.imbalance,
                 }
         raise UserError(
-            f"epsilon={self.epsilon:g} is less than a codebook reaches: with {sizes[-1]} codewords "
+            f"a budget of {budget:g} is less than a codebook reaches: with {sizes[-1]} codewords "
             f"({len(labels):,} training images allow no more), the distortion is {distortion:.3g}; "
-            "set epsilon to at least that, or privatizer.codewords"
+            f"set epsilon to at least {distortion / self.budget_share:.3g}, or codewords"
         )
 
     def components_of(self, datamodule: TableDataModule, device: torch.device) -> Basis:
@@ -228,8 +234,8 @@ class CodebookPrivatizer(Privatizer):
         )
         if (available := len(basis.deviations)) < self.subspace.components:
             raise UserError(
-                f"privatizer.components={self.subspace.components}, but these images have only "
-                f"{available} principal components: set it to {available} or less"
+                f"the codebook's components={self.subspace.components}, but these images have "
+                f"only {available} principal components: set it to {available} or less"
             )
         return basis
 
@@ -247,8 +253,7 @@ class CodebookPrivatizer(Privatizer):
         if not sizes:
             raise UserError(
                 f"{images:,} training images are too few for a codebook of "
-                f"{self.codewords or SIZES[0]} codewords: use more images, or set fewer codewords, "
-                "privatizer.codewords"
+                f"{self.codewords or SIZES[0]} codewords: use more images, or set fewer codewords"
             )
         return sizes
 
@@ -307,4 +312,4 @@ def require_range(name: str, value: float | None, least: float, most: float = ma
     """
     if value is not None and not least <= value <= most:
         limits = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
-        raise UserError(f"privatizer.{name}={value} must be {limits}")
+        raise UserError(f"the codebook's {name}={value} must be {limits}")

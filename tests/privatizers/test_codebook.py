@@ -44,6 +44,7 @@ def fitted(faces, **changed):
         "num_classes": 2,
         "codewords": 16,
         "epsilon": 0.025,
+        "budget_share": 1.0,
         "temperature": 0.002,
         "utilities": UTILITIES,
         "utility_weight": 0.03,
@@ -118,19 +119,19 @@ def test_the_budget_decides_the_number_of_codewords(faces):
         sizes.append(measured["codewords"])
     assert sizes[0] < sizes[1]
     with pytest.raises(
-        UserError, match=r"epsilon=0\.0001 is less than a codebook reaches: with 32"
+        UserError, match=r"a budget of 5e-05 is less than a codebook reaches: with 32"
     ):
-        fitted(faces, codewords=None, epsilon=1e-4)
+        fitted(faces, codewords=None, epsilon=1e-4, budget_share=0.5)
 
 
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"codewords": 1}, r"privatizer\.codewords=1 must be at least 2"),
+        ({"codewords": 1}, r"the codebook's codewords=1 must be at least 2"),
         ({"codewords": 5000}, "4,000 training images are too few for a codebook of 5000"),
-        ({"temperature": 0.0}, r"privatizer\.temperature=0\.0 must be at least 1e-09"),
-        ({"utility_weight": -1.0}, r"privatizer\.utility_weight=-1\.0 must be at least 0"),
-        ({"balance": 1.5}, r"privatizer\.balance=1\.5 must be between 0 and 1"),
+        ({"temperature": 0.0}, r"the codebook's temperature=0\.0 must be at least 1e-09"),
+        ({"utility_weight": -1.0}, r"the codebook's utility_weight=-1\.0 must be at least 0"),
+        ({"balance": 1.5}, r"the codebook's balance=1\.5 must be between 0 and 1"),
         ({"utilities": ["Smilling"]}, "did you mean Smiling"),
     ],
 )
