@@ -68,6 +68,12 @@ def train_and_judge(setup: RunSetup) -> Result:
     config, folder = setup.config, setup.run.folder
     privatizer = build_privatizer(setup)
     setup.datamodule.setup()
+    if setup.datamodule.certify and privatizer.finite_part is None and is_rank_zero():
+        log.warning(
+            "data.certify=%g keeps images of training persons for a certificate, but this "
+            "mechanism can have none, so that they are not used",
+            setup.datamodule.certify,
+        )
     judge = build_judge(config)
     if config.evaluate:
         for attribute in hidden_attributes(privatizer, setup):

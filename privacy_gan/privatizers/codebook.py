@@ -47,8 +47,6 @@ class CodebookPrivatizer(Privatizer):
         num_classes: number of values of s, C.
         codewords: their number, K; None for the fewest within the budget, a power of two.
         epsilon: the budget, which matters if ``codewords`` is None.
-        budget_share: share of the budget that the codebook may use; a generator after it needs the
-            rest.
         temperature: T, how far beyond the nearest codewords the choice is spread, in units of the
             mean squared error.
         utilities: names of the attributes whose posteriors are kept; the sensitive one is left out.
@@ -57,6 +55,8 @@ class CodebookPrivatizer(Privatizer):
         dropout: share of their units that are dropped in training.
         balance: share of the slopes that is kept. 1 makes codewords independent of s; below 1
             leaves a leak whose size is known, for tests of adversaries.
+        budget_share: share of the budget that the codebook may use; a generator after it needs the
+            rest.
 
     Raises:
         UserError: a number is out of range.
@@ -74,13 +74,13 @@ class CodebookPrivatizer(Privatizer):
         num_classes: int,
         codewords: int | None,
         epsilon: float,
-        budget_share: float,
         temperature: float,
         utilities: Sequence[str],
         utility_weight: float,
         width: int,
         dropout: float,
         balance: float = 1.0,
+        budget_share: float = 1.0,
     ) -> None:
         super().__init__()
         require_range("components", components, 1)

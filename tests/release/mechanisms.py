@@ -65,7 +65,7 @@ def codebook():
     values = 3 * SIZE**2
     settings = {"codewords": 6, "epsilon": 0.025, "temperature": 0.01, "utilities": ["Male"]}
     networks = {"utility_weight": 0.03, "width": 8, "dropout": 0.3}
-    mechanism = CodebookPrivatizer(0, 0, 5, 2, **settings, **networks)
+    mechanism = CodebookPrivatizer(0, 5, 2, **settings, **networks)
     directions = torch.linalg.qr(torch.randn(values, 5)).Q
     mechanism.subspace.load_basis(Basis(torch.rand(values), directions, torch.ones(5), 6.0))
     mechanism.codebook.centres = 0.1 * torch.randn(6, 6)
@@ -89,6 +89,9 @@ MECHANISMS = {
     "noise": lambda: with_strength(Noise(0.01), 0.3),
     "projection": projection,
     "codebook": codebook,
+    "codebook_generator": lambda: FilterGeneratorInference(
+        codebook(), GeneratorInference(unet(2), 2)
+    ),
     "identity": Identity,
     "transport": transport,
     "stack": lambda: Chain(
