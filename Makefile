@@ -29,8 +29,9 @@ shell: $(VENV)/installed ## open a shell that finds privacy-gan; leave it with e
 	@echo 'This shell finds privacy-gan: try privacy-gan --help. Leave it with exit.'
 	@PATH="$$(cd $(VENV)/bin && pwd):$$PATH" "$${SHELL:-/bin/sh}" || :
 
-demo: $(VENV)/installed ## train on drawn faces and judge the result, about 7 minutes
+demo: $(VENV)/installed ## train on drawn faces, judge the result, then certify a codebook, about 8 minutes
 	$(RUN) experiments/train.py experiment=demo
+	$(RUN) experiments/train.py experiment=demo_codebook
 
 test: $(VENV)/installed-dev ## run all tests
 	$(RUN) -m pytest $(PARALLEL) --durations=25

@@ -29,8 +29,11 @@ ONE = {
 ON_NUMBERS = ["ablation", "gaussian"]
 ON_FACES = ["figure1", "figure1_subspace", "figure2", "table3"]
 WITH_ALL_ADVERSARIES = ["mechanisms", "small"]
-IN_A_SUBSPACE = ["demo", "figure1_subspace", "subspace"]
-OF_A_CODEBOOK = ["judge_check"]
+IN_A_SUBSPACE = ["demo", "demo_codebook", "figure1_subspace", "subspace"]
+OF_A_CODEBOOK = {  # and the networks of the judge that it does without
+    "demo_codebook": ["inversion", "judge.paper", "judge.retrained", "resnet10"],
+    "judge_check": ["inversion", "judge.paper", "judge.retrained"],
+}
 WITH_SHIPPED_NETWORKS = ["mechanisms", "quick"]  # the others get small networks
 SIZES = [
     override
@@ -73,9 +76,8 @@ def overrides_of(preset, faces):
     sizes = [*SHIPPED, *SMALL_CLASSIFIERS] if preset in WITH_SHIPPED_NETWORKS else SHORT
     small = [*selected, "trainer=cpu", "classifiers=quick", *sizes]
     small += SUBSPACE_PRESET if preset in IN_A_SUBSPACE else []
-    if preset in OF_A_CODEBOOK:  # it has fewer adversaries
-        left_out = ("inversion", "judge.paper", "judge.retrained")
-        small = [each for each in small if not any(word in each for word in left_out)]
+    if preset in OF_A_CODEBOOK:
+        small = [each for each in small if not any(name in each for name in OF_A_CODEBOOK[preset])]
         small += SMALL_CODEBOOK
     if preset in ON_FACES:
         return [*small, "judge=quick", f"data.root={faces}"]

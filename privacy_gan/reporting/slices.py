@@ -85,7 +85,8 @@ def worst_slice_sentence(evaluation: Evaluation) -> str:
     slices = evaluation.slices
     assert slices is not None
     measured = [part for part in slices.each if part.balanced_accuracy is not None]
-    worst, is_clear = find_worst_slice(slices.overall, measured)
+    guessing = 1 / len(evaluation.classes)
+    worst, is_clear = find_worst_slice(slices.overall, measured, guessing)
     prefix = bound_prefix(evaluation, ACCURACY)
     value = format_share(worst.balanced_accuracy, prefix)
     overall = format_share(slices.overall.balanced_accuracy, prefix, interval=False)
@@ -101,17 +102,19 @@ def worst_slice_sentence(evaluation: Evaluation) -> str:
     )
 
 
-def find_worst_slice(overall: Slice, measured: Sequence[Slice]) -> tuple[Slice, bool]:
+def find_worst_slice(
+    overall: Slice, measured: Sequence[Slice], guessing: float
+) -> tuple[Slice, bool]:
     """Return the slice with the largest leak, and whether it is above that of all images.
 
     The largest of K values is too large by chance. The slice is therefore chosen by the lower end
     of its interval, widened for K slices (Bonferroni), and must exceed the value of all images by
-    that.
+    that. What is not above guessing is no leak, even if all images are further below it by chance.
     """
     lows = [simultaneous_low(part.balanced_accuracy, len(measured)) for part in measured]
     low = max(lows)
     assert overall.balanced_accuracy is not None, "both classes occur in the test images"
-    return measured[lows.index(low)], low > overall.balanced_accuracy.value
+    return measured[lows.index(low)], low > max(overall.balanced_accuracy.value, guessing)
 
 
 def simultaneous_low(estimate: Estimate | None, count: int) -> float:

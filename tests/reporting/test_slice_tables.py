@@ -55,6 +55,15 @@ def test_the_largest_of_several_slices_may_be_the_largest_by_chance():
     )
 
 
+def test_a_slice_at_guessing_does_not_leak():
+    # an adversary that always says the same has exactly 50% in a slice, and 49.9% over all
+    overall = replace(OVERALL, balanced_accuracy=estimate(0.499))
+    same = part("1", Estimate(0.5, 0.5, 0.5))
+    slices = Slices("resnet18", 4, overall, (same,))
+    (line,) = slice_lines(replace(evaluation(0.7), slices=slices))
+    assert line.startswith("no slice clearly leaks more than all images")
+
+
 def test_an_uncertain_slice_has_no_advantage():
     uncertain = part("1", Estimate(0.75, 0.60, 0.90), images=31)
     lines = slice_lines(sliced(part("0", estimate(0.712)), uncertain))
