@@ -59,7 +59,8 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
         description="Compares the speed of this project with that of the paper's released code.",
         epilog="Also takes options of privacy-gan train, such as data=celeba data.root=PATH.",
     )
-    parser.add_argument("--parts", default=",".join(PARTS), help="from %(default)s,changes")
+    optional = ",".join(OPTIONAL_PARTS)
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"from %(default)s,{optional}")
     parser.add_argument("--rounds", type=int, default=3, help="how often each variant is timed")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmark.json"))
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)

@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
+from benchmarks.certificate import benchmark_certificate
 from benchmarks.judging import benchmark_judging
 from benchmarks.measurement import (
     Summary,
@@ -218,4 +219,4 @@ PARTS: dict[str, Callable[[BenchmarkRun], dict[str, Any]]] = {
     "startup": benchmark_startup,
 }
 # only timed on request
-OPTIONAL_PARTS = {"changes": benchmark_changes}
+OPTIONAL_PARTS = {"changes": benchmark_changes, "certificate": benchmark_certificate}

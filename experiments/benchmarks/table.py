@@ -127,11 +127,24 @@ def describe_startup(record: Mapping[str, Any]) -> list[str]:
     return [f"{label}: {format_summary(seconds[name])} s." for name, label in STARTUP.items()]
 
 
+def describe_certificate(record: Mapping[str, Any]) -> list[str]:
+    """Return a sentence on the time from image files to a certified codebook."""
+    measured = record["certificate"]
+    seconds = measured["seconds"]
+    return [
+        f"From {measured['images']:,} training images to a certified codebook of "
+        f"{measured['codewords']} codewords: {sum(seconds.values()):.0f} s, {seconds['cache']:.0f} "
+        f"s to decode all images, {seconds['fit']:.0f} s to fit, {seconds['certify']:.0f} s for "
+        f"the certificate from {measured['held_out_images']:,} images."
+    ]
+
+
 SENTENCES: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "training": describe_training,
     "judging": describe_judging,
     "memory": describe_memory,
     "startup": describe_startup,
+    "certificate": describe_certificate,
 }
 
 

@@ -51,6 +51,7 @@ def test_a_single_part_runs_in_a_fresh_interpreter(tmp_path):
         (["epsilon=-1"], "error: epsilon=-1.0 is not a distortion budget"),
         (["--parts", "training", "--rounds", "9"], "error: 72 training images are 9 batches"),
         (["--parts", "training", "privatizer=filter"], "error: only privatizer=filter_generator"),
+        (["--parts", "certificate"], "error: only privatizer=codebook can be timed"),
     ],
 )
 def test_a_mistake_is_reported_in_one_line(arguments, message, tmp_path):
@@ -63,3 +64,17 @@ def test_an_unwritable_output_is_reported_in_one_line(tmp_path):
     options = ["--parts", "data", "--rounds", 1, "--output", tmp_path / "file" / "out.json"]
     process = benchmark(*options, *SMALL, f"data.cache_dir={tmp_path / 'cache'}")
     assert "error: cannot write" in error_line(process)
+
+
+def test_the_time_to_a_certificate_is_measured(tmp_path):
+    output = tmp_path / "out.json"
+    codebook = ("privatizer=codebook", "privatizer.codewords=4", "privatizer.components=8")
+    process = benchmark(
+        *("--parts", "certificate", "--output", output, *SMALL, *codebook),
+        *("privatizer.width=16", f"data.cache_dir={tmp_path / 'cache'}"),
+    )
+    assert process.returncode == 0, process.stderr
+    record = json.loads(output.read_text())["certificate"]
+    assert (record["images"], record["codewords"], record["held_out_images"]) == (72, 4, 24)
+    assert all(seconds > 0 for seconds in record["seconds"].values())
+    assert "certified codebook of 4 codewords" in process.stdout
