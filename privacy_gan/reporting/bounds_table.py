@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 
 from privacy_gan.plural import pluralize
 from privacy_gan.reporting.cells import align_columns, measure_cell
-from privacy_gan.reporting.certificate import CONFIDENCE
+from privacy_gan.reporting.certificate import CONFIDENCE, share_text
 from privacy_gan.reporting.lower_bounds import bound_notes
 from privacy_gan.reporting.records import EvaluationRow
-from privacy_gan.runs.estimate import Estimate
 
 BALANCED = "balanced_accuracy"  # both a metric and a score of a certificate
 HEADINGS = (
@@ -23,8 +22,8 @@ HEADINGS = (
 NOTES = (
     "balanced accuracy, except where accuracy is named; what the table finds and the bounds are "
     "from the images of the certificate, what the adversaries find from the test images",
-    "table: the value that is most frequent with a codeword among other persons' images; at most: "
-    "no adversary exceeds it, with 95% confidence",
+    "table: the value that is most frequent with a codeword among others' images; at most: no "
+    "adversary exceeds it, with 95% confidence",
 )
 
 
@@ -55,7 +54,7 @@ def bounds_row(entry: EvaluationRow, name: str) -> list[str]:
         evaluation.attribute,
         f"{certificate.num_outcomes:,}",
         distortion,
-        estimate_text(certificate.found.get(BALANCED)),
+        share_text(certificate.found[BALANCED]) if certificate.found else "-",
         measure_cell(evaluation, BALANCED, "censored", interval=True),
         f"{bounds[BALANCED].value:.1%}",
         f"{bounds['accuracy'].value:.1%}",
@@ -63,13 +62,6 @@ def bounds_row(entry: EvaluationRow, name: str) -> list[str]:
         if "utility_score" in evaluation.measures
         else "-",
     ]
-
-
-def estimate_text(estimate: Estimate | None) -> str:
-    """Return a share with its interval; "-" for None."""
-    if estimate is None:
-        return "-"
-    return f"{estimate.value:.1%} [{100 * estimate.low:.1f}, {estimate.high:.1%}]"
 
 
 def bounds_notes(entries: Sequence[EvaluationRow]) -> list[str]:

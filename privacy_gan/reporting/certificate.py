@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from privacy_gan.plural import pluralize
 from privacy_gan.runs.certificate import Certificate, UpperBound
+from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.evaluation import Evaluation
 
 CONFIDENCE, HIGH_CONFIDENCE = "0.95", "0.99"
@@ -64,13 +65,19 @@ def estimate_lines(certificate: Certificate) -> list[str]:
     if not certificate.found:
         return []
     found = [certificate.found[score] for score in ("balanced_accuracy", "accuracy")]
-    values = " and ".join(f"{each.value:.1%} [{each.low:.1%}, {each.high:.1%}]" for each in found)
+    values = " and ".join(map(share_text, found))
     upper = certificate.bootstrap[CONFIDENCE]
     limits = " and ".join(f"{upper[score]:.1%}" for score in ("balanced_accuracy", "accuracy"))
+    units = "images" if certificate.persons is None else "persons"
     return [
         "on the same images, guessing the value that is most frequent with an outcome among other "
-        f"persons finds {values}; a bootstrap over persons puts the best at most at {limits}"
+        f"{units} finds {values}; a bootstrap over {units} puts the best at most at {limits}"
     ]
+
+
+def share_text(estimate: Estimate) -> str:
+    """Return a share in percent with its interval."""
+    return f"{estimate.value:.1%} [{100 * estimate.low:.1f}, {estimate.high:.1%}]"
 
 
 def basis(certificate: Certificate) -> str:

@@ -50,6 +50,7 @@ def render_model_card(
         is_celeba=facts["data"].startswith("celeba"),
         evaluations=[evaluation_data(each, budget) for each in result.evaluations.values()],
         sentences=summary_sentences(result, facts["mechanism"]),
+        certified=any(each.certificate for each in result.evaluations.values()),
         budget_warnings=budget_warnings(result),
     )
     data = ModelCardData(

@@ -78,8 +78,8 @@ def test_a_certificate_stands_first_and_says_what_it_does_not_cover():
     )
     assert estimates == (
         "on the same images, guessing the value that is most frequent with an outcome among other "
-        "persons finds 50.6% [49.5%, 51.7%] and 51.1% [50.0%, 52.2%]; a bootstrap over persons "
-        "puts the best at most at 57.2% and 57.1%"
+        "persons finds 50.6% [49.5, 51.7%] and 51.1% [50.0, 52.2%]; a bootstrap over persons puts "
+        "the best at most at 57.2% and 57.1%"
     )
     assert "several photographs of one person" in limits
     assert rest == verdict(judged((0.6, 0.55, 0.65)))
