@@ -13,6 +13,7 @@ from privacy_gan.reporting.cells import align_columns, measure_cell
 from privacy_gan.reporting.certificate import CONFIDENCE, share_text
 from privacy_gan.reporting.lower_bounds import bound_notes
 from privacy_gan.reporting.records import EvaluationRow
+from privacy_gan.reporting.results import Panel
 
 BALANCED = "balanced_accuracy"  # both a metric and a score of a certificate
 HEADINGS = (
@@ -27,22 +28,23 @@ NOTES = (
 )
 
 
-def certified(entries: Iterable[EvaluationRow]) -> list[EvaluationRow]:
-    """Return the entries that have a certificate."""
-    return [entry for entry in entries if entry.evaluation.certificate is not None]
+def certified(panels: Iterable[Panel]) -> list[tuple[str, EvaluationRow]]:
+    """Return the entries that have a certificate, and a name of each."""
+    return [
+        (curve.name if len(curve.entries) == 1 else f"{curve.name} {entry.run_label}", entry)
+        for panel in panels
+        for curve in panel.curves
+        for entry in curve.entries
+        if entry.evaluation.certificate is not None
+    ]
 
 
-def bounds_rows(entries: Sequence[EvaluationRow]) -> list[list[str]]:
+def bounds_rows(entries: Sequence[tuple[str, EvaluationRow]]) -> list[list[str]]:
     """Return a table's rows: the headings, then a row for each entry; none without entries."""
-    if not entries:
-        return []
-    names = [entry.mechanism for entry in entries]
-    if len(set(zip(names, (entry.attribute for entry in entries), strict=True))) < len(entries):
-        names = [f"{entry.mechanism}  {entry.folder.path}" for entry in entries]
-    return [["", *HEADINGS], *map(bounds_row, entries, names)]
+    return [["", *HEADINGS], *(bounds_row(*each) for each in entries)] if entries else []
 
 
-def bounds_row(entry: EvaluationRow, name: str) -> list[str]:
+def bounds_row(name: str, entry: EvaluationRow) -> list[str]:
     """Return the row of an entry that has a certificate."""
     evaluation = entry.evaluation
     certificate = evaluation.certificate
@@ -64,11 +66,11 @@ def bounds_row(entry: EvaluationRow, name: str) -> list[str]:
     ]
 
 
-def bounds_notes(entries: Sequence[EvaluationRow]) -> list[str]:
+def bounds_notes(entries: Sequence[tuple[str, EvaluationRow]]) -> list[str]:
     """Return what the table's columns mean, and how the adversaries compare, as lines."""
     if not entries:
         return []
-    missed = [entry for entry in entries if adversaries_miss(entry)]
+    missed = [entry for _, entry in entries if adversaries_miss(entry)]
     check = (
         f"in {len(missed)} of {pluralize(len(entries), 'row')}, adversaries find less than the "
         "table does, by more than both intervals: they miss part of the leak"
@@ -87,9 +89,9 @@ def adversaries_miss(entry: EvaluationRow) -> bool:
     return found is not None and measured is not None and measured.high < found.low
 
 
-def bounds_paragraph(entries: Iterable[EvaluationRow]) -> list[str]:
+def bounds_paragraph(panels: Iterable[Panel]) -> list[str]:
     """Return the table and its notes as a paragraph; none without certificates."""
-    rows = certified(entries)
-    if not rows:
+    entries = certified(panels)
+    if not entries:
         return []
-    return ["\n".join([*align_columns(bounds_rows(rows)), *bounds_notes(rows)])]
+    return ["\n".join([*align_columns(bounds_rows(entries)), *bounds_notes(entries)])]

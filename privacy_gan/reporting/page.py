@@ -121,7 +121,7 @@ def render_page(content: PageContent) -> str:
     from plotly.offline import get_plotlyjs
 
     entries = [entry for panel in content.panels for entry in panel.entries]
-    with_certificate = certified(entries)
+    with_certificate = certified(content.panels)
     entry_index = {id(entry): index for index, entry in enumerate(entries)}
     panels = [panel_data(panel, entry_index) for panel in content.panels]
     runs = [run_data(entry, content.faces.get(entry.folder.path)) for entry in entries]
@@ -207,7 +207,7 @@ def list_sections(content: PageContent) -> list[tuple[str, str]]:
         (name, title)
         for name, title, has_content in (
             ("trade-off", "Trade-off", content.panels),
-            ("bounds", "Upper bounds", certified(e for p in content.panels for e in p.entries)),
+            ("bounds", "Upper bounds", certified(content.panels)),
             ("audits", "Audits", any(e.is_audit for p in content.panels for e in p.entries)),
             ("differences", "Differences", any(content.differences.values())),
             ("tables", "Tables", content.tables),

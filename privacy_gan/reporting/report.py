@@ -105,7 +105,7 @@ def write_report(found: RunsFound, folder: Path, output: Path, with_faces: bool)
             for entry in entries
             if entry.is_audit
         ),
-        *bounds_paragraph(entries),
+        *bounds_paragraph(panels),
         *optimum_table(gaussian_runs(found.finished)),
         *(
             difference_paragraph(title, differences)
