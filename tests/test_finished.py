@@ -7,7 +7,7 @@ from presets import NUMBERS
 
 from privacy_gan.commands.finished import UNSET, describe_differences
 from privacy_gan.config import config_to_dict, instantiate
-from privacy_gan.data.image_source import content_key
+from privacy_gan.data.image_source import data_key
 
 # runs the script given as its first argument, then checks what was imported
 WITHOUT_TORCH = """
@@ -32,7 +32,7 @@ def test_a_finished_run_is_found_without_torch_and_other_data_are_refused(tmp_pa
     assert "belongs to a run with data.key=" in other.stderr
 
 
-def test_finished_runs_are_found_if_the_content_key_needs_torch(tmp_path):
+def test_finished_runs_are_found_if_the_data_key_needs_torch(tmp_path):
     run_on_numbers = {"preset": NUMBERS, "cached": False}
     assert run_train(tmp_path, "evaluate=false", **run_on_numbers).returncode == 0
     again = run_train(tmp_path, "evaluate=false", **run_on_numbers)
@@ -40,19 +40,20 @@ def test_finished_runs_are_found_if_the_content_key_needs_torch(tmp_path):
     assert "already finished" in again.stdout
 
 
+@pytest.mark.parametrize("certify", [0.0, 0.5])
 @pytest.mark.parametrize("data", ["synthetic_faces", "celeba"])
-def test_the_content_key_equals_the_data_modules(data, tiny, tmp_path):
-    overrides = [f"data={data}"]
+def test_the_data_key_equals_the_data_modules(data, certify, tiny, tmp_path):
+    overrides = [f"data={data}", f"data.certify={certify}"]
     if data == "celeba":
         official_zip(tmp_path / "faces", make_fake(20))
         overrides += [f"data.root={tmp_path / 'faces'}"]
     preset = ["image_size=16"]
     config = tiny(*overrides, preset=preset)
-    assert content_key(config_to_dict(config.data)) == instantiate(config.data).content_key()
+    assert data_key(config_to_dict(config.data)) == instantiate(config.data).data_key()
 
 
-def test_unknown_data_have_no_content_key():
-    assert content_key({"_target_": "my.DataModule"}) is None
+def test_unknown_data_have_no_data_key():
+    assert data_key({"_target_": "my.DataModule"}) is None
 
 
 def test_only_the_first_differences_of_a_judge_are_listed_and_no_adversary_before_the_judge():

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from privacy_gan.config import config_to_dict, resolve_config, resolve_task
 from privacy_gan.config.paths import quote
 from privacy_gan.config.validators import format_value
-from privacy_gan.data.image_source import content_key
+from privacy_gan.data.image_source import data_key
 from privacy_gan.errors import UserError
 from privacy_gan.runs.fingerprint import judge_settings, unflatten
 from privacy_gan.runs.folder import RunFolder
@@ -32,7 +32,7 @@ def find_finished_run(config: DictConfig) -> tuple[RunFolder, Result] | None:
     """Return a run's folder and result if all that the configuration asks for is in the result.
 
     None does not mean that the run is unfinished: training deals with errors, and with data whose
-    content key needs torch.
+    data key needs torch.
 
     Args:
         config: of the run, checked.
@@ -41,7 +41,7 @@ def find_finished_run(config: DictConfig) -> tuple[RunFolder, Result] | None:
         config = resolve_config(config, resolve_task(config))
         if RunFolder(Path(config.run_dir)).result() is None:
             return None
-        if (key := content_key(config_to_dict(config.data))) is None:
+        if (key := data_key(config_to_dict(config.data))) is None:
             return None
         run = run_from_config(config, key)
         result = run.complete_result(config.evaluate, config.baseline)

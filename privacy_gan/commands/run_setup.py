@@ -78,7 +78,7 @@ def prepare_run(config: DictConfig) -> RunSetup:
     task = resolve_task(config, datamodule.attribute_names)
     datamodule.group = task.group
     config = resolve_config(config, task)
-    run = run_from_config(config, datamodule.content_key())
+    run = run_from_config(config, datamodule.data_key())
     return RunSetup(config, task, run, datamodule)
 
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from privacy_gan.data.celeba_source import CelebASource
 from privacy_gan.data.faces.source import SyntheticFacesSource
+from privacy_gan.data.set_aside import key_with_persons
 
 
 class ImageSource(Protocol):
@@ -55,14 +56,14 @@ SOURCES: dict[str, Callable[..., ImageSource]] = {
 }
 
 
-def content_key(data: Mapping[str, Any]) -> str | None:
-    """Return a data module's ``content_key`` without importing torch.
+def data_key(data: Mapping[str, Any]) -> str | None:
+    """Return a data module's ``data_key`` without importing torch.
 
     Args:
         data: the data module's configuration, including ``_target_``.
 
     Returns:
-        The content key, or None if ``SOURCES`` does not list the data module.
+        The data key, or None if ``SOURCES`` does not list the data module.
 
     Raises:
         UserError: files are missing or damaged.
@@ -73,4 +74,6 @@ def content_key(data: Mapping[str, Any]) -> str | None:
     arguments = {name: data[name] for name in inspect.signature(source).parameters}
     if "root" in arguments:
         arguments["root"] = Path(arguments["root"])
-    return source(**arguments).content_key()
+    opened = source(**arguments)
+    certify = float(data.get("certify", 0.0))
+    return key_with_persons(opened.content_key(), opened.persons() if certify else None, certify)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 
 import numpy as np
 import numpy.typing as npt
 
+from privacy_gan.data.persons import number_persons
 from privacy_gan.errors import UserError
 
 SEED = 0  # the same persons for every run, so that runs share what is computed on the others
@@ -38,3 +40,19 @@ def set_aside(
     ids = np.unique(persons)
     chosen = np.random.default_rng(SEED).permutation(ids)[: math.ceil(share * len(ids))]
     return rows[np.isin(persons, chosen)]
+
+
+def key_with_persons(content_key: str, persons: npt.ArrayLike | None, share: float) -> str:
+    """Return a hash of a data set's content and of the persons who are set aside.
+
+    Args:
+        content_key: of the data set.
+        persons: the person in each image, [N]; None if unknown.
+        share: share of the persons; with 0, the key is the content key.
+    """
+    if not share:
+        return content_key
+    digest = hashlib.sha256(f"{content_key} {share}".encode())
+    if persons is not None:
+        digest.update(number_persons(persons).tobytes())
+    return digest.hexdigest()[:16]

@@ -22,7 +22,7 @@ from privacy_gan.data.batch import Batch, RowIndices, SequentialBatches, Shuffle
 from privacy_gan.data.image_cache import ImageTable, load_or_build
 from privacy_gan.data.image_source import ImageSource
 from privacy_gan.data.persons import number_persons, shared_persons_note
-from privacy_gan.data.set_aside import check_share, set_aside
+from privacy_gan.data.set_aside import check_share, key_with_persons, set_aside
 from privacy_gan.errors import UserError
 from privacy_gan.plural import pluralize
 
@@ -109,15 +109,19 @@ class TableDataModule(LightningDataModule, ABC):
         return f"{self.data_name}-{self.split_key()[:8]}"
 
     def split_key(self) -> str:
-        """Return the content key, or a hash that includes what excludes training images."""
-        parts = [self.content_key()]
-        if self.group is not None and self.group.rule not in (None, "other"):
-            parts.append(self.group.name)
-        if self.certify:
-            parts.append(f"{CERTIFY} {self.certify}")
-        if len(parts) == 1:
-            return parts[0]
-        return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:16]
+        """Return the data key, or a hash that includes the group if it excludes images."""
+        key = self.data_key()
+        if self.group is None or self.group.rule in (None, "other"):
+            return key
+        return hashlib.sha256(f"{key} {self.group.name}".encode()).hexdigest()[:16]
+
+    def data_key(self) -> str:
+        """Return the content key, or a hash that includes the persons who are set aside.
+
+        ``image_source.data_key`` is the same without importing torch.
+        """
+        persons = self._person_ids() if self.certify else None
+        return key_with_persons(self.content_key(), persons, self.certify)
 
     @property
     def table(self) -> ImageTable:

@@ -61,6 +61,18 @@ def test_what_is_computed_on_other_images_has_another_name(tmp_path):
     assert names[0] == f"numbered-{NumberedImages().content_key()[:8]}"  # as in earlier versions
 
 
+def test_who_is_set_aside_depends_on_who_is_known(tmp_path):
+    class Others(ImagesOfPersons):
+        def persons(self):
+            return np.arange(self.count) // 2
+
+    with_list, with_another = (
+        module_with(0.25, tmp_path, source()) for source in (ImagesOfPersons, Others)
+    )
+    assert with_list.data_key() != with_another.data_key()
+    assert module_with(0.0, tmp_path).data_key() == with_list.content_key()
+
+
 @pytest.mark.parametrize("share", [-0.1, 1.0, float("nan")])
 def test_a_share_out_of_range_is_one_line(share, tmp_path):
     with pytest.raises(UserError, match=r"^data\.certify=.* must be") as error:
