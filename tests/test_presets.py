@@ -46,7 +46,8 @@ SHIPPED = [override for override in SHORT if "small_networks" not in override]
 SHIPPED += ["trainer.max_epochs=1"]
 # bootstrapping distances between the many features of ResNets takes ten seconds
 SMALL_CLASSIFIERS = [override for override in SHORT if override.startswith("classifiers.network")]
-SMALL_CODEBOOK = ["privatizer.components=8", "privatizer.codewords=4", "privatizer.width=16"]
+SMALL_CODEBOOK = ["privatizer.principal_components=8", "privatizer.codewords=4"]
+SMALL_CODEBOOK += ["privatizer.width=16"]
 SMALLER = [
     f"judge.adversaries.{name}.network._target_=small_networks.classifier"
     for name in ("resnet18", "convnext")

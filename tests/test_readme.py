@@ -34,7 +34,7 @@ ON_CELEBA = [each for each in SMALL_RUN if not each.startswith(NOT_FOR_CELEBA)]
 DEMO = [*TINY, *SUBSPACE_PRESET, *JUDGED, "image_size=32", "judge.attributes=[Young,Smiling]"]
 DEMO_CODEBOOK = [
     *(each for each in DEMO if not re.match(r"judge\.(paper|retrained|adversaries)", each)),
-    *("data.num_train=64", "privatizer.codewords=4", "privatizer.components=8"),
+    *("data.num_train=64", "privatizer.codewords=4", "privatizer.principal_components=8"),
     "privatizer.width=16",
 ]
 AUDIT = [each for each in JUDGED if not each.startswith(("evaluate=", "judge.attributes="))]

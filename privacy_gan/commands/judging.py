@@ -183,7 +183,9 @@ def with_certificate(
         return evaluation
     attribute = evaluation.attribute
     certificate = distributed.broadcast_from_rank_zero(
-        lambda: certify_mechanism(mechanism, setup.datamodule, attribute, compute)
+        lambda: certify_mechanism(
+            mechanism, setup.datamodule, attribute, compute, is_released=mechanism is privatizer
+        )
     )
     contradictions = contradiction_warnings(certificate, evaluation.measures)
     return replace(

@@ -39,7 +39,7 @@ from privacy_gan.runs.loading import load_initial_weights
 from privacy_gan.runs.result import Result
 from privacy_gan.training.checkpointing import RunCheckpointIO
 from privacy_gan.training.fit import build_trainer, fit
-from privacy_gan.training.gradient_free import fit_parts, fit_without_gradients
+from privacy_gan.training.gradient_free import fit_parts, fit_without_gradients, refuse_fitted_parts
 from privacy_gan.training.subspace import require_budget
 
 log = logging.getLogger(__name__)
@@ -131,6 +131,7 @@ def train_privatizer(
         )
         checkpoint = distributed.broadcast_from_rank_zero(RunCheckpointIO(run).find_checkpoint)
         if checkpoint is None and config.get("start_from") is not None:
+            refuse_fitted_parts(privatizer, config.start_from)
             load_initial_weights(privatizer, config.start_from)
             require_budget(privatizer)
         elif checkpoint is None:

@@ -142,10 +142,12 @@ class TableDataModule(LightningDataModule, ABC):
             self._table = self._set_aside(self._table)
         available = len(self.rows("train"))
         if available < self.batch_size:
-            left = f" left by data.certify={self.certify}" if self.certify else ""
+            remedy = f"set data.batch_size to {available} or less"
+            if self.certify:
+                remedy = f"set less than data.certify={self.certify}, or a smaller data.batch_size"
             raise UserError(
-                f"{self.data_name} has only {pluralize(available, 'training image')}{left}, too "
-                f"few for a batch of {self.batch_size}: set data.batch_size to {available} or less"
+                f"{self.data_name} has only {pluralize(available, 'training image')}, too few for "
+                f"a batch of {self.batch_size}: {remedy}"
             )
         if not len(self.rows("valid")):
             raise UserError(f"{self.data_name} has no validation images: add some")

@@ -24,12 +24,16 @@ from privacy_gan.runs.evaluation import Measure
 HELD_OUT = ("valid", "test", CERTIFY)  # splits
 CONFIDENCES = (0.95, 0.99)
 BATCH = 256  # images
-BIAS = 0.4  # of the estimate of an accuracy, in units of sqrt(K / N); see images_each
+BIAS = 0.4  # of the estimate of an accuracy, in units of sqrt(K / N)
 SEED = 0
 
 
 def certify_mechanism(
-    mechanism: FiniteRelease, datamodule: TableDataModule, attribute: str, compute: Compute
+    mechanism: FiniteRelease,
+    datamodule: TableDataModule,
+    attribute: str,
+    compute: Compute,
+    is_released: bool = True,
 ) -> Certificate:
     """Return the certificate of a mechanism, from images that it was not fitted on.
 
@@ -38,12 +42,14 @@ def certify_mechanism(
         datamodule: set up. Each value of the attribute occurs in the validation and test split.
         attribute: the sensitive attribute.
         compute: device and precision.
+        is_released: whether the outcome itself is released, not something that is made from it.
     """
     rows = torch.cat([torch.from_numpy(datamodule.rows(split)) for split in HELD_OUT])
     labels = torch.cat([datamodule.labels(split) for split in HELD_OUT])
     persons, unseen = unseen_persons(datamodule, len(rows))
+    known = datamodule.persons("train") is not None
     num_outcomes = len(mechanism.frequencies)
-    most, kept = thin_out(persons, unseen, num_outcomes)
+    most, kept = cap_images_per_person(persons, unseen, num_outcomes)
     held_out = HeldOut(
         channel_of(mechanism, datamodule, rows[kept], compute),
         labels[kept, datamodule.column(attribute)],
@@ -58,41 +64,41 @@ def certify_mechanism(
     return Certificate(
         num_outcomes=num_outcomes,
         images=len(kept),
-        persons=len(torch.unique(held_out.persons)) if knows_persons(datamodule) else None,
+        persons=len(torch.unique(held_out.persons)) if known else None,
         independent_images=datamodule.independent_images,
         left_out=int((~unseen).sum()),
-        images_each=most,
         majority=max(shares),
         bounds=bounds,
         bits={
             level: most_bits(each["accuracy"].value, each["balanced_accuracy"].value, shares)
             for level, each in bounds.items()
         },
-        **estimates(held_out),
+        max_images_per_person=most,
+        **estimates(held_out, is_released),
     )
 
 
-def estimates(held_out: HeldOut) -> dict[str, Any]:
+def estimates(held_out: HeldOut, is_released: bool) -> dict[str, Any]:
     """Return what a certificate records next to its bounds; nothing if there can be none."""
     if not held_out.can_be_certified:
-        return {"bootstrap": {}, "found": {}}
+        return {}
     drawn = draw_persons(held_out)
     return {
-        "bootstrap": {
-            f"{confidence:g}": bootstrapped_bounds(held_out, drawn, 1 - confidence)
-            for confidence in CONFIDENCES
-        },
-        "found": table_estimates(held_out, drawn),
+        "bootstrap": bootstrapped_bounds(held_out, drawn, CONFIDENCES),
+        "found": table_estimates(held_out, drawn) if is_released else {},
     }
 
 
-def thin_out(persons: Tensor, unseen: Tensor, num_outcomes: int) -> tuple[int | None, Tensor]:
+def cap_images_per_person(
+    persons: Tensor, unseen: Tensor, num_outcomes: int
+) -> tuple[int | None, Tensor]:
     """Choose images of persons whom the mechanism has not seen, not too many of one person.
 
     Many images of few persons widen the exact bound: its slack is that of sum_j m_j^2 / n^2. Few
     images bias its estimate, by some 0.4 sqrt(K / n). The number of images of one person, at most,
-    makes the sum of both least. It depends on the numbers of images alone, and which images are
-    used is random.
+    makes the sum of both least, for the accuracy. It depends on the numbers of images alone, and
+    which images are used is random. The certificate is then about persons with up to so many images
+    each, which is the same if the number of images says nothing about the person.
 
     Args:
         persons: the person in each image, [N].
@@ -125,11 +131,6 @@ def thin_out(persons: Tensor, unseen: Tensor, num_outcomes: int) -> tuple[int | 
     return most, indices[order[rank < most].sort().values]
 
 
-def knows_persons(datamodule: TableDataModule) -> bool:
-    """Return whether the data name the persons in all images."""
-    return all(datamodule.persons(split) is not None for split in ("train", *HELD_OUT))
-
-
 def unseen_persons(datamodule: TableDataModule, images: int) -> tuple[Tensor, Tensor]:
     """Return the person in each held-out image, [N], and whether training shows others only, [N].
 
@@ -138,10 +139,10 @@ def unseen_persons(datamodule: TableDataModule, images: int) -> tuple[Tensor, Te
         images: number of held-out images; each is a person if the data name none.
     """
     training = datamodule.persons("train")
-    by_split = [each for split in HELD_OUT if (each := datamodule.persons(split)) is not None]
-    if training is None or len(by_split) < len(HELD_OUT):
+    if training is None:
         return torch.arange(images), torch.ones(images, dtype=torch.bool)
-    persons = torch.cat(by_split)
+    by_split = [datamodule.persons(split) for split in HELD_OUT]
+    persons = torch.cat([each for each in by_split if each is not None])
     return persons, ~torch.isin(persons, training)
 
 

@@ -3,11 +3,13 @@
 Two estimates, both over persons. The *bootstrap* resamples persons and takes an upper percentile of
 the estimate of sum_k max_s P(s, k). It holds for many persons only. The *table* is an adversary: it
 guesses the value of s that goes with an outcome most often among four fifths of the persons, and
-is scored on the others, in turn. It finds at most what the certificate allows, so that the truth
-lies between the two.
+is scored on the others, in turn. If outcomes are released, the truth lies between what the table
+finds and the bound.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -29,27 +31,33 @@ def draw_persons(held_out: HeldOut) -> Tensor:
     return torch.from_numpy(rng.multinomial(persons, [1 / persons] * persons, RESAMPLES)).double()
 
 
-def bootstrapped_bounds(held_out: HeldOut, drawn: Tensor, delta: float) -> dict[str, float]:
-    """Return upper percentiles of the best accuracy and balanced accuracy, by name.
+def bootstrapped_bounds(
+    held_out: HeldOut, drawn: Tensor, confidences: Sequence[float]
+) -> dict[str, dict[str, float]]:
+    """Return upper percentiles of the best accuracy and balanced accuracy, by confidence and score.
 
     Args:
         held_out: images that can be certified.
         drawn: see ``draw_persons``.
-        delta: probability above the percentile.
+        confidences: shares of the samples below the percentiles.
     """
-    size, outcomes = held_out.num_classes, held_out.channel.shape[1]
-    by_person = [
-        held_out.sum_over_persons(held_out.one_hot[:, [value]] * held_out.channel)
-        for value in range(size)
-    ]
-    joint = (drawn @ torch.cat(by_person, dim=1)).view(-1, size, outcomes)
-    totals = joint.sum(dim=2, keepdim=True)  # of images with each value
+    images = drawn @ held_out.images_by_person  # with each value of s, [R, C]
+    # the largest P(s, k) and P(k|s) of each sample so far, [R, K]
+    joint = conditional = torch.zeros(1, dtype=torch.float64)
+    for value in range(held_out.num_classes):  # one at a time, because it takes memory
+        channel = held_out.channel * held_out.one_hot[:, [value]]
+        sums = drawn @ held_out.sum_over_persons(channel)
+        joint = torch.maximum(joint, sums)
+        # a sample without the value says nothing: nan
+        conditional = torch.maximum(conditional, sums / images[:, [value]])
     best = {
-        "accuracy": joint.amax(dim=1).sum(dim=1) / totals.sum(dim=(1, 2)),
-        "balanced_accuracy": (joint / totals).amax(dim=1).sum(dim=1) / size,
+        "accuracy": joint.sum(dim=1) / images.sum(dim=1),
+        "balanced_accuracy": conditional.sum(dim=1) / held_out.num_classes,
     }
-    # a sample without a value of s says nothing
-    return {score: min(1.0, percentile(best[score], 1 - delta, 1.0)) for score in SCORES}
+    return {
+        f"{confidence:g}": {score: percentile(best[score], confidence, 1.0) for score in SCORES}
+        for confidence in confidences
+    }
 
 
 def table_estimates(held_out: HeldOut, drawn: Tensor) -> dict[str, Estimate]:

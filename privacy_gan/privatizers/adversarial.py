@@ -40,8 +40,8 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         final_rate: share of the learning rates that ``decay`` ends at; 0 for a generator that is
             trained after the filter.
         generator_after: share of the epochs in which the filter is trained alone; then it is frozen
-            and the generator is trained. 0 trains both together, as in the paper. Without a
-            filter or a generator, this has no effect.
+            and the generator is trained. 0 trains both together, as in the paper. This has no
+            effect unless both are games.
         generator_rate: after ``generator_after``, factor of the learning rates.
         generator_stride: after ``generator_after``, the generator is trained on every
             generator_stride-th image of a batch.

@@ -97,7 +97,11 @@ class Privatizer(nn.Module, ABC):
 
     @property
     def finite_part(self) -> FiniteRelease | None:
-        """The part with finitely many outcomes from which alone the release is made, or None."""
+        """The part with finitely many outcomes whose outcome alone the release is made from.
+
+        What is made of it is post-processing, which tells no more. None if there is none, or if it
+        may have been fitted to other data than the run's, as in a stack.
+        """
         return self if isinstance(self, FiniteRelease) else None
 
     @property
@@ -174,10 +178,7 @@ class FitsData(Protocol):
 
 @runtime_checkable
 class FiniteRelease(Protocol):
-    """A mechanism with finitely many outcomes, so that it can be certified.
-
-    What is made of an outcome without looking at the image again tells no more than the outcome.
-    """
+    """A mechanism with finitely many outcomes, so that it can be certified."""
 
     @property
     def frequencies(self) -> Tensor:

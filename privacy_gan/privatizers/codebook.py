@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # exported mechanisms work without Lightning
 BATCH = 1024  # images
 SIZES = (16, 32, 64, 128, 256, 512, 1024)  # numbers of codewords that are tried
 IMAGES_EACH = 100  # training images for each codeword, at least, if their number is not set
+OPTION = "privatizer.[filter.]"  # where the options are, in messages: before a generator, or alone
 TINY = 1e-9  # the least temperature, and the least share of the budget
 
 
@@ -43,7 +44,7 @@ class CodebookPrivatizer(Privatizer):
 
     Args:
         seed: of the fit.
-        components: number of principal components that images are compared by.
+        principal_components: their number, by which images are compared.
         num_classes: number of values of s, C.
         codewords: their number, K; None for the fewest within the budget, a power of two.
         epsilon: the budget, which matters if ``codewords`` is None.
@@ -70,7 +71,7 @@ class CodebookPrivatizer(Privatizer):
     def __init__(
         self,
         seed: int,
-        components: int,
+        principal_components: int,
         num_classes: int,
         codewords: int | None,
         epsilon: float,
@@ -83,21 +84,23 @@ class CodebookPrivatizer(Privatizer):
         budget_share: float = 1.0,
     ) -> None:
         super().__init__()
-        require_range("components", components, 1)
+        require_range("principal_components", principal_components, 1)
         require_range("codewords", codewords, 2)
         require_range("budget_share", budget_share, TINY, 1)
         require_range("temperature", temperature, TINY)
         require_range("utility_weight", utility_weight, 0)
         require_range("balance", balance, 0, 1)
         self.seed = seed
-        self.subspace = Subspace(components)
+        self.subspace = Subspace(principal_components)
         self.codewords = codewords
         self.epsilon = epsilon
         self.budget_share = budget_share
         self.utilities = list(utilities)
         self.utility_weight = utility_weight
         self.balance = balance
-        self.posteriors = Posteriors(components, num_classes, len(utilities), width, dropout)
+        self.posteriors = Posteriors(
+            principal_components, num_classes, len(utilities), width, dropout
+        )
         self.codebook = Codebook(codewords or 1, temperature, num_classes - 1)
         self.register_buffer("shares", torch.full((num_classes,), 1 / num_classes))
         self.register_buffer("offsets", torch.zeros(num_classes - 1))
@@ -108,7 +111,7 @@ class CodebookPrivatizer(Privatizer):
         """See Privatizer.arguments."""
         return {
             "seed": self.seed,
-            "components": self.subspace.components,
+            "principal_components": self.subspace.components,
             "num_classes": self.posteriors.num_classes,
             "codewords": len(self.codebook.centres),
             "epsilon": self.epsilon,
@@ -220,7 +223,7 @@ class CodebookPrivatizer(Privatizer):
         raise UserError(
             f"a budget of {budget:g} is less than a codebook reaches: with {sizes[-1]} codewords "
             f"({len(labels):,} training images allow no more), the distortion is {distortion:.3g}; "
-            f"set epsilon to at least {distortion / self.budget_share:.3g}, or codewords"
+            f"set epsilon to at least {distortion / self.budget_share:.3g}, or {OPTION}codewords"
         )
 
     def components_of(self, datamodule: TableDataModule, device: torch.device) -> Basis:
@@ -234,8 +237,8 @@ class CodebookPrivatizer(Privatizer):
         )
         if (available := len(basis.deviations)) < self.subspace.components:
             raise UserError(
-                f"the codebook's components={self.subspace.components}, but these images have "
-                f"only {available} principal components: set it to {available} or less"
+                f"{OPTION}principal_components={self.subspace.components}, but these images have "
+                f"only {available}: set it to {available} or less"
             )
         return basis
 
@@ -253,7 +256,8 @@ class CodebookPrivatizer(Privatizer):
         if not sizes:
             raise UserError(
                 f"{images:,} training images are too few for a codebook of "
-                f"{self.codewords or SIZES[0]} codewords: use more images, or set fewer codewords"
+                f"{self.codewords or SIZES[0]} codewords: use more images, or set fewer "
+                f"with {OPTION}codewords"
             )
         return sizes
 
@@ -312,4 +316,4 @@ def require_range(name: str, value: float | None, least: float, most: float = ma
     """
     if value is not None and not least <= value <= most:
         limits = f"at least {least:g}" if most == math.inf else f"between {least:g} and {most:g}"
-        raise UserError(f"the codebook's {name}={value} must be {limits}")
+        raise UserError(f"{OPTION}{name}={value} must be {limits}")

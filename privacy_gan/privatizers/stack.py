@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
-from privacy_gan.privatizers.base import Censored, Draws, FiniteRelease, Privatizer
+from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 
 
 class Chain(Privatizer):
@@ -30,11 +30,6 @@ class Chain(Privatizer):
         self.deterministic = all(part.deterministic for _, part in self.named_parts())
         self.single_release = any(part.single_release for _, part in self.named_parts())
         self.reported = self.attributes[0]
-
-    @property
-    def finite_part(self) -> FiniteRelease | None:
-        """That of the first mechanism: the others see what it has released."""
-        return cast(Privatizer, self.parts[0]).finite_part
 
     def draw(self, images: Tensor, rng: torch.Generator) -> Draws:
         """Draw what each mechanism needs; names are prefixed with the mechanism's number."""

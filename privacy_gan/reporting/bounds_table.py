@@ -23,8 +23,9 @@ HEADINGS = (
 NOTES = (
     "balanced accuracy, except where accuracy is named; what the table finds and the bounds are "
     "from the images of the certificate, what the adversaries find from the test images",
-    "table: the value that is most frequent with a codeword among others' images; at most: no "
-    "adversary exceeds it, with 95% confidence",
+    "table: the value that is most frequent with a codeword among others' images, where codewords "
+    "are released; at most: no adversary exceeds it, with 95% confidence for each row alone, and "
+    "not for a row that is chosen by it",
 )
 
 
@@ -70,15 +71,22 @@ def bounds_notes(entries: Sequence[tuple[str, EvaluationRow]]) -> list[str]:
     """Return what the table's columns mean, and how the adversaries compare, as lines."""
     if not entries:
         return []
-    missed = [entry for _, entry in entries if adversaries_miss(entry)]
-    check = (
-        f"in {len(missed)} of {pluralize(len(entries), 'row')}, adversaries find less than the "
-        "table does, by more than both intervals: they miss part of the leak"
-        if missed
-        else "in no row do adversaries find less than the table does, by more than both intervals"
-    )
     text = "\n".join(cell for row in bounds_rows(entries) for cell in row)
-    return [*NOTES, check, *bound_notes(text)]
+    return [*NOTES, *check_lines([entry for _, entry in entries]), *bound_notes(text)]
+
+
+def check_lines(entries: Sequence[EvaluationRow]) -> list[str]:
+    """Return whether adversaries find what the table finds, where there is one, as a line."""
+    known = [entry for entry in entries if entry.evaluation.certificate.found]
+    if not known:
+        return []
+    missed = [entry for entry in known if adversaries_miss(entry)]
+    if not missed:
+        return ["in no row do adversaries find less than the table, by more than both intervals"]
+    return [
+        f"in {len(missed)} of {pluralize(len(known), 'row')}, adversaries find less than the "
+        "table, by more than both intervals: they miss part of the leak"
+    ]
 
 
 def adversaries_miss(entry: EvaluationRow) -> bool:

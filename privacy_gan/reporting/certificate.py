@@ -53,26 +53,28 @@ def certificate_lines(evaluation: Evaluation) -> list[str]:
     lines = [
         certificate_clause(evaluation),
         f"with 99% confidence, these are {both(high, 'value')}; exact bounds, which need not many "
-        f"persons, are {both(low, 'exact')} with 95% each; a release, one of "
-        f"{certificate.num_outcomes:,}, contains at most {certificate.bits[CONFIDENCE]:.3f} bits "
-        "at these frequencies",
+        f"persons, are {both(low, 'exact')} with 95% each; a release tells no more than which of "
+        f"{certificate.num_outcomes:,} codewords was chosen, at most "
+        f"{certificate.bits[CONFIDENCE]:.3f} bits at these frequencies",
     ]
     return [*lines, *estimate_lines(certificate), LIMITS]
 
 
 def estimate_lines(certificate: Certificate) -> list[str]:
     """Return what the same images say without a proof, as lines."""
-    if not certificate.found:
-        return []
-    found = [certificate.found[score] for score in ("balanced_accuracy", "accuracy")]
-    values = " and ".join(map(share_text, found))
-    upper = certificate.bootstrap[CONFIDENCE]
-    limits = " and ".join(f"{upper[score]:.1%}" for score in ("balanced_accuracy", "accuracy"))
+    scores = ("balanced_accuracy", "accuracy")
     units = "images" if certificate.persons is None else "persons"
-    return [
-        "on the same images, guessing the value that is most frequent with an outcome among other "
-        f"{units} finds {values}; a bootstrap over {units} puts the best at most at {limits}"
-    ]
+    parts = []
+    if found := certificate.found:
+        values = " and ".join(share_text(found[score]) for score in scores)
+        parts.append(
+            "guessing the value that is most frequent with a codeword among other "
+            f"{units} finds {values}"
+        )
+    if upper := certificate.bootstrap.get(CONFIDENCE):
+        limits = " and ".join(f"{upper[score]:.1%}" for score in scores)
+        parts.append(f"a bootstrap over {units} puts the best at most at {limits}")
+    return [f"on the same images, {'; '.join(parts)}"] if parts else []
 
 
 def share_text(estimate: Estimate) -> str:
@@ -86,7 +88,8 @@ def basis(certificate: Certificate) -> str:
     if certificate.persons is not None:
         left_out = f", without {certificate.left_out:,} of persons in the training images"
         shown = left_out if certificate.left_out else ""
-        each = f", at most {certificate.images_each} of each" if certificate.images_each else ""
+        most = certificate.max_images_per_person
+        each = f", at most {most} of each" if most else ""
         return f"{images} of {pluralize(certificate.persons, 'person')}{each}{shown}"
     if certificate.independent_images:
         return images

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from privacy_gan.runs.estimate import Estimate
@@ -38,15 +38,16 @@ class Certificate:
             independent.
         independent_images: whether the images are independent by construction, as drawn ones are.
         left_out: number of further images, of persons whom the mechanism was fitted on.
-        images_each: number of images of one person that were used, at most; None if all were.
         majority: share of the most frequent value of s among these images.
         bounds: upper bounds by confidence ("0.95") and score ("accuracy", "balanced_accuracy").
         bits: the most bits about s that a release can contain if the values of s are as frequent
             as among these images, by confidence.
+        max_images_per_person: number of images of one person that were used, at most; None if all
+            were.
         bootstrap: upper percentiles of the scores' estimates over resampled persons, by confidence
             and score; they hold for many persons.
         found: what an adversary finds who guesses the value that is most frequent with an outcome
-            among other persons, by score: a lower bound of the truth.
+            among other persons, by score; empty if the outcome is not what is released.
     """
 
     num_outcomes: int
@@ -54,12 +55,12 @@ class Certificate:
     persons: int | None
     independent_images: bool
     left_out: int
-    images_each: int | None
     majority: float
     bounds: dict[str, dict[str, UpperBound]]
     bits: dict[str, float]
-    bootstrap: dict[str, dict[str, float]]
-    found: dict[str, Estimate]
+    max_images_per_person: int | None = None
+    bootstrap: dict[str, dict[str, float]] = field(default_factory=dict)
+    found: dict[str, Estimate] = field(default_factory=dict)
 
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Certificate:
@@ -68,5 +69,5 @@ class Certificate:
             confidence: {score: UpperBound(**bound) for score, bound in by_score.items()}
             for confidence, by_score in tree["bounds"].items()
         }
-        found = {score: Estimate(**estimate) for score, estimate in tree["found"].items()}
+        found = {score: Estimate(**each) for score, each in tree.get("found", {}).items()}
         return cls(**{**tree, "bounds": bounds, "found": found})

@@ -57,11 +57,7 @@ def fit_without_gradients(
     else:
         log.info("fitting to %d training images in %s", count, run.folder.path)
         measured = privatizer.fit(lambda: sample_batches(datamodule, count, device))
-    if (name := find_non_finite(privatizer.state_dict())) is not None:
-        raise UserError(
-            f"fitting to {count} training images gave values that are not finite ({name}), so "
-            "there is no result: use more images or another budget, epsilon"
-        )
+    require_finite_fit(privatizer, count)
     if distributed.rank() > 0:
         return measured
     if state := privatizer.state_dict():
@@ -87,13 +83,30 @@ def fit_parts(
     Raises:
         UserError: a part cannot be fitted to these data.
     """
+    for part in fitted_parts(privatizer):
+        log.info("fitting to %d training images", len(datamodule.rows("train")))
+        was_training = part.training
+        fit_on_rank_zero(part.to(device).eval(), datamodule, column, device)
+        part.cpu().train(was_training)
+
+
+def fitted_parts(privatizer: nn.Module) -> list[Privatizer]:
+    """Return the parts of a mechanism that are fitted to a whole data set."""
     parts = [module for module in privatizer.modules() if isinstance(module, Privatizer)]
-    for part in parts:
-        if isinstance(part, FitsData):
-            log.info("fitting to %d training images", len(datamodule.rows("train")))
-            was_training = part.training
-            fit_on_rank_zero(part.to(device).eval(), datamodule, column, device)
-            part.cpu().train(was_training)
+    return [part for part in parts if isinstance(part, FitsData)]
+
+
+def refuse_fitted_parts(privatizer: nn.Module, path: str) -> None:
+    """Require that a training that starts from another run has no parts that are fitted to data.
+
+    Raises:
+        UserError: it has: the other run may have fitted them to other images.
+    """
+    if parts := fitted_parts(privatizer):
+        raise UserError(
+            f"start_from={path} is not possible with a {type(parts[0]).__name__}, which is fitted "
+            "to the training images before: remove start_from"
+        )
 
 
 def fit_on_rank_zero(
@@ -108,4 +121,18 @@ def fit_on_rank_zero(
 
     measured, weights = distributed.broadcast_from_rank_zero(fit)
     privatizer.load_state_dict(weights)
+    require_finite_fit(privatizer, len(datamodule.rows("train")))
     return measured
+
+
+def require_finite_fit(privatizer: Privatizer, count: int) -> None:
+    """Require that all values of a mechanism are finite after its fit to a number of images.
+
+    Raises:
+        UserError: one is not.
+    """
+    if (name := find_non_finite(privatizer.state_dict())) is not None:
+        raise UserError(
+            f"fitting to {count} training images gave values that are not finite ({name}), so "
+            "there is no result: use more images or another budget, epsilon"
+        )

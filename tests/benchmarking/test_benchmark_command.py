@@ -68,7 +68,8 @@ def test_an_unwritable_output_is_reported_in_one_line(tmp_path):
 
 def test_the_time_to_a_certificate_is_measured(tmp_path):
     output = tmp_path / "out.json"
-    codebook = ("privatizer=codebook", "privatizer.codewords=4", "privatizer.components=8")
+    codebook = ["privatizer=codebook", "privatizer.codewords=4"]
+    codebook += ["privatizer.principal_components=8"]
     process = benchmark(
         *("--parts", "certificate", "--output", output, *SMALL, *codebook),
         *("privatizer.width=16", f"data.cache_dir={tmp_path / 'cache'}"),

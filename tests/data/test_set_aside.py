@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from test_image_data_module import NumberedImages
 
+from privacy_gan.attributes import AttributeGroup
 from privacy_gan.data.set_aside import set_aside
 from privacy_gan.data.table_data_module import SPLITS, ImageDataModule
 from privacy_gan.errors import UserError
@@ -42,6 +43,16 @@ def test_other_splits_and_other_persons_stay(tmp_path):
         assert after.rows(split).tolist() == before.rows(split).tolist()
     assert not len(before.rows("certify"))
     assert "certify" not in SPLITS  # nothing is trained or judged on it
+
+
+def test_images_that_a_group_excludes_stay_excluded(tmp_path):
+    module = module_with(0.5, tmp_path)
+    module.group = AttributeGroup(("even", "third"), "drop")
+    module.setup()
+    in_one = module.table.attributes[:, :2].sum(axis=1) == 1
+    for split in ("train", "certify", "valid"):
+        assert len(module.rows(split))
+        assert in_one[module.rows(split)].all()
 
 
 def test_without_persons_images_are_set_aside(tmp_path):
@@ -83,5 +94,5 @@ def test_a_share_out_of_range_is_one_line(share, tmp_path):
 def test_too_few_images_name_the_option(tmp_path):
     module = module_with(0.9, tmp_path)
     module.batch_size = 8
-    with pytest.raises(UserError, match=r"training images? left by data.certify=0.9"):
+    with pytest.raises(UserError, match=r"for a batch of 8: set less than data.certify=0\.9"):
         module.setup()

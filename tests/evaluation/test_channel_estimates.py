@@ -4,7 +4,8 @@ import pytest
 import torch
 from test_certificate import Population, held_out
 
-from privacy_gan.evaluation.certification import thin_out
+from privacy_gan.evaluation.certificate import HeldOut, exact_accuracy
+from privacy_gan.evaluation.certification import cap_images_per_person
 from privacy_gan.evaluation.channel_estimates import (
     bootstrapped_bounds,
     draw_persons,
@@ -15,7 +16,8 @@ from privacy_gan.evaluation.channel_estimates import (
 
 def estimates(sample, delta=0.05):
     drawn = draw_persons(sample)
-    return bootstrapped_bounds(sample, drawn, delta), table_estimates(sample, drawn)
+    bounds = bootstrapped_bounds(sample, drawn, [1 - delta])
+    return bounds[f"{1 - delta:g}"], table_estimates(sample, drawn)
 
 
 @pytest.mark.parametrize(("outcomes", "leak", "values"), [(8, 0.5, 2), (8, 0.5, 5), (64, 0, 2)])
@@ -63,7 +65,8 @@ def test_a_table_by_hand():
 
 def thinned(counts, outcomes):
     persons = torch.arange(len(counts)).repeat_interleave(torch.tensor(counts))
-    most, kept = thin_out(persons, torch.ones(len(persons), dtype=torch.bool), outcomes)
+    everyone = torch.ones(len(persons), dtype=torch.bool)
+    most, kept = cap_images_per_person(persons, everyone, outcomes)
     return most, kept, torch.bincount(persons[kept], minlength=len(counts))
 
 
@@ -88,10 +91,24 @@ def test_many_outcomes_need_more_images():
     assert thinned(counts, 64)[0] is None  # all of them
 
 
+def test_bounds_hold_for_at_most_so_many_images_of_each_person():
+    population = Population(4, 0.5, images_each=(1, 40))
+    rng = torch.Generator().manual_seed(7)
+    held = 0
+    for _ in range(200):
+        sample = population.sample(100, rng)
+        everyone = torch.ones(len(sample.labels), dtype=torch.bool)
+        most, kept = cap_images_per_person(sample.persons, everyone, 4)
+        assert most < 40
+        capped = HeldOut(sample.channel[kept], sample.labels[kept], sample.persons[kept], 2)
+        held += exact_accuracy(capped, 0.05) >= population.accuracy
+    assert held >= 190
+
+
 def test_persons_of_the_training_images_are_not_used():
     persons = torch.tensor([0, 0, 1, 2, 2, 2])
     unseen = torch.tensor([True, True, False, True, True, True])
-    most, kept = thin_out(persons, unseen, 10**6)
+    most, kept = cap_images_per_person(persons, unseen, 10**6)
     assert (most, kept.tolist()) == (None, [0, 1, 3, 4, 5])
-    nobody = thin_out(persons, torch.zeros(6, dtype=torch.bool), 2)
+    nobody = cap_images_per_person(persons, torch.zeros(6, dtype=torch.bool), 2)
     assert (nobody[0], nobody[1].tolist()) == (None, [])

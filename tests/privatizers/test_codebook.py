@@ -14,7 +14,7 @@ from privacy_gan.privatizers.codebook import CodebookPrivatizer
 from privacy_gan.runs.certificate import Certificate
 from privacy_gan.runs.loading import load_mechanism
 
-CODEBOOK = ("privatizer=codebook", "privatizer.components=20", "privatizer.width=32")
+CODEBOOK = ("privatizer=codebook", "privatizer.principal_components=20", "privatizer.width=32")
 UTILITIES = ["Smiling", "Male", "Young"]
 CPU = torch.device("cpu")
 
@@ -40,7 +40,7 @@ def fitted(faces, **changed):
     """Return a codebook that hides Male, fitted to drawn faces, and what was measured."""
     settings = {
         "seed": 0,
-        "components": 20,
+        "principal_components": 20,
         "num_classes": 2,
         "codewords": 16,
         "epsilon": 0.025,
@@ -127,11 +127,11 @@ def test_the_budget_decides_the_number_of_codewords(faces):
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"codewords": 1}, r"the codebook's codewords=1 must be at least 2"),
+        ({"codewords": 1}, r"privatizer\.\[filter\.\]codewords=1 must be at least 2"),
         ({"codewords": 5000}, "4,000 training images are too few for a codebook of 5000"),
-        ({"temperature": 0.0}, r"the codebook's temperature=0\.0 must be at least 1e-09"),
-        ({"utility_weight": -1.0}, r"the codebook's utility_weight=-1\.0 must be at least 0"),
-        ({"balance": 1.5}, r"the codebook's balance=1\.5 must be between 0 and 1"),
+        ({"temperature": 0.0}, r"privatizer\.\[filter\.\]temperature=0\.0 must be at least 1e-09"),
+        ({"utility_weight": -1.0}, r"\[filter\.\]utility_weight=-1\.0 must be at least 0"),
+        ({"balance": 1.5}, r"privatizer\.\[filter\.\]balance=1\.5 must be between 0 and 1"),
         ({"utilities": ["Smilling"]}, "did you mean Smiling"),
     ],
 )
@@ -153,7 +153,7 @@ def test_a_run_is_certified(tiny):
     certificate = evaluation.certificate
     assert certificate.num_outcomes == 4
     assert certificate.images == 200 + 200 + 150
-    assert certificate.images_each is None
+    assert certificate.max_images_per_person is None
     assert certificate.persons is None
     assert certificate.independent_images
     tree = json.loads((run.path / "result.json").read_text())

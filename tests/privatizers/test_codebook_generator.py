@@ -2,13 +2,18 @@
 
 import os
 import signal
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from presets import JUDGED
 
 from privacy_gan.commands.train import train
-from privacy_gan.errors import Interrupted
+from privacy_gan.data.set_aside import set_aside
+from privacy_gan.data.synthetic_faces import SyntheticFacesDataModule
+from privacy_gan.data.table_data_module import SPLITS
+from privacy_gan.errors import Interrupted, UserError
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer
 from privacy_gan.privatizers.codebook import CodebookPrivatizer
 from privacy_gan.release.exported import FACTS, ExportedPrivatizer
@@ -16,7 +21,7 @@ from privacy_gan.runs.loading import load_mechanism
 
 SMALL = (
     "privatizer=codebook_generator",
-    "privatizer.filter.components=20",
+    "privatizer.filter.principal_components=20",
     "privatizer.filter.width=32",
     "privatizer.filter.codewords=8",
     "data.num_train=600",
@@ -52,7 +57,7 @@ def test_a_generator_paints_codewords(tiny, tmp_path, monkeypatch):
 
     # the certificate is the codebook's, and both distortions are known
     evaluation, baseline = result.evaluations["Smiling"], result.baseline["Smiling"]
-    assert evaluation.certificate == baseline.certificate
+    assert evaluation.certificate.bounds == baseline.certificate.bounds
     assert evaluation.certificate.num_outcomes == 8
     distortions = [each.measures["distortion"].censored.value for each in (baseline, evaluation)]
     assert distortions[0] < distortions[1]
@@ -100,3 +105,41 @@ def test_the_output_depends_on_the_image_through_its_codeword_alone(tiny):
 def differences(rows):
     """Return the largest difference between any two rows [N, D], [N, N]."""
     return (rows[:, None] - rows).abs().amax(dim=2)
+
+
+def test_nothing_sees_the_images_that_are_set_aside(tiny, tmp_path, monkeypatch):
+    overrides = (*SMALL, *JUDGED, "data.certify=0.25", "baseline=true")
+    run, result = train(tiny(*overrides))
+
+    original = SyntheticFacesDataModule.open_table
+
+    def with_other_images(self):
+        table = original(self)
+        train_rows = np.flatnonzero(table.splits == SPLITS["train"])
+        images = table.images.copy()
+        images[set_aside(train_rows, train_rows, self.certify)] = 77
+        return replace(table, images=images)
+
+    monkeypatch.setattr(SyntheticFacesDataModule, "open_table", with_other_images)
+    folders = (f"output_dir={tmp_path / 'other'}", f"classifiers.folder={tmp_path / 'classifiers'}")
+    other, other_result = train(tiny(*overrides, *folders))
+    torch.testing.assert_close(weights(other), weights(run), rtol=0, atol=0)
+    for one, another in (
+        (result.evaluations, other_result.evaluations),
+        (result.baseline, other_result.baseline),
+    ):
+        assert another["Smiling"].measures == one["Smiling"].measures
+        assert another["Smiling"].certificate != one["Smiling"].certificate
+    assert result.evaluations["Smiling"].certificate.found == {}  # codewords are not released
+    assert result.baseline["Smiling"].certificate.found
+
+
+def test_a_training_does_not_start_from_a_codebook_of_other_images(tiny, tmp_path):
+    run, _ = train(tiny(*SMALL, "evaluate=false"))
+    overrides = (*SMALL, "evaluate=false", f"start_from={run.path}")
+    with pytest.raises(UserError, match="not possible with a CodebookPrivatizer") as error:
+        train(tiny(*overrides, f"output_dir={tmp_path / 'other'}"))
+    assert "\n" not in str(error.value)
+    with pytest.raises(UserError, match=r"belongs to a run with trainer\.max_epochs=2") as error:
+        train(tiny(*SMALL, "evaluate=false", "trainer.max_epochs=3"))
+    assert "start_from" not in str(error.value)

@@ -13,8 +13,11 @@ MECHANISMS = sorted(path.stem for path in (ROOT / "conf" / "privatizer").iterdir
 SMALL = {
     "stargan": ["privatizer.width=2", "privatizer.residual_blocks=1"],
     "projection": ["networks=subspace", "networks.components=5"],
-    "codebook": ["privatizer.components=5", "privatizer.codewords=4"],
-    "codebook_generator": ["privatizer.filter.components=5", "privatizer.filter.codewords=4"],
+    "codebook": ["privatizer.principal_components=5", "privatizer.codewords=4"],
+    "codebook_generator": [
+        "privatizer.filter.principal_components=5",
+        "privatizer.filter.codewords=4",
+    ],
 }
 
 

@@ -32,7 +32,7 @@ def codebook(once):
     """Return the folder of a tiny codebook that was not judged."""
     options = ("privatizer=codebook", "privatizer.codewords=8", "privatizer.width=16")
     (result,) = once(
-        "codebook", lambda folder: train(folder, *options, "privatizer.components=5")
+        "codebook", lambda folder: train(folder, *options, "privatizer.principal_components=5")
     ).rglob("result.json")
     return result.parent
 

@@ -54,7 +54,7 @@ def test_a_row_has_both_sides(rows_of):
 def test_adversaries_that_find_less_than_the_table_are_counted(rows_of):
     entries = rows_of(both=(0.512, 0.52), misses=(0.6, 0.7), finds_more=(0.7, 0.6))
     notes = "\n".join(bounds_notes(entries))
-    assert "in 1 of 3 rows, adversaries find less than the table does" in notes
+    assert "in 1 of 3 rows, adversaries find less than the table, by" in notes
     others = [(name, entry) for name, entry in entries if name != "misses"]
     assert "in no row do adversaries find less" in "\n".join(bounds_notes(others))
 

@@ -39,7 +39,6 @@ CERTIFICATE = Certificate(
     persons=1575,
     independent_images=False,
     left_out=0,
-    images_each=None,
     majority=0.516,
     bounds={
         "0.95": {
@@ -73,11 +72,11 @@ def test_a_certificate_stands_first_and_says_what_it_does_not_cover():
     )
     assert details == (
         "with 99% confidence, these are 56.6% and 60.9%; exact bounds, which need not many "
-        "persons, are 59.8% and 60.0% with 95% each; a release, one of 128, contains at most 0.187 "
-        "bits at these frequencies"
+        "persons, are 59.8% and 60.0% with 95% each; a release tells no more than which of 128 "
+        "codewords was chosen, at most 0.187 bits at these frequencies"
     )
     assert estimates == (
-        "on the same images, guessing the value that is most frequent with an outcome among other "
+        "on the same images, guessing the value that is most frequent with a codeword among other "
         "persons finds 50.6% [49.5, 51.7%] and 51.1% [50.0, 52.2%]; a bootstrap over persons puts "
         "the best at most at 57.2% and 57.1%"
     )
