@@ -25,7 +25,7 @@ from privacy_gan.evaluation.panel import panel_name
 from privacy_gan.evaluation.persons import persons_key
 from privacy_gan.evaluation.source import MechanismSource
 from privacy_gan.hardware import Compute, choose_compute
-from privacy_gan.privatizers.base import Privatizer
+from privacy_gan.privatizers.base import FiniteRelease, Privatizer
 from privacy_gan.progress import show_bars
 from privacy_gan.runs.artifacts import read_artifact
 from privacy_gan.runs.checkpoint import save_atomically
@@ -181,11 +181,9 @@ def with_certificate(
     mechanism = privatizer.finite_part
     if mechanism is None:
         return evaluation
-    attribute = evaluation.attribute
+    attribute, is_released = evaluation.attribute, isinstance(privatizer, FiniteRelease)
     certificate = distributed.broadcast_from_rank_zero(
-        lambda: certify_mechanism(
-            mechanism, setup.datamodule, attribute, compute, is_released=mechanism is privatizer
-        )
+        lambda: certify_mechanism(mechanism, setup.datamodule, attribute, compute, is_released)
     )
     contradictions = contradiction_warnings(certificate, evaluation.measures)
     return replace(

@@ -14,6 +14,7 @@ from privacy_gan.reporting.certificate import CONFIDENCE, share_text
 from privacy_gan.reporting.lower_bounds import bound_notes
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.reporting.results import Panel
+from privacy_gan.runs.estimate import Estimate
 
 BALANCED = "balanced_accuracy"  # both a metric and a score of a certificate
 HEADINGS = (
@@ -50,14 +51,14 @@ def bounds_row(name: str, entry: EvaluationRow) -> list[str]:
     evaluation = entry.evaluation
     certificate = evaluation.certificate
     assert certificate is not None
-    bounds = certificate.bounds[CONFIDENCE]
+    bounds, found = certificate.bounds[CONFIDENCE], table_balanced_accuracy(entry)
     distortion = measure_cell(evaluation, "distortion", "censored", interval=False)
     return [
         name,
         evaluation.attribute,
         f"{certificate.num_outcomes:,}",
         distortion,
-        share_text(certificate.found[BALANCED]) if certificate.found else "-",
+        "-" if found is None else share_text(found),
         measure_cell(evaluation, BALANCED, "censored", interval=True),
         f"{bounds[BALANCED].value:.1%}",
         f"{bounds['accuracy'].value:.1%}",
@@ -77,7 +78,7 @@ def bounds_notes(entries: Sequence[tuple[str, EvaluationRow]]) -> list[str]:
 
 def check_lines(entries: Sequence[EvaluationRow]) -> list[str]:
     """Return whether adversaries find what the table finds, where there is one, as a line."""
-    known = [entry for entry in entries if entry.evaluation.certificate.found]
+    known = [entry for entry in entries if table_balanced_accuracy(entry) is not None]
     if not known:
         return []
     missed = [entry for entry in known if adversaries_miss(entry)]
@@ -91,10 +92,14 @@ def check_lines(entries: Sequence[EvaluationRow]) -> list[str]:
 
 def adversaries_miss(entry: EvaluationRow) -> bool:
     """Return whether the interval of the adversaries lies below that of the table."""
-    certificate = entry.evaluation.certificate
-    assert certificate is not None
-    found, measured = certificate.found.get(BALANCED), entry.evaluation.measures[BALANCED].censored
+    found, measured = table_balanced_accuracy(entry), entry.evaluation.measures[BALANCED].censored
     return found is not None and measured is not None and measured.high < found.low
+
+
+def table_balanced_accuracy(entry: EvaluationRow) -> Estimate | None:
+    """Return what the table of codewords finds; None if it is not known."""
+    certificate = entry.evaluation.certificate
+    return None if certificate is None else certificate.found.get(BALANCED)
 
 
 def bounds_paragraph(panels: Iterable[Panel]) -> list[str]:
