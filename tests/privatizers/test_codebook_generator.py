@@ -1,5 +1,6 @@
 """The generator on codewords: it paints what the codebook releases and never sees the image."""
 
+import csv
 import os
 import signal
 from dataclasses import replace
@@ -64,6 +65,10 @@ def test_a_generator_paints_codewords(tiny, tmp_path, monkeypatch):
     assert result.training["valid/filter/distortion"] == pytest.approx(distortions[0], rel=0.2)
     assert result.training["valid/generator/distortion"] == pytest.approx(distortions[1], rel=0.2)
     assert {each.queries for each in evaluation.adversaries} == {1}
+    with (run.path / "metrics.csv").open(newline="") as file:
+        in_training = [row["train/filter/distortion"] for row in csv.DictReader(file)]
+    logged = [float(text) for text in in_training if text]
+    assert min(logged) > 0.5 * distortions[0]  # it learns from codewords
 
     other_folder = (*JUDGED, f"output_dir={tmp_path / 'resumed'}", "evaluate=false")
     # the codebook is not fitted again when the training of the generator resumes
