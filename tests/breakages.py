@@ -720,7 +720,7 @@ BREAKAGES = [
     Breakage(
         "a generator that is trained after the filter learns from another filter's output",
         "privatizers/adversarial.py",
-        "game.eval()  # before draws, which depend on it",
+        "part.eval()  # before draws, which depend on it",
         "pass",
         ["privatizers/test_phases.py::test_the_generator_learns_from_what_the_filter_will_release"],
     ),

@@ -75,7 +75,7 @@ ROLES = {
             attribute group_rule num_classes epsilon seed image_size width start_key networks
             data data._target_ data.image_size data.crop data.batch_size data.seed
             data.drawing_seed data.num_train data.num_valid data.num_test data.mu data.sigma
-            data.prior
+            data.prior data.certify
             privatizer privatizer.optimizer._target_ privatizer.optimizer._partial_
             privatizer.optimizer.lr privatizer.optimizer.betas
             trainer trainer._target_ trainer.max_epochs trainer.precision

@@ -97,8 +97,8 @@ def cap_images_per_person(
     Many images of few persons widen the exact bound: its slack is that of sum_j m_j^2 / n^2. Few
     images bias its estimate, by some 0.4 sqrt(K / n). The number of images of one person, at most,
     makes the sum of both least, for the accuracy. It depends on the numbers of images alone, and
-    which images are used is random. The certificate is then about persons with up to so many images
-    each, which is the same if the number of images says nothing about the person.
+    which images are used is random. Persons with more images then count less than in the data,
+    which makes no difference if the number of images says nothing about the person.
 
     Args:
         persons: the person in each image, [N].

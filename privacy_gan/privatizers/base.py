@@ -99,8 +99,8 @@ class Privatizer(nn.Module, ABC):
     def finite_part(self) -> FiniteRelease | None:
         """The part with finitely many outcomes whose outcome alone the release is made from.
 
-        What is made of it is post-processing, which tells no more. None if there is none, or if it
-        may have been fitted to other data than the run's, as in a stack.
+        Everything after it is post-processing, which tells no more. None if there is no such part,
+        or if it may have been fitted to other data than the run's, as in a stack.
         """
         return self if isinstance(self, FiniteRelease) else None
 

@@ -237,8 +237,8 @@ class CodebookPrivatizer(Privatizer):
         )
         if (available := len(basis.deviations)) < self.subspace.components:
             raise UserError(
-                f"{OPTION}principal_components={self.subspace.components}, but these images have "
-                f"only {available}: set it to {available} or less"
+                f"{OPTION}principal_components is {self.subspace.components}, but these images "
+                f"have only {available}: set it to {available} or less"
             )
         return basis
 

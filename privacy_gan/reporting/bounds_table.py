@@ -91,7 +91,7 @@ def check_lines(entries: Sequence[EvaluationRow]) -> list[str]:
 
 
 def adversaries_miss(entry: EvaluationRow) -> bool:
-    """Return whether the interval of the adversaries lies below that of the table."""
+    """Return whether the interval of the adversaries is below that of the table."""
     found, measured = table_balanced_accuracy(entry), entry.evaluation.measures[BALANCED].censored
     return found is not None and measured is not None and measured.high < found.low
 

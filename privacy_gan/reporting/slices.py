@@ -109,7 +109,7 @@ def find_worst_slice(
 
     The largest of K values is too large by chance. The slice is therefore chosen by the lower end
     of its interval, widened for K slices (Bonferroni), and must exceed the value of all images by
-    that. What is not above guessing is no leak, even if all images are further below it by chance.
+    that. It must also be above guessing: by chance, all images may be below.
     """
     lows = [simultaneous_low(part.balanced_accuracy, len(measured)) for part in measured]
     low = max(lows)

@@ -42,7 +42,7 @@ def test_a_table_finds_what_is_there():
 
 
 def test_a_table_does_not_know_the_person_that_it_guesses():
-    # each person has an outcome of its own, which only its own images could explain
+    # each person has another outcome, which only images of the same person could explain
     persons = torch.arange(200).repeat_interleave(4)
     labels = persons % 2
     sample = held_out(torch.eye(200)[persons], labels, persons)
@@ -110,5 +110,5 @@ def test_persons_of_the_training_images_are_not_used():
     unseen = torch.tensor([True, True, False, True, True, True])
     most, kept = cap_images_per_person(persons, unseen, 10**6)
     assert (most, kept.tolist()) == (None, [0, 1, 3, 4, 5])
-    nobody = cap_images_per_person(persons, torch.zeros(6, dtype=torch.bool), 2)
-    assert (nobody[0], nobody[1].tolist()) == (None, [])
+    nothing = cap_images_per_person(persons, torch.zeros(6, dtype=torch.bool), 2)
+    assert (nothing[0], nothing[1].tolist()) == (None, [])
