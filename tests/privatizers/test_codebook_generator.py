@@ -49,8 +49,20 @@ def weights(run):
     return torch.load(run.checkpoint, weights_only=True)["state_dict"]
 
 
-def test_a_generator_paints_codewords(tiny, tmp_path, monkeypatch):
-    run, result = train(tiny(*SMALL, *JUDGED, "baseline=true"))
+@pytest.fixture
+def judged(tiny, once):
+    """Return a finished run with images that are set aside, and its result."""
+    folder = once("judged_codebook_generator", lambda folder: train(overrides_in(tiny, folder)))
+    return train(overrides_in(tiny, folder))
+
+
+def overrides_in(tiny, folder, *more):
+    folders = (f"output_dir={folder}", f"classifiers.folder={folder / 'classifiers'}")
+    return tiny(*SMALL, *JUDGED, "data.certify=0.25", "baseline=true", *folders, *more)
+
+
+def test_a_generator_paints_codewords(judged):
+    run, result = judged
     mechanism = load_mechanism(run.path).for_inference().eval()
     codebook = mechanism.filter
     assert isinstance(codebook, CodebookPrivatizer)
@@ -70,17 +82,6 @@ def test_a_generator_paints_codewords(tiny, tmp_path, monkeypatch):
     logged = [float(text) for text in in_training if text]
     assert min(logged) > 0.5 * distortions[0]  # it learns from codewords
 
-    other_folder = (*JUDGED, f"output_dir={tmp_path / 'resumed'}", "evaluate=false")
-    # the codebook is not fitted again when the training of the generator resumes
-    with monkeypatch.context() as patched:
-        stop_in_training(patched)
-        with pytest.raises(Interrupted):
-            train(tiny(*SMALL, *other_folder))
-        patched.undo()
-        patched.setattr(CodebookPrivatizer, "fit_data", refuse_to_fit)
-        resumed, _ = train(tiny(*SMALL, *other_folder))
-    torch.testing.assert_close(weights(resumed), weights(run), rtol=0, atol=0)
-
     exported = ExportedPrivatizer.from_privatizer(
         load_mechanism(run.path), 16, ["Smiling"], dict.fromkeys(FACTS, "")
     )
@@ -89,13 +90,24 @@ def test_a_generator_paints_codewords(tiny, tmp_path, monkeypatch):
     assert exported.single_release
 
 
+def test_a_codebook_is_not_fitted_again_when_training_resumes(judged, tiny, tmp_path, monkeypatch):
+    config = overrides_in(tiny, tmp_path / "resumed", "evaluate=false")
+    with monkeypatch.context() as patched:
+        stop_in_training(patched)
+        with pytest.raises(Interrupted):
+            train(config)
+        patched.undo()
+        patched.setattr(CodebookPrivatizer, "fit_data", refuse_to_fit)
+        resumed, _ = train(config)
+    torch.testing.assert_close(weights(resumed), weights(judged[0]), rtol=0, atol=0)
+
+
 def random_images(count):
     return torch.rand(count, 3, 16, 16, generator=torch.Generator().manual_seed(0))
 
 
-def test_the_output_depends_on_the_image_through_its_codeword_alone(tiny):
-    run, _ = train(tiny(*SMALL, "evaluate=false"))
-    mechanism = load_mechanism(run.path).for_inference().eval()
+def test_the_output_depends_on_the_image_through_its_codeword_alone(judged):
+    mechanism = load_mechanism(judged[0].path).for_inference().eval()
     images = torch.cat([random_images(20), torch.rand(20, 3, 1, 1).expand(-1, -1, 16, 16)])
     draws = mechanism.draw(images, torch.Generator().manual_seed(1))
     draws = {name: rows[:1].expand_as(rows) for name, rows in draws.items() if name != "level"}
@@ -112,10 +124,8 @@ def differences(rows):
     return (rows[:, None] - rows).abs().amax(dim=2)
 
 
-def test_nothing_sees_the_images_that_are_set_aside(tiny, tmp_path, monkeypatch):
-    overrides = (*SMALL, *JUDGED, "data.certify=0.25", "baseline=true")
-    run, result = train(tiny(*overrides))
-
+def test_nothing_sees_the_images_that_are_set_aside(judged, tiny, tmp_path, monkeypatch):
+    run, result = judged
     original = SyntheticFacesDataModule.open_table
 
     def with_other_images(self):
@@ -126,8 +136,7 @@ def test_nothing_sees_the_images_that_are_set_aside(tiny, tmp_path, monkeypatch)
         return replace(table, images=images)
 
     monkeypatch.setattr(SyntheticFacesDataModule, "open_table", with_other_images)
-    folders = (f"output_dir={tmp_path / 'other'}", f"classifiers.folder={tmp_path / 'classifiers'}")
-    other, other_result = train(tiny(*overrides, *folders))
+    other, other_result = train(overrides_in(tiny, tmp_path / "other"))
     torch.testing.assert_close(weights(other), weights(run), rtol=0, atol=0)
     for one, another in (
         (result.evaluations, other_result.evaluations),
@@ -139,12 +148,11 @@ def test_nothing_sees_the_images_that_are_set_aside(tiny, tmp_path, monkeypatch)
     assert result.baseline["Smiling"].certificate.found
 
 
-def test_a_training_does_not_start_from_a_codebook_of_other_images(tiny, tmp_path):
-    run, _ = train(tiny(*SMALL, "evaluate=false"))
-    overrides = (*SMALL, "evaluate=false", f"start_from={run.path}")
+def test_a_training_does_not_start_from_a_codebook_of_other_images(judged, tiny, tmp_path):
+    folder = judged[0].path
     with pytest.raises(UserError, match="not possible with a CodebookPrivatizer") as error:
-        train(tiny(*overrides, f"output_dir={tmp_path / 'other'}"))
+        train(overrides_in(tiny, tmp_path / "other", f"start_from={folder}"))
     assert "\n" not in str(error.value)
     with pytest.raises(UserError, match=r"belongs to a run with trainer\.max_epochs=2") as error:
-        train(tiny(*SMALL, "evaluate=false", "trainer.max_epochs=3"))
+        train(overrides_in(tiny, folder.parents[4], "trainer.max_epochs=3"))
     assert "start_from" not in str(error.value)

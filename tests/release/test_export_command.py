@@ -53,9 +53,9 @@ def test_exported_mechanisms_need_neither_lightning_nor_hydra(tiny, tmp_path):
         run_folder, _ = train(
             tiny(f"privatizer={name}", "trainer.max_epochs=1", "epsilon=0.001", *more)
         )
-        export.main(export_config(run_folder.path, folders[name]))
+        export.main(export_config(run_folder.path, folders[name], "onnx=false"))
         runs[name] = load_privatizer(run_folder.path)
-        assert {path.name for path in folders[name].iterdir()} == FILES
+        assert {path.name for path in folders[name].iterdir()} == FILES - {"model.onnx"}
     torch.save(IMAGES, tmp_path / "images.pt")
     command = [
         sys.executable,
