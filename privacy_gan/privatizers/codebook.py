@@ -223,7 +223,8 @@ class CodebookPrivatizer(Privatizer):
         raise UserError(
             f"a budget of {budget:g} is less than a codebook reaches: with {sizes[-1]} codewords "
             f"({len(labels):,} training images allow no more), the distortion is {distortion:.3g}; "
-            f"set epsilon to at least {distortion / self.budget_share:.3g}, or {OPTION}codewords"
+            f"set epsilon to at least {distortion / self.budget_share:.3g}, or the number of "
+            f"codewords, whatever their distortion, with {OPTION}codewords"
         )
 
     def components_of(self, datamodule: TableDataModule, device: torch.device) -> Basis:

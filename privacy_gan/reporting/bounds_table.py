@@ -73,20 +73,20 @@ def bounds_notes(entries: Sequence[tuple[str, EvaluationRow]]) -> list[str]:
     if not entries:
         return []
     text = "\n".join(cell for row in bounds_rows(entries) for cell in row)
-    return [*NOTES, *check_lines([entry for _, entry in entries]), *bound_notes(text)]
+    return [*NOTES, *check_lines(entries), *bound_notes(text)]
 
 
-def check_lines(entries: Sequence[EvaluationRow]) -> list[str]:
+def check_lines(entries: Sequence[tuple[str, EvaluationRow]]) -> list[str]:
     """Return whether adversaries find what the table finds, where there is one, as a line."""
-    known = [entry for entry in entries if table_balanced_accuracy(entry) is not None]
+    known = [each for each in entries if table_balanced_accuracy(each[1]) is not None]
     if not known:
         return []
-    missed = [entry for entry in known if adversaries_miss(entry)]
+    missed = [f"{name}, {entry.attribute}" for name, entry in known if adversaries_miss(entry)]
     if not missed:
         return ["in no row do adversaries find less than the table, by more than both intervals"]
     return [
         f"in {len(missed)} of {pluralize(len(known), 'row')}, adversaries find less than the "
-        "table, by more than both intervals: they miss part of the leak"
+        f"table, by more than both intervals: they miss part of the leak ({'; '.join(missed)})"
     ]
 
 

@@ -26,9 +26,10 @@ def certificate_clause(evaluation: Evaluation) -> str:
     accuracy, balanced = bounds["accuracy"], bounds["balanced_accuracy"]
     return (
         f"no adversary predicts {evaluation.attribute} from one release with a balanced accuracy "
-        f"above {balanced.value:.1%} ({balanced.kind} bound), or an accuracy above "
-        f"{accuracy.value:.1%} ({accuracy.kind} bound), with 95% confidence "
-        f"({basis(certificate)}; majority {certificate.majority:.1%})"
+        f"above {balanced.value:.1%} ({balanced.kind} bound; guessing "
+        f"{1 / len(evaluation.classes):.1%}), or an accuracy above {accuracy.value:.1%} "
+        f"({accuracy.kind} bound; majority {certificate.majority:.1%}), with 95% confidence "
+        f"({basis(certificate)})"
     )
 
 
@@ -52,8 +53,9 @@ def certificate_lines(evaluation: Evaluation) -> list[str]:
 
     lines = [
         certificate_clause(evaluation),
-        f"with 99% confidence, these are {both(high, 'value')}; exact bounds, which need not many "
-        f"persons, are {both(low, 'exact')} with 95% each; a release tells no more than which of "
+        f"with 99% confidence, these are {both(high, 'value')}; the exact bounds, which do not "
+        f"need many {units_of(certificate)}, are {both(low, 'exact')}, each by itself with 95% "
+        "confidence; a release tells no more than which of "
         f"{certificate.num_outcomes:,} codewords was chosen, at most "
         f"{certificate.bits[CONFIDENCE]:.3f} bits at these frequencies",
     ]
@@ -63,7 +65,7 @@ def certificate_lines(evaluation: Evaluation) -> list[str]:
 def estimate_lines(certificate: Certificate) -> list[str]:
     """Return what the same images say without a proof, as lines."""
     scores = ("balanced_accuracy", "accuracy")
-    units = "images" if certificate.persons is None else "persons"
+    units = units_of(certificate)
     parts = []
     if found := certificate.found:
         values = " and ".join(share_text(found[score]) for score in scores)
@@ -73,8 +75,15 @@ def estimate_lines(certificate: Certificate) -> list[str]:
         )
     if upper := certificate.bootstrap.get(CONFIDENCE):
         limits = " and ".join(f"{upper[score]:.1%}" for score in scores)
-        parts.append(f"a bootstrap over {units} puts the best at most at {limits}")
+        parts.append(
+            f"by a bootstrap over {units}, the best possible adversary has at most {limits}"
+        )
     return [f"on the same images, {'; '.join(parts)}"] if parts else []
+
+
+def units_of(certificate: Certificate) -> str:
+    """Return what is independent: persons or images."""
+    return "images" if certificate.persons is None else "persons"
 
 
 def share_text(estimate: Estimate) -> str:

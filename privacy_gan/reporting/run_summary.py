@@ -16,6 +16,7 @@ from privacy_gan.reporting.cells import (
     measure_cell,
     measure_label,
 )
+from privacy_gan.reporting.certificate import certificate_lines
 from privacy_gan.reporting.controls import control_lines
 from privacy_gan.reporting.data_scaling import scaling_lines
 from privacy_gan.reporting.finished_runs import mechanism_name
@@ -127,6 +128,7 @@ def short_table_notes(evaluations: Collection[Evaluation]) -> list[str]:
     text = "\n".join(line for each in evaluations for line in short_table(each))
     lines = [
         *(note for note in SHORT_TABLE_NOTES if note.partition(":")[0] in text),
+        *(line for each in evaluations for line in certificate_lines(each)[1:]),
         *(line for each in evaluations for line in ceiling_lines(each)),
         *(line for each in evaluations for line in slice_lines(each)),
         *bound_notes(text),

@@ -102,10 +102,10 @@ def refuse_fitted_parts(privatizer: nn.Module, path: str) -> None:
     Raises:
         UserError: it has: the other run may have fitted them to other images.
     """
-    if parts := fitted_parts(privatizer):
+    if fitted_parts(privatizer):
         raise UserError(
-            f"start_from={path} is not possible with a {type(parts[0]).__name__}, which is fitted "
-            "to the training images before: remove start_from"
+            f"start_from={path}: a part of this mechanism is fitted to the training images first, "
+            "and that run may have had others: remove start_from"
         )
 
 

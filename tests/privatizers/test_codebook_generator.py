@@ -150,7 +150,7 @@ def test_nothing_sees_the_images_that_are_set_aside(judged, tiny, tmp_path, monk
 
 def test_a_training_does_not_start_from_a_codebook_of_other_images(judged, tiny, tmp_path):
     folder = judged[0].path
-    with pytest.raises(UserError, match="not possible with a CodebookPrivatizer") as error:
+    with pytest.raises(UserError, match="fitted to the training images first") as error:
         train(overrides_in(tiny, tmp_path / "other", f"start_from={folder}"))
     assert "\n" not in str(error.value)
     with pytest.raises(UserError, match=r"belongs to a run with trainer\.max_epochs=2") as error:

@@ -67,18 +67,18 @@ def test_a_certificate_stands_first_and_says_what_it_does_not_cover():
     claim, details, estimates, limits, *rest = verdict(certified)
     assert claim == (
         "no adversary predicts Smiling from one release with a balanced accuracy above 55.4% "
-        "(asymptotic bound), or an accuracy above 59.4% (asymptotic bound), with 95% confidence "
-        "(4,000 held-out images of 1,575 persons; majority 51.6%)"
+        "(asymptotic bound; guessing 50.0%), or an accuracy above 59.4% (asymptotic bound; "
+        "majority 51.6%), with 95% confidence (4,000 held-out images of 1,575 persons)"
     )
     assert details == (
-        "with 99% confidence, these are 56.6% and 60.9%; exact bounds, which need not many "
-        "persons, are 59.8% and 60.0% with 95% each; a release tells no more than which of 128 "
-        "codewords was chosen, at most 0.187 bits at these frequencies"
+        "with 99% confidence, these are 56.6% and 60.9%; the exact bounds, which do not need many "
+        "persons, are 59.8% and 60.0%, each by itself with 95% confidence; a release tells no more "
+        "than which of 128 codewords was chosen, at most 0.187 bits at these frequencies"
     )
     assert estimates == (
         "on the same images, guessing the value that is most frequent with a codeword among other "
-        "persons finds 50.6% [49.5, 51.7%] and 51.1% [50.0, 52.2%]; a bootstrap over persons puts "
-        "the best at most at 57.2% and 57.1%"
+        "persons finds 50.6% [49.5, 51.7%] and 51.1% [50.0, 52.2%]; by a bootstrap over persons, "
+        "the best possible adversary has at most 57.2% and 57.1%"
     )
     assert "several photographs of one person" in limits
     assert rest == verdict(judged((0.6, 0.55, 0.65)))
@@ -89,13 +89,13 @@ def test_a_certificate_stands_first_and_says_what_it_does_not_cover():
 @pytest.mark.parametrize(
     ("persons", "independent", "basis"),
     [
-        (None, True, "4,000 held-out images;"),
+        (None, True, "4,000 held-out images)"),
         (
             None,
             False,
             "4,000 held-out images, taken as independent because the data name no persons",
         ),
-        (1, False, "4,000 held-out images of 1 person;"),
+        (1, False, "4,000 held-out images of 1 person)"),
     ],
 )
 def test_a_certificate_says_what_was_taken_as_independent(persons, independent, basis):
@@ -107,7 +107,7 @@ def test_a_certificate_says_what_was_taken_as_independent(persons, independent, 
 def test_a_certificate_says_how_many_images_were_left_out():
     certificate = replace(CERTIFICATE, left_out=12)
     certified = replace(judged((0.6, 0.55, 0.65)), certificate=certificate)
-    assert "1,575 persons, without 12 of persons in the training images;" in verdict(certified)[0]
+    assert "1,575 persons, without 12 of persons in the training images)" in verdict(certified)[0]
 
 
 def test_an_adversary_above_the_certificate_is_a_fault_of_one_of_them():
