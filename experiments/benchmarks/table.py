@@ -133,8 +133,8 @@ def describe_certificate(record: Mapping[str, Any]) -> list[str]:
     seconds = measured["seconds"]
     return [
         f"From {measured['images']:,} training images to a certified codebook of "
-        f"{measured['codewords']} codewords: {sum(seconds.values()):.0f} s, {seconds['cache']:.0f} "
-        f"s to decode all images, {seconds['fit']:.0f} s to fit, {seconds['certify']:.0f} s for "
+        f"{measured['codewords']} codewords: {sum(seconds.values()):.0f} s, {seconds['cache']:.1f} "
+        f"s to decode all images, {seconds['fit']:.1f} s to fit, {seconds['certify']:.1f} s for "
         f"the certificate from {measured['held_out_images']:,} images."
     ]
 
