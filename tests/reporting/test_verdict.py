@@ -71,8 +71,8 @@ def test_a_certificate_stands_first_and_says_what_it_does_not_cover():
         "majority 51.6%), with 95% confidence (4,000 held-out images of 1,575 persons)"
     )
     assert details == (
-        "with 99% confidence, these are 56.6% and 60.9%; the exact bounds, which do not need many "
-        "persons, are 59.8% and 60.0%, each by itself with 95% confidence; a release tells no more "
+        "with 99% confidence, the bounds are 56.6% and 60.9%; the exact ones, which do not need "
+        "many persons, are 59.8% and 60.0%, each by itself with 95% confidence; a release tells no more "
         "than which of 128 codewords was chosen, at most 0.187 bits at these frequencies"
     )
     assert estimates == (
