@@ -53,8 +53,8 @@ def certificate_lines(evaluation: Evaluation) -> list[str]:
 
     lines = [
         certificate_clause(evaluation),
-        f"with 99% confidence, the bounds are {both(high, 'value')}; the exact ones, which do not "
-        f"need many {units_of(certificate)}, are {both(low, 'exact')}, each by itself with 95% "
+        f"with 99% confidence, the bounds are {both(high, 'value')}; the exact ones, which do "
+        f"not need many {units_of(certificate)}, are {both(low, 'exact')}, each by itself with 95% "
         "confidence; a release tells no more than which of "
         f"{certificate.num_outcomes:,} codewords was chosen, at most "
         f"{certificate.bits[CONFIDENCE]:.3f} bits at these frequencies",
