@@ -72,8 +72,8 @@ def test_a_certificate_stands_first_and_says_what_it_does_not_cover():
     )
     assert details == (
         "with 99% confidence, the bounds are 56.6% and 60.9%; the exact ones, which do not need "
-        "many persons, are 59.8% and 60.0%, each by itself with 95% confidence; a release tells no more "
-        "than which of 128 codewords was chosen, at most 0.187 bits at these frequencies"
+        "many persons, are 59.8% and 60.0%, each by itself with 95% confidence; a release tells no "
+        "more than which of 128 codewords was chosen, at most 0.187 bits at these frequencies"
     )
     assert estimates == (
         "on the same images, guessing the value that is most frequent with a codeword among other "
