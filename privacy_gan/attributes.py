@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 import numpy as np
@@ -70,6 +70,51 @@ def find_attribute(word: str, names: Sequence[str]) -> str:
 
 
 SEPARATOR = "+"
+UNKNOWN = 255  # in a table of labels: the image has no value of the attribute
+IGNORED = -100  # the same in a batch: the ignore_index of torch's losses
+NO_YES = ("0", "1")  # classes of an attribute that images have or lack
+
+
+@dataclass(frozen=True)
+class DataAttributes:
+    """The attributes of a data set.
+
+    Attributes:
+        classes: names of each attribute's values, in the order of the columns of labels.
+        measurable: the attributes whose classes all occur in every split.
+        unusable: why other columns of the labels are not attributes, by their names.
+    """
+
+    classes: Mapping[str, tuple[str, ...]]
+    measurable: tuple[str, ...]
+    unusable: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, word: str) -> str:
+        """Return the attribute that a word means, see ``find_attribute``.
+
+        Raises:
+            UserError: there is no such attribute.
+        """
+        for name, reason in self.unusable.items():
+            if _simplify(name) == _simplify(word):
+                raise UserError(reason)
+        return find_attribute(word, tuple(self.classes))
+
+
+def value_names(attribute: str, classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the values of an attribute as people read them: "Young: yes", "age: 20-29".
+
+    Args:
+        attribute: its name; the classes of a group of attributes are attributes themselves.
+        classes: names of its values; ``NO_YES`` are no and yes.
+    """
+    if SEPARATOR in attribute:
+        names = list(classes)
+    else:
+        words = ("no", "yes") if tuple(classes) == NO_YES else classes
+        names = [f"{attribute}: {word}" for word in words]
+    return tuple(name.replace("_", " ") for name in names)
+
 
 # How images with none or several of a group's attributes are labelled.
 RULES = {
@@ -120,26 +165,28 @@ class AttributeGroup:
         """Return the class of each image, [N], and whether the image belongs to the data, [N].
 
         Args:
-            attributes: binary labels, [N, A].
+            attributes: labels, [N, A]; those of the members are 0, 1 or ``UNKNOWN``. An image with
+                an unknown one does not belong to the data.
             names: names of the A attributes.
 
         Raises:
             UserError: some images have none or several of the members, and there is no rule.
         """
         chosen = attributes[:, [names.index(name) for name in self.members]]
-        number = chosen.sum(axis=1)
-        labels = chosen.argmax(axis=1).astype(np.uint8)  # index of the first one
+        known = (chosen != UNKNOWN).all(axis=1)
+        number = (chosen == 1).sum(axis=1)
+        labels = (chosen == 1).argmax(axis=1).astype(np.uint8)  # index of the first one
         if self.rule == "other":
             labels[number != 1] = len(self.members)
-            return labels, np.ones(len(labels), dtype=bool)
-        if self.rule is None and (number != 1).any():
+            return labels, known
+        if self.rule is None and (number[known] != 1).any():
             meanings = "; ".join(f"{rule}: {meaning}" for rule, meaning in RULES.items())
             raise UserError(
-                f"of {len(labels)} images {int((number == 0).sum())} have none of "
-                f"{', '.join(self.members)} and {int((number > 1).sum())} have several: set "
+                f"of {int(known.sum())} images {int((number[known] == 0).sum())} have none of "
+                f"{', '.join(self.members)} and {int((number[known] > 1).sum())} have several: set "
                 f"group_rule=RULE to one of these ({meanings})"
             )
-        return labels, number >= 1 if self.rule == "first" else number == 1
+        return labels, known & (number >= 1 if self.rule == "first" else number == 1)
 
 
 def parse_attribute_group(words: Sequence[str], rule: str | None) -> AttributeGroup:

@@ -323,16 +323,16 @@ BREAKAGES = [
         "data/audit_data.py",
         "    notes += metadata_notes(files.images, censored.files)\n",
         "",
-        ["data/test_labelled_folder.py::test_notes_warn_of_transparency_and_metadata"],
+        ["data/test_audit_data.py::test_notes_warn_of_transparency_and_metadata"],
     ),
     Breakage(
         "excluded columns are not reported",
         "data/audit_data.py",
-        "    notes += labels.excluded_columns()\n",
-        "",
+        "    notes += [*assignment.notes, *labels.excluded_columns()]\n",
+        "    notes += assignment.notes\n",
         [
-            "data/test_labelled_folder.py::"
-            "test_other_attributes_with_missing_values_are_excluded_by_name"
+            "data/test_audit_data.py::"
+            "test_other_attributes_with_missing_values_are_named_and_measured_on_the_other_images"
         ],
     ),
     Breakage(

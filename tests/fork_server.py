@@ -51,10 +51,13 @@ def import_all() -> None:
 
     import privacy_gan
 
+    # starts threads; pandas does without it, and what needs it imports it later
+    sys.modules["pyarrow"] = None  # type: ignore[assignment]
     for module in pkgutil.walk_packages(privacy_gan.__path__, "privacy_gan."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     Plugins.instance()
+    del sys.modules["pyarrow"]
     gc.collect()
     gc.freeze()  # keeps the collector from writing to, and so copying, the shared memory
     if len(list(Path("/proc/self/task").iterdir())) > 1:

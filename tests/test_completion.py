@@ -26,7 +26,10 @@ def folder(tmp_path, monkeypatch):
     [
         (["pri"], ["privatize"]),
         (["nothing", "da"], []),
-        (["train", "data="], ["data=celeba", "data=gaussian", "data=synthetic_faces"]),
+        (
+            ["train", "data="],
+            ["data=celeba", "data=folder", "data=gaussian", "data=synthetic_faces"],
+        ),
         (["train", "epsi"], ["epsilon="]),
         (["train", "judge.max_e"], ["judge.max_epochs="]),
         (["train", "evaluate="], ["evaluate=true", "evaluate=false"]),

@@ -17,7 +17,7 @@ HINTS = {
         "privatizer.filter.constraint.epsilon=0.02": "contradicts epsilon=0.01: give epsilon=0.02",
         "judge=4": "judge=4: give one of mlp, quick, standard",
         "judge.queries=[1,2": "cannot be read: close every bracket and quote",
-        "attribute=null": "attribute=null names no attribute",
+        "attribute=null": "attribute has no value: give the one to hide, such as attribute=",
         "attribute=Lächeln": "the data have no attribute 'Lächeln'",
         "run_dir=": "run_dir= is empty",
         "--config-dir nowhere": "nowhere' not found",

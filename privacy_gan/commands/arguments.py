@@ -27,6 +27,11 @@ EARLIER_MAX_EPOCHS = 64  # judge.max_epochs for runs that were configured withou
 STRUCTURE_CHARACTERS = re.compile(r"[][(){},'\"]")  # in lists, dictionaries and quoted values
 
 
+def is_value(argument: str) -> bool:
+    """Return whether an argument is neither OPTION=VALUE nor a flag."""
+    return "=" not in argument and not argument.startswith("-")
+
+
 def to_hydra_arguments(
     arguments: Sequence[str], path_options: Sequence[str], default_option: str
 ) -> list[str]:

@@ -10,13 +10,13 @@ from shutil import rmtree
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from privacy_gan.attributes import PAPER_ATTRIBUTES
 from privacy_gan.commands.judging import build_judge
 from privacy_gan.commands.run_setup import describe_environment
 from privacy_gan.data.audit_data import AuditDataModule, AuditFiles, AuditImages, find_audit_images
-from privacy_gan.data.labelled_folder import LabelledFolder
+from privacy_gan.data.labelled_images import LabelledImages
 from privacy_gan.data.persons import number_persons
 from privacy_gan.data.table_data_module import SPLITS
 from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
@@ -50,6 +50,8 @@ def main(config: DictConfig) -> None:
         Path(config.original) if config.original is not None else None,
         config.split,
         config.person,
+        OmegaConf.to_container(config.bins) if config.bins is not None else None,
+        list(config.missing),
     )
     audited = find_audit_images(files, str(config.attribute), config.image_size, config.seed)
     attribute = audited.attribute
@@ -71,7 +73,7 @@ def main(config: DictConfig) -> None:
     print(format_result(result, run.folder, config.details))
 
 
-def counts_persons(evaluation: Evaluation, source: LabelledFolder) -> bool:
+def counts_persons(evaluation: Evaluation, source: LabelledImages) -> bool:
     """Return whether the intervals of a result are over the persons that the files now name."""
     persons = evaluation.test_persons()
     if persons is None or source.person_ids is None:
@@ -82,7 +84,7 @@ def counts_persons(evaluation: Evaluation, source: LabelledFolder) -> bool:
 
 def fill_defaults(config: DictConfig, audited: AuditImages) -> None:
     """Set the options that are null to values that depend on the images. Changes ``config``."""
-    names = audited.censored.attribute_names
+    names = audited.censored.measurable
     if config.judge.attributes is None:
         usual = PAPER_ATTRIBUTES if set(PAPER_ATTRIBUTES) <= set(audited.columns) else names
         config.judge.attributes = [name for name in usual if name in names]
@@ -107,7 +109,7 @@ def adversaries_needing_originals(config: DictConfig) -> list[str]:
 
 def audit_run(config: DictConfig, attribute: str, audited: AuditImages) -> Run:
     """Return an audit's fingerprint and folder."""
-    images = audited.censored.folder.resolve().name
+    images = audited.censored.stored.path.resolve().name
     output = config.output
     if output is None:
         output = Path("outputs", "audits", images, attribute, f"seed-{config.seed}")

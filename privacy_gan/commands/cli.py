@@ -16,7 +16,12 @@ import hydra
 from omegaconf import DictConfig
 
 import privacy_gan
-from privacy_gan.commands.arguments import HELP_FLAGS, arguments_for_run, to_hydra_arguments
+from privacy_gan.commands.arguments import (
+    HELP_FLAGS,
+    arguments_for_run,
+    is_value,
+    to_hydra_arguments,
+)
 from privacy_gan.commands.completion import SCRIPTS, complete, program_path, shell_script
 from privacy_gan.commands.help import command_help, run_command_help
 from privacy_gan.commands.hydra_app import (
@@ -45,6 +50,7 @@ class Command:
         default_option: option to suggest for a value that was given without one.
         uses_run_config: whether it starts from the configuration in a run's folder.
         flags: Hydra flags that come before the user's arguments.
+        positional: option whose value may be the first argument, without the option.
     """
 
     summary: str
@@ -54,10 +60,19 @@ class Command:
     default_option: str = "OPTION"
     uses_run_config: bool = False
     flags: Sequence[str] = ()
+    positional: str = ""
 
 
 JUDGE_PATHS = ("classifiers.folder", "judge.inception_weights", "judge.weights")
 COMMANDS = {
+    "data": Command(
+        "say what is in a folder of images, and how to train on it",
+        "data.main",
+        "data",
+        ["images", "labels", "split", "person"],
+        "images",
+        positional="images",
+    ),
     "train": Command("train a mechanism and judge it", "launch.train", "train", PATHS),
     "sweep": Command(
         "train every combination of values: epsilon=0.01,0.02 ...",
@@ -134,6 +149,8 @@ def run_command(name: str, arguments: Sequence[str] | None = None) -> None:
         with report_errors():
             print(help_for(name, typed), flush=True)
         return
+    if command.positional and typed and is_value(typed[0]):
+        typed[0] = f"{command.positional}={typed[0]}"
     if command.config == "train":
         register_with_hydra()
     with report_errors():

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from privacy_gan.config import config_to_dict, resolve_config, resolve_task
 from privacy_gan.config.paths import quote
 from privacy_gan.config.validators import format_value
-from privacy_gan.data.image_source import data_key
+from privacy_gan.data.image_source import data_key, own_attributes
 from privacy_gan.errors import UserError
 from privacy_gan.runs.fingerprint import judge_settings, unflatten
 from privacy_gan.runs.folder import RunFolder
@@ -38,7 +38,8 @@ def find_finished_run(config: DictConfig) -> tuple[RunFolder, Result] | None:
         config: of the run, checked.
     """
     try:
-        config = resolve_config(config, resolve_task(config))
+        known = own_attributes(config_to_dict(config.data))
+        config = resolve_config(config, resolve_task(config, known))
         if RunFolder(Path(config.run_dir)).result() is None:
             return None
         if (key := data_key(config_to_dict(config.data))) is None:

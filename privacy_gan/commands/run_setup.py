@@ -75,8 +75,8 @@ def prepare_run(config: DictConfig) -> RunSetup:
     """
     check_config(config)
     datamodule: TableDataModule = instantiate(config.data)
-    task = resolve_task(config, datamodule.attribute_names)
-    datamodule.group = task.group
+    task = resolve_task(config, datamodule.known_attributes())
+    datamodule.hide(task.attribute, task.group)
     config = resolve_config(config, task)
     run = run_from_config(config, datamodule.data_key())
     return RunSetup(config, task, run, datamodule)

@@ -21,6 +21,7 @@ from privacy_gan.errors import UserError
 REFERENCE = re.compile(r"\$\{([\w.\[\]]+)\}")
 INDEPENDENT_SEEDS = {"judge.seed"}  # may differ from the run's seed
 NULLABLE = {
+    "attributes",
     "averaging",
     "crop",
     "generator_averaging",
@@ -32,7 +33,7 @@ DERIVED = {"privatizer.seed": "seed", "privatizer.attribute_index": "attribute"}
 REPLACED = {
     "judge.epochs": "adversaries are trained until they are done; judge.max_epochs=N bounds that",
 }
-UNTYPED = {"attribute", "devices"}  # checked elsewhere
+UNTYPED = {"attribute", "bins", "devices", "missing"}  # checked elsewhere
 EXAMPLES: dict[str, Any] = {
     "on_device": True,
     "attributes": ["Smiling", "Male"],

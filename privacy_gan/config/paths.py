@@ -17,6 +17,8 @@ PATHS = (
     "run_dir",
     "start_from",
     "data.root",
+    "data.images",
+    "data.labels",
     "data.cache_dir",
     "classifiers.folder",
     "judge.inception_weights",

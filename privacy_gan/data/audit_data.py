@@ -12,18 +12,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from privacy_gan.data.assignment import CELEBA_LIST, assign
+from privacy_gan.data.image_data_module import ImageDataModule
+from privacy_gan.data.image_files import ImageFolder, check_sizes
 from privacy_gan.data.image_metadata import metadata_notes
-from privacy_gan.data.labelled_folder import LabelledFolder, find_images, image_sizes
-from privacy_gan.data.labels import Labels, parse_splits, random_splits, read_labels
+from privacy_gan.data.labelled_images import LabelledImages, find_images, image_sizes
+from privacy_gan.data.labels import Labels, read_labels
 from privacy_gan.data.matching import Matches, format_examples, match_names
-from privacy_gan.data.persons import IDENTITIES, number_persons, read_identities
-from privacy_gan.data.table_data_module import ImageDataModule
-from privacy_gan.data.text_tables import is_missing
+from privacy_gan.data.persons import number_persons
 from privacy_gan.errors import UserError
 from privacy_gan.plural import pluralize
 
 MIN_IMAGES = 100  # of which ten are test images
-CELEBA_LIST = "list_attr_celeba"
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class AuditFiles:
         person: column or file with the person in each image; None for CelebA's list of identities
             next to CelebA's list of attributes, if there is one. A random split keeps all images of
             a person together.
+        bins: for columns of numbers, the least number of each class, ascending, by column.
+        missing: values that mean that an image has no value, besides "", "NaN" and the like.
     """
 
     images: Path
@@ -45,6 +47,8 @@ class AuditFiles:
     original: Path | None = None
     split: str | None = None
     person: str | None = None
+    bins: object = None
+    missing: Sequence[object] = ()
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ class AuditImages:
         notes: warnings for the user, one line each.
     """
 
-    censored: LabelledFolder
-    originals: LabelledFolder | None
+    censored: LabelledImages
+    originals: LabelledImages | None
     attribute: str
     columns: tuple[str, ...]
     notes: tuple[str, ...]
@@ -69,7 +73,7 @@ class AuditImages:
 class AuditDataModule(ImageDataModule):
     """Serves a labelled folder of images."""
 
-    def __init__(self, source: LabelledFolder, **loading: Any) -> None:
+    def __init__(self, source: LabelledImages, **loading: Any) -> None:
         super().__init__(source, batch_size=1, **loading)  # the judge sets its own batch size
 
     def split_name(self) -> str:
@@ -90,10 +94,7 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
         UserError: a file or folder is missing or damaged, the attribute does not exist, the match
             of images and labels is ambiguous, or too few images remain.
     """
-    if image_size < 1 or image_size % 16:
-        raise UserError(
-            f"image_size={image_size} is not a multiple of 16: use 64 or 128, for example"
-        )
+    check_sizes(image_size, None)
     folders = {"images": files.images, "original": files.original}
     images = {
         option: find_images(folder, option)
@@ -101,6 +102,7 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
         if folder is not None
     }
     labels = read_labels(files.labels, images["images"])
+    labels = labels.with_options(files.bins, files.missing, "")
     column = labels.find_attribute_column(attribute)
     matches = {
         option: match_names(labels.names, names, f"{option}={folders[option]}")
@@ -112,7 +114,8 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
         for row in range(len(labels.names))
         if all(row in each.files for each in matches.values())
     ]
-    selected = [row for row in matched if not is_missing(labels.columns[column][row])]
+    has_value = labels.has_value(column)
+    selected = [row for row in matched if has_value[row]]
     notes += excluded_notes(labels, files, matches["images"], matched)
     if unknown := sorted(set(matched) - set(selected)):
         notes.append(
@@ -126,30 +129,24 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
             + ("" if matched else f" ({format_examples(labels.names, images['images'])})")
         )
     is_complete = len(selected) == len(labels.names)
-    labels = labels.select_rows(selected)
-    persons, person_notes = read_persons(labels, files)
-    notes += person_notes
-    if files.split is not None:
-        splits = parse_splits(labels.read_values("split", files.split), f"split={files.split}")
-    else:
-        splits = random_splits(labels.names if persons is None else persons, seed)
-    sources = [source for source in (files.split, files.person) if source]
-    labels = labels.drop_columns([labels.find_column(source) for source in sources])
-    notes += labels.excluded_columns()
+    assignment = assign(labels.select_rows(selected), files.split, files.person, seed)
+    labels = assignment.labels
+    notes += [*assignment.notes, *labels.excluded_columns()]
     name = "celeba" if labels.path.stem == CELEBA_LIST else labels.path.stem
-    key = labels_key(labels, files, splits, is_complete)
+    key = labels_key(labels, files, assignment.splits, is_complete)
 
-    def make_source(option: str, folder: Path) -> LabelledFolder:
-        return LabelledFolder(
+    def make_source(option: str, folder: Path) -> LabelledImages:
+        return LabelledImages(
             f"{name}-{image_size}",
-            folder,
+            ImageFolder(folder),
             tuple(matches[option].files[row] for row in selected),
             image_size,
             labels.attribute_names,
+            tuple(labels.classes.values()),
             labels.attributes(),
-            splits,
+            assignment.splits,
             key,
-            None if persons is None else number_persons(persons),
+            None if assignment.persons is None else number_persons(assignment.persons),
         )
 
     censored = make_source("images", files.images)
@@ -159,24 +156,6 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
     notes += metadata_notes(files.images, censored.files)
     originals = make_source("original", files.original) if files.original is not None else None
     return AuditImages(censored, originals, column, tuple(labels.columns), tuple(notes))
-
-
-def read_persons(labels: Labels, files: AuditFiles) -> tuple[tuple[str, ...] | None, list[str]]:
-    """Return a text for the person in each image, None if the files name none, and warnings.
-
-    Raises:
-        UserError: a file that names them is damaged, or ``files.person`` lacks images.
-    """
-    if files.person is not None:
-        return labels.read_values("person", files.person), []
-    if labels.path.stem != CELEBA_LIST:
-        return None, []
-    lists = (labels.path.with_name(f"{IDENTITIES}{suffix}") for suffix in (".txt", ".csv"))
-    path = next((path for path in lists if path.is_file()), None)
-    if path is None:
-        return None, []
-    ids, notes = read_identities(path, labels.names)
-    return tuple(map(str, ids)), notes
 
 
 def excluded_notes(

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from privacy_gan import distributed
+from privacy_gan.attributes import IGNORED, UNKNOWN
 from privacy_gan.randomness import Purpose, keyed_generator
 
 if TYPE_CHECKING:
@@ -24,11 +25,23 @@ class Batch(NamedTuple):
 
     Attributes:
         images: float [B, 3, H, W] in [0, 1]; toy data are [B, C, H, W] with any range.
-        attributes: int64 [B, A], one column for each attribute name of the data set.
+        attributes: int64 [B, A], one column for each attribute name of the data set; ``IGNORED``
+            where an image has no value.
     """
 
     images: Tensor
     attributes: Tensor
+
+
+def to_labels(values: Tensor) -> Tensor:
+    """Return the labels of a table, uint8 with ``UNKNOWN``, as int64 with ``IGNORED``."""
+    labels = values.long()
+    return labels.masked_fill(labels == UNKNOWN, IGNORED)
+
+
+def from_labels(labels: Tensor) -> Tensor:
+    """Return labels, int64 with ``IGNORED``, as in a table, uint8 with ``UNKNOWN``."""
+    return labels.masked_fill(labels == IGNORED, UNKNOWN).byte()
 
 
 class TableRows(Dataset[Batch]):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from privacy_gan.data.celeba_source import CelebASource
-from privacy_gan.data.table_data_module import ImageDataModule
+from privacy_gan.data.image_data_module import ImageDataModule
 
 
 class CelebADataModule(ImageDataModule):

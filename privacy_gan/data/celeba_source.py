@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from privacy_gan.data.binary_attributes import BinaryAttributes
 from privacy_gan.data.celeba_files import (
     CelebaFiles,
     ImageList,
@@ -27,6 +28,8 @@ from privacy_gan.data.decoding import DECODING_VERSION
 from privacy_gan.data.image_files import (
     DamagedError,
     ImageCollection,
+    check_crop,
+    check_sizes,
     decode_image,
     images_signature,
     open_images,
@@ -34,7 +37,6 @@ from privacy_gan.data.image_files import (
 )
 from privacy_gan.data.persons import Ids, read_identities
 from privacy_gan.data.text_tables import declared_count_note
-from privacy_gan.errors import UserError
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +44,7 @@ OFFICIAL_SPLITS = b"by number"  # hashed in place of a missing list of splits
 
 
 @dataclass(frozen=True)
-class CelebASource:
+class CelebASource(BinaryAttributes):
     """CelebA with its official splits and all its attributes.
 
     Methods raise `UserError` for files that are missing, damaged or inconsistent.
@@ -61,14 +63,7 @@ class CelebASource:
     crop: int | None = None
 
     def __post_init__(self) -> None:
-        if self.image_size < 1 or self.image_size % 16:
-            below = max(self.image_size, 0) // 16 * 16
-            nearest = " or ".join(str(size) for size in (below, below + 16) if size)
-            raise UserError(f"image_size={self.image_size} is not a multiple of 16: use {nearest}")
-        if self.crop is not None and self.crop < 1:
-            raise UserError(
-                f"data.crop={self.crop} is not a number of pixels: use null for no crop"
-            )
+        check_sizes(self.image_size, self.crop)
 
     @property
     def name(self) -> str:
@@ -170,11 +165,7 @@ class CelebASource:
                 photo = decode_image(stored, name)
             except DamagedError as error:
                 raise release_error(f"{error}: replace it") from error
-            if self.crop is not None and self.crop > min(photo.size):
-                raise UserError(
-                    f"data.crop={self.crop} is larger than {name} in {self.root}, which has "
-                    f"{photo.width}x{photo.height} pixels: use at most {min(photo.size)}"
-                )
+            check_crop(photo, self.crop, name, self.root)
             square[:] = np.asarray(resize_to_square(photo, self.image_size, self.crop))
         return squares
 

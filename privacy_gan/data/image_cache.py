@@ -47,7 +47,7 @@ class ImageTable:
     Attributes:
         images: uint8 [N, S, S, 3], a read-only memory map; or float32 [N, H, W, C], toy data in
             memory.
-        attributes: uint8 [N, A] in {0, 1}.
+        attributes: uint8 [N, A], numbers of classes, or ``UNKNOWN``.
         splits: uint8 [N], 0 train, 1 valid, 2 test.
         attribute_names: names of the A attributes.
         cache_key: the source's cache key.

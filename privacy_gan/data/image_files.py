@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from io import BytesIO
 from pathlib import Path, PurePosixPath
@@ -42,8 +42,25 @@ class ImageCollection(Protocol):
         """Return the content of a file."""
 
 
+class StoredImages(Protocol):
+    """Images that are looked up by name. It is pickled for worker processes."""
+
+    path: Path
+
+    def read(self, name: str) -> bytes:
+        """Return the content of an image's file."""
+
+    def signature(self, names: Sequence[str], with_times: bool) -> bytes:
+        """Return what identifies images without reading them.
+
+        Args:
+            names: of the images.
+            with_times: whether it includes modification times, which a copy may not keep.
+        """
+
+
 class ImageFolder:
-    """The image files directly in a folder, not in its subfolders."""
+    """The image files directly in a folder; by relative paths, those in its subfolders, too."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -55,6 +72,15 @@ class ImageFolder:
     def read(self, name: str) -> bytes:
         """See ImageCollection."""
         return (self.path / name).read_bytes()
+
+    def signature(self, names: Sequence[str], with_times: bool) -> bytes:
+        """See StoredImages."""
+        stamps = []
+        for name in names:
+            status = (self.path / name).stat()
+            time = f" {status.st_mtime_ns}" if with_times else ""
+            stamps.append(f"{name} {status.st_size}{time}\n")
+        return "".join(stamps).encode()
 
 
 class ImageZip:
@@ -183,7 +209,7 @@ def scan_images(folder: Path) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def decode_image(stored: ImageCollection, name: str) -> Image.Image:
+def decode_image(stored: ImageCollection | StoredImages, name: str) -> Image.Image:
     """Decode one image into an upright RGB image.
 
     Raises:
@@ -203,8 +229,37 @@ def decode_image(stored: ImageCollection, name: str) -> Image.Image:
         ) from error
 
 
-def undecodable_error(stored: ImageCollection, name: str, reason: object) -> DamagedError:
+def undecodable_error(
+    stored: ImageCollection | StoredImages, name: str, reason: object
+) -> DamagedError:
     return DamagedError(f"{name} in {stored.path} cannot be decoded ({reason})")
+
+
+def check_sizes(image_size: int, crop: int | None) -> None:
+    """Check the sizes of images.
+
+    Raises:
+        UserError: a size is invalid.
+    """
+    if image_size < 1 or image_size % 16:
+        below = max(image_size, 0) // 16 * 16
+        nearest = " or ".join(str(size) for size in (below, below + 16) if size)
+        raise UserError(f"image_size={image_size} is not a multiple of 16: use {nearest}")
+    if crop is not None and crop < 1:
+        raise UserError(f"data.crop={crop} is not a number of pixels: use null for no crop")
+
+
+def check_crop(photo: Image.Image, crop: int | None, name: str, location: Path) -> None:
+    """Check that a photo is not smaller than a centre crop of it.
+
+    Raises:
+        UserError: it is; names it.
+    """
+    if crop is not None and crop > min(photo.size):
+        raise UserError(
+            f"data.crop={crop} is larger than {name} in {location}, which has "
+            f"{photo.width}x{photo.height} pixels: use at most {min(photo.size)}"
+        )
 
 
 def resize_to_square(photo: Image.Image, size: int, crop: int | None) -> Image.Image:

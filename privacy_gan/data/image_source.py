@@ -6,15 +6,19 @@ This module does not import torch, which takes seconds.
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
+from privacy_gan.attributes import DataAttributes
 from privacy_gan.data.celeba_source import CelebASource
 from privacy_gan.data.faces.source import SyntheticFacesSource
+from privacy_gan.data.folder_source import open_folder
 from privacy_gan.data.set_aside import key_with_persons
 
 
@@ -33,6 +37,13 @@ class ImageSource(Protocol):
     def attribute_names(self) -> tuple[str, ...]:
         """Names of the A attributes, in the order of the labels' columns."""
 
+    @property
+    def known_attributes(self) -> DataAttributes:
+        """The attributes with their classes, in the order of the labels' columns."""
+
+    def has_unknown(self, attribute: str) -> bool:
+        """Return whether some images have no value of an attribute."""
+
     def cache_key(self) -> str:
         """Return a hexadecimal hash that changes whenever the images or labels change."""
 
@@ -40,7 +51,10 @@ class ImageSource(Protocol):
         """Return a hexadecimal hash that is the same for every copy of the files."""
 
     def labels(self) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Return attributes uint8 [N, A] in {0, 1}, splits uint8 [N]: 0 train, 1 valid, 2 test."""
+        """Return attributes uint8 [N, A], splits uint8 [N]: 0 train, 1 valid, 2 test.
+
+        Attributes are numbers of classes, or ``UNKNOWN``.
+        """
 
     def persons(self) -> npt.NDArray[np.int64] | None:
         """Return the id of the person in each image, [N]; None if that is not known."""
@@ -49,11 +63,56 @@ class ImageSource(Protocol):
         """Return images `start` to `stop`, uint8 [stop - start, S, S, 3], RGB."""
 
 
+FOLDER = "privacy_gan.data.folder.FolderDataModule"
 # keys: paths of the data modules that serve these sources
 SOURCES: dict[str, Callable[..., ImageSource]] = {
     "privacy_gan.data.celeba.CelebADataModule": CelebASource,
     "privacy_gan.data.synthetic_faces.SyntheticFacesDataModule": SyntheticFacesSource,
+    FOLDER: open_folder,
 }
+
+
+def open_source(data: Mapping[str, Any]) -> ImageSource | None:
+    """Return a data module's source, or None if ``SOURCES`` does not list the data module.
+
+    Args:
+        data: the data module's configuration, including ``_target_``.
+
+    Raises:
+        UserError: files are missing or damaged.
+    """
+    source = SOURCES.get(data["_target_"])
+    if source is None:
+        return None
+    arguments = {name: data[name] for name in inspect.signature(source).parameters}
+    if "root" in arguments:
+        arguments["root"] = Path(arguments["root"])
+    return source(**arguments)
+
+
+def own_attributes(data: Mapping[str, Any]) -> DataAttributes | None:
+    """Return the attributes of a folder's images without importing torch.
+
+    Args:
+        data: the data module's configuration, including ``_target_``.
+
+    Returns:
+        None for data sets whose attributes are known without opening them, and without a folder.
+
+    Raises:
+        UserError: files are missing or damaged.
+    """
+    if data["_target_"] != FOLDER or "???" in data.values():
+        return None
+    return _read_attributes(json.dumps(data, sort_keys=True, default=str))
+
+
+@lru_cache(maxsize=1)
+def _read_attributes(data: str) -> DataAttributes:
+    # once for all runs of a sweep, since a large table of labels takes seconds
+    source = open_source(json.loads(data))
+    assert source is not None
+    return source.known_attributes
 
 
 def data_key(data: Mapping[str, Any]) -> str | None:
@@ -68,12 +127,8 @@ def data_key(data: Mapping[str, Any]) -> str | None:
     Raises:
         UserError: files are missing or damaged.
     """
-    source = SOURCES.get(data["_target_"])
-    if source is None:
+    opened = open_source(data)
+    if opened is None:
         return None
-    arguments = {name: data[name] for name in inspect.signature(source).parameters}
-    if "root" in arguments:
-        arguments["root"] = Path(arguments["root"])
-    opened = source(**arguments)
     certify = float(data.get("certify", 0.0))
     return key_with_persons(opened.content_key(), opened.persons() if certify else None, certify)

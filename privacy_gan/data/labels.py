@@ -1,34 +1,35 @@
-"""Read image labels from a table, and assign images to splits."""
+"""Read image labels from a table."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from privacy_gan.attributes import find_attribute
+from privacy_gan.attributes import UNKNOWN, find_attribute
+from privacy_gan.data.columns import Column, UnusableColumnError, encode_column
 from privacy_gan.data.matching import file_key, match_names
 from privacy_gan.data.name_values import read_name_values
+from privacy_gan.data.records import (
+    JSON_SUFFIXES,
+    PARQUET_SUFFIX,
+    read_json_lines,
+    read_parquet,
+)
 from privacy_gan.data.text_tables import (
-    SPLIT_WORDS,
     TextTable,
     declared_count_note,
-    encode_binary,
-    is_binary,
     is_missing,
     normalize,
     read_table,
 )
 from privacy_gan.errors import UserError
 from privacy_gan.plural import pluralize
-from privacy_gan.randomness import Purpose, keyed_seed
-
-SPLIT_FRACTIONS = (0.8, 0.1)  # of training and validation images; the rest are test images
 
 
 @dataclass(frozen=True)
@@ -36,70 +37,110 @@ class Labels:
     """A table of labels with one row per image.
 
     Attributes:
-        path: the table's file.
+        path: the table's file, or the folder whose subfolders are the labels.
         names: image file names [N], as in the table.
         columns: texts [N] by column name.
         notes: warnings about the file, one line each.
+        missing: texts that mean that an image has no value, besides "", "NaN" and the like.
+        bins: for columns of numbers, the least number of each class, ascending.
+        prefix: of these two options, for messages.
     """
 
     path: Path
     names: tuple[str, ...]
     columns: dict[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    bins: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    prefix: str = ""
 
     @cached_property
-    def distinct_values(self) -> dict[str, frozenset[str]]:
-        """The distinct texts of each column."""
-        return {name: frozenset(texts) for name, texts in self.columns.items()}
+    def encoded(self) -> dict[str, Column | UnusableColumnError]:
+        """Each column as an attribute, or why it is none."""
+        encoded: dict[str, Column | UnusableColumnError] = {}
+        for name, texts in self.columns.items():
+            try:
+                settings = (self.missing, self.bins.get(name), self.prefix)
+                encoded[name] = encode_column(name, texts, *settings)
+            except UnusableColumnError as error:
+                encoded[name] = error
+        return encoded
+
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """The class names of each attribute, in the file's order."""
+        return {
+            name: column.classes
+            for name, column in self.encoded.items()
+            if isinstance(column, Column)
+        }
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
-        """Binary columns without missing values, in the file's order."""
-        return tuple(
-            name
-            for name, values in self.distinct_values.items()
-            if is_binary(values) and not any(map(is_missing, values))
-        )
+        """The columns that are attributes, in the file's order."""
+        return tuple(self.classes)
 
     def attributes(self) -> npt.NDArray[np.uint8]:
-        """Return the attributes, uint8 [N, A] in {0, 1}."""
-        values = [encode_binary(self.columns[name]) for name in self.attribute_names]
-        return np.stack(values, axis=1) if values else np.empty((len(self.names), 0), np.uint8)
+        """Return the class of each image in each attribute, uint8 [N, A], or ``UNKNOWN``."""
+        columns = [each.values for each in self.encoded.values() if isinstance(each, Column)]
+        return np.stack(columns, axis=1) if columns else np.empty((len(self.names), 0), np.uint8)
+
+    def with_options(self, bins: object, missing: Sequence[object], prefix: str) -> Labels:
+        """Return the labels with the options ``bins`` and ``missing`` as the user gives them.
+
+        Raises:
+            UserError: there is no such column, or an option has another form.
+        """
+        by_column: dict[str, Sequence[float]] = {}
+        if not isinstance(bins, Mapping | None):
+            raise UserError(
+                f"{prefix}bins={bins} names no column: give {prefix}bins={{age: [0, 18, 40]}}"
+            )
+        for word, edges in (bins or {}).items():
+            column = self.find_column(word)
+            if column is None:
+                raise UserError(
+                    f"{prefix}bins has {word}, but {self.path} has no such column: it has "
+                    f"{', '.join(list(self.columns)[:50])}"
+                )
+            if not isinstance(edges, Sequence) or not all(map(is_number, edges)):
+                raise UserError(
+                    f"{prefix}bins={{{word}: {edges}}} is not a list of numbers: give the least "
+                    f"number of each class, {prefix}bins={{{word}: [0, 18, 40]}}"
+                )
+            by_column[column] = edges
+        words = tuple(map(str, missing))
+        return replace(self, bins=by_column, missing=words, prefix=prefix)
 
     def select_rows(self, rows: Sequence[int]) -> Labels:
         """Return the labels of the images in these rows."""
-        return Labels(
-            self.path,
-            tuple(self.names[row] for row in rows),
-            {name: tuple(texts[row] for row in rows) for name, texts in self.columns.items()},
-            self.notes,
-        )
+        columns = {name: tuple(texts[row] for row in rows) for name, texts in self.columns.items()}
+        return replace(self, names=tuple(self.names[row] for row in rows), columns=columns)
 
     def drop_columns(self, columns: Collection[str | None]) -> Labels:
         """Return the labels without these columns."""
         remaining = {name: texts for name, texts in self.columns.items() if name not in columns}
-        return Labels(self.path, self.names, remaining, self.notes)
+        return replace(self, columns=remaining)
 
     def find_attribute_column(self, word: str) -> str:
-        """Return the name of the binary column that a word means.
+        """Return the name of the attribute that a word means.
 
         Raises:
-            UserError: there is no such column, or it is not binary.
+            UserError: there is no such column, or it is not an attribute.
         """
-        binary = [name for name, values in self.distinct_values.items() if is_binary(values)]
         column = self.find_column(word)
-        if column is not None and column not in binary:
-            raise UserError(
-                f"column {column} of {self.path} has the values "
-                f"{format_sample(self.distinct_values[column])}: write 1 for images with the "
-                "attribute and 0 for images without it"
-            )
-        if not binary:
-            raise UserError(
-                f"{self.path} has no column with only 1 and 0, or yes and no: its columns are "
-                f"{', '.join(list(self.columns)[:50])}"
-            )
-        return find_attribute(word, binary)
+        if column is not None and isinstance(reason := self.encoded[column], UnusableColumnError):
+            raise UserError(f"{self.path}: {reason}")
+        if not self.classes:
+            reasons = "; ".join(map(str, list(self.encoded.values())[:5]))
+            raise UserError(f"{self.path} has no column that is an attribute: {reasons}")
+        return find_attribute(word, self.attribute_names)
+
+    def has_value(self, column: str) -> npt.NDArray[np.bool_]:
+        """Return whether each image has a value in an attribute's column, [N]."""
+        encoded = self.encoded[column]
+        assert isinstance(encoded, Column)
+        return np.not_equal(encoded.values, UNKNOWN)
 
     def find_column(self, name: str) -> str | None:
         """Return the column with this name, ignoring case, or None."""
@@ -108,25 +149,18 @@ class Labels:
         return next((each for each in self.columns if normalize(each) == normalize(name)), None)
 
     def excluded_columns(self) -> list[str]:
-        """Return lines that say which columns are not attributes, and why."""
-        lines = []
-        for name, texts in self.columns.items():
-            missing = [row for row, text in enumerate(texts) if is_missing(text)]
-            if missing and is_binary(self.distinct_values[name]):
+        """Return lines that say which columns are not attributes, and which lack values."""
+        reasons = [str(each) for each in self.encoded.values() if not isinstance(each, Column)]
+        lines = [f"not an attribute: {reason}" for reason in reasons[:10]]
+        if len(reasons) > 10:
+            lines.append(f"{len(reasons) - 10} more columns are not attributes")
+        for name in self.classes:
+            without = np.flatnonzero(~self.has_value(name))
+            if len(without):
                 lines.append(
-                    f"{name} is not measured: it has no value for {len(missing):,} of "
-                    f"{len(self.names):,} images, such as {self.names[missing[0]]}"
+                    f"{name} has no value for {len(without):,} of {len(self.names):,} images, such "
+                    f"as {self.names[without[0]]}: it is measured on the others"
                 )
-        others = [name for name, values in self.distinct_values.items() if not is_binary(values)]
-        if others:
-            examples = ", ".join(
-                f"{name} ({format_sample(self.distinct_values[name], 2)})" for name in others[:10]
-            )
-            lines.append(
-                "columns with values other than yes and no are not measured: "
-                + examples
-                + (f" and {len(others) - 10} more" if len(others) > 10 else "")
-            )
         return lines
 
     def read_values(self, option: str, source: str) -> tuple[str, ...]:
@@ -161,10 +195,9 @@ class Labels:
         return texts
 
 
-def format_sample(texts: Collection[str], count: int = 3) -> str:
-    """Return the first few distinct texts, separated by commas."""
-    distinct = sorted(set(texts))
-    return ", ".join(distinct[:count]) + (", ..." if len(distinct) > count else "")
+def is_number(value: object) -> bool:
+    """Return whether a value is a number."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def read_labels(path: Path, files: Collection[str] = ()) -> Labels:
@@ -181,7 +214,7 @@ def read_labels(path: Path, files: Collection[str] = ()) -> Labels:
         raise UserError(
             f"labels={path} is not a file: give a CSV file or CelebA's list of attributes"
         )
-    table = read_table(path)
+    table = read_any_table(path)
     if table.columns is None:
         raise UserError(
             f"{path} begins with {' '.join(table.rows[0][:3])}, not with column names: add a first "
@@ -206,6 +239,18 @@ def read_labels(path: Path, files: Collection[str] = ()) -> Labels:
     if table.declared_count is not None and table.declared_count != len(table.rows):
         notes.append(declared_count_note(path, table.declared_count, len(table.rows)))
     return Labels(path, tuple(row[image_column] for row in rows), texts, tuple(notes))
+
+
+def read_any_table(path: Path) -> TextTable:
+    """Read a table in the format that its suffix says, by default a text table.
+
+    Raises:
+        UserError: the file is damaged, or a package is missing.
+    """
+    suffix = path.suffix.lower()
+    if suffix in JSON_SUFFIXES:
+        return read_json_lines(path)
+    return read_parquet(path) if suffix == PARQUET_SUFFIX else read_table(path)
 
 
 def drop_duplicate_rows(
@@ -239,35 +284,3 @@ def drop_duplicate_rows(
         f"ignored duplicate rows of {pluralize(len(duplicates), 'image')} in {table.path}, such as "
         f"{min(duplicates)}"
     ]
-
-
-def parse_splits(texts: Sequence[str], option: str) -> npt.NDArray[np.uint8]:
-    """Convert split names to splits, uint8 [N]: 0 train, 1 valid, 2 test.
-
-    Raises:
-        UserError: a text is not the name or number of a split.
-    """
-    unknown = sorted({text for text in texts if normalize(text) not in SPLIT_WORDS})
-    if unknown:
-        raise UserError(f"{option} has the value {unknown[0]!r}: use train, valid and test")
-    return np.array([SPLIT_WORDS[normalize(text)] for text in texts], np.uint8)
-
-
-def random_splits(people: Sequence[str], seed: int) -> npt.NDArray[np.uint8]:
-    """Split images at random, keeping all images of a person in one split.
-
-    Args:
-        people: the person in each image [N]; unique texts if unknown.
-        seed: seed of the split.
-
-    Returns:
-        Splits, uint8 [N]: 0 train, 1 valid, 2 test.
-    """
-    names, person = np.unique(np.asarray(people), return_inverse=True)
-    rng = np.random.default_rng(keyed_seed(seed, Purpose.SPLIT))
-    order = rng.permutation(len(names))
-    counts = np.bincount(person)[order]
-    before = (np.cumsum(counts) - counts) / len(person)  # fraction of images before each person
-    split = np.zeros(len(names), np.uint8)
-    split[order] = np.searchsorted(np.cumsum(SPLIT_FRACTIONS), before + 1e-9, side="right")
-    return split[person]

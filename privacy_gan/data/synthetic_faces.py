@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from privacy_gan.data.faces.source import SyntheticFacesSource
-from privacy_gan.data.table_data_module import ImageDataModule
+from privacy_gan.data.image_data_module import ImageDataModule
 
 
 class SyntheticFacesDataModule(ImageDataModule):

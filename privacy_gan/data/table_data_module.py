@@ -1,4 +1,4 @@
-"""Base classes of the data modules, which serve whole batches from a table of images."""
+"""Base class of the data modules, which serve whole batches from a table of images."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import logging
 from abc import ABC, abstractmethod
 from copy import copy
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -17,10 +16,16 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from privacy_gan import distributed
-from privacy_gan.attributes import AttributeGroup
-from privacy_gan.data.batch import Batch, RowIndices, SequentialBatches, ShuffledBatches, TableRows
-from privacy_gan.data.image_cache import ImageTable, load_or_build
-from privacy_gan.data.image_source import ImageSource
+from privacy_gan.attributes import NO_YES, UNKNOWN, AttributeGroup, DataAttributes
+from privacy_gan.data.batch import (
+    Batch,
+    RowIndices,
+    SequentialBatches,
+    ShuffledBatches,
+    TableRows,
+    to_labels,
+)
+from privacy_gan.data.image_cache import ImageTable
 from privacy_gan.data.persons import number_persons, shared_persons_note
 from privacy_gan.data.set_aside import check_share, key_with_persons, set_aside
 from privacy_gan.errors import UserError
@@ -48,8 +53,7 @@ class TableDataModule(LightningDataModule, ABC):
     Attributes:
         viewable: whether the data can be viewed and compared as images, unlike toy data.
         independent_images: whether the images are independent by construction, as drawn ones are.
-        group: categorical attribute in the last attribute column of a batch, after the binary
-            ones, or None; set it before ``setup``.
+        group: categorical attribute in the last attribute column of a batch, or None.
 
     Raises:
         UserError: the share is out of range.
@@ -73,6 +77,7 @@ class TableDataModule(LightningDataModule, ABC):
         self._ids: np.ndarray | None = None
         self._ids_are_read = False
         self._shared_persons_are_noted = False
+        self._sensitive: str | None = None
 
     @property
     @abstractmethod
@@ -82,7 +87,7 @@ class TableDataModule(LightningDataModule, ABC):
     @property
     @abstractmethod
     def attribute_names(self) -> tuple[str, ...]:
-        """Names of the binary attributes, which are the first attribute columns of a batch."""
+        """Names of the attributes, which are the first columns of a batch's attributes."""
 
     @abstractmethod
     def content_key(self) -> str:
@@ -102,18 +107,43 @@ class TableDataModule(LightningDataModule, ABC):
         """Return the class names of an attribute, in the order of its values."""
         if self.group is not None and attribute == self.group.name:
             return self.group.classes
-        return ("0", "1")
+        return self.known_attributes().classes[attribute]
+
+    def known_attributes(self) -> DataAttributes:
+        """Return the attributes without the group; by default, images have or lack them."""
+        names = self.attribute_names
+        return DataAttributes(dict.fromkeys(names, NO_YES), names)
+
+    def has_unknown(self, attribute: str) -> bool:
+        """Return whether some images have no value of an attribute; by default, all have one."""
+        return False
+
+    def hide(self, attribute: str, group: AttributeGroup | None) -> None:
+        """Set the sensitive attribute, before ``setup``, which excludes images without its value.
+
+        Args:
+            attribute: its name.
+            group: the categorical attribute that it is, or None.
+        """
+        self._sensitive, self.group = attribute, group
+
+    def excludes_images(self) -> bool:
+        """Return whether images are excluded because of their sensitive attribute."""
+        if self.group is None:
+            return self._sensitive is not None and self.has_unknown(self._sensitive)
+        drops = self.group.rule not in (None, "other")
+        return drops or any(map(self.has_unknown, self.group.members))
 
     def split_name(self) -> str:
         """Return a name for these images and splits, for artifacts that are computed from them."""
         return f"{self.data_name}-{self.split_key()[:8]}"
 
     def split_key(self) -> str:
-        """Return the data key, or a hash that includes the group if it excludes images."""
+        """Return the data key, or a hash with the sensitive attribute if it excludes images."""
         key = self.data_key()
-        if self.group is None or self.group.rule in (None, "other"):
+        if not self.excludes_images():
             return key
-        return hashlib.sha256(f"{key} {self.group.name}".encode()).hexdigest()[:16]
+        return hashlib.sha256(f"{key} {self._sensitive}".encode()).hexdigest()[:16]
 
     def data_key(self) -> str:
         """Return the content key, or a hash that includes the persons who are set aside.
@@ -137,7 +167,7 @@ class TableDataModule(LightningDataModule, ABC):
         """
         if self._table is not None:
             return
-        self._table = self._add_group(self.open_table())
+        self._table = self._exclude_unlabelled(self._add_group(self.open_table()))
         if self.certify:
             self._table = self._set_aside(self._table)
         available = len(self.rows("train"))
@@ -161,6 +191,20 @@ class TableDataModule(LightningDataModule, ABC):
             attributes=np.column_stack([table.attributes, labels]),
             splits=np.where(selected, table.splits, np.uint8(EXCLUDED)),
         )
+
+    def _exclude_unlabelled(self, table: ImageTable) -> ImageTable:
+        if self.group is not None or not self.excludes_images():
+            return table
+        assert self._sensitive is not None
+        unknown = table.attributes[:, self.column(self._sensitive)] == UNKNOWN
+        logger.warning(
+            "%s: excluded %s of %s images without a value of %s",
+            self.data_name,
+            f"{unknown.sum():,}",
+            f"{len(unknown):,}",
+            self._sensitive,
+        )
+        return replace(table, splits=np.where(unknown, np.uint8(EXCLUDED), table.splits))
 
     def _set_aside(self, table: ImageTable) -> ImageTable:
         rows = np.flatnonzero(table.splits == SPLITS["train"])
@@ -186,8 +230,11 @@ class TableDataModule(LightningDataModule, ABC):
         return np.flatnonzero(self.table.splits == SPLIT_NUMBERS[split])
 
     def labels(self, split: str) -> Tensor:
-        """Return the attributes of a split, int64 [N, A], in the order of ``rows``."""
-        return torch.from_numpy(self.table.attributes[self.rows(split)]).long()
+        """Return the attributes of a split, int64 [N, A], in the order of ``rows``.
+
+        They are ``IGNORED`` where an image has no value.
+        """
+        return to_labels(torch.from_numpy(self.table.attributes[self.rows(split)]))
 
     def read_persons(self) -> np.ndarray | None:
         """Return the integer id of the person in each image of the table, [N].
@@ -280,7 +327,9 @@ class TableDataModule(LightningDataModule, ABC):
         images, attributes = batch
         # a permuted view of [B, H, W, C] is a batch in channels-last memory format
         floats = images.permute(0, 3, 1, 2).float()
-        return Batch(floats.div_(255) if images.dtype == torch.uint8 else floats, attributes.long())
+        return Batch(
+            floats.div_(255) if images.dtype == torch.uint8 else floats, to_labels(attributes)
+        )
 
     def _resident_on(self, device: torch.device) -> Batch:
         if self._resident is None or self._resident.images.device != device:
@@ -289,55 +338,6 @@ class TableDataModule(LightningDataModule, ABC):
                 torch.tensor(images, device=device), torch.tensor(attributes, device=device)
             )
         return self._resident
-
-
-class ImageDataModule(TableDataModule):
-    """Data module that serves a source's images from the image cache.
-
-    Args:
-        source: the images and labels.
-        cache_dir: folder for the decoded images.
-        num_workers: number of processes that decode images; None for one per core.
-        batches: batch options, see TableDataModule.
-    """
-
-    def __init__(
-        self,
-        source: ImageSource,
-        cache_dir: str | Path,
-        num_workers: int | None = None,
-        **batches: Any,
-    ) -> None:
-        super().__init__(**batches)
-        self.source = source
-        self.cache_dir = Path(cache_dir)
-        self.num_workers = num_workers
-
-    @property
-    def data_name(self) -> str:
-        """The source's name."""
-        return self.source.name
-
-    @property
-    def attribute_names(self) -> tuple[str, ...]:
-        """The source's attribute names."""
-        return self.source.attribute_names
-
-    def content_key(self) -> str:
-        """Return the source's content key."""
-        return self.source.content_key()
-
-    def read_persons(self) -> np.ndarray | None:
-        """Return the source's ids."""
-        return self.source.persons()
-
-    def prepare_data(self) -> None:
-        """Build the cache if it is missing."""
-        self.open_table()
-
-    def open_table(self) -> ImageTable:
-        """Open the cache. Build it first if it is missing."""
-        return load_or_build(self.source, self.cache_dir, self.num_workers)
 
 
 def free_memory(device: torch.device) -> int | None:

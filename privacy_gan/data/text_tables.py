@@ -8,15 +8,12 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from sys import intern
-
-import numpy as np
-import numpy.typing as npt
 
 from privacy_gan.data.matching import IMAGE_SUFFIX, file_key, is_image_file
 from privacy_gan.errors import UserError
@@ -39,8 +36,6 @@ BINARY = {
     **dict.fromkeys(("0", "0.0", "-1", "-1.0", "false", "no", "f", "n"), 0),
     **dict.fromkeys(("1", "1.0", "+1", "true", "yes", "t", "y"), 1),
 }
-MINUS_ONE = frozenset(("-1", "-1.0"))
-ZERO = frozenset(("0", "0.0"))
 MISSING_VALUES = frozenset(("", "nan", "na", "n/a", "none", "null", "?", "-"))
 
 SPLIT_WORDS = {
@@ -269,18 +264,3 @@ def normalize(text: str) -> str:
 def is_missing(text: str) -> bool:
     """Return whether a text stands for a missing value."""
     return normalize(text) in MISSING_VALUES
-
-
-def is_binary(texts: Iterable[str]) -> bool:
-    """Return whether all texts mean yes, no or a missing value.
-
-    A column with both 0 and -1 is not binary: its -1 often means unknown or uncertain.
-    """
-    known = set(map(normalize, texts)) - MISSING_VALUES
-    return bool(known) and known <= BINARY.keys() and not (known & ZERO and known & MINUS_ONE)
-
-
-def encode_binary(texts: Collection[str]) -> npt.NDArray[np.uint8]:
-    """Encode yes as 1 and no as 0, uint8 [N]. No value may be missing."""
-    codes = {text: BINARY[normalize(text)] for text in set(texts)}
-    return np.fromiter(map(codes.__getitem__, texts), np.uint8, len(texts))

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from privacy_gan.attributes import DataAttributes
+from privacy_gan.data.batch import from_labels
 from privacy_gan.data.image_cache import ImageTable
 from privacy_gan.data.release_format import to_uint8
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
@@ -38,8 +40,12 @@ class CensoredOnce(TableDataModule):
 
     @property
     def attribute_names(self) -> tuple[str, ...]:
-        """Names of its binary attributes."""
+        """Names of its attributes."""
         return self.original.attribute_names
+
+    def known_attributes(self) -> DataAttributes:
+        """Return its attributes."""
+        return self.original.known_attributes()
 
     def content_key(self) -> str:
         """Return the key of the data set that was censored."""
@@ -93,7 +99,7 @@ def read_images(
     for batch in batches:
         part = batch.images[: limit - count].permute(0, 2, 3, 1)
         images.append((to_uint8(part) if viewable else part.float()).cpu())
-        attributes.append(batch.attributes[: len(part)].byte().cpu())
+        attributes.append(from_labels(batch.attributes[: len(part)]).cpu())
         count += len(part)
         if count == limit:
             break

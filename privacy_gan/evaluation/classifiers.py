@@ -14,6 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from privacy_gan.attributes import IGNORED
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.fitting import fit_or_exclude
@@ -190,15 +191,16 @@ class FixedClassifiers:
 def compute_test_accuracies(
     learners: dict[str, Learner], source: CensoredSource, seed: int
 ) -> dict[str, float]:
-    """Return each learner's accuracy on the test split."""
-    correct, count = dict.fromkeys(learners, 0), 0
+    """Return each learner's accuracy on the images of the test split that have a label."""
+    correct, counts = dict.fromkeys(learners, 0), dict.fromkeys(learners, 0)
     for batch in source.query("test", 0, seed):
-        count += len(batch.images)
         for name, learner in learners.items():
             with torch.no_grad(), source.compute.autocast():
                 predicted: Tensor = learner.log_probabilities(batch.images).argmax(dim=1)
-            correct[name] += int((predicted == batch.attributes[:, learner.column]).sum())
-    return {name: number / count for name, number in correct.items()}
+            labels = batch.attributes[:, learner.column]
+            correct[name] += int((predicted == labels).sum())
+            counts[name] += int((labels != IGNORED).sum())
+    return {name: number / counts[name] for name, number in correct.items()}
 
 
 def require_all_classes(datamodule: TableDataModule, split: str, attribute: str) -> None:
@@ -207,11 +209,11 @@ def require_all_classes(datamodule: TableDataModule, split: str, attribute: str)
     Raises:
         UserError: the split is empty or lacks a class.
     """
-    labels = datamodule.labels(split)[:, datamodule.column(attribute)]
+    labels = datamodule.table.attributes[datamodule.rows(split), datamodule.column(attribute)]
     if not len(labels):
         raise UserError(f"{datamodule.data_name} has no {split} images, which the judge needs")
     classes = datamodule.classes(attribute)
-    missing = [name for value, name in enumerate(classes) if not bool((labels == value).any())]
+    missing = [name for value, name in enumerate(classes) if value not in labels]
     if missing:
         raise UserError(
             f"none of the {len(labels)} {split} images of {datamodule.data_name} has {attribute}="

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from privacy_gan.attributes import IGNORED
 from privacy_gan.evaluation.learning import RETRY_LR_SCALE, Learner
 from privacy_gan.evaluation.metrics.samples import negative_log_likelihood
 from privacy_gan.evaluation.schedule import Schedule
@@ -176,8 +177,14 @@ def validation_losses(
 
 
 def calibrated_bits(probabilities: Tensor, labels: Tensor) -> Tensor:
-    """Return minus the calibrated log-probability of each label, in bits, [N], or nan."""
+    """Return minus the calibrated log-probability of each label, in bits, [N], or nan.
+
+    Images without a label get the mean of the others, which changes no mean.
+    """
     if not probabilities.isfinite().all():
         return torch.full((len(labels),), math.nan, dtype=torch.float64)
+    known = labels != IGNORED
+    probabilities, labels = probabilities[known], labels[known]
     calibrated = calibrate(probabilities, labels).apply(probabilities)
-    return negative_log_likelihood(calibrated, labels) / math.log(2)
+    bits = negative_log_likelihood(calibrated, labels) / math.log(2)
+    return torch.full((len(known),), float(bits.mean())).to(bits).masked_scatter(known, bits)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from privacy_gan.attributes import IGNORED
 from privacy_gan.data.table_data_module import SPLITS, TableDataModule
 from privacy_gan.evaluation.attack import PAPER, Attack
 from privacy_gan.evaluation.examples import choose_examples
@@ -33,6 +34,7 @@ from privacy_gan.evaluation.warnings import (
     exclusion_warnings,
     fixed_classifier_warnings,
     query_warnings,
+    unknown_label_warnings,
     weak_classifier_warnings,
 )
 from privacy_gan.progress import progress_bar
@@ -187,6 +189,7 @@ def evaluate(
             *exclusion_warnings(excluded, attribute),
             *few_persons_warnings(source.datamodule),
             *weak_classifier_warnings(measures, attribute, accuracies),
+            *unknown_label_warnings(observations),
             *fixed_classifier_warnings(observations),
             *query_warnings(observations),
         ),
@@ -270,5 +273,7 @@ def packed_correctness(observations: Observations) -> dict[str, str]:
     strongest = observations.strongest(ACCURACY_SCORE).by_score[ACCURACY_SCORE].test
     correct = {"privacy_loss": strongest.argmax(dim=1) == observations.labels}
     for name, predicted in utilities.items():
-        correct[f"utility/{name}"] = predicted == observations.test_labels[name]
+        labels = observations.test_labels[name]
+        if bool((labels != IGNORED).all()):  # images without a label are neither
+            correct[f"utility/{name}"] = predicted == labels
     return {key: pack_correct(images) for key, images in correct.items()}

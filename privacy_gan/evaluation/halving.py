@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from privacy_gan.attributes import IGNORED
 from privacy_gan.evaluation.contender import Contender, best_stage
 from privacy_gan.evaluation.learning import Learner
 from privacy_gan.evaluation.schedule import Schedule
@@ -239,8 +240,8 @@ def fit_until_done(
     standings = Standings(schedule, source.datamodule.persons("valid"), exempt)
     labels = source.datamodule.labels("valid")
     entropies = {
-        name: mean(map(entropy_bits, each.learner.labels(labels)))
-        for name, each in contenders.items()
+        name: mean(entropy_bits(each[each != IGNORED]) for each in contender.learner.labels(labels))
+        for name, contender in contenders.items()
     }
     resume_standings(standings, trainer, gather)
     log_fitted(contenders.values(), entropies, description)

@@ -148,7 +148,8 @@ class Judge:
             require_plantable(datamodule, attribute)
         measured = [find_attribute(name, datamodule.attribute_names) for name in self.attributes]
         for split in SPLITS:
-            require_all_classes(datamodule, split, attribute)
+            for name in dict.fromkeys((attribute, *measured)):
+                require_all_classes(datamodule, split, name)
             datamodule.persons(split)
         load_inception(self.inception_weights, torch.device("cpu"))
         if self.weights is not None:

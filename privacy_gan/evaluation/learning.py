@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torchvision.ops import StochasticDepth
 
+from privacy_gan.attributes import IGNORED
 from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, count_batches
 from privacy_gan.hardware import Compute
 from privacy_gan.progress import progress_bar
@@ -82,8 +83,10 @@ class Learner:
         )
 
     def loss(self, batch: CensoredBatch) -> Tensor:
-        """Return the training loss of a batch: the mean cross-entropy."""
-        return F.cross_entropy(self.network(batch.images), batch.attributes[:, self.column])
+        """Return the training loss of a batch: the mean cross-entropy of images with a label."""
+        labels = batch.attributes[:, self.column]
+        total = F.cross_entropy(self.network(batch.images), labels, reduction="sum")
+        return total / (labels != IGNORED).sum().clamp_min(1)
 
     def summed_nll(self, batch: CensoredBatch) -> Tensor:
         """Return the negative log-likelihood summed over a batch, in nats."""

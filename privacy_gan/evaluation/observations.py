@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from privacy_gan.attributes import IGNORED
 from privacy_gan.evaluation.metrics.bootstrap import Bootstrap
 from privacy_gan.evaluation.metrics.metric import Score
 from privacy_gan.evaluation.outputs import TestOutputs
@@ -29,7 +30,8 @@ class Observations:
         attribute: the sensitive attribute, s.
         classes: names of its values.
         utilities: the utility attributes.
-        train_labels: training labels of all these attributes, [N] by attribute.
+        train_labels: training labels of all these attributes, [N] by attribute; ``IGNORED`` where
+            an image has no value of a utility attribute.
         test_labels: test labels, [M] by attribute.
         bootstrap: computes the intervals.
         scores: scores of adversaries by name, see ``metrics.build_scores``.
@@ -135,7 +137,8 @@ class Observations:
 
 
 def class_frequencies(labels: Tensor, num_classes: int = 2) -> Tensor:
-    """Return the frequencies of the classes among labels [N], float64 [C]."""
+    """Return the frequencies of the classes among labels [N] that are known, float64 [C]."""
+    labels = labels[labels != IGNORED]
     return torch.bincount(labels, minlength=num_classes).double() / len(labels)
 
 
@@ -144,12 +147,14 @@ def correlation_baseline(
 ) -> Tensor:
     """Predict an attribute from the other attributes alone.
 
+    That an image has no value of another attribute counts as a value.
+
     For each combination of the others' values (64 for six binary attributes), the prediction is the
     attribute's class frequencies among its training images plus one pseudo-image with the overall
     frequencies. A combination that does not occur in training thus gets the overall frequencies.
 
     Args:
-        train_labels: the attribute's training labels, [N].
+        train_labels: the attribute's training labels, [N]; images without one are skipped.
         train_others: training labels of the other attributes, [N, A].
         test_others: labels of the other attributes of the images to predict, [M, A].
         num_classes: number of values of the attribute.
@@ -162,6 +167,8 @@ def correlation_baseline(
         torch.cat([train_others, test_others]), dim=0, return_inverse=True
     )
     train_cells, test_cells = indices.split([len(train_others), len(test_others)])
+    known = train_labels != IGNORED
+    train_cells, train_labels = train_cells[known], train_labels[known]
     counts = class_frequencies(train_labels, num_classes).expand(len(cells), -1).clone()
     ones = torch.ones(len(train_labels), dtype=torch.float64)
     counts.index_put_((train_cells, train_labels), ones, accumulate=True)

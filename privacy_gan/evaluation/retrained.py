@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from privacy_gan.attributes import IGNORED
 from privacy_gan.evaluation.learning import Learner, Recipe
 from privacy_gan.evaluation.source import CensoredBatch
 
@@ -39,8 +40,9 @@ class RetrainedClassifier(Learner):
         self.sizes = list(sizes)
 
     def loss(self, batch: CensoredBatch) -> Tensor:
-        """Return the mean of the attributes' cross-entropies."""
-        return self.summed_nll(batch) / (len(batch.images) * len(self.columns))
+        """Return the mean cross-entropy of all labels that images have."""
+        known = batch.attributes[:, self.columns] != IGNORED
+        return self.summed_nll(batch) / known.sum().clamp_min(1)
 
     def summed_nll(self, batch: CensoredBatch) -> Tensor:
         """Return the negative log-likelihood of all attributes summed over a batch, in nats."""

@@ -12,6 +12,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from privacy_gan.attributes import IGNORED
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.metrics.bootstrap import compute_on_all
 from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE, accuracy
@@ -85,7 +86,8 @@ def normalized_utility(
         return math.nan
     majority = torch.stack([class_frequencies(train_labels[name]).argmax() for name in names])
     columns = [source.datamodule.column(name) for name in names]
-    correct, count = torch.zeros(3, dtype=torch.float64), 0
+    correct = torch.zeros(3, len(names), dtype=torch.float64)
+    counts = torch.zeros(len(names), dtype=torch.float64)
     with progress_bar("validating", count_batches(source.datamodule, "valid")) as advance:
         for batch in source.query("valid", 0, seed):
             truth = batch.attributes[:, columns].cpu()
@@ -94,10 +96,8 @@ def normalized_utility(
                 with torch.no_grad(), source.compute.autocast():
                     classes = [classifiers[name].network(images).argmax(dim=1) for name in names]
                 predictions.append(torch.stack(classes, dim=1).cpu())
-            correct += torch.stack(
-                [(predicted == truth).double().mean(1).sum() for predicted in predictions]
-            )
-            count += len(truth)
+            correct += torch.stack([(predicted == truth).sum(dim=0) for predicted in predictions])
+            counts += (truth != IGNORED).sum(dim=0)
             advance(1)
-    minimum, maximum, value = (correct / count).tolist()
+    minimum, maximum, value = (correct / counts).mean(dim=1).tolist()
     return normalize(value, minimum, maximum)

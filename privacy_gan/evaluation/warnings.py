@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
+from privacy_gan.attributes import IGNORED
 from privacy_gan.evaluation.metrics.metric import LEAKED_BITS
 from privacy_gan.evaluation.metrics.privacy import ACCURACY_SCORE
 from privacy_gan.evaluation.metrics.samples import mean
@@ -57,6 +58,17 @@ def weak_classifier_warnings(
         "these fixed classifiers are less accurate on original images than a prediction from the "
         f"other attributes' labels: {', '.join(weak)}. Utility and success rate then mean little; "
         "train the classifiers longer with classifiers.epochs=N"
+    ]
+
+
+def unknown_label_warnings(observations: Observations) -> list[str]:
+    """Return a line for each utility attribute that some test images have no value of."""
+    known = {name: observations.test_labels[name] != IGNORED for name in observations.utilities}
+    return [
+        f"{name} is measured on the {int(has_label.sum()):,} of {len(has_label):,} test images "
+        "that have a value of it"
+        for name, has_label in known.items()
+        if not bool(has_label.all())
     ]
 
 

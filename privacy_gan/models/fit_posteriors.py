@@ -87,7 +87,7 @@ def loss_of(logits: Tensor, labels: Tensor, num_classes: int) -> Tensor:
 
     Args:
         logits: [B, C + U].
-        labels: [B, 1 + U].
+        labels: [B, 1 + U]; an attribute's is negative where an image has no value.
         num_classes: C.
     """
     loss = F.cross_entropy(logits[:, :num_classes], labels[:, 0])
@@ -96,7 +96,8 @@ def loss_of(logits: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     binary = F.binary_cross_entropy_with_logits(
         logits[:, num_classes:], labels[:, 1:].to(logits), reduction="none"
     )
-    return loss + binary.sum(dim=1).mean()
+    known = labels[:, 1:] >= 0
+    return loss + (binary * known).sum(dim=1).mean()
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ adversary. See docs/codebook.md.
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from privacy_gan.attributes import find_attribute
+from privacy_gan.attributes import IGNORED, find_attribute
 from privacy_gan.errors import UserError
 from privacy_gan.models.codebook import Codebook, choose
 from privacy_gan.models.fit_basis import fit_basis
@@ -26,6 +27,8 @@ from privacy_gan.privatizers.base import Censored, Draws, Privatizer
 
 if TYPE_CHECKING:  # exported mechanisms work without Lightning
     from privacy_gan.data.table_data_module import TableDataModule
+
+log = logging.getLogger(__name__)
 
 BATCH = 1024  # images
 SIZES = (16, 32, 64, 128, 256, 512, 1024)  # numbers of codewords that are tried
@@ -269,8 +272,17 @@ class CodebookPrivatizer(Privatizer):
         hidden = {column}
         if (group := datamodule.group) and column == datamodule.column(group.name):
             hidden |= {datamodule.column(name) for name in group.members}
+        categorical = [name for name in names if len(datamodule.classes(name)) > 2]
+        if categorical:
+            listed = ", ".join(categorical)
+            log.warning("codewords only keep attributes with two values, not %s", listed)
+            hidden |= {datamodule.column(name) for name in categorical}
         self.used.copy_(torch.tensor([float(each not in hidden) for each in columns]))
-        return datamodule.labels("train")[:, [column, *columns]]
+        labels = datamodule.labels("train")[:, [column, *columns]]
+        for index, name in enumerate(names, start=1):
+            if name in categorical:
+                labels[:, index] = IGNORED
+        return labels
 
     def fit_images(
         self, datamodule: TableDataModule, features: Tensor, contrasts: Tensor, device: torch.device

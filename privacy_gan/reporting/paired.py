@@ -35,7 +35,7 @@ def values_by_image(entry: EvaluationRow, measure: str) -> Floats | None:
     evaluation = entry.evaluation
     names = [measure]
     if measure == UTILITY:
-        names = [name for name in evaluation.correct if name.startswith("utility/")]
+        names = [name for name in evaluation.measures if name.startswith("utility/")]
     correct = [evaluation.is_correct(name) for name in names]
     if not correct or any(each is None for each in correct):
         return None

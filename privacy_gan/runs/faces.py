@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont, PngImagePlugin
 
+from privacy_gan.attributes import value_names
 from privacy_gan.errors import UserError
 from privacy_gan.runs.files import atomic_write
 
@@ -65,11 +66,10 @@ class Faces:
 
         Args:
             attribute: the sensitive one.
-            classes: names of its values; those of a binary attribute are "0" and "1".
+            classes: names of its values.
         """
-        is_binary = tuple(classes) == ("0", "1")
-        names = [f"{attribute}: {word}" for word in ("no", "yes")] if is_binary else classes
-        by_column = {f"s={value}": name.replace("_", " ") for value, name in enumerate(names)}
+        names = value_names(attribute, classes)
+        by_column = {f"s={value}": name for value, name in enumerate(names)}
         lines = (column.split("\n") for column in self.columns)
         columns = ("\n".join([by_column.get(first, first), *more]) for first, *more in lines)
         return Faces(tuple(columns), self.rows)

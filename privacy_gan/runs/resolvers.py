@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
@@ -68,6 +69,14 @@ def content_key(file: str, version: tuple[int, int]) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
+def folder_name(folder: str | None) -> str:
+    """Return the last part of a folder's path, with only letters, digits and -_. in it."""
+    if folder is None:
+        return "images"  # using the folder then raises an error
+    name = Path(folder).expanduser().resolve().name
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "images"
+
+
 def stacked_parts(runs: Sequence[str]) -> list[dict[str, Any]]:
     """Return, for each run to stack, its configuration and its ``training_key``.
 
@@ -110,6 +119,7 @@ def describe_part(path: Path) -> dict[str, Any]:
 OmegaConf.register_new_resolver("multiply", lambda a, b: a * b, replace=True)
 OmegaConf.register_new_resolver("training_key", start_key, replace=True)
 OmegaConf.register_new_resolver("file_key", file_key, replace=True)
+OmegaConf.register_new_resolver("folder_name", folder_name, replace=True)
 # part of the name of a stack's folder; depends on the runs and their order
 OmegaConf.register_new_resolver(
     "short_hash", lambda parts: short_hash(" ".join(map(str, parts))), replace=True

@@ -18,7 +18,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from privacy_gan.attributes import CELEBA_ATTRIBUTES, SEPARATOR
+from privacy_gan.attributes import CELEBA_ATTRIBUTES, SEPARATOR, DataAttributes
 from privacy_gan.config import (
     check_config,
     config_to_dict,
@@ -28,6 +28,7 @@ from privacy_gan.config import (
 )
 from privacy_gan.config.declared_config import DeclaredConfig
 from privacy_gan.config.paths import PATHS, resolve_paths
+from privacy_gan.data.image_source import own_attributes
 from privacy_gan.errors import UserError, UserErrors
 from privacy_gan.sweeping.swept_run import (
     SweptRun,
@@ -185,9 +186,9 @@ class Composer:
             try:
                 config, its_errors = self.compose(overrides)
                 errors += its_errors
-                runs.append(
-                    SweptRun(overrides, resolve_config(config, resolve_task(config)), overrides)
-                )
+                known = own_attributes(config_to_dict(config.data))
+                resolved = resolve_config(config, resolve_task(config, known))
+                runs.append(SweptRun(overrides, resolved, overrides))
             except CONFIG_ERRORS as error:
                 errors.append(error)
         if errors:
@@ -231,7 +232,7 @@ def find_data_errors(runs: Sequence[SweptRun]) -> list[Exception]:
 
     The data are opened, which imports torch, only for an attribute that CelebA does not have.
     """
-    names: dict[str, Sequence[str]] = {}
+    known: dict[str, DataAttributes] = {}
     errors: list[Exception] = []
     for run in runs:
         data = json.dumps(config_to_dict(run.config.data), sort_keys=True, default=str)
@@ -245,9 +246,9 @@ def find_data_errors(runs: Sequence[SweptRun]) -> list[Exception]:
                 )
             if set(run.config.attribute.split(SEPARATOR)) <= set(CELEBA_ATTRIBUTES):
                 continue
-            if data not in names:
-                names[data] = instantiate(run.config.data).attribute_names
-            resolve_task(run.config, names[data])
+            if data not in known:
+                known[data] = instantiate(run.config.data).known_attributes()
+            resolve_task(run.config, known[data])
         except UserError as error:
             errors.append(error)
     return errors

@@ -23,7 +23,14 @@ from privacy_gan.cluster_environment import (
     is_launched_externally,
     is_rank_zero,
 )
-from privacy_gan.config import check_config, is_distributed, resolve_config, resolve_task
+from privacy_gan.config import (
+    check_config,
+    config_to_dict,
+    is_distributed,
+    resolve_config,
+    resolve_task,
+)
+from privacy_gan.data.image_source import own_attributes
 from privacy_gan.errors import Interrupted, RunFailed, RunLocked, RunStopped, UserError
 from privacy_gan.runs.folder import RunFolder
 from privacy_gan.sweeping.gpus import VISIBLE_DEVICES, reserve_gpus
@@ -93,7 +100,8 @@ def run_in_subprocess(config: DictConfig, name: str) -> None:
     """
     exit_with_sweep()
     check_config(config)
-    resolved = resolve_config(config, resolve_task(config))
+    known = own_attributes(config_to_dict(config.data))
+    resolved = resolve_config(config, resolve_task(config, known))
     folder = RunFolder(Path(resolved.run_dir))
     heartbeats = current_heartbeats() if is_rank_zero() else None
     with (

@@ -6,14 +6,15 @@ import numpy as np
 import pytest
 import torch
 
-from privacy_gan.data.table_data_module import ImageDataModule
+from privacy_gan.data.binary_attributes import BinaryAttributes
+from privacy_gan.data.image_data_module import ImageDataModule
 from privacy_gan.errors import UserError
 
 SIZE = 16
 
 
 @dataclass(frozen=True)
-class NumberedImages:
+class NumberedImages(BinaryAttributes):
     """Images whose pixels encode their number, with interleaved splits."""
 
     count: int = 40

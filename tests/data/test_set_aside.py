@@ -5,8 +5,9 @@ import pytest
 from test_image_data_module import NumberedImages
 
 from privacy_gan.attributes import AttributeGroup
+from privacy_gan.data.image_data_module import ImageDataModule
 from privacy_gan.data.set_aside import set_aside
-from privacy_gan.data.table_data_module import SPLITS, ImageDataModule
+from privacy_gan.data.table_data_module import SPLITS
 from privacy_gan.errors import UserError
 
 
@@ -47,7 +48,8 @@ def test_other_splits_and_other_persons_stay(tmp_path):
 
 def test_images_that_a_group_excludes_stay_excluded(tmp_path):
     module = module_with(0.5, tmp_path)
-    module.group = AttributeGroup(("even", "third"), "drop")
+    group = AttributeGroup(("even", "third"), "drop")
+    module.hide(group.name, group)
     module.setup()
     in_one = module.table.attributes[:, :2].sum(axis=1) == 1
     for split in ("train", "certify", "valid"):

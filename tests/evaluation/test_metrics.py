@@ -115,7 +115,8 @@ def test_the_attained_utility_is_1_at_the_lower_of_ceiling_and_original():
         correct[:censored, 0, 0] = 1
         correct[:original, 0, 1] = 1
         correct[:, 0, 2] = utility == 0
-        return compute_on_all(attained, correct, utility[:, None], sensitive)
+        known = torch.ones(16, 1, dtype=torch.bool)
+        return compute_on_all(attained, correct, known, utility[:, None], sensitive)
 
     assert attained_by(12, 16) == 1  # at the ceiling
     assert attained_by(10, 16) == (10 - 8) / (12 - 8)

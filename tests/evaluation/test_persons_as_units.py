@@ -95,7 +95,8 @@ def test_the_key_of_a_judgement_depends_on_persons_not_on_their_names():
 
 def test_excluded_images_share_no_person_with_a_split(caplog):
     datamodule = LightAndDark(train=128, valid=40, test=160)
-    datamodule.group = AttributeGroup(("Light", "Red"), "drop")
+    group = AttributeGroup(("Light", "Red"), "drop")
+    datamodule.hide(group.name, group)
     datamodule.setup()
     persons = np.arange(328)
     first_excluded = np.flatnonzero(datamodule.table.splits == EXCLUDED)[0]

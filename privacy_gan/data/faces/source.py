@@ -8,6 +8,7 @@ from dataclasses import astuple, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from privacy_gan.data.binary_attributes import BinaryAttributes
 from privacy_gan.data.faces.factors import (
     ATTRIBUTE_NAMES,
     NOISE_STREAM,
@@ -40,7 +41,7 @@ PIXELS_PER_CHUNK = 65_536  # drawn at a time; fits the processor's cache
 
 
 @dataclass(frozen=True)
-class SyntheticFacesSource:
+class SyntheticFacesSource(BinaryAttributes):
     """Drawn faces that are determined by `seed` and their index.
 
     The first `num_train` faces are the training split, followed by `num_valid` and `num_test`. A

@@ -65,8 +65,13 @@ def ceiling_with_leak(
 
 
 def joint_counts(weights: Tensor, utility: Tensor, sensitive: Tensor) -> Tensor:
-    """Return how often each combination of classes occurs in each sample, [R, U, S]."""
+    """Return how often each combination of classes occurs in each sample, [R, U, S].
+
+    Images without a value of the utility attribute, whose label is negative, do not count.
+    """
     sizes = [max(2, int(column.max()) + 1) for column in (utility, sensitive)]
+    if bool((utility < 0).any()):
+        weights, utility = weights * (utility >= 0), utility.clamp_min(0)
     cells = counts(weights, utility * sizes[1] + sensitive, sizes[0] * sizes[1])
     return cells.view(-1, *sizes)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -11,27 +12,28 @@ from torch import Tensor
 def frechet_distance(one: Tensor, other: Tensor) -> float:
     """Return the squared Frechet distance between normal distributions fitted to features.
 
-    It is |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). The trace of the last root is computed from
-    the symmetric matrix S1^(1/2) S2 S1^(1/2), which has the same eigenvalues as S1 S2.
+    It is |m1 - m2|^2 + tr(S1 + S2 - 2 (S1 S2)^(1/2)). With S1 = A^T A and S2 = B^T B, the nonzero
+    eigenvalues of S1 S2 are the squared singular values of A B^T, whose sum is the trace of the
+    last root.
 
     Args:
         one: features [N, F].
         other: features [M, F].
     """
     one, other = one.double(), other.double()
-    covariance, other_covariance = covariance_matrix(one), covariance_matrix(other)
-    values, vectors = torch.linalg.eigh(covariance)
-    root = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
-    product = torch.linalg.eigvalsh(root @ other_covariance @ root)
-    trace = (covariance + other_covariance).trace()
+    factor, other_factor = covariance_factor(one), covariance_factor(other)
+    traces = factor.square().sum() + other_factor.square().sum()
+    root = torch.linalg.svdvals(factor @ other_factor.T).sum()
     mean_distance = (one.mean(dim=0) - other.mean(dim=0)).square().sum()
-    return max(0.0, float(mean_distance + trace - 2 * product.clamp_min(0).sqrt().sum()))
+    return max(0.0, float(mean_distance + traces - 2 * root))
 
 
-def covariance_matrix(features: Tensor) -> Tensor:
-    """Return the unbiased covariance matrix of features [N, F], also for F = 1."""
-    centred = features - features.mean(dim=0)
-    return centred.T @ centred / (len(features) - 1)
+def covariance_factor(features: Tensor) -> Tensor:
+    """Return a matrix A with at most F rows, so that A^T A is the covariance of features [N, F]."""
+    factor = (features - features.mean(dim=0)) / math.sqrt(len(features) - 1)
+    if len(factor) <= factor.shape[1]:
+        return factor
+    return torch.linalg.qr(factor, mode="r").R  # type: ignore[no-any-return]
 
 
 def mean_frechet_distance(sizes: Sequence[int], one: Tensor, other: Tensor) -> float:

@@ -22,6 +22,18 @@ def mean(weights: Tensor, column: Tensor) -> Tensor:
     return weights @ column.to(weights) / weights.sum(dim=1)
 
 
+def mean_of_known(weights: Tensor, columns: Tensor, known: Tensor) -> Tensor:
+    """Return the mean of each column [N, A] over the images whose value is known, [R, A].
+
+    Args:
+        weights: see the module's docstring.
+        columns: [N, A].
+        known: bool [N, A].
+    """
+    known = known.to(weights)
+    return weights @ (columns.to(weights) * known) / (weights @ known)
+
+
 def counts(weights: Tensor, labels: Tensor, num_classes: int) -> Tensor:
     """Return the number of occurrences of each class, [R, C]."""
     one_hot = labels[:, None] == labels.new_tensor(range(num_classes))

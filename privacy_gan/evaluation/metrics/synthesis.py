@@ -27,13 +27,19 @@ def success_rate(observations: Observations) -> Measure | None:
 
 
 def pearson(observations: Observations, name: str) -> Measure | None:
-    """Return the correlation of predictions of a binary s with those of another attribute."""
-    return dependence(observations, name, correlation) if len(observations.classes) == 2 else None
+    """Return the correlation of predictions of s with those of another attribute, both binary."""
+    return dependence(observations, name, correlation) if are_binary(observations, name) else None
 
 
 def association(observations: Observations, name: str) -> Measure | None:
-    """Return the association of predictions of an s of more than two classes with another's."""
-    return dependence(observations, name, cramers_v) if len(observations.classes) > 2 else None
+    """Return the association of predictions of s and of another attribute, not both binary."""
+    binary = are_binary(observations, name)
+    return None if binary else dependence(observations, name, cramers_v)
+
+
+def are_binary(observations: Observations, name: str) -> bool:
+    """Return whether both s and a utility attribute have two classes."""
+    return len(observations.classes) == observations.num_classes(name) == 2
 
 
 def dependence(observations: Observations, name: str, statistic: Statistic) -> Measure | None:
@@ -82,7 +88,8 @@ ASSOCIATION = (
         "association",
         "association",
         "association",
-        "Cramer's V of the same predictions, where s has more than two classes",
+        "Cramer's V of the same predictions, where s or the other attribute has more than two "
+        "classes",
         association,
         unit="correlation",
         format=".3f",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from privacy_gan.evaluation.metrics.ceiling import ceiling, ceiling_with_leak
 from privacy_gan.evaluation.metrics.metric import Metric
 from privacy_gan.evaluation.metrics.privacy import BALANCED_ACCURACY, balanced_accuracy
-from privacy_gan.evaluation.metrics.samples import mean
+from privacy_gan.evaluation.metrics.samples import mean_of_known
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.evaluation import Measure
 
@@ -43,54 +43,55 @@ def accuracy(observations: Observations, name: str, *, predict: Predict) -> Meas
     censored, originals = predict(observations)
     if name not in censored:
         return None
-    correct = correctness(observations, name, censored, originals)
-    return measure_correctness(observations, correct, [name])
+    return measure_correctness(observations, [name], censored, originals)
 
 
 def mean_accuracy(observations: Observations, *, predict: Predict) -> Measure | None:
     """Return the utility score: the mean accuracy over the utility attributes."""
-    import torch
-
     censored, originals = predict(observations)
     if not censored:
         return None
-    correct = [correctness(observations, name, censored, originals) for name in censored]
-    return measure_correctness(observations, torch.stack(correct).mean(dim=0), list(censored))
+    return measure_correctness(observations, list(censored), censored, originals)
 
 
 def correctness(
-    observations: Observations, name: str, censored: Classes, originals: Classes | None
-) -> Tensor:
-    """Return whether predictions of an attribute are correct for each test image, float64 [N, 4].
+    observations: Observations, names: Sequence[str], censored: Classes, originals: Classes | None
+) -> tuple[Tensor, Tensor]:
+    """Return whether predictions are correct, float64 [N, A, 4], and labels are known, [N, A].
 
-    The columns are the predictions from the censored image, from the original image (nan without
+    The four are the predictions from the censored image, from the original image (nan without
     originals), of the majority baseline and of the correlation baseline.
     """
     import torch
 
-    truth = observations.test_labels[name]
+    truth = torch.stack([observations.test_labels[name] for name in names], dim=1)
     predictions = (
-        censored[name],
-        None if originals is None else originals[name],
-        observations.majority_probabilities(name).argmax(dim=1),
-        observations.correlation_probabilities(name).argmax(dim=1),
+        [censored[name] for name in names],
+        None if originals is None else [originals[name] for name in names],
+        [observations.majority_probabilities(name).argmax(dim=1) for name in names],
+        [observations.correlation_probabilities(name).argmax(dim=1) for name in names],
     )
-    unknown = torch.full((len(truth),), math.nan, dtype=torch.float64)
-    columns = [
-        unknown if predicted is None else (predicted == truth).double() for predicted in predictions
+    unknown = torch.full(truth.shape, math.nan, dtype=torch.float64)
+    correct = [
+        unknown if predicted is None else (torch.stack(predicted, dim=1) == truth).double()
+        for predicted in predictions
     ]
-    return torch.stack(columns, dim=1)
+    return torch.stack(correct, dim=2), truth >= 0
 
 
 def measure_correctness(
-    observations: Observations, correct: Tensor, names: Sequence[str]
+    observations: Observations, names: Sequence[str], censored: Classes, originals: Classes | None
 ) -> Measure:
-    """Return the means of the columns of ``correctness``, and the attributes' mean ceiling."""
-    censored, original, majority, correlation = (
-        observations.bootstrap.percentile(mean, column) for column in correct.T
+    """Return the means of ``correctness`` over images and attributes, and the mean ceiling."""
+    correct, known = correctness(observations, names, censored, originals)
+    value, original, majority, correlation = (
+        observations.bootstrap.percentile(
+            lambda weights, *columns: mean_of_known(weights, *columns).mean(dim=1), each, known
+        )
+        for each in correct.unbind(dim=2)
     )
     best = estimate_ceiling(observations, names)
-    return Measure(censored, original, majority, correlation, best)
+    return Measure(value, original, majority, correlation, best)
 
 
 def estimate_ceiling(observations: Observations, names: Sequence[str]) -> Estimate | None:
@@ -122,40 +123,40 @@ def attained_utility(observations: Observations, name: str = "") -> Measure | No
     It is undefined where more than 2.5% of the bootstrap samples leave no room between the majority
     baseline and what is possible: its value could then have either sign.
     """
-    import torch
-
     censored, originals = retrained_predictions(observations)
     names = [name] if name else list(censored)
     if originals is None or not names or not set(names) <= set(censored):
         return None
-    correct = [correctness(observations, each, censored, originals) for each in names]
-    columns = torch.stack(correct, dim=1), *labels_for_ceiling(observations, names)
+    found = correctness(observations, names, censored, originals)
+    columns = *found, *labels_for_ceiling(observations, names)
     room = observations.bootstrap.percentile(attainable_room, *columns)
     if room is None or room.low <= 0:
         return Measure(None)
     return Measure(observations.bootstrap.percentile(attained, *columns))
 
 
-def attained(weights: Tensor, correct: Tensor, utilities: Tensor, sensitive: Tensor) -> Tensor:
+def attained(
+    weights: Tensor, correct: Tensor, known: Tensor, utilities: Tensor, sensitive: Tensor
+) -> Tensor:
     """Return (accuracy - majority) / (min(ceiling, original) - majority), nan without room.
 
     Args:
         weights: number of times each image occurs in each sample, [R, N].
         correct: see ``correctness``, [N, A, 4].
+        known: see ``correctness``, [N, A].
         utilities: labels of the utility attributes, [N, A].
         sensitive: labels of s, [N].
     """
-    gain = mean(weights, (correct[..., 0] - correct[..., 2]).mean(dim=1))
-    room = attainable_room(weights, correct, utilities, sensitive)
+    gain = mean_of_known(weights, correct[..., 0] - correct[..., 2], known).mean(dim=1)
+    room = attainable_room(weights, correct, known, utilities, sensitive)
     return (gain / room).where(room > 0, math.nan)
 
 
 def attainable_room(
-    weights: Tensor, correct: Tensor, utilities: Tensor, sensitive: Tensor
+    weights: Tensor, correct: Tensor, known: Tensor, utilities: Tensor, sensitive: Tensor
 ) -> Tensor:
     """Return min(ceiling, original) - majority, the mean over attributes, [R]; see ``attained``."""
-    total = weights.sum(dim=1, keepdim=True)
-    original, majority = (weights @ correct[..., column] / total for column in (1, 2))
+    original, majority = (mean_of_known(weights, correct[..., k], known) for k in (1, 2))
     best = ceilings(weights, utilities, sensitive).minimum(original)
     return (best - majority).mean(dim=1)
 

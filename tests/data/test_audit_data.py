@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from privacy_gan.attributes import UNKNOWN
 from privacy_gan.data.audit_data import AuditFiles, find_audit_images
-from privacy_gan.data.labelled_folder import find_images
+from privacy_gan.data.labelled_images import find_images
 from privacy_gan.data.matching import match_names
 from privacy_gan.errors import UserError
 
@@ -141,12 +142,13 @@ def test_images_without_a_value_of_the_hidden_attribute_are_excluded_and_counted
     assert any(note.startswith(expected) for note in audited.notes)
 
 
-def test_other_attributes_with_missing_values_are_excluded_by_name(data):
+def test_other_attributes_with_missing_values_are_named_and_measured_on_the_other_images(data):
     edit_labels(data, lambda lines: [*lines[:3], "2.jpg,0,", *lines[4:]])
     audited = find_images_of(data)
     assert len(audited.censored.files) == 120
-    assert audited.censored.attribute_names == ("light",)
-    note = "dark is not measured: it has no value for 1 of 120 images, such as 2.jpg"
+    assert audited.censored.attribute_names == ("light", "dark")
+    assert np.flatnonzero(audited.censored.attributes[:, 1] == UNKNOWN).tolist() == [2]
+    note = "dark has no value for 1 of 120 images, such as 2.jpg: it is measured on the others"
     assert note in audited.notes
 
 
@@ -156,8 +158,8 @@ def test_the_split_column_is_not_an_attribute(data):
     )
     audited = find_images_of(data, split="Fold")
     assert audited.censored.attribute_names == ("light", "dark")
-    assert np.bincount(audited.censored.splits).tolist() == [60, 60]
-    assert len(audited.notes) == 1
+    assert np.bincount(audited.censored.splits).tolist() == [54, 6, 60]
+    assert "the validation images are the test images" in audited.notes[-1]
 
 
 def folds():

@@ -1,0 +1,87 @@
+"""The person in each labelled image, and the split that it belongs to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from privacy_gan.data.labels import Labels
+from privacy_gan.data.persons import IDENTITIES, read_identities
+from privacy_gan.data.splits import (
+    Splits,
+    complete_splits,
+    find_split_column,
+    parse_splits,
+    stratified_splits,
+)
+
+CELEBA_LIST = "list_attr_celeba"
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """Labels with persons and splits.
+
+    Attributes:
+        labels: without the columns of persons and splits.
+        persons: a text for the person in each image, [N]; None if that is not known.
+        splits: uint8 [N], 0 train, 1 valid, 2 test.
+        made: whether some of the splits were made here.
+        notes: lines about both.
+    """
+
+    labels: Labels
+    persons: tuple[str, ...] | None
+    splits: Splits
+    made: bool
+    notes: tuple[str, ...]
+
+
+def assign(labels: Labels, split: str | None, person: str | None, seed: int) -> Assignment:
+    """Read persons and splits, and make splits that are not given.
+
+    Args:
+        labels: of the images.
+        split: column of the labels, or file, with the split of each image; None for a column named
+            split or partition, and without one for stratified splits of 80%, 10% and 10%.
+        person: column or file with the person in each image; None for CelebA's list of identities
+            next to CelebA's list of attributes, if there is one.
+        seed: seed of splits that are made here.
+
+    Raises:
+        UserError: a column or file is missing or damaged, or lacks images.
+    """
+    notes: list[str] = []
+    if person is not None:
+        persons: tuple[str, ...] | None = labels.read_values("person", person)
+    else:
+        persons, notes = persons_of_celeba(labels)
+    if split is None and (column := find_split_column(labels.columns)) is not None:
+        notes.append(f"the splits are those of the column {column} (split)")
+        split = column
+    names = [labels.find_column(source) for source in (split, person) if source]
+    remaining = labels.drop_columns(names)
+    attributes = remaining.attributes()
+    if split is None:
+        splits = stratified_splits(attributes, persons, seed)
+        return Assignment(remaining, persons, splits, True, tuple(notes))
+    given = parse_splits(labels.read_values("split", split), f"split={split}")
+    splits, completed = complete_splits(given, attributes, persons, seed)
+    return Assignment(remaining, persons, splits, bool(completed), (*notes, *completed))
+
+
+def persons_of_celeba(labels: Labels) -> tuple[tuple[str, ...] | None, list[str]]:
+    """Return the person in each image from CelebA's list of identities, and warnings.
+
+    None if the labels are not CelebA's list of attributes, or have no such list next to them.
+
+    Raises:
+        UserError: the list is damaged.
+    """
+    if labels.path.stem != CELEBA_LIST:
+        return None, []
+    lists = (labels.path.with_name(f"{IDENTITIES}{suffix}") for suffix in (".txt", ".csv"))
+    path = next((path for path in lists if path.is_file()), None)
+    if path is None:
+        return None, []
+    ids, notes = read_identities(path, labels.names)
+    return tuple(map(str, ids)), notes

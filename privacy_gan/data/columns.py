@@ -1,0 +1,150 @@
+"""What a column of a table means as an attribute: its classes, and the class of each image."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from privacy_gan.attributes import NO_YES, UNKNOWN
+from privacy_gan.data.text_tables import BINARY, MISSING_VALUES, normalize
+
+MAX_CLASSES = 20  # a column with more values is not an attribute but a number, a name or a text
+MINUS_ONE, ZERO = ("-1", "-1.0"), ("0", "0.0")
+NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?")
+DIGITS = re.compile(r"(\d+)")
+
+
+@dataclass(frozen=True)
+class Column:
+    """An attribute.
+
+    Attributes:
+        classes: names of its values; ("0", "1") if images have it or lack it.
+        values: the class of each image, uint8 [N]; ``UNKNOWN`` for images without a value.
+    """
+
+    classes: tuple[str, ...]
+    values: npt.NDArray[np.uint8]
+
+
+class UnusableColumnError(ValueError):
+    """A column is not an attribute. The message says why, and what would make it one."""
+
+
+def encode_column(
+    name: str,
+    texts: Sequence[str],
+    missing: Collection[str] = (),
+    edges: Sequence[float] | None = None,
+    prefix: str = "",
+) -> Column:
+    """Return the attribute that a column of texts [N] describes.
+
+    Words such as yes, no, 1 and -1 make an attribute that images have or lack. Other texts are
+    classes as they are, in their natural order. Case does not matter.
+
+    Args:
+        name: of the column, for messages.
+        texts: one for each image.
+        missing: texts that mean that there is no value, besides "", "NaN" and the like.
+        edges: the least number of each class, ascending, for a column of numbers.
+        prefix: of the options ``bins`` and ``missing``, for messages.
+
+    Raises:
+        UnusableColumnError: there are fewer than two classes or too many, or -1 and 0 may both mean
+            that there is no value.
+    """
+    without_value = MISSING_VALUES | {normalize(text) for text in missing}
+    keys = [normalize(text) for text in texts]
+    counts = Counter(key for key in keys if key not in without_value)
+    if not counts:
+        raise UnusableColumnError(f"{name} has no values")
+    if edges is not None:
+        return encode_numbers(name, keys, without_value, edges, f"{prefix}bins")
+    if counts.keys() <= BINARY.keys():
+        if all(any(key in counts for key in word) for word in (MINUS_ONE, ZERO)):
+            raise UnusableColumnError(
+                f"{name} has both -1 and 0, and one of them means unknown: say which, "
+                f"{prefix}missing=[-1] as in CheXpert or {prefix}missing=[0] as in MAAD-Face"
+            )
+        classes: tuple[str, ...] = NO_YES
+        code: Mapping[str, int] = BINARY
+    else:
+        spelling = {normalize(text): text.strip().removesuffix(".0") for text in reversed(texts)}
+        ordered = sorted(counts, key=natural_key)
+        classes = tuple(spelling[key] for key in ordered)
+        code = {key: value for value, key in enumerate(ordered)}
+    if len(set(map(code.__getitem__, counts))) < 2:
+        raise UnusableColumnError(
+            f"{name} has one value, {next(iter(counts))}, in all {counts.total():,} images"
+        )
+    if len(classes) > MAX_CLASSES:
+        raise UnusableColumnError(too_many_values(name, list(counts), f"{prefix}bins"))
+    values = [code.get(key, UNKNOWN) if key in counts else UNKNOWN for key in keys]
+    return Column(classes, np.array(values, np.uint8))
+
+
+def too_many_values(name: str, keys: Sequence[str], option: str) -> str:
+    """Return why a column with many values is not an attribute."""
+    some = ", ".join(sorted(keys, key=natural_key)[:2])
+    reason = f"{name} has {len(keys):,} different values, such as {some}"
+    if all(map(NUMBER.fullmatch, keys)):
+        middle = sorted(map(float, keys))[len(keys) // 2]
+        return f"{reason}: make classes of numbers, such as {option}={{{name}: [0, {middle:g}]}}"
+    return f"{reason}: an attribute has at most {MAX_CLASSES}"
+
+
+def encode_numbers(
+    name: str,
+    keys: Sequence[str],
+    without_value: Collection[str],
+    edges: Sequence[float],
+    option: str,
+) -> Column:
+    """Return a column of numbers as classes.
+
+    Numbers below the first edge have no class.
+
+    Raises:
+        UnusableColumnError: the edges are not two or more ascending numbers, a text is not a
+            number, or fewer than two classes have images.
+    """
+    if len(edges) < 2 or any(low >= high for low, high in itertools.pairwise(edges)):
+        raise UnusableColumnError(
+            f"{option} of {name} must be two or more ascending numbers, such as [0, 18, 40], the "
+            "least number of each class"
+        )
+    known = [key for key in keys if key not in without_value]
+    if (wrong := next((key for key in known if not NUMBER.fullmatch(key)), None)) is not None:
+        raise UnusableColumnError(f"{option} makes classes of numbers, but {name} has {wrong!r}")
+    numbers = np.array([math.nan if key in without_value else float(key) for key in keys])
+    found = np.searchsorted(np.asarray(edges, float), numbers, side="right") - 1
+    has_class = ~np.isnan(numbers) & (found >= 0)
+    values = np.where(has_class, found, UNKNOWN).astype(np.uint8)
+    if len(np.unique(values[has_class])) < 2:
+        raise UnusableColumnError(f"{name} has numbers in fewer than two classes of {option}")
+    whole = all(float(number).is_integer() for number in (*edges, *numbers[has_class]))
+    return Column(class_names(edges, whole), values)
+
+
+def class_names(edges: Sequence[float], whole: bool) -> tuple[str, ...]:
+    """Return names such as 0-17, 18-39, 40+ for whole numbers, else 0 to 18, 18 to 40, 40+."""
+    to = "-" if whole else " to "
+    between = []
+    for low, high in itertools.pairwise(edges):
+        last = f"{high - 1:g}" if whole else f"{high:g}"
+        between.append(f"{low:g}" if whole and high - low == 1 else f"{low:g}{to}{last}")
+    return (*between, f"{edges[-1]:g}+")
+
+
+def natural_key(text: str) -> list[tuple[int, int, str]]:
+    """Return a key that sorts texts by the numbers in them: 3-9 before 10-19."""
+    parts = DIGITS.split(text)
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]

@@ -1,0 +1,156 @@
+"""One's own images, in a folder with a table of labels, in class folders, or in Parquet files.
+
+This module does not import torch, which takes seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from privacy_gan.data.assignment import assign
+from privacy_gan.data.class_folders import read_class_folders
+from privacy_gan.data.image_files import ImageFolder, check_sizes
+from privacy_gan.data.labelled_images import LabelledImages, find_images
+from privacy_gan.data.labels import read_labels
+from privacy_gan.data.listing import Listing
+from privacy_gan.data.matching import format_examples, match_names
+from privacy_gan.data.parquet_images import (
+    PERSON_COLUMNS,
+    ParquetImages,
+    find_parquet_files,
+    read_parquet_labels,
+)
+from privacy_gan.data.persons import number_persons
+from privacy_gan.errors import UserError
+from privacy_gan.plural import pluralize
+
+MIN_IMAGES = 100  # of which ten are validation and ten are test images
+TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")  # of files that may have the labels
+
+
+def open_folder(
+    images: str | Path | None,
+    labels: str | Path | None,
+    image_size: int,
+    name: str = "folder",
+    split: str | None = None,
+    person: str | None = None,
+    crop: int | None = None,
+    bins: Mapping[str, Sequence[float]] | None = None,
+    missing: Sequence[str | float] = (),
+    split_seed: int = 0,
+) -> LabelledImages:
+    """Return a folder's images with their labels and splits.
+
+    Args:
+        images: folder of the images, of folders of classes, or of Parquet files.
+        labels: table of labels; None for class folders and Parquet files.
+        image_size: side of the square images in pixels, a multiple of 16.
+        name: name of the data set.
+        split: see ``assign``.
+        person: see ``assign``; None for the column that a known data set has.
+        crop: side of a centre crop taken before resizing; None to resize the whole image.
+        bins: for columns of numbers, the least number of each class, ascending.
+        missing: values that mean that an image has no value, besides "", "NaN" and the like.
+        split_seed: seed of splits that are made here.
+
+    Raises:
+        UserError: a file or an option is wrong, or too few images have labels.
+    """
+    check_sizes(image_size, crop)
+    if images is None:
+        raise UserError("data.images has no value: give the folder of the images, data.images=...")
+    listing = list_images(Path(images), None if labels is None else Path(labels))
+    if len(listing.files) < MIN_IMAGES:
+        raise UserError(
+            f"data.images={images} has only {pluralize(len(listing.files), 'image')} with labels: "
+            f"training needs at least {MIN_IMAGES}, and thousands are better"
+        )
+    table = listing.labels.with_options(bins, missing, "data.")
+    assignment = assign(table, split, person or listing.person, split_seed)
+    persons = assignment.persons
+    found = assignment.labels
+    if not found.attribute_names:
+        reasons = "; ".join(map(str, list(found.encoded.values())[:5]))
+        raise UserError(f"{found.path} has no column that is an attribute: {reasons}")
+    return LabelledImages(
+        f"{name}-{image_size}" + (f"-crop{crop}" if crop else ""),
+        listing.stored,
+        listing.files,
+        image_size,
+        found.attribute_names,
+        tuple(found.classes.values()),
+        found.attributes(),
+        assignment.splits,
+        None,
+        None if persons is None else number_persons(np.asarray(persons)),
+        listing.layout,
+        crop,
+        assignment.made,
+        {name: str(each) for name, each in found.encoded.items() if name not in found.classes},
+        (*found.notes, *assignment.notes),
+        tuple(found.excluded_columns()),
+    )
+
+
+def list_images(images: Path, labels: Path | None) -> Listing:
+    """Return the labelled images of a folder.
+
+    Raises:
+        UserError: a file or folder is missing or damaged, no image has a label, or the match of
+            images and labels is ambiguous.
+    """
+    images = images.expanduser()
+    if not images.is_dir():
+        raise UserError(f"data.images={images} is not a folder: give the folder with the images")
+    if labels is not None:
+        return match_labels(images, labels.expanduser())
+    if parquet := find_parquet_files(images):
+        found = read_parquet_labels(images, parquet)
+        layout = pluralize(len(parquet), "Parquet file")
+        person = next((column for column in found.columns if column in PERSON_COLUMNS), None)
+        return Listing(ParquetImages(images), found.names, found, layout, person)
+    found = read_class_folders(images, find_images(images, "data.images"))
+    if tables := sorted(path for path in images.iterdir() if path.suffix.lower() in TABLE_SUFFIXES):
+        note = f"{tables[0]} is not used: if it has the labels, give it with labels={tables[0]}"
+        found = replace(found, notes=(*found.notes, note))
+    return Listing(ImageFolder(images), found.names, found, "folders of classes")
+
+
+def match_labels(folder: Path, path: Path) -> Listing:
+    """Return the images of a folder that a table of labels names, in the table's order.
+
+    Raises:
+        UserError: see ``list_images``.
+    """
+    files = find_images(folder, "data.images")
+    labels = read_labels(path, files)
+    matches = match_names(labels.names, files, f"data.images={folder}")
+    rows = sorted(matches.files)
+    if not rows:
+        examples = format_examples(labels.names, files)
+        raise UserError(f"no image in {folder} has a label in {path} ({examples})")
+    notes = [*labels.notes, *matches.notes]
+    if len(rows) < len(labels.names):
+        absent = next(name for row, name in enumerate(labels.names) if row not in matches.files)
+        notes.append(
+            f"excluded {len(labels.names) - len(rows):,} of "
+            f"{pluralize(len(labels.names), 'row')} of {path} without an image in {folder}, such "
+            f"as {absent}"
+        )
+    if unlabelled := matches.unlabelled:
+        notes.append(
+            f"excluded {pluralize(len(unlabelled), 'image')} in {folder} without a label in "
+            f"{path}, such as {unlabelled[0]}"
+        )
+    selected = replace(labels.select_rows(rows), notes=tuple(notes))
+    return Listing(
+        ImageFolder(folder),
+        tuple(matches.files[row] for row in rows),
+        selected,
+        f"images with labels in {path.name}",
+    )
