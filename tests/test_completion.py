@@ -26,10 +26,7 @@ def folder(tmp_path, monkeypatch):
     [
         (["pri"], ["privatize"]),
         (["nothing", "da"], []),
-        (
-            ["train", "data="],
-            ["data=celeba", "data=folder", "data=gaussian", "data=synthetic_faces"],
-        ),
+        (["train", "data=sy"], ["data=synthetic_faces"]),
         (["train", "epsi"], ["epsilon="]),
         (["train", "judge.max_e"], ["judge.max_epochs="]),
         (["train", "evaluate="], ["evaluate=true", "evaluate=false"]),

@@ -52,6 +52,11 @@ SMALLER = [
     f"judge.adversaries.{name}.network._target_=small_networks.classifier"
     for name in ("resnet18", "convnext")
 ]
+FEW_COMPONENTS = [
+    "judge.adversaries.pca_mlp.network.components=8",
+    "judge.adversaries.kernel_ridge.components=8",
+    "judge.adversaries.restoration.network.width=2",
+]
 FEW_NUMBERS = [
     override
     for override in NUMBERS
@@ -85,7 +90,7 @@ def overrides_of(preset, faces):
     small += ["data.num_train=32", "data.num_valid=16", "data.num_test=8"]
     if preset in WITH_ALL_ADVERSARIES:
         small += [] if preset in WITH_SHIPPED_NETWORKS else SMALLER
-        return [*small, "image_size=32", "judge.adversaries.restoration.network.width=2"]
+        return [*small, *FEW_COMPONENTS, "image_size=32"]
     return [*small, "judge=quick"]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from privacy_gan.attributes import NO_YES
 from privacy_gan.config import instantiate
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.errors import UserError
@@ -98,6 +99,7 @@ class PredictorLoader:
     def load(self) -> Predictors:
         """Return all predictors that are available."""
         classes: dict[str, tuple[str, ...]] = {}
+        named: dict[str, tuple[str, ...]] = {}
         classifiers: dict[str, Classifier] = {}
         adversaries: dict[str, SavedAdversary] = {}
         evaluations = self.trained.result.evaluations
@@ -110,13 +112,13 @@ class PredictorLoader:
             self.notes.append(f"This run was not judged: judge it with {self.command}")
         else:
             for attribute, evaluation in evaluations.items():
-                is_binary = evaluation.classes == ("0", "1")
-                classes[attribute] = BINARY if is_binary else evaluation.classes
+                named |= classes_of(evaluation)
+                classes[attribute] = named[attribute]
                 if (content := self.read_saved(attribute, evaluation)) is None:
                     continue
                 adversaries[attribute] = self.load_adversary(content, attribute, evaluation)
                 classifiers |= self.load_classifiers(str(content["data"]), evaluation)
-            classes |= {name: BINARY for name in classifiers if name not in classes}
+            classes |= {name: named[name] for name in classifiers}
         return Predictors(classes, classifiers, adversaries)
 
     def read_saved(self, attribute: str, evaluation: Evaluation) -> Mapping[str, Any] | None:
@@ -181,8 +183,7 @@ class PredictorLoader:
             OmegaConf.create({**settings, "folder": str(folder)}),
             settings=json.dumps(flat, sort_keys=True),
         )
-        sizes = {name: len(BINARY) for name in evaluation.classifiers}
-        sizes[evaluation.attribute] = len(evaluation.classes)
+        sizes = {name: len(words) for name, words in classes_of(evaluation).items()}
         loaded = classifiers.load_existing(sizes, self.trained.result.data, data)
         if missing := [name for name in sizes if name not in loaded]:
             self.notes.append(
@@ -190,3 +191,11 @@ class PredictorLoader:
                 "if it is elsewhere, give classifiers=FOLDER."
             )
         return {name: classifier.network for name, classifier in loaded.items()}
+
+
+def classes_of(evaluation: Evaluation) -> dict[str, tuple[str, ...]]:
+    """Return the names of the values of all attributes that have a fixed classifier."""
+    classes = {} if evaluation.slices is None else evaluation.slices.classes
+    classes = {name: classes.get(name, NO_YES) for name in evaluation.classifiers}
+    classes[evaluation.attribute] = evaluation.classes
+    return {name: BINARY if words == NO_YES else words for name, words in classes.items()}

@@ -28,7 +28,8 @@ def main(config: DictConfig) -> None:
         raise UserError(f"run={trained.path} is an exported folder: give the folder of a run")
     privatizer = trained.privatizer
     hides, size, facts = list(privatizer.attributes), privatizer.image_size, privatizer.facts
-    exported = ExportedPrivatizer.from_privatizer(privatizer, size, hides, facts)
+    channels = privatizer.channels
+    exported = ExportedPrivatizer.from_privatizer(privatizer, size, hides, facts, channels)
     output = Path(config.output)
     with atomic_folder(output) as partial:
         card = render_model_card(trained.result, facts, hides, size, with_onnx=config.onnx)
@@ -36,7 +37,8 @@ def main(config: DictConfig) -> None:
         trained.result.write(partial / "result.json")
         exported.save_pretrained(partial)
         if config.onnx:
-            error = export_onnx(exported.mechanism.for_inference(), size, partial / "model.onnx")
+            inference = exported.mechanism.for_inference()
+            error = export_onnx(inference, size, partial / "model.onnx", channels)
     print(f"exported to {output}")
     print("  README.md          model card: read it, and fill in what only you know")
     print("  config.json        describes the mechanism")

@@ -40,7 +40,8 @@ def main(config: DictConfig) -> None:
     trained = load_trained_model(Path(config.run))
     privatizer, side = trained.privatizer, trained.privatizer.image_size
     file_format = ReleaseFormat.parse(config.released_as or trained.default_format)
-    settings = ReleaseSettings(side, config.fit, config.size, file_format, config.batch_size)
+    choices = (config.fit, config.size, file_format, config.batch_size, privatizer.channels)
+    settings = ReleaseSettings(side, *choices)
     compute = choose_compute(config.trainer.accelerator, privatizer.facts["precision"], side)
     output = Path(config.output)
     censor = partial(censor_images, privatizer.to(compute.device), compute=compute)

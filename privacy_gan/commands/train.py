@@ -82,6 +82,8 @@ def train_and_judge(setup: RunSetup) -> Result:
     with lock_on_rank_zero(folder):
         if (result := load_finished_result(setup)) is not None:  # another process finished it
             return result
+        if is_rank_zero() and (made := setup.datamodule.made_splits()) is not None:
+            folder.write_splits(*made)
         training = train_privatizer(setup, privatizer, trackers)
         if privatizer.state_dict() and not distributed.broadcast_from_rank_zero(
             folder.checkpoint.exists

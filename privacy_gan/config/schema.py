@@ -75,7 +75,7 @@ ROLES = {
             attribute group_rule num_classes epsilon seed image_size width start_key networks
             data data._target_ data.image_size data.crop data.batch_size data.seed
             data.drawing_seed data.num_train data.num_valid data.num_test data.mu data.sigma
-            data.prior data.certify data.bins data.missing data.split_seed
+            data.prior data.certify data.bins data.missing data.split_seed data.channels
             privatizer privatizer.optimizer._target_ privatizer.optimizer._partial_
             privatizer.optimizer.lr privatizer.optimizer.betas
             trainer trainer._target_ trainer.max_epochs trainer.precision
@@ -83,8 +83,8 @@ ROLES = {
         """,
         SettingRole.LOCATION: """
             output_dir data_name mechanism run_dir overrides
-            data.root data.images data.labels data.name data.split data.person data.cache_dir
-            trainer.default_root_dir
+            data.root data.images data.labels data.name data.layout data.split data.person
+            data.cache_dir trainer.default_root_dir
         """,
         SettingRole.RUNTIME: """
             details checkpoint_minutes runs_per_device logger data.num_workers data.on_device

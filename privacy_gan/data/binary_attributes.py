@@ -8,7 +8,9 @@ from privacy_gan.attributes import NO_YES, DataAttributes
 
 
 class BinaryAttributes(ABC):
-    """A source of images that have a value, no or yes, of every attribute."""
+    """A source of colour images that have a value, no or yes, of every attribute."""
+
+    channels = 3
 
     @property
     @abstractmethod

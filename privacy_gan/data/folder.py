@@ -8,6 +8,7 @@ from typing import Any
 
 from privacy_gan.data.folder_source import open_folder
 from privacy_gan.data.image_data_module import ImageDataModule
+from privacy_gan.data.splits import NAMES
 
 
 class FolderDataModule(ImageDataModule):
@@ -24,6 +25,8 @@ class FolderDataModule(ImageDataModule):
         bins: for columns of numbers, the least number of each class, ascending.
         missing: values that mean that an image has no value, besides "", "NaN" and the like.
         split_seed: seed of splits that are made here.
+        layout: key of a known set that the folder is a copy of, or None to find out.
+        channels: 3, or 1 for grey images.
         loading: batch and cache options, see ImageDataModule.
     """
 
@@ -39,9 +42,17 @@ class FolderDataModule(ImageDataModule):
         bins: Mapping[str, Sequence[float]] | None = None,
         missing: Sequence[str | float] = (),
         split_seed: int = 0,
+        layout: str | None = None,
+        channels: int = 3,
         **loading: Any,
     ) -> None:
-        source = open_folder(
-            images, labels, image_size, name, split, person, crop, bins, missing, split_seed
-        )
+        given = (images, labels, image_size, name, split, person, crop, bins, missing)
+        source = open_folder(*given, split_seed, layout, channels)
         super().__init__(source, **loading)
+        self.labelled = source
+
+    def made_splits(self) -> tuple[Sequence[str], Sequence[str]] | None:
+        """See TableDataModule."""
+        if not self.labelled.splits_are_made:
+            return None
+        return self.labelled.files, [NAMES[split] for split in self.labelled.splits]

@@ -14,6 +14,8 @@ import numpy as np
 from privacy_gan.data.assignment import assign
 from privacy_gan.data.class_folders import read_class_folders
 from privacy_gan.data.image_files import ImageFolder, check_sizes
+from privacy_gan.data.known_sets.known_set import KnownSet
+from privacy_gan.data.known_sets.registry import KNOWN_SETS, find_known_set
 from privacy_gan.data.labelled_images import LabelledImages, find_images
 from privacy_gan.data.labels import read_labels
 from privacy_gan.data.listing import Listing
@@ -43,6 +45,8 @@ def open_folder(
     bins: Mapping[str, Sequence[float]] | None = None,
     missing: Sequence[str | float] = (),
     split_seed: int = 0,
+    layout: str | None = None,
+    channels: int = 3,
 ) -> LabelledImages:
     """Return a folder's images with their labels and splits.
 
@@ -57,14 +61,19 @@ def open_folder(
         bins: for columns of numbers, the least number of each class, ascending.
         missing: values that mean that an image has no value, besides "", "NaN" and the like.
         split_seed: seed of splits that are made here.
+        layout: key of the known set that the folder is a copy of, see ``KNOWN_SETS``; None to find
+            out.
+        channels: 3, or 1 for grey images.
 
     Raises:
         UserError: a file or an option is wrong, or too few images have labels.
     """
     check_sizes(image_size, crop)
+    if channels not in (1, 3):
+        raise UserError(f"data.channels={channels}: give 3 for colour or 1 for grey images")
     if images is None:
         raise UserError("data.images has no value: give the folder of the images, data.images=...")
-    listing = list_images(Path(images), None if labels is None else Path(labels))
+    listing = list_images(Path(images), None if labels is None else Path(labels), layout)
     if len(listing.files) < MIN_IMAGES:
         raise UserError(
             f"data.images={images} has only {pluralize(len(listing.files), 'image')} with labels: "
@@ -89,6 +98,7 @@ def open_folder(
         None,
         None if persons is None else number_persons(np.asarray(persons)),
         listing.layout,
+        channels,
         crop,
         assignment.made,
         {name: str(each) for name, each in found.encoded.items() if name not in found.classes},
@@ -97,8 +107,13 @@ def open_folder(
     )
 
 
-def list_images(images: Path, labels: Path | None) -> Listing:
+def list_images(images: Path, labels: Path | None, layout: str | None) -> Listing:
     """Return the labelled images of a folder.
+
+    Args:
+        images: the folder.
+        labels: table of labels, or None.
+        layout: key of a known set, or None to look for one if there is no table of labels.
 
     Raises:
         UserError: a file or folder is missing or damaged, no image has a label, or the match of
@@ -107,8 +122,12 @@ def list_images(images: Path, labels: Path | None) -> Listing:
     images = images.expanduser()
     if not images.is_dir():
         raise UserError(f"data.images={images} is not a folder: give the folder with the images")
+    if layout is not None:
+        return require_known_set(layout).read(images)
     if labels is not None:
         return match_labels(images, labels.expanduser())
+    if (found_set := find_known_set(images)) is not None:
+        return KNOWN_SETS[found_set].read(images)
     if parquet := find_parquet_files(images):
         found = read_parquet_labels(images, parquet)
         layout = pluralize(len(parquet), "Parquet file")
@@ -119,6 +138,17 @@ def list_images(images: Path, labels: Path | None) -> Listing:
         note = f"{tables[0]} is not used: if it has the labels, give it with labels={tables[0]}"
         found = replace(found, notes=(*found.notes, note))
     return Listing(ImageFolder(images), found.names, found, "folders of classes")
+
+
+def require_known_set(layout: str) -> KnownSet:
+    """Return a known set by its key.
+
+    Raises:
+        UserError: there is none.
+    """
+    if layout not in KNOWN_SETS:
+        raise UserError(f"data.layout={layout} is unknown: choose one of {', '.join(KNOWN_SETS)}")
+    return KNOWN_SETS[layout]
 
 
 def match_labels(folder: Path, path: Path) -> Listing:

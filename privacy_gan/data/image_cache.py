@@ -2,7 +2,7 @@
 
 A cache is the folder `<source's name>-<cache key>` with three files:
 
-    images.npy   uint8 [N, S, S, 3]
+    images.npy   uint8 [N, S, S, C], C = 3, or 1 for grey images
     labels.npz   attributes uint8 [N, A] and splits uint8 [N]
     meta.json    cache key, attribute names, and size, time and checksum of the other two
 
@@ -45,7 +45,7 @@ class ImageTable:
     """All images and labels of a source.
 
     Attributes:
-        images: uint8 [N, S, S, 3], a read-only memory map; or float32 [N, H, W, C], toy data in
+        images: uint8 [N, S, S, C], a read-only memory map; or float32 [N, H, W, C], toy data in
             memory.
         attributes: uint8 [N, A], numbers of classes, or ``UNKNOWN``.
         splits: uint8 [N], 0 train, 1 valid, 2 test.
@@ -138,7 +138,7 @@ def _hold_lock(folder: Path) -> Iterator[None]:
 
 def _build(source: ImageSource, folder: Path, cache_key: str, num_workers: int | None) -> None:
     attributes, splits = source.labels()
-    shape = (len(splits), source.image_size, source.image_size, 3)
+    shape = (len(splits), source.image_size, source.image_size, source.channels)
     partial = folder.with_name(f"{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # left by a process that was killed
     try:

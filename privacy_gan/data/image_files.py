@@ -11,6 +11,8 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from privacy_gan.data.decoding import (
@@ -260,6 +262,11 @@ def check_crop(photo: Image.Image, crop: int | None, name: str, location: Path) 
             f"data.crop={crop} is larger than {name} in {location}, which has "
             f"{photo.width}x{photo.height} pixels: use at most {min(photo.size)}"
         )
+
+
+def to_channels(image: Image.Image, channels: int) -> npt.NDArray[np.uint8]:
+    """Return an RGB image's pixels, uint8 [H, W, 3], or its luminance, [H, W, 1]."""
+    return np.asarray(image) if channels == 3 else np.asarray(image.convert("L"))[..., None]
 
 
 def resize_to_square(photo: Image.Image, size: int, crop: int | None) -> Image.Image:

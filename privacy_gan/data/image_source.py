@@ -34,6 +34,10 @@ class ImageSource(Protocol):
         """The side S of the square images, in pixels."""
 
     @property
+    def channels(self) -> int:
+        """The number C of channels: 3, or 1 for grey images."""
+
+    @property
     def attribute_names(self) -> tuple[str, ...]:
         """Names of the A attributes, in the order of the labels' columns."""
 
@@ -60,7 +64,7 @@ class ImageSource(Protocol):
         """Return the id of the person in each image, [N]; None if that is not known."""
 
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
-        """Return images `start` to `stop`, uint8 [stop - start, S, S, 3], RGB."""
+        """Return images `start` to `stop`, uint8 [stop - start, S, S, C], RGB or grey."""
 
 
 FOLDER = "privacy_gan.data.folder.FolderDataModule"

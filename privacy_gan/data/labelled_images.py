@@ -20,6 +20,7 @@ from privacy_gan.data.image_files import (
     check_crop,
     decode_image,
     resize_to_square,
+    to_channels,
 )
 from privacy_gan.errors import UserError
 
@@ -44,6 +45,7 @@ class LabelledImages:
         key: hash of the labels and splits; the content key, if it is not None.
         person_ids: the person in each image, [N]; None if that is not known.
         layout: what kind of folder it is, in words.
+        channels: 3, or 1 for grey images.
         crop: side of a centre crop taken before resizing; None to resize the whole image.
         splits_are_made: whether some of the splits were not given.
         unusable: why other columns of the labels are not attributes, by their names.
@@ -62,6 +64,7 @@ class LabelledImages:
     key: str | None = None
     person_ids: npt.NDArray[np.int64] | None = field(default=None, repr=False)
     layout: str = ""
+    channels: int = 3
     crop: int | None = None
     splits_are_made: bool = False
     unusable: Mapping[str, str] = field(default_factory=dict)
@@ -96,7 +99,8 @@ class LabelledImages:
 
     def cache_key(self) -> str:
         """Hash the labels, and the images' names, sizes and times, without opening an image."""
-        settings = (DECODING_VERSION, self.image_size, self.crop, self.key, self.classes)
+        sizes = (self.image_size, self.channels, self.crop)
+        settings = (DECODING_VERSION, *sizes, self.key, self.classes)
         digest = hashlib.sha256(repr(settings).encode())
         digest.update(self.attributes.tobytes() + self.splits.tobytes())
         digest.update(self.stored.signature(self.files, with_times=True))
@@ -106,7 +110,7 @@ class LabelledImages:
         """Return a hash of the labels and splits, and of the images' names and sizes in bytes."""
         if self.key is not None:
             return self.key
-        names = (self.attribute_names, self.classes, self.crop)
+        names = (self.attribute_names, self.classes, self.crop, self.channels)
         digest = hashlib.sha256(repr(names).encode())
         digest.update(self.attributes.tobytes() + self.splits.tobytes())
         digest.update(self.stored.signature(self.files, with_times=False))
@@ -123,7 +127,7 @@ class LabelledImages:
         return self.person_ids
 
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
-        """Decode images ``start`` to ``stop`` into uint8 [stop - start, S, S, 3], RGB.
+        """Decode images ``start`` to ``stop`` into uint8 [stop - start, S, S, C], RGB or grey.
 
         Raises:
             UserError: an image cannot be decoded, or is too small to crop; names it.
@@ -135,7 +139,8 @@ class LabelledImages:
             except DamagedError as error:
                 raise UserError(f"{error}: delete it to exclude it") from error
             check_crop(photo, self.crop, name, self.stored.path)
-            squares.append(np.asarray(resize_to_square(photo, self.image_size, self.crop)))
+            square = resize_to_square(photo, self.image_size, self.crop)
+            squares.append(to_channels(square, self.channels))
         return np.stack(squares)
 
 

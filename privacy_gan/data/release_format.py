@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from privacy_gan.errors import UserError
@@ -57,6 +59,11 @@ class ReleaseFormat:
         file = BytesIO()
         pixels.save(file, **self.options)
         return file.getvalue()
+
+
+def to_picture(pixels: npt.NDArray[np.uint8]) -> Image.Image:
+    """Return pixels [H, W, C] as a picture, RGB or, for C = 1, grey."""
+    return Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
 
 
 def to_uint8(images: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any, Self
@@ -235,6 +236,10 @@ class TableDataModule(LightningDataModule, ABC):
         They are ``IGNORED`` where an image has no value.
         """
         return to_labels(torch.from_numpy(self.table.attributes[self.rows(split)]))
+
+    def made_splits(self) -> tuple[Sequence[str], Sequence[str]] | None:
+        """Return the names of all images and of their splits, if the data do not give them."""
+        return None
 
     def read_persons(self) -> np.ndarray | None:
         """Return the integer id of the person in each image of the table, [N].

@@ -70,7 +70,7 @@ def faces_of(examples: Sequence[Example], pictures: Mapping[str, dict[int, Tenso
 def read_test_images(
     source: CensoredSource, indices: Sequence[int], seed: int
 ) -> dict[str, dict[int, Tensor]]:
-    """Return test images [3, H, W] at some positions, in ascending order, by row and position.
+    """Return test images [C, H, W] at some positions, in ascending order, by row and position.
 
     The rows are "x", if it is known, and "x'" or, where an s' is inserted, "x''".
     """

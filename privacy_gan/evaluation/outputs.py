@@ -16,6 +16,7 @@ from privacy_gan.errors import UserError
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.evaluation.source import CensoredSource, count_batches
 from privacy_gan.models.classifier import Classifier
+from privacy_gan.models.layers import as_colour
 from privacy_gan.progress import progress_bar
 from privacy_gan.randomness import Purpose, keyed_generator
 from privacy_gan.tensors import DamagedFile, UnsupportedFile, read_tensors
@@ -140,7 +141,7 @@ def network_outputs(
 def inception_features(inception: nn.Module, images: Tensor) -> Tensor:
     """Return Inception's features [B, 2048] of images in [0, 1], which it gets as uint8."""
     with torch.autocast(images.device.type, enabled=False):  # published distances use float32
-        features: Tensor = inception((images * 255).round().to(torch.uint8))
+        features: Tensor = inception((as_colour(images) * 255).round().to(torch.uint8))
     return features.float().cpu()
 
 

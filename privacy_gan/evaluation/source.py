@@ -12,7 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from privacy_gan.data.release_format import FLOAT, PNG, ReleaseFormat, to_uint8
+from privacy_gan.data.release_format import FLOAT, PNG, ReleaseFormat, to_picture, to_uint8
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import Privatizer
@@ -218,15 +218,16 @@ def apply_file_format(source: CensoredSource, name: str) -> CensoredSource:
 
 
 def round_trip(images: Tensor, file_format: ReleaseFormat) -> Tensor:
-    """Encode images [B, 3, H, W] in [0, 1] as files and decode them again."""
+    """Encode images [B, C, H, W] in [0, 1] as files and decode them again."""
     pixels = to_uint8(images)
     if file_format.name != PNG:  # which is lossless after rounding
         files = [
-            file_format.encode(Image.fromarray(image))
+            file_format.encode(to_picture(image))
             for image in pixels.permute(0, 2, 3, 1).cpu().numpy()
         ]
         decoded = np.stack([np.asarray(Image.open(BytesIO(file))) for file in files])
-        pixels = torch.from_numpy(decoded).to(images.device).permute(0, 3, 1, 2)
+        channels_last = decoded.reshape(*decoded.shape[:3], -1)  # a grey picture has none
+        pixels = torch.from_numpy(channels_last).to(images.device).permute(0, 3, 1, 2)
     return pixels.to(images.dtype) / 255
 
 

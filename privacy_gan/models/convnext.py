@@ -9,6 +9,7 @@ from torchvision.models import ConvNeXt
 from torchvision.models.convnext import CNBlockConfig
 
 from privacy_gan.models.classifier import Classifier
+from privacy_gan.models.layers import as_colour
 
 
 def convnext(
@@ -35,5 +36,5 @@ class Normalize(nn.Module):
     """Scale images from [0, 1] to [-2, 2]; without this, ConvNeXt does not learn here."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images to the same shape."""
-        return (images - 0.5) / 0.25
+        """Map images [B, C, H, W] to [B, 3, H, W]."""
+        return (as_colour(images) - 0.5) / 0.25

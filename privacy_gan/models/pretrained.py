@@ -39,7 +39,7 @@ class NormalizedImages(nn.Module):
             self.register_buffer(name, torch.tensor(values)[:, None, None], persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Map images [B, 3, H, W] in [0, 1] to [B, 3, max(H, 64), max(W, 64)]."""
+        """Map images [B, C, H, W] in [0, 1], C = 3 or 1, to [B, 3, max(H, 64), max(W, 64)]."""
         size = [max(MIN_SIDE, side) for side in images.shape[2:]]
         if size != list(images.shape[2:]):
             images = F.interpolate(images, size, mode="bilinear", antialias=True)

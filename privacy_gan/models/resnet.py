@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet
 
 from privacy_gan.errors import UserError
 from privacy_gan.models.classifier import Classifier
+from privacy_gan.models.layers import as_colour
 from privacy_gan.tensors import DamagedFile, UnsupportedFile, read_tensors
+
+
+class ColourResNet(ResNet):  # type: ignore[misc]
+    """torchvision's ResNet, which takes grey images, [B, 1, H, W], as three equal channels, too."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map images to features."""
+        features: Tensor = super().forward(as_colour(x))
+        return features
 
 
 def resnet18(num_classes: int, weights: str | Path | None = None) -> Classifier:
@@ -33,7 +43,7 @@ def resnet(layers: list[int], num_classes: int, weights: str | Path | None = Non
     Raises:
         UserError: see ``load_backbone``.
     """
-    network = ResNet(BasicBlock, layers)
+    network = ColourResNet(BasicBlock, layers)
     if weights is not None:
         load_backbone(network, Path(weights))
     num_features = network.fc.in_features

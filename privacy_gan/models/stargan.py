@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_gan.errors import UserError
+from privacy_gan.models.layers import as_colour, with_channels_of
 
 MIN_IMAGE_SIZE = 8
 NEGATIVE_SLOPE = 0.01
@@ -86,14 +87,15 @@ class StarGANGenerator(nn.Module):
         """Translate images to a class.
 
         Args:
-            images: [B, 3, H, W] in [-1, 1]; H and W are multiples of 4, above 4.
+            images: [B, C, H, W] in [-1, 1], with 3 channels, or 1 for grey images; H and W are
+                multiples of 4, above 4.
             classes: [B] integers in {0, ..., C - 1}.
 
         Returns:
-            [B, 3, H, W] in [-1, 1], with the dtype of ``images`` even under autocast.
+            [B, C, H, W] in [-1, 1], with the dtype of ``images`` even under autocast.
         """
-        inputs = torch.cat([images, self.class_planes(images, classes)], dim=1)
-        return torch.tanh(self.layers(inputs).to(images.dtype))
+        inputs = torch.cat([as_colour(images), self.class_planes(images, classes)], dim=1)
+        return with_channels_of(images, torch.tanh(self.layers(inputs).to(images.dtype)))
 
     def class_planes(self, images: Tensor, classes: Tensor) -> Tensor:
         """Return the class at every pixel: [B, 1, H, W] of 0 or 1, or one-hot [B, C, H, W]."""
@@ -130,14 +132,14 @@ class StarGANDiscriminator(nn.Module):
         """Compute the outputs of both heads.
 
         Args:
-            images: [B, 3, H, W] in [-1, 1].
+            images: [B, C, H, W] in [-1, 1], with 3 channels, or 1 for grey images.
 
         Returns:
             D_src [B, 1, h, w], unbounded and large where a patch looks real (2x2 patches if the
             image size is a power of two), and the logits of D_cls, [B, 1] for two classes and
             [B, C] for more. Both have the dtype of ``images`` even under autocast.
         """
-        hidden = self.layers(images)  # [B, w*2^(n-1), H/2^n, W/2^n]
+        hidden = self.layers(as_colour(images))  # [B, w*2^(n-1), H/2^n, W/2^n]
         source, logits = self.source(hidden), self.classes(hidden).flatten(1)
         return source.to(images.dtype), logits.to(images.dtype)
 

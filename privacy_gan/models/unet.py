@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from privacy_gan.errors import UserError
+from privacy_gan.models.layers import as_colour, with_channels_of
 
 LEVELS = 5
 DOWNSAMPLING = 2 ** (LEVELS - 1)
@@ -128,15 +129,15 @@ class UNet(nn.Module):
         """Censor images.
 
         Args:
-            images: [B, 3, H, W] in [0, 1].
+            images: [B, C, H, W] in [0, 1], with 3 channels, or 1 for grey images.
             noise: [B, noise_size]; required if and only if ``noise_size`` is not 0.
             classes: [B] integers; required if and only if ``num_classes`` is set.
 
         Returns:
-            [B, 3, H, W] in [0, 1], with the dtype of ``images`` even under autocast.
+            [B, C, H, W] in [0, 1], with the dtype of ``images`` even under autocast.
         """
         skips = []
-        hidden = images
+        hidden = as_colour(images)
         for level, block in enumerate(self.down):
             hidden = block(hidden if level == 0 else self.pool(hidden))  # [B, w*2^l, H/2^l, W/2^l]
             skips.append(hidden)
@@ -146,7 +147,8 @@ class UNet(nn.Module):
         hidden = hidden.contiguous(memory_format=torch.channels_last)
         for block in self.up:
             hidden = block(hidden, skips.pop())
-        return torch.sigmoid(self.to_rgb(hidden).to(images.dtype))  # [B, 3, H, W]
+        colour = torch.sigmoid(self.to_rgb(hidden).to(images.dtype))  # [B, 3, H, W]
+        return with_channels_of(images, colour)
 
     def _bottleneck_inputs(self, noise: Tensor | None, classes: Tensor | None) -> list[Tensor]:
         channels, height, width = self.bottleneck

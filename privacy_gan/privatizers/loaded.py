@@ -27,6 +27,7 @@ class LoadedPrivatizer(Privatizer):
         hides: the sensitive attributes.
         facts: further facts about its training.
         viewable: whether it was trained on images, which ``privatize`` then validates.
+        channels: of these images, 3, or 1 for grey ones.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class LoadedPrivatizer(Privatizer):
         hides: list[str],
         facts: Mapping[str, Any],
         viewable: bool = True,
+        channels: int = 3,
     ) -> None:
         super().__init__()
         self.mechanism = mechanism
@@ -45,13 +47,14 @@ class LoadedPrivatizer(Privatizer):
         self.single_release = mechanism.single_release
         self.facts = dict(facts)
         self.viewable = viewable
+        self.channels = channels
 
     def privatize(self, images: Tensor, rng: torch.Generator | int) -> Censored:
         """Censor images.
 
         Args:
-            images: float32 [B, 3, S, S] in [0, 1] on the mechanism's device, with S its
-                ``image_size``.
+            images: float32 [B, C, S, S] in [0, 1] on the mechanism's device, with S its
+                ``image_size`` and C its ``channels``.
             rng: random number generator on the same device, or its seed. Keep it secret: it reveals
                 s', and with s' the image reveals more about s.
 
@@ -63,7 +66,7 @@ class LoadedPrivatizer(Privatizer):
         """
         if self.viewable:
             parameter = next(self.parameters(), None)
-            require_images(images, self.image_size, parameter)
+            require_images(images, self.image_size, parameter, self.channels)
         require_rng(rng, images.device)
         return super().privatize(images, rng)
 
@@ -85,7 +88,7 @@ class LoadedPrivatizer(Privatizer):
         return self.mechanism.for_inference()
 
 
-def require_images(images: object, size: int, parameter: Tensor | None) -> None:
+def require_images(images: object, size: int, parameter: Tensor | None, channels: int = 3) -> None:
     """Require images that a mechanism can censor.
 
     Args:
@@ -93,9 +96,10 @@ def require_images(images: object, size: int, parameter: Tensor | None) -> None:
         size: S, side of the images that the mechanism takes.
         parameter: a parameter of the mechanism, whose device and dtype images must have; None if it
             has none.
+        channels: C, of these images.
 
     Raises:
-        InvalidImages: they are not a float tensor [B, 3, S, S] in [0, 1] on the mechanism's device;
+        InvalidImages: they are not a float tensor [B, C, S, S] in [0, 1] on the mechanism's device;
             the message says how to convert them.
     """
     hint = None
@@ -105,7 +109,7 @@ def require_images(images: object, size: int, parameter: Tensor | None) -> None:
         hint = "images.float() / 255 converts bytes"
     else:
         hint = (
-            shape_hint(tuple(images.shape), size)
+            shape_hint(tuple(images.shape), size, channels)
             or device_hint(images, parameter)
             or range_hint(images)
         )
@@ -113,8 +117,8 @@ def require_images(images: object, size: int, parameter: Tensor | None) -> None:
         dtype = str(torch.float32 if parameter is None else parameter.dtype).removeprefix("torch.")
         device = "" if parameter is None else f" on {parameter.device}"
         raise InvalidImages(
-            f"images must be a {dtype} tensor [B, 3, {size}, {size}] in [0, 1]{device}, but are "
-            f"{describe_images(images)}: {hint}"
+            f"images must be a {dtype} tensor [B, {channels}, {size}, {size}] in [0, 1]{device}, "
+            f"but are {describe_images(images)}: {hint}"
         )
 
 
@@ -130,19 +134,21 @@ def describe_images(images: object) -> str:
     return f"{text} on {images.device}"
 
 
-def shape_hint(shape: tuple[int, ...], size: int) -> str | None:
-    """Return how to fix a shape other than [B, 3, S, S], or None."""
+def shape_hint(shape: tuple[int, ...], size: int, channels: int) -> str | None:
+    """Return how to fix a shape other than [B, C, S, S], or None."""
     if len(shape) == 3:
         return "images[None] makes a batch of one image"
     if len(shape) != 4:
         return "a batch of images has four dimensions"
-    if shape[1] != 3 and shape[3] == 3:
+    if shape[1] != channels and shape[3] == channels:
         return "images.permute(0, 3, 1, 2) moves the channels first"
-    if shape[1] == 1:
+    if channels == 1 and shape[1] != 1:
+        return "images.mean(dim=1, keepdim=True) makes them grey, as those of its training"
+    if channels == 3 and shape[1] == 1:
         return "images.expand(-1, 3, -1, -1) converts grey images to RGB"
     if shape[1] == 4:
         return "images[:, :3] drops the alpha channel"
-    if shape[1] != 3:
+    if shape[1] != channels:
         return "images need three channels: red, green and blue"
     if shape[2:] != (size, size):
         return f"resize them to {size} by {size} pixels"

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import torch
 
 from privacy_gan.data.decoding import UndecodableImageError, decode
-from privacy_gan.data.image_files import resize_to_square
+from privacy_gan.data.image_files import resize_to_square, to_channels
 from privacy_gan.data.release_format import to_uint8
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import Privatizer
@@ -31,7 +31,7 @@ class PreparedPhoto:
     """A photograph as input of a mechanism.
 
     Attributes:
-        pixels: uint8 [S, S, 3], RGB.
+        pixels: uint8 [S, S, C], RGB or grey.
         size: width and height of the same region in the photograph.
     """
 
@@ -39,7 +39,9 @@ class PreparedPhoto:
     size: tuple[int, int]
 
 
-def prepare_photo(file: Path | IO[bytes], image_size: int, fit: str) -> PreparedPhoto:
+def prepare_photo(
+    file: Path | IO[bytes], image_size: int, fit: str, channels: int = 3
+) -> PreparedPhoto:
     """Decode a photograph, turn it upright, convert it to sRGB and resize it to a square.
 
     Args:
@@ -47,6 +49,7 @@ def prepare_photo(file: Path | IO[bytes], image_size: int, fit: str) -> Prepared
         image_size: side of the square in pixels, S.
         fit: "whole" resizes the whole photograph to the square, "center" the largest square in its
             middle.
+        channels: C, 3 for RGB or 1 for grey images.
 
     Raises:
         UndecodableImageError: the file is damaged, too large, unreadable or not a photograph.
@@ -54,7 +57,7 @@ def prepare_photo(file: Path | IO[bytes], image_size: int, fit: str) -> Prepared
     try:
         photo = decode(file)
         crop = min(photo.size) if fit == CENTER else None
-        pixels = np.asarray(resize_to_square(photo, image_size, crop))
+        pixels = to_channels(resize_to_square(photo, image_size, crop), channels)
         return PreparedPhoto(pixels, (crop, crop) if crop else photo.size)
     except MemoryError as error:
         raise UndecodableImageError("it does not fit into memory") from error
@@ -82,7 +85,7 @@ def censor_images(
 
     Args:
         privatizer: the mechanism, on the device.
-        images: each uint8 [S, S, 3].
+        images: each uint8 [S, S, C].
         compute: device and precision.
         seed: returns the seed of an image's generator; a new secret one by default.
 
@@ -90,7 +93,7 @@ def censor_images(
         The censored images; None where the mechanism returned values that are not finite.
     """
     as_bytes = torch.from_numpy(np.stack(images)).to(compute.device)
-    batch = as_bytes.permute(0, 3, 1, 2).float() / 255  # [B, 3, S, S], channels last
+    batch = as_bytes.permute(0, 3, 1, 2).float() / 255  # [B, C, S, S], channels last
     draws_per_image = [
         # on the CPU, so that a seed means the same numbers on every device
         privatizer.draw(image, torch.Generator().manual_seed(seed(pixels)))

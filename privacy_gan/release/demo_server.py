@@ -153,7 +153,9 @@ def censor_photo(content: DemoContent, photo: bytes) -> dict[str, Any]:
         UndecodableImageError: the file is damaged, too large or not a photograph.
     """
     privatizer, compute = content.privatizer, content.compute
-    prepared = prepare_photo(BytesIO(photo), privatizer.image_size, content.fit)
+    prepared = prepare_photo(
+        BytesIO(photo), privatizer.image_size, content.fit, privatizer.channels
+    )
     face = torch.from_numpy(prepared.pixels.copy()).permute(2, 0, 1)[None].float() / 255
     versions = make_versions(
         privatizer, face.to(compute.device), content.output_format, compute, secret_seed()

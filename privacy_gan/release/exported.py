@@ -81,6 +81,7 @@ class ExportedPrivatizer(
         hides: the sensitive attributes.
         facts: further facts about its training, with the keys in ``FACTS``.
         format: version of the format of config.json.
+        channels: of these images, 3, or 1 for grey ones.
 
     Raises:
         ValueError, TypeError, UserError: the description or the format is invalid.
@@ -94,6 +95,7 @@ class ExportedPrivatizer(
         hides: list[str],
         facts: dict[str, Any],
         format: int = FORMAT,
+        channels: int = 3,
     ) -> None:
         if format != FORMAT:
             raise ValueError(
@@ -104,11 +106,16 @@ class ExportedPrivatizer(
         privatizer = from_config(mechanism)
         if not isinstance(privatizer, Privatizer):
             raise ValueError("it does not describe a mechanism")
-        super().__init__(privatizer, image_size, hides, facts)
+        super().__init__(privatizer, image_size, hides, facts, channels=channels)
 
     @classmethod
     def from_privatizer(
-        cls, privatizer: Privatizer, image_size: int, hides: list[str], facts: dict[str, Any]
+        cls,
+        privatizer: Privatizer,
+        image_size: int,
+        hides: list[str],
+        facts: dict[str, Any],
+        channels: int = 3,
     ) -> ExportedPrivatizer:
         """Return a copy of a trained mechanism for export.
 
@@ -118,7 +125,9 @@ class ExportedPrivatizer(
         """
         inference = privatizer.for_inference()
         config = to_config(inference)
-        exported = cls(mechanism=config, image_size=image_size, hides=hides, facts=facts)
+        exported = cls(
+            mechanism=config, image_size=image_size, hides=hides, facts=facts, channels=channels
+        )
         weights = inference.state_dict()
         require_finite(weights, f"the {type(inference).__name__}", "train it again")
         exported.mechanism.load_state_dict(weights)

@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from privacy_gan.data.release_format import PNG, ReleaseFormat, to_uint8
+from privacy_gan.data.release_format import PNG, ReleaseFormat, to_picture, to_uint8
 from privacy_gan.evaluation.saved_adversary import SavedAdversary
 from privacy_gan.evaluation.source import round_trip
 from privacy_gan.hardware import Compute
@@ -94,7 +93,7 @@ def make_versions(
                 label.partition(" s'=")[0].strip(),
                 synthetic_value(label),
                 is_output,
-                file_format.encode(Image.fromarray(pixels)),
+                file_format.encode(to_picture(pixels)),
                 "image/png" if file_format.name == PNG else "image/jpeg",
             )
         )

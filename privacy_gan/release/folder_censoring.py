@@ -15,7 +15,7 @@ from PIL import Image
 
 from privacy_gan.data.decoding import UndecodableImageError
 from privacy_gan.data.image_writer import available_cores
-from privacy_gan.data.release_format import ReleaseFormat
+from privacy_gan.data.release_format import ReleaseFormat, to_picture
 from privacy_gan.errors import UserError
 from privacy_gan.progress import progress_bar
 from privacy_gan.release.censoring import FIT_MODES, Pixels, PreparedPhoto, prepare_photo
@@ -49,6 +49,7 @@ class ReleaseSettings:
             "model", S by S pixels.
         format: file format of the written images.
         batch_size: number of images that are censored together.
+        channels: of the mechanism's input, 3, or 1 for grey images.
 
     Raises:
         UserError: fit, size or batch_size is invalid.
@@ -59,6 +60,7 @@ class ReleaseSettings:
     size: str
     format: ReleaseFormat
     batch_size: int
+    channels: int = 3
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -206,7 +208,7 @@ def read_photo(photo: Photo, source: Path, settings: ReleaseSettings) -> Prepare
     """Read and prepare a photograph."""
     try:
         with open_regular_file(source / photo.name) as file:
-            return prepare_photo(file, settings.image_size, settings.fit)
+            return prepare_photo(file, settings.image_size, settings.fit, settings.channels)
     except UndecodableImageError as error:
         return Skipped(photo.name, str(error))
 
@@ -226,7 +228,7 @@ def write_image(
     """
     if pixels is None:
         return Skipped(photo.name, "the mechanism returned values that are not finite")
-    image = Image.fromarray(pixels)
+    image = to_picture(pixels)
     if settings.size == ORIGINAL and image.size != prepared.size:
         image = image.resize(prepared.size, Image.Resampling.BICUBIC)
     path = output / photo.target

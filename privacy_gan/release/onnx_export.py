@@ -45,16 +45,17 @@ class ExportModule(nn.Module):
         return censored
 
 
-def export_onnx(mechanism: Privatizer, image_size: int, path: Path) -> float:
+def export_onnx(mechanism: Privatizer, image_size: int, path: Path, channels: int = 3) -> float:
     """Export a mechanism to an ONNX file, and check the file against PyTorch with onnxruntime.
 
-    The inputs are "images", float32 [B, 3, S, S] in [0, 1], and the mechanism's draws by name. The
+    The inputs are "images", float32 [B, C, S, S] in [0, 1], and the mechanism's draws by name. The
     output is "censored", of the same shape and range as the images. The batch size B is dynamic.
 
     Args:
         mechanism: the trained mechanism, as returned by ``for_inference``, on the CPU.
         image_size: S.
         path: the file, which is only written if the check passes.
+        channels: C, 3, or 1 for grey images.
 
     Returns:
         The largest difference from PyTorch, on pixels in [0, 1].
@@ -63,7 +64,7 @@ def export_onnx(mechanism: Privatizer, image_size: int, path: Path) -> float:
         UserError: a package is missing, the mechanism cannot be exported, or the images differ by
             more than TOLERANCE.
     """
-    images, draws = example_inputs(mechanism, image_size, 2)
+    images, draws = example_inputs(mechanism, image_size, 2, channels)
     batch = torch.export.Dim("batch", min=1, max=4096)
     draw_shapes = tuple({0: batch} for _ in draws)
     dynamic_shapes = ({0: batch}, draw_shapes) if draws else ({0: batch},)
@@ -88,7 +89,7 @@ def export_onnx(mechanism: Privatizer, image_size: int, path: Path) -> float:
                 f"this mechanism cannot be exported to ONNX ({why[:200]}): export with onnx=false"
             ) from error
         largest = max(
-            max_difference(mechanism, partial, *example_inputs(mechanism, image_size, n))
+            max_difference(mechanism, partial, *example_inputs(mechanism, image_size, n, channels))
             for n in (1, 5)
         )
         if not largest <= TOLERANCE:
@@ -99,10 +100,12 @@ def export_onnx(mechanism: Privatizer, image_size: int, path: Path) -> float:
     return largest
 
 
-def example_inputs(mechanism: Privatizer, image_size: int, count: int) -> tuple[Tensor, Draws]:
+def example_inputs(
+    mechanism: Privatizer, image_size: int, count: int, channels: int
+) -> tuple[Tensor, Draws]:
     """Return random images, and the mechanism's draws for them."""
     rng = torch.Generator().manual_seed(count)
-    images = torch.rand(count, 3, image_size, image_size, generator=rng)
+    images = torch.rand(count, channels, image_size, image_size, generator=rng)
     return images, mechanism.draw(images, rng)
 
 

@@ -14,12 +14,12 @@ from PIL import Image
 
 from privacy_gan.attributes import NO_YES, UNKNOWN, DataAttributes
 from privacy_gan.data.decoding import GREY_MODES
+from privacy_gan.data.splits import NAMES
 from privacy_gan.errors import UserError
 
 MAX_ATTRIBUTES = 8  # in the list, without details
 MAX_CLASSES = 5  # of an attribute
 WIDTH = 12  # of the first column
-SPLIT_NAMES = ("train", "valid", "test")
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,7 @@ def describe_images(summary: DataSummary) -> str:
 def describe_splits(summary: DataSummary) -> str:
     """Return the number of images in each split, and whether the splits were given."""
     counts = np.bincount(summary.splits, minlength=3)[:3]
-    listed = ", ".join(f"{count:,} {name}" for count, name in zip(counts, SPLIT_NAMES, strict=True))
+    listed = ", ".join(f"{count:,} {name}" for count, name in zip(counts, NAMES, strict=True))
     return f"{listed} ({'made here, stratified' if summary.splits_are_made else 'given'})"
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from privacy_gan.attributes import SEPARATOR
+from privacy_gan.attributes import NO_YES, SEPARATOR
+from privacy_gan.data.image_source import FOLDER
 from privacy_gan.errors import UserError
 from privacy_gan.reporting.finished_runs import FinishedRun
 from privacy_gan.reporting.records import setup_from
@@ -55,9 +56,10 @@ class RunFaces:
         evaluation = self.run.result.evaluations.get(attribute)
         if evaluation is not None:
             return self.faces.with_class_names(attribute, evaluation.classes)
-        if SEPARATOR in attribute:  # a categorical attribute of a run that was not judged
-            return self.faces
-        return self.faces.with_class_names(attribute, ("0", "1"))
+        settings = self.run.result.fingerprint
+        if SEPARATOR in attribute or settings.get("data._target_") == FOLDER:
+            return self.faces  # the run was not judged, so that its classes are not known
+        return self.faces.with_class_names(attribute, NO_YES)
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from privacy_gan.attributes import NO_YES
 from privacy_gan.evaluation.metrics import find_metric
 from privacy_gan.reporting.largest_leaks import largest_leaks, run_title
 from privacy_gan.reporting.lower_bounds import bound_prefix
 from privacy_gan.reporting.records import EvaluationRow
 from privacy_gan.runs.estimate import Estimate
 from privacy_gan.runs.evaluation import Evaluation
-from privacy_gan.runs.slices import Slice
+from privacy_gan.runs.slices import Slice, Slices
 
 HEADINGS = ("images", "accuracy", "majority baseline", "balanced accuracy")
 ACCURACY = "privacy_loss"  # the metric that says whether the adversary of the slices was done
@@ -41,16 +42,16 @@ def slice_rows(evaluation: Evaluation) -> list[list[str]]:
     if slices is None or not slices.each:
         return []
     prefix = bound_prefix(evaluation, ACCURACY)
-    rows = [slice_row(each, prefix) for each in (slices.overall, *slices.each)]
+    rows = [slice_row(name, part, prefix) for name, part in named_slices(slices)]
     return [[f"{evaluation.attribute} within", *HEADINGS], *rows]
 
 
-def slice_row(part: Slice, prefix: str) -> list[str]:
+def slice_row(name: str, part: Slice, prefix: str) -> list[str]:
     """Return a slice's row; one that was left out has the reason instead of values."""
     if part.left_out:
-        return [slice_name(part), f"{part.images:,}", "-", "-", f"left out: {part.left_out}"]
+        return [name, f"{part.images:,}", "-", "-", f"left out: {part.left_out}"]
     return [
-        slice_name(part),
+        name,
         f"{part.images:,}",
         format_share(part.accuracy, prefix),
         format_share(part.majority_baseline, interval=False),
@@ -63,10 +64,10 @@ def slice_lines(evaluation: Evaluation) -> list[str]:
     slices = evaluation.slices
     if slices is None or not slices.each:
         return []
-    left_out = [part for part in slices.each if part.left_out]
+    left_out = [(name, part) for name, part in named_slices(slices) if part.left_out]
     lines = [worst_slice_sentence(evaluation)] if len(left_out) < len(slices.each) else []
     if left_out:
-        names = ", ".join(f"{slice_name(part)} ({part.images:,} images)" for part in left_out)
+        names = ", ".join(f"{name} ({part.images:,} images)" for name, part in left_out)
         lines.append(f"left out, with too few images: {names}")
     return lines
 
@@ -84,13 +85,14 @@ def worst_slice_sentence(evaluation: Evaluation) -> str:
     """Return the slice that leaks most, and whether it clearly leaks more than all images do."""
     slices = evaluation.slices
     assert slices is not None
+    names = {part: name for name, part in named_slices(slices)}
     measured = [part for part in slices.each if part.balanced_accuracy is not None]
     guessing = 1 / len(evaluation.classes)
     worst, is_clear = find_worst_slice(slices.overall, measured, guessing)
     prefix = bound_prefix(evaluation, ACCURACY)
     value = format_share(worst.balanced_accuracy, prefix)
     overall = format_share(slices.overall.balanced_accuracy, prefix, interval=False)
-    name, number = slice_name(worst), f"{worst.images:,} images"
+    name, number = names[worst], f"{worst.images:,} images"
     if is_clear:
         return (
             f"{evaluation.attribute} leaks most for {name}: balanced accuracy {value} over "
@@ -125,9 +127,14 @@ def simultaneous_low(estimate: Estimate | None, count: int) -> float:
     return estimate.value - (estimate.value - estimate.low) * widening
 
 
-def slice_name(part: Slice) -> str:
-    """Return a slice's name, such as "Male=0"."""
-    return f"{part.attribute}={part.value}" if part.attribute else ALL
+def named_slices(slices: Slices) -> list[tuple[str, Slice]]:
+    """Return all images and each slice with its name, such as "Male: no"."""
+    named = [(ALL, slices.overall)]
+    for part in slices.each:
+        is_binary = {*slices.classes[part.attribute]} <= {*NO_YES}
+        word = ("no", "yes")[int(part.value)] if is_binary else part.value
+        named.append((f"{part.attribute}: {word}", part))
+    return named
 
 
 def format_share(estimate: Estimate | None, prefix: str = "", interval: bool = True) -> str:

@@ -48,13 +48,17 @@ class Faces:
 
     @classmethod
     def from_tensors(cls, rows: Mapping[str, Tensor], columns: tuple[str, ...]) -> Faces:
-        """Round images [N, 3, H, W] in [0, 1] to bytes, as torchvision's save_image does."""
+        """Round images [N, C, H, W] in [0, 1] to bytes, as torchvision's save_image does.
+
+        Grey images, with C = 1, become RGB with three equal channels.
+        """
         return cls(
             columns,
             {
                 label: (images.float().cpu() * 255 + 0.5)
                 .clamp(0, 255)
                 .byte()
+                .expand(-1, 3, -1, -1)
                 .permute(0, 2, 3, 1)
                 .numpy()
                 for label, images in rows.items()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import csv
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ class RunFolder:
 
     Attributes:
         path: contains config.yaml, last.ckpt, metrics.csv, images/, faces.png, adversaries/,
-            examples/ and, when the run is finished, result.json.
+            examples/, splits.csv and, when the run is finished, result.json.
     """
 
     path: Path
@@ -77,6 +78,21 @@ class RunFolder:
             self.examples(attribute, kind).unlink(missing_ok=True)
         for kind, images in faces.items():
             images.write(self.examples(attribute, kind))
+
+    @property
+    def splits(self) -> Path:
+        """The split of each image, if the data give none."""
+        return self.path / "splits.csv"
+
+    def write_splits(self, names: Sequence[str], splits: Sequence[str]) -> None:
+        """Write a table with the name and the split of each image."""
+        with (
+            atomic_write(self.splits) as path,
+            path.open("w", newline="", encoding="utf-8") as file,
+        ):
+            table = csv.writer(file)
+            table.writerow(("image", "split"))
+            table.writerows(zip(names, splits, strict=True))
 
     @property
     def output_file(self) -> Path:

@@ -119,7 +119,8 @@ def load_run(path: Path) -> LoadedPrivatizer:
     run = folder.config()
     hides = list(mechanism.attributes or (run.attribute,))
     facts = training_facts(run, folder.finished_result())
-    return LoadedPrivatizer(mechanism, run.image_size, hides, facts, trained_on_images(run)).eval()
+    settings = (run.image_size, hides, facts, trained_on_images(run), run.data.get("channels", 3))
+    return LoadedPrivatizer(mechanism, *settings).eval()
 
 
 def training_facts(run: DictConfig, result: Result) -> dict[str, Any]:

@@ -56,6 +56,14 @@ class Slices:
     overall: Slice
     each: tuple[Slice, ...]
 
+    @property
+    def classes(self) -> dict[str, tuple[str, ...]]:
+        """Names of the values of each utility attribute."""
+        classes: dict[str, tuple[str, ...]] = {}
+        for part in self.each:
+            classes[part.attribute] = (*classes.get(part.attribute, ()), part.value)
+        return classes
+
     @classmethod
     def from_json(cls, tree: Mapping[str, Any]) -> Slices:
         """Return the slices from their entry in result.json."""

@@ -27,6 +27,7 @@ class StubSource:
     die_from: int | None = None  # kill the process from this image on, as if out of memory
     gate: Path | None = None  # wait for this file after the first chunk
     image_size: int = 16
+    channels: int = 3
     name: str = "stub-16"
     attribute_names: tuple[str, ...] = ("Odd", "Late")
 

@@ -15,7 +15,7 @@ from privacy_gan.runs.faces import Faces
 from privacy_gan.runs.result import Result
 
 COUNT = 240
-LEARNERS = ("classifiers", "judge.retrained", "judge.adversaries.resnet10")
+LEARNERS = ("classifiers", "judge.retrained", "judge.paper", "judge.adversaries.resnet10")
 SMALL = [
     *("trainer=cpu", "trainer.precision=32-true", "trainer.enable_progress_bar=false"),
     *("image_size=16", "judge=quick", "judge.max_epochs=4", "judge.batch_size=16"),
@@ -23,6 +23,9 @@ SMALL = [
     "classifiers.batch_size=16",
     *(f"{name}.network._target_=small_networks.classifier" for name in LEARNERS),
     *(f"{name}.recipe.optimizer.lr=2e-2" for name in LEARNERS),
+    "judge.adversaries.pca_mlp.network.components=16",
+    "judge.adversaries.pca_mlp.network.width=64",
+    "judge.adversaries.kernel_ridge.components=16",
 ]
 
 
@@ -153,7 +156,7 @@ def test_labels_with_a_single_class_raise_one_line(data, tmp_path):
 
 
 def test_a_killed_audit_resumes_to_the_same_result(data, tmp_path):
-    options = ["judge.retrained=null", "checkpoint_minutes=0", "judge.max_epochs=4"]
+    options = ["judge.retrained=null", "checkpoint_minutes=0", "judge.batch_size=8"]
     whole = audit(data, tmp_path / "whole", "brighter", *options)
     assert whole.returncode == 0, whole.stderr
     process = start(

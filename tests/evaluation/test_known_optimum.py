@@ -64,6 +64,7 @@ def shipped(once):
                 *("judge.queries=[1]", "judge.resamples=200", "judge.controls=[]"),
                 *("judge.adversaries.mlp=null", "judge.adversaries.inversion=null"),
                 *("judge.adversaries.kernel_ridge=null", "judge.batch_size=256"),
+                "judge.adversaries.wide_mlp.network.width=128",  # enough for numbers
                 "data.num_train=8192",
             ],
             return_hydra_config=True,
@@ -129,7 +130,7 @@ def trained(tiny, *overrides, experiment="gaussian"):
     """Return the mechanism of a short run of a preset for Gaussian toy data."""
     short = [
         *(f"experiment={experiment}", "data.num_train=8192", "evaluate=false"),
-        "trainer.enable_progress_bar=false",
+        *("trainer.enable_progress_bar=false", "++trainer.check_val_every_n_epoch=1000"),
     ]
     run, _ = train(tiny(*overrides, preset=short, cached=False))
     return load_mechanism(run.path)
@@ -171,7 +172,7 @@ def test_a_mixture_of_filters_in_a_subspace_comes_close_to_the_optimum(tiny):
         *("networks.privatizer.limits=null", "networks.privatizer.latent_size=1"),
         *("networks.privatizer.width=32", "networks.filter_discriminator.width=32"),
         *("learning_rate=4e-3", "data.batch_size=512"),
-        *("trainer.max_epochs=100", "trainer.check_val_every_n_epoch=100"),
+        "trainer.max_epochs=100",
         experiment="[gaussian,subspace]",
     )
     distortion = measured_distortion(privatizer)

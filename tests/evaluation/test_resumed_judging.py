@@ -25,6 +25,13 @@ from privacy_gan.runs.artifacts import ResumeCheckpoint
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 SIZE = 32
+SMALL = [  # the sizes of networks and components do not matter here
+    "judge.adversaries.pca_mlp.network.components=8",
+    "judge.adversaries.pca_mlp.network.width=16",
+    "judge.adversaries.kernel_ridge.components=8",
+    "judge.adversaries.restoration.network.width=2",
+    "judge.adversaries.inversion.network._target_=small_networks.classifier",
+]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +65,7 @@ def predictions(learners, source):
 
 def test_adversaries_interrupted_at_any_step_resume_exactly(data, tiny, tmp_path, monkeypatch):
     """Interrupted in the branch of the first epoch of two steps, and in the last step."""
-    shipped = tiny("judge=standard", f"image_size={SIZE}").judge.adversaries
+    shipped = tiny("judge=standard", f"image_size={SIZE}", *SMALL).judge.adversaries
     names = ["pca_mlp", "kernel_ridge", "fixed_classifier", "convnext", "inversion", "restoration"]
     # those that are left out only differ in their network, or need a file
     assert set(shipped) - set(names) == {"resnet10", "resnet18", "pretrained"}

@@ -21,7 +21,8 @@ CPU = Compute(torch.device("cpu"), nullcontext)
 SIZE = 32
 # in test_component_adversaries.py and test_pretrained.py
 TESTED_ELSEWHERE = ["pca_mlp", "kernel_ridge", "pretrained"]
-FROM_DIMMED = ["resnet10", "resnet18", "fixed_classifier", "convnext", "restoration"]
+# the adversaries that must find the faint leak, and the epochs that are enough for it
+FROM_DIMMED = {"resnet10": 2, "resnet18": 4, "fixed_classifier": 2, "convnext": 2, "restoration": 2}
 
 
 def adam(parameters):
@@ -94,11 +95,12 @@ def test_all_shipped_adversaries_are_tested(tiny):
 
 @pytest.mark.parametrize("name", FROM_DIMMED)
 def test_shipped_adversaries_find_a_faint_leak(name, tiny, data, fixed):
-    assert accuracy_of(shipped(tiny, name), Dimmed(), data, fixed, epochs=4) > 0.9
+    epochs = FROM_DIMMED[name]
+    assert accuracy_of(shipped(tiny, name), Dimmed(), data, fixed, epochs) > 0.9
 
 
 def test_the_shipped_inversion_finds_a_change_that_leaves_a_trace(tiny, data, fixed):
-    assert accuracy_of(shipped(tiny, "inversion"), ChangedWithATrace(), data, fixed, 5) > 0.9
+    assert accuracy_of(shipped(tiny, "inversion"), ChangedWithATrace(), data, fixed, 3) > 0.9
 
 
 def test_the_warm_start_predicts_as_the_fixed_classifier_and_does_not_change_it(data, fixed):

@@ -30,28 +30,28 @@ def test_the_table_has_all_images_and_every_slice():
     assert rows == [
         ["Smiling within", *headings],
         ["all images", "2,000", "70.0% [69.0, 71.0%]", "52.0%", "66.0% [65.0, 67.0%]"],
-        ["Male=0", "812", "75.0% [74.0, 76.0%]", "60.0%", "71.2% [70.2, 72.2%]"],
-        ["Young=0", "12", "-", "-", "left out: fewer than 30 images"],
+        ["Male: no", "812", "75.0% [74.0, 76.0%]", "60.0%", "71.2% [70.2, 72.2%]"],
+        ["Young: no", "12", "-", "-", "left out: fewer than 30 images"],
     ]
 
 
 def test_a_slice_that_clearly_leaks_more_is_named():
     lines = slice_lines(sliced(part("0", estimate(0.712)), part("1", estimate(0.63)), FEW))
     assert lines == [
-        "Smiling leaks most for Male=0: balanced accuracy 71.2% [70.2, 72.2%] over 812 images, "
+        "Smiling leaks most for Male: no: balanced accuracy 71.2% [70.2, 72.2%] over 812 images, "
         "66.0% over all (clear even as the largest of 2 slices)",
-        "left out, with too few images: Young=0 (12 images)",
+        "left out, with too few images: Young: no (12 images)",
     ]
 
 
 def test_the_largest_of_several_slices_may_be_the_largest_by_chance():
     above = part("0", Estimate(0.712, 0.661, 0.763))  # the interval is above 66%, if it were one
     (alone,) = slice_lines(sliced(above))
-    assert alone.startswith("Smiling leaks most for Male=0")
+    assert alone.startswith("Smiling leaks most for Male: no")
     (among_two,) = slice_lines(sliced(above, part("1", estimate(0.6))))
     assert among_two == (
-        "no slice clearly leaks more than all images (balanced accuracy 66.0%); of 2, Male=0 comes "
-        "closest with 71.2% [66.1, 76.3%] over 812 images"
+        "no slice clearly leaks more than all images (balanced accuracy 66.0%); of 2, Male: no "
+        "comes closest with 71.2% [66.1, 76.3%] over 812 images"
     )
 
 
@@ -67,7 +67,7 @@ def test_a_slice_at_guessing_does_not_leak():
 def test_an_uncertain_slice_has_no_advantage():
     uncertain = part("1", Estimate(0.75, 0.60, 0.90), images=31)
     lines = slice_lines(sliced(part("0", estimate(0.712)), uncertain))
-    assert "leaks most for Male=0" in lines[0]
+    assert "leaks most for Male: no" in lines[0]
 
 
 def test_values_of_adversaries_that_were_not_done_are_lower_bounds():
@@ -82,7 +82,7 @@ def test_values_of_adversaries_that_were_not_done_are_lower_bounds():
 def test_without_slices_there_is_nothing_to_print():
     for each in (evaluation(0.7), sliced()):
         assert slice_rows(each) == slice_lines(each) == []
-    assert slice_lines(sliced(FEW)) == ["left out, with too few images: Young=0 (12 images)"]
+    assert slice_lines(sliced(FEW)) == ["left out, with too few images: Young: no (12 images)"]
 
 
 def test_the_widened_interval_is_that_of_bonferroni():
@@ -103,5 +103,5 @@ def test_the_report_shows_the_run_with_the_largest_leak_of_each_mechanism(tmp_pa
     write_run(tmp_path, "blur")  # as by an earlier version
     (table,) = slice_tables(all_evaluation_rows(find_runs(tmp_path).finished))
     assert table.title == "Smiling in faces-64, filter_generator-entropy epsilon-0.01 seed-1"
-    assert table.rows[2][0] == "Male=0"
-    assert table.lines[0].startswith("Smiling leaks most for Male=0: balanced accuracy 80.0%")
+    assert table.rows[2][0] == "Male: no"
+    assert table.lines[0].startswith("Smiling leaks most for Male: no: balanced accuracy 80.0%")
