@@ -138,9 +138,9 @@ def budget_grid(runs: Sequence[RunFaces]) -> Faces:
         for run in runs
     )
     rows = {
-        label: np.stack([run.faces.rows[label][index] for index in indices for run in runs])
-        for label in runs[0].faces.rows
-        if all(label in run.faces.rows for run in runs)
+        label: np.stack([run.labelled.rows[label][index] for index in indices for run in runs])
+        for label in runs[0].labelled.rows
+        if all(label in run.labelled.rows for run in runs)
     }
     return Faces(columns, rows)
 

@@ -66,7 +66,10 @@ class Faces:
         )
 
     def with_class_names(self, attribute: str, classes: Sequence[str]) -> Faces:
-        """Return the faces with columns such as "Smiling: yes" in place of "s=1" in a first line.
+        """Return the faces with values' names in their labels.
+
+        Columns begin with "Smiling: yes" in place of "s=1", and rows end with "s'=yes" in place of
+        "s'=1".
 
         Args:
             attribute: the sensitive one.
@@ -76,7 +79,13 @@ class Faces:
         by_column = {f"s={value}": name for value, name in enumerate(names)}
         lines = (column.split("\n") for column in self.columns)
         columns = ("\n".join([by_column.get(first, first), *more]) for first, *more in lines)
-        return Faces(tuple(columns), self.rows)
+        words = [name.removeprefix(f"{attribute.replace('_', ' ')}: ") for name in names]
+        by_row = {f"s'={value}": f"s'={word}" for value, word in enumerate(words)}
+        rows = {}
+        for label, images in self.rows.items():
+            row, mark, value = label.partition("s'=")
+            rows[row + by_row.get(mark + value, mark + value)] = images
+        return Faces(tuple(columns), rows)
 
     def write(self, path: Path) -> None:
         """Write a PNG atomically: the images side by side, with the labels in a text chunk."""

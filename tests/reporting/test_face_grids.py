@@ -24,7 +24,7 @@ def test_a_budget_grid_has_the_papers_rows_and_a_face_of_each_class(tmp_path):
     grids, errors = grids_below(tmp_path)
     (faces,) = grids.values()
     assert errors == []
-    assert list(faces.rows) == ["x", "x'", "x''  s'=0", "x''  s'=1"]
+    assert list(faces.rows) == ["x", "x'", "x''  s'=no", "x''  s'=yes"]
     assert faces.columns == (
         "Smiling: no\nepsilon 0.001",
         "Smiling: no\nepsilon 0.01",
