@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
@@ -44,24 +45,31 @@ def canonical_attribute(word: str) -> str:
 
 
 def _simplify(word: str) -> str:
-    return word.strip().lower().replace(" ", "_").replace("-", "_")
+    return re.sub(r"[ /-]", "_", word.strip().lower())
 
 
 def find_attribute(word: str, names: Sequence[str]) -> str:
     """Return the attribute with a given name or alias.
 
-    Case does not matter, and spaces, hyphens and underscores are equivalent.
+    An exact name comes first, then one that differs in case, or in spaces, hyphens, slashes and
+    underscores, then an alias.
 
     Args:
         word: name of an attribute, or one of the paper's names for it.
         names: attributes of the data set.
 
     Raises:
-        UserError: there is no such attribute; the message suggests the most similar one.
+        UserError: there is no such attribute, in which case the message suggests the most similar
+            one, or the word may mean two of them.
     """
-    spellings = {_simplify(name): name for name in names}
-    spellings |= {alias: name for alias, name in ALIASES.items() if name in names}
+    if word in names:
+        return word
     simplified = _simplify(word)
+    similar = [name for name in names if _simplify(name) == simplified]
+    if len(similar) > 1:
+        raise UserError(f"'{word}' may be {similar[0]} or {similar[1]}: write it as the data do")
+    spellings = {alias: name for alias, name in ALIASES.items() if name in names}
+    spellings |= {_simplify(name): name for name in names}
     if simplified in spellings:
         return spellings[simplified]
     close = get_close_matches(simplified, spellings, n=1)
@@ -81,12 +89,13 @@ class DataAttributes:
 
     Attributes:
         classes: names of each attribute's values, in the order of the columns of labels.
-        measurable: the attributes whose classes all occur in every split.
+        measurable: returns the attributes to measure by default, given those that are hidden: all
+            whose classes occur in every split among the images with values of the hidden ones.
         unusable: why other columns of the labels are not attributes, by their names.
     """
 
     classes: Mapping[str, tuple[str, ...]]
-    measurable: tuple[str, ...]
+    measurable: Callable[[Sequence[str]], tuple[str, ...]]
     unusable: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, word: str) -> str:
@@ -95,9 +104,10 @@ class DataAttributes:
         Raises:
             UserError: there is no such attribute.
         """
-        for name, reason in self.unusable.items():
-            if _simplify(name) == _simplify(word):
-                raise UserError(reason)
+        if word not in self.classes:
+            for name, reason in self.unusable.items():
+                if _simplify(name) == _simplify(word):
+                    raise UserError(reason)
         return find_attribute(word, tuple(self.classes))
 
 

@@ -2,7 +2,13 @@
 
 import pytest
 
-from privacy_gan.attributes import CELEBA_ATTRIBUTES, canonical_attribute, find_attribute
+from privacy_gan.attributes import (
+    CELEBA_ATTRIBUTES,
+    NO_YES,
+    canonical_attribute,
+    find_attribute,
+    value_names,
+)
 from privacy_gan.errors import UserError
 
 
@@ -49,3 +55,22 @@ def test_alias_of_a_missing_attribute_is_rejected():
 
 def test_canonical_attribute_returns_unknown_words_unchanged():
     assert canonical_attribute("component") == "component"
+
+
+def test_a_name_of_the_data_comes_before_an_alias_and_an_exact_one_before_a_similar_one():
+    assert find_attribute("age", ["Young", "age"]) == "age"
+    assert find_attribute("Gender", ["gender", "Male"]) == "gender"
+    assert find_attribute("gender", ["Male"]) == "Male"
+    both = ["Hair Colour", "hair_colour"]
+    assert [find_attribute(name, both) for name in both] == both
+    with pytest.raises(UserError, match="'hair-colour' may be Hair Colour or hair_colour"):
+        find_attribute("hair-colour", both)
+
+
+def test_values_are_named_as_people_read_them():
+    assert value_names("Young", NO_YES) == ("Young: no", "Young: yes")
+    assert value_names("age", ("0-2", "3-9")) == ("age: 0-2", "age: 3-9")
+    assert value_names("Black_Hair+Blond_Hair", ("Black_Hair", "Blond_Hair")) == (
+        "Black Hair",
+        "Blond Hair",
+    )

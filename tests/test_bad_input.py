@@ -60,7 +60,7 @@ def test_an_unknown_choice_is_reported_with_the_available_ones(group, tmp_path):
     assert f"'{group}/unheard_of'" in line
     known = {
         "privatizer": "blur, codebook,",
-        "data": "celeba, gaussian",
+        "data": "celeba, celeba_hq, chest_xray, fairface, folder, gaussian",
         "loss": "cross_entropy, entropy",
     }
     assert f"available options in '{group}': {known.get(group, '')}" in line

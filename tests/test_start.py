@@ -9,6 +9,7 @@ MISTAKES = {
         "images=nowhere is not a folder",
     ),
     "benchmark": (["--rounds", "0"], "--rounds 0 must be 1 or more"),
+    "data": (["nowhere"], "images=nowhere is not a folder"),
     "dashboard": (["group=some"], "needs an API key"),
     "demo": (["run=nowhere"], "nowhere is not a run folder"),
     "evaluate": (["run=nowhere"], "nowhere is not a run folder"),

@@ -10,11 +10,12 @@ from shutil import rmtree
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from privacy_gan.attributes import PAPER_ATTRIBUTES
 from privacy_gan.commands.judging import build_judge
 from privacy_gan.commands.run_setup import describe_environment
+from privacy_gan.config import config_to_dict
 from privacy_gan.data.audit_data import AuditDataModule, AuditFiles, AuditImages, find_audit_images
 from privacy_gan.data.labelled_images import LabelledImages
 from privacy_gan.data.persons import number_persons
@@ -50,8 +51,7 @@ def main(config: DictConfig) -> None:
         Path(config.original) if config.original is not None else None,
         config.split,
         config.person,
-        OmegaConf.to_container(config.bins) if config.bins is not None else None,
-        list(config.missing),
+        *(config_to_dict(config)[name] for name in ("bins", "missing")),
     )
     audited = find_audit_images(files, str(config.attribute), config.image_size, config.seed)
     attribute = audited.attribute
@@ -84,7 +84,7 @@ def counts_persons(evaluation: Evaluation, source: LabelledImages) -> bool:
 
 def fill_defaults(config: DictConfig, audited: AuditImages) -> None:
     """Set the options that are null to values that depend on the images. Changes ``config``."""
-    names = audited.censored.measurable
+    names = audited.censored.measurable()
     if config.judge.attributes is None:
         usual = PAPER_ATTRIBUTES if set(PAPER_ATTRIBUTES) <= set(audited.columns) else names
         config.judge.attributes = [name for name in usual if name in names]

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
 from privacy_gan.attributes import PAPER_ATTRIBUTES
 from privacy_gan.config import config_to_dict
+from privacy_gan.config.paths import quote
 from privacy_gan.data.celeba_files import find_celeba_files
 from privacy_gan.data.celeba_source import CelebASource
 from privacy_gan.data.folder_source import open_folder
 from privacy_gan.data.image_files import open_images
+from privacy_gan.data.known_sets.registry import find_known_set
 from privacy_gan.errors import UserError
 from privacy_gan.reporting.data_summary import DataSummary, Sample, sample_images, summarize
 
@@ -30,14 +34,19 @@ def main(config: DictConfig) -> None:
     """
     options = config_to_dict(config)
     path = Path(config.images)
-    summary = celeba_summary(path) if is_celeba(path, options) else None
-    print(summarize(summary or folder_summary(path, options), bool(config.details)))
+    given = {name: options[name] for name in OPTIONS if options[name] not in (None, [], "")}
+    is_celeba = options["labels"] is None and has_celeba(path)
+    if is_celeba and given:
+        raise UserError(
+            f"{path} is a copy of CelebA, which data=celeba reads without {', '.join(given)}: give "
+            "its list of attributes with labels=FILE to read it as any other folder"
+        )
+    summary = celeba_summary(path) if is_celeba else folder_summary(path, options["labels"], given)
+    print(summarize(summary, bool(config.details)))
 
 
-def is_celeba(path: Path, options: dict[str, object]) -> bool:
-    """Return whether a folder is a copy of CelebA, and no other labels are given."""
-    if options["labels"] is not None:
-        return False
+def has_celeba(path: Path) -> bool:
+    """Return whether a folder is a copy of CelebA."""
     try:
         find_celeba_files(path)
     except UserError:
@@ -50,11 +59,9 @@ def celeba_summary(path: Path) -> DataSummary:
     source = CelebASource(path, SIDE)
     attributes, splits = source.labels()
     stored = open_images(find_celeba_files(path).images)
-    names = sorted(stored.names())
     known = source.known_attributes
-    measured = [name for name in PAPER_ATTRIBUTES if name in known.classes]
-    sample = sample_images(names, stored.read, SAMPLE)
-    command = ["privacy-gan", "train", "data=celeba", f"data.root={path}"]
+    measured = [name for name in PAPER_ATTRIBUTES if name in known.classes] or list(known.classes)
+    sample = sample_images(sorted(stored.names()), stored.read, SAMPLE)
     return DataSummary(
         path,
         "CelebA",
@@ -62,24 +69,33 @@ def celeba_summary(path: Path) -> DataSummary:
         splits,
         source.persons(),
         known,
-        measured or list(known.classes),
+        measured,
         sample,
         False,
         (),
-        train_command(command, (measured or list(known.classes))[0], sample),
+        train_command({"data": "celeba", "data.root": path, "attribute": measured[0]}, sample),
     )
 
 
-def folder_summary(path: Path, options: dict[str, object]) -> DataSummary:
-    """Describe one's own images."""
-    labels = options["labels"]
-    chosen = {name: options[name] for name in OPTIONS}
-    source = open_folder(path, None if labels is None else str(labels), SIDE, **chosen)  # type: ignore[arg-type]
+def folder_summary(path: Path, labels: str | None, given: dict[str, Any]) -> DataSummary:
+    """Describe a folder of images.
+
+    Args:
+        path: the folder.
+        labels: its table of labels, or None.
+        given: options of ``open_folder``.
+    """
+    source = open_folder(path, labels, SIDE, **given)
     sample = sample_images(source.files, source.stored.read, SAMPLE)
-    command = ["privacy-gan", "train", "data=folder", f"data.images={path}"]
-    command += [f"data.labels={labels}"] if labels is not None else []
-    command += [f"data.{name}={format_option(value)}" for name, value in chosen.items() if value]
-    attribute = next(iter(source.measurable), source.attribute_names[0])
+    known_set = None if labels is not None else find_known_set(path.expanduser())
+    measured = source.measurable()
+    command = {"data": known_set or "folder", "data.images": path}
+    if labels is not None:
+        command["data.labels"] = labels
+    command |= {f"data.{name}": value for name, value in given.items()}
+    command["attribute"] = next(iter(measured), source.attribute_names[0])
+    if sample.grey == sample.count and known_set is None:
+        command["data.channels"] = 1
     return DataSummary(
         path,
         source.layout,
@@ -87,24 +103,28 @@ def folder_summary(path: Path, options: dict[str, object]) -> DataSummary:
         source.splits,
         source.persons(),
         source.known_attributes,
-        source.measurable,
+        measured,
         sample,
         source.splits_are_made,
         source.notes,
-        train_command(command, attribute, sample),
+        train_command(command, sample),
     )
 
 
-def train_command(command: list[str], attribute: str, sample: Sample) -> str:
+def train_command(options: dict[str, Any], sample: Sample) -> str:
     """Return the command to train, with an image size if the images are small."""
     side = min(SIDE, max(sample.least_side // 16 * 16, 16))
-    size = [f"image_size={side}"] if side != SIDE else []
-    return shlex.join([*command, f"attribute={attribute}", *size])
+    size = {"image_size": side} if side != SIDE else {}
+    words = [f"{name}={format_option(value)}" for name, value in {**options, **size}.items()]
+    return shlex.join(["privacy-gan", "train", *words])
 
 
 def format_option(value: object) -> str:
-    """Return an option's value in Hydra's syntax."""
+    """Return an option's value in Hydra's syntax, in quotes where that is needed."""
     write: Callable[[object], str] = format_option
     if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{write(each)}" for key, each in value.items()) + "}"
-    return f"[{','.join(map(write, value))}]" if isinstance(value, list) else str(value)
+        return "{" + ",".join(f"{write(key)}:{write(each)}" for key, each in value.items()) + "}"
+    if isinstance(value, list):
+        return f"[{','.join(map(write, value))}]"
+    text = str(value)
+    return text if re.fullmatch(r"[\w./+-]+", text, re.ASCII) else quote(text)

@@ -19,8 +19,6 @@ from privacy_gan.commands.run_setup import (
     prepare_run,
     process_group_for,
 )
-from privacy_gan.config import check_config, instantiate
-from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.evaluation.classifiers import FixedClassifier
 from privacy_gan.hardware import choose_compute
 from privacy_gan.runs.folder import RunFolder
@@ -60,8 +58,8 @@ def train_classifiers(config: DictConfig) -> dict[str, FixedClassifier]:
     Raises:
         UserError: the configuration, the data or the folder has an error.
     """
-    check_config(config)
-    datamodule: TableDataModule = instantiate(config.data)
+    setup = prepare_run(config)
+    config, datamodule = setup.config, setup.datamodule
     datamodule.setup()
     names = [find_attribute(name, datamodule.attribute_names) for name in config.judge.attributes]
     trainer = config.trainer

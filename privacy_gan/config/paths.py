@@ -19,6 +19,8 @@ PATHS = (
     "data.root",
     "data.images",
     "data.labels",
+    "data.split",
+    "data.person",
     "data.cache_dir",
     "classifiers.folder",
     "judge.inception_weights",

@@ -65,7 +65,8 @@ def resolve_task(config: DictConfig, known: DataAttributes | None = None) -> Tas
     with unwrap_user_errors():
         words = attribute_words(config.attribute, known)
     group = None
-    if len(words) > 1 or SEPARATOR in words[0]:
+    is_column = known is not None and words[0] in known.classes  # its name may have the separator
+    if len(words) > 1 or (SEPARATOR in words[0] and not is_column):
         members = parse_attribute_group(words, config.group_rule).members
         group = AttributeGroup(tuple(map(canonical, members)), config.group_rule)
         require_binary(group, known)
@@ -85,7 +86,7 @@ def resolve_task(config: DictConfig, known: DataAttributes | None = None) -> Tas
         config.epsilon,
         trainer.accelerator,
         trainer.precision,
-        None if known is None else known.measurable,
+        None if known is None else known.measurable(group.members if group else [attribute]),
     )
 
 

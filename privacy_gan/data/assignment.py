@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from privacy_gan.data.labels import Labels
 from privacy_gan.data.persons import IDENTITIES, read_identities
@@ -13,6 +13,7 @@ from privacy_gan.data.splits import (
     parse_splits,
     stratified_splits,
 )
+from privacy_gan.data.text_tables import MISSING_VALUES
 
 CELEBA_LIST = "list_attr_celeba"
 
@@ -52,19 +53,21 @@ def assign(labels: Labels, split: str | None, person: str | None, seed: int) -> 
     """
     notes: list[str] = []
     if person is not None:
-        persons: tuple[str, ...] | None = labels.read_values("person", person)
+        persons: tuple[str, ...] | None = labels.read_values(f"{labels.prefix}person", person)
     else:
         persons, notes = persons_of_celeba(labels)
     if split is None and (column := find_split_column(labels.columns)) is not None:
-        notes.append(f"the splits are those of the column {column} (split)")
+        notes.append(f"the splits are those of the column {column} ({labels.prefix}split)")
         split = column
     names = [labels.find_column(source) for source in (split, person) if source]
     remaining = labels.drop_columns(names)
-    attributes = remaining.attributes()
+    # bins and missing values must not move an image from training to tests
+    attributes = replace(remaining, bins={}, missing=MISSING_VALUES).attributes()
     if split is None:
         splits = stratified_splits(attributes, persons, seed)
         return Assignment(remaining, persons, splits, True, tuple(notes))
-    given = parse_splits(labels.read_values("split", split), f"split={split}")
+    option = f"{labels.prefix}split"
+    given = parse_splits(labels.read_values(option, split), f"{option}={split}")
     splits, completed = complete_splits(given, attributes, persons, seed)
     return Assignment(remaining, persons, splits, bool(completed), (*notes, *completed))
 

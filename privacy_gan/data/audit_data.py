@@ -48,7 +48,7 @@ class AuditFiles:
     split: str | None = None
     person: str | None = None
     bins: object = None
-    missing: Sequence[object] = ()
+    missing: object = ()
 
 
 @dataclass(frozen=True)
@@ -186,11 +186,12 @@ def labels_key(
     For all of CelebA this is the content key of its runs, so reports compare them with the audit.
     """
     digest = hashlib.sha256()
-    if is_complete and files.split is not None and Path(files.split).is_file():
+    as_they_are = files.bins is None and not files.missing
+    if is_complete and as_they_are and files.split is not None and Path(files.split).is_file():
         for path in (files.labels, Path(files.split)):
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     else:
-        digest.update(repr((labels.names, labels.attribute_names)).encode())
+        digest.update(repr((labels.names, labels.classes)).encode())
         digest.update(labels.attributes().tobytes() + splits.tobytes())
     return digest.hexdigest()[:16]
 

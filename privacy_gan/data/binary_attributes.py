@@ -21,7 +21,7 @@ class BinaryAttributes(ABC):
     def known_attributes(self) -> DataAttributes:
         """The attributes; all are measured by default."""
         names = self.attribute_names
-        return DataAttributes(dict.fromkeys(names, NO_YES), names)
+        return DataAttributes(dict.fromkeys(names, NO_YES), lambda _: names)
 
     def has_unknown(self, attribute: str) -> bool:
         """Return whether some images have no value of an attribute: none."""

@@ -16,9 +16,10 @@ from privacy_gan.attributes import NO_YES, UNKNOWN
 from privacy_gan.data.text_tables import BINARY, MISSING_VALUES, normalize
 
 MAX_CLASSES = 20  # a column with more values is not an attribute but a number, a name or a text
-MINUS_ONE, ZERO = ("-1", "-1.0"), ("0", "0.0")
+MINUS_ONE, ZERO = "-1", "0"
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?")
-DIGITS = re.compile(r"(\d+)")
+DIGITS = re.compile(r"([0-9]+)")
+WHOLE = re.compile(r"([+-]?\d+)\.0*")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class UnusableColumnError(ValueError):
 def encode_column(
     name: str,
     texts: Sequence[str],
-    missing: Collection[str] = (),
+    missing: Collection[str] = MISSING_VALUES,
     edges: Sequence[float] | None = None,
     prefix: str = "",
 ) -> Column:
@@ -53,7 +54,7 @@ def encode_column(
     Args:
         name: of the column, for messages.
         texts: one for each image.
-        missing: texts that mean that there is no value, besides "", "NaN" and the like.
+        missing: texts that mean that there is no value.
         edges: the least number of each class, ascending, for a column of numbers.
         prefix: of the options ``bins`` and ``missing``, for messages.
 
@@ -61,15 +62,16 @@ def encode_column(
         UnusableColumnError: there are fewer than two classes or too many, or -1 and 0 may both mean
             that there is no value.
     """
-    without_value = MISSING_VALUES | {normalize(text) for text in missing}
-    keys = [normalize(text) for text in texts]
+    canonical = {text: canonical_value(text) for text in {*texts, *missing}}
+    without_value = {canonical[text] for text in missing}
+    keys = [canonical[text] for text in texts]
     counts = Counter(key for key in keys if key not in without_value)
     if not counts:
         raise UnusableColumnError(f"{name} has no values")
     if edges is not None:
         return encode_numbers(name, keys, without_value, edges, f"{prefix}bins")
     if counts.keys() <= BINARY.keys():
-        if all(any(key in counts for key in word) for word in (MINUS_ONE, ZERO)):
+        if MINUS_ONE in counts and ZERO in counts:
             raise UnusableColumnError(
                 f"{name} has both -1 and 0, and one of them means unknown: say which, "
                 f"{prefix}missing=[-1] as in CheXpert or {prefix}missing=[0] as in MAAD-Face"
@@ -77,7 +79,7 @@ def encode_column(
         classes: tuple[str, ...] = NO_YES
         code: Mapping[str, int] = BINARY
     else:
-        spelling = {normalize(text): text.strip().removesuffix(".0") for text in reversed(texts)}
+        spelling = {canonical[text]: without_fraction(text.strip()) for text in reversed(texts)}
         ordered = sorted(counts, key=natural_key)
         classes = tuple(spelling[key] for key in ordered)
         code = {key: value for value, key in enumerate(ordered)}
@@ -89,6 +91,17 @@ def encode_column(
         raise UnusableColumnError(too_many_values(name, list(counts), f"{prefix}bins"))
     values = [code.get(key, UNKNOWN) if key in counts else UNKNOWN for key in keys]
     return Column(classes, np.array(values, np.uint8))
+
+
+def canonical_value(text: str) -> str:
+    """Return a text without blanks around it, in lower case, and a whole number without ".0"."""
+    return without_fraction(normalize(text))
+
+
+def without_fraction(text: str) -> str:
+    """Return a whole number without ".0", and any other text as it is."""
+    match = WHOLE.fullmatch(text)
+    return match[1] if match else text
 
 
 def too_many_values(name: str, keys: Sequence[str], option: str) -> str:
@@ -116,7 +129,8 @@ def encode_numbers(
         UnusableColumnError: the edges are not two or more ascending numbers, a text is not a
             number, or fewer than two classes have images.
     """
-    if len(edges) < 2 or any(low >= high for low, high in itertools.pairwise(edges)):
+    is_ascending = all(low < high for low, high in itertools.pairwise(edges))
+    if len(edges) < 2 or not is_ascending or not all(map(math.isfinite, edges)):
         raise UnusableColumnError(
             f"{option} of {name} must be two or more ascending numbers, such as [0, 18, 40], the "
             "least number of each class"
@@ -147,4 +161,4 @@ def class_names(edges: Sequence[float], whole: bool) -> tuple[str, ...]:
 def natural_key(text: str) -> list[tuple[int, int, str]]:
     """Return a key that sorts texts by the numbers in them: 3-9 before 10-19."""
     parts = DIGITS.split(text)
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in parts if part]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]

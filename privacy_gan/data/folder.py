@@ -40,7 +40,7 @@ class FolderDataModule(ImageDataModule):
         person: str | None = None,
         crop: int | None = None,
         bins: Mapping[str, Sequence[float]] | None = None,
-        missing: Sequence[str | float] = (),
+        missing: Sequence[str | float] | str | float = (),
         split_seed: int = 0,
         layout: str | None = None,
         channels: int = 3,

@@ -5,14 +5,13 @@ This module does not import torch, which takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from privacy_gan.data.assignment import assign
-from privacy_gan.data.class_folders import read_class_folders
+from privacy_gan.data.class_folders import find_tables, read_class_folders
 from privacy_gan.data.image_files import ImageFolder, check_sizes
 from privacy_gan.data.known_sets.known_set import KnownSet
 from privacy_gan.data.known_sets.registry import KNOWN_SETS, find_known_set
@@ -31,7 +30,6 @@ from privacy_gan.errors import UserError
 from privacy_gan.plural import pluralize
 
 MIN_IMAGES = 100  # of which ten are validation and ten are test images
-TABLE_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson")  # of files that may have the labels
 
 
 def open_folder(
@@ -42,8 +40,8 @@ def open_folder(
     split: str | None = None,
     person: str | None = None,
     crop: int | None = None,
-    bins: Mapping[str, Sequence[float]] | None = None,
-    missing: Sequence[str | float] = (),
+    bins: object = None,
+    missing: object = (),
     split_seed: int = 0,
     layout: str | None = None,
     channels: int = 3,
@@ -58,7 +56,7 @@ def open_folder(
         split: see ``assign``.
         person: see ``assign``; None for the column that a known data set has.
         crop: side of a centre crop taken before resizing; None to resize the whole image.
-        bins: for columns of numbers, the least number of each class, ascending.
+        bins: for columns of numbers, the least number of each class, ascending, by column.
         missing: values that mean that an image has no value, besides "", "NaN" and the like.
         split_seed: seed of splits that are made here.
         layout: key of the known set that the folder is a copy of, see ``KNOWN_SETS``; None to find
@@ -69,6 +67,8 @@ def open_folder(
         UserError: a file or an option is wrong, or too few images have labels.
     """
     check_sizes(image_size, crop)
+    if split_seed < 0:
+        raise UserError(f"data.split_seed={split_seed} is below 0: give 0 or more")
     if channels not in (1, 3):
         raise UserError(f"data.channels={channels}: give 3 for colour or 1 for grey images")
     if images is None:
@@ -134,7 +134,7 @@ def list_images(images: Path, labels: Path | None, layout: str | None) -> Listin
         person = next((column for column in found.columns if column in PERSON_COLUMNS), None)
         return Listing(ParquetImages(images), found.names, found, layout, person)
     found = read_class_folders(images, find_images(images, "data.images"))
-    if tables := sorted(path for path in images.iterdir() if path.suffix.lower() in TABLE_SUFFIXES):
+    if tables := find_tables(images):
         note = f"{tables[0]} is not used: if it has the labels, give it with labels={tables[0]}"
         found = replace(found, notes=(*found.notes, note))
     return Listing(ImageFolder(images), found.names, found, "folders of classes")

@@ -88,10 +88,27 @@ def open_source(data: Mapping[str, Any]) -> ImageSource | None:
     source = SOURCES.get(data["_target_"])
     if source is None:
         return None
-    arguments = {name: data[name] for name in inspect.signature(source).parameters}
+    names = {name: name for name in inspect.signature(source).parameters}
+    if source is SyntheticFacesSource:
+        names["seed"] = "drawing_seed"  # data.seed is the seed of the order of images
+    arguments = {name: data[key] for name, key in names.items()}
     if "root" in arguments:
         arguments["root"] = Path(arguments["root"])
-    return source(**arguments)
+        return source(**arguments)
+    return _open_once(data["_target_"], json.dumps(arguments), _stamp(arguments))
+
+
+@lru_cache(maxsize=4)
+def _open_once(target: str, arguments: str, stamp: tuple[int, ...]) -> ImageSource:
+    # once for all runs of a sweep, since a large table of labels takes many seconds
+    del stamp
+    return SOURCES[target](**json.loads(arguments))
+
+
+def _stamp(arguments: Mapping[str, Any]) -> tuple[int, ...]:
+    """Return when the folder and the table of labels among some arguments were changed."""
+    paths = [Path(arguments[name]) for name in ("images", "labels") if arguments.get(name)]
+    return tuple(path.stat().st_mtime_ns for path in paths if path.exists())
 
 
 def own_attributes(data: Mapping[str, Any]) -> DataAttributes | None:
@@ -106,17 +123,8 @@ def own_attributes(data: Mapping[str, Any]) -> DataAttributes | None:
     Raises:
         UserError: files are missing or damaged.
     """
-    if data["_target_"] != FOLDER or "???" in data.values():
-        return None
-    return _read_attributes(json.dumps(data, sort_keys=True, default=str))
-
-
-@lru_cache(maxsize=1)
-def _read_attributes(data: str) -> DataAttributes:
-    # once for all runs of a sweep, since a large table of labels takes seconds
-    source = open_source(json.loads(data))
-    assert source is not None
-    return source.known_attributes
+    source = open_source(data) if data["_target_"] == FOLDER else None
+    return None if source is None else source.known_attributes
 
 
 def data_key(data: Mapping[str, Any]) -> str | None:

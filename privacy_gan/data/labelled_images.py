@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +27,8 @@ from privacy_gan.errors import UserError
 
 logger = logging.getLogger(__name__)
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
+# whatever a file's suffix is, its content says what it is
+SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -77,20 +79,22 @@ class LabelledImages:
         classes = dict(zip(self.attribute_names, self.classes, strict=True))
         return DataAttributes(classes, self.measurable, self.unusable)
 
-    @property
-    def measurable(self) -> tuple[str, ...]:
-        """The attributes whose classes all occur in every split."""
-        return tuple(name for name in self.attribute_names if not self.missing_class(name))
+    def measurable(self, hidden: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return the attributes whose classes all occur in every split.
 
-    def missing_class(self, attribute: str) -> tuple[int, str] | None:
-        """Return a split, and a class of an attribute that none of its images has; or None."""
-        column = self.attribute_names.index(attribute)
-        for split in range(3):
-            present = np.unique(self.attributes[self.splits == split, column])
-            for value, name in enumerate(self.classes[column]):
-                if value not in present:
-                    return split, name
-        return None
+        Args:
+            hidden: attributes of which images without a value do not count.
+        """
+        columns = [self.attribute_names.index(name) for name in hidden]
+        counts = (self.attributes[:, columns] != UNKNOWN).all(axis=1)
+        splits = [self.attributes[counts & (self.splits == split)] for split in range(3)]
+        return tuple(
+            name
+            for column, (name, classes) in enumerate(
+                zip(self.attribute_names, self.classes, strict=True)
+            )
+            if all({*np.unique(each[:, column])} >= {*range(len(classes))} for each in splits)
+        )
 
     def has_unknown(self, attribute: str) -> bool:
         """Return whether some images have no value of an attribute."""
@@ -100,7 +104,7 @@ class LabelledImages:
     def cache_key(self) -> str:
         """Hash the labels, and the images' names, sizes and times, without opening an image."""
         sizes = (self.image_size, self.channels, self.crop)
-        settings = (DECODING_VERSION, *sizes, self.key, self.classes)
+        settings = (DECODING_VERSION, *sizes, self.key, self.attribute_names, self.classes)
         digest = hashlib.sha256(repr(settings).encode())
         digest.update(self.attributes.tobytes() + self.splits.tobytes())
         digest.update(self.stored.signature(self.files, with_times=True))
@@ -156,14 +160,28 @@ def find_images(folder: Path, option: str) -> list[str]:
     """
     if not folder.is_dir():
         raise UserError(f"{option}={folder} is not a folder: give the folder with the images")
-    files = sorted(
-        path.relative_to(folder).as_posix()
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
-    )
+    files = sorted(path.relative_to(folder).as_posix() for path in walk_images(folder))
     if not files:
-        raise UserError(f"{option}={folder} has no images (JPEG, PNG or WebP)")
+        raise UserError(f"{option}={folder} has no images (JPEG, PNG, WebP, BMP, GIF or TIFF)")
     return files
+
+
+def walk_images(folder: Path) -> Iterator[Path]:
+    """Yield the images in a folder and its subfolders, but none that are hidden.
+
+    Links to folders are followed, each folder once. Folders such as __MACOSX count as hidden.
+    """
+    seen: set[str] = set()
+    for here, folders, names in os.walk(folder, followlinks=True):
+        if (real := os.path.realpath(here)) in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = [name for name in folders if not name.startswith((".", "__"))]
+        for name in names:
+            path = Path(here, name)
+            if name.lower().endswith(SUFFIXES) and not name.startswith(".") and path.is_file():
+                yield path
 
 
 def image_sizes(folder: Path, files: Sequence[str]) -> set[tuple[int, int]]:

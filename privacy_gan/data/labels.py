@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -22,6 +23,7 @@ from privacy_gan.data.records import (
     read_parquet,
 )
 from privacy_gan.data.text_tables import (
+    MISSING_VALUES,
     TextTable,
     declared_count_note,
     is_missing,
@@ -41,7 +43,7 @@ class Labels:
         names: image file names [N], as in the table.
         columns: texts [N] by column name.
         notes: warnings about the file, one line each.
-        missing: texts that mean that an image has no value, besides "", "NaN" and the like.
+        missing: texts that mean that an image has no value.
         bins: for columns of numbers, the least number of each class, ascending.
         prefix: of these two options, for messages.
     """
@@ -50,7 +52,7 @@ class Labels:
     names: tuple[str, ...]
     columns: dict[str, tuple[str, ...]]
     notes: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+    missing: frozenset[str] = MISSING_VALUES
     bins: Mapping[str, Sequence[float]] = field(default_factory=dict)
     prefix: str = ""
 
@@ -85,8 +87,10 @@ class Labels:
         columns = [each.values for each in self.encoded.values() if isinstance(each, Column)]
         return np.stack(columns, axis=1) if columns else np.empty((len(self.names), 0), np.uint8)
 
-    def with_options(self, bins: object, missing: Sequence[object], prefix: str) -> Labels:
+    def with_options(self, bins: object, missing: object, prefix: str) -> Labels:
         """Return the labels with the options ``bins`` and ``missing`` as the user gives them.
+
+        ``missing`` adds to the texts that mean that there is no value.
 
         Raises:
             UserError: there is no such column, or an option has another form.
@@ -97,7 +101,7 @@ class Labels:
                 f"{prefix}bins={bins} names no column: give {prefix}bins={{age: [0, 18, 40]}}"
             )
         for word, edges in (bins or {}).items():
-            column = self.find_column(word)
+            column = self.find_column(str(word))
             if column is None:
                 raise UserError(
                     f"{prefix}bins has {word}, but {self.path} has no such column: it has "
@@ -109,8 +113,13 @@ class Labels:
                     f"number of each class, {prefix}bins={{{word}: [0, 18, 40]}}"
                 )
             by_column[column] = edges
-        words = tuple(map(str, missing))
-        return replace(self, bins=by_column, missing=words, prefix=prefix)
+        words = [missing] if is_scalar(missing) else missing
+        if not isinstance(words, Sequence) or not all(map(is_scalar, words)):
+            raise UserError(
+                f"{prefix}missing={missing} is not a list of values: give {prefix}missing=[-1]"
+            )
+        both = self.missing | {str(word) for word in words}
+        return replace(self, bins=by_column, missing=both, prefix=prefix)
 
     def select_rows(self, rows: Sequence[int]) -> Labels:
         """Return the labels of the images in these rows."""
@@ -177,8 +186,8 @@ class Labels:
         column = self.find_column(source)
         if column is not None:
             values = dict(enumerate(self.columns[column]))
-        elif Path(source).is_file():
-            by_name = read_name_values(Path(source))
+        elif (path := Path(source).expanduser()).is_file():
+            by_name = read_name_values(path)
             matches = match_names(self.names, by_name, f"{option}={source}")
             values = {row: by_name[name] for row, name in matches.files.items()}
         else:
@@ -193,6 +202,11 @@ class Labels:
                 f"images, such as {self.names[missing[0]]}"
             )
         return texts
+
+
+def is_scalar(value: object) -> bool:
+    """Return whether a value is a text or a number."""
+    return isinstance(value, str) or is_number(value)
 
 
 def is_number(value: object) -> bool:
@@ -222,7 +236,11 @@ def read_labels(path: Path, files: Collection[str] = ()) -> Labels:
         )
     image_column = table.image_column(frozenset(map(file_key, files)))
     others = table.value_columns(image_column)
-    titles = [table.columns[column] or f"column {column + 1}" for column in others]
+    titles = [
+        # attributes are parts of file names
+        re.sub(r"[/\\]", "_", table.columns[column]) or f"column {column + 1}"
+        for column in others
+    ]
     if not titles:
         raise UserError(f"{path} has only one column, {table.columns[image_column]}: add labels")
     if len(set(titles)) < len(titles):

@@ -6,6 +6,7 @@ images, with their bytes or paths; the other columns are labels.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -113,12 +114,22 @@ def read_parquet_labels(folder: Path, files: Sequence[str]) -> Labels:
             )
         table = opened.read(others)
         for name in others:
-            columns.setdefault(name, []).extend(map(to_text, table.column(name).to_pylist()))
+            names_of = class_labels(opened).get(name)
+            values = table.column(name).to_pylist()
+            if names_of is not None:
+                values = [None if value in (None, -1) else names_of[value] for value in values]
+            columns.setdefault(name, []).extend(map(to_text, values))
         rows = opened.metadata.num_rows
         names += [f"{file}:{row}" for row in range(rows)]
         splits += [split_of(file)] * rows
     texts = {name: tuple(values) for name, values in columns.items()}
-    if all(splits) and SPLIT not in texts:
+    if any(splits) and SPLIT not in texts:
+        if not all(splits):
+            other = next(name for name, split in zip(names, splits, strict=True) if not split)
+            raise UserError(
+                f"{folder} has files for splits, but {other.rpartition(':')[0]} is none: call it "
+                "train-..., valid-... or test-..., or move it elsewhere"
+            )
         texts[SPLIT] = tuple(splits)
     return Labels(folder, tuple(names), texts)
 
@@ -127,7 +138,25 @@ def split_of(file: str) -> str:
     """Return the split that a file's name begins with, or one of its folders is called, or ""."""
     *folders, name = file.split("/")
     words = [name.removesuffix(".parquet").split("-")[0], *reversed(folders)]
-    return next((word for word in words if word.lower() in SPLIT_WORDS), "")
+    is_split = (word.isalpha() and word.lower() in SPLIT_WORDS for word in words)
+    return next((word for word, found in zip(words, is_split, strict=True) if found), "")
+
+
+def class_labels(opened: pa.parquet.ParquetFile) -> dict[str, list[str]]:
+    """Return the names of the classes of columns with numbers of classes, from the file's metadata.
+
+    Only the library datasets writes them; without them, or if they cannot be read, there are none.
+    """
+    metadata = (opened.schema_arrow.metadata or {}).get(b"huggingface", b"{}")
+    try:
+        features = json.loads(metadata).get("info", {}).get("features", {})
+    except (ValueError, AttributeError):
+        return {}
+    return {
+        name: feature["names"]
+        for name, feature in features.items()
+        if isinstance(feature, dict) and feature.get("_type") == "ClassLabel"
+    }
 
 
 def image_column(opened: pa.parquet.ParquetFile, path: Path) -> str:
@@ -141,7 +170,8 @@ def image_column(opened: pa.parquet.ParquetFile, path: Path) -> str:
     schema = opened.schema_arrow
     for field in schema:
         parts = [part.name for part in field.type] if pa.types.is_struct(field.type) else []
-        if "bytes" in parts or pa.types.is_binary(field.type):
+        is_bytes = pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type)
+        if "bytes" in parts or is_bytes:
             return str(field.name)
     for name in schema.names:
         if name.lower() in IMAGE_COLUMNS:

@@ -19,7 +19,8 @@ TRAIN, VALID, TEST = range(3)
 NAMES = ("train", "valid", "test")
 FRACTIONS = (0.8, 0.1, 0.1)
 STREAM = 12  # of random numbers; so that a split does not depend on what else is drawn
-SPLIT_COLUMNS = ("split", "partition")  # columns of these names are splits if their words are
+TRAIN_WORDS = {word for word, split in SPLIT_WORDS.items() if split == TRAIN}
+SPLIT_COLUMNS = ("split", "partition")  # columns of these names are splits
 SIGNIFICANT_DIGITS = 9  # of scores, so that the last bits of a sum decide nothing
 
 Splits = npt.NDArray[np.uint8]
@@ -38,9 +39,13 @@ def parse_splits(texts: Sequence[str], option: str) -> Splits:
 
 
 def find_split_column(columns: dict[str, tuple[str, ...]]) -> str | None:
-    """Return the column that is named like a split and has nothing but names of splits, or None."""
+    """Return the column that is named like a split and has a word for training, or None.
+
+    If it has other words, too, reading the splits raises an error.
+    """
     for name, texts in columns.items():
-        if normalize(name) in SPLIT_COLUMNS and {*map(normalize, texts)} <= SPLIT_WORDS.keys():
+        words = {normalize(text) for text in set(texts)}
+        if normalize(name) in SPLIT_COLUMNS and words & TRAIN_WORDS:
             return name
     return None
 

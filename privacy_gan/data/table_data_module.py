@@ -113,7 +113,7 @@ class TableDataModule(LightningDataModule, ABC):
     def known_attributes(self) -> DataAttributes:
         """Return the attributes without the group; by default, images have or lack them."""
         names = self.attribute_names
-        return DataAttributes(dict.fromkeys(names, NO_YES), names)
+        return DataAttributes(dict.fromkeys(names, NO_YES), lambda _: names)
 
     def has_unknown(self, attribute: str) -> bool:
         """Return whether some images have no value of an attribute; by default, all have one."""

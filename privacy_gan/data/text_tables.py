@@ -40,7 +40,7 @@ MISSING_VALUES = frozenset(("", "nan", "na", "n/a", "none", "null", "?", "-"))
 
 SPLIT_WORDS = {
     **dict.fromkeys(("0", "0.0", "train", "training"), 0),
-    **dict.fromkeys(("1", "1.0", "valid", "val", "validation"), 1),
+    **dict.fromkeys(("1", "1.0", "valid", "val", "validation", "dev"), 1),
     **dict.fromkeys(("2", "2.0", "test", "testing"), 2),
 }
 

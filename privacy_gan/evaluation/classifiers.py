@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from privacy_gan.attributes import IGNORED
+from privacy_gan.attributes import IGNORED, UNKNOWN
 from privacy_gan.data.table_data_module import TableDataModule
 from privacy_gan.errors import UserError
 from privacy_gan.evaluation.fitting import fit_or_exclude
@@ -201,6 +201,23 @@ def compute_test_accuracies(
             correct[name] += int((predicted == labels).sum())
             counts[name] += int((labels != IGNORED).sum())
     return {name: number / counts[name] for name, number in correct.items()}
+
+
+def require_known(datamodule: TableDataModule, split: str, attribute: str) -> None:
+    """Require that all images of a split have a value of a sensitive attribute.
+
+    ``TableDataModule.hide`` excludes the others, for one attribute.
+
+    Raises:
+        UserError: some have none.
+    """
+    labels = datamodule.table.attributes[datamodule.rows(split), datamodule.column(attribute)]
+    if unknown := int((labels == UNKNOWN).sum()):
+        raise UserError(
+            f"{unknown:,} of {len(labels):,} {split} images of {datamodule.data_name} have no "
+            f"value of {attribute}: several attributes can only be hidden together in images that "
+            "have values of all"
+        )
 
 
 def require_all_classes(datamodule: TableDataModule, split: str, attribute: str) -> None:

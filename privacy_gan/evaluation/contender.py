@@ -179,7 +179,8 @@ def validation_losses(
 def calibrated_bits(probabilities: Tensor, labels: Tensor) -> Tensor:
     """Return minus the calibrated log-probability of each label, in bits, [N], or nan.
 
-    Images without a label get the mean of the others, which changes no mean.
+    Images without a label get the mean of the others, whose deviations from it grow accordingly, so
+    that the mean over all images and its standard error are those of the images with a label.
     """
     if not probabilities.isfinite().all():
         return torch.full((len(labels),), math.nan, dtype=torch.float64)
@@ -187,4 +188,8 @@ def calibrated_bits(probabilities: Tensor, labels: Tensor) -> Tensor:
     probabilities, labels = probabilities[known], labels[known]
     calibrated = calibrate(probabilities, labels).apply(probabilities)
     bits = negative_log_likelihood(calibrated, labels) / math.log(2)
-    return torch.full((len(known),), float(bits.mean())).to(bits).masked_scatter(known, bits)
+    if bool(known.all()):
+        return bits
+    average = bits.mean()
+    spread = average + (bits - average) * len(known) / len(bits)
+    return average.expand(len(known)).masked_scatter(known, spread)

@@ -26,6 +26,7 @@ from privacy_gan.evaluation.classifiers import (
     FixedClassifier,
     FixedClassifiers,
     require_all_classes,
+    require_known,
 )
 from privacy_gan.evaluation.controls import measure_controls
 from privacy_gan.evaluation.data_scaling import train_on_subsets
@@ -150,6 +151,7 @@ class Judge:
         for split in SPLITS:
             for name in dict.fromkeys((attribute, *measured)):
                 require_all_classes(datamodule, split, name)
+            require_known(datamodule, split, attribute)
             datamodule.persons(split)
         load_inception(self.inception_weights, torch.device("cpu"))
         if self.weights is not None:

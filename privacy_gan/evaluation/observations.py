@@ -21,6 +21,8 @@ from privacy_gan.evaluation.predictions import (
 from privacy_gan.runs.data_scaling import DataScaling
 from privacy_gan.runs.estimate import Estimate
 
+MAX_OTHERS = 10  # attributes from which the correlation baseline predicts another one
+
 
 @dataclass
 class Observations:
@@ -142,12 +144,24 @@ def class_frequencies(labels: Tensor, num_classes: int = 2) -> Tensor:
     return torch.bincount(labels, minlength=num_classes).double() / len(labels)
 
 
+def mutual_information(one: Tensor, other: Tensor) -> float:
+    """Return the mutual information of two columns of labels [N], in nats."""
+    rows, columns = (torch.unique(each, return_inverse=True)[1] for each in (one, other))
+    width = int(columns.max()) + 1
+    cells = torch.bincount(rows * width + columns, minlength=(int(rows.max()) + 1) * width)
+    joint = cells.double().view(-1, width) / len(one)
+    independent = joint.sum(dim=1, keepdim=True) * joint.sum(dim=0)
+    return float(torch.special.xlogy(joint, joint / independent).nan_to_num().sum())
+
+
 def correlation_baseline(
     train_labels: Tensor, train_others: Tensor, test_others: Tensor, num_classes: int = 2
 ) -> Tensor:
     """Predict an attribute from the other attributes alone.
 
-    That an image has no value of another attribute counts as a value.
+    That an image has no value of another attribute counts as a value. Of more than ``MAX_OTHERS``
+    attributes, those with the most mutual information in training are used: with all, nearly every
+    image would have a combination of values that no other image has.
 
     For each combination of the others' values (64 for six binary attributes), the prediction is the
     attribute's class frequencies among its training images plus one pseudo-image with the overall
@@ -163,11 +177,15 @@ def correlation_baseline(
         Probabilities, float64 [M, C]. A mechanism that leaves the other attributes readable cannot
         push an adversary below what these achieve.
     """
+    known = train_labels != IGNORED
+    if train_others.shape[1] > MAX_OTHERS:
+        bits = [mutual_information(train_labels[known], column[known]) for column in train_others.T]
+        chosen = torch.tensor(bits).argsort(descending=True, stable=True)[:MAX_OTHERS]
+        train_others, test_others = train_others[:, chosen], test_others[:, chosen]
     cells, indices = torch.unique(
         torch.cat([train_others, test_others]), dim=0, return_inverse=True
     )
     train_cells, test_cells = indices.split([len(train_others), len(test_others)])
-    known = train_labels != IGNORED
     train_cells, train_labels = train_cells[known], train_labels[known]
     counts = class_frequencies(train_labels, num_classes).expand(len(cells), -1).clone()
     ones = torch.ones(len(train_labels), dtype=torch.float64)

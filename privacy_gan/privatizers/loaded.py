@@ -143,7 +143,7 @@ def shape_hint(shape: tuple[int, ...], size: int, channels: int) -> str | None:
     if shape[1] != channels and shape[3] == channels:
         return "images.permute(0, 3, 1, 2) moves the channels first"
     if channels == 1 and shape[1] != 1:
-        return "images.mean(dim=1, keepdim=True) makes them grey, as those of its training"
+        return "it was trained on grey images, whose one channel is the mean of three"
     if channels == 3 and shape[1] == 1:
         return "images.expand(-1, 3, -1, -1) converts grey images to RGB"
     if shape[1] == 4:

@@ -190,29 +190,20 @@ def describe_attribute(summary: DataSummary, name: str) -> tuple[str, str, str]:
     notes = []
     if unknown := int((column == UNKNOWN).sum()):
         notes.append(f"no value for {unknown:,}")
-    if name not in summary.known.measurable:
+    if name not in summary.known.measurable([]):
         notes.append("a split lacks one of its classes")
     return ", ".join(texts), describe_baselines(summary, name), "; ".join(notes)
 
 
 def describe_baselines(summary: DataSummary, name: str) -> str:
-    """Return how often the majority, and the other attributes' labels, tell an attribute."""
-    import torch
-
-    from privacy_gan.evaluation.observations import class_frequencies, correlation_baseline
+    """Return how often guessing, and the other attributes' labels, are right about an attribute."""
+    from privacy_gan.evaluation.label_baselines import label_accuracies  # imports torch
 
     names = list(summary.known.classes)
     others = [names.index(other) for other in summary.measured if other != name]
-    labels = torch.tensor(summary.attributes).long()
-    train, test = (labels[torch.from_numpy(summary.splits == split)] for split in (0, 2))
-    column = names.index(name)
-    train, test = (each[each[:, column] != UNKNOWN] for each in (train, test))
-    classes = len(summary.known.classes[name])
-    majority = class_frequencies(train[:, column], classes).argmax()
-    guessed = float((test[:, column] == majority).double().mean())
-    text = f"guessed {guessed:.1%}"
-    if not others:
-        return text
-    predicted = correlation_baseline(train[:, column], train[:, others], test[:, others], classes)
-    told = float((predicted.argmax(dim=1) == test[:, column]).double().mean())
-    return f"{text}, told by the others {told:.1%}"
+    column, classes = names.index(name), len(summary.known.classes[name])
+    guessing, from_others = label_accuracies(
+        summary.attributes, summary.splits, column, others, classes
+    )
+    text = f"guessing {guessing:.1%}"
+    return text if from_others is None else f"{text}, from the others {from_others:.1%}"

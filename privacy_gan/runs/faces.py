@@ -58,7 +58,7 @@ class Faces:
                 label: (images.float().cpu() * 255 + 0.5)
                 .clamp(0, 255)
                 .byte()
-                .expand(-1, 3, -1, -1)
+                .expand(-1, 3 if images.shape[1] == 1 else -1, -1, -1)
                 .permute(0, 2, 3, 1)
                 .numpy()
                 for label, images in rows.items()

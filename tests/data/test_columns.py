@@ -16,6 +16,9 @@ N = UNKNOWN
         ("1 0 1", "0 1", [1, 0, 1]),
         ("1 -1 1", "0 1", [1, 0, 1]),
         ("1.0 0.0 1.0", "0 1", [1, 0, 1]),
+        ("1.0 -1.0 1", "0 1", [1, 0, 1]),
+        ("1 1.0 2 3.0", "1 2 3", [0, 0, 1, 2]),
+        ("v1.0 v1 v2", "v1 v1.0 v2", [1, 0, 2]),
         ("True false TRUE", "0 1", [1, 0, 1]),
         ("yes NO Yes", "0 1", [1, 0, 1]),
         ("Y n y", "0 1", [1, 0, 1]),
@@ -33,9 +36,9 @@ def test_what_texts_mean(texts, classes, values):
 
 
 def test_further_words_can_mean_that_there_is_no_value():
-    both = "1 -1 0 1".split()
-    assert encode_column("a", both, ["0"]).values.tolist() == [1, 0, N, 1]  # as in MAAD-Face
-    assert encode_column("a", both, ["-1"]).values.tolist() == [1, N, 0, 1]  # as in CheXpert
+    assert encode_column("a", "1 -1 0 1".split(), ["0"]).values.tolist() == [1, 0, N, 1]
+    # as in CheXpert, which writes numbers with fractions
+    assert encode_column("a", "1.0 -1.0 0.0 1.0".split(), ["-1"]).values.tolist() == [1, N, 0, 1]
     words = encode_column("a", "Male Unsure Female".split(), ["unsure"])
     assert (words.classes, words.values.tolist()) == (("Female", "Male"), [1, N, 0])
 

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 
 from privacy_gan.attributes import UNKNOWN
-from privacy_gan.data.splits import complete_splits, find_split_column, stratified_splits
+from privacy_gan.data.splits import (
+    complete_splits,
+    find_split_column,
+    parse_splits,
+    stratified_splits,
+)
 from privacy_gan.errors import UserError
 
 RNG = np.random.default_rng(0)
@@ -64,7 +69,7 @@ def test_given_splits_are_kept_and_missing_ones_made(given, count, note):
     assert np.abs(np.bincount(completed) - count).max() <= 3
     assert notes[0].startswith(note)
     if len(given) > 1:
-        assert ((completed == 2) == (splits != 0)).all()  # nobody learns from these
+        assert ((completed == 2) == (splits != 0)).all()
 
 
 def test_splits_without_training_images_are_an_error():
@@ -73,6 +78,7 @@ def test_splits_without_training_images_are_an_error():
 
 
 def test_a_column_is_a_split_by_its_name_and_its_words():
-    words = {"partition": ("train", "val"), "Split": ("a", "b"), "phase": ("train", "test")}
+    words = {"Split": ("a", "b"), "phase": ("train", "test"), "partition": ("train", "val")}
     assert find_split_column(words) == "partition"
-    assert find_split_column({"split": ("train", "left")}) is None
+    with pytest.raises(UserError, match="split=partition has the value 'left': use train, valid"):
+        parse_splits(("train", "left"), "split=partition")
