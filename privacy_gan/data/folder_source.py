@@ -17,8 +17,7 @@ from privacy_gan.data.known_sets.known_set import KnownSet
 from privacy_gan.data.known_sets.registry import KNOWN_SETS, find_known_set
 from privacy_gan.data.labelled_images import LabelledImages, find_images
 from privacy_gan.data.labels import read_labels
-from privacy_gan.data.listing import Listing
-from privacy_gan.data.matching import format_examples, match_names
+from privacy_gan.data.listing import Listing, match_listing
 from privacy_gan.data.parquet_images import (
     PERSON_COLUMNS,
     ParquetImages,
@@ -84,26 +83,25 @@ def open_folder(
     persons = assignment.persons
     found = assignment.labels
     if not found.attribute_names:
-        reasons = "; ".join(map(str, list(found.encoded.values())[:5]))
-        raise UserError(f"{found.path} has no column that is an attribute: {reasons}")
+        raise UserError(found.no_attribute_message())
+    reasons = {name: str(each) for name, each in found.encoded.items() if name not in found.classes}
     return LabelledImages(
-        f"{name}-{image_size}" + (f"-crop{crop}" if crop else ""),
-        listing.stored,
-        listing.files,
-        image_size,
-        found.attribute_names,
-        tuple(found.classes.values()),
-        found.attributes(),
-        assignment.splits,
-        None,
-        None if persons is None else number_persons(np.asarray(persons)),
-        listing.layout,
-        channels,
-        crop,
-        assignment.made,
-        {name: str(each) for name, each in found.encoded.items() if name not in found.classes},
-        (*found.notes, *assignment.notes),
-        tuple(found.excluded_columns()),
+        name=f"{name}-{image_size}" + (f"-crop{crop}" if crop else ""),
+        stored=listing.stored,
+        files=listing.files,
+        image_size=image_size,
+        attribute_names=found.attribute_names,
+        classes=tuple(found.classes.values()),
+        attributes=found.attributes(),
+        splits=assignment.splits,
+        person_ids=None if persons is None else number_persons(np.asarray(persons)),
+        layout=listing.layout,
+        channels=channels,
+        crop=crop,
+        splits_are_made=assignment.made,
+        unusable=reasons,
+        notes=(*found.notes, *assignment.notes),
+        column_notes=tuple(found.excluded_columns()),
     )
 
 
@@ -125,7 +123,10 @@ def list_images(images: Path, labels: Path | None, layout: str | None) -> Listin
     if layout is not None:
         return require_known_set(layout).read(images)
     if labels is not None:
-        return match_labels(images, labels.expanduser())
+        files, path = find_images(images, "data.images"), labels.expanduser()
+        return match_listing(
+            images, files, read_labels(path, files), f"images with labels in {path.name}"
+        )
     if (found_set := find_known_set(images)) is not None:
         return KNOWN_SETS[found_set].read(images)
     if parquet := find_parquet_files(images):
@@ -149,38 +150,3 @@ def require_known_set(layout: str) -> KnownSet:
     if layout not in KNOWN_SETS:
         raise UserError(f"data.layout={layout} is unknown: choose one of {', '.join(KNOWN_SETS)}")
     return KNOWN_SETS[layout]
-
-
-def match_labels(folder: Path, path: Path) -> Listing:
-    """Return the images of a folder that a table of labels names, in the table's order.
-
-    Raises:
-        UserError: see ``list_images``.
-    """
-    files = find_images(folder, "data.images")
-    labels = read_labels(path, files)
-    matches = match_names(labels.names, files, f"data.images={folder}")
-    rows = sorted(matches.files)
-    if not rows:
-        examples = format_examples(labels.names, files)
-        raise UserError(f"no image in {folder} has a label in {path} ({examples})")
-    notes = [*labels.notes, *matches.notes]
-    if len(rows) < len(labels.names):
-        absent = next(name for row, name in enumerate(labels.names) if row not in matches.files)
-        notes.append(
-            f"excluded {len(labels.names) - len(rows):,} of "
-            f"{pluralize(len(labels.names), 'row')} of {path} without an image in {folder}, such "
-            f"as {absent}"
-        )
-    if unlabelled := matches.unlabelled:
-        notes.append(
-            f"excluded {pluralize(len(unlabelled), 'image')} in {folder} without a label in "
-            f"{path}, such as {unlabelled[0]}"
-        )
-    selected = replace(labels.select_rows(rows), notes=tuple(notes))
-    return Listing(
-        ImageFolder(folder),
-        tuple(matches.files[row] for row in rows),
-        selected,
-        f"images with labels in {path.name}",
-    )

@@ -141,9 +141,13 @@ class Labels:
         if column is not None and isinstance(reason := self.encoded[column], UnusableColumnError):
             raise UserError(f"{self.path}: {reason}")
         if not self.classes:
-            reasons = "; ".join(map(str, list(self.encoded.values())[:5]))
-            raise UserError(f"{self.path} has no column that is an attribute: {reasons}")
+            raise UserError(self.no_attribute_message())
         return find_attribute(word, self.attribute_names)
+
+    def no_attribute_message(self) -> str:
+        """Return why none of the columns is an attribute."""
+        reasons = "; ".join(map(str, list(self.encoded.values())[:5]))
+        return f"{self.path} has no column that is an attribute: {reasons or 'it has none'}"
 
     def has_value(self, column: str) -> npt.NDArray[np.bool_]:
         """Return whether each image has a value in an attribute's column, [N]."""

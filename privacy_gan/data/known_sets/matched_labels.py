@@ -6,10 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from privacy_gan.data.image_files import ImageFolder
 from privacy_gan.data.labels import Labels
-from privacy_gan.data.listing import Listing
-from privacy_gan.data.matching import format_examples, match_names
+from privacy_gan.data.listing import Listing, match_listing
 from privacy_gan.errors import UserError
 from privacy_gan.plural import pluralize
 
@@ -33,25 +31,7 @@ def list_labelled(
     """
     # in these data sets the folders of images are known, so that they need no note
     names = add_folders(labels.names, files)
-    matches = match_names(names, files, f"data.images={folder}")
-    rows = sorted(matches.files)
-    if not rows:
-        examples = format_examples(labels.names, files)
-        raise UserError(f"no image in {folder} has a label in {labels.path} ({examples})")
-    notes = [*labels.notes, *matches.notes]
-    if absent := [name for row, name in enumerate(labels.names) if row not in matches.files]:
-        notes.append(
-            f"excluded {len(absent):,} of {pluralize(len(labels.names), 'row')} of {labels.path} "
-            f"without an image in {folder}, such as {absent[0]}"
-        )
-    if unlabelled := matches.unlabelled:
-        notes.append(
-            f"excluded {pluralize(len(unlabelled), 'image')} in {folder} without a label in "
-            f"{labels.path}, such as {unlabelled[0]}"
-        )
-    selected = replace(labels.select_rows(rows), notes=tuple(notes))
-    found = tuple(matches.files[row] for row in rows)
-    return Listing(ImageFolder(folder), found, selected, layout, person)
+    return match_listing(folder, files, labels, layout, person, names)
 
 
 def add_folders(names: Sequence[str], files: Collection[str]) -> tuple[str, ...]:
