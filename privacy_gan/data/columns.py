@@ -62,14 +62,17 @@ def encode_column(
         UnusableColumnError: there are fewer than two classes or too many, or -1 and 0 may both mean
             that there is no value.
     """
-    canonical = {text: canonical_value(text) for text in {*texts, *missing}}
-    without_value = {canonical[text] for text in missing}
-    keys = [canonical[text] for text in texts]
-    counts = Counter(key for key in keys if key not in without_value)
+    without_value = {canonical_value(text) for text in missing}
+    keys = {text: canonical_value(text) for text in set(texts)}
+    known = {text: key for text, key in keys.items() if key not in without_value}
+    counts: Counter[str] = Counter()
+    for text, count in Counter(texts).items():  # a column has few different texts
+        if text in known:
+            counts[known[text]] += count
     if not counts:
         raise UnusableColumnError(f"{name} has no values")
     if edges is not None:
-        return encode_numbers(name, keys, without_value, edges, f"{prefix}bins")
+        return encode_numbers(name, texts, known, edges, f"{prefix}bins")
     if counts.keys() <= BINARY.keys():
         if MINUS_ONE in counts and ZERO in counts:
             raise UnusableColumnError(
@@ -79,7 +82,7 @@ def encode_column(
         classes: tuple[str, ...] = NO_YES
         code: Mapping[str, int] = BINARY
     else:
-        spelling = {canonical[text]: without_fraction(text.strip()) for text in reversed(texts)}
+        spelling = {known[text]: without_fraction(text.strip()) for text in sorted(known)}
         ordered = sorted(counts, key=natural_key)
         classes = tuple(spelling[key] for key in ordered)
         code = {key: value for value, key in enumerate(ordered)}
@@ -89,8 +92,8 @@ def encode_column(
         )
     if len(classes) > MAX_CLASSES:
         raise UnusableColumnError(too_many_values(name, list(counts), f"{prefix}bins"))
-    values = [code.get(key, UNKNOWN) if key in counts else UNKNOWN for key in keys]
-    return Column(classes, np.array(values, np.uint8))
+    values = {text: code[known[text]] if text in known else UNKNOWN for text in keys}
+    return Column(classes, np.fromiter(map(values.__getitem__, texts), np.uint8, len(texts)))
 
 
 def canonical_value(text: str) -> str:
@@ -116,14 +119,21 @@ def too_many_values(name: str, keys: Sequence[str], option: str) -> str:
 
 def encode_numbers(
     name: str,
-    keys: Sequence[str],
-    without_value: Collection[str],
+    texts: Sequence[str],
+    known: Mapping[str, str],
     edges: Sequence[float],
     option: str,
 ) -> Column:
     """Return a column of numbers as classes.
 
     Numbers below the first edge have no class.
+
+    Args:
+        name: of the column.
+        texts: one for each image, [N].
+        known: the canonical value of each text that is a value.
+        edges: the least number of each class.
+        option: the option that gives them, for messages.
 
     Raises:
         UnusableColumnError: the edges are not two or more ascending numbers, a text is not a
@@ -135,10 +145,10 @@ def encode_numbers(
             f"{option} of {name} must be two or more ascending numbers, such as [0, 18, 40], the "
             "least number of each class"
         )
-    known = [key for key in keys if key not in without_value]
-    if (wrong := next((key for key in known if not NUMBER.fullmatch(key)), None)) is not None:
-        raise UnusableColumnError(f"{option} makes classes of numbers, but {name} has {wrong!r}")
-    numbers = np.array([math.nan if key in without_value else float(key) for key in keys])
+    if wrong := sorted(key for key in known.values() if not NUMBER.fullmatch(key)):
+        raise UnusableColumnError(f"{option} makes classes of numbers, but {name} has {wrong[0]!r}")
+    number_of = {text: float(key) for text, key in known.items()}
+    numbers = np.array([number_of.get(text, math.nan) for text in texts])
     found = np.searchsorted(np.asarray(edges, float), numbers, side="right") - 1
     has_class = ~np.isnan(numbers) & (found >= 0)
     values = np.where(has_class, found, UNKNOWN).astype(np.uint8)

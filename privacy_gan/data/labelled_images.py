@@ -160,14 +160,14 @@ def find_images(folder: Path, option: str) -> list[str]:
     """
     if not folder.is_dir():
         raise UserError(f"{option}={folder} is not a folder: give the folder with the images")
-    files = sorted(path.relative_to(folder).as_posix() for path in walk_images(folder))
+    files = sorted(walk_images(folder))
     if not files:
         raise UserError(f"{option}={folder} has no images (JPEG, PNG, WebP, BMP, GIF or TIFF)")
     return files
 
 
-def walk_images(folder: Path) -> Iterator[Path]:
-    """Yield the images in a folder and its subfolders, but none that are hidden.
+def walk_images(folder: Path) -> Iterator[str]:
+    """Yield the relative paths of images in a folder and its subfolders, but of none hidden.
 
     Links to folders are followed, each folder once. Folders such as __MACOSX count as hidden.
     """
@@ -178,10 +178,12 @@ def walk_images(folder: Path) -> Iterator[Path]:
             continue
         seen.add(real)
         folders[:] = [name for name in folders if not name.startswith((".", "__"))]
+        relative = Path(here).relative_to(folder).as_posix()
+        prefix = "" if relative == "." else f"{relative}/"
         for name in names:
-            path = Path(here, name)
-            if name.lower().endswith(SUFFIXES) and not name.startswith(".") and path.is_file():
-                yield path
+            is_image = name.lower().endswith(SUFFIXES) and not name.startswith(".")
+            if is_image and os.path.isfile(f"{here}/{name}"):  # noqa: PTH113 - no Path per file
+                yield f"{prefix}{name}"
 
 
 def image_sizes(folder: Path, files: Sequence[str]) -> set[tuple[int, int]]:
