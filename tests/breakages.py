@@ -734,4 +734,42 @@ BREAKAGES = [
             "test_training_equals_the_transcription_parameter_by_parameter"
         ],
     ),
+    Breakage(
+        "images without a value of the hidden attribute are trained on",
+        "data/table_data_module.py",
+        "        self._table = self._exclude_unlabelled(self._add_group(self.open_table()))\n",
+        "        self._table = self._add_group(self.open_table())\n",
+        ["test_folder_run.py::test_five_classes_and_missing_labels_are_judged_and_named"],
+    ),
+    Breakage(
+        "images without a label count as wrong",
+        "evaluation/metrics/samples.py",
+        "    return weights @ (columns.to(weights) * known) / (weights @ known)\n",
+        "    return weights @ (columns.to(weights) * known) / weights.sum(dim=1, keepdim=True)\n",
+        ["evaluation/test_unknown_labels.py::test_means_and_ceilings_are_over_images_with_a_label"],
+    ),
+    Breakage(
+        "a split that is made here divides persons",
+        "data/splits.py",
+        "    if persons is not None:\n        _, unit",
+        "    if persons is None:\n        _, unit",
+        ["data/test_splits.py::test_all_images_of_a_person_are_in_one_split"],
+    ),
+    Breakage(
+        "options that change classes move images to other splits",
+        "data/assignment.py",
+        "    attributes = replace(remaining, bins={}, missing=MISSING_VALUES).attributes()\n",
+        "    attributes = remaining.attributes()\n",
+        [
+            "data/test_folder_source.py::"
+            "test_options_that_change_classes_move_no_image_to_another_split"
+        ],
+    ),
+    Breakage(
+        "a filter of grey images returns colour",
+        "models/layers.py",
+        "    return colour.mean(dim=1, keepdim=True) if images.shape[1] == 1 else colour\n",
+        "    return colour\n",
+        ["test_folder_run.py::test_grey_images_stay_grey"],
+    ),
 ]

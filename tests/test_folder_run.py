@@ -131,7 +131,8 @@ def test_the_run_is_reported_privatized_exported_and_shown(judged, own, tmp_path
     exported = cli("export", f"run={run}", f"output={tmp_path / 'export'}", "onnx=false")
     assert exported.returncode == 0, exported.stderr
     card = (tmp_path / "export" / "README.md").read_text()
-    assert "`age`" in card or "age" in card
+    assert f"Values: {', '.join(AGES)}." in card
+    assert "from square colour images of 16 pixels" in card
     predictors = page_content(load_trained_model(run), "whole", None).predictors
     assert predictors.classes == {
         "age": AGES,
@@ -227,6 +228,7 @@ def test_grey_images_stay_grey(tiny, tmp_path):
         assert picture.mode == "L"
     exported = cli("export", f"run={run.path}", f"output={tmp_path / 'export'}")
     assert exported.returncode == 0, exported.stderr
+    assert "removes sex from square grey images" in (tmp_path / "export/README.md").read_text()
     loaded = load_privatizer(tmp_path / "export")
     grey = loaded.privatize(torch.rand(2, 1, 16, 16), 0).images
     assert grey.shape == (2, 1, 16, 16)

@@ -32,7 +32,7 @@ def main(config: DictConfig) -> None:
     exported = ExportedPrivatizer.from_privatizer(privatizer, size, hides, facts, channels)
     output = Path(config.output)
     with atomic_folder(output) as partial:
-        card = render_model_card(trained.result, facts, hides, size, with_onnx=config.onnx)
+        card = render_model_card(trained.result, facts, hides, size, config.onnx, channels)
         (partial / "README.md").write_text(card, encoding="utf-8")
         trained.result.write(partial / "result.json")
         exported.save_pretrained(partial)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from privacy_gan.data.labels import Labels
 from privacy_gan.data.persons import IDENTITIES, read_identities
 from privacy_gan.data.splits import (
+    NAMES,
     Splits,
     complete_splits,
     find_split_column,
@@ -68,8 +69,21 @@ def assign(labels: Labels, split: str | None, person: str | None, seed: int) -> 
         return Assignment(remaining, persons, splits, True, tuple(notes))
     option = f"{labels.prefix}split"
     given = parse_splits(labels.read_values(option, split), f"{option}={split}")
+    notes += divided_person_note(persons, given)
     splits, completed = complete_splits(given, attributes, persons, seed)
     return Assignment(remaining, persons, splits, bool(completed), (*notes, *completed))
+
+
+def divided_person_note(persons: tuple[str, ...] | None, splits: Splits) -> list[str]:
+    """Return a line if a person has images in several of the given splits; it names one."""
+    first: dict[str, int] = {}
+    for person, split in zip(persons or (), splits.tolist(), strict=False):
+        if (other := first.setdefault(person, split)) != split:
+            return [
+                f"persons have images in several of the given splits, such as {person} in "
+                f"{NAMES[other]} and {NAMES[split]}: give each person's images one split"
+            ]
+    return []
 
 
 def persons_of_celeba(labels: Labels) -> tuple[tuple[str, ...] | None, list[str]]:

@@ -9,6 +9,7 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from jinja2 import Environment, StrictUndefined
 
+from privacy_gan.attributes import NO_YES
 from privacy_gan.data.release_format import FLOAT
 from privacy_gan.evaluation.metrics import METRICS
 from privacy_gan.reporting.budget import budget_of, budget_warnings
@@ -30,6 +31,7 @@ def render_model_card(
     hides: Sequence[str],
     image_size: int,
     with_onnx: bool,
+    channels: int = 3,
 ) -> str:
     """Return a model card in Markdown, with the Hub's metadata.
 
@@ -39,6 +41,7 @@ def render_model_card(
         hides: the sensitive attributes.
         image_size: side of the images, in pixels.
         with_onnx: whether there is an ONNX file.
+        channels: of the images, 3, or 1 for grey ones.
     """
     budget = budget_of(result.fingerprint)
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -47,7 +50,8 @@ def render_model_card(
         hides=" and ".join(hides),
         size=image_size,
         with_onnx=with_onnx,
-        is_celeba=facts["data"].startswith("celeba"),
+        channels=channels,
+        is_celeba=is_celeba(facts["data"]),
         evaluations=[evaluation_data(each, budget) for each in result.evaluations.values()],
         sentences=summary_sentences(result, facts["mechanism"]),
         certified=any(each.certificate for each in result.evaluations.values()),
@@ -64,9 +68,14 @@ def render_model_card(
     return str(ModelCard(f"---\n{data.to_yaml()}\n---\n\n{text}"))
 
 
+def is_celeba(data: str) -> bool:
+    """Return whether data are CelebA, by their name, which may be that of a folder with a copy."""
+    return "celeba" in data.lower()
+
+
 def license_metadata(data: str) -> dict[str, Any]:
     """Return the license for the Hub's metadata; nothing if only the owner knows it."""
-    if not data.startswith("celeba"):
+    if not is_celeba(data):
         return {}
     return {"license": "other", "license_name": "celeba-non-commercial-research"}
 
@@ -82,6 +91,7 @@ def evaluation_data(evaluation: Evaluation, budget: float | None) -> dict[str, A
     queries = sorted({each.queries for each in evaluation.adversaries})
     return {
         "attribute": evaluation.attribute,
+        "classes": () if evaluation.classes == NO_YES else evaluation.classes,
         "verdict": verdict(evaluation, budget),
         "columns": HEADINGS,
         "rows": rows,

@@ -200,3 +200,54 @@ def test_classes_of_the_hub_have_their_names_and_shards_are_no_splits(tmp_path):
     (tmp_path / "data/0.parquet").rename(tmp_path / "data/train-0.parquet")
     with pytest.raises(UserError, match=r"has files for splits, but 1\.parquet is none"):
         open_folder(tmp_path / "data", None, 16)
+
+
+def test_a_person_in_two_given_splits_is_named(photos):
+    def row(number):
+        split = ("train", "valid", "test")[number // 2 % 3 if number else 2]
+        return {"a": number % 2, "split": split, "who": f"p{number // 2}"}
+
+    found = labelled(photos, row, person="who")
+    (note,) = (each for each in found.notes if "several of the given splits" in each)
+    assert "such as p0 in test and train: give each person's images one split" in note
+
+
+def test_ids_that_lost_their_zeros_and_another_encoding_are_read_with_a_note(photos):
+    for number in range(120):
+        (photos / f"{number}.png").rename(photos / f"{number:03d}.png")
+    path = photos.parent / "labels.csv"
+    rows = [f"{number},{('größer', 'kleiner')[number % 2]}" for number in range(120)]
+    path.write_bytes("\n".join(["id,size", *rows]).encode("cp1252"))
+    found = open_folder(photos, path, 16)
+    assert found.classes == (("größer", "kleiner"),)
+    assert found.files[7] == "007.png"
+    notes = " ".join(found.notes)
+    assert "is not in UTF-8: it was read as Windows-1252" in notes
+    assert "comparing numbers: 0 is 000.png" in notes
+
+
+def test_labels_that_name_no_image_are_one_line_with_examples(photos):
+    path = photos.parent / "labels.csv"
+    path.write_text("image,a\n" + "\n".join(f"face-{n}x{n},{n % 2}" for n in range(120)))
+    with pytest.raises(
+        UserError, match=r"no image in .* has a label in .*labels\.csv \(the labels"
+    ):
+        open_folder(photos, path, 16)
+
+
+def test_two_images_of_one_name_are_an_error_that_names_both(photos):
+    write_image(photos / "old" / "3.png")
+    path = photos.parent / "labels.csv"
+    path.write_text("image,a\n" + "\n".join(f"{n},{n % 2}" for n in range(120)))
+    with pytest.raises(UserError, match=r"has both 3\.png and old/3\.png, and 3 in the labels may"):
+        open_folder(photos, path, 16)
+
+
+def test_parquet_files_may_have_paths_of_images(photos):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rows = [{"image": f"photos/{n}.png", "a": n % 2} for n in range(120)]
+    pq.write_table(pa.Table.from_pylist(rows), photos.parent / "train.parquet", row_group_size=7)
+    found = open_folder(photos.parent, None, 16)
+    assert found.images(0, 120)[:, 0, 0, 0].tolist() == list(range(120))
