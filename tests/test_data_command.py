@@ -69,7 +69,7 @@ def test_a_table_is_described_with_what_is_left_out(tmp_path):
     assert hair.endswith("from the others 100.0%")
     assert "smile          yes 50.0%" in text
     (unsure,) = (line for line in lines if " unsure " in line)
-    assert unsure.endswith("no value for 50; a split lacks one of its classes")
+    assert unsure.endswith("no value for 50; only 1 image of no; a split lacks one of its classes")
     assert "left out    age has 200 different values, such as 0, 1: make classes of num" in text
     assert "            same has one value, x, in all 200 images" in lines
     assert any(line.startswith("note        matched 200 of 200 names to files") for line in lines)

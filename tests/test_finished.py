@@ -29,7 +29,7 @@ def test_a_finished_run_is_found_without_torch_and_other_data_are_refused(tmp_pa
     assert again.stdout.splitlines()[-5:] == first.stdout.splitlines()[-5:]
     other = run([*command, "data.num_train=40"])
     assert other.returncode == 2
-    assert "belongs to a run with data.key=" in other.stderr
+    assert "belongs to a run with other images, labels or splits" in other.stderr
 
 
 def test_finished_runs_are_found_if_the_data_key_needs_torch(tmp_path):

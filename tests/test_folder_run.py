@@ -80,7 +80,7 @@ def test_five_classes_and_missing_labels_are_judged_and_named(judged):
     assert f"excluded {COUNT // 8} of {COUNT} images without a value of age" in output
     run = find_run(judged)
     assert run.relative_to(judged) == Path(
-        "photos-16/filter_generator-entropy/age/epsilon-0.01/seed-0"
+        "own-images-photos-16/filter_generator-entropy/age/epsilon-0.01/seed-0"
     )
     result = json.loads((run / "result.json").read_text())
     found = result["evaluations"]["age"]

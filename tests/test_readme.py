@@ -100,13 +100,16 @@ def test_the_commands_work_in_order(user_files, tmp_path):
             variables.update([name.split("=", 1)])
         else:
             verb, *options = rest or ["--help"]
-            folders = {"FOLDER": user_files["PHOTOS"] if verb == "audit" else variables.get("RUN")}
+            on_photos = verb in ("audit", "data") or "data=folder" in options
+            folders = {"FOLDER": user_files["PHOTOS"] if on_photos else variables.get("RUN")}
             arguments = [fill_placeholder(option, user_files | folders) for option in options]
             sizes = SMALL_OPTIONS.get(verb, []) if "=" in "".join(options) else []
+            sizes = [*sizes, "image_size=16"] if "data=folder" in options else sizes
             call = fetch_page if verb == "demo" else run_command
             assert call(verb, *arguments, *sizes, cwd=tmp_path)
             done.append(verb)
-    verbs = {"train", "privatize", "export", "demo", "audit", "evaluate", "report", "--help"}
+    verbs = {"train", "privatize", "export", "demo", "audit", "evaluate", "report", "data"}
+    verbs.add("--help")
     assert verbs == set(done)
     assert len(list((tmp_path / "CENSORED").glob("[!.]*.png"))) == PHOTOS
     assert (tmp_path / "MODEL" / "model.onnx").exists()

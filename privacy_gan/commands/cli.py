@@ -149,7 +149,7 @@ def run_command(name: str, arguments: Sequence[str] | None = None) -> None:
         with report_errors():
             print(help_for(name, typed), flush=True)
         return
-    if command.positional and typed and is_value(typed[0]):
+    if command.positional and typed and (is_value(typed[0]) or Path(typed[0]).is_dir()):
         typed[0] = f"{command.positional}={typed[0]}"
     if command.config == "train":
         register_with_hydra()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ from omegaconf import DictConfig
 
 from privacy_gan.attributes import PAPER_ATTRIBUTES
 from privacy_gan.config import config_to_dict
-from privacy_gan.config.paths import quote
+from privacy_gan.config.paths import PATHS, quote
+from privacy_gan.data.assignment import GIVEN
 from privacy_gan.data.celeba_files import find_celeba_files
 from privacy_gan.data.celeba_source import CelebASource
 from privacy_gan.data.folder_source import open_folder
@@ -61,7 +63,7 @@ def celeba_summary(path: Path) -> DataSummary:
     stored = open_images(find_celeba_files(path).images)
     known = source.known_attributes
     measured = [name for name in PAPER_ATTRIBUTES if name in known.classes] or list(known.classes)
-    sample = sample_images(sorted(stored.names()), stored.read, SAMPLE)
+    sample = sample_images(sorted(stored.names()), stored.read, SAMPLE, path)
     return DataSummary(
         path,
         "CelebA",
@@ -71,7 +73,7 @@ def celeba_summary(path: Path) -> DataSummary:
         known,
         measured,
         sample,
-        False,
+        GIVEN,
         (),
         train_command({"data": "celeba", "data.root": path, "attribute": measured[0]}, sample),
     )
@@ -86,7 +88,10 @@ def folder_summary(path: Path, labels: str | None, given: dict[str, Any]) -> Dat
         given: options of ``open_folder``.
     """
     source = open_folder(path, labels, SIDE, **given)
-    sample = sample_images(source.files, source.stored.read, SAMPLE)
+    known = source.known_attributes
+    # here, the options have no prefix
+    reasons = {name: re.sub(r"\bdata\.", "", why) for name, why in known.unusable.items()}
+    sample = sample_images(source.files, source.stored.read, SAMPLE, path)
     known_set = None if labels is not None else find_known_set(path.expanduser())
     measured = source.measurable()
     command = {"data": known_set or "folder", "data.images": path}
@@ -102,10 +107,10 @@ def folder_summary(path: Path, labels: str | None, given: dict[str, Any]) -> Dat
         source.attributes,
         source.splits,
         source.persons(),
-        source.known_attributes,
+        replace(known, unusable=reasons),
         measured,
         sample,
-        source.splits_are_made,
+        source.origin,
         source.notes,
         train_command(command, sample),
     )
@@ -115,7 +120,10 @@ def train_command(options: dict[str, Any], sample: Sample) -> str:
     """Return the command to train, with an image size if the images are small."""
     side = min(SIDE, max(sample.least_side // 16 * 16, 16))
     size = {"image_size": side} if side != SIDE else {}
-    words = [f"{name}={format_option(value)}" for name, value in {**options, **size}.items()]
+    words = [
+        f"{name}={value if name in PATHS else format_option(value)}"  # paths need no quotes
+        for name, value in {**options, **size}.items()
+    ]
     return shlex.join(["privacy-gan", "train", *words])
 
 
@@ -127,4 +135,4 @@ def format_option(value: object) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(write, value))}]"
     text = str(value)
-    return text if re.fullmatch(r"[\w./+-]+", text, re.ASCII) else quote(text)
+    return text if re.fullmatch(r"[\w./+-]+", text) else quote(text)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from privacy_gan.data.columns import MAX_CLASSES
 from privacy_gan.data.labels import Labels
 from privacy_gan.data.persons import IDENTITIES, read_identities
 from privacy_gan.data.splits import (
@@ -12,11 +14,15 @@ from privacy_gan.data.splits import (
     complete_splits,
     find_split_column,
     parse_splits,
+    require_training_images,
     stratified_splits,
 )
-from privacy_gan.data.text_tables import MISSING_VALUES
+from privacy_gan.data.text_tables import MISSING_VALUES, normalize
 
 CELEBA_LIST = "list_attr_celeba"
+GIVEN, MADE = "given", "made here, stratified"
+COMPLETED = "given, and what was missing made here"
+PERSON_WORDS = ("person", "subject", "patient", "identity", "celeb", "individual", "speaker")
 
 
 @dataclass(frozen=True)
@@ -27,14 +33,14 @@ class Assignment:
         labels: without the columns of persons and splits.
         persons: a text for the person in each image, [N]; None if that is not known.
         splits: uint8 [N], 0 train, 1 valid, 2 test.
-        made: whether some of the splits were made here.
+        origin: where the splits come from, in words; ``GIVEN`` if none was made here.
         notes: lines about both.
     """
 
     labels: Labels
     persons: tuple[str, ...] | None
     splits: Splits
-    made: bool
+    origin: str
     notes: tuple[str, ...]
 
 
@@ -58,20 +64,38 @@ def assign(labels: Labels, split: str | None, person: str | None, seed: int) -> 
     else:
         persons, notes = persons_of_celeba(labels)
     if split is None and (column := find_split_column(labels.columns)) is not None:
-        notes.append(f"the splits are those of the column {column} ({labels.prefix}split)")
+        where = "the folder" if labels.path.is_dir() else f"the column {column}"
+        notes.append(f"the splits are those of {where} ({labels.prefix}split)")
         split = column
+    if persons is None and (column := find_person_column(labels.columns)) is not None:
+        option = f"{labels.prefix}person={column}"
+        notes.append(
+            f"images count as independent: if {column} says which person an image shows, give "
+            f"{option}, so that no person is in two splits"
+        )
     names = [labels.find_column(source) for source in (split, person) if source]
     remaining = labels.drop_columns(names)
     # bins and missing values must not move an image from training to tests
     attributes = replace(remaining, bins={}, missing=MISSING_VALUES).attributes()
     if split is None:
         splits = stratified_splits(attributes, persons, seed)
-        return Assignment(remaining, persons, splits, True, tuple(notes))
+        return Assignment(remaining, persons, splits, MADE, tuple(notes))
     option = f"{labels.prefix}split"
     given = parse_splits(labels.read_values(option, split), f"{option}={split}")
+    require_training_images(given, f"{option}={split}")
     notes += divided_person_note(persons, given)
     splits, completed = complete_splits(given, attributes, persons, seed)
-    return Assignment(remaining, persons, splits, bool(completed), (*notes, *completed))
+    origin = COMPLETED if completed else GIVEN
+    return Assignment(remaining, persons, splits, origin, (*notes, *completed))
+
+
+def find_person_column(columns: Mapping[str, Sequence[str]]) -> str | None:
+    """Return a column that is named like persons and has more values than an attribute, or None."""
+    for name, texts in columns.items():
+        is_named = any(word in normalize(name) for word in PERSON_WORDS)
+        if is_named and len(set(texts)) > MAX_CLASSES:
+            return name
+    return None
 
 
 def divided_person_note(persons: tuple[str, ...] | None, splits: Splits) -> list[str]:

@@ -88,7 +88,7 @@ def encode_column(
         code = {key: value for value, key in enumerate(ordered)}
     if len(set(map(code.__getitem__, counts))) < 2:
         raise UnusableColumnError(
-            f"{name} has one value, {next(iter(counts))}, in all {counts.total():,} images"
+            f"{name} has one value, {min(known).strip()}, in all {counts.total():,} images"
         )
     if len(classes) > MAX_CLASSES:
         raise UnusableColumnError(too_many_values(name, list(counts), f"{prefix}bins"))
@@ -113,7 +113,7 @@ def too_many_values(name: str, keys: Sequence[str], option: str) -> str:
     reason = f"{name} has {len(keys):,} different values, such as {some}"
     if all(map(NUMBER.fullmatch, keys)):
         middle = sorted(map(float, keys))[len(keys) // 2]
-        return f"{reason}: make classes of numbers, such as {option}={{{name}: [0, {middle:g}]}}"
+        return f"{reason}: make classes of numbers, such as '{option}={{{name}: [0, {middle:g}]}}'"
     return f"{reason}: an attribute has at most {MAX_CLASSES}"
 
 

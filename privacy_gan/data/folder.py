@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from privacy_gan.data.assignment import GIVEN
 from privacy_gan.data.folder_source import open_folder
 from privacy_gan.data.image_data_module import ImageDataModule
 from privacy_gan.data.splits import NAMES
@@ -53,6 +54,6 @@ class FolderDataModule(ImageDataModule):
 
     def made_splits(self) -> tuple[Sequence[str], Sequence[str]] | None:
         """See TableDataModule."""
-        if not self.labelled.splits_are_made:
+        if self.labelled.origin == GIVEN:
             return None
         return self.labelled.files, [NAMES[split] for split in self.labelled.splits]

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from privacy_gan.data.assignment import assign
-from privacy_gan.data.class_folders import find_tables, read_class_folders
+from privacy_gan.data.class_folders import find_tables, read_class_folders, table_hint
 from privacy_gan.data.image_files import ImageFolder, check_sizes
 from privacy_gan.data.known_sets.known_set import KnownSet
 from privacy_gan.data.known_sets.registry import KNOWN_SETS, find_known_set
@@ -83,7 +83,8 @@ def open_folder(
     persons = assignment.persons
     found = assignment.labels
     if not found.attribute_names:
-        raise UserError(found.no_attribute_message())
+        hint = table_hint(found.path) if found.path.is_dir() else ""
+        raise UserError(found.no_attribute_message() + hint)
     reasons = {name: str(each) for name, each in found.encoded.items() if name not in found.classes}
     return LabelledImages(
         name=f"{name}-{image_size}" + (f"-crop{crop}" if crop else ""),
@@ -98,7 +99,7 @@ def open_folder(
         layout=listing.layout,
         channels=channels,
         crop=crop,
-        splits_are_made=assignment.made,
+        origin=assignment.origin,
         unusable=reasons,
         notes=(*found.notes, *assignment.notes),
         column_notes=tuple(found.excluded_columns()),

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from privacy_gan.attributes import UNKNOWN, DataAttributes
+from privacy_gan.data.assignment import GIVEN
 from privacy_gan.data.decoding import DECODING_VERSION
 from privacy_gan.data.image_files import (
     DamagedError,
@@ -49,7 +50,7 @@ class LabelledImages:
         layout: what kind of folder it is, in words.
         channels: 3, or 1 for grey images.
         crop: side of a centre crop taken before resizing; None to resize the whole image.
-        splits_are_made: whether some of the splits were not given.
+        origin: where the splits come from, in words; ``GIVEN`` if none was made here.
         unusable: why other columns of the labels are not attributes, by their names.
         notes: lines about how images and labels were read, which are logged when they are used.
         column_notes: lines about columns that are not attributes or lack values, logged with them.
@@ -68,7 +69,7 @@ class LabelledImages:
     layout: str = ""
     channels: int = 3
     crop: int | None = None
-    splits_are_made: bool = False
+    origin: str = GIVEN
     unusable: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     column_notes: tuple[str, ...] = ()

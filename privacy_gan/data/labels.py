@@ -172,7 +172,7 @@ class Labels:
             if len(without):
                 lines.append(
                     f"{name} has no value for {len(without):,} of {len(self.names):,} images, such "
-                    f"as {self.names[without[0]]}: it is measured on the others"
+                    f"as {self.names[without[0]]}"
                 )
         return lines
 
@@ -203,7 +203,7 @@ class Labels:
         if missing := [row for row, text in enumerate(texts) if is_missing(text)]:
             raise UserError(
                 f"{option}={source} has no value for {len(missing):,} of {len(self.names):,} "
-                f"images, such as {self.names[missing[0]]}"
+                f"images, such as {self.names[missing[0]]}: give each image one"
             )
         return texts
 

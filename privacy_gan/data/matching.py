@@ -55,8 +55,11 @@ def file_key(name: str) -> str:
 
 
 def number_key(name: str) -> str:
-    """Return the number in a file name without leading zeros, which spreadsheets drop; else ""."""
-    key = file_key(name)
+    """Return the number in a file name without leading zeros, which spreadsheets drop; else "".
+
+    Some write 7.0 for 007.
+    """
+    key = re.sub(r"\.0+$", "", file_key(name))
     return str(int(key)) if key.isascii() and key.isdigit() else ""
 
 

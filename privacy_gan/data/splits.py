@@ -39,15 +39,29 @@ def parse_splits(texts: Sequence[str], option: str) -> Splits:
 
 
 def find_split_column(columns: dict[str, tuple[str, ...]]) -> str | None:
-    """Return the column that is named like a split and has a word for training, or None.
+    """Return the column that is named like a split and has words for splits, or None.
 
-    If it has other words, too, reading the splits raises an error.
+    If it has other words next to one for training, reading the splits raises an error.
     """
     for name, texts in columns.items():
         words = {normalize(text) for text in set(texts)}
-        if normalize(name) in SPLIT_COLUMNS and words & TRAIN_WORDS:
+        is_split = bool(words & TRAIN_WORDS) or words <= SPLIT_WORDS.keys()
+        if normalize(name) in SPLIT_COLUMNS and is_split:
             return name
     return None
+
+
+def require_training_images(splits: Splits, option: str) -> None:
+    """Require training images among given splits.
+
+    Raises:
+        UserError: there are none.
+    """
+    if TRAIN not in splits:
+        names = " and ".join(NAMES[split] for split in np.unique(splits))
+        raise UserError(
+            f"{option} has no training images, only {names}: call those to learn from train"
+        )
 
 
 def complete_splits(
@@ -56,7 +70,7 @@ def complete_splits(
     """Return given splits with those that are missing made from the training images.
 
     Args:
-        splits: the given ones, [N].
+        splits: the given ones, [N], with training images.
         attributes: see ``stratified_splits``, as the other arguments.
         persons: the person in each image.
         seed: seed of the choice.
@@ -64,12 +78,8 @@ def complete_splits(
     Returns:
         The splits, [N], and lines that say what was made of what.
 
-    Raises:
-        UserError: there are no training images.
     """
     given = set(np.unique(splits).tolist())
-    if TRAIN not in given:
-        raise UserError("the given splits have no training images: call those to learn from train")
     if given == {TRAIN, VALID, TEST}:
         return splits, []
     ids = None if persons is None else np.asarray(persons)

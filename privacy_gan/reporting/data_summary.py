@@ -16,9 +16,12 @@ from privacy_gan.attributes import NO_YES, UNKNOWN, DataAttributes
 from privacy_gan.data.decoding import GREY_MODES
 from privacy_gan.data.splits import NAMES
 from privacy_gan.errors import UserError
+from privacy_gan.plural import pluralize
 
 MAX_ATTRIBUTES = 8  # in the list, without details
+MAX_REASONS = 4  # why columns are no attributes, without details
 MAX_CLASSES = 5  # of an attribute
+FEW = 30  # images of a class, below which a note says how many there are
 WIDTH = 12  # of the first column
 
 
@@ -57,7 +60,7 @@ class DataSummary:
         known: the attributes' names and classes.
         measured: the attributes that are measured by default.
         sample: what some of its images are like.
-        splits_are_made: whether some of the splits were not given.
+        origin: where the splits come from, in words.
         notes: lines about how labels and images were read.
         command: to train on it.
     """
@@ -70,12 +73,14 @@ class DataSummary:
     known: DataAttributes
     measured: Sequence[str]
     sample: Sample
-    splits_are_made: bool
+    origin: str
     notes: Sequence[str]
     command: str
 
 
-def sample_images(names: Sequence[str], read: Callable[[str], bytes], count: int) -> Sample:
+def sample_images(
+    names: Sequence[str], read: Callable[[str], bytes], count: int, folder: Path
+) -> Sample:
     """Open some images, evenly spaced among all.
 
     Raises:
@@ -92,7 +97,9 @@ def sample_images(names: Sequence[str], read: Callable[[str], bytes], count: int
                 sizes.add(image.size)
                 grey += image.mode in GREY_MODES or image.mode.startswith("I")
         except Exception as error:  # Pillow raises many types of errors
-            raise UserError(f"{name} is not a readable image: delete it to exclude it") from error
+            raise UserError(
+                f"{name} in {folder} is not a readable image: delete it to exclude it"
+            ) from error
     return Sample(len(opened), formats, frozenset(sizes), grey)
 
 
@@ -137,7 +144,7 @@ def describe_splits(summary: DataSummary) -> str:
     """Return the number of images in each split, and whether the splits were given."""
     counts = np.bincount(summary.splits, minlength=3)[:3]
     listed = ", ".join(f"{count:,} {name}" for count, name in zip(counts, NAMES, strict=True))
-    return f"{listed} ({'made here, stratified' if summary.splits_are_made else 'given'})"
+    return f"{listed} ({summary.origin})"
 
 
 def describe_persons(summary: DataSummary) -> str:
@@ -166,11 +173,13 @@ def attribute_lines(summary: DataSummary, details: bool) -> list[str]:
         lines.append(row(title, f"{name:<{name_width}}  {'  '.join(padded)}").rstrip())
     if len(names) > len(listed):
         lines.append(row("", f"and {len(names) - len(listed)} more: details=true lists them"))
-    reasons = list(summary.known.unusable.values())
-    shown = reasons if details else reasons[:2]
+    # first those that an option or an edit of the table can mend
+    reasons = sorted(summary.known.unusable.values(), key=lambda each: "at most" in each)
+    shown = reasons if details else reasons[:MAX_REASONS]
     lines += [row("" if index else "left out", each) for index, each in enumerate(shown)]
     if len(reasons) > len(shown):
-        lines.append(row("", f"and {len(reasons) - len(shown)} more columns"))
+        more = pluralize(len(reasons) - len(shown), "more column")
+        lines.append(row("", f"and {more}: details=true lists them"))
     return lines
 
 
@@ -190,6 +199,8 @@ def describe_attribute(summary: DataSummary, name: str) -> tuple[str, str, str]:
     notes = []
     if unknown := int((column == UNKNOWN).sum()):
         notes.append(f"no value for {unknown:,}")
+    if (least := int(counts.min())) < FEW:
+        notes.append(f"only {pluralize(least, 'image')} of {words[int(counts.argmin())]}")
     if name not in summary.known.measurable([]):
         notes.append("a split lacks one of its classes")
     return ", ".join(texts), describe_baselines(summary, name), "; ".join(notes)

@@ -69,11 +69,18 @@ def content_key(file: str, version: tuple[int, int]) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()[:16]
 
 
+GENERIC = ("images", "image", "imgs", "img", "photos", "pictures", "data", "train")
+
+
 def folder_name(folder: str | None) -> str:
-    """Return the last part of a folder's path, with only letters, digits and -_. in it."""
+    """Return the last part of a folder's path, with only letters, digits and -_. in it.
+
+    If that is a word such as images, which many data sets have, the part before it comes first.
+    """
     if folder is None:
         return "images"  # using the folder then raises an error
-    name = Path(folder).expanduser().resolve().name
+    path = Path(folder).expanduser().resolve()
+    name = f"{path.parent.name}-{path.name}" if path.name.lower() in GENERIC else path.name
     return re.sub(r"[^\w.-]+", "-", name).strip("-.") or "images"
 
 

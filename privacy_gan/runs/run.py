@@ -38,6 +38,9 @@ def run_from_config(config: DictConfig, data_key: str | None = None) -> Run:
     return Run(folder, run_fingerprint(config_to_dict(config), data_key))
 
 
+DATA_KEY = "data.key"  # a hash, which tells people nothing
+
+
 @dataclass(frozen=True)
 class Run:
     """A run and its folder.
@@ -104,7 +107,9 @@ class Run:
             found.keys() | self.fingerprint.keys(), key=lambda key: (key.count("."), key)
         )
         differences = [
-            f"{key}={found.get(key, 'unset')} (this one: {self.fingerprint.get(key, 'unset')})"
+            "other images, labels or splits"
+            if key == DATA_KEY
+            else f"{key}={found.get(key, 'unset')} (this one: {self.fingerprint.get(key, 'unset')})"
             for key in general_first
             if found.get(key) != self.fingerprint.get(key)
         ]

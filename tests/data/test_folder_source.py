@@ -9,6 +9,7 @@ from PIL import Image
 
 from privacy_gan.attributes import UNKNOWN, AttributeGroup
 from privacy_gan.config.task import require_binary
+from privacy_gan.data.assignment import COMPLETED, GIVEN, MADE
 from privacy_gan.data.folder_source import open_folder
 from privacy_gan.data.image_source import FOLDER, open_source
 from privacy_gan.errors import UserError
@@ -71,7 +72,7 @@ def test_folders_of_splits_give_the_splits(tmp_path):
         write_classes(tmp_path / split, "cat", "dog", count=20)
     found = open_folder(tmp_path, None, 16)
     assert np.bincount(found.splits).tolist() == [40, 40, 40]
-    assert not found.splits_are_made
+    assert found.origin == GIVEN
 
 
 MISTAKES = {
@@ -195,7 +196,7 @@ def test_classes_of_the_hub_have_their_names_and_shards_are_no_splits(tmp_path):
     found = open_folder(tmp_path / "data", None, 16)
     assert found.classes == (("cat", "dog"),)
     assert (found.attributes == UNKNOWN).sum() == 3
-    assert found.splits_are_made
+    assert found.origin == MADE
     assert found.images(119, 120).shape == (1, 16, 16, 3)
     (tmp_path / "data/0.parquet").rename(tmp_path / "data/train-0.parquet")
     with pytest.raises(UserError, match=r"has files for splits, but 1\.parquet is none"):
@@ -251,3 +252,33 @@ def test_parquet_files_may_have_paths_of_images(photos):
     pq.write_table(pa.Table.from_pylist(rows), photos.parent / "train.parquet", row_group_size=7)
     found = open_folder(photos.parent, None, 16)
     assert found.images(0, 120)[:, 0, 0, 0].tolist() == list(range(120))
+
+
+def test_where_splits_come_from_is_said(tmp_path):
+    for split in ("train", "val"):
+        write_classes(tmp_path / split, "cat", "dog", count=40)
+    found = open_folder(tmp_path, None, 16)
+    assert found.origin == COMPLETED
+    first, second = found.notes
+    assert first == "the splits are those of the folder (data.split)"
+    assert second.startswith("there are no test images: the validation images are the test images")
+
+
+def test_a_split_column_without_training_images_is_an_error(photos):
+    with pytest.raises(UserError, match=r"data\.split=split has no training images, only test"):
+        labelled(photos, lambda n: {"a": n % 2, "split": "test"})
+
+
+def test_a_column_that_may_name_persons_is_pointed_at(photos):
+    found = labelled(photos, lambda n: {"a": n % 2, "Person_ID": f"p{n // 2}"})
+    assert "give data.person=Person_ID, so that no person is in two splits" in found.notes[0]
+    named = labelled(photos, lambda n: {"a": n % 2, "who": f"p{n // 2}"}, person="who")
+    assert named.notes == ()
+
+
+def test_numbers_with_fractions_find_their_files(photos):
+    for number in range(120):
+        (photos / f"{number}.png").rename(photos / f"{number:03d}.png")
+    path = photos.parent / "labels.csv"
+    path.write_text("id,a\n" + "\n".join(f"{n}.0,{n % 2}" for n in range(120)))
+    assert open_folder(photos, path, 16).files[100] == "100.png"

@@ -8,6 +8,7 @@ from privacy_gan.data.splits import (
     complete_splits,
     find_split_column,
     parse_splits,
+    require_training_images,
     stratified_splits,
 )
 from privacy_gan.errors import UserError
@@ -73,8 +74,9 @@ def test_given_splits_are_kept_and_missing_ones_made(given, count, note):
 
 
 def test_splits_without_training_images_are_an_error():
-    with pytest.raises(UserError, match="no training images: call those to learn from train"):
-        complete_splits(np.ones(5, np.uint8), LABELS[:5], None, seed=0)
+    message = "split=fold has no training images, only valid and test: call those to learn from tr"
+    with pytest.raises(UserError, match=message):
+        require_training_images(np.array([1, 2, 1], np.uint8), "split=fold")
 
 
 def test_a_column_is_a_split_by_its_name_and_its_words():

@@ -70,7 +70,7 @@ def test_an_audit_reports_a_leak_in_its_output_and_its_result(data, tmp_path):
     first = next(line for line in process.stdout.splitlines() if line.startswith("light leaks"))
     assert "an adversary trained on 192 labelled censored images predicts it " in first
     assert "original=FOLDER and are excluded: fixed_classifier, inversion" in process.stdout
-    assert "tired has no value for 1 of 240 images, such as 3.jpg: it is meas" in process.stdout
+    assert "tired has no value for 1 of 240 images, such as 3.jpg" in process.stdout
     assert "ignoring suffixes: 0.jpg is 0.png" in process.stdout
     result = Result.read(tmp_path / "out/result.json")
     evaluation = result.evaluations["light"]

@@ -57,5 +57,5 @@ def test_the_result_of_another_run_is_rejected(config):
 def test_a_result_of_other_data_is_rejected_once_the_data_were_opened(config):
     write_result(config)
     assert run_from_config(config).complete_result(evaluate=False, baseline=False) is not None
-    with pytest.raises(UserError, match=r"belongs to a run with data.key=key"):
+    with pytest.raises(UserError, match=r"belongs to a run with other images, labels or splits"):
         run_from_config(config, "other").complete_result(evaluate=False, baseline=False)

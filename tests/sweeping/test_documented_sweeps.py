@@ -6,6 +6,7 @@ import shlex
 from functools import cache
 from string import Template
 
+import known_copies
 import pytest
 from commands import ROOT
 from hydra import initialize_config_dir
@@ -13,6 +14,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, RunMode
 from omegaconf import OmegaConf
+from PIL import Image
 
 from privacy_gan.commands.hydra_app import register_with_hydra
 from privacy_gan.sweeping.composing import Composer, SweepLoader, expand_grid
@@ -104,9 +106,34 @@ def test_presets_share_runs_as_the_page_says(compose_runs):
     assert table_1 == table_2
 
 
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Return folders and tables for commands on the reader's images, by their placeholders."""
+    root = tmp_path_factory.mktemp("images")
+    known_copies.write_chest_xray(root / "x-rays")
+    for number in range(100):
+        path = root / "faces" / ("cat", "dog")[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (16, 16)).save(path)
+    rows = [f"{number}.png,{number % 2}" for number in range(100)]
+    (root / "labels.csv").write_text("\n".join(["image,NAME", *rows]))
+    return {"x-rays": root / "x-rays", "faces": root / "faces", "FILE": root / "labels.csv"}
+
+
+def with_own_images(words, folders):
+    """Put existing folders and tables into a command on the reader's images."""
+    if not any(word.startswith("data.images=") for word in words):
+        return words
+    images = folders["x-rays" if "data=chest_xray" in words else "faces"]
+    values = {"data.images": images, "data.labels": folders["FILE"]}
+    pairs = [word.partition("=") for word in words]
+    return [f"{name}={values.get(name, value)}" for name, _, value in pairs]
+
+
 @pytest.mark.parametrize(("page", "command"), sorted(COMMANDS))
-def test_a_documented_command_composes(page, command, compose_runs):
+def test_a_documented_command_composes(page, command, compose_runs, folders):
     typed = [word for word in shlex.split(command) if word != "-m"]
+    typed = with_own_images(typed, folders)
     assert compose_runs(*typed, first_and_last_only=True)
 
 
