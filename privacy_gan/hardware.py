@@ -13,8 +13,9 @@ from functools import cache
 import torch
 from lightning_fabric import Fabric
 
-from privacy_gan.cluster_environment import local_rank
+from privacy_gan.cluster_environment import is_launched_as_rank, local_rank
 from privacy_gan.errors import UserError
+from privacy_gan.graphs import CUDAGraphs, GraphBackend
 
 
 @dataclass(frozen=True)
@@ -24,10 +25,12 @@ class Compute:
     Attributes:
         device: device of networks and batches.
         autocast: returns the context manager in which networks run.
+        graphs: captures training steps as graphs; None to take them one operation at a time.
     """
 
     device: torch.device
     autocast: Callable[[], AbstractContextManager[None]]
+    graphs: GraphBackend | None = None
 
 
 # CPUs use float32 for smaller images. In bfloat16, oneDNN leaves parts of the weight gradient of a
@@ -39,7 +42,25 @@ SMALLEST_IN_BFLOAT16 = 32
 log = logging.getLogger(__name__)
 
 
-def choose_compute(accelerator: str, precision: str, image_size: int | None = None) -> Compute:
+# trainer.graph=auto: false until ``pytest -m gpu`` has passed on a GPU, which it has not yet
+GRAPHS_BY_DEFAULT = False
+
+
+def wants_graphs(graph: bool | str) -> bool:
+    """Return whether training steps are to be captured as graphs where that is possible.
+
+    Args:
+        graph: true, false, or "auto" for the default.
+    """
+    return GRAPHS_BY_DEFAULT if graph == "auto" else bool(graph)
+
+
+def choose_compute(
+    accelerator: str,
+    precision: str,
+    image_size: int | None = None,
+    graph: bool | str = False,
+) -> Compute:
     """Return the trainer's device and a precision that needs no loss scaling.
 
     Each process of a run has its own device.
@@ -49,6 +70,7 @@ def choose_compute(accelerator: str, precision: str, image_size: int | None = No
         precision: name that Lightning knows, or "auto". Only "32-true", and "bf16-mixed" if the
             hardware supports it, are used as given; any other value means "auto".
         image_size: side of the images in pixels, see ``choose_precision``.
+        graph: see ``wants_graphs``; without effect on a CPU and with several processes.
 
     Raises:
         UserError: the machine does not have the device.
@@ -65,7 +87,10 @@ def choose_compute(accelerator: str, precision: str, image_size: int | None = No
             fabric = Fabric(accelerator=accelerator, devices=devices, precision=precision)  # type: ignore[arg-type]
     except (RuntimeError, ValueError) as error:
         raise UserError(f"trainer.accelerator={accelerator} cannot be used: {error}") from error
-    return Compute(fabric.device, fabric.autocast)
+    graphs = None
+    if wants_graphs(graph) and fabric.device.type == "cuda" and not is_launched_as_rank():
+        graphs = CUDAGraphs(fabric.device)
+    return Compute(fabric.device, fabric.autocast, graphs)
 
 
 def require_gpu(accelerator: str) -> None:

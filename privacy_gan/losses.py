@@ -10,11 +10,12 @@ from torch import Tensor
 
 from privacy_gan.errors import UserError
 
-# adversarial loss of a filter: h_f(x') [B, C], s [B], progress in [0, 1] -> [B]
-AdversarialLoss = Callable[[Tensor, Tensor, float], Tensor]
+# adversarial loss of a filter: h_f(x') [B, C], s [B], progress in [0, 1] -> [B]; the progress is a
+# scalar tensor where the step is captured as a graph, which would freeze a number
+AdversarialLoss = Callable[[Tensor, Tensor, float | Tensor], Tensor]
 
 
-def negative_entropy(logits: Tensor, sensitive: Tensor, progress: float = 1.0) -> Tensor:
+def negative_entropy(logits: Tensor, sensitive: Tensor, progress: float | Tensor = 1.0) -> Tensor:
     """Adversarial loss of the paper's filter (section 3.3): negative entropy of h_f(x').
 
     It is smallest if the discriminator is undecided, and does not depend on the true attribute.
@@ -32,7 +33,9 @@ def negative_entropy(logits: Tensor, sensitive: Tensor, progress: float = 1.0) -
     return (log_probabilities.exp() * log_probabilities).sum(dim=1)
 
 
-def complement_cross_entropy(logits: Tensor, sensitive: Tensor, progress: float = 1.0) -> Tensor:
+def complement_cross_entropy(
+    logits: Tensor, sensitive: Tensor, progress: float | Tensor = 1.0
+) -> Tensor:
     """Adversarial loss that the paper calls log-likelihood: cross-entropy with the target 1 - s.
 
     Args:
@@ -59,7 +62,7 @@ def complement_cross_entropy(logits: Tensor, sensitive: Tensor, progress: float 
 def smoothed_accuracy(
     logits: Tensor,
     sensitive: Tensor,
-    progress: float = 1.0,
+    progress: float | Tensor = 1.0,
     begin: float = 0.05,
     end: float = 0.05,
     until: float = 1.0,
@@ -82,7 +85,8 @@ def smoothed_accuracy(
     Returns:
         One value for each image, between 0 and 1 + tau log C, [B].
     """
-    temperature = begin * (end / begin) ** min(1.0, progress / until)
+    over = torch.as_tensor(progress, dtype=torch.float64) / until
+    temperature = begin * (end / begin) ** over.clamp(max=1)
     probabilities = F.softmax(logits, dim=1)
     scaled = probabilities / temperature
     gradient = F.softmax(scaled, dim=1)

@@ -95,6 +95,14 @@ def read_error(error: Exception) -> str:
     return message or type(error).__name__
 
 
+def has_static_sizes(tensor: Tensor) -> bool:
+    """Return whether no size may depend on a tensor's values.
+
+    On a GPU the host would wait for them, and neither a captured graph nor compiled code can.
+    """
+    return tensor.is_cuda or torch.compiler.is_compiling()
+
+
 def find_non_finite(tree: Any) -> str | None:
     """Return the dotted path of the first tensor with a value that is not finite, if any.
 

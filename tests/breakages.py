@@ -228,8 +228,8 @@ BREAKAGES = [
     Breakage(
         "h_g is updated in every step",
         "privatizers/game.py",
-        "batch_idx % self.discriminator_every == 0, progress",
-        "True, progress",
+        "batch_idx % self.network_every == 0, batch_idx % self.discriminator_every == 0",
+        "batch_idx % self.network_every == 0, True",
         [
             "privatizers/test_algorithm_1.py::"
             "test_h_g_is_updated_every_third_step_and_the_other_networks_in_every_step"
@@ -564,8 +564,8 @@ BREAKAGES = [
     Breakage(
         "a generator is trained on images instead of codewords",
         "privatizers/adversarial.py",
-        "incoming = pass_frozen(phase.frozen, batch.images, draws)",
-        "incoming = batch.images",
+        "incoming = pass_frozen(phase.frozen, step.tensors[IMAGES], step.tensors)",
+        "incoming = step.tensors[IMAGES]",
         ["privatizers/test_codebook_generator.py::test_a_generator_paints_codewords"],
     ),
     Breakage(

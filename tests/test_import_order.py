@@ -10,6 +10,7 @@ PACKAGE = ROOT / "privacy_gan"
 # each package may import from itself and from those before it
 ORDER = [
     *("errors", "interruption", "randomness", "tensors", "losses", "attributes", "plural"),
+    "graphs",
     *("cluster_environment", "progress"),
     "distributed",
     *("config", "hardware", "data", "models", "privatizers", "runs"),

@@ -11,7 +11,7 @@ from commands import ROOT
 
 PACKAGE = ROOT / "privacy_gan"
 # public despite the underscore
-PUBLIC = {"_replace", "_fields", "_exit", "_target_"}
+PUBLIC = {"_replace", "_asdict", "_fields", "_exit", "_target_"}
 KNOWN = {
     ("commands/hydra_app.py", "_internal"),
     ("hardware.py", "_is_avx512_bf16_supported"),

@@ -14,6 +14,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from benchmarks.certificate import benchmark_certificate
+from benchmarks.gpu import benchmark_gpu
 from benchmarks.judging import benchmark_judging
 from benchmarks.measurement import (
     Summary,
@@ -219,4 +220,8 @@ PARTS: dict[str, Callable[[BenchmarkRun], dict[str, Any]]] = {
     "startup": benchmark_startup,
 }
 # only timed on request
-OPTIONAL_PARTS = {"changes": benchmark_changes, "certificate": benchmark_certificate}
+OPTIONAL_PARTS = {
+    "changes": benchmark_changes,
+    "certificate": benchmark_certificate,
+    "gpu": benchmark_gpu,
+}

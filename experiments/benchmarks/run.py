@@ -195,7 +195,8 @@ def compose_config(conf: Path, overrides: list[str]) -> DictConfig:
 def choose_run_compute(setup: RunSetup) -> Compute:
     """Return a run's device and precision."""
     task = setup.task
-    return choose_compute(task.accelerator, task.precision, setup.config.image_size)
+    graph = setup.config.trainer.graph
+    return choose_compute(task.accelerator, task.precision, setup.config.image_size, graph)
 
 
 def train_run(setup: RunSetup, *callbacks: Callback) -> Trainer:

@@ -129,8 +129,9 @@ def audit_run(config: DictConfig, attribute: str, audited: AuditImages) -> Run:
 
 def judge_images(config: DictConfig, attribute: str, audited: AuditImages, run: Run) -> Result:
     """Judge the images; write and return the result."""
-    hardware = (config.trainer.accelerator, config.trainer.precision, config.image_size)
-    compute = choose_compute(*hardware)
+    trainer = config.trainer
+    hardware = (trainer.accelerator, trainer.precision, config.image_size)
+    compute = choose_compute(*hardware, trainer.graph)
     loading = {"cache_dir": config.cache_dir, "num_workers": config.num_workers}
     datamodules = [
         AuditDataModule(source, seed=config.seed, **loading)

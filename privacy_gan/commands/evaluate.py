@@ -63,6 +63,7 @@ def train_classifiers(config: DictConfig) -> dict[str, FixedClassifier]:
     datamodule.setup()
     names = [find_attribute(name, datamodule.attribute_names) for name in config.judge.attributes]
     trainer = config.trainer
-    compute = choose_compute(trainer.accelerator, trainer.precision, config.image_size)
+    hardware = (trainer.accelerator, trainer.precision, config.image_size, trainer.graph)
+    compute = choose_compute(*hardware)
     with process_group_for(config), progress_bars(config):
         return build_fixed_classifiers(config).get(names, datamodule, compute)

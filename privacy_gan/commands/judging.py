@@ -141,7 +141,8 @@ def judge_mechanism(
         Interrupted: a signal asked to stop; call again to resume.
     """
     config, task = setup.config, setup.task
-    compute = choose_compute(task.accelerator, task.precision, config.image_size)
+    graph = config.trainer.get("graph", False)  # older runs have no such option
+    compute = choose_compute(task.accelerator, task.precision, config.image_size, graph)
     settings = judge_settings(config)
     folder = setup.run.folder.judging / name
     key_parts = [setup.run.fingerprint, settings, name, hash_weights(privatizer)]

@@ -29,6 +29,7 @@ TRAINER_OPTIONS = frozenset(
     default_root_dir enable_autolog_hparams model_registry
     """.split()
 )
+OUR_TRAINER_OPTIONS = frozenset({"graph"})  # see make_trainer
 
 # option: values that have no effect here, and why other values are refused and what to do instead
 UNSUPPORTED: dict[str, tuple[tuple[Any, ...], str]] = {
@@ -162,8 +163,8 @@ def check_trainer_options(trainer: Mapping[str, Any], mechanism: str) -> None:
     for name, value in trainer.items():
         if str(name).startswith("_"):
             continue
-        if name not in TRAINER_OPTIONS:
-            near = difflib.get_close_matches(str(name), TRAINER_OPTIONS, 1)
+        if name not in (known_options := TRAINER_OPTIONS | OUR_TRAINER_OPTIONS):
+            near = difflib.get_close_matches(str(name), known_options, 1)
             hint = f": did you mean trainer.{near[0]}?" if near else ""
             raise UserError(f"trainer.{name} is not an option of Lightning's Trainer{hint}")
         harmless, reason = UNSUPPORTED.get(str(name), ((value,), ""))
@@ -175,6 +176,8 @@ def check_trainer_options(trainer: Mapping[str, Any], mechanism: str) -> None:
             f"trainer.precision={format_value(precision)} cannot be used: choose auto, 32-true or "
             "bf16-mixed"
         )
+    if (graph := trainer.get("graph", "auto")) not in (True, False, "auto"):
+        raise UserError(f"trainer.graph={format_value(graph)}: choose auto, true or false")
     check_limits(trainer)
     check_clipping(trainer)
 

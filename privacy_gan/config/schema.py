@@ -90,7 +90,7 @@ ROLES = {
             details checkpoint_minutes runs_per_device logger data.num_workers data.on_device
             privatizer.optimizer.fused
             trainer.accelerator trainer.devices trainer.num_nodes trainer.strategy
-            trainer.sync_batchnorm trainer.num_sanity_val_steps trainer.logger
+            trainer.graph trainer.sync_batchnorm trainer.num_sanity_val_steps trainer.logger
             trainer.log_every_n_steps trainer.profiler trainer.enable_progress_bar
             trainer.enable_model_summary
         """,

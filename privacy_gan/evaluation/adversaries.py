@@ -154,11 +154,8 @@ class Inversion(Learner):
         shown = self.predict_shown(batch.images)
         sensitive = batch.attributes[:, self.column]
         changed = shown != sensitive
-        self.changed_counts.index_put_(
-            (shown[changed], sensitive[changed]),
-            torch.ones(int(changed.sum()), device=changed.device),
-            accumulate=True,
-        )
+        counted = changed.to(self.changed_counts.dtype)  # 0 for unchanged images
+        self.changed_counts.index_put_((shown, sensitive), counted, accumulate=True)
         return F.cross_entropy(self.network(batch.images), changed.long())
 
     def log_probabilities(self, images: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -16,6 +17,7 @@ from torchvision.ops import StochasticDepth
 
 from privacy_gan.attributes import IGNORED
 from privacy_gan.evaluation.source import CensoredBatch, CensoredSource, count_batches
+from privacy_gan.graphs import CapturedSteps, Step, set_learning_rates
 from privacy_gan.hardware import Compute
 from privacy_gan.progress import progress_bar
 from privacy_gan.tensors import find_non_finite
@@ -73,6 +75,7 @@ class Learner:
         self._unchecked_losses: list[Tensor] = []  # since the last check
         self._best_weights: dict[str, Any] = {}
         self._optimizer: Optimizer | None = None
+        self._captured: CapturedSteps | None = None  # with the memory of this optimizer
         self._learning_rates: list[float] = []  # of the optimizer's parameter groups
 
     @property
@@ -126,6 +129,7 @@ class Learner:
 
     def start_training(self) -> None:
         """Create the optimizer."""
+        self._captured = None
         self._optimizer = self.recipe.optimizer(self.network.parameters())
         self._learning_rates = [
             group["lr"] * self.lr_scale for group in self._optimizer.param_groups
@@ -134,16 +138,37 @@ class Learner:
     def training_step(self, batch: CensoredBatch, compute: Compute, lr_factor: float = 1.0) -> None:
         """Take one optimizer step on a batch, with the learning rate multiplied by a factor."""
         assert self._optimizer is not None
-        for group, rate in zip(self._optimizer.param_groups, self._learning_rates, strict=True):
-            group["lr"] = rate * lr_factor
-        with compute.autocast():
-            loss = self.loss(batch)
-        self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step()
-        self._unchecked_losses.append(loss.detach())
+        tensors = {name: each for name, each in batch._asdict().items() if each is not None}
+        rates = [rate * lr_factor for rate in self._learning_rates]
+        step = Step(None, tensors, {str(index): rate for index, rate in enumerate(rates)})
+        loss = self._taker(compute)(step)["loss"]
+        set_learning_rates(self._optimizer, rates)
+        self._unchecked_losses.append(loss)
         if loss.device.type == "cpu" or len(self._unchecked_losses) == STEPS_BETWEEN_CHECKS:
             self.check_divergence()
+
+    def _taker(self, compute: Compute) -> Callable[[Step], dict[str, Tensor]]:
+        """Return what takes steps: ``_update``, or graphs of it."""
+        update = partial(self._update, compute)
+        if compute.graphs is None:
+            return update
+        if self._captured is None:
+            assert self._optimizer is not None
+            name = f"training steps of {type(self).__name__}"
+            self._captured = CapturedSteps(update, compute.graphs, [self._optimizer], name)
+        return self._captured
+
+    def _update(self, compute: Compute, step: Step) -> dict[str, Tensor]:
+        """Update the network; launches the same kernels at every step."""
+        assert self._optimizer is not None
+        batch: dict[str, Any] = {"synthetic": None, **step.tensors}
+        with compute.autocast():
+            loss = self.loss(CensoredBatch(**batch))
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        set_learning_rates(self._optimizer, step.numbers.values())
+        self._optimizer.step()
+        return {"loss": loss.detach()}
 
     def check_divergence(self) -> None:
         """Set ``has_diverged`` if a recent loss is not finite; synchronizes with the GPU."""
@@ -169,7 +194,8 @@ class Learner:
         """Restore a state_dict of a learner of the same kind, after ``start_training``."""
         assert self._optimizer is not None
         self.network.load_state_dict(state_dict["network"])
-        self._optimizer.load_state_dict(state_dict["optimizer"])
+        self._optimizer.load_state_dict(state_dict["optimizer"])  # into new memory
+        self._captured = None
 
     def checkpoint(self) -> dict[str, Any]:
         """Return all that a learner of the same kind needs to resume training."""
@@ -205,7 +231,7 @@ class Learner:
         """Load the best weights, unless training diverged, and freeze the network."""
         if not self.has_diverged:
             self.load_weights(self._best_weights)
-        self._best_weights, self._optimizer = {}, None
+        self._best_weights, self._optimizer, self._captured = {}, None, None
         self.network.eval().requires_grad_(False)
 
 

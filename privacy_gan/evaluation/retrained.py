@@ -41,7 +41,7 @@ class RetrainedClassifier(Learner):
 
     def loss(self, batch: CensoredBatch) -> Tensor:
         """Return the mean cross-entropy of all labels that images have."""
-        known = batch.attributes[:, self.columns] != IGNORED
+        known = torch.stack(self.labels(batch.attributes)) != IGNORED
         return self.summed_nll(batch) / known.sum().clamp_min(1)
 
     def summed_nll(self, batch: CensoredBatch) -> Tensor:

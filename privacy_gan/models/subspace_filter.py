@@ -13,6 +13,7 @@ from privacy_gan.models.classifier import Classifier
 from privacy_gan.models.keyed_dropout import KeyedDropout
 from privacy_gan.models.layers import normalized_layers
 from privacy_gan.models.subspace import Subspace
+from privacy_gan.tensors import has_static_sizes
 
 DEPTH = 3  # hidden layers of filter and discriminator
 
@@ -87,7 +88,7 @@ class SubspaceFilter(nn.Module):
     @property
     def kept(self) -> int:
         """Number of snapshots that the mixture has so far; 0 if the filter is not one."""
-        return int(self.change.kept) if isinstance(self.change, Mixture) else 0
+        return self.change.count if isinstance(self.change, Mixture) else 0
 
     def keep(self, network: SubspaceFilter) -> None:
         """Keep a trained filter as the next snapshot of the mixture."""
@@ -142,12 +143,25 @@ class Mixture(nn.Module):
         super().__init__()
         self.snapshots = nn.ModuleList(create() for _ in range(size)).requires_grad_(False)
         self.register_buffer("kept", torch.zeros((), dtype=torch.long))  # number of them so far
+        self._count: int | None = None  # the same, so that the host need not wait for a GPU
+
+    @property
+    def count(self) -> int:
+        """Number of snapshots so far."""
+        if self._count is None:
+            self._count = int(self.kept)
+        return self._count
+
+    def _load_from_state_dict(self, *arguments: Any, **more: Any) -> None:
+        super()._load_from_state_dict(*arguments, **more)
+        self._count = None
 
     @torch.no_grad()
     def keep(self, network: nn.Module) -> None:
         """Keep a copy of an MLP as the next snapshot, and in place of those that are to come."""
-        for snapshot in self.snapshots[int(self.kept) :]:
+        for snapshot in self.snapshots[self.count :]:
             snapshot.load_state_dict(network.state_dict())
+        self._count = self.count + 1
         self.kept += 1
 
     def forward(self, inputs: Tensor, choice: Tensor) -> Tensor:
@@ -160,7 +174,7 @@ class Mixture(nn.Module):
         size = len(self.snapshots)
         uniform = (1 + torch.erf(choice / math.sqrt(2))) / 2
         places = (uniform * size).long().clamp(max=size - 1)
-        if inputs.is_cuda or torch.compiler.is_compiling():  # no sizes that depend on the data
+        if has_static_sizes(inputs):
             outputs = torch.stack([snapshot(inputs) for snapshot in self.snapshots])
             return outputs.gather(0, places[None, :, None].expand_as(outputs[:1])).squeeze(0)
         order = places.argsort(stable=True)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -13,14 +13,31 @@ from torch.optim.swa_utils import update_bn
 from privacy_gan import distributed, losses
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
+from privacy_gan.graphs import Step
 from privacy_gan.models.keyed_dropout import set_dropout_generator
 from privacy_gan.privatizers.base import Draws, Privatizer
 from privacy_gan.privatizers.game import Game, Losses, Turn
 from privacy_gan.privatizers.generator import Generator
 from privacy_gan.privatizers.inference import FilterGeneratorInference
 from privacy_gan.privatizers.phase import Phase
-from privacy_gan.privatizers.trainable import TrainablePrivatizer
+from privacy_gan.privatizers.trainable import TrainablePrivatizer, learning_rate
 from privacy_gan.randomness import Purpose, keyed_generator
+
+IMAGES, SENSITIVE, PROGRESS = "images", "sensitive", "progress"  # in a step, with the draws
+
+
+class StepKind(NamedTuple):
+    """What decides which kernels a step launches.
+
+    Attributes:
+        phase: first epoch of the phase.
+        turns: which networks of each game are updated.
+        variants: of each game, see Game.variant.
+    """
+
+    phase: int
+    turns: tuple[Turn, ...]
+    variants: tuple[Hashable, ...]
 
 
 class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
@@ -168,11 +185,8 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         """Whether a network is frozen when the current epoch ends."""
         return self.phase.end < self.max_epochs and self.current_epoch + 1 == self.phase.end
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Run one step of Algorithm 1.
-
-        All gradients are computed at the parameters before the step; only then are they updated.
-        """
+    def prepare_step(self, batch: Batch, batch_idx: int) -> Step:
+        """See TrainablePrivatizer.prepare_step."""
         phase = self.phase
         progress = phase.progress(self.epochs_before(batch_idx))
         for part in phase.frozen:
@@ -183,43 +197,81 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         if self.mirrored:
             batch = batch._replace(images=mirror_half(batch.images, rng))
         set_dropout_generator(self, rng)
-        incoming = pass_frozen(phase.frozen, batch.images, draws)
-        turns = [game.turn(batch_idx, progress) for game in phase.games]
+        kind = StepKind(
+            phase.start,
+            tuple(game.turn(batch_idx) for game in phase.games),
+            tuple(game.variant for game in phase.games),
+        )
+        tensors = {IMAGES: batch.images, SENSITIVE: self.sensitive(batch), **draws}
+        return Step(kind, tensors, {PROGRESS: progress, **self.learning_rates(phase, progress)})
+
+    def learning_rates(self, phase: Phase, progress: float) -> dict[str, float]:
+        """Return the learning rates of all networks that learn in a phase, by name."""
+        factor = phase.lr_scale * self.learning_rate_factor(progress, phase.final_rate)
+        optimizers: Sequence[Any] = self.optimizers()  # type: ignore[assignment]
+        return {
+            learning_rate(index): factor * rate * optimizers[index].defaults["lr"]
+            for game in phase.games
+            for index, rate in zip(self.indices(game), (self.network_rate, 1.0), strict=True)
+        }
+
+    def indices(self, game: Game) -> tuple[int, int]:
+        """Return the indices of a game's network and discriminator among ``networks``."""
+        index = 2 * self.games.index(game)
+        return index, index + 1
+
+    def update(self, step: Step) -> dict[str, Tensor]:
+        """Run one step of Algorithm 1.
+
+        All gradients are computed at the parameters before the step; only then are they updated.
+        """
+        phase, turns = self.phase, step.kind.turns
+        incoming = pass_frozen(phase.frozen, step.tensors[IMAGES], step.tensors)
         results = [  # the budget applies to the distortion of the whole batch
             result._replace(distortion=distributed.all_reduce_mean(result.distortion))
-            for result in self.game_losses(phase.games, batch, incoming, draws, turns)
+            for result in self.game_losses(phase.games, step, incoming, turns)
         ]
         values = self.values_to_log(phase.games, results)
-        values |= self.fixed_distortion(batch.images, incoming)
-        optimizers: list[Any] = self.optimizers()  # type: ignore[assignment]
-        steps = []
+        values |= self.fixed_distortion(step.tensors[IMAGES], incoming)
+        optimizers: Sequence[Any] = self.optimizers()  # type: ignore[assignment]
+        learning = []
         for game, turn, result in zip(phase.games, turns, results, strict=True):
-            index = 2 * self.games.index(game)
-            network, discriminator = optimizers[index : index + 2]
+            network, discriminator = self.indices(game)
             if result.discriminator is not None:
                 # first: the network's backward pass below may free the graph that both share
                 self.compute_gradients(
-                    discriminator, result.discriminator, game.discriminator, turn.network
+                    optimizers[discriminator],
+                    result.discriminator,
+                    game.discriminator,
+                    turn.network,
                 )
-                steps.append((discriminator, 1.0))
+                learning.append(discriminator)
             if turn.network:
                 loss = result.adversarial + game.constraint_term(result.distortion)
-                self.compute_gradients(network, loss, game.network)
-                steps.append((network, self.network_rate))
-        factor = phase.lr_scale * self.learning_rate_factor(progress, phase.final_rate)
-        for optimizer, rate in steps:
-            self.step_optimizer(optimizer, factor * rate)
+                self.compute_gradients(optimizers[network], loss, game.network)
+                learning.append(network)
+        for index in learning:
+            self.step_optimizer(optimizers[index], step.numbers[learning_rate(index)])
         for game, turn, result in zip(phase.games, turns, results, strict=True):
             if turn.network:
-                game.after_step(result.distortion, turn.progress)
-        self.log_training(values)
+                game.after_step(result.distortion)
+        return values
+
+    def finish_step(self, step: Step) -> None:
+        """Let the games whose network has learned keep snapshots."""
+        for game, turn in zip(self.phase.games, step.kind.turns, strict=True):
+            if turn.network:
+                game.keep_snapshot(step.numbers[PROGRESS])
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log the losses of the mechanism as it would be released, always with the same noise."""
         draws = self.draw(batch.images, self.validation_rng(batch_idx))
-        turns = [Turn(network=True, discriminator=True, progress=1.0)] * len(self.games)
+        turns = [Turn(network=True, discriminator=True)] * len(self.games)
+        tensors = {IMAGES: batch.images, SENSITIVE: self.sensitive(batch), **draws}
         incoming = pass_frozen(self.fixed, batch.images, draws)
-        results = self.game_losses(self.games, batch, incoming, draws, turns)
+        results = self.game_losses(
+            self.games, Step(None, tensors, {PROGRESS: 1.0}), incoming, turns
+        )
         values = self.values_to_log(self.games, results)
         values |= self.fixed_distortion(batch.images, incoming)
         self.log_validation(values, len(batch.images))
@@ -229,28 +281,23 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         return {"filter/distortion": losses.distortion(incoming, images)} if self.fixed else {}
 
     def game_losses(
-        self,
-        games: Sequence[Game],
-        batch: Batch,
-        incoming: Tensor,
-        draws: Draws,
-        turns: Sequence[Turn],
+        self, games: Sequence[Game], step: Step, incoming: Tensor, turns: Sequence[Turn]
     ) -> list[Losses]:
         """Pass images through games; each game's output is a constant for the next.
 
         Args:
             games: in the order in which images pass through their networks.
-            batch: the original images and their attributes.
+            step: the original images, their s, what ``draw`` drew for them, and the progress.
             incoming: input of the first game, [B, 3, H, W].
-            draws: what ``draw`` drew for these images.
             turns: which networks of each game are updated.
         """
+        original, sensitive = step.tensors[IMAGES], step.tensors[SENSITIVE]
+        progress = step.numbers[PROGRESS]
         results: list[Losses] = []
         for game, turn in zip(games, turns, strict=True):
             if results:
                 incoming = results[-1].output()
-            sensitive = self.sensitive(batch)
-            results.append(game.losses(batch.images, incoming, sensitive, draws, turn))
+            results.append(game.losses(original, incoming, sensitive, step.tensors, turn, progress))
         return results
 
     def values_to_log(self, games: Sequence[Game], results: list[Losses]) -> dict[str, Tensor]:

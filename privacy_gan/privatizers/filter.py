@@ -19,6 +19,7 @@ from privacy_gan.privatizers.base import Draws
 from privacy_gan.privatizers.constraint import Constraint
 from privacy_gan.privatizers.game import Game, Losses, Turn, accuracy
 from privacy_gan.privatizers.inference import FilterInference
+from privacy_gan.tensors import has_static_sizes
 
 
 class ImageSpace:
@@ -154,16 +155,23 @@ class Filter(FilterInference, Game):
         """
         if not self.training or self.mixture is None or not self.mixture.kept:
             return censored
-        rows = draws["from_snapshot"]
-        inputs = censored.detach().clone()
+        rows, noise = draws["from_snapshot"], draws["filter_noise"]
+        mixture = self.in_space(self.mixture)
         with torch.no_grad():
-            mixture = self.in_space(self.mixture)
-            inputs[rows] = mixture(values[rows], draws["filter_noise"][rows])
+            if has_static_sizes(values):
+                by_image = rows.view(-1, *[1] * (values.ndim - 1))
+                return torch.where(by_image, mixture(values, noise), censored)
+            inputs = censored.clone()
+            inputs[rows] = mixture(values[rows], noise[rows])
         return inputs
 
-    def after_step(self, distortion: Tensor, progress: float) -> None:
-        """See Game.after_step; keeps snapshots at even steps through the second half."""
-        super().after_step(distortion, progress)
+    @property
+    def variant(self) -> bool:
+        """Whether there are snapshots, which h_f then sees."""
+        return self.mixture is not None and self.mixture.kept > 0
+
+    def keep_snapshot(self, progress: float) -> None:
+        """Keep snapshots at even steps through the second half of the training."""
         if self.mixture is None:
             return
         kept = self.mixture.kept
@@ -201,7 +209,13 @@ class Filter(FilterInference, Game):
         self.class_weights.copy_(len(labels) / (len(counts) * counts))
 
     def losses(
-        self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
+        self,
+        original: Tensor,
+        incoming: Tensor,
+        sensitive: Tensor,
+        draws: Draws,
+        turn: Turn,
+        progress: float | Tensor,
     ) -> Losses:
         """See Game.losses; h_f(x') is computed once for both networks."""
         del incoming  # the filter is the first game, so that it is x
@@ -216,7 +230,7 @@ class Filter(FilterInference, Game):
         seen = self.discriminator_inputs(values, censored, draws)
         seen_logits = logits if seen is censored else h_f(seen)
         weights = self.class_weights[sensitive]
-        adversarial = (weights * self.adversarial_loss(logits, sensitive, turn.progress)).mean()
+        adversarial = (weights * self.adversarial_loss(logits, sensitive, progress)).mean()
         metrics = {
             "adversarial_loss": adversarial.detach(),
             "discriminator_accuracy": accuracy(logits, sensitive),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable
 from typing import NamedTuple
 
 import torch
@@ -22,12 +22,10 @@ class Turn(NamedTuple):
     Attributes:
         network: whether the network is.
         discriminator: whether the discriminator is.
-        progress: share of the training that is over, in [0, 1].
     """
 
     network: bool
     discriminator: bool
-    progress: float
 
 
 class Losses(NamedTuple):
@@ -57,8 +55,8 @@ class Game(NetworkPrivatizer):
         constraint: keeps the distortion between output and original images within a budget.
         network_every: steps between two updates of the network.
         discriminator_every: steps between two updates of the discriminator.
-        averaging: decay of the network's exponential moving average (see ``ema_of``), which then
-            censors after training; None to use the network itself.
+        averaging: decay of the network's exponential moving average, which then censors after
+            training (see ``update_ema``); None to use the network itself.
 
     Raises:
         UserError: a number is out of range.
@@ -88,11 +86,23 @@ class Game(NetworkPrivatizer):
         self.constraint = constraint
         self.network_every = network_every
         self.discriminator_every = discriminator_every
-        self.average = None if averaging is None else ema_of(network, averaging)
+        self.averaging = averaging
+        self.average = None if averaging is None else ema_of(network)
+
+    @property
+    def variant(self) -> Hashable:
+        """What decides, besides the turn, which kernels ``losses`` launches; None for nothing."""
+        return None
 
     @abstractmethod
     def losses(
-        self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
+        self,
+        original: Tensor,
+        incoming: Tensor,
+        sensitive: Tensor,
+        draws: Draws,
+        turn: Turn,
+        progress: float | Tensor,
     ) -> Losses:
         """Change the incoming images and compute all losses of the game.
 
@@ -102,25 +112,31 @@ class Game(NetworkPrivatizer):
             sensitive: s, [B].
             draws: what ``draw`` drew for these images.
             turn: which networks are updated.
+            progress: share of the training that is over, in [0, 1]; a scalar tensor where the step
+                is captured as a graph.
         """
 
-    def turn(self, batch_idx: int, progress: float) -> Turn:
+    def turn(self, batch_idx: int) -> Turn:
         """Return which networks are updated in a step."""
-        return Turn(
-            batch_idx % self.network_every == 0, batch_idx % self.discriminator_every == 0, progress
-        )
+        return Turn(batch_idx % self.network_every == 0, batch_idx % self.discriminator_every == 0)
 
-    def after_step(self, distortion: Tensor, progress: float) -> None:
+    def after_step(self, distortion: Tensor) -> None:
         """Update constraint and moving average after a step of the network.
 
         Args:
             distortion: of the step.
+        """
+        self.constraint.update(distortion, self.least_distortion)
+        if self.average is not None and self.averaging is not None:
+            update_ema(self.average, self.network, self.averaging)
+
+    def keep_snapshot(self, progress: float) -> None:
+        """Keep the network as it is after a step if it is time to; by default, never.
+
+        Args:
             progress: share of the training that was over before the step.
         """
         del progress
-        self.constraint.update(distortion, self.least_distortion)
-        if self.average is not None:
-            self.average.update_parameters(self.network)
 
     def constraint_term(self, distortion: Tensor) -> Tensor:
         """Return the term that keeps the network within its budget, see Constraint.forward."""
@@ -149,26 +165,29 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.detach().argmax(dim=1) == labels).float().mean()
 
 
-def ema_of(network: nn.Module, decay: float) -> AveragedModel:
-    """Return an exponential moving average of a network, which evens out its oscillations.
+def ema_of(network: nn.Module) -> AveragedModel:
+    """Return a moving average of a network, which evens out its oscillations."""
+    return AveragedModel(network).requires_grad_(False)
 
-    Call ``update_parameters`` after each step. After t updates the decay is
-    min(decay, (t + 1) / (t + 10)), so that the average soon forgets the initial weights.
+
+@torch.no_grad()
+def update_ema(average: AveragedModel, network: nn.Module, decay: float) -> None:
+    """Update an exponential moving average after a step of the network; its buffers are copied.
+
+    After t updates the decay is min(decay, (t + 1) / (t + 10)), so that the average soon forgets
+    the initial weights. This does the same as ``update_parameters``, which waits for the number of
+    updates and cannot be captured as a graph.
 
     Args:
-        network: the network; its buffers are copied.
-        decay: weight of the old average at an update in the long run, in [0, 1).
+        average: from ``ema_of``.
+        network: the network.
+        decay: weight of the old average in the long run, in [0, 1).
     """
-
-    @torch.no_grad()
-    def update_averages(
-        averages: Sequence[Tensor], values: Sequence[Tensor], updates: Tensor | int
-    ) -> None:
-        updates = torch.as_tensor(updates)
-        # a tensor on the device, so that the host does not wait for it
-        weight = 1 - ((updates + 1) / (updates + 10)).clamp(max=decay)
-        for average, value in zip(averages, values, strict=True):
-            average.lerp_(value, weight.to(average))
-
-    average = AveragedModel(network, multi_avg_fn=update_averages)
-    return average.requires_grad_(False)
+    updates = average.n_averaged
+    weight = 1 - ((updates + 1) / (updates + 10)).clamp(max=decay)
+    weight = torch.where(updates == 0, torch.ones_like(weight), weight)
+    for averaged, value in zip(average.module.parameters(), network.parameters(), strict=True):
+        averaged.lerp_(value, weight.to(averaged))
+    for kept, buffer in zip(average.module.buffers(), network.buffers(), strict=True):
+        kept.copy_(buffer)
+    updates += 1

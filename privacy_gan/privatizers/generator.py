@@ -41,9 +41,16 @@ class Generator(GeneratorInference, Game):
         self.synthetic = SyntheticAttribute(num_classes, synthetic)
 
     def losses(
-        self, original: Tensor, incoming: Tensor, sensitive: Tensor, draws: Draws, turn: Turn
+        self,
+        original: Tensor,
+        incoming: Tensor,
+        sensitive: Tensor,
+        draws: Draws,
+        turn: Turn,
+        progress: float | Tensor,
     ) -> Losses:
         """See Game.losses; h_g(x'') is computed once for both networks, h_g(x) only if needed."""
+        del progress
         with torch.set_grad_enabled(torch.is_grad_enabled() and turn.network):
             replaced = self(incoming, draws).images
         logits = self.discriminator(replaced)

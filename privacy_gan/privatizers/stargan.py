@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -12,11 +13,22 @@ from torch.optim import Optimizer
 from privacy_gan import distributed
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
+from privacy_gan.graphs import Step
 from privacy_gan.losses import distortion
 from privacy_gan.models.stargan import StarGANDiscriminator, StarGANGenerator
 from privacy_gan.privatizers.base import UNIFORM, SyntheticAttribute
 from privacy_gan.privatizers.inference import StarGANInference, to_signed, to_unit
-from privacy_gan.privatizers.trainable import TrainablePrivatizer
+from privacy_gan.privatizers.trainable import TrainablePrivatizer, learning_rate
+
+
+class StepKind(NamedTuple):
+    """What decides which kernels a step launches.
+
+    Attributes:
+        generator: whether the generator is updated, too.
+    """
+
+    generator: bool
 
 
 class StarGAN(StarGANInference, TrainablePrivatizer):
@@ -77,28 +89,45 @@ class StarGAN(StarGANInference, TrainablePrivatizer):
         """The generator, then the discriminator."""
         return [self.generator, self.discriminator]
 
-    def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Update the discriminator, then, every ``discriminator_steps`` steps, the generator."""
+    def prepare_step(self, batch: Batch, batch_idx: int) -> Step:
+        """See TrainablePrivatizer.prepare_step."""
         rng = self.training_rng(batch_idx)
-        real, sensitive = to_signed(batch.images), self.sensitive(batch)
-        synthetic = self.draw_local(batch.images, rng)["synthetic"]
-        alpha = distributed.local_shard(draw_alpha(len(real) * distributed.world_size(), rng))
+        images = batch.images
+        tensors = {"images": images, "sensitive": self.sensitive(batch)}
+        tensors |= self.draw_local(images, rng)
+        alpha = draw_alpha(len(images) * distributed.world_size(), rng)
+        tensors["alpha"] = distributed.local_shard(alpha)
         factor = self.learning_rate_factor(self.training_progress(batch_idx))
+        optimizers: Sequence[Any] = self.optimizers()  # type: ignore[assignment]
         every = min(self.discriminator_steps, int(self.trainer.num_training_batches))
-        update_generator = (batch_idx + 1) % every == 0
-        with torch.set_grad_enabled(update_generator):
+        return Step(
+            StepKind(generator=(batch_idx + 1) % every == 0),
+            tensors,
+            {
+                learning_rate(index): factor * optimizer.defaults["lr"]
+                for index, optimizer in enumerate(optimizers)
+            },
+        )
+
+    def update(self, step: Step) -> dict[str, Tensor]:
+        """Update the discriminator, then, every ``discriminator_steps`` steps, the generator."""
+        images, sensitive, synthetic, alpha = (
+            step.tensors[name] for name in ("images", "sensitive", "synthetic", "alpha")
+        )
+        real = to_signed(images)
+        with torch.set_grad_enabled(step.kind.generator):
             fake = self.generator(real, synthetic)
         generator, discriminator = self.optimizers()  # type: ignore[attr-defined]
         values = self.discriminator_losses(real, sensitive, fake.detach(), alpha)
         self.compute_gradients(discriminator, values["discriminator_loss"], self.discriminator)
-        self.step_optimizer(discriminator, factor)
-        if update_generator:
+        self.step_optimizer(discriminator, step.numbers[learning_rate(1)])
+        if step.kind.generator:
             generator_values = self.generator_losses(real, sensitive, fake, synthetic)
             self.compute_gradients(generator, generator_values["loss"], self.generator)
-            self.step_optimizer(generator, factor)
+            self.step_optimizer(generator, step.numbers[learning_rate(0)])
             values |= generator_values
-        values["distortion"] = distortion(to_unit(fake), batch.images)
-        self.log_training(add_prefix(values))
+        values["distortion"] = distortion(to_unit(fake), images)
+        return add_prefix(values)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Log both networks' losses, always with the same synthetic attributes."""

@@ -19,12 +19,16 @@ from torch.optim import Optimizer
 from privacy_gan import distributed
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
+from privacy_gan.graphs import Step, set_learning_rates
 from privacy_gan.privatizers.base import Draws, FitsLabels, Privatizer
-from privacy_gan.randomness import Purpose, keyed_generator
+from privacy_gan.randomness import Purpose, keyed_generator, keyed_seed
 
 
 class TrainablePrivatizer(LightningModule, Privatizer):
     """A mechanism whose networks are trained with manual optimization.
+
+    A training step has three parts, so that the middle one can be captured as a graph: the host
+    prepares it, ``update`` launches all kernels, and the host finishes it.
 
     Args:
         attribute_index: column of the sensitive attribute among the batch's attributes.
@@ -36,6 +40,7 @@ class TrainablePrivatizer(LightningModule, Privatizer):
 
     Attributes:
         logged: scalars of the last training step, including the losses; they should be finite.
+        captured: takes steps in place of ``update``, where these are captured as graphs.
 
     Raises:
         UserError: the decay is not in [0, 1].
@@ -57,6 +62,8 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         self.make_optimizer = optimizer
         self.decay = decay
         self.logged: dict[str, Tensor] = {}
+        self.captured: Callable[[Step], dict[str, Tensor]] | None = None
+        self._rng: torch.Generator | None = None
 
     @property
     @abstractmethod
@@ -90,14 +97,48 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         """Return one optimizer for each network."""
         return [self.make_optimizer(network.parameters()) for network in self.networks]
 
+    @abstractmethod
+    def prepare_step(self, batch: Batch, batch_idx: int) -> Step:
+        """Return a training step: everything random is drawn, everything variable is decided."""
+
+    @abstractmethod
+    def update(self, step: Step) -> dict[str, Tensor]:
+        """Update the networks that learn in a step, and return the scalars to log by name.
+
+        This may be captured as a graph. It launches the same kernels for all steps of a kind, and
+        does not wait for any of them.
+        """
+
+    def finish_step(self, step: Step) -> None:
+        """Do what follows ``update`` and cannot be captured; by default, nothing."""
+        del step
+
+    def training_step(self, batch: Batch, batch_idx: int) -> None:
+        """Take a training step and log its scalars."""
+        step = self.prepare_step(batch, batch_idx)
+        values = self.update(step) if self.captured is None else self.captured(step)
+        self.finish_step(step)
+        self.log_training(values)
+
     def sensitive(self, batch: Batch) -> Tensor:
         """Return the batch's sensitive attribute s, [B]."""
         return batch.attributes[:, self.attribute_index]
 
     def training_rng(self, batch_idx: int) -> torch.Generator:
-        """Return the generator for a training step's draws, the same in every process."""
+        """Return the generator for a training step's draws, the same in every process.
+
+        It is always the same one, seeded for the step: a graph draws from the generator that it was
+        captured with.
+        """
         key = (Purpose.TRAIN, self.current_epoch, batch_idx)
-        return keyed_generator(self.device, self.seed, *key)
+        return self.rng.manual_seed(keyed_seed(self.seed, *key))
+
+    @property
+    def rng(self) -> torch.Generator:
+        """The generator of all training steps, on the mechanism's device."""
+        if self._rng is None or self._rng.device.type != self.device.type:
+            self._rng = torch.Generator(self.device)
+        return self._rng
 
     def validation_rng(self, batch_idx: int) -> torch.Generator:
         """Return the generator for a validation batch's draws, the same in every epoch."""
@@ -118,10 +159,9 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         self.manual_backward(loss, inputs=list(network.parameters()), retain_graph=retain_graph)
         distributed.average_gradients(network.parameters())
 
-    def step_optimizer(self, optimizer: Any, factor: float) -> None:
-        """Update a network's parameters, at ``factor`` times the optimizer's learning rate."""
-        for group in optimizer.param_groups:
-            group["lr"] = factor * optimizer.defaults["lr"]
+    def step_optimizer(self, optimizer: Any, learning_rate: float | Tensor) -> None:
+        """Update a network's parameters."""
+        set_learning_rates(optimizer, [learning_rate] * len(optimizer.param_groups))
         optimizer.step()
 
     def learning_rate_factor(self, progress: float, final_rate: float = 0.0) -> float:
@@ -163,10 +203,23 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         """Log a step's values, averaged over all processes, as train/..."""
         prefixed = {f"train/{name}": value.detach() for name, value in values.items()}
         self.logged = distributed.all_reduce_means(prefixed)
-        self.log_dict(self.logged)
+        if self.captured is None or self.logs_this_step:
+            self.log_dict(self.logged)
+
+    @property
+    def logs_this_step(self) -> bool:
+        """Whether Lightning writes this step's values; it takes longer over all than a replay."""
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        number = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
+        return self.trainer.is_last_batch or (every > 0 and number % every == 0)
 
     def log_validation(self, values: dict[str, Tensor], batch_size: int) -> None:
         """Log a batch's values, which are averaged over the validation split, as valid/..."""
         prefixed = {f"valid/{name}": value.detach() for name, value in values.items()}
         sync_dist = distributed.world_size() > 1
         self.log_dict(prefixed, batch_size=batch_size, sync_dist=sync_dist)
+
+
+def learning_rate(index: int) -> str:
+    """Return the name of the learning rate of a network's optimizer among a step's numbers."""
+    return f"learning_rate/{index}"

@@ -11,8 +11,9 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import GradClipAlgorithmType
 
 from privacy_gan.errors import UserError
-from privacy_gan.hardware import choose_precision, require_gpu
+from privacy_gan.hardware import choose_precision, require_gpu, wants_graphs
 from privacy_gan.training.ddp_strategy import detect_cluster_environment
+from privacy_gan.training.step_graphs import StepGraphs
 from privacy_gan.training.sync_batch_norm import CPUSyncBatchNormPlugin
 
 
@@ -26,6 +27,7 @@ def make_trainer(
     logger: Any = True,
     gradient_clip_val: float | None = None,
     gradient_clip_algorithm: str | None = None,
+    graph: bool | str = "auto",
     run_plugins: Sequence[Any] = (),
     run_callbacks: Sequence[Callback] = (),
     run_metrics: Sequence[Logger] = (),
@@ -46,6 +48,7 @@ def make_trainer(
         logger: the user's loggers, one or a list; False removes metrics.csv.
         gradient_clip_val: limit to which each network's gradients are clipped; None to disable.
         gradient_clip_algorithm: "norm" (default) or "value".
+        graph: whether training steps are captured as graphs; see ``hardware.wants_graphs``.
         run_plugins: plugins of every run.
         run_callbacks: callbacks of every run.
         run_metrics: loggers of every run (metrics.csv).
@@ -64,6 +67,8 @@ def make_trainer(
         loggers += as_list("logger", logger, Logger)
     if gradient_clip_val is not None:
         all_callbacks.append(ClipGradients(gradient_clip_val, gradient_clip_algorithm or "norm"))
+    if wants_graphs(graph):
+        all_callbacks.append(StepGraphs())
     if sync_batchnorm and accelerator == "cpu":  # torch's SyncBatchNorm supports GPUs only
         all_plugins.append(CPUSyncBatchNormPlugin())
         sync_batchnorm = False
@@ -107,6 +112,8 @@ class ClipGradients(Callback):
         value: largest norm of all gradients of a network, or largest absolute gradient.
         algorithm: "norm" or "value", respectively.
     """
+
+    capturable = True  # see StepGraphs: clipping launches the same kernels at every step
 
     def __init__(self, value: float, algorithm: str) -> None:
         self.value = value

@@ -170,7 +170,7 @@ def test_a_game_on_coordinates_has_the_losses_and_gradients_of_one_on_images(sna
             game.discriminator = discriminator
             spaces.append(type(game.space))
             losses = game.losses(
-                images, images, attributes[:, SENSITIVE], draws, Turn(True, True, 0.5)
+                images, images, attributes[:, SENSITIVE], draws, Turn(True, True), 0.5
             )
             values = [losses.adversarial, losses.distortion, losses.discriminator]
             parameters = [*game.network.change.parameters(), *game.discriminator.parameters()]
