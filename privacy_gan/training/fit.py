@@ -115,6 +115,8 @@ def fit(
         Interrupted: a signal asked to stop; call this again to resume.
         UserError: a loss or a weight is not finite.
     """
+    if trainer.precision == "64-true":
+        privatizer.double()  # before Lightning loads a checkpoint, which would be rounded
     trainer.fit(privatizer, datamodule=datamodule, ckpt_path=checkpoint)
     distributed.broadcast_buffers(privatizer)
     measured = validation_metrics(trainer)
