@@ -3,9 +3,9 @@
 Importing torch, Lightning, torchvision and Hydra takes seven seconds of CPU time. The server
 imports them once, and each process is a fork of it. The process that requested the fork is its
 parent, so that waiting, signals, exit codes and process groups work as for any other process. A
-fork starts its own subprocesses with its own server. Except for this, ``Popen`` is
-``subprocess.Popen``. It starts Python as usual on systems other than Linux, and for command lines
-that a fork cannot run.
+fork starts its own subprocesses with its own server, and so the processes of multiprocessing and
+joblib. Except for this, ``Popen`` is ``subprocess.Popen``. It starts Python as usual on systems
+other than Linux, and for command lines that a fork cannot run.
 
 Unlike fresh processes, forks share the seed of string hashes, and have all modules imported.
 """
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import multiprocessing.util
 import os
 import platform
 import signal
@@ -22,7 +23,7 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ LENGTH, REPLY = struct.Struct("!I"), struct.Struct("!ii")  # of a request; PID a
 ENVIRONMENT = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 execute_child = subprocess.Popen._execute_child
+spawn_python = multiprocessing.util.spawnv_passfds
 _connection: socket.socket | None = None  # to this process's server
 _lock = threading.RLock()
 
@@ -50,6 +52,7 @@ class Request:
         environment: environment variables.
         new_session: whether the process starts a session.
         blocked: numbers of the blocked signals.
+        kept: file descriptors that keep their numbers, besides the three streams.
     """
 
     arguments: Sequence[str]
@@ -57,6 +60,7 @@ class Request:
     environment: Mapping[str, str]
     new_session: bool
     blocked: Sequence[int]
+    kept: Sequence[int] = ()
 
 
 class Popen(subprocess.Popen):
@@ -73,7 +77,7 @@ class Popen(subprocess.Popen):
             os.path.abspath(os.fsdecode(given["cwd"] or ".")),  # noqa: PTH100 - keeps links
             dict(os.environ if given["env"] is None else given["env"]),
             given["start_new_session"],
-            [int(signum) for signum in signal.pthread_sigmask(signal.SIG_BLOCK, [])],
+            blocked_signals(),
         )
         self.pid = request_process(request, [n if fd == -1 else fd for n, fd in enumerate(streams)])
         self._child_created = True
@@ -90,11 +94,46 @@ def is_forkable(given: Mapping[str, Any]) -> bool:
         and not isinstance(command, str | bytes | os.PathLike)
         and command[0] == sys.executable
         and len(command) > 1
-        and (command[1] in ("-m", "-c") or os.fspath(command[1]).endswith(".py"))
+        and is_runnable(command[1 + (command[1] == "-u") :])
         and not any(given[name] for name in ("shell", "preexec_fn", "pass_fds", "executable"))
         and all(given.get(name, value) == value for name, value in defaults.items())
         and given["close_fds"]
     )
+
+
+def is_runnable(arguments: Sequence[Any]) -> bool:
+    """Return whether a fork can run what Python would run with these arguments."""
+    return len(arguments) > 0 and (
+        arguments[0] in ("-m", "-c") or os.fspath(arguments[0]).endswith(".py")
+    )
+
+
+def blocked_signals() -> list[int]:
+    """Return the numbers of the signals that this thread blocks."""
+    return [int(signum) for signum in signal.pthread_sigmask(signal.SIG_BLOCK, [])]
+
+
+def start_worker(
+    command: Sequence[str], kept: Iterable[int], env: Mapping[str, str] | None = None
+) -> int:
+    """Start a worker of joblib, as its ``fork_exec`` does; return its PID.
+
+    Args:
+        command: its command line, with ``sys.executable`` first.
+        kept: file descriptors that the worker keeps, with their numbers.
+        env: environment variables that differ from this process's.
+    """
+    variables = {**os.environ, **(env or {})}
+    request = Request(command[1:], str(Path.cwd()), variables, False, blocked_signals(), [*kept])
+    return request_process(request, [0, 1, 2, *request.kept])
+
+
+def spawn_process(path: bytes, command: Sequence[str], kept: Sequence[int]) -> int:
+    """Start a process of ``multiprocessing``, as its ``spawnv_passfds`` does; return its PID."""
+    code = command.index("-c")  # after options, which are those of this process
+    if "spawn_main" not in command[code + 1]:  # its resource tracker, which imports no library
+        return spawn_python(path, command, kept)
+    return start_worker([command[0], *command[code:]], kept)
 
 
 def request_process(request: Request, streams: Sequence[int]) -> int:
@@ -102,7 +141,7 @@ def request_process(request: Request, streams: Sequence[int]) -> int:
 
     Args:
         request: the process.
-        streams: file descriptors of its stdin, stdout and stderr.
+        streams: file descriptors of its stdin, stdout and stderr, and of those that it keeps.
 
     Raises:
         OSError: its working directory does not exist, or fork failed.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import fcntl
 import gc
 import importlib
+import io
 import json
+import multiprocessing.util
 import os
 import pkgutil
 import runpy
@@ -19,18 +22,21 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import fork_client
 from fork_client import LENGTH, REPLY, SYS_CLONE, Request, receive
 
 CLONE_PARENT = 0x8000
+MAX_DESCRIPTORS = 64  # that a request may pass
+MAX_NAME = 15  # characters of a process's name on Linux
+FIRST_OWN = 200  # this server's descriptors have higher numbers than those that forks keep
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 
 
 def main() -> None:
     """Run the server; in each fork, run the request."""
-    connection = socket.socket(fileno=int(sys.argv[1]))
+    connection = socket.socket(fileno=move_up(int(sys.argv[1])))
     from_environment = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     base_path = [path for path in sys.path[1:] if path not in from_environment]
     ignore_stop_signals()
@@ -45,8 +51,16 @@ def ignore_stop_signals() -> None:
         signal.signal(signum, signal.SIG_IGN)
 
 
+def move_up(descriptor: int) -> int:
+    """Return a file descriptor's duplicate with a number that no fork keeps, and close it."""
+    moved = fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, FIRST_OWN)
+    os.close(descriptor)
+    return moved
+
+
 def import_all() -> None:
     """Import the libraries and all modules of this package."""
+    import joblib.externals.loky.backend.fork_exec  # noqa: F401
     from hydra.core.plugins import Plugins
 
     import privacy_gan
@@ -76,17 +90,19 @@ def serve(connection: socket.socket) -> Request:
             return request
         ignore_stop_signals()
         client_end.close()
+        for descriptor in request.kept:
+            os.close(descriptor)
         null = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(null, stream)
         os.close(null)
-        connection = server_end
+        connection = socket.socket(fileno=move_up(server_end.detach()))
 
 
 def fork_requests(connection: socket.socket) -> Request:
     """Fork a process for each request until the client ends; return in each of the processes."""
     while True:
-        size, streams, _, _ = socket.recv_fds(connection, LENGTH.size, 3)
+        size, streams, _, _ = socket.recv_fds(connection, LENGTH.size, MAX_DESCRIPTORS)
         if not size:
             os._exit(0)
         request = Request(**json.loads(receive(connection, *LENGTH.unpack(size))))
@@ -96,7 +112,8 @@ def fork_requests(connection: socket.socket) -> Request:
             connection.sendall(REPLY.pack(0, error.errno))
             is_fork = False
         if is_fork:
-            for number, stream in enumerate(streams):
+            streams = [move_up(stream) for stream in streams]
+            for number, stream in zip([0, 1, 2, *request.kept], streams, strict=True):
                 os.dup2(stream, number)
         for stream in streams:
             os.close(stream)
@@ -152,12 +169,21 @@ def run_request(request: Request, base_path: Sequence[str]) -> None:
     os.environ.clear()
     os.environ.update(request.environment)
     tempfile.tempdir = None
-    subprocess.Popen = fork_client.Popen
+    fork_subprocesses()
     sys.stdout.reconfigure(line_buffering=sys.stdout.isatty())
     reinitialize_libraries()
     given = filter(None, request.environment.get("PYTHONPATH", "").split(os.pathsep))
     sys.path[:] = ["", *given, *base_path]
     run_python(*request.arguments)
+
+
+def fork_subprocesses() -> None:
+    """Fork the processes that this one starts, itself or with multiprocessing or joblib."""
+    from joblib.externals.loky.backend import fork_exec
+
+    subprocess.Popen = fork_client.Popen
+    multiprocessing.util.spawnv_passfds = fork_client.spawn_process
+    fork_exec.fork_exec = fork_client.start_worker
 
 
 def reinitialize_libraries() -> None:
@@ -174,8 +200,12 @@ def reinitialize_libraries() -> None:
 
 
 def run_python(kind: str, *rest: str) -> None:
-    """Run a module (-m), code (-c) or a script."""
-    if kind == "-m":
+    """Run a module (-m), code (-c) or a script, with -u before it if its output is unbuffered."""
+    if kind == "-u":
+        sys.stdout, sys.stderr = unbuffered(sys.stdout), unbuffered(sys.stderr)
+        run_python(*rest)
+    elif kind == "-m":
+        Path("/proc/self/comm").write_text(rest[0][-MAX_NAME:])  # its command line is the server's
         sys.path[0] = str(Path.cwd())
         sys.argv = list(rest)
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
@@ -187,6 +217,12 @@ def run_python(kind: str, *rest: str) -> None:
         sys.path[0] = str(Path(kind).resolve().parent)
         sys.argv = [kind, *rest]
         runpy.run_path(kind, run_name="__main__")
+
+
+def unbuffered(stream: TextIO) -> TextIO:
+    """Return a stream that writes to the same file without a buffer."""
+    raw = io.FileIO(stream.fileno(), "w", closefd=False)
+    return io.TextIOWrapper(raw, stream.encoding, stream.errors, write_through=True)
 
 
 def exit_code(act: Callable[[], None]) -> int:

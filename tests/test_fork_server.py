@@ -110,6 +110,58 @@ def test_its_subprocess_is_its_child_and_also_forked():
         assert process.wait(30) == 0
 
 
+WORKERS = {
+    "joblib": "import joblib\npool = joblib.Parallel(2)\n"
+    "call = lambda f, x: pool(joblib.delayed(f)(x) for _ in range(4))",
+    "multiprocessing": "from multiprocessing import get_context\n"
+    "pool = get_context('spawn').Pool(2)\n"
+    "call = lambda f, x: pool.map(f, [x] * 4)",
+}
+SHOW_WORKERS = """
+import os, pathlib
+print(*call(pathlib.Path.read_text, pathlib.Path("/proc/self/cmdline")))
+parents = call(pathlib.Path.read_text, pathlib.Path("/proc/self/stat"))
+print({int(each.rpartition(")")[2].split()[1]) for each in parents} == {os.getpid()})
+"""
+
+
+@pytest.mark.parametrize("starting", WORKERS.values(), ids=WORKERS.keys())
+def test_its_workers_are_its_children_and_also_forked(starting):
+    code, out, err = run_forked("-c", starting + SHOW_WORKERS)
+    assert (code, err) == (0, "")
+    command_lines, are_children = out.splitlines()
+    assert command_lines.count("fork_server.py") == 4
+    assert are_children == "True"
+
+
+def test_a_worker_keeps_a_descriptor_by_its_number_and_its_server_does_not():
+    reading, writing = os.pipe()
+    code = f"import os, time; os.write({writing}, b'here'); os.close({writing}); time.sleep(20)"
+    pid = fork_client.start_worker([sys.executable, "-c", code], [writing])
+    os.close(writing)
+    with os.fdopen(reading, "rb") as file:
+        assert file.read() == b"here"
+    assert os.waitpid(pid, os.WNOHANG) == (
+        0,
+        0,
+    )  # no process keeps the pipe open, and it still runs
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def test_a_failed_worker_is_noticed():
+    code = "\nimport os\ntry: call(os._exit, 1)\nexcept Exception: print('ended')"
+    assert run_forked("-c", WORKERS["joblib"] + code)[:2] == (0, "ended\n")
+
+
+@pytest.mark.parametrize("options", [[], ["-u"]], ids=["buffered", "unbuffered"])
+def test_its_output_is_buffered_as_requested(options):
+    code = "import os; print('seen', end=''); os._exit(0)"
+    forked, fresh = run_forked(*options, "-c", code), run_fresh(*options, "-c", code)
+    assert forked == fresh
+    assert forked[1] == "seen" or not options
+
+
 def test_its_server_ends_with_it():
     code = "import os; print(*open(f'/proc/self/task/{os.getpid()}/children').read().split())"
     stat = Path("/proc", run_forked("-c", code)[1].strip(), "stat")

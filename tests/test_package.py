@@ -61,14 +61,15 @@ def environment(built, once):
 
 def install(wheel, folder):
     """Create an environment and install the wheel."""
-    run(sys.executable, "-m", "venv", folder, cwd=folder)
+    run(sys.executable, "-m", "venv", "--without-pip", folder, cwd=folder)
     python = folder / "bin" / "python"
     site = run(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))", cwd=folder)
     # adds the path only: .pth files there, which make the checkout importable, are not read
     shared = Path(site.strip()) / "shared.pth"
     shared.write_text(sysconfig.get_path("purelib") + "\n")
     options = ["--no-deps", "--no-index", "--ignore-installed"]
-    run(python, "-m", "pip", "install", *options, wheel, cwd=folder)
+    pip = [sys.executable, "-m", "pip", "--python", python]
+    run(*pip, "install", *options, wheel, cwd=folder)
 
 
 @pytest.fixture

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.estimates import format_hours
 from benchmarks.parts import OPTIONAL_PARTS, PARTS
 from benchmarks.run import BenchmarkRun
 from benchmarks.table import format_table
@@ -29,6 +31,9 @@ def main(arguments: Sequence[str], conf: Path) -> None:
         UserError: the configuration has an error, or the file cannot be written.
     """
     options = parse_options(arguments)
+    if options.hours:
+        print(format_hours(options.hours))
+        return
     with TemporaryDirectory(prefix="privacy_gan-benchmark-") as folder:
         overrides = quote_paths(options.overrides, PATHS)
         run = BenchmarkRun(conf, overrides, Path(folder), options.rounds)
@@ -48,6 +53,21 @@ def main(arguments: Sequence[str], conf: Path) -> None:
     print(f"\nAll measurements: {options.output}")
 
 
+def parse_rates(text: str) -> list[float]:
+    """Return the numbers in a list that is separated by commas.
+
+    Raises:
+        argparse.ArgumentTypeError: one is not a number above 0.
+    """
+    try:
+        found = [float(number) for number in text.split(",")]
+    except ValueError:
+        found = [0.0]
+    if not all(0 < number < math.inf for number in found):
+        raise argparse.ArgumentTypeError(f"{text} must be a number above 0, or several: 1301,25000")
+    return found
+
+
 def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     """Return the options, including the overrides.
 
@@ -63,6 +83,13 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--parts", default=",".join(PARTS), help=f"from %(default)s,{optional}")
     parser.add_argument("--rounds", type=int, default=3, help="how often each variant is timed")
     parser.add_argument("--output", type=Path, default=Path("outputs/benchmark.json"))
+    parser.add_argument(
+        "--hours",
+        type=parse_rates,
+        metavar="RATE[,RATE...]",
+        help="time nothing, but print the hours of the paper's experiments at this many training "
+        "images per second",
+    )
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_intermixed_args(list(arguments))
     options.parts = options.parts.split(",")

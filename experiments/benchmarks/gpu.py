@@ -208,6 +208,7 @@ def time_training(
     """Return the images per second of training with Lightning's Trainer, and its peak memory."""
     timer = EpochTimer(run.device, variant.compiled)
     if run.device.type == "cuda":
+        torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats(run.device)
     images = train_for(run, plan, variant, batch_size, timer)
     torch.compiler.reset()
@@ -268,7 +269,7 @@ def time_runs(run: BenchmarkRun, plan: Plan, count: int) -> dict[str, Any]:
 def train_with_others(
     run: BenchmarkRun, plan: Plan, barrier: Barrier, results: Queue[tuple[int, float, float]]
 ) -> None:
-    """Train a run in a process of its own, and put images, start and end into the results."""
+    """Train a run in this process, and put images, start and end into the results."""
     timer = EpochTimer(run.device, wait=partial(barrier.wait, START_SECONDS))
     images = train_for(run, plan, plan.variants[GRAPH], plan.batch_sizes[0], timer)
     results.put((run.rounds * images, *timer.times))  # type: ignore[arg-type]

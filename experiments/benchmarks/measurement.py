@@ -50,6 +50,15 @@ def summarize(values: Sequence[float]) -> Summary:
     return {"median": median, "least": min(values), "most": max(values), "rounds": list(values)}
 
 
+def format_summary(summary: Summary) -> str:
+    """Return median, minimum and maximum, with three significant digits below 100."""
+    median, minimum, maximum = (
+        f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+        for value in (summary["median"], summary["least"], summary["most"])
+    )
+    return f"{median} ({minimum} to {maximum})"
+
+
 def summarize_rate(amount: float, seconds: Sequence[float]) -> Summary:
     """Summarize the amount per second, from the seconds that an amount took in each round."""
     return summarize([amount / each for each in seconds])

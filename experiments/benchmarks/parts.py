@@ -14,6 +14,7 @@ import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from benchmarks.certificate import benchmark_certificate
+from benchmarks.estimates import EPOCHS, TRAIN
 from benchmarks.gpu import benchmark_gpu
 from benchmarks.judging import benchmark_judging
 from benchmarks.measurement import (
@@ -32,7 +33,6 @@ from benchmarks.measurement import (
     time_shares,
 )
 from benchmarks.run import BenchmarkRun, num_workers, train_run
-from benchmarks.table import EPOCHS, TRAIN
 from privacy_gan.data.batch import Batch
 
 PROJECT = "project"  # name of this project among the variants

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from benchmarks.measurement import Summary
+from benchmarks.estimates import estimate_hours
+from benchmarks.gpu_report import describe_gpu
+from benchmarks.measurement import format_summary
 
-# sizes of CelebA's official splits and the paper's epochs, for estimates of a whole run
-TRAIN, VALID, TEST, EPOCHS = 162_770, 19_867, 19_962, 100
 # labels of each part's rows, in order
 ROWS = {
     "training": {
@@ -145,32 +145,5 @@ SENTENCES: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "memory": describe_memory,
     "startup": describe_startup,
     "certificate": describe_certificate,
+    "gpu": describe_gpu,
 }
-
-
-def format_summary(summary: Summary) -> str:
-    """Return median, minimum and maximum, with three significant digits below 100."""
-    median, minimum, maximum = (
-        f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-        for value in (summary["median"], summary["least"], summary["most"])
-    )
-    return f"{median} ({minimum} to {maximum})"
-
-
-def estimate_hours(
-    training: float, learning: float, querying: float, measuring: float, epochs: float, queries: int
-) -> tuple[float, float]:
-    """Estimate the hours of training and of judging with the paper's settings.
-
-    Args:
-        training: seconds per training image and epoch.
-        learning: seconds per training image and epoch of the adversaries.
-        querying: seconds per image and query, for predictions.
-        measuring: seconds per test image, for metrics.
-        epochs: of the adversaries, each with a pass over the validation split.
-        queries: of the validation and the test split.
-    """
-    train = EPOCHS * TRAIN * training
-    judge = epochs * (TRAIN * learning + VALID * querying)
-    judge += queries * (VALID + TEST) * querying + TEST * measuring
-    return train / 3600, judge / 3600

@@ -51,7 +51,10 @@ def main(config: DictConfig) -> None:
     app = create_app(page_content(trained, config.fit, config.classifiers))
     with open_server(app, config.port) as server:
         address = f"http://{LOOPBACK}:{server.port}"
-        print(f"serving {trained.path} at {address} (this machine only); press Ctrl-C to stop")
+        print(
+            f"serving {trained.path} at {address} (this machine only); press Ctrl-C to stop",
+            flush=True,
+        )
         if config.browser:
             open_browser(address)
         server.serve_forever()

@@ -176,8 +176,6 @@ def check_trainer_options(trainer: Mapping[str, Any], mechanism: str) -> None:
             f"trainer.precision={format_value(precision)} cannot be used: choose auto, 32-true or "
             "bf16-mixed"
         )
-    if (graph := trainer.get("graph", "auto")) not in (True, False, "auto"):
-        raise UserError(f"trainer.graph={format_value(graph)}: choose auto, true or false")
     check_limits(trainer)
     check_clipping(trainer)
 

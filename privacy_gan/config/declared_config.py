@@ -33,7 +33,7 @@ DERIVED = {"privatizer.seed": "seed", "privatizer.attribute_index": "attribute"}
 REPLACED = {
     "judge.epochs": "adversaries are trained until they are done; judge.max_epochs=N bounds that",
 }
-UNTYPED = {"attribute", "bins", "devices", "missing"}  # checked elsewhere
+UNTYPED = {"attribute", "bins", "devices", "graph", "missing"}  # checked elsewhere
 EXAMPLES: dict[str, Any] = {
     "on_device": True,
     "attributes": ["Smiling", "Male"],

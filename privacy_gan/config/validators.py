@@ -66,6 +66,15 @@ def boolean() -> Validator:
     return Validator("true or false", lambda value: isinstance(value, bool))
 
 
+def automatic() -> Validator:
+    """Accept true, false and "auto"."""
+    return Validator(
+        "auto, true or false",
+        lambda value: value == "auto" or isinstance(value, bool),
+        "is unknown: choose {words}",
+    )
+
+
 def fraction(including_1: bool) -> Validator:
     """Accept numbers between 0 and 1."""
     words = f"between 0 and 1{'' if including_1 else ', below 1'}"
@@ -121,6 +130,7 @@ VALIDATORS = {
     "size": one_of("original", "model"),
     "target": one_of("barycentre", "random"),
     "data_scaling": boolean(),
+    "trainer.graph": automatic(),
     "seed": integer(0, 2**32 - 1),
     "port": integer(0, 65535),
     "queries": list_of(integer(1), "numbers of 1 or more, such as [1,4,16]"),

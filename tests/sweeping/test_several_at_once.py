@@ -37,7 +37,9 @@ def running_workers(folder):
     workers = []
     for pid in running_processes(folder):
         with suppress(FileNotFoundError, ProcessLookupError):
-            if b"privacy_gan.commands.worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            started = Path(f"/proc/{pid}/cmdline").read_bytes()
+            name = Path(f"/proc/{pid}/comm").read_bytes().strip()  # of a fork, its module's end
+            if b"privacy_gan.commands.worker" in started or name == b"commands.worker":
                 workers.append(pid)
     return workers
 

@@ -49,7 +49,7 @@ def test_replayed_steps_are_ordinary_steps(tiny, mechanism, precision):
     [(None, RecordedGraphs), (RecordedGraphs, None), (RecordedGraphs, RecordedGraphs)],
 )
 def test_training_resumes_exactly_with_and_without_graphs(tiny, tmp_path, before, after):
-    """A checkpoint holds nothing of the graphs; those of a resumed run are captured anew."""
+    """A checkpoint holds nothing of the graphs; a resumed run captures its steps again."""
     overrides, precision = MECHANISMS["robust"], "bf16-mixed"
     backends = [None if each is None else each() for each in (before, after)]
     path = tmp_path / "interrupted.ckpt"
