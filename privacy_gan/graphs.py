@@ -9,16 +9,18 @@ step to step is therefore a tensor, which is filled before each replay.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # steps of each kind before it is captured, in which libraries and optimizers allocate their memory
 WARM_UP_STEPS = 3
@@ -40,7 +42,8 @@ class Step:
     numbers: dict[str, Any]
 
 
-Work = Callable[[Step], dict[str, Tensor]]  # takes a step, returns scalars by name
+# launches the kernels of a step, and returns scalars by name
+StepFunction = Callable[[Step], dict[str, Tensor]]
 
 
 class GraphBackend(Protocol):
@@ -60,12 +63,16 @@ class GraphBackend(Protocol):
                 at that time.
 
         Returns:
-            A function that does the work, and its result, in the same memory each time.
+            A function that does the work, and its result, which is in the same memory each time
+            and valid until the next replay of any graph.
+
+        Raises:
+            RuntimeError: the work cannot be captured.
         """
 
 
 class CUDAGraphs:
-    """Captures CUDA graphs. They share memory, so that only one of them can be replayed at a time.
+    """Captures CUDA graphs, which share a pool of memory.
 
     Args:
         device: a CUDA device.
@@ -75,145 +82,211 @@ class CUDAGraphs:
         self.device = device
         self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self.pool = torch.cuda.graph_pool_handle()
+        self.wait: str | None = None  # the first operation of the last warm-up that waited
+        self._empty = torch.cuda.CUDAGraph()  # keeps the pool while there is no other graph
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch warns about an empty graph
+            self._capture(self._empty, lambda: None)
 
     def warm_up(self, work: Callable[[], Tensor]) -> Tensor:
         """See GraphBackend; uses the stream of the capture, as torch's documentation advises."""
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
-        with torch.cuda.stream(self.stream):
+        with torch.cuda.stream(self.stream), recorded_waits() as waits:
             result = work()
         current.wait_stream(self.stream)
+        self.wait = waits[0] if waits else None
         return result
 
     def capture(
         self, work: Callable[[], Tensor], generators: Sequence[torch.Generator]
     ) -> tuple[Callable[[], None], Tensor]:
         """See GraphBackend."""
+        if self.wait is not None:  # a failed capture could leave torch's allocator unusable
+            raise RuntimeError(self.wait)
         graph = torch.cuda.CUDAGraph()
         for generator in generators:
             graph.register_generator_state(generator)
-        # "thread_local": the data loader's thread may allocate pinned memory during the capture
-        with torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"):
-            result = work()
+        try:
+            result = self._capture(graph, work)
+        except Exception:
+            default = torch.cuda.default_generators[self.stream.device_index]
+            for generator in (*generators, default):
+                self._renew_state(generator)
+            raise
         return graph.replay, result
+
+    def _capture(self, graph: torch.cuda.CUDAGraph, work: Callable[[], T]) -> T:
+        # the outer stream context restores the current stream, also if the capture fails;
+        # "thread_local": the data loader's thread may allocate pinned memory during the capture
+        with (
+            torch.cuda.stream(torch.cuda.current_stream(self.device)),
+            torch.cuda.graph(graph, self.pool, self.stream, capture_error_mode="thread_local"),
+        ):
+            return work()
+
+    def _renew_state(self, generator: torch.Generator) -> None:
+        """Give a generator an equal state: a failed capture may leave it in use by the graph."""
+        fresh = torch.Generator(self.device)
+        fresh.set_state(generator.get_state())
+        generator.graphsafe_set_state(fresh.graphsafe_get_state())
+
+
+@contextmanager
+def recorded_waits() -> Iterator[list[str]]:
+    """Record torch's messages about operations that wait for the GPU, which a graph cannot."""
+    waits: list[str] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            yield waits
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    for each in caught:
+        if "synchronizing CUDA operation" in str(each.message):
+            waits.append(f"{each.filename}:{each.lineno} waits for the GPU")
+        else:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
 
 
 class CapturedSteps:
-    """Takes training steps, each kind of which is captured after a few steps.
+    """Runs training steps, each kind of which is captured after a few eager steps.
 
-    The steps before the capture are ordinary ones, so that nothing has to be undone.
+    The eager steps are steps of the training, so that nothing has to be undone.
 
     Args:
-        work: takes a step. It must launch the same kernels for all steps of a kind and shape.
-        backend: captures the work.
-        optimizers: that the work steps.
-        generators: that the work draws from, besides torch's global one.
+        function: runs a step. It must launch the same kernels for all steps of a kind and shape.
+        backend: captures the steps.
+        optimizers: that the function steps.
+        generators: that the function draws from, besides torch's global one.
         description: of the steps, for a message if they cannot be captured.
+
+    Attributes:
+        failed: whether the steps cannot be captured, so that all of them are eager.
     """
 
     def __init__(
         self,
-        work: Work,
+        function: StepFunction,
         backend: GraphBackend,
         optimizers: Sequence[Optimizer],
         description: str,
         generators: Sequence[torch.Generator] = (),
     ) -> None:
-        self.work = work
+        self.function = function
         self.backend = backend
         self.optimizers = optimizers
         self.description = description
         self.generators = generators
         self.failed = False
         self._kinds: dict[Hashable, _Kind] = {}
+        for optimizer in optimizers:
+            if not is_capturable(optimizer):
+                self._fail(
+                    f"{type(optimizer).__name__} keeps its state on the host unless it is fused"
+                )
 
     def __call__(self, step: Step) -> dict[str, Tensor]:
-        """Take a step and return its scalars, which later steps do not change."""
+        """Run a step and return its scalars, which later steps do not change."""
         if not self.failed:
             kind = self._find_kind(step)
             if kind.steps == WARM_UP_STEPS and kind.replay is None:
                 self._capture(kind)
         if self.failed:
-            return self.work(step)
+            return self.function(step)
         kind.load(step)
         if kind.replay is None:
-            kind.result = self.backend.warm_up(kind.work)
+            kind.result = self.backend.warm_up(kind.run)
         else:
             kind.replay()
         kind.steps += 1
         return kind.read()
 
     def _find_kind(self, step: Step) -> _Kind:
-        key = (step.kind, *(layout(tensor) for tensor in step.tensors.values()))
+        layouts = ((name, *memory_layout(tensor)) for name, tensor in step.tensors.items())
+        key = (step.kind, *layouts)
         if key not in self._kinds:
-            self._kinds[key] = _Kind(step, self.work)
+            self._kinds[key] = _Kind(step, self.function)
         return self._kinds[key]
 
     def _capture(self, kind: _Kind) -> None:
         """Capture a kind of step; if that fails, no step is captured from now on."""
-        # a copy of the weights in lower precision that autocast has made would be frozen
+        # weights that autocast has already cast would stay as they are in all replays
         torch.clear_autocast_cache()
         try:
             with capturable(self.optimizers):
-                kind.replay, kind.result = self.backend.capture(kind.work, self.generators)
+                kind.replay, kind.result = self.backend.capture(kind.run, self.generators)
         except Exception as error:  # whatever a user's loss or optimizer raises
-            self.failed = True
-            self._kinds.clear()
-            log.warning(
-                "%s cannot be captured as a graph, so the GPU waits for the host more often: %s",
-                self.description,
-                str(error).strip().partition("\n")[0] or type(error).__name__,
-            )
+            while error.__context__ is not None:  # torch raises another error as it ends a capture
+                error = error.__context__  # type: ignore[assignment]
+            self._fail(str(error).strip().partition("\n")[0] or type(error).__name__)
         finally:
-            torch.clear_autocast_cache()  # what it holds is the graph's
+            torch.clear_autocast_cache()  # its casts are in the graph's memory
+        for optimizer in self.optimizers:  # their memory can now be used by other graphs
+            optimizer.zero_grad(set_to_none=True)
+
+    def _fail(self, reason: str) -> None:
+        self.failed = True
+        self._kinds.clear()
+        log.warning("%s cannot be captured as CUDA graphs: %s", self.description, reason)
 
 
 class _Kind:
-    """A kind of step: the memory that it reads from, and its graph once it is captured.
+    """A kind of step: its static input buffers, and its graph once it is captured.
 
     Attributes:
-        steps: number of steps taken.
-        replay: takes a step, once captured.
+        steps: number of steps so far.
+        replay: runs a step, once captured.
         result: the scalars of the last step.
     """
 
-    def __init__(self, example: Step, work: Work) -> None:
-        device = next(iter(example.tensors.values())).device
+    def __init__(self, example: Step, function: StepFunction) -> None:
         self.steps = 0
         self.replay: Callable[[], None] | None = None
         self.result = torch.empty(0)
-        self._work = work
+        self._function = function
         self._names: list[str] = []
-        self._memory = replace(
+        self._device = next(iter(example.tensors.values())).device
+        self._buffers = replace(
             example,
             tensors={name: tensor.clone() for name, tensor in example.tensors.items()},
             numbers={
-                name: torch.zeros((), dtype=torch.float64, device=device)
+                name: torch.zeros((), dtype=torch.float64, device=self._device)
                 for name in example.numbers
             },
         )
 
     def load(self, step: Step) -> None:
-        """Copy a step into the memory that the graph reads from."""
+        """Copy a step into the buffers."""
         for name, tensor in step.tensors.items():
-            self._memory.tensors[name].copy_(tensor)
+            self._buffers.tensors[name].copy_(tensor)
         for name, number in step.numbers.items():
-            self._memory.numbers[name].fill_(number)
+            self._buffers.numbers[name].fill_(number)
 
-    def work(self) -> Tensor:
-        """Take the step in memory, and return its scalars as one tensor."""
-        values = self._work(self._memory)
+    def run(self) -> Tensor:
+        """Run the step in the buffers, and return its scalars as one tensor."""
+        values = self._function(self._buffers)
         self._names = list(values)
-        return torch.stack([value.detach() for value in values.values()])
+        scalars = [value.detach().to(self._device).view(()) for value in values.values()]
+        return torch.stack(scalars) if scalars else torch.empty(0)
 
     def read(self) -> dict[str, Tensor]:
         """Return the last step's scalars by name, in memory that the next step does not change."""
         return dict(zip(self._names, self.result.clone().unbind(), strict=True))
 
 
-def layout(tensor: Tensor) -> tuple[torch.Size, tuple[int, ...], torch.dtype]:
+def memory_layout(tensor: Tensor) -> tuple[torch.Size, tuple[int, ...], torch.dtype]:
     """Return what kernels depend on besides a tensor's values."""
     return tensor.shape, tensor.stride(), tensor.dtype
+
+
+def is_capturable(optimizer: Optimizer) -> bool:
+    """Return whether an optimizer keeps all of its state, and the learning rate, on the device."""
+    return all(
+        group.get("fused") is True or group.get("capturable") is True
+        for group in optimizer.param_groups
+    )
 
 
 @contextmanager

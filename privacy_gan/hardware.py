@@ -13,7 +13,7 @@ from functools import cache
 import torch
 from lightning_fabric import Fabric
 
-from privacy_gan.cluster_environment import is_launched_as_rank, local_rank
+from privacy_gan.cluster_environment import is_launched_externally, local_rank
 from privacy_gan.errors import UserError
 from privacy_gan.graphs import CUDAGraphs, GraphBackend
 
@@ -88,7 +88,7 @@ def choose_compute(
     except (RuntimeError, ValueError) as error:
         raise UserError(f"trainer.accelerator={accelerator} cannot be used: {error}") from error
     graphs = None
-    if wants_graphs(graph) and fabric.device.type == "cuda" and not is_launched_as_rank():
+    if wants_graphs(graph) and fabric.device.type == "cuda" and not is_launched_externally():
         graphs = CUDAGraphs(fabric.device)
     return Compute(fabric.device, fabric.autocast, graphs)
 

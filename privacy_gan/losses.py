@@ -11,8 +11,8 @@ from torch import Tensor
 from privacy_gan.errors import UserError
 
 # adversarial loss of a filter: h_f(x') [B, C], s [B], progress in [0, 1] -> [B]; the progress is a
-# scalar tensor where the step is captured as a graph, which would freeze a number
-AdversarialLoss = Callable[[Tensor, Tensor, float | Tensor], Tensor]
+# scalar tensor, because a CUDA graph would freeze a number
+AdversarialLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 
 
 def negative_entropy(logits: Tensor, sensitive: Tensor, progress: float | Tensor = 1.0) -> Tensor:

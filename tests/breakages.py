@@ -791,13 +791,13 @@ BREAKAGES = [
         "training/step_graphs.py",
         "ready + count, completed + count",
         "counter.ready, counter.completed",
-        ["training/test_step_graphs.py::test_replayed_steps_are_ordinary_steps"],
+        ["training/test_step_graphs.py::test_replayed_steps_are_eager_steps"],
     ),
     Breakage(
         "an adversary's graph updates the memory of an earlier optimizer",
         "evaluation/learning.py",
-        "  # into new memory\n        self._captured = None\n",
-        "\n",
+        "        self._captured = None  # the optimizer has a new state\n",
+        "",
         ["evaluation/test_captured_judging.py::test_adversaries_with_graphs_learn_the_same"],
     ),
     Breakage(
@@ -805,6 +805,6 @@ BREAKAGES = [
         "privatizers/trainable.py",
         "return self.rng.manual_seed(keyed_seed(self.seed, *key))",
         "return keyed_generator(self.device, self.seed, *key)",
-        ["training/test_step_graphs.py::test_replayed_steps_are_ordinary_steps"],
+        ["training/test_step_graphs.py::test_replayed_steps_are_eager_steps"],
     ),
 ]

@@ -75,7 +75,7 @@ def train_steps(
         tiny: composes configurations.
         overrides: of the configuration.
         precision: Lightning's name of it.
-        backend: captures the steps; None for ordinary steps.
+        backend: captures the steps; None for eager steps.
         checkpoint: to resume from.
         callbacks: further ones.
         accelerator: Lightning's name of it.

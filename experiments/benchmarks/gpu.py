@@ -1,9 +1,10 @@
-"""The GPU part: training steps as ordinary ones, as graphs and compiled; runs that share a GPU."""
+"""The GPU part: eager training steps, CUDA graphs of them, both compiled; runs that share a GPU."""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import queue
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,17 +29,19 @@ from benchmarks.measurement import (
 from benchmarks.run import BenchmarkRun, train_run
 from privacy_gan.data.batch import Batch
 from privacy_gan.errors import UserError
+from privacy_gan.training.step_graphs import CapturedTrainingSteps
 
 FLOPS_BATCH_SIZE = 4  # images per batch when operations are counted
 START_SECONDS = 60  # that processes wait for each other to start
+RUN_SECONDS = 120  # after which processes that have not finished are ended
 
 
 @dataclass(frozen=True)
 class Variant:
-    """A way to take training steps.
+    """A way to run training steps.
 
     Attributes:
-        graph: whether they are captured as graphs.
+        graph: whether they are captured as CUDA graphs.
         compiled: whether torch.compile compiles all networks.
     """
 
@@ -55,6 +58,7 @@ class Plan:
         batch_sizes: of training.
         images: per epoch, at least; one epoch is a warm-up, then each is a round.
         runs: numbers of runs that share the device, each with the first batch size.
+        shared: variant of the runs that share the device.
         seconds: nothing is started after this time; what is left out is named.
     """
 
@@ -63,6 +67,7 @@ class Plan:
     images: int
     runs: Sequence[int]
     seconds: float
+    shared: str = "graph"
 
 
 EAGER, GRAPH = "eager", "graph"
@@ -103,8 +108,9 @@ def time_plan(run: BenchmarkRun, plan: Plan) -> dict[str, Any]:
             continue
         try:
             found[part][name] = work()
-        except (RuntimeError, UserError) as error:  # such as a lack of memory
-            failed[f"{part}: {name}"] = str(error).strip().partition("\n")[0]
+        except Exception as error:  # such as a lack of memory, or of a compiler
+            reason = str(error).strip().partition("\n")[0]
+            failed[f"{part}: {name}"] = reason or type(error).__name__
     flops = flops_per_image(run)
     one = torch.ones(1, 1, device=run.device)
     with run.compute.autocast():  # selects the type in which matrices are multiplied
@@ -162,6 +168,7 @@ class EpochTimer(Callback):
     Attributes:
         seconds: of each epoch.
         times: of the start of the second epoch and the end of the last one.
+        is_captured: whether the steps of the last epoch were captured.
     """
 
     def __init__(
@@ -176,6 +183,7 @@ class EpochTimer(Callback):
         self.seconds: list[float] = []
         self.times: list[float] = []
         self.started = 0.0
+        self.is_captured = False
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compile the networks."""
@@ -200,6 +208,8 @@ class EpochTimer(Callback):
             now = time.monotonic()
             self.seconds.append(now - self.started)
             self.times[1:] = [now]
+            steps = pl_module.captured
+            self.is_captured = isinstance(steps, CapturedTrainingSteps) and not steps.failed
 
 
 def time_training(
@@ -219,7 +229,11 @@ def time_training(
 def train_for(
     run: BenchmarkRun, plan: Plan, variant: Variant, batch_size: int, timer: EpochTimer
 ) -> int:
-    """Train a new run for a warm-up and all rounds; return the number of images in an epoch."""
+    """Train a new run for a warm-up and all rounds; return the number of images in an epoch.
+
+    Raises:
+        UserError: the steps were not captured, although the variant says so.
+    """
     setup = run.prepare(
         f"gpu-{time.time_ns()}-{os.getpid()}",  # a new run each time
         f"data.batch_size={batch_size}",
@@ -231,6 +245,8 @@ def train_for(
     )
     setup.datamodule.setup()
     trainer = train_run(setup, timer)
+    if variant.graph and not timer.is_captured:
+        raise UserError("the steps were not captured, see the warning above")
     return int(trainer.num_training_batches) * batch_size
 
 
@@ -256,11 +272,14 @@ def time_runs(run: BenchmarkRun, plan: Plan, count: int) -> dict[str, Any]:
     processes = [context.Process(target=train_with_others, args=arguments) for _ in range(count)]
     for process in processes:
         process.start()
-    for process in processes:
-        process.join()
-    if failed := sum(process.exitcode != 0 for process in processes):
-        raise UserError(f"{failed} of {count} runs failed, see above")
-    found = [results.get() for _ in processes]
+    try:
+        found = [results.get(timeout=RUN_SECONDS) for _ in processes]
+    except queue.Empty as error:
+        raise UserError(f"not all of {count} runs finished in time, see above") from error
+    finally:
+        for process in processes:
+            process.join(1)
+            process.terminate()
     seconds = max(end for _, _, end in found) - min(start for _, start, _ in found)
     images = sum(images for images, _, _ in found)
     return {"images_per_second": summarize([images / seconds])}
@@ -271,7 +290,7 @@ def train_with_others(
 ) -> None:
     """Train a run in this process, and put images, start and end into the results."""
     timer = EpochTimer(run.device, wait=partial(barrier.wait, START_SECONDS))
-    images = train_for(run, plan, plan.variants[GRAPH], plan.batch_sizes[0], timer)
+    images = train_for(run, plan, plan.variants[plan.shared], plan.batch_sizes[0], timer)
     results.put((run.rounds * images, *timer.times))  # type: ignore[arg-type]
 
 

@@ -75,7 +75,7 @@ class Learner:
         self._unchecked_losses: list[Tensor] = []  # since the last check
         self._best_weights: dict[str, Any] = {}
         self._optimizer: Optimizer | None = None
-        self._captured: CapturedSteps | None = None  # with the memory of this optimizer
+        self._captured: CapturedSteps | None = None  # bound to the optimizer's state
         self._learning_rates: list[float] = []  # of the optimizer's parameter groups
 
     @property
@@ -141,14 +141,14 @@ class Learner:
         tensors = {name: each for name, each in batch._asdict().items() if each is not None}
         rates = [rate * lr_factor for rate in self._learning_rates]
         step = Step(None, tensors, {str(index): rate for index, rate in enumerate(rates)})
-        loss = self._taker(compute)(step)["loss"]
+        loss = self._step_function(compute)(step)["loss"]
         set_learning_rates(self._optimizer, rates)
         self._unchecked_losses.append(loss)
         if loss.device.type == "cpu" or len(self._unchecked_losses) == STEPS_BETWEEN_CHECKS:
             self.check_divergence()
 
-    def _taker(self, compute: Compute) -> Callable[[Step], dict[str, Tensor]]:
-        """Return what takes steps: ``_update``, or graphs of it."""
+    def _step_function(self, compute: Compute) -> Callable[[Step], dict[str, Tensor]]:
+        """Return what runs steps: ``_update``, or CUDA graphs of it."""
         update = partial(self._update, compute)
         if compute.graphs is None:
             return update
@@ -194,8 +194,8 @@ class Learner:
         """Restore a state_dict of a learner of the same kind, after ``start_training``."""
         assert self._optimizer is not None
         self.network.load_state_dict(state_dict["network"])
-        self._optimizer.load_state_dict(state_dict["optimizer"])  # into new memory
-        self._captured = None
+        self._optimizer.load_state_dict(state_dict["optimizer"])
+        self._captured = None  # the optimizer has a new state
 
     def checkpoint(self) -> dict[str, Any]:
         """Return all that a learner of the same kind needs to resume training."""

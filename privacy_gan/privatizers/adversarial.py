@@ -20,7 +20,7 @@ from privacy_gan.privatizers.game import Game, Losses, Turn
 from privacy_gan.privatizers.generator import Generator
 from privacy_gan.privatizers.inference import FilterGeneratorInference
 from privacy_gan.privatizers.phase import Phase
-from privacy_gan.privatizers.trainable import TrainablePrivatizer, learning_rate
+from privacy_gan.privatizers.trainable import TrainablePrivatizer, lr_factor
 from privacy_gan.randomness import Purpose, keyed_generator
 
 IMAGES, SENSITIVE, PROGRESS = "images", "sensitive", "progress"  # in a step, with the draws
@@ -203,14 +203,13 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
             tuple(game.variant for game in phase.games),
         )
         tensors = {IMAGES: batch.images, SENSITIVE: self.sensitive(batch), **draws}
-        return Step(kind, tensors, {PROGRESS: progress, **self.learning_rates(phase, progress)})
+        return Step(kind, tensors, {PROGRESS: progress, **self.lr_factors(phase, progress)})
 
-    def learning_rates(self, phase: Phase, progress: float) -> dict[str, float]:
-        """Return the learning rates of all networks that learn in a phase, by name."""
+    def lr_factors(self, phase: Phase, progress: float) -> dict[str, float]:
+        """Return factors of the learning rates of all networks that learn in a phase, by name."""
         factor = phase.lr_scale * self.learning_rate_factor(progress, phase.final_rate)
-        optimizers: Sequence[Any] = self.optimizers()  # type: ignore[assignment]
         return {
-            learning_rate(index): factor * rate * optimizers[index].defaults["lr"]
+            lr_factor(index): factor * rate
             for game in phase.games
             for index, rate in zip(self.indices(game), (self.network_rate, 1.0), strict=True)
         }
@@ -238,7 +237,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
         for game, turn, result in zip(phase.games, turns, results, strict=True):
             network, discriminator = self.indices(game)
             if result.discriminator is not None:
-                # first: the network's backward pass below may free the graph that both share
+                # first: the network's backward pass below may free the activations of both
                 self.compute_gradients(
                     optimizers[discriminator],
                     result.discriminator,
@@ -251,7 +250,7 @@ class AdversarialPrivatizer(FilterGeneratorInference, TrainablePrivatizer):
                 self.compute_gradients(optimizers[network], loss, game.network)
                 learning.append(network)
         for index in learning:
-            self.step_optimizer(optimizers[index], step.numbers[learning_rate(index)])
+            self.step_optimizer(optimizers[index], step.numbers[lr_factor(index)])
         for game, turn, result in zip(phase.games, turns, results, strict=True):
             if turn.network:
                 game.after_step(result.distortion)

@@ -106,7 +106,9 @@ class Filter(FilterInference, Game):
         adds_noise = hasattr(self.network, "output_noise")
         self.deviation = 0.0 if adds_noise else (output_noise * self.constraint.epsilon) ** 0.5
         # a loss that does not support this number of classes fails now, not at the first step
-        example = adversarial_loss(torch.zeros(2, num_classes), torch.zeros(2).long(), 1.0)
+        example = adversarial_loss(
+            torch.zeros(2, num_classes), torch.zeros(2).long(), torch.tensor(1.0)
+        )
         if example.shape != (2,):
             raise UserError(
                 f"loss={getattr(adversarial_loss, '__name__', adversarial_loss)} must return one "
@@ -230,6 +232,7 @@ class Filter(FilterInference, Game):
         seen = self.discriminator_inputs(values, censored, draws)
         seen_logits = logits if seen is censored else h_f(seen)
         weights = self.class_weights[sensitive]
+        progress = torch.as_tensor(progress, dtype=torch.float64)
         adversarial = (weights * self.adversarial_loss(logits, sensitive, progress)).mean()
         metrics = {
             "adversarial_loss": adversarial.detach(),

@@ -56,7 +56,7 @@ class Game(NetworkPrivatizer):
         network_every: steps between two updates of the network.
         discriminator_every: steps between two updates of the discriminator.
         averaging: decay of the network's exponential moving average, which then censors after
-            training (see ``update_ema``); None to use the network itself.
+            training (see ``ema_of``); None to use the network itself.
 
     Raises:
         UserError: a number is out of range.
@@ -86,8 +86,7 @@ class Game(NetworkPrivatizer):
         self.constraint = constraint
         self.network_every = network_every
         self.discriminator_every = discriminator_every
-        self.averaging = averaging
-        self.average = None if averaging is None else ema_of(network)
+        self.average = None if averaging is None else ema_of(network, averaging)
 
     @property
     def variant(self) -> Hashable:
@@ -127,8 +126,8 @@ class Game(NetworkPrivatizer):
             distortion: of the step.
         """
         self.constraint.update(distortion, self.least_distortion)
-        if self.average is not None and self.averaging is not None:
-            update_ema(self.average, self.network, self.averaging)
+        if self.average is not None:
+            self.average.update_parameters(self.network)
 
     def keep_snapshot(self, progress: float) -> None:
         """Keep the network as it is after a step if it is time to; by default, never.
@@ -165,29 +164,39 @@ def accuracy(logits: Tensor, labels: Tensor) -> Tensor:
     return (logits.detach().argmax(dim=1) == labels).float().mean()
 
 
-def ema_of(network: nn.Module) -> AveragedModel:
-    """Return a moving average of a network, which evens out its oscillations."""
-    return AveragedModel(network).requires_grad_(False)
-
-
-@torch.no_grad()
-def update_ema(average: AveragedModel, network: nn.Module, decay: float) -> None:
-    """Update an exponential moving average after a step of the network; its buffers are copied.
-
-    After t updates the decay is min(decay, (t + 1) / (t + 10)), so that the average soon forgets
-    the initial weights. This does the same as ``update_parameters``, which waits for the number of
-    updates and cannot be captured as a graph.
+class ExponentialMovingAverage(AveragedModel):
+    """The average of ``ema_of``.
 
     Args:
-        average: from ``ema_of``.
         network: the network.
-        decay: weight of the old average in the long run, in [0, 1).
+        decay: weight of the old average at an update in the long run, in [0, 1).
     """
-    updates = average.n_averaged
-    weight = 1 - ((updates + 1) / (updates + 10)).clamp(max=decay)
-    weight = torch.where(updates == 0, torch.ones_like(weight), weight)
-    for averaged, value in zip(average.module.parameters(), network.parameters(), strict=True):
-        averaged.lerp_(value, weight.to(averaged))
-    for kept, buffer in zip(average.module.buffers(), network.buffers(), strict=True):
-        kept.copy_(buffer)
-    updates += 1
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        super().__init__(network)
+        self.decay = decay
+
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        """Update the average, and copy the buffers, without waiting for the number of updates."""
+        updates = self.n_averaged
+        weight = 1 - ((updates + 1) / (updates + 10)).clamp(max=self.decay)
+        weight = torch.where(updates == 0, torch.ones_like(weight), weight)
+        for average, value in zip(self.module.parameters(), model.parameters(), strict=True):
+            average.lerp_(value, weight.to(average))
+        for kept, buffer in zip(self.module.buffers(), model.buffers(), strict=True):
+            kept.copy_(buffer)
+        updates += 1
+
+
+def ema_of(network: nn.Module, decay: float) -> ExponentialMovingAverage:
+    """Return an exponential moving average of a network, which evens out its oscillations.
+
+    Call ``update_parameters`` after each step. After t updates the decay is
+    min(decay, (t + 1) / (t + 10)), so that the average soon forgets the initial weights.
+
+    Args:
+        network: the network; its buffers are copied.
+        decay: weight of the old average at an update in the long run, in [0, 1).
+    """
+    return ExponentialMovingAverage(network, decay).requires_grad_(False)

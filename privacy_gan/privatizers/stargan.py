@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -18,7 +18,7 @@ from privacy_gan.losses import distortion
 from privacy_gan.models.stargan import StarGANDiscriminator, StarGANGenerator
 from privacy_gan.privatizers.base import UNIFORM, SyntheticAttribute
 from privacy_gan.privatizers.inference import StarGANInference, to_signed, to_unit
-from privacy_gan.privatizers.trainable import TrainablePrivatizer, learning_rate
+from privacy_gan.privatizers.trainable import TrainablePrivatizer, lr_factor
 
 
 class StepKind(NamedTuple):
@@ -98,15 +98,11 @@ class StarGAN(StarGANInference, TrainablePrivatizer):
         alpha = draw_alpha(len(images) * distributed.world_size(), rng)
         tensors["alpha"] = distributed.local_shard(alpha)
         factor = self.learning_rate_factor(self.training_progress(batch_idx))
-        optimizers: Sequence[Any] = self.optimizers()  # type: ignore[assignment]
         every = min(self.discriminator_steps, int(self.trainer.num_training_batches))
         return Step(
             StepKind(generator=(batch_idx + 1) % every == 0),
             tensors,
-            {
-                learning_rate(index): factor * optimizer.defaults["lr"]
-                for index, optimizer in enumerate(optimizers)
-            },
+            {lr_factor(index): factor for index in range(len(self.networks))},
         )
 
     def update(self, step: Step) -> dict[str, Tensor]:
@@ -120,11 +116,11 @@ class StarGAN(StarGANInference, TrainablePrivatizer):
         generator, discriminator = self.optimizers()  # type: ignore[attr-defined]
         values = self.discriminator_losses(real, sensitive, fake.detach(), alpha)
         self.compute_gradients(discriminator, values["discriminator_loss"], self.discriminator)
-        self.step_optimizer(discriminator, step.numbers[learning_rate(1)])
+        self.step_optimizer(discriminator, step.numbers[lr_factor(1)])
         if step.kind.generator:
             generator_values = self.generator_losses(real, sensitive, fake, synthetic)
             self.compute_gradients(generator, generator_values["loss"], self.generator)
-            self.step_optimizer(generator, step.numbers[learning_rate(0)])
+            self.step_optimizer(generator, step.numbers[lr_factor(0)])
             values |= generator_values
         values["distortion"] = distortion(to_unit(fake), images)
         return add_prefix(values)

@@ -27,8 +27,8 @@ from privacy_gan.randomness import Purpose, keyed_generator, keyed_seed
 class TrainablePrivatizer(LightningModule, Privatizer):
     """A mechanism whose networks are trained with manual optimization.
 
-    A training step has three parts, so that the middle one can be captured as a graph: the host
-    prepares it, ``update`` launches all kernels, and the host finishes it.
+    A training step has three parts: the host prepares it, ``update`` launches all kernels, and the
+    host finishes it. The middle one can be captured as a CUDA graph.
 
     Args:
         attribute_index: column of the sensitive attribute among the batch's attributes.
@@ -40,7 +40,7 @@ class TrainablePrivatizer(LightningModule, Privatizer):
 
     Attributes:
         logged: scalars of the last training step, including the losses; they should be finite.
-        captured: takes steps in place of ``update``, where these are captured as graphs.
+        captured: runs steps in place of ``update``, where these are captured as CUDA graphs.
 
     Raises:
         UserError: the decay is not in [0, 1].
@@ -97,24 +97,28 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         """Return one optimizer for each network."""
         return [self.make_optimizer(network.parameters()) for network in self.networks]
 
-    @abstractmethod
     def prepare_step(self, batch: Batch, batch_idx: int) -> Step:
-        """Return a training step: everything random is drawn, everything variable is decided."""
+        """Return a training step: everything random is drawn, everything variable is decided.
 
-    @abstractmethod
+        A mechanism that implements this and ``update`` can be captured; one that implements
+        ``training_step`` instead cannot.
+        """
+        raise NotImplementedError
+
     def update(self, step: Step) -> dict[str, Tensor]:
         """Update the networks that learn in a step, and return the scalars to log by name.
 
-        This may be captured as a graph. It launches the same kernels for all steps of a kind, and
-        does not wait for any of them.
+        This may be captured as a CUDA graph. It launches the same kernels for all steps of a kind,
+        and does not wait for any of them.
         """
+        raise NotImplementedError
 
     def finish_step(self, step: Step) -> None:
         """Do what follows ``update`` and cannot be captured; by default, nothing."""
         del step
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
-        """Take a training step and log its scalars."""
+        """Run a training step and log its scalars."""
         step = self.prepare_step(batch, batch_idx)
         values = self.update(step) if self.captured is None else self.captured(step)
         self.finish_step(step)
@@ -159,9 +163,9 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         self.manual_backward(loss, inputs=list(network.parameters()), retain_graph=retain_graph)
         distributed.average_gradients(network.parameters())
 
-    def step_optimizer(self, optimizer: Any, learning_rate: float | Tensor) -> None:
-        """Update a network's parameters."""
-        set_learning_rates(optimizer, [learning_rate] * len(optimizer.param_groups))
+    def step_optimizer(self, optimizer: Any, factor: float | Tensor) -> None:
+        """Update a network's parameters, at ``factor`` times the optimizer's learning rate."""
+        scale_learning_rate(optimizer, factor)
         optimizer.step()
 
     def learning_rate_factor(self, progress: float, final_rate: float = 0.0) -> float:
@@ -208,10 +212,11 @@ class TrainablePrivatizer(LightningModule, Privatizer):
 
     @property
     def logs_this_step(self) -> bool:
-        """Whether Lightning writes this step's values; it takes longer over all than a replay."""
+        """Whether Lightning writes this step's values; logging takes longer than a replay."""
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         number = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
-        return self.trainer.is_last_batch or (every > 0 and number % every == 0)
+        is_last = self.trainer.is_last_batch or self.trainer.should_stop
+        return is_last or (every > 0 and number % every == 0)
 
     def log_validation(self, values: dict[str, Tensor], batch_size: int) -> None:
         """Log a batch's values, which are averaged over the validation split, as valid/..."""
@@ -220,6 +225,12 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         self.log_dict(prefixed, batch_size=batch_size, sync_dist=sync_dist)
 
 
-def learning_rate(index: int) -> str:
-    """Return the name of the learning rate of a network's optimizer among a step's numbers."""
-    return f"learning_rate/{index}"
+def scale_learning_rate(optimizer: Any, factor: float | Tensor) -> None:
+    """Set the learning rate to ``factor`` times the one that the optimizer was created with."""
+    rate = factor * optimizer.defaults["lr"]
+    set_learning_rates(optimizer, [rate] * len(optimizer.param_groups))
+
+
+def lr_factor(index: int) -> str:
+    """Return the name, among a step's numbers, of the factor of an optimizer's learning rate."""
+    return f"lr_factor/{index}"

@@ -5,17 +5,21 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.profilers import PassThroughProfiler
 from pytorch_lightning.strategies import DDPStrategy
 from torch import Tensor
 
 from privacy_gan import distributed
-from privacy_gan.graphs import CapturedSteps, CUDAGraphs, GraphBackend, Step, set_learning_rates
-from privacy_gan.privatizers.trainable import TrainablePrivatizer, learning_rate
+from privacy_gan.graphs import CapturedSteps, CUDAGraphs, GraphBackend, Step
+from privacy_gan.privatizers.trainable import TrainablePrivatizer, lr_factor, scale_learning_rate
 
 log = logging.getLogger(__name__)
 
-HOOKS_WITHIN_A_STEP = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
+# that Lightning calls within a step, of callbacks or mechanisms
+HOOKS = ("on_before_backward", "on_after_backward", "on_before_optimizer_step")
+MODULE_HOOKS = (*HOOKS, "backward", "manual_backward", "optimizer_step")
 
 
 class StepGraphs(Callback):
@@ -31,7 +35,7 @@ class StepGraphs(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Replace the mechanism's steps with captured ones."""
         assert isinstance(pl_module, TrainablePrivatizer)
-        reason = self.find_obstacle(trainer)
+        reason = self.find_obstacle(trainer, pl_module)
         if reason is not None:
             log.warning("trainer.graph=true has no effect: %s", reason)
             return
@@ -42,18 +46,29 @@ class StepGraphs(Callback):
             "training steps",
             [pl_module.rng],
         )
-        pl_module.captured = LightningSteps(captured, trainer)
+        pl_module.captured = CapturedTrainingSteps(captured, trainer)
 
-    def find_obstacle(self, trainer: Trainer) -> str | None:
+    def find_obstacle(self, trainer: Trainer, pl_module: LightningModule) -> str | None:
         """Return why steps cannot be captured, or None if nothing is known that prevents it."""
         if self.backend is None and trainer.strategy.root_device.type != "cuda":
             return "only steps on an NVIDIA GPU can be captured"
         if isinstance(trainer.strategy, DDPStrategy) or distributed.world_size() > 1:
             return "steps of several processes are not captured"
+        if not isinstance(trainer.profiler, PassThroughProfiler):  # type: ignore[attr-defined]
+            return "a profiler times single operations"
+        if torch.is_anomaly_enabled():
+            return "trainer.detect_anomaly=true examines single operations"
+        if not overrides(pl_module, "prepare_step", TrainablePrivatizer):
+            return f"{type(pl_module).__name__} does not implement prepare_step and update"
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
-            for hook in HOOKS_WITHIN_A_STEP:
-                if overrides(callback, hook) and not getattr(callback, "capturable", False):
+            for hook in HOOKS:
+                if overrides(callback, hook, Callback) and not vars(type(callback)).get(
+                    "capturable"
+                ):
                     return f"{type(callback).__name__}.{hook} would not run at every step"
+        for hook in MODULE_HOOKS:
+            if overrides(pl_module, hook, LightningModule):
+                return f"{type(pl_module).__name__}.{hook} would not run at every step"
         return None
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -67,20 +82,20 @@ class StepGraphs(Callback):
         self.release(pl_module)
 
     def release(self, pl_module: LightningModule) -> None:
-        """Free the graphs; later steps are ordinary ones."""
+        """Free the graphs; later steps are eager."""
         assert isinstance(pl_module, TrainablePrivatizer)
         pl_module.captured = None
 
 
-class LightningSteps:
+class CapturedTrainingSteps:
     """Does for captured steps what a replay leaves out, because it calls no optimizer.
 
     Lightning's global step counts the optimizers' steps. Each step of a kind counts as much as the
-    first one, which is not a replay. And the optimizers' learning rates are numbers again, not the
-    memory of a graph, which would be saved in checkpoints.
+    first one, which is eager. The optimizers' learning rates are set to numbers again, because
+    checkpoints would contain the memory of a graph.
 
     Args:
-        captured: takes the steps.
+        captured: runs the steps.
         trainer: counts them.
     """
 
@@ -90,8 +105,13 @@ class LightningSteps:
         self.progress = trainer.fit_loop.epoch_loop.manual_optimization.optim_step_progress
         self.counts: dict[Any, int] = {}
 
+    @property
+    def failed(self) -> bool:
+        """Whether the steps cannot be captured."""
+        return self.captured.failed
+
     def __call__(self, step: Step) -> dict[str, Tensor]:
-        """Take a step."""
+        """Run a step."""
         counters = (self.progress.total, self.progress.current)
         before = [(each.ready, each.completed) for each in counters]
         values = self.captured(step)
@@ -99,11 +119,11 @@ class LightningSteps:
         for counter, (ready, completed) in zip(counters, before, strict=True):
             counter.ready, counter.completed = ready + count, completed + count
         for index, optimizer in enumerate(self.optimizers):
-            if (rate := step.numbers.get(learning_rate(index))) is not None:
-                set_learning_rates(optimizer, [rate] * len(optimizer.param_groups))
+            if (factor := step.numbers.get(lr_factor(index))) is not None:
+                scale_learning_rate(optimizer, factor)
         return values
 
 
-def overrides(callback: Callback, hook: str) -> bool:
-    """Return whether a callback defines a hook."""
-    return getattr(type(callback), hook) is not getattr(Callback, hook)
+def overrides(owner: object, method: str, base: type) -> bool:
+    """Return whether an object or its class replaces a method of a base class."""
+    return getattr(getattr(owner, method), "__func__", None) is not getattr(base, method)

@@ -37,7 +37,7 @@ def judged(tiny, folder):
 
 
 def test_adversaries_with_graphs_learn_the_same(tiny, tmp_path, monkeypatch):
-    expected = judged(tiny, tmp_path / "ordinary")
+    expected = judged(tiny, tmp_path / "eager")
     backend, kinds = RecordedGraphs(), set()
     choose_compute, training_step = judging.choose_compute, Learner.training_step
 

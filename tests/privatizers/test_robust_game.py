@@ -13,7 +13,7 @@ from privacy_gan.losses import smoothed_accuracy
 from privacy_gan.privatizers.adversarial import AdversarialPrivatizer, mirror_half
 from privacy_gan.privatizers.constraint import Multiplier
 from privacy_gan.privatizers.filter import Filter
-from privacy_gan.privatizers.game import Turn, ema_of, update_ema
+from privacy_gan.privatizers.game import Turn, ema_of
 from privacy_gan.randomness import Purpose, keyed_generator
 
 EPSILON, SEED, BETAS, RATE = 0.01, 3, (0.5, 0.999), 1e-3
@@ -194,11 +194,11 @@ def test_options_out_of_range_are_rejected(options, message):
 def test_the_averages_decay_grows_up_to_its_limit():
     network = nn.Linear(1, 1, bias=False)
     network.weight.data.fill_(0.0)
-    average = ema_of(network)
+    average = ema_of(network, decay=0.25)
     after = []
     for value in (0.0, 1.0, 2.0, 3.0):
         network.weight.data.fill_(value)
-        update_ema(average, network, decay=0.25)
+        average.update_parameters(network)
         after.append(float(average.module.weight))
     # the first update copies; then decays are 2/11, 3/12 = 1/4, and 1/4 because 4/13 exceeds it
     third = 1 / 4 * 9 / 11 + 3 / 4 * 2

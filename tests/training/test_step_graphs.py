@@ -1,11 +1,11 @@
-"""Training steps that are captured as graphs and replayed take the same steps as ordinary ones."""
+"""Training steps that are captured as graphs and replayed do the same as eager steps."""
 
 from dataclasses import replace
-from types import SimpleNamespace
 
 import pytest
 import torch
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.callbacks import LambdaCallback
 from recorded_graphs import RecordedGraphs
 from step_runs import MECHANISMS, STEPS, SaveAt, assert_equal, state, train_steps
 
@@ -29,7 +29,7 @@ def _static_sizes(monkeypatch):
 
 @pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
 @pytest.mark.parametrize("mechanism", MECHANISMS)
-def test_replayed_steps_are_ordinary_steps(tiny, mechanism, precision):
+def test_replayed_steps_are_eager_steps(tiny, mechanism, precision):
     overrides = MECHANISMS[mechanism]
     backend = RecordedGraphs()
     eager, expected = train_steps(tiny, overrides, precision)
@@ -67,12 +67,8 @@ def test_training_resumes_exactly_with_and_without_graphs(tiny, tmp_path, before
     assert all(each is None or each.replays for each in backends)
 
 
-FROZEN = ["progress", "learning_rate/0", "learning_rate/1", "images", "sensitive", "filter_noise"]
-
-
-@pytest.mark.parametrize("name", FROZEN)
-def test_a_value_that_a_graph_has_frozen_is_found(tiny, monkeypatch, name):
-    """The smoothing of the robust game's loss depends on the progress."""
+def freeze(monkeypatch, name):
+    """Let captured steps read a value where the step that is captured has it."""
     prepare_step, update = AdversarialPrivatizer.prepare_step, AdversarialPrivatizer.update
 
     def prepare(self, batch, batch_idx):
@@ -89,12 +85,27 @@ def test_a_value_that_a_graph_has_frozen_is_found(tiny, monkeypatch, name):
 
     monkeypatch.setattr(AdversarialPrivatizer, "prepare_step", prepare)
     monkeypatch.setattr(AdversarialPrivatizer, "update", update_with_frozen_value)
+
+
+@pytest.mark.parametrize("name", ["progress", "lr_factor/0", "lr_factor/1"])
+def test_a_number_that_a_graph_has_frozen_is_found(tiny, monkeypatch, name):
+    """The smoothing of the robust game's loss depends on the progress."""
+    freeze(monkeypatch, name)
     backend = RecordedGraphs()
     eager, _ = train_steps(tiny, MECHANISMS["robust filter"], "64-true")
     replayed, _ = train_steps(tiny, MECHANISMS["robust filter"], "64-true", backend)
     assert backend.replays >= STEPS // 2
     with pytest.raises(AssertionError, match="filter"):
         assert_equal(state(replayed), state(eager))
+
+
+@pytest.mark.parametrize("name", ["images", "sensitive", "filter_noise"])
+def test_a_batch_that_a_graph_would_freeze_is_found(tiny, monkeypatch, caplog, name):
+    freeze(monkeypatch, name)
+    backend = RecordedGraphs()
+    train_steps(tiny, MECHANISMS["robust filter"], "64-true", backend)
+    assert backend.replays == 0
+    assert "reads memory that is only there for this step" in caplog.text
 
 
 def test_a_scalar_that_later_steps_change_is_found(tiny, monkeypatch):
@@ -127,7 +138,7 @@ OBSTACLES = {
 
 
 @pytest.mark.parametrize("message", OBSTACLES)
-def test_steps_that_cannot_be_captured_are_ordinary_steps(tiny, monkeypatch, caplog, message):
+def test_steps_that_cannot_be_captured_are_eager_steps(tiny, monkeypatch, caplog, message):
     overrides = MECHANISMS["subspace"]
     monkeypatch.setattr(*OBSTACLES[message])
     backend = RecordedGraphs()
@@ -142,31 +153,64 @@ def test_steps_that_cannot_be_captured_are_ordinary_steps(tiny, monkeypatch, cap
         assert_equal(one, other)
 
 
-class HooksIntoSteps(Callback):
+class HookingCallback(Callback):
     def on_before_optimizer_step(self, trainer, pl_module, optimizer):
         raise NotImplementedError
 
 
+class Module(TrainablePrivatizer):
+    networks = ()
+
+    def __init__(self):
+        LightningModule.__init__(self)
+
+    def forward(self, images, draws):
+        raise NotImplementedError
+
+
+class Divided(Module):
+    def prepare_step(self, batch, batch_idx):
+        raise NotImplementedError
+
+
+class Hooking(Divided):
+    def on_after_backward(self):
+        raise NotImplementedError
+
+
+class ClipsMore(ClipGradients):
+    pass
+
+
 @pytest.mark.parametrize(
-    ("callbacks", "strategy", "reason"),
+    ("callbacks", "module", "options", "reason"),
     [
-        ([StepGraphs()], "auto", "only steps on an NVIDIA GPU can be captured"),
+        ([ClipGradients(1.0, "norm")], Divided(), {}, None),
+        ([], Module(), {}, "Module does not implement prepare_step and update"),
         (
-            [StepGraphs(RecordedGraphs()), HooksIntoSteps()],
-            "auto",
-            "HooksIntoSteps.on_before_optimizer_step would not run at every step",
+            *([HookingCallback()], Divided(), {}),
+            "HookingCallback.on_before_optimizer_step would not run at every step",
         ),
         (
-            [StepGraphs(RecordedGraphs())],
-            UnwrappedDDPStrategy(),
+            *([LambdaCallback(on_after_backward=print)], Divided(), {}),
+            "LambdaCallback.on_after_backward would not run at every step",
+        ),
+        (
+            *([ClipsMore(1.0, "norm")], Divided(), {}),
+            "ClipsMore.on_before_optimizer_step would not run at every step",
+        ),
+        ([], Hooking(), {}, "Hooking.on_after_backward would not run at every step"),
+        ([], Divided(), {"profiler": "simple"}, "a profiler times single operations"),
+        (
+            *([], Divided(), {"strategy": UnwrappedDDPStrategy()}),
             "steps of several processes are not captured",
         ),
-        ([StepGraphs(RecordedGraphs()), ClipGradients(1.0, "norm")], "auto", None),
     ],
 )
-def test_what_is_known_to_prevent_graphs_is_named(callbacks, strategy, reason):
-    trainer = Trainer(accelerator="cpu", devices=1, strategy=strategy, logger=False)
-    assert (
-        callbacks[0].find_obstacle(SimpleNamespace(strategy=trainer.strategy, callbacks=callbacks))
-        == reason
+def test_what_is_known_to_prevent_graphs_is_named(callbacks, module, options, reason):
+    trainer = Trainer(
+        accelerator="cpu", devices=1, logger=False, enable_checkpointing=False, **options
     )
+    trainer.callbacks = callbacks
+    assert StepGraphs(RecordedGraphs()).find_obstacle(trainer, module) == reason
+    assert "only steps on an NVIDIA GPU" in StepGraphs().find_obstacle(trainer, module)
