@@ -108,9 +108,8 @@ def test_an_optimizer_with_state_on_the_host_is_refused(caplog):
         found = steps(Step(None, {"rows": torch.ones(2)}, {"factor": float(factor)}))
         assert found == {"sum": 2 * factor}
     assert steps.backend.captures == 0
-    assert caplog.messages == [
-        "steps cannot be captured as CUDA graphs: Adam keeps its state on the host unless it is fused"
-    ]
+    (warning,) = caplog.messages
+    assert warning.endswith("Adam keeps its state on the host unless it is fused")
 
 
 def test_a_graph_draws_from_the_state_of_a_generator_at_each_step():

@@ -57,7 +57,7 @@ class StepGraphs(Callback):
         if not isinstance(trainer.profiler, PassThroughProfiler):  # type: ignore[attr-defined]
             return "a profiler times single operations"
         if torch.is_anomaly_enabled():
-            return "trainer.detect_anomaly=true examines single operations"
+            return "torch examines single operations for anomalies"
         if not overrides(pl_module, "prepare_step", TrainablePrivatizer):
             return f"{type(pl_module).__name__} does not implement prepare_step and update"
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
