@@ -15,6 +15,7 @@ from filelock import FileLock
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import open_dict
+from parsed_files import parse_once
 from presets import TINY
 
 import privacy_gan
@@ -24,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SLOW = ("test_package.py", "test_presets.py", "benchmarking", "release", "sweeping")
 
 torch.set_num_threads(1)
+parse_once()
 if not torch.cuda.is_available():
     # Lightning, imported above, sets it; torch would look for a driver in every optimizer step
     os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"

@@ -26,6 +26,7 @@ from typing import NoReturn, TextIO
 
 import fork_client
 from fork_client import LENGTH, REPLY, SYS_CLONE, Request, receive
+from parsed_files import parse_all, parse_once
 
 CLONE_PARENT = 0x8000
 MAX_DESCRIPTORS = 64  # that a request may pass
@@ -71,6 +72,8 @@ def import_all() -> None:
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     Plugins.instance()
+    parse_once()
+    parse_all(Path(__file__).parents[1] / "conf")
     del sys.modules["pyarrow"]
     gc.collect()
     gc.freeze()  # keeps the collector from writing to, and so copying, the shared memory

@@ -101,6 +101,7 @@ def train_steps(
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
+        limit_val_batches=0,
     )
     trainer.fit(privatizer, datamodule=setup.datamodule, ckpt_path=checkpoint)
     return trainer, recorder

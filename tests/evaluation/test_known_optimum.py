@@ -29,7 +29,7 @@ from privacy_gan.runs.loading import load_mechanism
 
 CPU = Compute(torch.device("cpu"), nullcontext)
 MU, SIGMA = 2**0.5, 0.7
-BUDGETS = [0.1, 0.5, 2.5]
+BUDGETS = [0.1, 2.5]
 
 
 class BestChannel(Privatizer):

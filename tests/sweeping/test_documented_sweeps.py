@@ -1,6 +1,5 @@
 """Sweeps have as many runs as docs/sweeps.md says, and all documented commands compose."""
 
-import pickle
 import re
 import shlex
 from functools import cache
@@ -13,7 +12,6 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import HydraContext, RunMode
-from omegaconf import OmegaConf
 from PIL import Image
 
 from privacy_gan.commands.hydra_app import register_with_hydra
@@ -42,22 +40,6 @@ COMMANDS = {
     for command in commands_of(page)
     if not any(part in command for part in SKIPPED)
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def parse_files_once():
-    """Cache parsed files: Hydra reads all of them again for each configuration."""
-    load = OmegaConf.load
-    parsed = {}
-
-    def load_once(file):
-        if file.name not in parsed:
-            parsed[file.name] = pickle.dumps(load(file))
-        return pickle.loads(parsed[file.name])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(OmegaConf, "load", load_once)
-        yield
 
 
 @pytest.fixture(scope="module")
