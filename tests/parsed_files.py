@@ -15,7 +15,7 @@ _parsed: dict[tuple[str, int, int], bytes] = {}
 
 def load_once(file: Any) -> Any:
     """Do the same as ``OmegaConf.load``, but parse a file that has not changed only once."""
-    path = os.fspath(getattr(file, "name", file))
+    path = os.fspath(file if isinstance(file, str | Path) else file.name)
     status = Path(path).stat()
     key = (path, status.st_mtime_ns, status.st_size)
     if key not in _parsed:
