@@ -88,7 +88,7 @@ def parse_options(arguments: Sequence[str]) -> argparse.Namespace:
         type=parse_rates,
         metavar="RATE[,RATE...]",
         help="time nothing, but print the hours of the paper's experiments at this many training "
-        "images per second",
+        "images of 64 pixels per second",
     )
     parser.add_argument("overrides", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_intermixed_args(list(arguments))
