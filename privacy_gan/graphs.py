@@ -49,8 +49,8 @@ StepFunction = Callable[[Step], dict[str, Tensor]]
 class GraphBackend(Protocol):
     """Captures work on a device."""
 
-    def warm_up(self, work: Callable[[], Tensor]) -> Tensor:
-        """Do work as before a capture, and return its result."""
+    def warm_up(self, work: Callable[[], Tensor]) -> tuple[Tensor, str | None]:
+        """Do work as before a capture; return its result, and why it cannot be captured or None."""
 
     def capture(
         self, work: Callable[[], Tensor], generators: Sequence[torch.Generator]
@@ -82,28 +82,28 @@ class CUDAGraphs:
         self.device = device
         self.stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
         self.pool = torch.cuda.graph_pool_handle()
-        self.wait: str | None = None  # the first operation of the last warm-up that waited
         self._empty = torch.cuda.CUDAGraph()  # keeps the pool while there is no other graph
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch warns about an empty graph
             self._capture(self._empty, lambda: None)
 
-    def warm_up(self, work: Callable[[], Tensor]) -> Tensor:
-        """See GraphBackend; uses the stream of the capture, as torch's documentation advises."""
+    def warm_up(self, work: Callable[[], Tensor]) -> tuple[Tensor, str | None]:
+        """See GraphBackend; uses the stream of the capture, as torch's documentation advises.
+
+        Operations that wait for the GPU are found here, because a capture that fails could leave
+        torch's allocator unusable.
+        """
         current = torch.cuda.current_stream(self.device)
         self.stream.wait_stream(current)
         with torch.cuda.stream(self.stream), recorded_waits() as waits:
             result = work()
         current.wait_stream(self.stream)
-        self.wait = waits[0] if waits else None
-        return result
+        return result, waits[0] if waits else None
 
     def capture(
         self, work: Callable[[], Tensor], generators: Sequence[torch.Generator]
     ) -> tuple[Callable[[], None], Tensor]:
         """See GraphBackend."""
-        if self.wait is not None:  # a failed capture could leave torch's allocator unusable
-            raise RuntimeError(self.wait)
         graph = torch.cuda.CUDAGraph()
         for generator in generators:
             graph.register_generator_state(generator)
@@ -191,13 +191,15 @@ class CapturedSteps:
         """Run a step and return its scalars, which later steps do not change."""
         if not self.failed:
             kind = self._find_kind(step)
-            if kind.steps == WARM_UP_STEPS and kind.replay is None:
+            if kind.steps == WARM_UP_STEPS and kind.obstacle is not None:
+                self._fail(kind.obstacle)
+            elif kind.steps == WARM_UP_STEPS and kind.replay is None:
                 self._capture(kind)
         if self.failed:
             return self.function(step)
         kind.load(step)
         if kind.replay is None:
-            kind.result = self.backend.warm_up(kind.run)
+            kind.result, kind.obstacle = self.backend.warm_up(kind.run)
         else:
             kind.replay()
         kind.steps += 1
@@ -239,12 +241,14 @@ class _Kind:
         steps: number of steps so far.
         replay: runs a step, once captured.
         result: the scalars of the last step.
+        obstacle: why the last eager step could not have been captured, or None.
     """
 
     def __init__(self, example: Step, function: StepFunction) -> None:
         self.steps = 0
         self.replay: Callable[[], None] | None = None
         self.result = torch.empty(0)
+        self.obstacle: str | None = None
         self._function = function
         self._names: list[str] = []
         self._device = next(iter(example.tensors.values())).device

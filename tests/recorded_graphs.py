@@ -52,10 +52,10 @@ class RecordedGraphs:
         self.replays = 0
         self.known = KnownMemory()
 
-    def warm_up(self, work: Callable[[], Tensor]) -> Tensor:
+    def warm_up(self, work: Callable[[], Tensor]) -> tuple[Tensor, None]:
         """Do the work."""
         with self.known:
-            return work()
+            return work(), None
 
     def capture(
         self, work: Callable[[], Tensor], generators: Sequence[torch.Generator]

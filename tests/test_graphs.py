@@ -100,6 +100,27 @@ def test_a_failed_capture_is_reported_once_and_changes_nothing(caplog, failing):
     )
 
 
+class Waits(RecordedGraphs):
+    """Finds in a warm-up that some work waits for the GPU."""
+
+    def warm_up(self, work):
+        result, _ = super().warm_up(work)
+        return result, f"loss.py:{int(result)} waits for the GPU" if result else None
+
+
+def test_steps_that_wait_are_not_captured(caplog):
+    backend = Waits()
+    waiting, other = (CapturedSteps(scale, backend, [], name) for name in ("waiting", "other"))
+    for _ in range(WARM_UP_STEPS + 2):  # in turn, as adversaries learn
+        assert waiting(Step(None, {"rows": torch.ones(2)}, {"factor": 3.0})) == {"sum": 6}
+        assert other(Step(None, {"rows": torch.ones(2)}, {"factor": 0.0})) == {"sum": 0}
+    assert (waiting.failed, other.failed) == (True, False)
+    assert backend.captures == 1
+    assert caplog.messages == [
+        "waiting cannot be captured as CUDA graphs: loss.py:6 waits for the GPU"
+    ]
+
+
 def test_an_optimizer_with_state_on_the_host_is_refused(caplog):
     """Its state would be frozen: torch's Adam counts steps on the CPU unless it is fused."""
     weight = nn.Parameter(torch.ones(1))
