@@ -14,7 +14,7 @@ from test_benchmark_command import SMALL
 
 PLAN = Plan(
     {EAGER: Variant(graph=False), GRAPH: Variant(graph=True)},
-    batch_sizes=(8, 24),
+    batch_sizes=(8,),
     images=24,
     runs=(1,),
     seconds=1000,
@@ -34,12 +34,12 @@ def run(tmp_path, monkeypatch):
 
 def test_all_ways_to_train_are_timed_and_described(run):
     found = time_plan(run, PLAN)
-    assert list(found["training"]) == [*(f"eager, batch size {n}" for n in (8, 24)), "reference"]
+    assert list(found["training"]) == ["eager, batch size 8", "reference"]
     assert all(len(each["images_per_second"]["rounds"]) == 2 for each in found["training"].values())
     assert list(found["runs"]) == ["1"]
     assert list(found["judging"]) == [EAGER, GRAPH]
     assert not found["left_out"]
-    assert list(found["failed"]) == [f"training: graph, batch size {n}" for n in (8, 24)]
+    assert list(found["failed"]) == ["training: graph, batch size 8"]
 
     text = "\n".join(describe_gpu({"gpu": found, "batch_size": 8}))
     assert all(f"{name}: " in text for name in found["training"])

@@ -27,8 +27,13 @@ def _static_sizes(monkeypatch):
     monkeypatch.setattr(graphs, "WARM_UP_STEPS", 1)
 
 
-@pytest.mark.parametrize("precision", ["64-true", "bf16-mixed"])
-@pytest.mark.parametrize("mechanism", MECHANISMS)
+# in bfloat16, those with several networks, all losses and both games
+IN_BFLOAT16 = ["cross-entropy", "paper", "robust", "phases", "subspace", "codebook", "stargan"]
+CASES = [(name, "64-true") for name in MECHANISMS if name != "robust filter"]
+CASES += [(name, "bf16-mixed") for name in IN_BFLOAT16]
+
+
+@pytest.mark.parametrize(("mechanism", "precision"), CASES)
 def test_replayed_steps_are_eager_steps(tiny, mechanism, precision):
     overrides = MECHANISMS[mechanism]
     backend = RecordedGraphs()
@@ -48,18 +53,21 @@ def test_training_resumes_exactly_with_and_without_graphs(tiny, tmp_path):
     """A checkpoint holds nothing of the graphs; a resumed run captures its steps again."""
     path, overrides, precision = tmp_path / "after-13.ckpt", MECHANISMS["robust"], "bf16-mixed"
     expected, _ = train_steps(tiny, overrides, precision, callbacks=[SaveAt(13, path)])
-    for before, after in [(False, True), (True, True), (True, False)]:
-        if before:
-            save = SaveAt(13, path)
-            train_steps(tiny, overrides, precision, RecordedGraphs(), callbacks=[save])
-            rates = [
-                group["lr"]
-                for saved in torch.load(path, weights_only=False)["optimizer_states"]
-                for group in saved["param_groups"]
-            ]
-            assert all(isinstance(rate, float) for rate in rates)
-        backend = RecordedGraphs() if after else None
-        resumed, _ = train_steps(tiny, overrides, precision, backend, checkpoint=path)
+    with_graphs = path.with_name("with-graphs.ckpt")
+    save = SaveAt(13, with_graphs)
+    train_steps(tiny, overrides, precision, RecordedGraphs(), callbacks=[save])
+    rates = [
+        group["lr"]
+        for saved in torch.load(with_graphs, weights_only=False)["optimizer_states"]
+        for group in saved["param_groups"]
+    ]
+    assert all(isinstance(rate, float) for rate in rates)
+    for checkpoint, backend in [
+        (path, RecordedGraphs()),
+        (with_graphs, RecordedGraphs()),
+        (with_graphs, None),
+    ]:
+        resumed, _ = train_steps(tiny, overrides, precision, backend, checkpoint=checkpoint)
         assert resumed.global_step == expected.global_step
         assert_equal(state(resumed), state(expected))
         assert backend is None or backend.replays
