@@ -13,7 +13,7 @@ ORDER = [
     "graphs",
     *("cluster_environment", "progress"),
     "distributed",
-    *("config", "hardware", "data", "models", "privatizers", "runs"),
+    *("config", "hardware", "data", "detection", "models", "privatizers", "runs"),
     *("training", "evaluation"),
     *("reporting", "sweeping", "release", "commands"),
 ]

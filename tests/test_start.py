@@ -14,6 +14,7 @@ MISTAKES = {
     "demo": (["run=nowhere"], "nowhere is not a run folder"),
     "evaluate": (["run=nowhere"], "nowhere is not a run folder"),
     "export": (["run=nowhere", "output=x"], "nowhere is not a run folder"),
+    "photographs": (["x", "--images", "nowhere"], "--images nowhere is not a folder with images"),
     "privatize": (["run=nowhere", "input=x", "output=y"], "nowhere is not a run folder"),
     "report": (["folder=nowhere"], "folder=nowhere is not a folder"),
     "train": (["epsilon=0"], "epsilon=0.0 is not a distortion budget"),

@@ -15,6 +15,7 @@ from privacy_gan.release.onnx_export import TOLERANCE, export_onnx
 from privacy_gan.release.trained_model import load_trained_model
 from privacy_gan.reporting.model_card import render_model_card
 from privacy_gan.runs.files import PARTIAL_SUFFIX
+from privacy_gan.runs.folder import RunFolder
 
 
 def main(config: DictConfig) -> None:
@@ -30,6 +31,12 @@ def main(config: DictConfig) -> None:
     hides, size, facts = list(privatizer.attributes), privatizer.image_size, privatizer.facts
     channels = privatizer.channels
     exported = ExportedPrivatizer.from_privatizer(privatizer, size, hides, facts, channels)
+    if config.face_position:
+        from privacy_gan.detection.detector import FaceDetector
+        from privacy_gan.release.face_position import load_position
+
+        load_position(trained.path, trained.is_run, FaceDetector())
+    face_position = RunFolder(trained.path).face_position
     output = Path(config.output)
     with atomic_folder(output) as partial:
         card = render_model_card(trained.result, facts, hides, size, config.onnx, channels)
@@ -39,16 +46,20 @@ def main(config: DictConfig) -> None:
         if config.onnx:
             inference = exported.mechanism.for_inference()
             error = export_onnx(inference, size, partial / "model.onnx", channels)
+        if face_position.exists():
+            shutil.copyfile(face_position, partial / face_position.name)
     print(f"exported to {output}")
-    print("  README.md          model card: read it, and fill in what only you know")
-    print("  config.json        describes the mechanism")
-    print("  model.safetensors  its weights")
+    print("  README.md           model card: read it, and fill in what only you know")
+    print("  config.json         describes the mechanism")
+    print("  model.safetensors   its weights")
     if config.onnx:
         print(
-            "  model.onnx         the mechanism for other programs; differs from PyTorch by at "
+            "  model.onnx          the mechanism for other programs; differs from PyTorch by at "
             f"most {error:.1g} (tolerance {TOLERANCE:g})"
         )
-    print("  result.json        all measurements")
+    print("  result.json         all measurements")
+    if face_position.exists():
+        print("  face_position.json  where the training images have their faces, for fit=faces")
 
 
 @contextmanager

@@ -1,15 +1,16 @@
-"""Censors a folder of photographs with a trained run."""
+"""Censors photographs with a trained run."""
 
 from __future__ import annotations
 
 import logging
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
@@ -17,14 +18,22 @@ import privacy_gan
 from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.errors import DISK_FULL, UserError
 from privacy_gan.hardware import choose_compute
-from privacy_gan.release.censoring import censor_images
-from privacy_gan.release.folder_censoring import ReleaseReport, ReleaseSettings, censor_folder
+from privacy_gan.release.censoring import FACES, censor_images
+from privacy_gan.release.contact_sheet import require_private, write_contact_sheet
+from privacy_gan.release.folder_censoring import ReleaseReport, censor_folder
+from privacy_gan.release.outcomes import PhotoCensor
 from privacy_gan.release.output_folder import Manifest
 from privacy_gan.release.photos import escape_path
+from privacy_gan.release.release_settings import BLUR, KEEP, ORIGINAL, ReleaseSettings
 from privacy_gan.release.salt import load_salt, salted_seed
+from privacy_gan.release.square_censoring import CensorFunction, SquareCensor
 from privacy_gan.release.trained_model import TrainedModel, load_trained_model
 from privacy_gan.reporting.verdict import run_verdict
 from privacy_gan.tensors import hash_weights
+
+if TYPE_CHECKING:
+    from privacy_gan.detection.position import FacePosition
+    from privacy_gan.release.face_censoring import FaceCensor
 
 MAX_NAMES = 5
 
@@ -38,12 +47,76 @@ def main(config: DictConfig) -> None:
         UserError: a folder cannot be used, or some photographs were not censored.
     """
     trained = load_trained_model(Path(config.run))
-    privatizer, side = trained.privatizer, trained.privatizer.image_size
-    file_format = ReleaseFormat.parse(config.released_as or trained.default_format)
-    choices = (config.fit, config.size, file_format, config.batch_size, privatizer.channels)
-    settings = ReleaseSettings(side, *choices)
-    compute = choose_compute(config.trainer.accelerator, privatizer.facts["precision"], side)
-    output = Path(config.output)
+    settings = release_settings(config, trained)
+    source, output = Path(config.input), Path(config.output)
+    preview = None if config.preview is None else Path(config.preview)
+    if preview is not None:
+        require_private(preview, output, source)
+    censor = censor_function(config, trained)
+    manifest = build_manifest(trained, settings)
+    photo_censor: PhotoCensor = SquareCensor(settings, censor)
+    if settings.fit == FACES:
+        photo_censor = load_face_censor(trained, settings, censor)
+        manifest.released["faces"] = face_facts(settings, photo_censor.position)
+    with naming_option(f"output={output}", "folder"):
+        report = censor_folder(source, output, settings, photo_censor, manifest, config.overwrite)
+    if preview is not None:
+        with naming_option(f"preview={preview}", "file"):
+            print(write_contact_sheet(preview, report, output, settings))
+    print_summary(report, output)
+    if settings.fit == FACES:
+        print_faces(report, settings)
+    for line in format_leaks(trained, settings):
+        print(line)
+    if skipped := len(report.skipped):
+        number = "1 photograph was" if skipped == 1 else f"{skipped:,} photographs were"
+        pronoun = "is" if skipped == 1 else "are"
+        raise UserError(
+            f"{number} not censored, for the reasons above, and {pronoun} missing in {output}"
+        )
+
+
+@contextmanager
+def naming_option(option: str, noun: str) -> Iterator[None]:
+    """Raise UserError within the block if something cannot be written; name the option.
+
+    Args:
+        option: the option and its value.
+        noun: "file" or "folder".
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in DISK_FULL:
+            raise
+        raise UserError(
+            f"cannot write to {option} ({error.strerror or error}): choose another {noun}"
+        ) from error
+
+
+def release_settings(config: DictConfig, trained: TrainedModel) -> ReleaseSettings:
+    """Return how photographs are resized and written. Raises UserError, see ReleaseSettings."""
+    return ReleaseSettings(
+        image_size=trained.privatizer.image_size,
+        fit=config.fit,
+        size=config.size,
+        format=ReleaseFormat.parse(config.released_as or trained.default_format),
+        batch_size=config.batch_size,
+        channels=trained.privatizer.channels,
+        unsure=config.unsure,
+        faceless=config.faceless,
+    )
+
+
+def censor_function(config: DictConfig, trained: TrainedModel) -> CensorFunction:
+    """Return the function that censors images.
+
+    Raises:
+        UserError: the salt is missing or invalid.
+    """
+    privatizer = trained.privatizer
+    hardware = (config.trainer.accelerator, privatizer.facts["precision"], privatizer.image_size)
+    compute = choose_compute(*hardware)
     censor = partial(censor_images, privatizer.to(compute.device), compute=compute)
     if config.salt is not None:
         censor.keywords["seed"] = salted_seed(load_salt(Path(config.salt)))
@@ -52,30 +125,29 @@ def main(config: DictConfig) -> None:
             "this mechanism may censor each photograph only once, because what it leaks adds up: "
             "set salt=FILE, a secret with which it always censors a photograph in the same way"
         )
-    try:
-        report = censor_folder(
-            Path(config.input),
-            output,
-            settings,
-            censor,
-            build_manifest(trained, settings),
-            config.overwrite,
-        )
-    except OSError as error:
-        if error.errno in DISK_FULL:
-            raise
-        raise UserError(
-            f"cannot write to output={output} ({error.strerror or error}): choose another folder"
-        ) from error
-    print_summary(report, output)
-    for line in format_leaks(trained, settings.format.name):
-        print(line)
-    if skipped := len(report.skipped):
-        number = "1 photograph was" if skipped == 1 else f"{skipped:,} photographs were"
-        pronoun = "is" if skipped == 1 else "are"
-        raise UserError(
-            f"{number} not censored, for the reasons above, and {pronoun} missing in {output}"
-        )
+    return censor
+
+
+def load_face_censor(
+    trained: TrainedModel, settings: ReleaseSettings, censor: CensorFunction
+) -> FaceCensor:
+    """Return what finds and censors faces.
+
+    Raises:
+        UserError: the detector is not installed, or it is not known where the mechanism has faces.
+    """
+    from privacy_gan.detection.detector import FaceDetector  # these take a second to import
+    from privacy_gan.release.face_censoring import FaceCensor
+    from privacy_gan.release.face_position import load_position
+
+    detector = FaceDetector()
+    position = load_position(trained.path, trained.is_run, detector)
+    return FaceCensor(settings, detector, position, censor)
+
+
+def face_facts(settings: ReleaseSettings, position: FacePosition) -> dict[str, Any]:
+    """Return what the manifest says about how faces are found and what happens to them."""
+    return {"unsure": settings.unsure, "faceless": settings.faceless, **asdict(position)}
 
 
 def build_manifest(trained: TrainedModel, settings: ReleaseSettings) -> Manifest:
@@ -140,12 +212,52 @@ def format_other_files(others: Sequence[Path]) -> str:
     return f"{format_count(len(others), 'input file')} {verbs} not copied: {names}{more}"
 
 
-def format_leaks(trained: TrainedModel, released_as: str) -> list[str]:
+def print_faces(report: ReleaseReport, settings: ReleaseSettings) -> None:
+    """Print what became of the faces, and to stderr those that could not be censored."""
+    for photo, faces in report.faces.items():
+        for face in faces:
+            if face.problem is not None:
+                done = {BLUR: "blurred", KEEP: "kept as it is"}[settings.unsure]
+                done = "left out" if settings.writes_squares else done
+                print(
+                    f"unsure {escape_path(photo.name)}: {face.place}, {face.problem}: {done}",
+                    file=sys.stderr,
+                )
+        if not faces:
+            name = escape_path(photo.name)
+            print(f"unsure {name}: no face was found in it: copied", file=sys.stderr)
+    counts = report.counts
+    lines = [f"{format_count(counts.get('faces_censored', 0), 'face')} censored"]
+    if unsure := counts.get("faces_unsure", 0):
+        verb = "was" if unsure == 1 else "were"
+        lines.append(f"{format_count(unsure, 'face')} {verb} not, as listed above")
+    print("; ".join(lines))
+    largest = counts.get("pixels_of_largest_face", 0)
+    if settings.size == ORIGINAL and largest > settings.image_size:
+        print(
+            f"faces are up to {largest:,} pixels wide, and have the detail of "
+            f"{settings.image_size:,} pixels where they were censored"
+        )
+
+
+def format_leaks(trained: TrainedModel, settings: ReleaseSettings) -> list[str]:
     """Return lines on what the censored images still leak, as far as it was measured."""
-    result = trained.result
+    result, released_as = trained.result, settings.format.name
+    hidden = " and ".join(trained.privatizer.attributes)
+    lines = []
+    if settings.fit == FACES:
+        lines.append(
+            f"hidden is {hidden}, not who a person is; what is around a face (hair, ears, clothes, "
+            "other people) is as it was, and so are faces that the detector did not find"
+        )
     if not result.evaluations:
-        return ["this run was not judged: what its images still leak is unknown"]
-    lines = run_verdict(result)
+        return [*lines, "this run was not judged: what its images still leak is unknown"]
+    lines += run_verdict(result)
+    if settings.fit == FACES:
+        lines.append(
+            "it was judged on images like those of its training; faces that a detector aligns "
+            "leak about as much, as far as that was measured: docs/photographs.md"
+        )
     if released_as not in trained.judged_formats:
         arguments = [f"run={trained.path}", f"judge.released_as={released_as}"]
         command = shlex.join(["privacy-gan", "evaluate", *arguments])

@@ -126,7 +126,7 @@ VALIDATORS = {
     "generator_stride": integer(1),
     **dict.fromkeys(("num_workers", "noise_size", "snapshots"), integer(0)),
     **dict.fromkeys(("num_train", "num_valid", "num_test"), at_most(MAX_IMAGES)),
-    "fit": one_of("whole", "center"),
+    "fit": one_of("whole", "center", "faces"),
     "size": one_of("original", "model"),
     "target": one_of("barycentre", "random"),
     "data_scaling": boolean(),

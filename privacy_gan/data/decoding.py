@@ -5,6 +5,9 @@ Training, audits, `privatize` and the demo all use this module, so they all see 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -15,19 +18,20 @@ from PIL import Image, ImageCms, ImageFile, ImageOps, UnidentifiedImageError
 DECODING_VERSION = 2  # raise it whenever the same files decode to other pixels
 
 # Pillow reads many more formats, and some of its readers start other programs.
-PHOTO_FORMATS = ("JPEG", "PNG", "WEBP")
-DATASET_FORMATS = (
-    *PHOTO_FORMATS,
-    "BMP",
-    "GIF",
-    "TIFF",
-)  # accepted in data sets, whatever the suffix
+HEIF = "HEIF"  # read by pillow-heif
+PHOTOS_EXTRA = "pip install 'privacy_gan[photos]'"
+PHOTO_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", HEIF)
+PHOTO_FORMAT_NAMES = "JPEG, PNG, WebP, TIFF or HEIC"
+DATASET_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "BMP", "GIF")  # whatever the suffix
 MAX_PIXELS = 89_478_485  # 268 MB of RGB, where Pillow starts to warn
 MAX_SIDE = 65_500  # pixels; the largest width and height of a JPEG
 GREY_MODES = ("1", "L", "LA")
 # Pillow scales the pixels of a 2-bit or 4-bit PNG by this factor, but not the transparent colour.
 TRANSPARENCY_SCALE = {"L;2": 85, "L;4": 17}
-BITS_PER_SAMPLE, PHOTOMETRIC = 258, 262  # TIFF tags: BitsPerSample and PhotometricInterpretation
+# TIFF tags
+NEW_SUBFILE_TYPE, BITS_PER_SAMPLE, PHOTOMETRIC, DNG_VERSION = 254, 258, 262, 50706
+ORIENTATION, QUARTER_TURNS = 274, range(5, 9)  # an EXIF tag, and the values that swap the sides
+REDUCED_RESOLUTION = 1  # flag of NewSubfileType
 
 
 class UndecodableImageError(Exception):
@@ -38,7 +42,11 @@ class UnsupportedFormatError(UndecodableImageError):
     """A file is in none of the supported formats."""
 
 
-def decode(file: Path | IO[bytes], formats: tuple[str, ...] = PHOTO_FORMATS) -> Image.Image:
+def decode(
+    file: Path | IO[bytes],
+    formats: tuple[str, ...] = PHOTO_FORMATS,
+    thumbnail: int | None = None,
+) -> Image.Image:
     """Decode an image, apply its EXIF orientation and blend transparent pixels with white.
 
     A file with several images gives its first. Pixels of 16 bits, grey or colour, keep their upper
@@ -47,6 +55,8 @@ def decode(file: Path | IO[bytes], formats: tuple[str, ...] = PHOTO_FORMATS) -> 
     Args:
         file: path or content.
         formats: Pillow's names of the allowed formats.
+        thumbnail: number of pixels that the shorter side may be reduced to, which makes large JPEGs
+            faster to decode; None for the full size.
 
     Returns:
         An RGB image in sRGB. An embedded colour profile is applied.
@@ -55,17 +65,37 @@ def decode(file: Path | IO[bytes], formats: tuple[str, ...] = PHOTO_FORMATS) -> 
         UndecodableImageError: the image is damaged, too large, or in an unsupported format.
         OSError: the file system failed; ``errno`` is set.
     """
+    with refusing_undecodable(), Image.open(file, formats=readable(formats)) as photo:
+        check_size(photo)
+        refuse_raw(photo)
+        if thumbnail is not None:
+            photo.draft(None, (thumbnail, thumbnail))
+        profile = photo.info.get("icc_profile")
+        rescale_transparency(photo)
+        ImageOps.exif_transpose(photo, in_place=True)
+        return to_srgb(blend_on_white(photo), profile)
+
+
+def upright_size(file: IO[bytes]) -> tuple[int, int]:
+    """Return width and height of an image after ``decode``, from its header.
+
+    Raises:
+        UndecodableImageError, OSError: see ``decode``.
+    """
+    with refusing_undecodable(), Image.open(file, formats=readable(PHOTO_FORMATS)) as photo:
+        is_turned = photo.getexif().get(ORIENTATION, 1) in QUARTER_TURNS
+        return photo.size[::-1] if is_turned else photo.size
+
+
+@contextmanager
+def refusing_undecodable() -> Iterator[None]:
+    """Raise UndecodableImageError within the block for what Pillow's decoders raise."""
     try:
-        with Image.open(file, formats=formats) as photo:
-            check_size(photo)
-            profile = photo.info.get("icc_profile")
-            rescale_transparency(photo)
-            ImageOps.exif_transpose(photo, in_place=True)
-            return to_srgb(blend_on_white(photo), profile)
+        yield
     except (UndecodableImageError, MemoryError):
         raise
     except UnidentifiedImageError as error:
-        raise UnsupportedFormatError("it is not a JPEG, PNG or WebP image") from error
+        raise UnsupportedFormatError(f"it is not a {PHOTO_FORMAT_NAMES} image") from error
     except Image.DecompressionBombError as error:
         raise too_large_error() from error
     except OSError as error:
@@ -74,6 +104,29 @@ def decode(file: Path | IO[bytes], formats: tuple[str, ...] = PHOTO_FORMATS) -> 
         raise UndecodableImageError(f"it cannot be read ({error})") from error
     except Exception as error:  # decoders raise many types of errors on damaged files
         raise UndecodableImageError(f"it cannot be decoded ({error})") from error
+
+
+def readable(formats: tuple[str, ...]) -> tuple[str, ...]:
+    """Return those of some formats that can be read here."""
+    if HEIF not in formats or not reads_heif():
+        return tuple(name for name in formats if name != HEIF)
+    from pillow_heif import register_heif_opener
+
+    register_heif_opener(thumbnails=False)
+    return formats
+
+
+def reads_heif() -> bool:
+    """Return whether pillow-heif, which reads HEIC images, is installed."""
+    return find_spec("pillow_heif") is not None
+
+
+def refuse_raw(photo: Image.Image) -> None:
+    """Raise UndecodableImageError if an image is the preview in a raw photograph."""
+    tags = getattr(photo, "tag_v2", {})
+    is_preview = int(tags.get(NEW_SUBFILE_TYPE, 0)) & REDUCED_RESOLUTION
+    if is_preview or DNG_VERSION in tags:
+        raise UndecodableImageError("it is a raw photograph: convert it to JPEG or PNG")
 
 
 def check_size(photo: Image.Image) -> None:

@@ -98,6 +98,19 @@ def open_source(data: Mapping[str, Any]) -> ImageSource | None:
     return _open_once(data["_target_"], json.dumps(arguments), _stamp(arguments))
 
 
+def training_images(source: ImageSource, number: int) -> list[npt.NDArray[np.uint8]]:
+    """Return some training images, uint8 [S, S, C], at equal distances in the source's order.
+
+    Args:
+        source: the images.
+        number: how many; all, if there are fewer.
+    """
+    _, splits = source.labels()
+    indices = np.flatnonzero(splits == 0)
+    chosen = indices[np.linspace(0, len(indices) - 1, min(number, len(indices))).astype(int)]
+    return [source.images(index, index + 1)[0] for index in chosen.tolist()]
+
+
 @lru_cache(maxsize=4)
 def _open_once(target: str, arguments: str, stamp: tuple[int, ...]) -> ImageSource:
     # once for all runs of a sweep, since a large table of labels takes many seconds

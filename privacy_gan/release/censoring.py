@@ -7,7 +7,8 @@ reveal more about the attribute than the censored image does.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,7 +23,8 @@ from privacy_gan.data.release_format import to_uint8
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.base import Privatizer
 
-WHOLE, CENTER = FIT_MODES = ("whole", "center")
+WHOLE, CENTER, FACES = FIT_MODES = ("whole", "center", "faces")
+NOT_FINITE = "the mechanism returned values that are not finite"
 Pixels = npt.NDArray[np.uint8]
 
 
@@ -54,11 +56,18 @@ def prepare_photo(
     Raises:
         UndecodableImageError: the file is damaged, too large, unreadable or not a photograph.
     """
-    try:
+    with refusing_unreadable():
         photo = decode(file)
         crop = min(photo.size) if fit == CENTER else None
         pixels = to_channels(resize_to_square(photo, image_size, crop), channels)
         return PreparedPhoto(pixels, (crop, crop) if crop else photo.size)
+
+
+@contextmanager
+def refusing_unreadable() -> Iterator[None]:
+    """Raise UndecodableImageError within the block for a lack of memory and for read errors."""
+    try:
+        yield
     except MemoryError as error:
         raise UndecodableImageError("it does not fit into memory") from error
     except OSError as error:

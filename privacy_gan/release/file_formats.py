@@ -9,20 +9,20 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from privacy_gan.data.decoding import UndecodableImageError
+from privacy_gan.data.decoding import UndecodableImageError, reads_heif
 
 HEADER_SIZE = 64  # bytes that are enough to detect every format below
 
 JPEG, PNG = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n"
-
-TIFF = "TIFF or raw"  # both start with the same bytes
+TIFF = (b"II*\0", b"MM\0*")  # raw photographs start with the same bytes
+HEIC = "HEIC"
+CANON_RAW = b"CR"  # follows at byte 8
+HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 # Image formats that are detected but not supported, by their first bytes.
 UNSUPPORTED_SIGNATURES = {
     b"GIF8": "GIF",
-    b"II*\0": TIFF,
-    b"MM\0*": TIFF,
-    b"II+\0": "TIFF",
-    b"MM\0+": "TIFF",
+    b"II+\0": "BigTIFF",
+    b"MM\0+": "BigTIFF",
     b"IIU\0": "raw",
     b"IIRO": "raw",
     b"IIRS": "raw",
@@ -45,14 +45,12 @@ UNSUPPORTED_SIGNATURES = {
 }
 # The same for ISO base media files: the brands that their first box lists. Videos have others.
 UNSUPPORTED_BRANDS = {
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "HEIC"),
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
     b"crx ": "raw",
-    **dict.fromkeys((b"mif1", b"msf1"), "HEIF"),
 }
 # Suffixes of such formats, for damaged files and for formats without a signature.
 UNSUPPORTED_SUFFIXES = {
-    *(".heic", ".heif", ".hif", ".avif", ".avifs", ".tif", ".tiff", ".gif", ".bmp", ".dib"),
+    *(".avif", ".avifs", ".gif", ".bmp", ".dib"),
     *(".jp2", ".j2k", ".jpf", ".jpx", ".jxl", ".jxr", ".wdp", ".psd", ".xcf", ".exr", ".hdr"),
     *(".tga", ".dds", ".qoi", ".ico", ".pcx", ".ppm", ".pgm", ".pbm", ".pnm", ".svg", ".svgz"),
     *(".dng", ".cr2", ".cr3", ".crw", ".nef", ".nrw", ".arw", ".sr2", ".srf", ".orf", ".rw2"),
@@ -96,10 +94,31 @@ def read_header(path: Path) -> bytes:
         return file.read(HEADER_SIZE)
 
 
-def is_supported(header: bytes) -> bool:
-    """Return whether a file is a JPEG, PNG or WebP image."""
+def is_supported(header: bytes, suffix: str) -> bool:
+    """Return whether a file is a JPEG, PNG, WebP, TIFF or HEIC image.
+
+    Args:
+        header: the first bytes of the file.
+        suffix: of the file's name, in lower case, which tells raw photographs from TIFF images.
+    """
+    if header.startswith(TIFF):
+        return header[8:10] != CANON_RAW and suffix not in UNSUPPORTED_SUFFIXES
     is_webp = header[:4] == b"RIFF" and header[8:12] == b"WEBP"
-    return is_webp or header.startswith((JPEG, PNG))
+    return is_webp or (is_heic(header) and reads_heif()) or header.startswith((JPEG, PNG))
+
+
+def is_heic(header: bytes) -> bool:
+    """Return whether a file is a HEIC image."""
+    brands = file_brands(header)
+    return bool(HEIC_BRANDS.intersection(brands)) and UNSUPPORTED_BRANDS.keys().isdisjoint(brands)
+
+
+def file_brands(header: bytes) -> list[bytes]:
+    """Return the brands of an ISO base media file; none for other files."""
+    if header[4:8] != b"ftyp":
+        return []
+    size = min(int.from_bytes(header[:4]), HEADER_SIZE)
+    return [header[8:12], *(header[at : at + 4] for at in range(16, size, 4))]
 
 
 def unsupported_format(header: bytes, suffix: str) -> str | None:
@@ -109,17 +128,20 @@ def unsupported_format(header: bytes, suffix: str) -> str | None:
         header: the first bytes of the file.
         suffix: of the file's name, in lower case.
     """
-    if header[4:8] == b"ftyp":
-        size = min(int.from_bytes(header[:4]), HEADER_SIZE)
-        brands = [header[8:12], *(header[at : at + 4] for at in range(16, size, 4))]
+    brands = file_brands(header)
+    if is_heic(header):
+        format_name = None if reads_heif() else HEIC
+    elif brands:
         format_name = next(
             (UNSUPPORTED_BRANDS[brand] for brand in brands if brand in UNSUPPORTED_BRANDS), None
         )
+    elif header.startswith(TIFF):
+        format_name = None if is_supported(header, suffix) else "raw"
     elif header[:2] == b"BM" and header[6:10] == b"\0\0\0\0":  # not a text such as "BMW ..."
         format_name = "BMP"
     else:
         signatures = UNSUPPORTED_SIGNATURES.items()
         format_name = next((name for start, name in signatures if header.startswith(start)), None)
-    if format_name in (None, TIFF) and suffix in UNSUPPORTED_SUFFIXES:
+    if format_name in (None, "raw") and suffix in UNSUPPORTED_SUFFIXES:
         return suffix[1:].upper()
     return format_name

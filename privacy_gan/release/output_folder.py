@@ -17,12 +17,16 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock, Timeout
+from PIL import Image
 
+from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.errors import FolderLocked, UserError
+from privacy_gan.release.outcomes import FoundFace
 from privacy_gan.release.photos import escape_path
 from privacy_gan.runs.files import atomic_write
 from privacy_gan.runs.json_safe import json_safe
@@ -93,7 +97,9 @@ class Manifest:
 class SourceRecord:
     """The record next to an output folder of the file that each image was made from.
 
-    If it cannot be read and written, a warning says so, and no image counts as current.
+    A line for each photograph has its target and stamp, and, if faces were searched for, a further
+    line the faces that were found. If the record cannot be read and written, a warning says so, and
+    no image counts as current.
 
     Args:
         folder: the output folder.
@@ -106,9 +112,10 @@ class SourceRecord:
         folder = folder.resolve()
         self.path = folder.with_name(folder.name + RECORD_SUFFIX)
         self._stamps: dict[str, str] = {}
+        self._faces: dict[str, tuple[FoundFace, ...]] = {}
         self._is_writable = True
         try:
-            self._stamps = read_record(self.path)
+            self._stamps, self._faces = read_record(self.path)
             self._write()  # to find out now whether that is possible
         except OSError as error:
             if error.errno not in NOT_PERMITTED:
@@ -118,7 +125,7 @@ class SourceRecord:
                 "was made from; without it, the same command censors all photographs again",
                 *(self.path, error.strerror),
             )
-            self._stamps, self._is_writable = {}, False
+            self._stamps, self._faces, self._is_writable = {}, {}, False
 
     def is_current(self, target: Path, stamp: str | None) -> bool:
         """Return whether an image was made from the file with this stamp."""
@@ -134,32 +141,59 @@ class SourceRecord:
         """
         if self._is_writable:
             self._stamps |= {str(target): stamp for target, stamp in stamps.items() if stamp}
+            for target in stamps:
+                self._faces.pop(str(target), None)  # of the photograph that was there before
             self._write()
+
+    def faces(self, target: Path) -> tuple[FoundFace, ...] | None:
+        """Return the faces in the photograph of an image; None if they are not known."""
+        return self._faces.get(str(target))
+
+    def add_faces(self, target: Path, faces: tuple[FoundFace, ...]) -> None:
+        """Record the faces in a photograph whose censored version is written.
+
+        Raises:
+            OSError: the record cannot be written.
+        """
+        self._faces[str(target)] = faces
+        if self._is_writable:
+            with self.path.open("a", encoding="ascii") as file:
+                file.write(faces_line(str(target), faces))
 
     def _write(self) -> None:
         with atomic_write(self.path) as file:
             file.touch(mode=0o600)
             lines = [json.dumps(entry) + "\n" for entry in self._stamps.items()]
+            lines += [faces_line(*entry) for entry in self._faces.items()]
             file.write_text("".join(lines), encoding="ascii")
 
 
-def read_record(path: Path) -> dict[str, str]:
-    """Return the stamps in a record by target. The last line of a target wins.
+def faces_line(target: str, faces: Iterable[FoundFace]) -> str:
+    """Return the line of a record with the faces in a photograph."""
+    return json.dumps([target, [asdict(face) for face in faces]]) + "\n"
+
+
+def read_record(path: Path) -> tuple[dict[str, str], dict[str, tuple[FoundFace, ...]]]:
+    """Return the stamps and the faces in a record by target. The last line of a target wins.
 
     Lines that a crash cut off are skipped.
     """
-    stamps = {}
+    stamps: dict[str, str] = {}
+    faces: dict[str, tuple[FoundFace, ...]] = {}
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
-        return {}
+        return stamps, faces
     for line in lines:
         try:
-            target, stamp = json.loads(line)
-        except (ValueError, TypeError):
+            target, value = json.loads(line)
+            if isinstance(value, list):
+                faces[str(target)] = tuple(FoundFace.parse(face) for face in value)
+            else:
+                stamps[str(target)] = str(value)
+        except (ValueError, TypeError, LookupError, AttributeError):
             continue
-        stamps[str(target)] = str(stamp)
-    return stamps
+    return stamps, faces
 
 
 def file_stamp(path: Path) -> str | None:
@@ -172,9 +206,17 @@ def file_stamp(path: Path) -> str | None:
 
 
 def require_separate(source: Path, output: Path) -> None:
-    """Raise UserError if the input is not a folder, or one folder contains the other."""
+    """Raise UserError if there is no input, or the input and the output folder are not separate."""
+    if source.is_file():
+        if source.resolve().is_relative_to(output.resolve()):
+            raise UserError(
+                f"output={output} contains input={source}: choose an output folder elsewhere"
+            )
+        return
     if not source.is_dir():
-        raise UserError(f"input={source} is not a folder: give the folder of the photographs")
+        raise UserError(
+            f"input={source} does not exist: give a photograph, or a folder of photographs"
+        )
     resolved_source, resolved_output = source.resolve(), output.resolve()
     if resolved_source.is_relative_to(resolved_output) or resolved_output.is_relative_to(
         resolved_source
@@ -212,16 +254,57 @@ def require_empty_output(output: Path) -> None:
         )
 
 
-def remove_outdated(targets: Iterable[Path], output: Path) -> int:
-    """Remove images that are about to be made again, and return their number.
+def face_target(target: Path, number: int) -> Path:
+    """Return the path of a single face, counted from 1, in the photograph with this target.
+
+    No two photographs with different targets share one.
+    """
+    return target.with_name(f"{target.stem}.face{number}{target.suffix}")
+
+
+def existing_images(output: Path, target: Path, writes_squares: bool) -> list[Path]:
+    """Return the images in an output folder that a photograph became.
+
+    Args:
+        output: the folder.
+        target: path of the photograph's censored version.
+        writes_squares: whether that is one image for each face.
+    """
+    if not writes_squares:
+        return [output / target] if os.path.lexists(output / target) else []
+    paths = (output / face_target(target, number) for number in count(1))
+    return list(takewhile(os.path.lexists, paths))
+
+
+def remove_outdated(paths: Iterable[Path], output: Path) -> None:
+    """Remove images that are about to be made again.
 
     After an interruption, no old image must pass for the censored version of a new photograph.
     """
-    outdated = [output / target for target in targets if os.path.lexists(output / target)]
-    for path in outdated:
+    for path in paths:
         require_inside(path, output)
         path.unlink()
-    return len(outdated)
+
+
+def write_image(
+    image: Image.Image, output: Path, target: Path, file_format: ReleaseFormat
+) -> str | None:
+    """Write an image into an output folder, or return why that is impossible.
+
+    Raises:
+        UserError: a link leads from its folder out of the output folder.
+        OSError: it cannot be written.
+    """
+    path = output / target
+    require_inside(path, output)
+    try:
+        with atomic_write(path) as file:
+            file.write_bytes(file_format.encode(image))
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return "its name is too long to be written"
+    return None
 
 
 def require_inside(path: Path, output: Path) -> None:
@@ -231,7 +314,12 @@ def require_inside(path: Path, output: Path) -> None:
 
 
 def find_unrelated_files(output: Path, targets: Iterable[Path]) -> list[Path]:
-    """Return the files in the output folder that are not censored versions of the photographs."""
+    """Return the files in the output folder that are not censored versions of the photographs.
+
+    Args:
+        output: the folder.
+        targets: the censored versions, relative to the folder.
+    """
     expected = {*targets, *map(Path, OWN_FILES)}
     existing = (path.relative_to(output) for path in output.rglob("*") if not path.is_dir())
     return [path for path in existing if path not in expected]

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from privacy_gan.data.decoding import UndecodableImageError
-from privacy_gan.release.file_formats import is_supported, read_header, unsupported_format
+from privacy_gan.data.decoding import PHOTOS_EXTRA, UndecodableImageError
+from privacy_gan.release.file_formats import HEIC, is_supported, read_header, unsupported_format
 
-COMMON_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+COMMON_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif", ".hif"}
 PHOTO_SUFFIXES = {
     *COMMON_SUFFIXES,
     *(".jpe", ".jfif", ".jif", ".jfi", ".pjpeg", ".pjp"),
@@ -54,29 +54,36 @@ class PhotoFolder:
     """The contents of a folder.
 
     Attributes:
+        folder: the folder.
         photos: photographs to censor, in the order of their names.
         skipped: photographs that cannot be censored, and folders that cannot be read.
         non_images: files that are not images, by their paths relative to the folder.
     """
 
+    folder: Path
     photos: list[Photo] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     non_images: list[Path] = field(default_factory=list)
 
 
-def find_photos(folder: Path, suffix: str) -> PhotoFolder:
-    """Find all photographs in a folder and its subfolders, by their content.
+def find_photos(source: Path, suffix: str) -> PhotoFolder:
+    """Find all photographs in a folder and its subfolders, or a single one, by their content.
 
     Links are not followed: they may lead to files outside of the folder, or in circles. Pipes,
     sockets and devices are not opened.
 
     Args:
-        folder: the folder to search.
+        source: the folder to search, or the photograph.
         suffix: suffix of the censored images.
     """
-    found = PhotoFolder()
+    is_single = source.is_file()
+    folder = source.resolve().parent if is_single else source
+    found = PhotoFolder(folder)
     reserved: dict[str, Path] = {}  # photographs by their normalized targets
-    for name, is_link in walk_files(folder, found.skipped):
+    names = (
+        [(Path(source.resolve().name), False)] if is_single else walk_files(folder, found.skipped)
+    )
+    for name, is_link in names:
         try:
             if is_link:
                 raise UndecodableImageError("it is a link, and links are not followed")
@@ -87,14 +94,17 @@ def find_photos(folder: Path, suffix: str) -> PhotoFolder:
         extension, is_hidden = name.suffix.lower(), name.name.startswith(".")
         unsupported = unsupported_format(header, extension)
         has_photo_name = extension in PHOTO_SUFFIXES and not is_hidden
-        if is_supported(header) or (has_photo_name and not unsupported):
+        if is_supported(header, extension) or (has_photo_name and not unsupported):
             target = target_path(name, suffix)
             if (reason := reserve_target(name, target, reserved, folder)) is None:
                 found.photos.append(Photo(name, target))
             else:
                 found.skipped.append(Skipped(name, reason))
         elif unsupported and not name.name.startswith("._"):  # macOS metadata
-            reason = f"its format ({unsupported}) is not supported: convert it to JPEG, PNG or WebP"
+            remedy = f"{PHOTOS_EXTRA}, or " if unsupported == HEIC else ""
+            reason = (
+                f"its format ({unsupported}) is not supported: {remedy}convert it to JPEG or PNG"
+            )
             found.skipped.append(Skipped(name, reason))
         else:
             found.non_images.append(name)

@@ -22,6 +22,8 @@ from privacy_gan.runs.result import Result
 if TYPE_CHECKING:
     from privacy_gan.runs.faces import Faces
 
+FACE_POSITION = "face_position.json"
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -29,7 +31,7 @@ class RunFolder:
 
     Attributes:
         path: contains config.yaml, last.ckpt, metrics.csv, images/, faces.png, adversaries/,
-            examples/, splits.csv and, when the run is finished, result.json.
+            examples/, splits.csv, face_position.json and, when the run is finished, result.json.
     """
 
     path: Path
@@ -58,6 +60,11 @@ class RunFolder:
     def faces(self) -> Path:
         """A few faces and their censored versions, for the report."""
         return self.path / "faces.png"
+
+    @property
+    def face_position(self) -> Path:
+        """Where the training images have the faces' landmarks, for photographs."""
+        return self.path / FACE_POSITION
 
     @property
     def judging(self) -> Path:

@@ -3,8 +3,10 @@
 from photographs import flat
 
 from privacy_gan.data.release_format import ReleaseFormat
-from privacy_gan.release.folder_censoring import ReleaseSettings, censor_folder
+from privacy_gan.release.folder_censoring import censor_folder
 from privacy_gan.release.output_folder import Manifest
+from privacy_gan.release.release_settings import ReleaseSettings
+from privacy_gan.release.square_censoring import SquareCensor
 
 MANIFEST = Manifest({"mechanism": "negative"}, {"format": "png"}, {})
 NAMES = {"a.png", "b.png", "c.png", "deep/er/d.png", "e.png"}  # of the censored images
@@ -18,7 +20,8 @@ def run(folder, format="png", fit="whole", size="original", overwrite=False, **c
     """Censor the photographs in folder/in into folder/out."""
     settings = ReleaseSettings(16, fit, size, ReleaseFormat.parse(format), batch_size=2)
     output = folder / changes.get("output", "out")
-    censor, manifest = changes.get("censor", negative), changes.get("manifest", MANIFEST)
+    censor = SquareCensor(settings, changes.get("censor", negative))
+    manifest = changes.get("manifest", MANIFEST)
     return censor_folder(folder / "in", output, settings, censor, manifest, overwrite)
 
 

@@ -12,8 +12,10 @@ from privacy_gan.errors import UserError
 from privacy_gan.hardware import choose_compute
 from privacy_gan.privatizers.base import Censored, Privatizer
 from privacy_gan.release.censoring import censor_images
-from privacy_gan.release.folder_censoring import ReleaseSettings, censor_folder
+from privacy_gan.release.folder_censoring import censor_folder
 from privacy_gan.release.output_folder import Manifest
+from privacy_gan.release.release_settings import ReleaseSettings
+from privacy_gan.release.square_censoring import SquareCensor
 
 
 class FailsAtBlack(Privatizer):
@@ -33,7 +35,7 @@ def test_an_image_that_is_not_finite_is_skipped_and_the_others_are_written(tmp_p
     compute = choose_compute("cpu", "32-true")
     report = censor_folder(
         *(tmp_path / "in", tmp_path / "out", settings),
-        partial(censor_images, FailsAtBlack(), compute=compute),
+        SquareCensor(settings, partial(censor_images, FailsAtBlack(), compute=compute)),
         Manifest({}, {}, {}),
         overwrite=False,
     )

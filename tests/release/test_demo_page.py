@@ -184,7 +184,7 @@ def test_other_files_are_reported_and_change_nothing(browser, demo, tmp_path):
     (tmp_path / "letter.jpg").write_text("Dear Sir")
     element(browser, "#file").send_keys(str(tmp_path / "letter.jpg"))
     wait(browser).until(lambda _: element(browser, "#status.error"))
-    message = "This file cannot be shown: it is not a JPEG, PNG or WebP image."
+    message = "This file cannot be shown: it is not a JPEG, PNG, WebP, TIFF or HEIC image."
     assert element(browser, "#status").text == message
     assert sources(browser) == before
 

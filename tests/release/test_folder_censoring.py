@@ -193,7 +193,7 @@ def test_a_folder_without_photographs_is_refused_and_no_output_is_created(others
     with pytest.raises(UserError, match=rf"no photographs .* other files: {others}$"):
         run(tmp_path)
     assert not (tmp_path / "out").exists()
-    with pytest.raises(UserError, match="is not a folder"):
+    with pytest.raises(UserError, match="does not exist: give a photograph"):
         run(tmp_path / "elsewhere")
 
 
@@ -210,7 +210,7 @@ def test_only_one_job_writes_to_a_folder_at_a_time(photos):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"fit": "most"}, "fit=most is unknown: choose whole or center"),
+        ({"fit": "most"}, "fit=most is unknown: choose whole, center or faces"),
         ({"size": "large"}, "size=large is unknown: choose original or model"),
         ({"format": "gif"}, "released_as=gif is unknown"),
         ({"format": "jpeg-0"}, "a quality from 1 to 100"),

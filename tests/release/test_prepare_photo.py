@@ -121,8 +121,8 @@ def test_other_formats_are_refused(tmp_path):
     path = tmp_path / "one.png"
     for content in (b"hello", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", b"GIF89a"):
         path.write_bytes(content)
-        with pytest.raises(UndecodableImageError, match="not a JPEG, PNG or WebP image"):
+        with pytest.raises(UndecodableImageError, match="not a JPEG, PNG, WebP, TIFF or HEIC"):
             read(path)
-    noise(16, 16).save(path, format="TIFF")
-    with pytest.raises(UndecodableImageError, match="not a JPEG, PNG or WebP image"):
+    noise(16, 16).save(path, format="BMP")
+    with pytest.raises(UndecodableImageError, match="not a JPEG, PNG, WebP, TIFF or HEIC image"):
         read(path)

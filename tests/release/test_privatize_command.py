@@ -106,12 +106,12 @@ def test_skipped_photographs_lead_to_an_exit_code(trained, photos, tmp_path):
 
 def test_skipped_files_of_a_phone_are_listed_and_a_pipe_does_not_block(trained, photos, tmp_path):
     flat((1, 2, 3)).save(photos / "photo.jfif", format="JPEG")
-    (photos / "IMG_1.HEIC").write_bytes(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic")
+    (photos / "IMG_1.AVIF").write_bytes(b"\0\0\0\x18ftypavif\0\0\0\0mif1avif")
     (photos / "IMG_1.MOV").write_bytes(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ")
     os.mkfifo(photos / "pipe.jpg")
     process = privatize(trained, photos, tmp_path / "out")
     assert "2 photographs were not censored" in error_line(process)
-    assert "skipped IMG_1.HEIC: its format (HEIC) is not supported: convert it" in process.stderr
+    assert "skipped IMG_1.AVIF: its format (AVIF) is not supported: convert it" in process.stderr
     assert "skipped pipe.jpg: it is a pipe, not a regular file" in process.stderr
     assert "3 images censored" in process.stdout
     assert "1 input file is not an image and was not copied: IMG_1.MOV" in process.stdout
@@ -130,7 +130,7 @@ def test_skipped_files_of_a_phone_are_listed_and_a_pipe_does_not_block(trained, 
     ("options", "message"),
     [
         (["run=nowhere"], "nowhere is not a run folder"),
-        (["input=nowhere"], "input=nowhere is not a folder"),
+        (["input=nowhere"], "input=nowhere does not exist"),
         (["fit=best"], "fit=best is unknown"),
         (["released_as=gif"], "released_as=gif is unknown"),
         (["batch_size=0"], "batch_size=0 must be"),

@@ -1,0 +1,1 @@
+"""Faces in photographs: where they are, and the squares around them."""

@@ -1,0 +1,113 @@
+"""Where the faces of training images have their landmarks."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from multiprocessing.pool import ThreadPool
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from privacy_gan.data.image_writer import available_cores
+from privacy_gan.detection.alignment import Floats, Pixels, Square
+from privacy_gan.detection.detector import NUM_LANDMARKS, FaceDetector
+from privacy_gan.errors import UserError
+from privacy_gan.progress import progress_bar
+
+SIDE, BORDER = 256, 64  # pixels; training images are enlarged and get a border
+GREY = (128, 128, 128)
+LEAST_FOUND = 0.5  # share of the images
+TOLERANCE_QUANTILE, TOLERANCE_FACTOR = 0.95, 2.0
+
+
+@dataclass(frozen=True)
+class FacePosition:
+    """The position of the faces in square images.
+
+    Attributes:
+        landmarks: means of x and y of the five landmarks, in the unit square.
+        tolerance: largest residual, see ``Square.residual``, of a face that looks like those: twice
+            the 95% quantile of theirs.
+        images: number of images that were searched.
+        found: number of images in which a face was found.
+        detector: hash of the detector's weights.
+    """
+
+    landmarks: tuple[tuple[float, float], ...]
+    tolerance: float
+    images: int
+    found: int
+    detector: str
+
+    @property
+    def targets(self) -> Floats:
+        """The landmarks as an array [5, 2]."""
+        return np.array(self.landmarks)
+
+    @classmethod
+    def parse(cls, text: str) -> FacePosition:
+        """Return the position in a JSON text.
+
+        Raises:
+            ValueError, TypeError, KeyError: it is damaged.
+        """
+        fields = json.loads(text)
+        landmarks = np.array(fields.pop("landmarks"), dtype=np.float64)
+        position = cls(tuple((float(x), float(y)) for x, y in landmarks), **fields)
+        distinct = len({*position.landmarks}) == NUM_LANDMARKS == len(position.landmarks)
+        if not distinct or not (np.abs(landmarks) < 10).all():
+            raise ValueError("its landmarks are not five points near the unit square")
+        if not (isinstance(position.tolerance, float) and 0 < position.tolerance < math.inf):
+            raise ValueError("its tolerance is not a positive number")
+        return position
+
+    def to_json(self) -> str:
+        """Return the position as JSON."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+
+def measure_position(images: Sequence[Pixels], detector: FaceDetector) -> FacePosition:
+    """Return where a detector finds the landmarks of faces in square images.
+
+    Args:
+        images: each uint8 [S, S, C].
+        detector: the detector.
+
+    Raises:
+        UserError: it finds faces in less than half of the images.
+    """
+    with (
+        ThreadPool(available_cores()) as pool,
+        progress_bar("finding faces in training images", len(images), " images") as advance,
+    ):
+        found = []
+        for landmarks in pool.imap(lambda image: find_landmarks(image, detector), images):
+            advance(1)
+            if landmarks is not None:
+                found.append(landmarks)
+    if len(found) < LEAST_FOUND * len(images):
+        raise UserError(
+            f"the face detector finds faces in only {len(found)} of {len(images)} training images: "
+            "fit=faces is for mechanisms that were trained on faces, one in each image; use "
+            "fit=whole or fit=center"
+        )
+    mean = np.mean(found, axis=0)
+    residuals = [Square.fit(mean, each).residual(mean, each) for each in found]
+    return FacePosition(
+        tuple((float(x), float(y)) for x, y in mean),
+        TOLERANCE_FACTOR * float(np.quantile(residuals, TOLERANCE_QUANTILE)),
+        len(images),
+        len(found),
+        detector.weights,
+    )
+
+
+def find_landmarks(image: Pixels, detector: FaceDetector) -> Floats | None:
+    """Return the landmarks [5, 2] of the largest face in a square image, in the unit square."""
+    picture = Image.fromarray(image.squeeze()).convert("RGB")
+    enlarged = picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    faces = detector.detect(ImageOps.expand(enlarged, BORDER, GREY))
+    return (faces[0].landmarks - BORDER) / SIDE if faces else None
