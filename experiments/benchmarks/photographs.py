@@ -12,7 +12,7 @@ from PIL import Image
 
 from privacy_gan.data.faces.source import SyntheticFacesSource
 from privacy_gan.data.image_files import ImageFolder, decode_image
-from privacy_gan.detection.alignment import Pixels, Square
+from privacy_gan.detection.alignment import Pixels, Region
 from privacy_gan.errors import UserError
 from privacy_gan.progress import progress_bar
 
@@ -76,7 +76,7 @@ def draw_photographs(folder: Path, faces: Sequence[NamedFaces], width: int, seed
 
 def draw_photograph(
     rng: np.random.Generator, faces: list[Pixels], width: int, height: int
-) -> tuple[Pixels, list[Square]]:
+) -> tuple[Pixels, list[Region]]:
     """Return a picture of faces in a row, turned by up to 20 degrees, and where they are.
 
     Args:
@@ -92,7 +92,7 @@ def draw_photograph(
         side = min(height * rng.uniform(*SIDES), room)
         scale = side * np.exp(1j * np.deg2rad(rng.uniform(-MAX_TURN, MAX_TURN)))
         centre = complex((place + 0.5) * room, height * rng.uniform(0.3, 0.7))
-        square = Square(complex(scale), centre - complex(scale) * (0.5 + 0.5j))
+        square = Region(complex(scale), centre - complex(scale) * (0.5 + 0.5j))
         square.paste(pixels, face)
         squares.append(square)
     return pixels, squares

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from privacy_gan.data.binary_attributes import BinaryAttributes
 from privacy_gan.data.celeba_files import (
@@ -161,13 +162,23 @@ class CelebASource(BinaryAttributes):
         names = self._names[start:stop]
         squares = np.empty((len(names), self.image_size, self.image_size, 3), np.uint8)
         for square, name in zip(squares, names, strict=True):
-            try:
-                photo = decode_image(stored, name)
-            except DamagedError as error:
-                raise release_error(f"{error}: replace it") from error
-            check_crop(photo, self.crop, name, self.root)
+            photo = self._decode(stored, name)
             square[:] = np.asarray(resize_to_square(photo, self.image_size, self.crop))
         return squares
+
+    def height_over_width(self, index: int) -> float:
+        """Return the height over the width of what an image is resized from. Raises as images."""
+        stored = _open(find_celeba_files(self.root).images)
+        photo = self._decode(stored, self._names[index])
+        return 1.0 if self.crop is not None else photo.height / photo.width
+
+    def _decode(self, stored: ImageCollection, name: str) -> Image.Image:
+        try:
+            photo = decode_image(stored, name)
+        except DamagedError as error:
+            raise release_error(f"{error}: replace it") from error
+        check_crop(photo, self.crop, name, self.root)
+        return photo
 
     @cached_property
     def _names(self) -> list[str]:

@@ -66,6 +66,9 @@ class ImageSource(Protocol):
     def images(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         """Return images `start` to `stop`, uint8 [stop - start, S, S, C], RGB or grey."""
 
+    def height_over_width(self, index: int) -> float:
+        """Return the height over the width of what an image was resized from."""
+
 
 FOLDER = "privacy_gan.data.folder.FolderDataModule"
 # keys: paths of the data modules that serve these sources
@@ -98,8 +101,8 @@ def open_source(data: Mapping[str, Any]) -> ImageSource | None:
     return _open_once(data["_target_"], json.dumps(arguments), _stamp(arguments))
 
 
-def training_images(source: ImageSource, number: int) -> list[npt.NDArray[np.uint8]]:
-    """Return some training images, uint8 [S, S, C], at equal distances in the source's order.
+def training_indices(source: ImageSource, number: int) -> list[int]:
+    """Return the indices of some training images, at equal distances in the source's order.
 
     Args:
         source: the images.
@@ -107,8 +110,8 @@ def training_images(source: ImageSource, number: int) -> list[npt.NDArray[np.uin
     """
     _, splits = source.labels()
     indices = np.flatnonzero(splits == 0)
-    chosen = indices[np.linspace(0, len(indices) - 1, min(number, len(indices))).astype(int)]
-    return [source.images(index, index + 1)[0] for index in chosen.tolist()]
+    places = np.linspace(0, len(indices) - 1, min(number, len(indices))).astype(int)
+    return [int(index) for index in indices[places]]
 
 
 @lru_cache(maxsize=4)

@@ -139,14 +139,22 @@ class LabelledImages:
         """
         squares = []
         for name in self.files[start:stop]:
-            try:
-                photo = decode_image(self.stored, name)
-            except DamagedError as error:
-                raise UserError(f"{error}: delete it to exclude it") from error
-            check_crop(photo, self.crop, name, self.stored.path)
-            square = resize_to_square(photo, self.image_size, self.crop)
+            square = resize_to_square(self._decode(name), self.image_size, self.crop)
             squares.append(to_channels(square, self.channels))
         return np.stack(squares)
+
+    def height_over_width(self, index: int) -> float:
+        """Return the height over the width of what an image is resized from. Raises as images."""
+        photo = self._decode(self.files[index])
+        return 1.0 if self.crop is not None else photo.height / photo.width
+
+    def _decode(self, name: str) -> Image.Image:
+        try:
+            photo = decode_image(self.stored, name)
+        except DamagedError as error:
+            raise UserError(f"{error}: delete it to exclude it") from error
+        check_crop(photo, self.crop, name, self.stored.path)
+        return photo
 
 
 def find_images(folder: Path, option: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Squares around faces: cut out of a photograph, turned upright, and put back."""
+"""Regions around faces: cut out of a photograph as upright squares, and put back."""
 
 from __future__ import annotations
 
@@ -14,42 +14,48 @@ Floats = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
 
 EDGE = 1 / 16  # width of a patch's soft edge, as a share of its side
-MARGIN = 2  # pixels around a square that interpolation reads
+MARGIN = 2  # pixels around a region that interpolation reads
 
 
 @dataclass(frozen=True)
-class Square:
-    """A square in a photograph: the similarity transform z -> scale z + shift of the unit square.
+class Region:
+    """A rectangle in a photograph: the similarity transform z -> scale z + shift of an upright one.
 
     Points are complex numbers, x + iy, so that the transform turns and scales but never mirrors.
+    The upright rectangle has its first corner at 0 and a width of 1. Places in it are shares of its
+    sides, so that they are in the unit square.
 
     Attributes:
-        scale: complex; its absolute value is the square's side in pixels, and its argument the
-            angle by which the square is turned.
-        shift: complex; the square's first corner in pixels.
+        scale: complex; its absolute value is the region's width in pixels, and its argument the
+            angle by which the region is turned.
+        shift: complex; the region's first corner in pixels.
+        height: the region's height over its width. Training images may be squares that were
+            squeezed from rectangles.
     """
 
     scale: complex
     shift: complex
+    height: float = 1.0
 
     @classmethod
-    def fit(cls, targets: Floats, points: Floats) -> Square:
-        """Return the square in which points are nearest to target positions.
+    def fit(cls, targets: Floats, points: Floats, height: float = 1.0) -> Region:
+        """Return the region in which points are nearest to target places.
 
         The sum of squared distances in the photograph is least (Umeyama, IEEE Transactions on
         Pattern Analysis and Machine Intelligence 13(4), 1991, without reflections).
 
         Args:
-            targets: [N, 2], positions in the unit square.
+            targets: [N, 2], places in the unit square.
             points: [N, 2], positions in the photograph.
+            height: of the region over its width.
         """
-        source, target = to_complex(targets), to_complex(points)
+        source, target = to_complex(targets * (1, height)), to_complex(points)
         centred = source - source.mean()
         scale = np.vdot(centred, target - target.mean()) / np.vdot(centred, centred)
-        return cls(complex(scale), complex(target.mean() - scale * source.mean()))
+        return cls(complex(scale), complex(target.mean() - scale * source.mean()), height)
 
     @classmethod
-    def around(cls, box: tuple[float, float, float, float], factor: float) -> Square:
+    def around(cls, box: tuple[float, float, float, float], factor: float) -> Region:
         """Return the upright square around a box's centre.
 
         Args:
@@ -62,29 +68,31 @@ class Square:
         return cls(complex(side), centre - complex(side, side) / 2)
 
     @property
-    def side(self) -> float:
-        """Its side in pixels."""
+    def width(self) -> float:
+        """Its width in pixels."""
         return abs(self.scale)
 
     @property
     def corners(self) -> Floats:
         """Its corners [4, 2] in the photograph, in order."""
-        return to_points(self.scale * np.array([0, 1, 1 + 1j, 1j]) + self.shift)
+        upright = np.array([0, 1, 1 + self.height * 1j, self.height * 1j])
+        return to_points(self.scale * upright + self.shift)
 
     def residual(self, targets: Floats, points: Floats) -> float:
-        """Return the root mean square distance of points from their targets, in sides.
+        """Return the root mean square distance of points from their targets, in widths.
 
         Args:
-            targets: [N, 2], positions in the unit square.
+            targets: [N, 2], places in the unit square.
             points: [N, 2], positions in the photograph.
         """
-        distances = (to_complex(points) - self.shift) / self.scale - to_complex(targets)
+        upright = (to_complex(points) - self.shift) / self.scale
+        distances = upright - to_complex(targets * (1, self.height))
         return float(np.sqrt(np.mean(np.abs(distances) ** 2)))
 
     def cut_out(self, photo: Pixels, size: int) -> Pixels:
-        """Return the square's pixels, upright, uint8 [size, size, 3].
+        """Return the region's pixels as an upright square, uint8 [size, size, 3].
 
-        The square is cut out in the photograph's resolution, then resized as training images are.
+        The region is cut out in the photograph's resolution, then resized as training images are.
         Outside of the photograph, its border is repeated.
 
         Args:
@@ -94,14 +102,17 @@ class Square:
         left, top, right, bottom = self._bounds()
         rows = np.arange(top, bottom).clip(0, photo.shape[0] - 1)
         columns = np.arange(left, right).clip(0, photo.shape[1] - 1)
-        region = Image.fromarray(photo[np.ix_(rows, columns)])
-        side = max(size, round(self.side))
-        step, start = self.scale / side, self.shift - complex(left, top)
-        upright = warp(region, (side, side), step, start)
+        picture = Image.fromarray(photo[np.ix_(rows, columns)])
+        width = max(size, round(self.width))
+        height = max(size, round(self.width * self.height))
+        right_step = self.scale / width
+        down_step = 1j * self.scale * self.height / height
+        start = self.shift - complex(left, top)
+        upright = warp(picture, (width, height), right_step, down_step, start)
         return np.asarray(resize_to_square(upright, size, None))
 
     def paste(self, photo: Pixels, patch: Pixels) -> None:
-        """Put a patch into the square, with a soft edge. Changes ``photo`` there and nowhere else.
+        """Put a patch into the region, with a soft edge. Changes ``photo`` there and nowhere else.
 
         Args:
             photo: uint8 [H, W, 3].
@@ -113,29 +124,45 @@ class Square:
         if left >= right or top >= bottom:
             return
         picture = Image.fromarray(patch)
-        if self.side < len(patch):  # smaller: resized first, because a warp does not average
-            picture = resize_to_square(picture, max(1, round(self.side)), None)
-        step = picture.width / self.scale
-        start = (complex(left, top) - self.shift) * step
-        warped = np.asarray(warp(picture, (right - left, bottom - top), step, start))
+        if self.width < len(patch):  # smaller: resized first, because a warp does not average
+            picture = resize_to_square(picture, max(1, round(self.width)), None)
         x, y = np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5
-        inside = (x[None] + 1j * y[:, None] - self.shift) / self.scale
-        nearest = np.min([inside.real, 1 - inside.real, inside.imag, 1 - inside.imag], axis=0)
+        upright = (x[None] + 1j * y[:, None] - self.shift) / self.scale
+        across, down = upright.real, upright.imag / self.height
+        nearest = np.min([across, 1 - across, down, 1 - down], axis=0)
         weight = (nearest / EDGE).clip(0, 1).astype(np.float32)[..., None]
+        warped = np.asarray(self._place(picture, left, top, (right - left, bottom - top)))
         region = photo[top:bottom, left:right]
         region[...] = np.rint(weight * warped + (1 - weight) * region)
 
+    def _place(
+        self, picture: Image.Image, left: int, top: int, size: tuple[int, int]
+    ) -> Image.Image:
+        """Return a part of the photograph's plane with a picture in the region."""
+        step = picture.width / self.scale  # of the upright rectangle, in pixels of the picture
+        start = (complex(left, top) - self.shift) * step
+        squeezed = picture.height / (picture.width * self.height)
+        return warp(
+            picture,
+            size,
+            complex(step.real, step.imag * squeezed),
+            complex(-step.imag, step.real * squeezed),
+            complex(start.real, start.imag * squeezed),
+        )
+
     def _bounds(self) -> tuple[int, int, int, int]:
-        """Return left, top, right and bottom of the pixels that contain the square."""
+        """Return left, top, right and bottom of the pixels that contain the region."""
         low, high = self.corners.min(axis=0), self.corners.max(axis=0)
         left, top = np.floor(low).astype(int) - MARGIN
         right, bottom = np.ceil(high).astype(int) + MARGIN
         return int(left), int(top), int(right), int(bottom)
 
 
-def warp(picture: Image.Image, size: tuple[int, int], step: complex, start: complex) -> Image.Image:
-    """Return an image whose pixel at z is the picture's at step z + start."""
-    matrix = (step.real, -step.imag, start.real, step.imag, step.real, start.imag)
+def warp(
+    picture: Image.Image, size: tuple[int, int], right: complex, down: complex, start: complex
+) -> Image.Image:
+    """Return an image whose pixel at x, y is the picture's at x right + y down + start."""
+    matrix = (right.real, down.real, start.real, right.imag, down.imag, start.imag)
     return picture.transform(size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
 
 

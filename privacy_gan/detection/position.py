@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from multiprocessing.pool import ThreadPool
@@ -12,12 +11,12 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from privacy_gan.data.image_writer import available_cores
-from privacy_gan.detection.alignment import Floats, Pixels, Square
+from privacy_gan.detection.alignment import Floats, Pixels, Region
 from privacy_gan.detection.detector import NUM_LANDMARKS, FaceDetector
 from privacy_gan.errors import UserError
 from privacy_gan.progress import progress_bar
 
-SIDE, BORDER = 256, 64  # pixels; training images are enlarged and get a border
+WIDTH, BORDER = 256, 64  # pixels; training images are enlarged and get a border
 GREY = (128, 128, 128)
 LEAST_FOUND = 0.5  # share of the images
 TOLERANCE_QUANTILE, TOLERANCE_FACTOR = 0.95, 2.0
@@ -28,8 +27,9 @@ class FacePosition:
     """The position of the faces in square images.
 
     Attributes:
-        landmarks: means of x and y of the five landmarks, in the unit square.
-        tolerance: largest residual, see ``Square.residual``, of a face that looks like those: twice
+        landmarks: means of x and y of the five landmarks, as shares of the image's sides.
+        height: height over width of what the images were resized from, see ``Region``.
+        tolerance: largest residual, see ``Region.residual``, of a face that looks like those: twice
             the 95% quantile of theirs.
         images: number of images that were searched.
         found: number of images in which a face was found.
@@ -37,6 +37,7 @@ class FacePosition:
     """
 
     landmarks: tuple[tuple[float, float], ...]
+    height: float
     tolerance: float
     images: int
     found: int
@@ -60,20 +61,29 @@ class FacePosition:
         distinct = len({*position.landmarks}) == NUM_LANDMARKS == len(position.landmarks)
         if not distinct or not (np.abs(landmarks) < 10).all():
             raise ValueError("its landmarks are not five points near the unit square")
-        if not (isinstance(position.tolerance, float) and 0 < position.tolerance < math.inf):
-            raise ValueError("its tolerance is not a positive number")
+        for name in ("height", "tolerance"):
+            number = getattr(position, name)
+            if not (isinstance(number, float) and 0 < number < 10):
+                raise ValueError(f"its {name} is not a positive number")
         return position
+
+    def fit(self, landmarks: Floats) -> Region:
+        """Return the region of a photograph in which landmarks [5, 2] have this position."""
+        return Region.fit(self.targets, landmarks, self.height)
 
     def to_json(self) -> str:
         """Return the position as JSON."""
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
-def measure_position(images: Sequence[Pixels], detector: FaceDetector) -> FacePosition:
+def measure_position(
+    images: Sequence[Pixels], height: float, detector: FaceDetector
+) -> FacePosition:
     """Return where a detector finds the landmarks of faces in square images.
 
     Args:
         images: each uint8 [S, S, C].
+        height: height over width of what they were resized from.
         detector: the detector.
 
     Raises:
@@ -84,7 +94,7 @@ def measure_position(images: Sequence[Pixels], detector: FaceDetector) -> FacePo
         progress_bar("finding faces in training images", len(images), " images") as advance,
     ):
         found = []
-        for landmarks in pool.imap(lambda image: find_landmarks(image, detector), images):
+        for landmarks in pool.imap(lambda image: find_landmarks(image, height, detector), images):
             advance(1)
             if landmarks is not None:
                 found.append(landmarks)
@@ -95,9 +105,11 @@ def measure_position(images: Sequence[Pixels], detector: FaceDetector) -> FacePo
             "fit=whole or fit=center"
         )
     mean = np.mean(found, axis=0)
-    residuals = [Square.fit(mean, each).residual(mean, each) for each in found]
+    upright = [each * (1, height) for each in found]
+    residuals = [Region.fit(mean, each, height).residual(mean, each) for each in upright]
     return FacePosition(
         tuple((float(x), float(y)) for x, y in mean),
+        height,
         TOLERANCE_FACTOR * float(np.quantile(residuals, TOLERANCE_QUANTILE)),
         len(images),
         len(found),
@@ -105,9 +117,9 @@ def measure_position(images: Sequence[Pixels], detector: FaceDetector) -> FacePo
     )
 
 
-def find_landmarks(image: Pixels, detector: FaceDetector) -> Floats | None:
-    """Return the landmarks [5, 2] of the largest face in a square image, in the unit square."""
+def find_landmarks(image: Pixels, height: float, detector: FaceDetector) -> Floats | None:
+    """Return the landmarks [5, 2] of the largest face in a square image, as shares of its sides."""
     picture = Image.fromarray(image.squeeze()).convert("RGB")
-    enlarged = picture.resize((SIDE, SIDE), Image.Resampling.BICUBIC)
-    faces = detector.detect(ImageOps.expand(enlarged, BORDER, GREY))
-    return (faces[0].landmarks - BORDER) / SIDE if faces else None
+    size = (WIDTH, round(WIDTH * height))
+    faces = detector.detect(ImageOps.expand(picture.resize(size), BORDER, GREY))
+    return (faces[0].landmarks - BORDER) / size if faces else None

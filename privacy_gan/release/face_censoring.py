@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
+from itertools import count
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from privacy_gan.data.decoding import UndecodableImageError, decode
 from privacy_gan.data.image_files import to_channels
 from privacy_gan.data.image_writer import available_cores
 from privacy_gan.data.release_format import to_picture
-from privacy_gan.detection.alignment import Pixels, Square
+from privacy_gan.detection.alignment import Pixels, Region
 from privacy_gan.detection.detector import Face, FaceDetector
 from privacy_gan.detection.position import FacePosition
 from privacy_gan.release.censoring import NOT_FINITE, refusing_unreadable
@@ -33,6 +34,7 @@ from privacy_gan.release.square_censoring import CensorFunction
 SURE = 0.35  # confidence of a detection from which it is certainly a face
 CUT_OFF = 0.1  # share of a face's box, in one direction, that lies outside of the photograph
 LEAST_DETAIL = 0.5  # pixels of the photograph per pixel of the mechanism's input
+NO_FACE = "no face was found in it: faceless=copy would copy it"
 BLURRED = 1.5  # side of the square that is blurred, over the longer side of the face's box
 
 
@@ -67,81 +69,108 @@ class FaceCensor:
     def _censor(self, photo: Photo, source: Path, output: Path) -> Outcome:
         """Censor one photograph, or say why not."""
         try:
-            with refusing_unreadable(), open_regular_file(source / photo.name) as file:
-                picture = decode(file)
             with refusing_unreadable():
-                return self._censor_faces(photo, picture, output)
+                with open_regular_file(source / photo.name) as file:
+                    picture = decode(file)
+                faces = self._find_faces(picture)
+                pixels = np.array(picture)
+                patches = self._censor_faces(pixels, faces)
         except UndecodableImageError as error:
             return Skipped(photo.name, str(error))
-
-    def _censor_faces(self, photo: Photo, picture: Image.Image, output: Path) -> Outcome:
-        settings = self.settings
-        faces = find_faces(picture, self.detector, self.position, settings.image_size)
-        unsure = [found for _, found in faces if found.problem is not None]
-        if not faces and settings.faceless != COPY:
-            return Skipped(photo.name, "no face was found in it: faceless=copy would copy it")
-        if unsure and settings.unsure == SKIP:
-            return Skipped(photo.name, f"{unsure[0].place} {unsure[0].problem}")
-        pixels = np.array(picture)
-        patches: list[Pixels] = []
-        for square, found in faces:
-            if found.problem is None:
-                if (
-                    patch := self._censor_square(square.cut_out(pixels, settings.image_size))
-                ) is None:
-                    return Skipped(photo.name, NOT_FINITE)
-                patches.append(patch)
-                square.paste(pixels, patch)
-            elif settings.unsure == BLUR:
-                square.paste(pixels, mean_colour(pixels, found))
-        if settings.writes_squares and not patches:
-            return Skipped(photo.name, f"{unsure[0].place} {unsure[0].problem}")
-        images = (
-            {face_target(photo.target, place): patch for place, patch in enumerate(patches, 1)}
-            if settings.writes_squares
-            else {photo.target: pixels}
-        )
-        for target, image in images.items():
-            problem = write_image(to_picture(image), output, target, settings.format)
+        images = [(photo.target, pixels)]
+        if self.settings.writes_squares:
+            targets = (face_target(photo.target, number) for number in count(1))
+            images = list(zip(targets, patches, strict=False))
+        for target, image in images:
+            problem = write_image(to_picture(image), output, target, self.settings.format)
             if problem is not None:
                 return Skipped(photo.name, problem)
         return Released(photo, tuple(found for _, found in faces))
 
-    def _censor_square(self, square: Pixels) -> Pixels | None:
-        """Return a censored square, uint8 [S, S, 3]; None if it is not finite."""
+    def _find_faces(self, picture: Image.Image) -> list[tuple[Region, FoundFace]]:
+        """Return the faces in a photograph with the regions to change, those to censor first.
+
+        Raises:
+            UndecodableImageError: the photograph is not to be censored because of its faces.
+        """
+        settings = self.settings
+        faces = find_faces(picture, self.detector, self.position, settings.image_size)
+        unsure = [found for _, found in faces if found.problem is not None]
+        if not faces and settings.faceless != COPY:
+            raise UndecodableImageError(NO_FACE)
+        none_is_left = settings.writes_squares and len(unsure) == len(faces)
+        if unsure and (settings.unsure == SKIP or none_is_left):
+            raise UndecodableImageError(f"{unsure[0].place} {unsure[0].problem}")
+        return faces
+
+    def _censor_faces(
+        self, pixels: Pixels, faces: Sequence[tuple[Region, FoundFace]]
+    ) -> list[Pixels]:
+        """Censor the faces in a photograph. Changes ``pixels``.
+
+        Returns:
+            The censored squares, each uint8 [S, S, 3].
+
+        Raises:
+            UndecodableImageError: one is not finite.
+        """
+        patches = []
+        for region, found in faces:
+            if found.problem is None:
+                patch = self._censor_square(region.cut_out(pixels, self.settings.image_size))
+                region.paste(pixels, patch)
+                patches.append(patch)
+            elif self.settings.unsure == BLUR:
+                region.paste(pixels, mean_colour(pixels, found))
+        return patches
+
+    def _censor_square(self, square: Pixels) -> Pixels:
+        """Return a censored square, uint8 [S, S, 3].
+
+        Raises:
+            UndecodableImageError: it is not finite.
+        """
         image = to_channels(Image.fromarray(square), self.settings.channels)
         with self._lock:
             (censored,) = self.censor_squares([image])
-        return None if censored is None else np.broadcast_to(censored, square.shape)
+        if censored is None:
+            raise UndecodableImageError(NOT_FINITE)
+        return np.ascontiguousarray(np.broadcast_to(censored, square.shape))
 
 
 def find_faces(
     picture: Image.Image, detector: FaceDetector, position: FacePosition, image_size: int
-) -> list[tuple[Square, FoundFace]]:
-    """Return the faces in a photograph with the squares to change, those to censor first.
+) -> list[tuple[Region, FoundFace]]:
+    """Return the faces in a photograph with the regions to change, those to censor first.
 
-    The square of a face that cannot be censored is around its box: its landmarks may be wrong.
+    The region of a face that cannot be censored is around its box: its landmarks may be wrong.
+
+    Args:
+        picture: the photograph, RGB.
+        detector: finds the faces.
+        position: of the faces that the mechanism was trained on.
+        image_size: side of the mechanism's input.
     """
     faces = []
     for face in detector.detect(picture):
-        square = Square.fit(position.targets, face.landmarks)
-        problem = find_problem(face, square, position, picture.size, image_size)
+        region = position.fit(face.landmarks)
+        problem = find_problem(face, region, position, picture.size, image_size)
         if problem is not None:
-            square = Square.around(face.box, BLURRED)
-        corners = tuple((round(float(x), 1), round(float(y), 1)) for x, y in square.corners)
-        faces.append((square, FoundFace(corners, round(square.side, 1), problem)))
+            region = Region.around(face.box, BLURRED)
+        corners = tuple((round(float(x), 1), round(float(y), 1)) for x, y in region.corners)
+        faces.append((region, FoundFace(corners, round(region.width, 1), problem)))
     return sorted(faces, key=lambda each: each[1].problem is not None)
 
 
 def find_problem(
-    face: Face, square: Square, position: FacePosition, size: tuple[int, int], image_size: int
+    face: Face, region: Region, position: FacePosition, size: tuple[int, int], image_size: int
 ) -> str | None:
     """Return why a face cannot be censored reliably, or None.
 
     Args:
         face: the face.
-        square: that is brought into the mechanism's position.
-        position: of the faces that the mechanism was trained on.
+        region: the region in which it has the position that the mechanism was trained on.
+        position: that position.
         size: width and height of the photograph.
         image_size: side of the mechanism's input.
     """
@@ -152,15 +181,15 @@ def find_problem(
         return f"may be none (confidence {face.confidence:.0%})"
     if max(outside_x, outside_y) > CUT_OFF:
         return "is cut off"
-    if square.side < LEAST_DETAIL * image_size:
+    if region.width < LEAST_DETAIL * image_size:
         return f"is too small for a mechanism that sees {image_size} pixels"
-    if square.residual(position.targets, face.landmarks) > position.tolerance:
+    if region.residual(position.targets, face.landmarks) > position.tolerance:
         return "is turned away, or unlike the training images"
     return None
 
 
 def mean_colour(pixels: Pixels, found: FoundFace) -> Pixels:
-    """Return one pixel [1, 1, 3] with the mean colour of a face's square."""
+    """Return one pixel [1, 1, 3] with the mean colour of a face's region."""
     corners = np.array(found.corners)
     height, width = pixels.shape[:2]
     left, top = corners.min(axis=0).astype(int).clip(0, (width - 1, height - 1))

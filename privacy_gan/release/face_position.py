@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import numpy as np
+
 from privacy_gan.config import config_to_dict
-from privacy_gan.data.image_source import open_source, training_images
+from privacy_gan.data.image_source import open_source, training_indices
 from privacy_gan.detection.detector import FaceDetector
 from privacy_gan.detection.position import FacePosition, measure_position
 from privacy_gan.errors import DISK_FULL, UserError
@@ -14,6 +16,7 @@ from privacy_gan.runs.files import atomic_write
 from privacy_gan.runs.folder import FACE_POSITION, RunFolder
 
 NUM_IMAGES = 500
+SHAPE_STEP = 20  # between images whose shape is looked at
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +73,10 @@ def measure_and_keep(folder: RunFolder, detector: FaceDetector) -> FacePosition:
             f"run={folder.path} was trained on {run.data_name}, in which no faces can be searched "
             "for: use fit=whole or fit=center"
         )
-    position = measure_position(training_images(source, NUM_IMAGES), detector)
+    indices = training_indices(source, NUM_IMAGES)
+    images = [source.images(index, index + 1)[0] for index in indices]
+    heights = [source.height_over_width(index) for index in indices[::SHAPE_STEP]]
+    position = measure_position(images, float(np.median(heights)), detector)
     try:
         with atomic_write(folder.face_position) as file:
             file.write_text(position.to_json(), encoding="utf-8")

@@ -68,7 +68,7 @@ class ReleaseReport:
         if not self.faces:
             return counts
         faces = [face for found in self.faces.values() for face in found]
-        censored = [face.side for face in faces if face.problem is None]
+        censored = [face.width for face in faces if face.problem is None]
         return {
             **counts,
             "faces_censored": len(censored),
@@ -127,15 +127,16 @@ def censor_folder(
             target
             for target, stamp in stamps.items()
             if is_resumed
+            and not overwrite
             and record.is_current(target, stamp)
             and len(existing[target]) == expected_images(record, target, settings)
         }
         new = {target: stamp for target, stamp in stamps.items() if target not in current}
-        recensored = sum(bool(existing[target]) for target in new)
+        recensored = 0 if overwrite else sum(bool(existing[target]) for target in new)
         remove_outdated([path for target in new for path in existing[target]], output)
         manifest.write(output)  # only now: until here, images of another mechanism may be there
         record.add(new)
-        remaining = [each for each in found.photos if overwrite or each.target in new]
+        remaining = [each for each in found.photos if each.target in new]
         skipped = censor_photos(remaining, found.folder, output, censor, record)
         missing = {each.name for each in skipped}
         released = [photo for photo in found.photos if photo.name not in missing]

@@ -17,13 +17,13 @@ class FoundFace:
     """A face in a photograph.
 
     Attributes:
-        corners: x and y of the corners of the square that was changed, in pixels.
-        side: length of its sides in pixels.
+        corners: x and y of the corners of the region that was changed, in pixels.
+        width: of this region, in pixels.
         problem: why it could not be censored; None if it was.
     """
 
     corners: Corners
-    side: float
+    width: float
     problem: str | None = None
 
     @classmethod
@@ -40,7 +40,7 @@ class FoundFace:
     def place(self) -> str:
         """Where it is, in words."""
         x, y = (round(sum(values) / len(values)) for values in zip(*self.corners, strict=True))
-        return f"the face at {x}, {y}, {self.side:,.0f} pixels wide"
+        return f"the face at {x}, {y}, {self.width:,.0f} pixels wide"
 
 
 @dataclass(frozen=True)

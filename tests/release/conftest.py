@@ -1,8 +1,12 @@
-"""A judged run that all tests of the demo share."""
+"""A judged run that all tests of the demo share; and ``benchmarks``, which draws photographs."""
+
+import sys
 
 import pytest
-from commands import run_train
+from commands import ROOT, run_train
 from presets import JUDGED, TINY
+
+sys.path.append(str(ROOT / "experiments"))
 
 # enough training that the images depend on the noise and on s'
 TRAINED_LONGER = ["trainer.max_epochs=8", "learning_rate=1e-3"]

@@ -105,6 +105,11 @@ class SyntheticFacesSource(BinaryAttributes):
             images[first - start : last - start] = self._draw(first, last)
         return images
 
+    def height_over_width(self, index: int) -> float:
+        """Return 1: faces are drawn as squares."""
+        del index
+        return 1.0
+
     def _draw(self, start: int, stop: int) -> npt.NDArray[np.uint8]:
         size = self.image_size
         factors = draw_factors(self.seed, start, stop)
