@@ -20,6 +20,7 @@ from privacy_gan.data.audit_data import AuditDataModule, AuditFiles, AuditImages
 from privacy_gan.data.labelled_images import LabelledImages
 from privacy_gan.data.persons import number_persons
 from privacy_gan.data.table_data_module import SPLITS
+from privacy_gan.errors import UserError
 from privacy_gan.evaluation.adversaries import NEED_ORIGINALS
 from privacy_gan.evaluation.cached_attack import JudgingCache
 from privacy_gan.evaluation.panel import panel_name
@@ -53,7 +54,14 @@ def main(config: DictConfig) -> None:
         config.person,
         *(config_to_dict(config)[name] for name in ("bins", "missing")),
     )
-    audited = find_audit_images(files, str(config.attribute), config.image_size, config.seed)
+    if config.fit not in ("whole", "faces"):
+        raise UserError(f"fit={config.fit} is not for audits: choose whole or faces")
+    is_whole = config.fit == "whole"
+    audited = find_audit_images(
+        files, str(config.attribute), config.image_size, config.seed, squeezed=is_whole
+    )
+    if not is_whole:
+        audited = find_and_align_faces(config, audited)
     attribute = audited.attribute
     for note in audited.notes:
         log.warning(note)
@@ -71,6 +79,27 @@ def main(config: DictConfig) -> None:
     else:
         result = judge_images(config, attribute, audited, run)
     print(format_result(result, run.folder, config.details))
+
+
+def find_and_align_faces(config: DictConfig, audited: AuditImages) -> AuditImages:
+    """Return the faces in the images of an audit.
+
+    Raises:
+        UserError: the detector is not installed, the position cannot be used, or there are too few
+            faces.
+    """
+    from privacy_gan.detection.aligned_images import align_faces  # these take a second to import
+    from privacy_gan.detection.detector import FaceDetector
+    from privacy_gan.detection.position import STANDARD
+    from privacy_gan.release.face_position import load_position
+    from privacy_gan.release.trained_model import is_exported
+
+    detector, position = FaceDetector(), STANDARD
+    if config.position is not None:
+        path = Path(config.position)
+        position = load_position(path, not is_exported(path), detector)
+    with show_bars(config.trainer.enable_progress_bar):
+        return align_faces(audited, position, detector, config.image_size)
 
 
 def counts_persons(evaluation: Evaluation, source: LabelledImages) -> bool:

@@ -6,7 +6,7 @@ import json
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -18,7 +18,7 @@ from privacy_gan.evaluation.classifiers import FixedClassifiers
 from privacy_gan.evaluation.saved_adversary import REMEDY, SavedAdversary, load_adversary
 from privacy_gan.hardware import choose_compute
 from privacy_gan.models.classifier import Classifier
-from privacy_gan.release.censoring import FIT_MODES
+from privacy_gan.release.censoring import FACES
 from privacy_gan.release.demo_server import (
     LOOPBACK,
     DemoContent,
@@ -35,6 +35,9 @@ from privacy_gan.runs.evaluation import Evaluation, complete
 from privacy_gan.runs.fingerprint import unflatten
 from privacy_gan.runs.folder import RunFolder
 
+if TYPE_CHECKING:
+    from privacy_gan.release.face_finding import FaceFinder
+
 BINARY = ("no", "yes")
 NOT_DONE = " The adversaries were not known to be done learning: longer training may find more."
 
@@ -45,8 +48,6 @@ def main(config: DictConfig) -> None:
     Raises:
         UserError: the run cannot be shown, or the port cannot be used.
     """
-    if config.fit not in FIT_MODES:
-        raise UserError(f"fit={config.fit} is unknown: choose {' or '.join(FIT_MODES)}")
     trained = load_trained_model(Path(config.run))
     app = create_app(page_content(trained, config.fit, config.classifiers))
     with open_server(app, config.port) as server:
@@ -65,7 +66,7 @@ def page_content(trained: TrainedModel, fit: str, folder: str | None) -> DemoCon
 
     Args:
         trained: the mechanism and its result.
-        fit: how a photograph is made square, one of FIT_MODES.
+        fit: what the mechanism gets of a photograph: whole, center or faces.
         folder: of the fixed classifiers; None for the run's.
     """
     loader, privatizer = PredictorLoader(trained, folder), trained.privatizer
@@ -77,7 +78,15 @@ def page_content(trained: TrainedModel, fit: str, folder: str | None) -> DemoCon
         compute=choose_compute("cpu", privatizer.facts["precision"], privatizer.image_size),
         verdict=run_verdict(trained.result),
         notes=loader.notes,
+        finder=load_finder(trained) if fit == FACES else None,
     )
+
+
+def load_finder(trained: TrainedModel) -> FaceFinder:
+    """Return what finds the faces in photographs. Raises UserError, see ``load_face_finder``."""
+    from privacy_gan.release.face_finding import load_face_finder  # takes a second to import
+
+    return load_face_finder(trained)
 
 
 class PredictorLoader:

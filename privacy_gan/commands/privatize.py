@@ -33,7 +33,6 @@ from privacy_gan.tensors import hash_weights
 
 if TYPE_CHECKING:
     from privacy_gan.detection.position import FacePosition
-    from privacy_gan.release.face_censoring import FaceCensor
 
 MAX_NAMES = 5
 
@@ -56,8 +55,12 @@ def main(config: DictConfig) -> None:
     manifest = build_manifest(trained, settings)
     photo_censor: PhotoCensor = SquareCensor(settings, censor)
     if settings.fit == FACES:
-        photo_censor = load_face_censor(trained, settings, censor)
-        manifest.released["faces"] = face_facts(settings, photo_censor.position)
+        from privacy_gan.release.face_censoring import FaceCensor  # these take a second to import
+        from privacy_gan.release.face_finding import load_face_finder
+
+        finder = load_face_finder(trained)
+        photo_censor = FaceCensor(settings, finder, censor)
+        manifest.released["faces"] = face_facts(settings, finder.position)
     with naming_option(f"output={output}", "folder"):
         report = censor_folder(source, output, settings, photo_censor, manifest, config.overwrite)
     if preview is not None:
@@ -126,23 +129,6 @@ def censor_function(config: DictConfig, trained: TrainedModel) -> CensorFunction
             "set salt=FILE, a secret with which it always censors a photograph in the same way"
         )
     return censor
-
-
-def load_face_censor(
-    trained: TrainedModel, settings: ReleaseSettings, censor: CensorFunction
-) -> FaceCensor:
-    """Return what finds and censors faces.
-
-    Raises:
-        UserError: the detector is not installed, or it is not known where the mechanism has faces.
-    """
-    from privacy_gan.detection.detector import FaceDetector  # these take a second to import
-    from privacy_gan.release.face_censoring import FaceCensor
-    from privacy_gan.release.face_position import load_position
-
-    detector = FaceDetector()
-    position = load_position(trained.path, trained.is_run, detector)
-    return FaceCensor(settings, detector, position, censor)
 
 
 def face_facts(settings: ReleaseSettings, position: FacePosition) -> dict[str, Any]:

@@ -81,7 +81,9 @@ class AuditDataModule(ImageDataModule):
         return f"{self.data_name}-{self.source.cache_key()[:8]}"
 
 
-def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: int) -> AuditImages:
+def find_audit_images(
+    files: AuditFiles, attribute: str, image_size: int, seed: int, squeezed: bool = True
+) -> AuditImages:
     """Match images with labels, and exclude those without a counterpart.
 
     Args:
@@ -89,6 +91,7 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
         attribute: the attribute that should be hidden, as the user writes it.
         image_size: side of the square images that adversaries see, in pixels; a multiple of 16.
         seed: seed of a random split.
+        squeezed: whether adversaries see the whole images, squeezed into squares.
 
     Raises:
         UserError: a file or folder is missing or damaged, the attribute does not exist, the match
@@ -122,12 +125,8 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
             f"excluded {pluralize(len(unknown), 'image')} without a value for {column} in "
             f"{files.labels}, such as {labels.names[unknown[0]]}"
         )
-    if len(selected) < MIN_IMAGES:
-        raise UserError(
-            f"{files.images} has only {pluralize(len(selected), 'image')} with labels in "
-            f"{files.labels}: an audit needs at least {MIN_IMAGES}, and thousands are better"
-            + ("" if matched else f" ({format_examples(labels.names, images['images'])})")
-        )
+    hint = "" if matched else f" ({format_examples(labels.names, images['images'])})"
+    require_enough(len(selected), str(files.images), f"with labels in {files.labels}", hint)
     is_complete = len(selected) == len(labels.names)
     assignment = assign(labels.select_rows(selected), files.split, files.person, seed)
     labels = assignment.labels
@@ -151,11 +150,27 @@ def find_audit_images(files: AuditFiles, attribute: str, image_size: int, seed: 
 
     censored = make_source("images", files.images)
     sizes = image_sizes(files.images, censored.files)
-    if sizes != {(image_size, image_size)}:
+    if squeezed and sizes != {(image_size, image_size)}:
         notes.append(size_note(sizes, image_size))
     notes += metadata_notes(files.images, censored.files)
     originals = make_source("original", files.original) if files.original is not None else None
     return AuditImages(censored, originals, column, tuple(labels.columns), tuple(notes))
+
+
+def require_enough(number: int, folder: str, which: str, hint: str = "") -> None:
+    """Raise UserError if an audit has too few images.
+
+    Args:
+        number: of the images.
+        folder: where they are.
+        which: images count, in words.
+        hint: what to add to the message.
+    """
+    if number < MIN_IMAGES:
+        raise UserError(
+            f"{folder} has only {pluralize(number, 'image')} {which}: an audit needs at least "
+            f"{MIN_IMAGES}, and thousands are better{hint}"
+        )
 
 
 def excluded_notes(

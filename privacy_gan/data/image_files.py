@@ -35,7 +35,9 @@ class DamagedError(Exception):
 class ImageCollection(Protocol):
     """Image files that are looked up by file name, without folders."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """Where the images are."""
 
     def names(self) -> Collection[str]:
         """Return all file names, in any order."""
@@ -47,7 +49,9 @@ class ImageCollection(Protocol):
 class StoredImages(Protocol):
     """Images that are looked up by name. It is pickled for worker processes."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """Where the images are."""
 
     def read(self, name: str) -> bytes:
         """Return the content of an image's file."""

@@ -76,6 +76,17 @@ class FacePosition:
         return json.dumps(asdict(self), indent=2) + "\n"
 
 
+# A face from forehead to chin, for images of no mechanism of ours.
+STANDARD = FacePosition(
+    landmarks=((0.34, 0.42), (0.66, 0.42), (0.5, 0.61), (0.37, 0.72), (0.63, 0.72)),
+    height=1.0,
+    tolerance=0.1,
+    images=0,
+    found=0,
+    detector=FaceDetector.weights,
+)
+
+
 def measure_position(
     images: Sequence[Pixels], height: float, detector: FaceDetector
 ) -> FacePosition:

@@ -16,28 +16,39 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from flask import Flask, Response, abort, jsonify, render_template, request
 from PIL import Image
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from privacy_gan.data.decoding import UndecodableImageError
+from privacy_gan.data.decoding import UndecodableImageError, decode
 from privacy_gan.data.faces.source import SyntheticFacesSource
+from privacy_gan.data.image_files import to_channels
 from privacy_gan.data.release_format import PNG, ReleaseFormat
 from privacy_gan.errors import UserError
 from privacy_gan.hardware import Compute
 from privacy_gan.privatizers.loaded import LoadedPrivatizer
-from privacy_gan.release.censoring import prepare_photo, secret_seed
+from privacy_gan.release.censoring import (
+    Pixels,
+    prepare_photo,
+    refusing_unreadable,
+    secret_seed,
+)
 from privacy_gan.release.face_predictions import Predictors, make_versions
+
+if TYPE_CHECKING:
+    from privacy_gan.release.face_finding import FaceFinder
 
 LOOPBACK = "127.0.0.1"
 ALLOWED_HOSTS = [LOOPBACK, "localhost"]
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # methods without side effects
 MAX_BYTES = 64 * 2**20
 NUM_EXAMPLES = 8
+THUMBNAIL = 900  # pixels of the longer side of a photograph on the page
 
 # They forbid the browser to load from, or send to, any other address, and to cache the page.
 SECURITY_HEADERS = {
@@ -57,12 +68,13 @@ class DemoContent:
 
     Attributes:
         privatizer: the mechanism, on the device.
-        fit: how a photograph becomes a square, see ``prepare_photo``.
+        fit: how a photograph becomes a square, see ``prepare_photo``; or "faces", for its faces.
         output_format: file format of the censored images.
         predictors: networks that predict attributes of the face.
         compute: device and precision.
         verdict: the judge's verdict, in sentences.
         notes: further sentences for the reader of the page.
+        finder: finds faces; None unless fit is "faces".
     """
 
     privatizer: LoadedPrivatizer
@@ -72,6 +84,7 @@ class DemoContent:
     compute: Compute
     verdict: Sequence[str]
     notes: Sequence[str]
+    finder: FaceFinder | None = None
 
     def synthetic_labels(self) -> list[str]:
         """Return a label for each value of s', such as "Young: no"; none if they are unknown."""
@@ -107,7 +120,8 @@ def create_app(content: DemoContent) -> Flask:
 
     @app.post("/censor")
     def censor() -> Response:
-        return jsonify(censor_photo(content, request.get_data()))
+        face = request.args.get("face", 0, type=int)
+        return jsonify(censor_photo(content, request.get_data(), face))
 
     @app.errorhandler(UndecodableImageError)
     def handle_undecodable_image(error: UndecodableImageError) -> tuple[Response, int]:
@@ -146,17 +160,25 @@ def is_same_origin() -> bool:
     )
 
 
-def censor_photo(content: DemoContent, photo: bytes) -> dict[str, Any]:
+def censor_photo(content: DemoContent, photo: bytes, number: int) -> dict[str, Any]:
     """Return the versions of the face in a photograph, and all predictions from them, as JSON.
 
+    Args:
+        content: what the page shows.
+        photo: the file.
+        number: which of its faces, from 0, if faces are searched for.
+
     Raises:
-        UndecodableImageError: the file is damaged, too large or not a photograph.
+        UndecodableImageError: the file is damaged, too large or not a photograph, or has no face.
     """
     privatizer, compute = content.privatizer, content.compute
-    prepared = prepare_photo(
-        BytesIO(photo), privatizer.image_size, content.fit, privatizer.channels
-    )
-    face = torch.from_numpy(prepared.pixels.copy()).permute(2, 0, 1)[None].float() / 255
+    size, channels = privatizer.image_size, privatizer.channels
+    found: dict[str, Any] = {}
+    if content.finder is None:
+        pixels = prepare_photo(BytesIO(photo), size, content.fit, channels).pixels
+    else:
+        pixels, found = find_face(content.finder, photo, number, channels)
+    face = torch.from_numpy(pixels.copy()).permute(2, 0, 1)[None].float() / 255
     versions = make_versions(
         privatizer, face.to(compute.device), content.output_format, compute, secret_seed()
     )
@@ -175,6 +197,38 @@ def censor_photo(content: DemoContent, photo: bytes) -> dict[str, Any]:
         ],
         "sampled_value": versions.sampled_value,
         "predictions": [asdict(prediction) for prediction in predictions],
+        **found,
+    }
+
+
+def find_face(
+    finder: FaceFinder, photo: bytes, number: int, channels: int
+) -> tuple[Pixels, dict[str, Any]]:
+    """Return one of the faces in a photograph, uint8 [S, S, C], and where all of them are, as JSON.
+
+    Raises:
+        UndecodableImageError: the file is damaged, too large or not a photograph, or has no face
+            that the mechanism can censor.
+    """
+    with refusing_unreadable():
+        picture = decode(BytesIO(photo))
+        faces = finder.find(picture)
+        regions = [region for region, found in faces if found.problem is None]
+        if not regions:
+            raise UndecodableImageError(
+                f"{faces[0][1].place} {faces[0][1].problem}" if faces else "no face was found in it"
+            )
+        chosen = number if 0 <= number < len(regions) else 0
+        square = regions[chosen].cut_out(np.asarray(picture), finder.image_size)
+        pixels = to_channels(Image.fromarray(square), channels)
+    width, height = picture.size
+    picture.thumbnail((THUMBNAIL, THUMBNAIL))
+    file = ReleaseFormat.parse("jpeg-85").encode(picture)
+    source = f"data:image/jpeg;base64,{base64.b64encode(file).decode()}"
+    return pixels, {
+        "photo": {"source": source, "width": width, "height": height},
+        "faces": [asdict(found) for _, found in faces],
+        "chosen": chosen,
     }
 
 

@@ -21,9 +21,8 @@ from privacy_gan.data.image_files import to_channels
 from privacy_gan.data.image_writer import available_cores
 from privacy_gan.data.release_format import to_picture
 from privacy_gan.detection.alignment import Pixels, Region
-from privacy_gan.detection.detector import Face, FaceDetector
-from privacy_gan.detection.position import FacePosition
 from privacy_gan.release.censoring import NOT_FINITE, refusing_unreadable
+from privacy_gan.release.face_finding import FaceFinder
 from privacy_gan.release.file_formats import open_regular_file
 from privacy_gan.release.outcomes import FoundFace, Outcome, Released
 from privacy_gan.release.output_folder import face_target, write_image
@@ -31,11 +30,7 @@ from privacy_gan.release.photos import Photo, Skipped
 from privacy_gan.release.release_settings import BLUR, COPY, SKIP, ReleaseSettings
 from privacy_gan.release.square_censoring import CensorFunction
 
-SURE = 0.35  # confidence of a detection from which it is certainly a face
-CUT_OFF = 0.1  # share of a face's box, in one direction, that lies outside of the photograph
-LEAST_DETAIL = 0.5  # pixels of the photograph per pixel of the mechanism's input
 NO_FACE = "no face was found in it: faceless=copy would copy it"
-BLURRED = 1.5  # side of the square that is blurred, over the longer side of the face's box
 
 
 class FaceCensor:
@@ -43,21 +38,15 @@ class FaceCensor:
 
     Args:
         settings: what happens to faces and photographs.
-        detector: finds faces.
-        position: of the faces in the images that the mechanism was trained on.
+        finder: finds faces.
         censor: maps images uint8 [S, S, C] to censored ones, or to None where that fails.
     """
 
     def __init__(
-        self,
-        settings: ReleaseSettings,
-        detector: FaceDetector,
-        position: FacePosition,
-        censor: CensorFunction,
+        self, settings: ReleaseSettings, finder: FaceFinder, censor: CensorFunction
     ) -> None:
         self.settings = settings
-        self.detector = detector
-        self.position = position
+        self.finder = finder
         self.censor_squares = censor
         self._lock = threading.Lock()  # of the mechanism, which uses all cores by itself
 
@@ -94,7 +83,7 @@ class FaceCensor:
             UndecodableImageError: the photograph is not to be censored because of its faces.
         """
         settings = self.settings
-        faces = find_faces(picture, self.detector, self.position, settings.image_size)
+        faces = self.finder.find(picture)
         unsure = [found for _, found in faces if found.problem is not None]
         if not faces and settings.faceless != COPY:
             raise UndecodableImageError(NO_FACE)
@@ -136,56 +125,6 @@ class FaceCensor:
         if censored is None:
             raise UndecodableImageError(NOT_FINITE)
         return np.ascontiguousarray(np.broadcast_to(censored, square.shape))
-
-
-def find_faces(
-    picture: Image.Image, detector: FaceDetector, position: FacePosition, image_size: int
-) -> list[tuple[Region, FoundFace]]:
-    """Return the faces in a photograph with the regions to change, those to censor first.
-
-    The region of a face that cannot be censored is around its box: its landmarks may be wrong.
-
-    Args:
-        picture: the photograph, RGB.
-        detector: finds the faces.
-        position: of the faces that the mechanism was trained on.
-        image_size: side of the mechanism's input.
-    """
-    faces = []
-    for face in detector.detect(picture):
-        region = position.fit(face.landmarks)
-        problem = find_problem(face, region, position, picture.size, image_size)
-        if problem is not None:
-            region = Region.around(face.box, BLURRED)
-        corners = tuple((round(float(x), 1), round(float(y), 1)) for x, y in region.corners)
-        faces.append((region, FoundFace(corners, round(region.width, 1), problem)))
-    return sorted(faces, key=lambda each: each[1].problem is not None)
-
-
-def find_problem(
-    face: Face, region: Region, position: FacePosition, size: tuple[int, int], image_size: int
-) -> str | None:
-    """Return why a face cannot be censored reliably, or None.
-
-    Args:
-        face: the face.
-        region: the region in which it has the position that the mechanism was trained on.
-        position: that position.
-        size: width and height of the photograph.
-        image_size: side of the mechanism's input.
-    """
-    left, top, right, bottom = face.box
-    outside_x = max(-left, right - size[0]) / (right - left)
-    outside_y = max(-top, bottom - size[1]) / (bottom - top)
-    if face.confidence < SURE:
-        return f"may be none (confidence {face.confidence:.0%})"
-    if max(outside_x, outside_y) > CUT_OFF:
-        return "is cut off"
-    if region.width < LEAST_DETAIL * image_size:
-        return f"is too small for a mechanism that sees {image_size} pixels"
-    if region.residual(position.targets, face.landmarks) > position.tolerance:
-        return "is turned away, or unlike the training images"
-    return None
 
 
 def mean_colour(pixels: Pixels, found: FoundFace) -> Pixels:

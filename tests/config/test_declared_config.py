@@ -126,7 +126,7 @@ INVALID_BY_COMMAND = {
     "privatize": {
         "overwrite=flase": "overwrite=flase: give true or false",
         "batch_size=0": "1 or more",
-        "fit=hole": "fit=hole is unknown: choose whole or center",
+        "fit=hole": "fit=hole is unknown: choose whole or center or faces",
     },
     "demo": {"browser=flase": "give true or false", "port=99999": "between 0 and 65535"},
     "export": {"onnx=flase": "give true or false"},

@@ -16,6 +16,7 @@ from privacy_gan.detection.detector import Face, FaceDetector
 from privacy_gan.detection.position import FacePosition
 from privacy_gan.errors import UserError
 from privacy_gan.release.face_censoring import FaceCensor
+from privacy_gan.release.face_finding import FaceFinder
 from privacy_gan.release.folder_censoring import censor_folder
 from privacy_gan.release.release_settings import ReleaseSettings
 
@@ -61,7 +62,7 @@ def censor(folder, detector, mechanism=negative, overwrite=False, channels=3, **
     settings = ReleaseSettings(
         SIZE, "faces", format=png, batch_size=1, channels=channels, **options
     )
-    censor = FaceCensor(settings, detector, POSITION, mechanism)
+    censor = FaceCensor(settings, FaceFinder(detector, POSITION, SIZE), mechanism)
     return censor_folder(folder / "in", folder / "out", settings, censor, MANIFEST, overwrite)
 
 

@@ -21,13 +21,13 @@ function setStatus(text, isError = false) {
   byId("status").classList.toggle("error", isError);
 }
 
-async function censor() {
+async function censor(face = 0) {
   const number = ++numRequests;
   if (photo.size > MAX_BYTES) return setStatus("This file cannot be shown: it is larger than 64 MB.", true);
   setStatus("Censoring …");
   let response, content;
   try {
-    response = await fetch("censor", { method: "POST", body: photo });
+    response = await fetch(`censor?face=${face}`, { method: "POST", body: photo });
     content = await response.json();
   } catch {
     if (number === numRequests) setStatus("No response: the command that serves this page has ended.", true);
@@ -37,7 +37,44 @@ async function censor() {
   if (!response.ok) return setStatus(content.error, true);
   result = content;
   setStatus("");
+  showFaces();
   show();
+}
+
+// Show the photograph with the faces in it, to choose one, if the server searches for faces.
+function showFaces() {
+  const { photo: picture, faces = [], chosen } = result;
+  const unsure = faces.filter(({ problem }) => problem !== null);
+  byId("photo").hidden = !picture;
+  byId("faces-note").hidden = !unsure.length;
+  byId("faces-note").textContent = `Not to be censored: ${unsure.map(({ problem }) => `a face that ${problem}`).join("; ")}.`;
+  if (!picture) return;
+  const drawing = svg("svg", { viewBox: `0 0 ${picture.width} ${picture.height}`, role: "group", "aria-label": "Faces" });
+  drawing.append(...faces.map(({ corners, problem }, index) => outline(corners, problem, index, index === chosen)));
+  byId("photo").replaceChildren(element("img", { src: picture.source, alt: "The photograph" }), drawing);
+}
+
+function svg(name, attributes) {
+  const created = document.createElementNS("http://www.w3.org/2000/svg", name);
+  for (const [key, value] of Object.entries(attributes)) created.setAttribute(key, value);
+  return created;
+}
+
+function outline(corners, problem, index, isChosen) {
+  const points = corners.map((corner) => corner.join(",")).join(" ");
+  if (problem !== null) return svg("polygon", { points, class: "unsure" });
+  const face = svg("polygon", { points, tabindex: 0, role: "button", "aria-label": `Face ${index + 1}`, "aria-pressed": isChosen });
+  const select = async () => {
+    await censor(index);
+    document.querySelector(`#photo [aria-label="Face ${index + 1}"]`).focus();
+  };
+  face.addEventListener("click", select);
+  face.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    select();
+  });
+  return face;
 }
 
 function show() {
@@ -116,7 +153,7 @@ async function chooseExample(button) {
 const examples = [...document.querySelectorAll(".examples button")];
 for (const button of examples) button.addEventListener("click", () => chooseExample(button));
 byId("file").addEventListener("change", ({ target }) => target.files.length && choose(target.files[0]));
-byId("redraw")?.addEventListener("click", censor);
+byId("redraw")?.addEventListener("click", () => censor(result?.chosen));
 byId("synthetic").addEventListener("change", show);
 
 // Accept a drop anywhere on the page: otherwise the browser would leave the page to open the file.
