@@ -32,6 +32,7 @@ from benchmarks.measurement import (
     time_interleaved,
     time_shares,
 )
+from benchmarks.photographs_part import benchmark_photographs
 from benchmarks.run import BenchmarkRun, num_workers, train_run
 from privacy_gan.data.batch import Batch
 
@@ -223,5 +224,6 @@ PARTS: dict[str, Callable[[BenchmarkRun], dict[str, Any]]] = {
 OPTIONAL_PARTS = {
     "changes": benchmark_changes,
     "certificate": benchmark_certificate,
+    "photographs": benchmark_photographs,
     "gpu": benchmark_gpu,
 }

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from privacy_gan.data.faces.source import SyntheticFacesSource
@@ -21,6 +20,7 @@ DRAWN_SIZE = 256  # pixels
 SIDES = (0.1, 0.35)  # range of the sides of faces' squares, as shares of the photograph's height
 MAX_TURN = 20  # degrees
 JPEG_QUALITY = 92
+NOISE = 8  # different values of each pixel
 
 
 @dataclass(frozen=True)
@@ -98,8 +98,10 @@ def draw_photograph(
     return pixels, squares
 
 
-def draw_background(rng: np.random.Generator, width: int, height: int) -> npt.NDArray[np.uint8]:
-    """Return smooth random colours, uint8 [height, width, 3]."""
+def draw_background(rng: np.random.Generator, width: int, height: int) -> Pixels:
+    """Return smooth random colours with a camera's noise, uint8 [height, width, 3]."""
     colours = rng.integers(60, 200, (4, 5, 3), dtype=np.uint8)
     picture = Image.fromarray(colours).resize((width, height), Image.Resampling.BICUBIC)
-    return np.array(picture)
+    noise = rng.integers(0, NOISE, (height, width, 3), dtype=np.uint8)
+    noise += np.array(picture).clip(None, 255 - NOISE)
+    return noise

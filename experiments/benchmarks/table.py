@@ -139,11 +139,23 @@ def describe_certificate(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def describe_photographs(record: Mapping[str, Any]) -> list[str]:
+    """Return a sentence on censoring the faces in photographs."""
+    measured = record["photographs"]
+    return [
+        f"{measured['photographs']:,} photographs of {measured['megapixels']:.0f} megapixels with "
+        f"{measured['faces_drawn']:,} faces on {measured['cores']} cores: "
+        f"{measured['seconds']:.0f} s, start-up included, and at most "
+        f"{measured['peak_bytes'] / 1e9:.1f} GB of memory."
+    ]
+
+
 SENTENCES: dict[str, Callable[[Mapping[str, Any]], list[str]]] = {
     "training": describe_training,
     "judging": describe_judging,
     "memory": describe_memory,
     "startup": describe_startup,
     "certificate": describe_certificate,
+    "photographs": describe_photographs,
     "gpu": describe_gpu,
 }

@@ -32,6 +32,7 @@ from privacy_gan.commands.hydra_app import (
     report_errors,
     run_hydra_main,
 )
+from privacy_gan.commands.imports import fast_imports
 from privacy_gan.config.paths import PATHS
 
 PROGRAM = "privacy-gan"
@@ -106,17 +107,20 @@ COMMANDS = {
         default_option="group",
     ),
     "privatize": Command(
-        "censor a folder of photographs",
+        "censor photographs, or the faces in them",
         "privatize.main",
         "privatize",
-        ["run", "input", "output"],
+        ["run", "input", "output", "salt", "preview"],
         "run",
     ),
     "audit": Command(
         "measure what images censored by another tool still leak",
         "audit.main",
         "audit",
-        ["images", "labels", "original", "split", "person", "output", "cache_dir", *JUDGE_PATHS],
+        [
+            *("images", "labels", "original", "split", "person", "position"),
+            *("output", "cache_dir", *JUDGE_PATHS),
+        ],
         "images",
     ),
     "export": Command(
@@ -163,7 +167,9 @@ def run_command(name: str, arguments: Sequence[str] | None = None) -> None:
     module, function = command.target.split(".")
 
     def task(config: DictConfig) -> None:  # imports torch only after the cheap checks
-        getattr(importlib.import_module(f"privacy_gan.commands.{module}"), function)(config)
+        with fast_imports():
+            imported = importlib.import_module(f"privacy_gan.commands.{module}")
+        getattr(imported, function)(config)
 
     # Hydra names the job after this module
     task.__module__ = f"privacy_gan.commands.{'train' if name == 'sweep' else name}"

@@ -24,7 +24,10 @@ from privacy_gan.errors import UserError
 Floats = npt.NDArray[np.float64]
 
 NUM_LANDMARKS = 5
-LONGEST_SIDE, SHORTEST_LONGEST_SIDE = 1920, 256  # pixels of the longest side that the network sees
+# Pixels of the longer side that the network sees. It misses fewer small faces in photographs that
+# are enlarged, but finds some that do not exist where a face fills the photograph.
+LEAST_SIDE, ENLARGED_SIDE, LARGEST_SIDE = 256, 1280, 1920
+ENLARGEMENT = 2  # at most
 MULTIPLE = 32  # of which the network's input is a multiple, in pixels
 CHANNEL_AXIS = 1  # of [B, C, H, W]
 STRIDE = 4  # pixels of the input per cell of the output
@@ -73,14 +76,18 @@ class FaceDetector:
         )
         self._input = self._session.get_inputs()[0].name
 
-    def detect(self, photo: Image.Image) -> list[Face]:
-        """Return the faces in an RGB photograph, the largest first.
+    def detect(self, photo: Image.Image, enlargement: float = ENLARGEMENT) -> list[Face]:
+        """Return the faces in a photograph, the largest first.
 
-        Faces smaller than about 1/80 of the photograph's longest side are missed: see
-        docs/photographs.md.
+        Faces below about 1/80 of the photograph's longer side are missed: docs/photographs.md.
+
+        Args:
+            photo: RGB.
+            enlargement: how often small photographs are enlarged, at most.
         """
         longest = max(photo.size)
-        target = min(max(longest, SHORTEST_LONGEST_SIDE), LONGEST_SIDE)
+        enlarged = min(max(enlargement * longest, LEAST_SIDE), ENLARGED_SIDE)
+        target = min(max(longest, enlarged), LARGEST_SIDE)
         size = [max(1, round(side * target / longest)) for side in photo.size]
         pixels = np.asarray(
             photo.resize((size[0], size[1]), Image.Resampling.BILINEAR, reducing_gap=2)

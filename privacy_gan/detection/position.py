@@ -132,5 +132,6 @@ def find_landmarks(image: Pixels, height: float, detector: FaceDetector) -> Floa
     """Return the landmarks [5, 2] of the largest face in a square image, as shares of its sides."""
     picture = Image.fromarray(image.squeeze()).convert("RGB")
     size = (WIDTH, round(WIDTH * height))
-    faces = detector.detect(ImageOps.expand(picture.resize(size), BORDER, GREY))
+    framed = ImageOps.expand(picture.resize(size), BORDER, GREY)
+    faces = detector.detect(framed, enlargement=1)
     return (faces[0].landmarks - BORDER) / size if faces else None

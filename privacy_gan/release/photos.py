@@ -101,9 +101,9 @@ def find_photos(source: Path, suffix: str) -> PhotoFolder:
             else:
                 found.skipped.append(Skipped(name, reason))
         elif unsupported and not name.name.startswith("._"):  # macOS metadata
-            remedy = f"{PHOTOS_EXTRA}, or " if unsupported == HEIC else ""
+            remedy = f", or {PHOTOS_EXTRA}" if unsupported == HEIC else ""
             reason = (
-                f"its format ({unsupported}) is not supported: {remedy}convert it to JPEG or PNG"
+                f"its format ({unsupported}) is not supported: convert it to JPEG or PNG{remedy}"
             )
             found.skipped.append(Skipped(name, reason))
         else:

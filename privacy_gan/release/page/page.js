@@ -27,7 +27,7 @@ async function censor(face = 0) {
   setStatus("Censoring …");
   let response, content;
   try {
-    response = await fetch(`censor?face=${face}`, { method: "POST", body: photo });
+    response = await fetch(face ? `censor?face=${face}` : "censor", { method: "POST", body: photo });
     content = await response.json();
   } catch {
     if (number === numRequests) setStatus("No response: the command that serves this page has ended.", true);
