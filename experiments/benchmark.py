@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from benchmarks.command import main
-
 from privacy_gan.commands.hydra_app import report_errors
+from privacy_gan.commands.imports import fast_imports
+
+with fast_imports():
+    from benchmarks.command import main
 
 if __name__ == "__main__":
     with report_errors():

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from pathlib import Path
 
 os.environ["OMP_NUM_THREADS"] = "1"  # for torch in this process and in those that tests start
 
+import hypothesis  # noqa: F401 - before gc.freeze, because it asks the collector for references
 import pytest
 import torch
 from chromium import chromium
@@ -24,11 +26,9 @@ from privacy_gan.commands.hydra_app import register_with_hydra
 ROOT = Path(__file__).resolve().parents[1]
 SLOW = ("test_package.py", "test_presets.py", "benchmarking", "release", "sweeping")
 
+gc.disable()  # until all test files are imported: what the libraries create stays
 torch.set_num_threads(1)
 parse_once()
-if not torch.cuda.is_available():
-    # Lightning, imported above, sets it; torch would look for a driver in every optimizer step
-    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 assert Path(privacy_gan.__file__).is_relative_to(ROOT), "another checkout is installed here"
 
 
@@ -41,6 +41,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Start with the slowest tests, so that all workers finish at about the same time."""
     places = {name: place for place, name in enumerate(SLOW)}
     items.sort(key=lambda item: min(places.get(part, len(SLOW)) for part in item.path.parts))
+
+
+def pytest_collection_finish() -> None:
+    """Save what would slow all tests down, now that the test files have imported the libraries."""
+    gc.freeze()  # the collector would visit all objects of the libraries again and again
+    gc.enable()
+    if not torch.cuda.is_available():
+        # Lightning sets it on import; torch would look for a driver in every optimizer step
+        os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "0"
 
 
 @pytest.fixture

@@ -41,7 +41,9 @@ def main() -> None:
     from_environment = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     base_path = [path for path in sys.path[1:] if path not in from_environment]
     ignore_stop_signals()
+    gc.disable()  # while it imports: most of what that creates stays
     import_all()
+    gc.enable()
     request = serve(connection)
     exit_process(exit_code(lambda: run_request(request, base_path)))
 

@@ -1,4 +1,9 @@
-"""Parses each configuration file once for all that a process composes; Hydra does it every time."""
+"""Composes configurations faster: parses each file once, and skips what nothing needs.
+
+Hydra parses the files for each configuration again. For each entry of each file's list of defaults,
+it also collects all entries before it, in case that the entry refers to one of these. That is a
+fifth of the time, and no file of this package has such entries.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +12,11 @@ import pickle
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from hydra._internal import defaults_list
+from omegaconf import DictConfig, OmegaConf
 
 load = OmegaConf.load
+collect_choices = defaults_list._create_interpolation_map
 _parsed: dict[tuple[str, int, int], bytes] = {}
 
 
@@ -23,9 +30,19 @@ def load_once(file: Any) -> Any:
     return pickle.loads(_parsed[key])
 
 
+def collect_choices_if_needed(
+    overrides: Any, defaults: list[defaults_list.InputDefault], self_added: bool
+) -> DictConfig | None:
+    """Collect what entries of a list of defaults can refer to, if one of them refers to another."""
+    if any(each.is_interpolation() for each in defaults):
+        return collect_choices(overrides, defaults, self_added)
+    return None
+
+
 def parse_once() -> None:
-    """Parse files once from now on."""
+    """Parse files once, and collect only what is needed, from now on."""
     OmegaConf.load = staticmethod(load_once)
+    defaults_list._create_interpolation_map = collect_choices_if_needed
 
 
 def parse_all(folder: Path) -> None:

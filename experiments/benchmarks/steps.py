@@ -51,7 +51,7 @@ class BareStep:
         methods: dict[str, Callable[..., Any]] = {  # replace those that need a Trainer
             "optimizers": lambda: optimizers,
             "manual_backward": lambda loss, **kwargs: loss.backward(**kwargs),
-            "log_dict": lambda _: None,
+            "log_training": lambda _: None,
         }
         for name, method in methods.items():
             setattr(privatizer, name, method)

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from privacy_gan.cluster_environment import is_launched_externally
 from privacy_gan.commands.finished import find_finished_run
+from privacy_gan.commands.imports import fast_imports
 from privacy_gan.config import check_config, is_distributed
 from privacy_gan.reporting.run_summary import run_summary
 from privacy_gan.sweeping.supervisor import (
@@ -56,21 +57,24 @@ def train_classifiers(config: DictConfig) -> None:
 
 def run_training(config: DictConfig) -> str:
     """Train and judge a run in this process (one rank of a distributed run); return a summary."""
-    from privacy_gan.commands import train
+    with fast_imports():
+        from privacy_gan.commands import train
 
     return run_summary(*train.train(config), details=config.details)
 
 
 def run_evaluation(config: DictConfig) -> str:
     """Judge a run in this process (one rank of a distributed run); return a summary."""
-    from privacy_gan.commands import evaluate
+    with fast_imports():
+        from privacy_gan.commands import evaluate
 
     return run_summary(*evaluate.evaluate(config), details=config.details)
 
 
 def run_classifier_training(config: DictConfig) -> str:
     """Train fixed classifiers in this process (one rank of a distributed run); return a table."""
-    from privacy_gan.commands import evaluate
+    with fast_imports():
+        from privacy_gan.commands import evaluate
 
     return "\n".join(
         f"{name:<22} test accuracy {classifier.test_accuracy:6.1%}"

@@ -207,12 +207,12 @@ class TrainablePrivatizer(LightningModule, Privatizer):
         """Log a step's values, averaged over all processes, as train/..."""
         prefixed = {f"train/{name}": value.detach() for name, value in values.items()}
         self.logged = distributed.all_reduce_means(prefixed)
-        if self.captured is None or self.logs_this_step:
+        if self.logs_this_step:
             self.log_dict(self.logged)
 
     @property
     def logs_this_step(self) -> bool:
-        """Whether Lightning writes this step's values; logging takes longer than a replay."""
+        """Whether Lightning writes this step's values; logging can take longer than the step."""
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         number = self.trainer.fit_loop.epoch_loop.total_batch_idx + 1
         is_last = self.trainer.is_last_batch or self.trainer.should_stop

@@ -79,8 +79,8 @@ class DistortionProgressBar(TQDMProgressBar):
             budgets = pl_module.budgets
             distortions = {
                 name.split("/")[1]: float(value)
-                for name, value in trainer.callback_metrics.items()
-                if name.startswith("train/") and name.endswith("/distortion")
+                for name, value in pl_module.logged.items()
+                if name.endswith("/distortion")
             }
             self.shown = {
                 f"{name} distortion": f"{value:.4f}/{budgets.get(name, self.epsilon):g}"

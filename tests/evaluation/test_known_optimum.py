@@ -107,7 +107,7 @@ def draw_numbers(draws, prior, rng):
     return signs, numbers.view(-1, 1, 1, 1)
 
 
-def bayes_accuracy(privatizer, prior=0.5, draws=2_000_000, bins=10_000):
+def bayes_accuracy(privatizer, prior=0.5, draws=500_000, bins=2_500):
     """Return the best balanced accuracy given x': predict the likelier sign of each of many bins.
 
     If both signs are equally frequent, this is the Bayes accuracy. The bins contain the same number
@@ -172,7 +172,7 @@ def test_a_mixture_of_filters_in_a_subspace_comes_close_to_the_optimum(tiny):
         *("networks.privatizer.limits=null", "networks.privatizer.latent_size=1"),
         *("networks.privatizer.width=32", "networks.filter_discriminator.width=32"),
         *("learning_rate=4e-3", "data.batch_size=512"),
-        "trainer.max_epochs=100",
+        "trainer.max_epochs=60",
         experiment="[gaussian,subspace]",
     )
     distortion = measured_distortion(privatizer)
