@@ -20,7 +20,7 @@ from privacy_gan.runs.folder import FACE_POSITION
 from privacy_gan.runs.result import Result
 
 NUM_PHOTOGRAPHS, WIDTH = 100, 4000  # pixels; 12 million each
-NUM_ALIGNED = 100  # drawn faces from which the mechanism's face position is measured
+NUM_ALIGNED = 40  # drawn faces from which the mechanism's face position is measured
 SEED = 0
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from PIL import Image
 from torchvision.ops import nms
 
 from privacy_gan.data.decoding import PHOTOS_EXTRA
+from privacy_gan.data.image_writer import available_cores
 from privacy_gan.errors import UserError
 
 Floats = npt.NDArray[np.float64]
@@ -26,7 +28,7 @@ Floats = npt.NDArray[np.float64]
 NUM_LANDMARKS = 5
 # Pixels of the longer side that the network sees. It misses fewer small faces in photographs that
 # are enlarged, but finds some that do not exist where a face fills the photograph.
-LEAST_SIDE, ENLARGED_SIDE, LARGEST_SIDE = 256, 1280, 1920
+LEAST_SIDE, ENLARGED_SIDE, LARGEST_SIDE = 256, 1280, 1600
 ENLARGEMENT = 2  # at most
 MULTIPLE = 32  # of which the network's input is a multiple, in pixels
 CHANNEL_AXIS = 1  # of [B, C, H, W]
@@ -53,7 +55,7 @@ class Face:
 
 
 class FaceDetector:
-    """Finds faces in photographs. Threads may share one; each call uses one core.
+    """Finds faces in photographs. Threads may share one; it searches one photograph at a time.
 
     Raises:
         UserError: the weights are not installed, or are not those that were measured.
@@ -68,13 +70,15 @@ class FaceDetector:
         model = onnx.load_from_string(read_weights())
         allow_any_size(model.graph)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
+        options.intra_op_num_threads = available_cores()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         options.enable_cpu_mem_arena = False  # it would keep memory for each size of photograph
         options.log_severity_level = 3  # errors
         self._session = onnxruntime.InferenceSession(
             model.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
         self._input = self._session.get_inputs()[0].name
+        self._lock = threading.Lock()  # a search takes half a gigabyte
 
     def detect(self, photo: Image.Image, enlargement: float = ENLARGEMENT) -> list[Face]:
         """Return the faces in a photograph, the largest first.
@@ -94,7 +98,8 @@ class FaceDetector:
         )
         padding = [(0, -side % MULTIPLE) for side in pixels.shape[:2]]
         image = np.pad(pixels, [*padding, (0, 0)]).astype(np.float32)
-        outputs = self._session.run(None, {self._input: image.transpose(2, 0, 1)[None]})
+        with self._lock:
+            outputs = self._session.run(None, {self._input: image.transpose(2, 0, 1)[None]})
         scale = np.array(photo.size) / size  # of x and y
         faces = [
             Face(tuple(scale[[0, 1, 0, 1]] * box), landmarks * scale, confidence)

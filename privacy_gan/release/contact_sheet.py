@@ -66,7 +66,7 @@ def require_private(path: Path, output: Path, source: Path) -> None:
                 "censored images: choose a file elsewhere"
             )
     if path.exists() and not is_contact_sheet(path):
-        raise UserError(f"preview={path} exists and is no contact sheet: choose another file")
+        raise UserError(f"preview={path} exists and is not a contact sheet: choose another file")
 
 
 def is_contact_sheet(path: Path) -> bool:

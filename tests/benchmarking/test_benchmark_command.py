@@ -3,8 +3,10 @@
 import json
 
 import pytest
-from benchmarks.table import format_table
-from commands import cli, error_line
+from benchmarks.photographs_part import time_command
+from benchmarks.run import BenchmarkRun
+from benchmarks.table import describe_photographs, format_table
+from commands import ROOT, cli, error_line
 from presets import JUDGED, TINY
 
 SET_BY_BENCHMARK = ("evaluate", "trainer.enable_progress_bar", "data.num_train")
@@ -64,6 +66,19 @@ def test_an_unwritable_output_is_reported_in_one_line(tmp_path):
     options = ["--parts", "data", "--rounds", 1, "--output", tmp_path / "file" / "out.json"]
     process = benchmark(*options, *SMALL, f"data.cache_dir={tmp_path / 'cache'}")
     assert "error: cannot write" in error_line(process)
+
+
+def test_the_time_and_memory_of_photographs_are_measured(tmp_path):
+    overrides = [*SMALL, "image_size=32", f"data.cache_dir={tmp_path / 'cache'}"]
+    run = BenchmarkRun(ROOT / "conf", overrides, tmp_path, rounds=1)
+    measured = time_command(run, number=3, width=400)
+    assert (measured["photographs"], measured["megapixels"]) == (3, 0.12)
+    assert measured["faces_drawn"] == 4
+    assert measured["seconds"] > 0
+    assert 1e8 < measured["peak_bytes"] < 1e10
+    assert measured["output_bytes"] > 1e4
+    (line,) = describe_photographs({"photographs": measured})
+    assert line.startswith("3 photographs of 0 megapixels with 4 faces on ")
 
 
 def test_the_time_to_a_certificate_is_measured(tmp_path):

@@ -112,8 +112,8 @@ def test_more_photographs_than_fit_are_counted(tmp_path, monkeypatch):
         ("out/sheet.png", "shows the originals next to the censored images"),
         ("in/deep/sheet.png", "is in input="),
         ("sheet.pdf", r"must end in \.jpg or \.png"),
-        ("photo.jpg", "exists and is no contact sheet"),
-        ("notes.png", "exists and is no contact sheet"),
+        ("photo.jpg", "exists and is not a contact sheet"),
+        ("notes.png", "exists and is not a contact sheet"),
     ],
 )
 def test_a_sheet_is_never_where_it_does_harm(name, message, tmp_path):

@@ -7,12 +7,16 @@ import subprocess
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+from benchmarks.photographs import draw_background, draw_photograph
 from commands import cli, command_line, error_line, run_train, start
 from disks import mount_tmpfs
 from photographs import flat, located, noise
 from PIL import Image
 from processes import all_exited
+
+from privacy_gan.data.faces.source import SyntheticFacesSource
 
 
 @pytest.fixture(scope="session")
@@ -134,6 +138,9 @@ def test_skipped_files_of_a_phone_are_listed_and_a_pipe_does_not_block(trained, 
         (["fit=best"], "fit=best is unknown"),
         (["released_as=gif"], "released_as=gif is unknown"),
         (["batch_size=0"], "batch_size=0 must be"),
+        (["unsure=hide"], "unsure=hide is unknown: choose blur or keep or skip"),
+        (["unsure=keep"], "unsure=keep has no effect with fit=whole: set fit=faces"),
+        (["preview=sheet.pdf"], "preview=sheet.pdf must end in .jpg or .png"),
         (["resize=3"], "resize"),
     ],
 )
@@ -215,3 +222,54 @@ def test_an_unwritable_output_is_a_one_line_error(trained, photos, tmp_path):
         line = error_line(privatize(trained, photos, disk / "out"))
         assert f"cannot write to output={disk}/out (Read-only file system)" in line
     assert Path(photos, "one.jpg").exists()
+
+
+@pytest.fixture(scope="session")
+def mosaic(once):
+    """Return the folder of a tiny mosaic of drawn faces."""
+    options = ("privatizer=pixelate", "image_size=32", "data.num_train=24")
+    (result,) = once("mosaic", lambda folder: train(folder, *options)).rglob("result.json")
+    return result.parent
+
+
+def test_faces_are_found_censored_and_shown(mosaic, tmp_path):
+    rng, faces = np.random.default_rng(7), SyntheticFacesSource(128, 3, 1, 1, seed=3).images(0, 3)
+    photos = tmp_path / "my photos"
+    photos.mkdir()
+    for name, pixels in {
+        "three": draw_photograph(rng, list(faces), 640, 480)[0],
+        "none": draw_background(rng, 320, 240),
+    }.items():
+        Image.fromarray(pixels).save(photos / f"{name}.jpg", quality=95)
+    output, sheet = tmp_path / "out", tmp_path / "sheet, (1).png"
+    process = privatize(mosaic, photos, output, "fit=faces", f"preview={sheet}")
+    assert "1 photograph was not censored" in error_line(process)
+    assert "skipped none.jpg: no face was found in it" in process.stderr
+    assert "3 faces censored\n" in process.stdout
+    assert "have the detail of 32 pixels where they were censored" in process.stdout
+    assert "hidden is Smiling, not who a person is" in process.stdout
+    assert f"contact sheet of 2 photographs, which shows originals: {sheet}" in process.stdout
+    assert Image.open(sheet).height > 100
+    manifest = json.loads((output / "manifest.json").read_text())
+    assert manifest["counts"]["faces_censored"] == 3
+    assert manifest["released"]["faces"]["unsure"] == "blur"
+    assert manifest["released"]["faces"]["found"] == 24
+    assert not any(name in json.dumps(manifest) for name in ("three", "none.jpg", str(tmp_path)))
+    assert (mosaic / "face_position.json").exists()
+    # the exported folder takes the position along, and is enough to censor faces
+    exported = cli("export", f"run={mosaic}", f"output={tmp_path / 'model'}", "onnx=false")
+    assert "face_position.json  where the training images have their faces" in exported.stdout
+    options = ["fit=faces", "size=model", "faceless=skip"]
+    process = privatize(tmp_path / "model", photos / "three.jpg", tmp_path / "squares", *options)
+    assert process.returncode == 0, process.stderr
+    squares = sorted((tmp_path / "squares").glob("*.png"))
+    assert [path.name for path in squares] == [f"three.face{number}.png" for number in (1, 2, 3)]
+    assert {Image.open(path).size for path in squares} == {(32, 32)}
+    # without it, one line says what to do
+    (tmp_path / "model/face_position.json").unlink()
+    process = privatize(tmp_path / "model", photos, tmp_path / "more", "fit=faces")
+    assert "contains no face_position.json, which fit=faces needs: export" in error_line(process)
+    (tmp_path / "model/face_position.json").write_text("{}")
+    process = privatize(tmp_path / "model", photos, tmp_path / "more", "fit=faces")
+    assert "face_position.json is damaged" in error_line(process)
+    assert not (tmp_path / "more").exists()
