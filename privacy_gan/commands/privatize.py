@@ -63,14 +63,14 @@ def main(config: DictConfig) -> None:
         manifest.released["faces"] = face_facts(settings, finder.position)
     with naming_option(f"output={output}", "folder"):
         report = censor_folder(source, output, settings, photo_censor, manifest, config.overwrite)
-    if preview is not None:
-        with naming_option(f"preview={preview}", "file"):
-            print(write_contact_sheet(preview, report, output, settings))
     print_summary(report, output)
     if settings.fit == FACES:
         print_faces(report, settings)
     for line in format_leaks(trained, settings):
         print(line)
+    if preview is not None:
+        with naming_option(f"preview={preview}", "file"):
+            print(write_contact_sheet(preview, report, output))
     if skipped := len(report.skipped):
         number = "1 photograph was" if skipped == 1 else f"{skipped:,} photographs were"
         pronoun = "is" if skipped == 1 else "are"
@@ -200,7 +200,7 @@ def format_other_files(others: Sequence[Path]) -> str:
 
 def print_faces(report: ReleaseReport, settings: ReleaseSettings) -> None:
     """Print what became of the faces, and to stderr those that could not be censored."""
-    for photo, faces in report.faces.items():
+    for photo, faces in (report.faces or {}).items():
         for face in faces:
             if face.problem is not None:
                 done = {BLUR: "blurred", KEEP: "kept as it is"}[settings.unsure]
@@ -234,15 +234,16 @@ def format_leaks(trained: TrainedModel, settings: ReleaseSettings) -> list[str]:
     if settings.fit == FACES:
         lines.append(
             f"hidden is {hidden}, not who a person is; what is around a face (hair, ears, clothes, "
-            "other people) is as it was, and so are faces that the detector did not find"
+            "other people) and faces that the detector did not find are as they were, and the edge "
+            "of each region is a mixture"
         )
     if not result.evaluations:
         return [*lines, "this run was not judged: what its images still leak is unknown"]
     lines += run_verdict(result)
     if settings.fit == FACES:
         lines.append(
-            "it was judged on images like those of its training; faces that a detector aligns "
-            "leak about as much, as far as that was measured: docs/photographs.md"
+            "it was judged on its own test images, not on faces that the detector aligned, which "
+            "can leak much more: docs/photographs.md"
         )
     if released_as not in trained.judged_formats:
         arguments = [f"run={trained.path}", f"judge.released_as={released_as}"]

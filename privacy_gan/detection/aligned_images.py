@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image
 
 from privacy_gan.data.audit_data import AuditImages, require_enough
+from privacy_gan.data.decoding import UndecodableImageError
 from privacy_gan.data.image_files import DamagedError, StoredImages, decode_image
 from privacy_gan.data.image_writer import available_cores
 from privacy_gan.data.labelled_images import LabelledImages
@@ -30,20 +31,13 @@ class LocatedFace:
 
     Attributes:
         region: around it, in pixels.
-        image_width: of the image in which it was found, in pixels.
+        size: width and height of the image in which it was found, in pixels.
         is_single: whether it is the only face in the image.
     """
 
     region: Region
-    image_width: int
+    size: tuple[int, int]
     is_single: bool
-
-    def in_image(self, width: int) -> Region:
-        """Return the region in a copy of the image with another width."""
-        factor = width / self.image_width
-        return replace(
-            self.region, scale=self.region.scale * factor, shift=self.region.shift * factor
-        )
 
 
 @dataclass(frozen=True)
@@ -65,9 +59,11 @@ class AlignedImages:
     def read(self, name: str) -> bytes:
         """Return an image's face as the content of a PNG file."""
         photo = decode_image(self.stored, name)
-        region = self.faces[name].in_image(photo.width)
+        face = self.faces[name]
+        if photo.size != face.size:  # a tool may have resized or squeezed it
+            photo = photo.resize(face.size, Image.Resampling.BICUBIC)
         file = BytesIO()
-        square = region.cut_out(np.asarray(photo), self.image_size)
+        square = face.region.cut_out(np.asarray(photo), self.image_size)
         Image.fromarray(square).save(file, format="PNG", compress_level=1)
         return file.getvalue()
 
@@ -153,9 +149,11 @@ def locate_face(
     """
     try:
         photo = decode_image(images.stored, name)
+        faces = detector.detect(photo)
     except DamagedError as error:
         raise UserError(f"{error}: delete it to exclude it") from error
-    faces = detector.detect(photo)
+    except UndecodableImageError as error:
+        raise UserError(f"{name} in {images.stored.path}: {error}") from error
     if not faces:
         return None
-    return LocatedFace(position.fit(faces[0].landmarks), photo.width, len(faces) == 1)
+    return LocatedFace(position.fit(faces[0].landmarks), photo.size, len(faces) == 1)

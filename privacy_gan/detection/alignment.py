@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +13,10 @@ from privacy_gan.data.image_files import resize_to_square
 
 Floats = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
+Points = TypeVar("Points", complex, npt.NDArray[np.complex128])
 
 EDGE = 1 / 16  # width of a patch's soft edge, as a share of its side
+STRIP = 256  # rows that are changed at a time, since each pixel takes a hundred bytes
 MARGIN = 2  # pixels around a region that interpolation reads
 
 
@@ -78,6 +81,10 @@ class Region:
         upright = np.array([0, 1, 1 + self.height * 1j, self.height * 1j])
         return to_points(self.scale * upright + self.shift)
 
+    def to_upright(self, points: Points) -> Points:
+        """Return where points of the photograph are in the upright rectangle."""
+        return (points - self.shift) / self.scale
+
     def residual(self, targets: Floats, points: Floats) -> float:
         """Return the root mean square distance of points from their targets, in widths.
 
@@ -85,7 +92,7 @@ class Region:
             targets: [N, 2], places in the unit square.
             points: [N, 2], positions in the photograph.
         """
-        upright = (to_complex(points) - self.shift) / self.scale
+        upright = self.to_upright(to_complex(points))
         distances = upright - to_complex(targets * (1, self.height))
         return float(np.sqrt(np.mean(np.abs(distances) ** 2)))
 
@@ -126,14 +133,21 @@ class Region:
         picture = Image.fromarray(patch)
         if self.width < len(patch):  # smaller: resized first, because a warp does not average
             picture = resize_to_square(picture, max(1, round(self.width)), None)
+        for start in range(top, bottom, STRIP):
+            stop = min(start + STRIP, bottom)
+            warped = np.asarray(self._place(picture, left, start, (right - left, stop - start)))
+            weight = self._weights(left, right, start, stop)
+            strip = photo[start:stop, left:right]
+            strip[...] = np.rint(weight * warped + (1 - weight) * strip)
+
+    def _weights(self, left: int, right: int, top: int, bottom: int) -> npt.NDArray[np.float32]:
+        """Return the weights of a patch in some pixels, [H, W, 1]: 0 outside of the region."""
         x, y = np.arange(left, right) + 0.5, np.arange(top, bottom) + 0.5
-        upright = (x[None] + 1j * y[:, None] - self.shift) / self.scale
+        upright = self.to_upright(x[None] + 1j * y[:, None])
         across, down = upright.real, upright.imag / self.height
         nearest = np.min([across, 1 - across, down, 1 - down], axis=0)
-        weight = (nearest / EDGE).clip(0, 1).astype(np.float32)[..., None]
-        warped = np.asarray(self._place(picture, left, top, (right - left, bottom - top)))
-        region = photo[top:bottom, left:right]
-        region[...] = np.rint(weight * warped + (1 - weight) * region)
+        weights = (nearest / EDGE).clip(0, 1)[..., None]
+        return np.asarray(weights, dtype=np.float32)
 
     def _place(
         self, picture: Image.Image, left: int, top: int, size: tuple[int, int]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import math
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +20,12 @@ import torch
 from PIL import Image
 from torchvision.ops import nms
 
-from privacy_gan.data.decoding import PHOTOS_EXTRA
+from privacy_gan.data.decoding import PHOTOS_EXTRA, UndecodableImageError
 from privacy_gan.data.image_writer import available_cores
 from privacy_gan.errors import UserError
 
 Floats = npt.NDArray[np.float64]
+Box = tuple[float, float, float, float]
 
 NUM_LANDMARKS = 5
 # Pixels of the longer side that the network sees. It misses fewer small faces in photographs that
@@ -49,9 +51,15 @@ class Face:
         confidence: in [0, 1].
     """
 
-    box: tuple[float, float, float, float]
+    box: Box
     landmarks: Floats
     confidence: float
+
+    def move(self, x: float, y: float) -> Face:
+        """Return the face in a photograph in which it is further to the right and down."""
+        left, top, right, bottom = self.box
+        box = (left + x, top + y, right + x, bottom + y)
+        return Face(box, self.landmarks + np.array([x, y]), self.confidence)
 
 
 class FaceDetector:
@@ -88,7 +96,21 @@ class FaceDetector:
         Args:
             photo: RGB.
             enlargement: how often small photographs are enlarged, at most.
+
+        Raises:
+            UndecodableImageError: the search failed, for lack of memory for example.
         """
+        faces = []
+        for window, core in split_panorama(*photo.size):
+            left, top, _, _ = window
+            for face in self._search(photo.crop(window), enlargement):
+                moved = face.move(left, top)
+                centre = (moved.box[0] + moved.box[2]) / 2, (moved.box[1] + moved.box[3]) / 2
+                if core[0] <= centre[0] < core[2] and core[1] <= centre[1] < core[3]:
+                    faces.append(moved)
+        return sorted(faces, key=lambda face: face.box[0] - face.box[2])
+
+    def _search(self, photo: Image.Image, enlargement: float) -> list[Face]:
         longest = max(photo.size)
         enlarged = min(max(enlargement * longest, LEAST_SIDE), ENLARGED_SIDE)
         target = min(max(longest, enlarged), LARGEST_SIDE)
@@ -99,16 +121,43 @@ class FaceDetector:
         padding = [(0, -side % MULTIPLE) for side in pixels.shape[:2]]
         image = np.pad(pixels, [*padding, (0, 0)]).astype(np.float32)
         with self._lock:
-            outputs = self._session.run(None, {self._input: image.transpose(2, 0, 1)[None]})
+            try:
+                outputs = self._session.run(None, {self._input: image.transpose(2, 0, 1)[None]})
+            except Exception as error:  # onnxruntime's errors have no other common type
+                raise UndecodableImageError(f"no faces can be searched for ({error})") from error
         scale = np.array(photo.size) / size  # of x and y
-        faces = [
+        return [
             Face(tuple(scale[[0, 1, 0, 1]] * box), landmarks * scale, confidence)
-            for box, landmarks, confidence in decode(*(output[0] for output in outputs))
+            for box, landmarks, confidence in read_outputs(*(output[0] for output in outputs))
         ]
-        return sorted(faces, key=lambda face: face.box[0] - face.box[2])
 
 
-def decode(
+def split_panorama(width: int, height: int) -> list[tuple[Box, Box]]:
+    """Return windows of a photograph that overlap by half, and the part of each that counts.
+
+    A panorama or a long screenshot that is reduced as a whole would lose its faces. A face that is
+    smaller than the shorter side is complete in the window in whose part its centre is.
+
+    Returns:
+        A single window for a photograph that is at most twice as long as wide. Boxes are left, top,
+        right and bottom in pixels; the outermost parts are unbounded.
+    """
+    shorter, longer = sorted((width, height))
+    if longer <= 2 * shorter:
+        return [((0, 0, width, height), (-math.inf, -math.inf, math.inf, math.inf))]
+    starts = range(0, longer - shorter, shorter)
+    windows: list[tuple[Box, Box]] = []
+    for start in starts:
+        stop = min(start + 2 * shorter, longer)
+        low = -math.inf if start == 0 else start + shorter / 2
+        high = math.inf if start == starts[-1] else start + 1.5 * shorter
+        window: Box = (start, 0, stop, height) if width > height else (0, start, width, stop)
+        core: Box = (low, -math.inf, high, math.inf)
+        windows.append((window, core if width > height else (core[1], low, core[3], high)))
+    return windows
+
+
+def read_outputs(
     confidence: Any, size: Any, offset: Any, landmarks: Any
 ) -> list[tuple[Floats, Floats, float]]:
     """Return boxes [4], landmarks [5, 2] and confidences from the network's outputs.
@@ -128,7 +177,9 @@ def decode(
     boxes = np.concatenate([corners, corners + sizes], axis=1)
     shares = landmarks[cells].T.reshape(-1, NUM_LANDMARKS, 2)[..., ::-1]  # x, y
     points = corners[:, None] + shares * sizes[:, None]
-    kept = nms(torch.from_numpy(boxes), torch.from_numpy(found.astype(np.float64)), MAX_OVERLAP)
+    finite = np.isfinite(boxes).all(axis=1)
+    boxes, points, found = boxes[finite], points[finite], found[finite].astype(np.float64)
+    kept = nms(torch.from_numpy(boxes), torch.from_numpy(found), MAX_OVERLAP)
     return [(boxes[index], points[index], float(found[index])) for index in kept.tolist()]
 
 

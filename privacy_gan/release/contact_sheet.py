@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isqrt
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -20,9 +21,7 @@ from privacy_gan.progress import progress_bar
 from privacy_gan.release.file_formats import open_regular_file
 from privacy_gan.release.folder_censoring import ReleaseReport
 from privacy_gan.release.outcomes import FoundFace
-from privacy_gan.release.output_folder import existing_images
 from privacy_gan.release.photos import Photo, escape_path
-from privacy_gan.release.release_settings import ReleaseSettings
 from privacy_gan.runs.files import atomic_write
 
 MAX_PHOTOS = 1000  # a JPEG has at most 65,500 rows
@@ -79,16 +78,13 @@ def is_contact_sheet(path: Path) -> bool:
     return comment in (MARK, MARK.encode())
 
 
-def write_contact_sheet(
-    path: Path, report: ReleaseReport, output: Path, settings: ReleaseSettings
-) -> str:
+def write_contact_sheet(path: Path, report: ReleaseReport, output: Path) -> str:
     """Write the contact sheet of a release.
 
     Args:
         path: the file.
         report: what happened to the photographs.
         output: folder of the censored images.
-        settings: how they were written.
 
     Returns:
         A line about the file.
@@ -96,7 +92,7 @@ def write_contact_sheet(
     Raises:
         OSError: it cannot be written.
     """
-    entries = sorted(list_entries(report, output, settings), key=lambda each: not each.problem)
+    entries = sorted(list_entries(report, output), key=lambda each: not each.problem)
     shown = entries[:MAX_PHOTOS]
     rows = -(-len(shown) // COLUMNS)
     sheet = Image.new("RGB", (COLUMNS * CELL[0], max(rows, 1) * CELL[1]), PAPER)
@@ -109,6 +105,7 @@ def write_contact_sheet(
             sheet.paste(cell, (column * CELL[0], row * CELL[1]))
             advance(1)
     with atomic_write(path) as file:
+        file.touch(mode=0o600)  # for its owner only
         if path.suffix.lower() == ".png":
             info = PngInfo()
             info.add_text("comment", MARK)
@@ -119,28 +116,25 @@ def write_contact_sheet(
     return f"contact sheet of {len(shown):,}{more} photographs, which shows originals: {path}"
 
 
-def list_entries(report: ReleaseReport, output: Path, settings: ReleaseSettings) -> list[Entry]:
+def list_entries(report: ReleaseReport, output: Path) -> list[Entry]:
     """Return all photographs, in the order of their names."""
     entries = [
         Entry(skipped.name, report.folder / skipped.name, (), (), skipped.reason)
         for skipped in report.skipped
     ]
-    for photo in report.photos:
-        entries.append(photo_entry(photo, report, output, settings))
+    entries += [photo_entry(photo, report, output) for photo in report.images]
     return sorted(entries, key=lambda entry: entry.name)
 
 
-def photo_entry(
-    photo: Photo, report: ReleaseReport, output: Path, settings: ReleaseSettings
-) -> Entry:
+def photo_entry(photo: Photo, report: ReleaseReport, output: Path) -> Entry:
     """Return the entry of a photograph that was censored."""
-    faces = report.faces.get(photo)
-    problem = ""
-    if faces is not None:
-        unsure = [face.problem for face in faces if face.problem is not None]
-        problem = "; ".join(unsure) if faces else "no face was found"
-    after = existing_images(output, photo.target, settings.writes_squares)
-    return Entry(photo.name, report.folder / photo.name, after, faces or (), problem)
+    after = [output / name for name in report.images[photo]]
+    if report.faces is None:
+        return Entry(photo.name, report.folder / photo.name, after)
+    faces = report.faces[photo]
+    unsure = [face.problem for face in faces if face.problem is not None]
+    problem = "; ".join(unsure) if faces else "no face was found"
+    return Entry(photo.name, report.folder / photo.name, after, faces, problem)
 
 
 def draw_entry(entry: Entry) -> Image.Image:
@@ -187,7 +181,7 @@ def tile(pictures: Sequence[Image.Image]) -> Image.Image:
     """Return a picture of one or several; of none, a note."""
     if not pictures:
         return message("not written")
-    columns = next(number for number in range(1, 99) if number**2 >= len(pictures))
+    columns = isqrt(len(pictures) - 1) + 1
     width, height = WIDTH // columns, HEIGHT // columns
     tiled = Image.new("RGB", PICTURE, PAPER)
     for place, picture in enumerate(pictures):

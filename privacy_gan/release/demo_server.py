@@ -213,13 +213,15 @@ def find_face(
     with refusing_unreadable():
         picture = decode(BytesIO(photo))
         faces = finder.find(picture)
-        regions = [region for region, found in faces if found.problem is None]
-        if not regions:
-            raise UndecodableImageError(
-                f"{faces[0][1].place} {faces[0][1].problem}" if faces else "no face was found in it"
+        sure = [place for place, face in enumerate(faces) if face.is_sure]
+        if not sure:
+            first = faces[0].found if faces else None
+            reason = (
+                "no face was found in it" if first is None else f"{first.place} {first.problem}"
             )
-        chosen = number if 0 <= number < len(regions) else 0
-        square = regions[chosen].cut_out(np.asarray(picture), finder.image_size)
+            raise UndecodableImageError(reason)
+        chosen = number if number in sure else sure[0]
+        square = faces[chosen].region.cut_out(np.asarray(picture), finder.image_size)
         pixels = to_channels(Image.fromarray(square), channels)
     width, height = picture.size
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
@@ -227,7 +229,7 @@ def find_face(
     source = f"data:image/jpeg;base64,{base64.b64encode(file).decode()}"
     return pixels, {
         "photo": {"source": source, "width": width, "height": height},
-        "faces": [asdict(found) for _, found in faces],
+        "faces": [asdict(face.found) for face in faces],
         "chosen": chosen,
     }
 

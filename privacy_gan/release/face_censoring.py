@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
-from itertools import count
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -20,16 +19,17 @@ from privacy_gan.data.decoding import UndecodableImageError, decode
 from privacy_gan.data.image_files import to_channels
 from privacy_gan.data.image_writer import available_cores
 from privacy_gan.data.release_format import to_picture
-from privacy_gan.detection.alignment import Pixels, Region
+from privacy_gan.detection.alignment import Pixels
 from privacy_gan.release.censoring import NOT_FINITE, refusing_unreadable
-from privacy_gan.release.face_finding import FaceFinder
+from privacy_gan.release.face_finding import FaceFinder, LocatedFace
 from privacy_gan.release.file_formats import open_regular_file
-from privacy_gan.release.outcomes import FoundFace, Outcome, Released
-from privacy_gan.release.output_folder import face_target, write_image
+from privacy_gan.release.outcomes import Outcome, Released
+from privacy_gan.release.output_folder import released_images, write_image
 from privacy_gan.release.photos import Photo, Skipped
 from privacy_gan.release.release_settings import BLUR, COPY, SKIP, ReleaseSettings
 from privacy_gan.release.square_censoring import CensorFunction
 
+GREY = 128
 NO_FACE = "no face was found in it: faceless=copy would copy it"
 
 
@@ -62,29 +62,30 @@ class FaceCensor:
                 with open_regular_file(source / photo.name) as file:
                     picture = decode(file)
                 faces = self._find_faces(picture)
-                pixels = np.array(picture)
-                patches = self._censor_faces(pixels, faces)
+                images = self._censor_faces(np.array(picture), faces)
         except UndecodableImageError as error:
             return Skipped(photo.name, str(error))
-        images = [(photo.target, pixels)]
-        if self.settings.writes_squares:
-            targets = (face_target(photo.target, number) for number in count(1))
-            images = list(zip(targets, patches, strict=False))
-        for target, image in images:
-            problem = write_image(to_picture(image), output, target, self.settings.format)
-            if problem is not None:
-                return Skipped(photo.name, problem)
-        return Released(photo, tuple(found for _, found in faces))
+        found = tuple(face.found for face in faces)
+        targets = released_images(photo.target, found if self.settings.writes_squares else None)
+        problem = None
+        for target, image in zip(targets, images, strict=True):
+            problem = problem or write_image(
+                to_picture(image), output, target, self.settings.format
+            )
+        if problem is not None:
+            for target in targets:
+                (output / target).unlink(missing_ok=True)
+            return Skipped(photo.name, problem)
+        return Released(photo, found)
 
-    def _find_faces(self, picture: Image.Image) -> list[tuple[Region, FoundFace]]:
-        """Return the faces in a photograph with the regions to change, those to censor first.
+    def _find_faces(self, picture: Image.Image) -> list[LocatedFace]:
+        """Return the faces in a photograph.
 
         Raises:
             UndecodableImageError: the photograph is not to be censored because of its faces.
         """
-        settings = self.settings
-        faces = self.finder.find(picture)
-        unsure = [found for _, found in faces if found.problem is not None]
+        settings, faces = self.settings, self.finder.find(picture)
+        unsure = [face.found for face in faces if not face.is_sure]
         if not faces and settings.faceless != COPY:
             raise UndecodableImageError(NO_FACE)
         none_is_left = settings.writes_squares and len(unsure) == len(faces)
@@ -92,26 +93,33 @@ class FaceCensor:
             raise UndecodableImageError(f"{unsure[0].place} {unsure[0].problem}")
         return faces
 
-    def _censor_faces(
-        self, pixels: Pixels, faces: Sequence[tuple[Region, FoundFace]]
-    ) -> list[Pixels]:
+    def _censor_faces(self, pixels: Pixels, faces: Sequence[LocatedFace]) -> list[Pixels]:
         """Censor the faces in a photograph. Changes ``pixels``.
 
         Returns:
-            The censored squares, each uint8 [S, S, 3].
+            The images to write: the photograph, or each face that was censored.
 
         Raises:
             UndecodableImageError: one is not finite.
         """
-        patches = []
-        for region, found in faces:
-            if found.problem is None:
-                patch = self._censor_square(region.cut_out(pixels, self.settings.image_size))
-                region.paste(pixels, patch)
-                patches.append(patch)
-            elif self.settings.unsure == BLUR:
-                region.paste(pixels, mean_colour(pixels, found))
-        return patches
+        if self.settings.unsure == BLUR:  # first, so that no square shows them
+            cover_faces(pixels, [face for face in faces if not face.is_sure])
+        sure = [face for face in faces if face.is_sure]
+        if self.settings.writes_squares:
+            return [self._censor_alone(pixels, face, sure) for face in sure]
+        for face in sure:
+            square = face.region.cut_out(pixels, self.settings.image_size)
+            face.region.paste(pixels, self._censor_square(square))
+        return [pixels]
+
+    def _censor_alone(
+        self, pixels: Pixels, face: LocatedFace, faces: Sequence[LocatedFace]
+    ) -> Pixels:
+        """Return the censored square of a face, in which all others are covered."""
+        others = [each for each in faces if each is not face]
+        shown = pixels.copy() if others else pixels
+        cover_faces(shown, others)
+        return self._censor_square(face.region.cut_out(shown, self.settings.image_size))
 
     def _censor_square(self, square: Pixels) -> Pixels:
         """Return a censored square, uint8 [S, S, 3].
@@ -127,11 +135,7 @@ class FaceCensor:
         return np.ascontiguousarray(np.broadcast_to(censored, square.shape))
 
 
-def mean_colour(pixels: Pixels, found: FoundFace) -> Pixels:
-    """Return one pixel [1, 1, 3] with the mean colour of a face's region."""
-    corners = np.array(found.corners)
-    height, width = pixels.shape[:2]
-    left, top = corners.min(axis=0).astype(int).clip(0, (width - 1, height - 1))
-    right, bottom = corners.max(axis=0).astype(int).clip((left + 1, top + 1), (width, height))
-    mean = pixels[top:bottom, left:right].mean(axis=(0, 1), keepdims=True)
-    return np.asarray(np.rint(mean), dtype=np.uint8)
+def cover_faces(pixels: Pixels, faces: Sequence[LocatedFace]) -> None:
+    """Cover faces with grey: their own mean colour would tell something. Changes ``pixels``."""
+    for face in faces:
+        face.cover.paste(pixels, np.full((1, 1, 3), GREY, np.uint8))

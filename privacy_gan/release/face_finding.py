@@ -16,7 +16,29 @@ from privacy_gan.release.trained_model import TrainedModel
 SURE = 0.35  # confidence of a detection from which it is certainly a face
 CUT_OFF = 0.1  # share of a face's box, in one direction, that lies outside of the photograph
 LEAST_DETAIL = 0.5  # pixels of the photograph per pixel of the mechanism's input
-BLURRED = 1.5  # side of the square that is blurred, over the longer side of the face's box
+REGION_WIDTHS = (0.5, 5.0)  # range of a region's width, over the longer side of the face's box
+COVER = 1.5  # side of the square that covers a face, over the longer side of its box
+
+
+@dataclass(frozen=True)
+class LocatedFace:
+    """A face and what may be changed around it.
+
+    Attributes:
+        region: that is brought into the mechanism's position.
+        cover: a square around its box, for a face that cannot be censored: its landmarks may be
+            wrong.
+        found: what is reported of it.
+    """
+
+    region: Region
+    cover: Region
+    found: FoundFace
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether the mechanism can censor it."""
+        return self.found.problem is None
 
 
 @dataclass(frozen=True)
@@ -33,20 +55,16 @@ class FaceFinder:
     position: FacePosition
     image_size: int
 
-    def find(self, picture: Image.Image) -> list[tuple[Region, FoundFace]]:
-        """Return the faces in an RGB photograph with their regions, those to censor first.
+    def find(self, picture: Image.Image) -> list[LocatedFace]:
+        """Return the faces in an RGB photograph, the largest first."""
+        return [self._locate(face, picture.size) for face in self.detector.detect(picture)]
 
-        The region of a face that cannot be censored is around its box: its landmarks may be wrong.
-        """
-        faces = []
-        for face in self.detector.detect(picture):
-            region = self.position.fit(face.landmarks)
-            problem = find_problem(face, region, self.position, picture.size, self.image_size)
-            if problem is not None:
-                region = Region.around(face.box, BLURRED)
-            corners = tuple((round(float(x), 1), round(float(y), 1)) for x, y in region.corners)
-            faces.append((region, FoundFace(corners, round(region.width, 1), problem)))
-        return sorted(faces, key=lambda each: each[1].problem is not None)
+    def _locate(self, face: Face, size: tuple[int, int]) -> LocatedFace:
+        region, cover = self.position.fit(face.landmarks), Region.around(face.box, COVER)
+        problem = find_problem(face, region, self.position, size, self.image_size)
+        changed = region if problem is None else cover
+        corners = tuple((round(float(x), 1), round(float(y), 1)) for x, y in changed.corners)
+        return LocatedFace(region, cover, FoundFace(corners, round(changed.width, 1), problem))
 
 
 def load_face_finder(trained: TrainedModel) -> FaceFinder:
@@ -75,12 +93,18 @@ def find_problem(
     left, top, right, bottom = face.box
     outside_x = max(-left, right - size[0]) / (right - left)
     outside_y = max(-top, bottom - size[1]) / (bottom - top)
-    if face.confidence < SURE:
+    low, high = REGION_WIDTHS
+    fits = low <= region.width / max(right - left, bottom - top) <= high
+    centre = region.to_upright(complex(left + right, top + bottom) / 2)
+    # written such that values that are not finite are problems, too
+    if not face.confidence >= SURE:
         return f"may be none (confidence {face.confidence:.0%})"
-    if max(outside_x, outside_y) > CUT_OFF:
+    if not max(outside_x, outside_y) <= CUT_OFF:
         return "is cut off"
-    if region.width < LEAST_DETAIL * image_size:
+    if not (fits and 0 < centre.real < 1 and 0 < centre.imag < region.height):
+        return "has landmarks that do not fit its box"
+    if not region.width >= LEAST_DETAIL * image_size:
         return f"is too small for a mechanism that sees {image_size} pixels"
-    if region.residual(position.targets, face.landmarks) > position.tolerance:
+    if not region.residual(position.targets, face.landmarks) <= position.tolerance:
         return "is turned away, or unlike the training images"
     return None

@@ -21,6 +21,7 @@ from privacy_gan.release.output_folder import (
     file_stamp,
     find_unrelated_files,
     lock_output,
+    released_images,
     remove_outdated,
     require_empty_output,
     require_separate,
@@ -36,23 +37,23 @@ class ReleaseReport:
 
     Attributes:
         folder: of the photographs.
-        photos: those of which there is a censored version.
+        images: the images that each photograph became, relative to the output folder.
         censored: number of photographs whose censored versions this call wrote.
         already_censored: number of photographs whose versions earlier calls wrote.
         recensored: number of photographs, counted in ``censored``, whose version replaced one that
             may have been made from another photograph.
-        faces: the faces in each of these photographs, if faces were searched for.
+        faces: the faces in each of these photographs; None if they were not searched for.
         skipped: photographs that were not censored, and why.
         non_images: files in the input folder that are not images.
         unrelated: files in the output folder that are not censored versions of the photographs.
     """
 
     folder: Path
-    photos: Sequence[Photo]
+    images: Mapping[Photo, Sequence[Path]]
     censored: int
     already_censored: int
     recensored: int
-    faces: Mapping[Photo, Sequence[FoundFace]]
+    faces: Mapping[Photo, Sequence[FoundFace]] | None
     skipped: list[Skipped]
     non_images: list[Path]
     unrelated: list[Path]
@@ -65,7 +66,7 @@ class ReleaseReport:
             "skipped": len(self.skipped),
             "other_files": len(self.non_images),
         }
-        if not self.faces:
+        if self.faces is None:
             return counts
         faces = [face for found in self.faces.values() for face in found]
         censored = [face.width for face in faces if face.problem is None]
@@ -120,58 +121,54 @@ def censor_folder(
         elif not overwrite:
             require_empty_output(output)
         stamps = {each.target: file_stamp(found.folder / each.name) for each in found.photos}
-        existing = {
-            target: existing_images(output, target, settings.writes_squares) for target in stamps
-        }
+        existing = existing_images(output, stamps, settings.writes_squares)
         current = {
             target
             for target, stamp in stamps.items()
             if is_resumed
             and not overwrite
             and record.is_current(target, stamp)
-            and len(existing[target]) == expected_images(record, target, settings)
+            and existing[target] == sorted(expected_images(target, record, settings))
         }
         new = {target: stamp for target, stamp in stamps.items() if target not in current}
         recensored = 0 if overwrite else sum(bool(existing[target]) for target in new)
-        remove_outdated([path for target in new for path in existing[target]], output)
+        remove_outdated([name for target in new for name in existing[target]], output)
         manifest.write(output)  # only now: until here, images of another mechanism may be there
         record.add(new)
         remaining = [each for each in found.photos if each.target in new]
         skipped = censor_photos(remaining, found.folder, output, censor, record)
         missing = {each.name for each in skipped}
-        released = [photo for photo in found.photos if photo.name not in missing]
+        images = {
+            photo: expected_images(photo.target, record, settings)
+            for photo in found.photos
+            if photo.name not in missing
+        }
+        known = stamps if source.is_dir() else record.targets()  # of photographs given one by one
+        expected = [name for each in known for name in expected_images(each, record, settings)]
+        faces = {photo: record.faces(photo.target) or () for photo in images}
         report = ReleaseReport(
             found.folder,
-            released,
+            images,
             len(remaining) - len(skipped),
             len(found.photos) - len(remaining),
             recensored,
-            {photo: record.faces(photo.target) or () for photo in released}
-            if settings.fit == FACES
-            else {},
+            faces if settings.fit == FACES else None,
             [*found.skipped, *skipped],
             found.non_images,
-            find_unrelated_files(
-                output,
-                [
-                    path.relative_to(output)
-                    for target in stamps
-                    for path in existing_images(output, target, settings.writes_squares)
-                ],
-            ),
+            find_unrelated_files(output, expected),
         )
         replace(manifest, finished=True, counts=report.counts).write(output)
     return report
 
 
-def expected_images(record: SourceRecord, target: Path, settings: ReleaseSettings) -> int | None:
-    """Return how many images a photograph became; None if that is not known."""
+def expected_images(target: Path, record: SourceRecord, settings: ReleaseSettings) -> list[Path]:
+    """Return the images that a photograph became, as far as is known; none if that is unknown."""
     if settings.fit != FACES:
-        return 1
+        return [target]
     faces = record.faces(target)
-    if faces is None or not settings.writes_squares:
-        return None if faces is None else 1
-    return sum(face.problem is None for face in faces)
+    if faces is None:
+        return []
+    return released_images(target, faces if settings.writes_squares else None)
 
 
 def censor_photos(

@@ -14,10 +14,10 @@ import errno
 import json
 import logging
 import os
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from privacy_gan.runs.json_safe import json_safe
 LOCK = ".lock"
 MANIFEST = "manifest.json"
 OWN_FILES = (LOCK, MANIFEST)
+FACE_NAME = re.compile(r"(.+)\.face\d+(\.\w+)")  # see face_target
 RECORD_SUFFIX = ".sources"  # is appended to the folder's name
 NOT_PERMITTED = (errno.EACCES, errno.EPERM, errno.EROFS)
 MANIFEST_VERSION = 1
@@ -144,6 +145,10 @@ class SourceRecord:
             for target in stamps:
                 self._faces.pop(str(target), None)  # of the photograph that was there before
             self._write()
+
+    def targets(self) -> list[Path]:
+        """Return the targets of all photographs that were recorded."""
+        return [Path(target) for target in self._stamps]
 
     def faces(self, target: Path) -> tuple[FoundFace, ...] | None:
         """Return the faces in the photograph of an image; None if they are not known."""
@@ -262,28 +267,48 @@ def face_target(target: Path, number: int) -> Path:
     return target.with_name(f"{target.stem}.face{number}{target.suffix}")
 
 
-def existing_images(output: Path, target: Path, writes_squares: bool) -> list[Path]:
-    """Return the images in an output folder that a photograph became.
+def released_images(target: Path, faces: Iterable[FoundFace] | None) -> list[Path]:
+    """Return the images that a photograph became, relative to the output folder.
+
+    Args:
+        target: path of the photograph's censored version.
+        faces: the faces in it, if each that was censored is an image; None for a single image.
+    """
+    if faces is None:
+        return [target]
+    numbers = range(1, 1 + sum(face.problem is None for face in faces))
+    return [face_target(target, number) for number in numbers]
+
+
+def existing_images(
+    output: Path, targets: Iterable[Path], writes_squares: bool
+) -> dict[Path, list[Path]]:
+    """Return the images of photographs that are in an output folder, relative to it.
 
     Args:
         output: the folder.
-        target: path of the photograph's censored version.
-        writes_squares: whether that is one image for each face.
+        targets: paths of the photographs' censored versions.
+        writes_squares: whether each face is an image.
     """
     if not writes_squares:
-        return [output / target] if os.path.lexists(output / target) else []
-    paths = (output / face_target(target, number) for number in count(1))
-    return list(takewhile(os.path.lexists, paths))
+        return {each: [each] if os.path.lexists(output / each) else [] for each in targets}
+    existing: dict[Path, list[Path]] = {each: [] for each in targets}
+    for path in sorted(output.rglob("*.face*")):
+        if match := FACE_NAME.fullmatch(path.name):
+            target = path.relative_to(output).with_name(match[1] + match[2])
+            if target in existing:
+                existing[target].append(path.relative_to(output))
+    return existing
 
 
-def remove_outdated(paths: Iterable[Path], output: Path) -> None:
+def remove_outdated(names: Iterable[Path], output: Path) -> None:
     """Remove images that are about to be made again.
 
     After an interruption, no old image must pass for the censored version of a new photograph.
     """
-    for path in paths:
-        require_inside(path, output)
-        path.unlink()
+    for name in names:
+        require_inside(output / name, output)
+        (output / name).unlink()
 
 
 def write_image(
@@ -304,6 +329,8 @@ def write_image(
         if error.errno != errno.ENAMETOOLONG:
             raise
         return "its name is too long to be written"
+    except MemoryError:
+        return "it does not fit into memory"
     return None
 
 

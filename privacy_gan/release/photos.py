@@ -46,7 +46,7 @@ class Skipped:
 
     def __str__(self) -> str:
         """Return path and reason on one line."""
-        return f"{escape_path(self.name)}: {self.reason}"
+        return f"{escape_path(self.name)}: {' '.join(self.reason.split())}"
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,16 @@ from io import BytesIO
 
 import numpy as np
 import pytest
-from benchmarks.photographs import draw_photograph
+from benchmarks.photographs import draw_background, draw_photograph
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from privacy_gan.data.decoding import decode
 from privacy_gan.data.faces.source import SyntheticFacesSource
 from privacy_gan.detection import detector as module
-from privacy_gan.detection.detector import FaceDetector
-from privacy_gan.detection.detector import decode as read_outputs
+from privacy_gan.detection.alignment import Region
+from privacy_gan.detection.detector import FaceDetector, read_outputs, split_panorama
 from privacy_gan.errors import UserError
 
 EYES_AND_MOUTH = (0.3 + 0.4j, 0.7 + 0.8j)  # region of a drawn face's square with its landmarks
@@ -60,6 +62,40 @@ def test_faces_are_found_in_a_photograph_that_its_exif_data_turn(detector, faces
     Image.fromarray(np.rot90(pixels)).save(file, "JPEG", quality=95, exif=exif)
     (face,) = detector.detect(decode(file))
     assert is_in(square, face)
+
+
+@pytest.mark.parametrize("tall", [False, True])
+def test_faces_in_a_panorama_are_found_once(tall, detector, faces):
+    pixels = draw_background(np.random.default_rng(1), 2000, 160)
+    squares = []
+    for place, x in enumerate((20, 150, 420, 870, 1880)):  # also where windows begin and end
+        square = Region(80, complex(x, 40))
+        square.paste(pixels, faces[10 + place])
+        squares.append(square)
+    if tall:
+        squares = [Region(80, complex(40, square.shift.real)) for square in squares]
+        tall_pixels = draw_background(np.random.default_rng(1), 160, 2000)
+        for place, square in enumerate(squares):
+            square.paste(tall_pixels, faces[10 + place])
+        pixels = tall_pixels
+    found = detector.detect(Image.fromarray(pixels))
+    for square in squares:
+        assert sum(is_in(square, face) for face in found) == 1
+
+
+@given(width=st.integers(1, 5000), height=st.integers(1, 5000))
+def test_every_place_counts_in_one_window_which_contains_it(width, height):
+    windows = split_panorama(width, height)
+    shorter = min(width, height)
+    for share in (0, 0.2, 0.5, 0.77, 0.999):
+        x, y = share * width, share * height
+        ((left, top, right, bottom),) = [
+            window for window, core in windows if core[0] <= x < core[2] and core[1] <= y < core[3]
+        ]
+        assert left == 0 or left <= x - shorter / 2
+        assert right == width or x + shorter / 2 <= right
+        assert top == 0 or top <= y - shorter / 2
+        assert bottom == height or y + shorter / 2 <= bottom
 
 
 def test_boxes_and_landmarks_are_read_from_the_networks_outputs():

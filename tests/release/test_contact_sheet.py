@@ -7,7 +7,6 @@ from photographs import ORIENTATION, flat
 from PIL import Image
 from test_face_censoring import Planted, background, censor, planted, write
 
-from privacy_gan.data.release_format import ReleaseFormat
 from privacy_gan.errors import UserError
 from privacy_gan.release import contact_sheet
 from privacy_gan.release.contact_sheet import (
@@ -21,15 +20,13 @@ from privacy_gan.release.contact_sheet import (
     require_private,
     write_contact_sheet,
 )
-from privacy_gan.release.release_settings import ReleaseSettings
 
-FACES = ReleaseSettings(32, "faces", "original", ReleaseFormat.parse("png"), 1)
-WHOLE = ReleaseSettings(16, "whole", "original", ReleaseFormat.parse("png"), 1)
 BEFORE, AFTER = GAP, 2 * GAP + WIDTH  # left borders of a cell's pictures
 
 
-def sheet_of(folder, report, settings, name="sheet.png"):
-    line = write_contact_sheet(folder / name, report, folder / "out", settings)
+def sheet_of(folder, report, name="sheet.png"):
+    line = write_contact_sheet(folder / name, report, folder / "out")
+    assert (folder / name).stat().st_mode & 0o777 == 0o600
     return np.asarray(Image.open(folder / name).convert("RGB")).astype(int), line
 
 
@@ -50,7 +47,7 @@ def has_colour(pixels, name):
 def test_photographs_are_shown_before_and_after_in_the_order_of_their_names(tmp_path):
     five_photographs(tmp_path)
     report = run(tmp_path)
-    sheet, line = sheet_of(tmp_path, report, WHOLE)
+    sheet, line = sheet_of(tmp_path, report)
     assert line == f"contact sheet of 5 photographs, which shows originals: {tmp_path}/sheet.png"
     assert sheet.shape == (2 * CELL[1], COLUMNS * CELL[0], 3)
     for number in range(5):
@@ -67,7 +64,7 @@ def test_problems_come_first_and_faces_are_outlined_where_they_are(tmp_path):
     sure, unsure = planted(100, 50, 160), planted(20, 200, 60, confidence=0.3)
     (tmp_path / "in/z.jpg").write_bytes(b"\xff\xd8\xff broken")
     report = censor(tmp_path, Planted([sure]))
-    sheet, _ = sheet_of(tmp_path, report, FACES)
+    sheet, _ = sheet_of(tmp_path, report)
     assert has_colour(cell(sheet, 0), WARNING)  # the damaged photograph, whose name is last
     shown = cell(sheet, 1)
     assert not has_colour(shown, WARNING)
@@ -76,7 +73,7 @@ def test_problems_come_first_and_faces_are_outlined_where_they_are(tmp_path):
         assert has_colour(picture[y - 2 : y + 3, x - 2 : x + 3], CENSORED)
     assert not has_colour(shown[GAP : GAP + HEIGHT, AFTER:], CENSORED)
     report = censor(tmp_path, Planted([sure, unsure]), overwrite=True)
-    sheet, _ = sheet_of(tmp_path, report, FACES, "other.png")
+    sheet, _ = sheet_of(tmp_path, report, "other.png")
     assert has_colour(cell(sheet, 0)[: GAP + HEIGHT], WARNING)
 
 
@@ -86,9 +83,8 @@ def test_a_turned_photograph_and_squares_of_its_faces_are_shown_upright(tmp_path
     exif[ORIENTATION] = 6
     (tmp_path / "in").mkdir()
     Image.fromarray(np.rot90(pixels)).save(tmp_path / "in/a.jpg", quality=95, exif=exif)
-    settings = ReleaseSettings(32, "faces", "model", ReleaseFormat.parse("png"), 1)
     report = censor(tmp_path, Planted([planted(50, 200, 160), planted(90, 20, 160)]), size="model")
-    sheet, _ = sheet_of(tmp_path, report, settings)
+    sheet, _ = sheet_of(tmp_path, report)
     shown = cell(sheet, 0)[GAP : GAP + HEIGHT, BEFORE : BEFORE + WIDTH]
     scale = HEIGHT / 400
     x, y = round(50 * scale), round(280 * scale)  # the left side of the first face's square
@@ -101,7 +97,7 @@ def test_a_turned_photograph_and_squares_of_its_faces_are_shown_upright(tmp_path
 def test_more_photographs_than_fit_are_counted(tmp_path, monkeypatch):
     five_photographs(tmp_path)
     monkeypatch.setattr(contact_sheet, "MAX_PHOTOS", 3)
-    sheet, line = sheet_of(tmp_path, run(tmp_path), WHOLE)
+    sheet, line = sheet_of(tmp_path, run(tmp_path))
     assert line.startswith("contact sheet of 3 of 5 photographs")
     assert len(sheet) == CELL[1]
 
@@ -127,6 +123,6 @@ def test_a_sheet_is_never_where_it_does_harm(name, message, tmp_path):
 def test_a_sheet_replaces_an_earlier_one(name, tmp_path):
     five_photographs(tmp_path)
     report = run(tmp_path)
-    sheet_of(tmp_path, report, WHOLE, name)
+    sheet_of(tmp_path, report, name)
     require_private(tmp_path / name, tmp_path / "out", tmp_path / "in")
-    sheet_of(tmp_path, report, WHOLE, name)
+    sheet_of(tmp_path, report, name)

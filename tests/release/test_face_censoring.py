@@ -1,12 +1,15 @@
 """Faces are censored where they are, and what lies outside of their squares stays as it was."""
 
 import json
+import time
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pytest
 from benchmarks.photographs import draw_background, draw_photograph
 from negative_mechanism import MANIFEST, files, negative
+from photographs import located, png_chunks
 from PIL import Image
 
 from privacy_gan.data.faces.source import SyntheticFacesSource
@@ -15,10 +18,14 @@ from privacy_gan.detection.alignment import EDGE, Region
 from privacy_gan.detection.detector import Face, FaceDetector
 from privacy_gan.detection.position import FacePosition
 from privacy_gan.errors import UserError
+from privacy_gan.hardware import choose_compute
+from privacy_gan.privatizers.noise import Noise
+from privacy_gan.release.censoring import censor_images
 from privacy_gan.release.face_censoring import FaceCensor
 from privacy_gan.release.face_finding import FaceFinder
 from privacy_gan.release.folder_censoring import censor_folder
 from privacy_gan.release.release_settings import ReleaseSettings
+from privacy_gan.release.salt import salted_seed
 
 SIZE = 32  # of the mechanism's input
 # of drawn faces, as measured
@@ -208,6 +215,36 @@ def test_faces_that_cannot_be_censored_are_reported_and_blurred(problem, tmp_pat
     assert report.counts["faces_censored"] == 0
 
 
+@pytest.mark.parametrize("scale", [0.1, 30, np.nan, np.inf])
+def test_landmarks_that_do_not_fit_the_box_are_a_problem(scale, tmp_path):
+    photo = write(tmp_path, background())
+    face = planted(60, 40, 64)
+    middle = face.landmarks.mean(axis=0)
+    odd = Face(face.box, middle + (face.landmarks - middle) * scale, 0.9)
+    recorder = Recorder()
+    report = censor(tmp_path, Planted([odd]), recorder)
+    ((found,),) = report.faces.values()
+    assert found.problem == "has landmarks that do not fit its box"
+    assert recorder.squares == []
+    assert (read(tmp_path / "out/a.png")[70:80, 90:95] != photo[70:80, 90:95]).any()
+
+
+def test_squares_show_no_other_face(tmp_path):
+    pixels = np.zeros((150, 200, 3), np.uint8)
+    faces = [planted(20, 20, 80), planted(70, 20, 60), planted(60, 60, 60, confidence=0.3)]
+    for value, face in zip((50, 150, 250), faces, strict=True):
+        left, top, right, bottom = (round(each) for each in face.box)
+        pixels[top:bottom, left:right] = value
+    write(tmp_path, pixels)
+    recorder = Recorder()
+    censor(tmp_path, Planted(faces), recorder, size="model")
+    first, second = recorder.squares
+    assert not (np.abs(first.astype(int) - 150) < 5).any()
+    assert not (first > 240).any()
+    assert not (np.abs(second.astype(int) - 50) < 5).any()
+    assert not (second > 240).any()
+
+
 def test_unsure_faces_can_be_kept_or_their_photographs_skipped(tmp_path):
     photo = write(tmp_path, background())
     detector = Planted([planted(10, 20, 48), planted(120, 60, 12)])
@@ -278,6 +315,82 @@ def test_a_photograph_that_is_replaced_has_no_squares_of_the_one_before(tmp_path
     report = censor(tmp_path, Planted([planted(30, 30, 50)]), size="model")
     assert (report.censored, report.recensored) == (1, 1)
     assert files(tmp_path / "out") == {"a.face1.png", "manifest.json", ".lock"}
+
+
+def test_squares_of_an_earlier_photograph_are_removed_whatever_their_numbers(tmp_path):
+    write(tmp_path, background())
+    faces = [planted(10, 20, 48), planted(120, 60, 40), planted(120, 10, 40)]
+    censor(tmp_path, Planted(faces), size="model")
+    (tmp_path / "out/a.face1.png").unlink()  # as after an interruption
+    write(tmp_path, background(210))
+    report = censor(tmp_path, Planted(faces[:1]), size="model")
+    assert report.unrelated == []
+    assert files(tmp_path / "out") == {"a.face1.png", "manifest.json", ".lock"}
+
+
+def test_originals_in_the_output_are_removed_or_reported(tmp_path):
+    pixels = write(tmp_path, background())
+    (tmp_path / "out").mkdir()
+    for name in ("a.face2.png", "b.face1.png", "a.png"):
+        Image.fromarray(pixels).save(tmp_path / "out" / name)
+    report = censor(tmp_path, Planted([planted(10, 20, 48)]), size="model", overwrite=True)
+    assert files(tmp_path / "out") >= {"a.face1.png", "b.face1.png", "a.png"}
+    assert not (tmp_path / "out/a.face2.png").exists()
+    assert {str(path) for path in report.unrelated} == {"b.face1.png", "a.png"}
+
+
+def test_a_photograph_whose_squares_cannot_all_be_written_leaves_none(tmp_path):
+    name = "x" * 244  # one character too long with a number of two digits
+    write(tmp_path, background(), f"{name}.png")
+    faces = [planted(10 + 12 * place, 20, 48) for place in range(10)]
+    report = censor(tmp_path, Planted(faces), size="model")
+    assert "its name is too long" in str(report.skipped[0])
+    assert files(tmp_path / "out") == {"manifest.json", ".lock"}
+
+
+def test_with_a_salt_the_same_photograph_is_always_censored_in_the_same_way(tmp_path):
+    write(tmp_path, background())
+    noise, compute = Noise(0.05), choose_compute("cpu", "32-true")
+    noise.constant_strength = 0.2
+
+    def release(salt):
+        mechanism = partial(censor_images, noise, compute=compute, seed=salted_seed(salt))
+        faces = [planted(10, 20, 48), planted(40, 30, 48), planted(120, 60, 64)]
+        censor(tmp_path, Planted(faces), mechanism, overwrite=True)
+        return (tmp_path / "out/a.png").read_bytes()
+
+    assert release(b"a" * 32) == release(b"a" * 32) != release(b"b" * 32)
+
+
+def test_many_photographs_at_once_are_not_mixed_up(tmp_path):
+    rng = np.random.default_rng(0)
+    photos = {f"{n:02}.png": background(200 + n) for n in range(12)}
+    for number, (name, pixels) in enumerate(photos.items()):
+        pixels[20:80, 30:90] = 20 * number
+        write(tmp_path, pixels, name)
+    active = []
+
+    def slow(images):
+        active.append(1)
+        time.sleep(0.005 * rng.random())
+        assert len(active) == 1  # the mechanism censors one square at a time
+        active.pop()
+        return negative(images)
+
+    report = censor(tmp_path, Planted([planted(20, 10, 80)]), slow)
+    assert (report.censored, report.skipped) == (12, [])
+    for number, name in enumerate(photos):
+        assert read(tmp_path / "out" / name)[50, 60].tolist() == [255 - 20 * number] * 3
+
+
+@pytest.mark.parametrize("found", [[], [planted(10, 20, 48)]])
+def test_no_metadata_is_written(found, tmp_path):
+    (tmp_path / "in").mkdir()
+    Image.fromarray(background()).save(tmp_path / "in/a.jpg", exif=located(), comment=b"SECRET")
+    censor(tmp_path, Planted(found), faceless="copy")
+    content = (tmp_path / "out/a.png").read_bytes()
+    assert b"SECRET" not in content
+    assert set(png_chunks(content)) == {b"IHDR", b"IDAT", b"IEND"}
 
 
 @pytest.mark.parametrize(

@@ -248,6 +248,7 @@ def test_faces_are_found_censored_and_shown(mosaic, tmp_path):
     assert "3 faces censored\n" in process.stdout
     assert "have the detail of 32 pixels where they were censored" in process.stdout
     assert "hidden is Smiling, not who a person is" in process.stdout
+    assert "what its images still leak is unknown" in process.stdout
     assert f"contact sheet of 2 photographs, which shows originals: {sheet}" in process.stdout
     assert Image.open(sheet).height > 100
     manifest = json.loads((output / "manifest.json").read_text())

@@ -34,7 +34,10 @@ async function censor(face = 0) {
     return;
   }
   if (number !== numRequests) return;
-  if (!response.ok) return setStatus(content.error, true);
+  if (!response.ok) {
+    byId("photo").hidden = byId("faces-note").hidden = true; // of another photograph
+    return setStatus(content.error, true);
+  }
   result = content;
   setStatus("");
   showFaces();
@@ -66,7 +69,7 @@ function outline(corners, problem, index, isChosen) {
   const face = svg("polygon", { points, tabindex: 0, role: "button", "aria-label": `Face ${index + 1}`, "aria-pressed": isChosen });
   const select = async () => {
     await censor(index);
-    document.querySelector(`#photo [aria-label="Face ${index + 1}"]`).focus();
+    document.querySelector(`#photo [aria-label="Face ${index + 1}"]`)?.focus();
   };
   face.addEventListener("click", select);
   face.addEventListener("keydown", (event) => {
