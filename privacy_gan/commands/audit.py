@@ -57,6 +57,8 @@ def main(config: DictConfig) -> None:
     if config.fit not in ("whole", "faces"):
         raise UserError(f"fit={config.fit} is not for audits: choose whole or faces")
     is_whole = config.fit == "whole"
+    if is_whole and config.position is not None:
+        raise UserError("position has no effect with fit=whole: set fit=faces")
     audited = find_audit_images(
         files, str(config.attribute), config.image_size, config.seed, squeezed=is_whole
     )

@@ -49,6 +49,8 @@ def main(config: DictConfig) -> None:
     settings = release_settings(config, trained)
     source, output = Path(config.input), Path(config.output)
     preview = None if config.preview is None else Path(config.preview)
+    if config.salt is not None:
+        require_outside(f"salt={config.salt}", Path(config.salt), source, output)
     if preview is not None:
         require_private(preview, output, source)
     censor = censor_function(config, trained)
@@ -77,6 +79,13 @@ def main(config: DictConfig) -> None:
         raise UserError(
             f"{number} not censored, for the reasons above, and {pronoun} missing in {output}"
         )
+
+
+def require_outside(option: str, path: Path, source: Path, output: Path) -> None:
+    """Raise UserError if a secret file is among the photographs or the censored images."""
+    for folder in (source, output):
+        if path.resolve().is_relative_to(folder.resolve()):
+            raise UserError(f"{option} is in {folder}: choose a file elsewhere")
 
 
 @contextmanager
@@ -203,10 +212,10 @@ def print_faces(report: ReleaseReport, settings: ReleaseSettings) -> None:
     for photo, faces in (report.faces or {}).items():
         for face in faces:
             if face.problem is not None:
-                done = {BLUR: "blurred", KEEP: "kept as it is"}[settings.unsure]
+                done = {BLUR: "covered", KEEP: "kept as it is"}[settings.unsure]
                 done = "left out" if settings.writes_squares else done
                 print(
-                    f"unsure {escape_path(photo.name)}: {face.place}, {face.problem}: {done}",
+                    f"unsure {escape_path(photo.name)}: {face.place} {face.problem}: {done}",
                     file=sys.stderr,
                 )
         if not faces:
@@ -218,6 +227,8 @@ def print_faces(report: ReleaseReport, settings: ReleaseSettings) -> None:
         verb = "was" if unsure == 1 else "were"
         lines.append(f"{format_count(unsure, 'face')} {verb} not, as listed above")
     print("; ".join(lines))
+    if copied := counts.get("photographs_without_faces", 0):
+        print(f"of the images, {copied:,} had no face and are as they were: check them")
     largest = counts.get("pixels_of_largest_face", 0)
     if settings.size == ORIGINAL and largest > settings.image_size:
         print(

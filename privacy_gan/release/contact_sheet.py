@@ -58,7 +58,8 @@ def require_private(path: Path, output: Path, source: Path) -> None:
     """Raise UserError unless a contact sheet can be written to a path without harm."""
     if path.suffix.lower() not in SUFFIXES:
         raise UserError(f"preview={path} must end in .jpg or .png")
-    for option, folder in {"output": output, "input": source}.items():
+    folders = {"output": output, "input": source.parent if source.is_file() else source}
+    for option, folder in folders.items():
         if path.resolve().is_relative_to(folder.resolve()):
             raise UserError(
                 f"preview={path} is in {option}={folder}, but shows the originals next to the "

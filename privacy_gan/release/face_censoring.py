@@ -52,8 +52,12 @@ class FaceCensor:
 
     def censor(self, photos: Sequence[Photo], source: Path, output: Path) -> Iterator[Outcome]:
         """See PhotoCensor."""
-        with ThreadPool(available_cores()) as pool:  # daemon threads, which never delay an exit
+        pool = ThreadPool(available_cores())
+        try:
             yield from pool.imap(partial(self._censor, source=source, output=output), photos)
+        finally:
+            pool.terminate()
+            pool.join()  # the detector must not run while the interpreter exits
 
     def _censor(self, photo: Photo, source: Path, output: Path) -> Outcome:
         """Censor one photograph, or say why not."""

@@ -98,7 +98,7 @@ def find_problem(
     centre = region.to_upright(complex(left + right, top + bottom) / 2)
     # written such that values that are not finite are problems, too
     if not face.confidence >= SURE:
-        return f"may be none (confidence {face.confidence:.0%})"
+        return f"may not be a face (confidence {face.confidence:.0%})"
     if not max(outside_x, outside_y) <= CUT_OFF:
         return "is cut off"
     if not (fits and 0 < centre.real < 1 and 0 < centre.imag < region.height):

@@ -40,7 +40,7 @@ class FoundFace:
     def place(self) -> str:
         """Where it is, in words."""
         x, y = (round(sum(values) / len(values)) for values in zip(*self.corners, strict=True))
-        return f"the face at {x}, {y}, {self.width:,.0f} pixels wide"
+        return f"the face around {x}, {y}, {self.width:,.0f} pixels wide,"
 
 
 @dataclass(frozen=True)

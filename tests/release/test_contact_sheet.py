@@ -117,6 +117,8 @@ def test_a_sheet_is_never_where_it_does_harm(name, message, tmp_path):
     (tmp_path / "notes.png").write_text("my notes")
     with pytest.raises(UserError, match=message):
         require_private(tmp_path / name, tmp_path / "out", tmp_path / "in")
+    with pytest.raises(UserError, match="is in input="):
+        require_private(tmp_path / "sheet.png", tmp_path / "out", tmp_path / "photo.jpg")
 
 
 @pytest.mark.parametrize("name", ["sheet.png", "sheet.jpg"])

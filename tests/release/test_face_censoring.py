@@ -187,7 +187,7 @@ def test_a_mechanism_of_grey_images_gets_grey_squares(tmp_path):
 
 TURNED_AWAY = POSITION.targets * [0.4, 1] + [0.3, 0]
 UNSURE = {
-    "may be none (confidence 30%)": planted(60, 40, 64, confidence=0.3),
+    "may not be a face (confidence 30%)": planted(60, 40, 64, confidence=0.3),
     "is cut off": planted(0, 40, 64, outside=1.0),
     "is too small for a mechanism that sees 32 pixels": planted(60, 40, 15),
     "is turned away, or unlike the training images": planted(60, 40, 64, landmarks=TURNED_AWAY),
@@ -256,7 +256,7 @@ def test_unsure_faces_can_be_kept_or_their_photographs_skipped(tmp_path):
     report = censor(tmp_path, detector, unsure="skip", overwrite=True)
     assert report.censored == 0
     assert [str(each) for each in report.skipped] == [
-        "a.png: the face at 126, 66, 11 pixels wide is too small for a mechanism that sees 32 "
+        "a.png: the face around 126, 66, 11 pixels wide, is too small for a mechanism that sees 32 "
         "pixels"
     ]
     assert not (tmp_path / "out/a.png").exists()
