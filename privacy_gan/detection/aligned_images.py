@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,11 @@ from PIL import Image
 from privacy_gan.data.audit_data import AuditImages, require_enough
 from privacy_gan.data.decoding import UndecodableImageError
 from privacy_gan.data.image_files import DamagedError, StoredImages, decode_image
-from privacy_gan.data.image_writer import available_cores
 from privacy_gan.data.labelled_images import LabelledImages
 from privacy_gan.detection.alignment import Region
 from privacy_gan.detection.detector import FaceDetector
 from privacy_gan.detection.position import FacePosition
+from privacy_gan.detection.threads import map_in_threads
 from privacy_gan.errors import UserError
 from privacy_gan.plural import pluralize
 from privacy_gan.progress import progress_bar
@@ -128,12 +127,9 @@ def locate_faces(
 ) -> list[LocatedFace | None]:
     """Return the largest face in each image; None where none is found."""
     locate = partial(locate_face, images=images, position=position, detector=detector)
-    with (
-        ThreadPool(available_cores()) as pool,
-        progress_bar("finding faces", len(images.files), " images") as advance,
-    ):
+    with progress_bar("finding faces", len(images.files), " images") as advance:
         located = []
-        for face in pool.imap(locate, images.files):
+        for face in map_in_threads(locate, images.files):
             located.append(face)
             advance(1)
     return located

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from multiprocessing.pool import ThreadPool
+from functools import partial
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from privacy_gan.data.image_writer import available_cores
 from privacy_gan.detection.alignment import Floats, Pixels, Region
 from privacy_gan.detection.detector import NUM_LANDMARKS, FaceDetector
+from privacy_gan.detection.threads import map_in_threads
 from privacy_gan.errors import UserError
 from privacy_gan.progress import progress_bar
 
@@ -100,12 +100,10 @@ def measure_position(
     Raises:
         UserError: it finds faces in less than half of the images.
     """
-    with (
-        ThreadPool(available_cores()) as pool,
-        progress_bar("finding faces in training images", len(images), " images") as advance,
-    ):
+    find = partial(find_landmarks, height=height, detector=detector)
+    with progress_bar("finding faces in training images", len(images), " images") as advance:
         found = []
-        for landmarks in pool.imap(lambda image: find_landmarks(image, height, detector), images):
+        for landmarks in map_in_threads(find, images):
             advance(1)
             if landmarks is not None:
                 found.append(landmarks)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
 import numpy as np
@@ -17,9 +16,9 @@ from PIL import Image
 
 from privacy_gan.data.decoding import UndecodableImageError, decode
 from privacy_gan.data.image_files import to_channels
-from privacy_gan.data.image_writer import available_cores
 from privacy_gan.data.release_format import to_picture
 from privacy_gan.detection.alignment import Pixels
+from privacy_gan.detection.threads import map_in_threads
 from privacy_gan.release.censoring import NOT_FINITE, refusing_unreadable
 from privacy_gan.release.face_finding import FaceFinder, LocatedFace
 from privacy_gan.release.file_formats import open_regular_file
@@ -52,12 +51,7 @@ class FaceCensor:
 
     def censor(self, photos: Sequence[Photo], source: Path, output: Path) -> Iterator[Outcome]:
         """See PhotoCensor."""
-        pool = ThreadPool(available_cores())
-        try:
-            yield from pool.imap(partial(self._censor, source=source, output=output), photos)
-        finally:
-            pool.terminate()
-            pool.join()  # the detector must not run while the interpreter exits
+        yield from map_in_threads(partial(self._censor, source=source, output=output), photos)
 
     def _censor(self, photo: Photo, source: Path, output: Path) -> Outcome:
         """Censor one photograph, or say why not."""

@@ -48,7 +48,7 @@ class Planted:
 
 
 def audit(folder, detector, monkeypatch, original="original"):
-    monkeypatch.setattr("privacy_gan.detection.aligned_images.available_cores", lambda: 1)
+    monkeypatch.setattr("privacy_gan.detection.threads.available_cores", lambda: 1)
     original = folder / original if original else None
     files = AuditFiles(folder / "censored", folder / "labels.csv", original, person="person")
     audited = find_audit_images(files, "light", SIZE, 0, squeezed=False)
