@@ -6,6 +6,7 @@ patch, which contains what is around its face, can bring back what an overlappin
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -23,7 +24,11 @@ from privacy_gan.release.censoring import NOT_FINITE, refusing_unreadable
 from privacy_gan.release.face_finding import FaceFinder, LocatedFace
 from privacy_gan.release.file_formats import open_regular_file
 from privacy_gan.release.outcomes import Outcome, Released
-from privacy_gan.release.output_folder import released_images, write_image
+from privacy_gan.release.output_folder import (
+    released_images,
+    remove_outdated,
+    write_image,
+)
 from privacy_gan.release.photos import Photo, Skipped
 from privacy_gan.release.release_settings import BLUR, COPY, SKIP, ReleaseSettings
 from privacy_gan.release.square_censoring import CensorFunction
@@ -71,8 +76,7 @@ class FaceCensor:
                 to_picture(image), output, target, self.settings.format
             )
         if problem is not None:
-            for target in targets:
-                (output / target).unlink(missing_ok=True)
+            remove_outdated([each for each in targets if os.path.lexists(output / each)], output)
             return Skipped(photo.name, problem)
         return Released(photo, found)
 
